@@ -1,0 +1,174 @@
+"""What can be set: `SAEK_*` in the environment over `saek.toml` in the station's home over defaults."""
+
+import difflib
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from worker.errors import SettingsError
+
+PREFIX = "SAEK_"
+FILE_NAME = "saek.toml"
+
+
+class Watch(StrEnum):
+    """How the inbox is watched."""
+
+    AUTO = "auto"
+    INOTIFY = "inotify"
+    POLLING = "polling"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """All settings of a station; each is `SAEK_<NAME>` in the environment and `<name>` in `saek.toml`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    home: Path = Field(Path("~/saek"), description="The station's folder: inbox, outbox, database, broker, logs.")
+    inbox: Path | None = Field(None, description="The watched folder. Default: `inbox` under the home.")
+    outbox: Path | None = Field(None, description="Where derivatives are written. Default: `outbox` under the home.")
+
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the record. Default: SQLite file `saek.db` under the home."
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="Redis URL of the broker. Default: an embedded Valkey on a socket under the home."
+    )
+
+    settle_seconds: float = Field(
+        5.0, ge=0.1, le=3600, description="A file is taken when its size and time stood still for this long."
+    )
+    rescan_seconds: float = Field(300.0, ge=1, description="Pause between full rescans of the inbox.")
+    watch: Watch = Field(Watch.AUTO, description="`inotify`, `polling`, or `auto`: by the kind of file system.")
+    poll_seconds: float = Field(10.0, ge=0.2, description="Pause between looks when polling.")
+
+    model: str | None = Field(None, description="Name of the model for dropped files. Default: the shipped default.")
+    preset: str = Field("balanced", description="`fast`, `balanced`, `fine` or `native`.")
+    strength: float = Field(1.0, ge=0.0, le=2.0, description="Chroma gain: 0 is gray, 1 as predicted.")
+    format: str = Field("tiff", description="`tiff` (lossless, default), `png` (lossless) or `jpeg` (access copy).")
+    device: str = Field("auto", description="`auto`, `cpu` or `cuda`.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of one worker process. Default: all cores.")
+    concurrency: int = Field(1, ge=1, le=64, description="Worker processes; one a GPU.")
+
+    lease_seconds: float = Field(
+        30.0, ge=2, description="A job whose worker gave no sign of life for this long is taken from it."
+    )
+    max_attempts: int = Field(3, ge=1, le=100, description="Attempts before a job is given up with its last reason.")
+    task_seconds: int = Field(6 * 3600, ge=10, description="Hard time limit of one job.")
+    drain_seconds: float = Field(
+        20.0, ge=0, description="On shutdown a running job may finish within this time, then it is put back."
+    )
+    dispatch_seconds: float = Field(0.5, ge=0.05, description="Pause between rounds of the relay and the reconciler.")
+    dispatch_depth: int = Field(64, ge=1, description="Messages kept waiting in the broker for each lane.")
+    republish_seconds: float = Field(120.0, ge=1, description="A message unanswered for this long is sent again.")
+
+    max_pixels: int = Field(2_000_000_000, ge=1, description="A larger master is quarantined.")
+    min_free_bytes: int = Field(
+        500_000_000, ge=0, description="Work waits while the outbox has less free space than this."
+    )
+
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
+    log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` for people, `json` for collectors.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the signature is pydantic's)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of authority: arguments, environment, the home's TOML file."""
+        home = Path(init_settings().get("home") or env_settings().get("home") or cls.model_fields["home"].default)
+        file = TomlConfigSettingsSource(settings_cls, toml_file=home.expanduser() / FILE_NAME)
+        return init_settings, env_settings, file
+
+    @property
+    def inbox_path(self) -> Path:
+        """The watched folder."""
+        return self.inbox or self.home / "inbox"
+
+    @property
+    def outbox_path(self) -> Path:
+        """The folder of derivatives."""
+        return self.outbox or self.home / "outbox"
+
+    @property
+    def run_path(self) -> Path:
+        """Sockets, locks and drain marks of the processes that run now."""
+        return self.home / "run"
+
+    @property
+    def log_path(self) -> Path:
+        """The folder of log files that a station writes."""
+        return self.home / "log"
+
+    @property
+    def broker_data_path(self) -> Path:
+        """Append-only file of the embedded broker."""
+        return self.home / "broker"
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether the station starts a broker of its own."""
+        return self.broker_url is None
+
+    @property
+    def broker_socket(self) -> Path:
+        """Unix socket of the embedded broker."""
+        return self.run_path / "broker.sock"
+
+    def database_address(self) -> str:
+        """URL of the record, with its password: never log it."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / 'saek.db'}"
+
+    def broker_address(self) -> str:
+        """URL of the broker, with its password: never log it."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return f"redis+socket://{self.broker_socket}"
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  (typed by the model)
+    """Read and check all settings.
+
+    Raises:
+        SettingsError: a value is out of range, a name is unknown, or the file is no TOML.
+    """
+    _refuse_unknown_variables()
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            reason=f"A setting is not valid: {problems}.",
+            remedy=f"Mend it in the environment ({PREFIX}...) or in {FILE_NAME}; docs/settings.md lists them all.",
+        ) from error
+    except ValueError as error:
+        raise SettingsError(reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Mend the file.") from error
+    paths = {"home": settings.home, "inbox": settings.inbox, "outbox": settings.outbox}
+    absolute = {name: Path(os.path.abspath(path.expanduser())) for name, path in paths.items() if path is not None}  # noqa: PTH100  (keeps links as the user named them)
+    return settings.model_copy(update=absolute)
+
+
+def _refuse_unknown_variables() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "docs/settings.md lists them all."
+            raise SettingsError(reason=f"The environment variable {name} is no setting of Saek.", remedy=hint)
