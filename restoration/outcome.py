@@ -1,0 +1,107 @@
+"""What a restoration tells: before, during and after the work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from restoration.facts import ScanFacts
+from restoration.recipe import OutputFormat
+
+
+class Stage(StrEnum):
+    """The steps of a restoration, in their order."""
+
+    READ = "read"
+    COLOR = "color"
+    WRITE = "write"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` windows (stage color) or rows (other stages) are finished."""
+
+    stage: Stage
+    done: int
+    total: int
+
+
+ProgressListener = Callable[[Progress], None]
+"""Called in the thread of `restore`; whatever it raises stops the work and leaves no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a restoration would cost."""
+
+    windows: int
+    """Forward passes of the generator over one 256-pixel window or whole picture."""
+    pixels: int
+    bytes_estimate: int
+    """Size of the derivative: an upper estimate, uncompressed for the lossless formats."""
+
+
+class ToneKind(StrEnum):
+    """What kind of monochrome a master is."""
+
+    GRAY = "gray"
+    TONED = "toned"
+    COLOR = "color"
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """The tone of a master, as measured on a reduced copy; chroma in [-0.5, 0.5] of the full range."""
+
+    kind: ToneKind
+    cb: float
+    """Median Cb: the tone that is removed."""
+    cr: float
+    spread: float
+    """How far chroma strays from a function of luminance: the measure that tells color from tone."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReport:
+    """What became of the master's metadata: names of properties, with a reason where one was not carried."""
+
+    carried: tuple[str, ...]
+    replaced: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """The finished derivative and all that the record needs to prove it."""
+
+    path: Path
+    format: OutputFormat
+    width: int
+    height: int
+    bit_depth: int
+    bytes: int
+    sha256: str
+    """Of the file."""
+    pixel_sha256: str
+    """Of the decoded samples: rows top to bottom, RGB(A) interleaved, little-endian."""
+    luma_max_error: int
+    """In steps of the derivative's bit depth; 0 for the lossless formats, or there is no file."""
+    luma_mean_error: float
+    master_sha256: str
+    """Of the master's bytes as they were read."""
+    master_facts: ScanFacts
+    tone: Tone
+    stretch: tuple[float, float]
+    """Gray values in [0, 1] that the network's own copy maps to black and to white."""
+    windows: int
+    seconds: dict[str, float]
+    """By stage: read, color, write, verify."""
+    model: str
+    weights: str
+    """sha256 of the weights file."""
+    recipe_fingerprint: str
+    engine: str
+    software: str
+    """Name and version, as written into the file."""
+    metadata: MetadataReport

@@ -1,0 +1,113 @@
+"""What decides the pixels of a derivative."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+ALGORITHM = 1
+"""Version of the pixel code: raised whenever the same recipe would give other pixels than before."""
+
+MAX_STRENGTH = 2.0
+
+
+class Preset(StrEnum):
+    """How much detail of the chroma is inferred: each step costs more windows."""
+
+    FAST = "fast"
+    """The whole-picture pass only."""
+    BALANCED = "balanced"
+    """The whole picture and windows at one intermediate scale."""
+    FINE = "fine"
+    """The whole picture and windows at two intermediate scales."""
+    NATIVE = "native"
+    """The whole picture and windows at the scan's own scale: drawings, engravings."""
+
+
+class OutputFormat(StrEnum):
+    """File format of the derivative."""
+
+    TIFF = "tiff"
+    PNG = "png"
+    JPEG = "jpeg"
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the luminance of the master survives bit for bit."""
+        return self is not OutputFormat.JPEG
+
+    @property
+    def suffix(self) -> str:
+        """The usual ending of such a file name, with its dot."""
+        return {"tiff": ".tif", "png": ".png", "jpeg": ".jpg"}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that decides the pixels of a derivative, checked when it is made.
+
+    Raises ValueError if a value is out of its range.
+    """
+
+    model: str
+    weights: str
+    """sha256 (lowercase hex) of the weights file."""
+    preset: Preset = Preset.BALANCED
+    strength: float = 1.0
+    """Gain of the chroma: 0 leaves the picture gray, 1 is as predicted."""
+    format: OutputFormat = OutputFormat.TIFF
+    quality: int = 92
+    """JPEG quality, 1 to 100; without effect on the lossless formats."""
+    algorithm: int = ALGORITHM
+
+    def __post_init__(self) -> None:
+        """Bring the values to their types, so that equal recipes are equal bytes."""
+        object.__setattr__(self, "preset", Preset(self.preset))
+        object.__setattr__(self, "format", OutputFormat(self.format))
+        object.__setattr__(self, "strength", float(self.strength))
+        if not self.model:
+            raise ValueError("a recipe names a model")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.weights):
+            raise ValueError(f"weights must be a sha256 in lowercase hex, not {self.weights!r}")
+        if not (math.isfinite(self.strength) and 0 <= self.strength <= MAX_STRENGTH):
+            raise ValueError(f"strength must lie in [0, {MAX_STRENGTH:g}], not {self.strength}")
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"quality must lie in [1, 100], not {self.quality}")
+        if self.algorithm < 1:
+            raise ValueError(f"algorithm must be positive, not {self.algorithm}")
+
+    def fingerprint(self) -> str:
+        """Return the sha256 (hex) of the canonical JSON; quality counts only where it has an effect."""
+        facts = self._facts()
+        if self.format.lossless:
+            del facts["quality"]
+        return hashlib.sha256(_canonical(facts).encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Return the canonical JSON text: sorted keys, no spaces."""
+        return _canonical(self._facts())
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """Return the recipe that `to_json` wrote.
+
+        Raises ValueError if the text is no recipe.
+        """
+        facts = json.loads(text)
+        if not isinstance(facts, Mapping):
+            raise ValueError("a recipe is a JSON object")
+        try:
+            return cls(**facts)
+        except TypeError as error:
+            raise ValueError(f"not a recipe: {error}") from error
+
+    def _facts(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def _canonical(facts: Mapping[str, Any]) -> str:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
