@@ -1,0 +1,72 @@
+"""Which words does the record use for states, lanes, events and agents?"""
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job is in its life: `queued -> running -> done | failed | cancelled`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Lane(StrEnum):
+    """The queue that a job waits in; `interactive` always goes before `bulk`."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+class FileState(StrEnum):
+    """What became of one file, derived from its sighting, its scan and the scan's jobs.
+
+    A file with work under way is `running` or `queued`; else it is `done` if anything was ever made of it;
+    else it shows why not. `registered` has no job (none was asked for, or it waits for the next rescan);
+    `gone` left the inbox with nothing made of it and nothing under way.
+    """
+
+    DONE = "done"
+    RUNNING = "running"
+    QUEUED = "queued"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REGISTERED = "registered"
+    GONE = "gone"
+
+
+class EventType(StrEnum):
+    """What happened: PREMIS 3 eventType terms, then local terms where PREMIS has none."""
+
+    CREATION = "creation"
+    FORMAT_IDENTIFICATION = "format identification"
+    INGESTION = "ingestion"
+    MESSAGE_DIGEST_CALCULATION = "message digest calculation"
+    POLICY_ASSIGNMENT = "policy assignment"
+    QUARANTINE = "quarantine"
+    UNQUARANTINE = "unquarantine"
+    VALIDATION = "validation"
+
+    DISAPPEARANCE = "disappearance"
+    REAPPEARANCE = "reappearance"
+    REPLACEMENT = "replacement"
+    JOB_STATE_CHANGE = "job state change"
+
+
+class Outcome(StrEnum):
+    """How an event ended: PREMIS 3 eventOutcome terms."""
+
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAIL = "fail"
+
+
+class AgentKind(StrEnum):
+    """Who or what can be answerable for an event: PREMIS 3 agentType terms, `model` being local."""
+
+    SOFTWARE = "software"
+    MODEL = "model"
+    PERSON = "person"
