@@ -1,4 +1,4 @@
-"""How does a process reach the record, safely on SQLite and on PostgreSQL?"""
+"""How a process reaches the record, safely on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What can go wrong between Saek and its record?
+"""What can go wrong between Saek and its record.
 
 DatabaseError
   UnusableLocation       the SQLite file lies where SQLite cannot keep it safe

@@ -1,4 +1,4 @@
-"""What became of each file?"""
+"""What became of each file."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How does a file that was seen become a scan, a sighting and a job?"""
+"""How a file that was seen becomes a scan, a sighting and a job."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
@@ -46,12 +46,12 @@ def register(
     record: ScanRecord,
     recipe_id: int | None,
     lane: Lane = Lane.INTERACTIVE,
-    agent: Agent = SAEK,
     *,
+    agent: Agent = SAEK,
     requested_by: str = "inbox",
     now: dt.datetime | None = None,
 ) -> Registered:
-    """Enter a file whose content is known, and its job unless `recipe_id` is None or the scan is quarantined."""
+    """Enter a file and its content, and a job unless `recipe_id` is None or the scan is quarantined."""
     raise NotImplementedError
 
 
@@ -71,7 +71,7 @@ def register_quarantined(
 def quarantine_scan(
     s: Session, scan_id: int, problem: Problem, agent: Agent = SAEK, *, now: dt.datetime | None = None
 ) -> bool:
-    """Quarantine a scan that nothing was made of; False when it was quarantined already or has a derivative."""
+    """Quarantine a scan that nothing was made of; False if it was quarantined or has a derivative."""
     raise NotImplementedError
 
 

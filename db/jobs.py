@@ -1,4 +1,4 @@
-"""What happens to one job from the claim to its end?"""
+"""What happens to one job from the claim to its end."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -69,8 +69,8 @@ def heartbeat(
     stage: str,
     done: int,
     total: int,
-    extend: dt.timedelta,
     *,
+    extend: dt.timedelta,
     now: dt.datetime | None = None,
 ) -> Control:
     """Note progress, extend the lease and hear what is wanted. Raises `LeaseLost`."""

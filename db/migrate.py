@@ -1,4 +1,4 @@
-"""Which revision do the tables have, and how do they get to this release's?"""
+"""Which revision the tables have, and how they get to this release's."""
 
 
 def head() -> str:

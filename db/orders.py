@@ -1,4 +1,4 @@
-"""What can a person order: pause, resume, cancel, retry, reprocess?"""
+"""What a person can order: pause, resume, cancel, retry, reprocess."""
 
 import datetime as dt
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Which jobs wait, which must be sent, and which were lost on the way?"""
+"""Which jobs wait, which must be sent, and which were lost on the way."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -66,5 +66,5 @@ def reset_published(s: Session) -> int:
 
 
 def reap_expired(s: Session, *, now: dt.datetime | None = None) -> list[Reaped]:
-    """Take back the jobs whose lease ran out: queued, or cancelled if so asked, or failed after the last try."""
+    """Take back jobs whose lease ran out: queued, cancelled if so asked, failed after the last try."""
     raise NotImplementedError

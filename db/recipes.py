@@ -1,4 +1,4 @@
-"""Which recipes and models has the record met?"""
+"""Which recipes and models the record has met."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ def ensure_recipe(
     s: Session,
     fingerprint: str,
     body: Mapping[str, Any],
+    *,
     model_name: str,
     weights_sha256: str,
     card: Mapping[str, Any],
-    *,
     now: dt.datetime | None = None,
 ) -> int:
     """Return the id of the recipe, entering it and its model if new."""

@@ -1,4 +1,4 @@
-"""Which files does an order mean?"""
+"""Which files an order means."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How does the work stand as a whole?"""
+"""How the work stands as a whole."""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is the whole story of one scan?"""
+"""What the whole story of one scan is."""
 
 import datetime as dt
 from collections.abc import Mapping

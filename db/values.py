@@ -1,4 +1,4 @@
-"""Which facts do callers hand to the record and get back from it?"""
+"""Which facts callers hand to the record and get back from it."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -46,8 +46,8 @@ SAEK: Final = Agent(AgentKind.SOFTWARE, "saek", version("saek"))
 class Seen:
     """One file as the file system showed it.
 
-    `path` is relative to the named root, as the bytes that the file system holds; `display` is the same as NFC
-    text for people; `collection` is its folder as text, "" at the top of the root.
+    `path` is relative to the named root, as the bytes of the file system; `display` is the same as NFC text for
+    people; `collection` is its folder as text, "" at the top of the root.
     """
 
     root: str
@@ -104,7 +104,7 @@ class DerivativeRecord:
 
 
 class KnownFile(NamedTuple):
-    """What the record last knew of a path. `size` and `mtime_ns` are `None` when it must be looked at anew."""
+    """What was last known of a path; `size` and `mtime_ns` are `None` when it must be looked at anew."""
 
     path: bytes
     size: int | None

@@ -1,4 +1,4 @@
-"""Which words does the record use for states, lanes, events and agents?"""
+"""Which words the record uses for states, lanes, events and agents."""
 
 from enum import StrEnum
 
