@@ -25,7 +25,11 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=target.isatty())
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

@@ -1,18 +1,26 @@
 """What can be set: `SAEK_*` in the environment over `saek.toml` in the station's home over defaults."""
 
 import difflib
+import hashlib
 import os
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from worker.errors import SettingsError
 
 PREFIX = "SAEK_"
 FILE_NAME = "saek.toml"
+SOCKET_PATH_BYTES = 100  # the kernel takes 107
 
 
 class Watch(StrEnum):
@@ -35,9 +43,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    home: Path = Field(Path("~/saek"), description="The station's folder: inbox, outbox, database, broker, logs.")
+    home: Path = Field(
+        Path("~/saek"), description="The station's folder: inbox, outbox, database, broker, logs."
+    )
     inbox: Path | None = Field(None, description="The watched folder. Default: `inbox` under the home.")
-    outbox: Path | None = Field(None, description="Where derivatives are written. Default: `outbox` under the home.")
+    outbox: Path | None = Field(
+        None, description="Where derivatives are written. Default: `outbox` under the home."
+    )
 
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the record. Default: SQLite file `saek.db` under the home."
@@ -50,36 +62,54 @@ class Settings(BaseSettings):
         5.0, ge=0.1, le=3600, description="A file is taken when its size and time stood still for this long."
     )
     rescan_seconds: float = Field(300.0, ge=1, description="Pause between full rescans of the inbox.")
-    watch: Watch = Field(Watch.AUTO, description="`inotify`, `polling`, or `auto`: by the kind of file system.")
+    watch: Watch = Field(
+        Watch.AUTO, description="`inotify`, `polling`, or `auto`: by the kind of file system."
+    )
     poll_seconds: float = Field(10.0, ge=0.2, description="Pause between looks when polling.")
 
-    model: str | None = Field(None, description="Name of the model for dropped files. Default: the shipped default.")
+    model: str | None = Field(
+        None, description="Name of the model for dropped files. Default: the shipped default."
+    )
     preset: str = Field("balanced", description="`fast`, `balanced`, `fine` or `native`.")
     strength: float = Field(1.0, ge=0.0, le=2.0, description="Chroma gain: 0 is gray, 1 as predicted.")
-    format: str = Field("tiff", description="`tiff` (lossless, default), `png` (lossless) or `jpeg` (access copy).")
+    format: str = Field(
+        "tiff", description="`tiff` (lossless, default), `png` (lossless) or `jpeg` (access copy)."
+    )
     device: str = Field("auto", description="`auto`, `cpu` or `cuda`.")
-    threads: int | None = Field(None, ge=1, description="CPU threads of one worker process. Default: all cores.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of one worker process. Default: all cores."
+    )
     concurrency: int = Field(1, ge=1, le=64, description="Worker processes; one a GPU.")
 
     lease_seconds: float = Field(
         30.0, ge=2, description="A job whose worker gave no sign of life for this long is taken from it."
     )
-    max_attempts: int = Field(3, ge=1, le=100, description="Attempts before a job is given up with its last reason.")
+    max_attempts: int = Field(
+        3, ge=1, le=100, description="Attempts before a job is given up with its last reason."
+    )
     task_seconds: int = Field(6 * 3600, ge=10, description="Hard time limit of one job.")
     drain_seconds: float = Field(
         20.0, ge=0, description="On shutdown a running job may finish within this time, then it is put back."
     )
-    dispatch_seconds: float = Field(0.5, ge=0.05, description="Pause between rounds of the relay and the reconciler.")
-    dispatch_depth: int = Field(64, ge=1, description="Messages kept waiting in the broker for each lane.")
-    republish_seconds: float = Field(120.0, ge=1, description="A message unanswered for this long is sent again.")
+    dispatch_seconds: float = Field(
+        0.5, ge=0.05, description="Pause between rounds of the relay and the reconciler."
+    )
+    dispatch_depth: int = Field(16, ge=1, description="Messages kept waiting in the broker for each lane.")
+    republish_seconds: float = Field(
+        300.0, ge=1, description="A message unanswered for this long is sent again."
+    )
 
     max_pixels: int = Field(2_000_000_000, ge=1, description="A larger master is quarantined.")
     min_free_bytes: int = Field(
         500_000_000, ge=0, description="Work waits while the outbox has less free space than this."
     )
 
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
-    log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` for people, `json` for collectors.")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged."
+    )
+    log_format: LogFormat = Field(
+        LogFormat.CONSOLE, description="`console` for people, `json` for collectors."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -91,7 +121,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order of authority: arguments, environment, the home's TOML file."""
-        home = Path(init_settings().get("home") or env_settings().get("home") or cls.model_fields["home"].default)
+        home = Path(
+            init_settings().get("home") or env_settings().get("home") or cls.model_fields["home"].default
+        )
         file = TomlConfigSettingsSource(settings_cls, toml_file=home.expanduser() / FILE_NAME)
         return init_settings, env_settings, file
 
@@ -127,8 +159,12 @@ class Settings(BaseSettings):
 
     @property
     def broker_socket(self) -> Path:
-        """Unix socket of the embedded broker."""
-        return self.run_path / "broker.sock"
+        """Unix socket of the embedded broker; a path too long for a socket moves to the temporary folder."""
+        path = self.run_path / "broker.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"saek-{os.getuid()}-{digest}" / "broker.sock"
 
     def database_address(self) -> str:
         """URL of the record, with its password: never log it."""
@@ -143,7 +179,7 @@ class Settings(BaseSettings):
         return f"redis+socket://{self.broker_socket}"
 
 
-def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  (typed by the model)
+def load_settings(**overrides: Any) -> Settings:
     """Read and check all settings.
 
     Raises:
@@ -156,12 +192,14 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  (typed by the 
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise SettingsError(
             reason=f"A setting is not valid: {problems}.",
-            remedy=f"Mend it in the environment ({PREFIX}...) or in {FILE_NAME}; docs/settings.md lists them all.",
+            remedy=f"Mend it in the environment ({PREFIX}...) or in {FILE_NAME}; see docs/settings.md.",
         ) from error
     except ValueError as error:
-        raise SettingsError(reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Mend the file.") from error
+        raise SettingsError(
+            reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Mend the file."
+        ) from error
     paths = {"home": settings.home, "inbox": settings.inbox, "outbox": settings.outbox}
-    absolute = {name: Path(os.path.abspath(path.expanduser())) for name, path in paths.items() if path is not None}  # noqa: PTH100  (keeps links as the user named them)
+    absolute = {name: path.expanduser().absolute() for name, path in paths.items() if path is not None}
     return settings.model_copy(update=absolute)
 
 

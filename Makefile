@@ -1,0 +1,37 @@
+# make demo   set everything up and color the demo pictures
+# make test   set everything up and run lint, types, layers and tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint tests setup constraints clean-demo
+
+demo: setup
+	$(BIN)/saek demo --into demo
+
+test: lint tests
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tests: setup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+constraints: setup
+	@echo '# Exact versions that CI ran with. Names and versions only: no addresses. Refresh with `make constraints`.' > constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable | grep -vE '^(saek|pip|setuptools)([=@ ]|$$)|@' >> constraints.txt
+
+clean-demo:
+	rm -rf demo

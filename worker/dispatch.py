@@ -1,0 +1,99 @@
+"""The relay and the reconciler: what waits in the record is published, what died on the way is taken back."""
+
+import datetime as dt
+import threading
+
+import redis
+import structlog
+from kombu.exceptions import OperationalError
+
+from db.engine import Database, open_database
+from db.errors import DatabaseUnavailable
+from db.migrate import require_current
+from db.queue import Publishable, mark_published, reap_expired, reset_published, unpublished
+from worker.app import TASK, app
+from worker.broker import LANES, connect, lane_depths, leave_mark, remembers, unavailable
+from worker.errors import BrokerUnavailable
+from worker.settings import Settings
+
+_RETRY = 2.0
+
+_log = structlog.get_logger()
+
+
+def run_dispatch(settings: Settings, stop: threading.Event) -> None:
+    """Keep the broker's lanes filled from the record until `stop` is set; broker and database are waited for.
+
+    Raises:
+        db.errors.SchemaOutOfDate: the tables are not those of this release.
+    """
+    require_current(settings.database_address())
+    database = open_database(settings.database_address())
+    client = connect(settings)
+    pause = settings.dispatch_seconds
+    try:
+        while not stop.wait(pause):
+            try:
+                reconcile(database)
+                publish(database, client, settings)
+                pause = settings.dispatch_seconds
+            except (DatabaseUnavailable, BrokerUnavailable) as error:
+                _log.warning("waiting", reason=error.reason, remedy=error.remedy, seconds=_RETRY)
+                pause = _RETRY
+    finally:
+        client.close()
+        database.dispose()
+
+
+def reconcile(database: Database) -> None:
+    """Take back the jobs whose lease ran out."""
+    with database.begin() as s:
+        reaped = reap_expired(s)
+    for job in reaped:
+        _log.warning("a worker fell silent", job=job.job_id, now=job.outcome.value)
+
+
+def publish(database: Database, client: "redis.Redis", settings: Settings) -> int:
+    """Send messages until each lane holds `dispatch_depth` of them; return how many were sent.
+
+    A message is marked as sent after it was sent: a crash between the two sends it twice, and the second
+    delivery finds nothing to claim.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer.
+    """
+    try:
+        if not remembers(client):
+            _forget_sent_messages(database)
+            leave_mark(client)
+        room = {lane: max(0, settings.dispatch_depth - depth) for lane, depth in lane_depths(client).items()}
+        with database.read() as s:
+            due = unpublished(
+                s, len(LANES) * settings.dispatch_depth, dt.timedelta(seconds=settings.republish_seconds)
+            )
+        chosen = _fitting(due, room)
+        for item in chosen:
+            app.send_task(TASK, args=(item.job_id,), queue=item.lane.value, retry=False)
+    except (redis.RedisError, OperationalError) as error:
+        raise unavailable(settings, error) from error
+    if chosen:
+        with database.begin() as s:
+            mark_published(s, [item.job_id for item in chosen])
+    return len(chosen)
+
+
+def _fitting(due: list[Publishable], room: dict[str, int]) -> list[Publishable]:
+    left = dict(room)
+    chosen = []
+    for item in due:
+        if left[item.lane.value] > 0:
+            left[item.lane.value] -= 1
+            chosen.append(item)
+    return chosen
+
+
+def _forget_sent_messages(database: Database) -> None:
+    with database.begin() as s:
+        count = reset_published(s)
+    if count:
+        _log.warning("the broker is new or lost its data; queued jobs are published again", jobs=count)

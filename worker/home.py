@@ -1,0 +1,101 @@
+"""Where a station lives: its folders, whether they are safe to use, and that only one station uses them."""
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from worker.errors import HomeBusy, HomeError
+from worker.settings import Settings
+
+
+def prepare_home(settings: Settings) -> None:
+    """Create the folders that are missing and refuse those that are not safe.
+
+    Raises:
+        HomeError: the inbox and the outbox overlap, a folder is open to everybody, or one cannot be made.
+    """
+    refuse_overlap(settings)
+    for folder in (settings.home, settings.inbox_path, settings.outbox_path, settings.log_path):
+        _make(folder, 0o755)
+    for private in (settings.run_path, settings.broker_data_path, settings.broker_socket.parent):
+        _make(private, 0o700)
+    for folder in (settings.home, settings.inbox_path, settings.outbox_path, settings.broker_socket.parent):
+        refuse_world_writable(folder)
+
+
+def refuse_overlap(settings: Settings) -> None:
+    """Raise HomeError if derivatives would land in the inbox, or the inbox holds the station's own files."""
+    inbox, outbox = settings.inbox_path.resolve(), settings.outbox_path.resolve()
+    home = settings.home.resolve()
+    if inbox == outbox or inbox in outbox.parents or outbox in inbox.parents:
+        raise HomeError(
+            reason=f"The inbox {inbox} and the outbox {outbox} overlap: derivatives would become masters.",
+            remedy="Give SAEK_INBOX and SAEK_OUTBOX folders of their own.",
+        )
+    if inbox == home or inbox in home.parents:
+        raise HomeError(
+            reason=f"The inbox {inbox} holds the station's home {home}: its files would become masters.",
+            remedy="Give SAEK_INBOX a folder outside or below the home.",
+        )
+
+
+def refuse_world_writable(folder: Path) -> None:
+    """Raise HomeError if every user of the machine may write into `folder` (a sticky folder is no excuse)."""
+    if folder.stat().st_mode & stat.S_IWOTH:
+        raise HomeError(
+            reason=f"{folder} can be written by every user of this machine.",
+            remedy=f"Run: chmod o-w '{folder}'",
+        )
+
+
+@contextmanager
+def station_lock(settings: Settings) -> Iterator[None]:
+    """Hold the home for one station; the kernel gives it back however the process ends.
+
+    Raises:
+        HomeBusy: another station holds it.
+    """
+    path = settings.run_path / "station.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise HomeBusy(
+                reason=f"A station (process {holder}) already runs in {settings.home}.",
+                remedy="Stop it first, or give this one another SAEK_HOME.",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def station_runs(settings: Settings) -> bool:
+    """Whether a station holds this home now."""
+    path = settings.run_path / "station.lock"
+    if not path.exists():
+        return False
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _make(folder: Path, mode: int) -> None:
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeError(
+            reason=f"The folder {folder} cannot be made: {error.strerror}.",
+            remedy="Make it by hand, with you as its owner, or choose another SAEK_HOME.",
+        ) from error

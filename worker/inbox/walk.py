@@ -1,0 +1,52 @@
+"""What lies in the inbox now: every entry that could be a scan, by its raw bytes."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from worker.inbox.ignore import ignored_file, ignored_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file (or something that pretends to be one) below the inbox."""
+
+    path: bytes
+    """Relative to the inbox, `/` between the parts."""
+    size: int
+    mtime_ns: int
+    inode: int
+    regular: bool
+
+
+def walk(root: bytes, below: bytes = b"") -> Iterator[Entry]:
+    """Yield all entries under `root/below` that are not ignored; links are reported, never followed.
+
+    A folder that vanishes or cannot be read during the walk raises OSError: an incomplete walk must not be
+    taken for an empty inbox.
+    """
+    pending = [below]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(os.path.join(root, folder)) as entries:  # noqa: PTH118  (bytes)
+            for item in entries:
+                path = folder + b"/" + item.name if folder else item.name
+                if item.is_dir(follow_symlinks=False):
+                    if not ignored_folder(item.name):
+                        pending.append(path)
+                elif not ignored_file(item.name):
+                    entry = look(root, path)
+                    if entry is not None:
+                        yield entry
+
+
+def look(root: bytes, path: bytes) -> Entry | None:
+    """Return the entry at `path` (relative to `root`) as it is now, None if there is no such file."""
+    try:
+        found = os.lstat(os.path.join(root, path))  # noqa: PTH118  (bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        return None
+    return Entry(path, found.st_size, found.st_mtime_ns, found.st_ino, stat.S_ISREG(found.st_mode))

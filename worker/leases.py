@@ -1,0 +1,168 @@
+"""How a job is held while it is worked on: claimed, kept alive, ended in one recorded step."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from db import jobs
+from db.engine import Database
+from db.errors import DatabaseUnavailable, LeaseLost
+from db.jobs import Lease
+from db.values import DerivativeRecord, Problem
+from restoration import MasterChanged, MasterError, ModelError, Progress, Stage, Transient
+from worker.intake import problem_of
+from worker.settings import Settings
+
+TRANSIENT_DELAY = dt.timedelta(seconds=30)
+"""How long a job waits for a passing cause (disk full, device away) before it is tried again."""
+
+_log = structlog.get_logger()
+
+
+class Stopped(Exception):
+    """The work was stopped from outside: cancelled, paused, or the worker shuts down."""
+
+
+class Cancelled(Stopped):
+    """Somebody asked for the job to be cancelled."""
+
+
+class Yielded(Stopped):
+    """The job goes back to the queue: its lane is paused or the worker drains."""
+
+
+class HeldJob:
+    """A claimed job. `listen` is given to the restoration; a thread keeps the lease alive meanwhile."""
+
+    def __init__(
+        self, database: Database, lease: Lease, settings: Settings, draining: Callable[[], float | None]
+    ) -> None:
+        self.lease = lease
+        self._database = database
+        self._extend = dt.timedelta(seconds=settings.lease_seconds)
+        self._drain_seconds = settings.drain_seconds
+        self._draining = draining
+        self._progress = Progress(Stage.READ, 0, 1)
+        self._stop: Exception | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep_alive, name="heartbeat", daemon=True)
+
+    def listen(self, progress: Progress) -> None:
+        """Note progress; raise Cancelled, Yielded or LeaseLost when the work must stop."""
+        self._progress = progress
+        drained_for = self._draining()
+        if drained_for is not None and drained_for >= self._drain_seconds:
+            raise Yielded("the worker shuts down")
+        if self._stop is not None:
+            raise self._stop
+
+    def finish(self, record: DerivativeRecord, publish: Callable[[], None]) -> int:
+        """Record the derivative; `publish` names the file once the fencing token has held, before the commit.
+
+        Raises LeaseLost if somebody else holds the job: the file keeps its draft name then.
+        """
+        self._end()
+        with self._database.begin() as s:
+            derivative_id = jobs.finish(s, self.lease, record)
+            publish()
+        return derivative_id
+
+    def start(self) -> None:
+        """Begin to keep the lease alive."""
+        self._thread.start()
+
+    def _end(self) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def settle(self, error: Exception) -> None:
+        """Turn what ended the work into one recorded transition."""
+        self._end()
+        lease, log = self.lease, _log.bind(job=self.lease.job_id, attempt=self.lease.attempt)
+        with self._database.begin() as s:
+            match error:
+                case LeaseLost():
+                    log.warning("the lease was lost; the work is dropped", reason=error.reason)
+                case Cancelled():
+                    jobs.cancelled(s, lease)
+                    log.info("cancelled")
+                case Yielded():
+                    jobs.yield_back(s, lease, str(error))
+                    log.info("put back", reason=str(error))
+                case MasterChanged():
+                    jobs.supersede(s, lease, error.reason)
+                    log.warning("the master changed", reason=error.reason)
+                case MasterError():
+                    jobs.fail(s, lease, problem_of(error), quarantine=True)
+                    log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
+                case Transient() | ModelError():
+                    problem = Problem(error.code, error.reason, error.remedy)
+                    jobs.retry_later(s, lease, problem, TRANSIENT_DELAY)
+                    log.warning("waiting", code=error.code, reason=error.reason, remedy=error.remedy)
+                case _:
+                    problem = Problem(
+                        code=getattr(error, "code", "internal-error"),
+                        reason=f"{type(error).__name__}: {error}",
+                        remedy="Look for this job in the worker's log, then run: saek retry",
+                    )
+                    state = jobs.fail_attempt(s, lease, problem)
+                    log.error("the attempt failed", now=state.value, exc_info=error)
+
+    def _keep_alive(self) -> None:
+        period = self._extend.total_seconds() / 6
+        alive_until = time.monotonic() + self._extend.total_seconds()
+        while not self._over.wait(period):
+            progress = self._progress
+            try:
+                with self._database.begin() as s:
+                    control = jobs.heartbeat(
+                        s,
+                        self.lease,
+                        progress.stage.value,
+                        progress.done,
+                        progress.total,
+                        extend=self._extend,
+                    )
+            except LeaseLost as error:
+                self._stop = error
+                return
+            except DatabaseUnavailable as error:
+                if time.monotonic() > alive_until:
+                    self._stop = error
+                    return
+                continue
+            alive_until = time.monotonic() + self._extend.total_seconds()
+            if control.cancel_requested:
+                self._stop = Cancelled("cancelled as asked")
+            elif control.paused:
+                self._stop = Yielded("the lane is paused")
+
+
+@contextmanager
+def claimed(
+    database: Database, job_id: int, owner: str, settings: Settings, draining: Callable[[], float | None]
+) -> Iterator[HeldJob | None]:
+    """Claim the job, commit the attempt, and yield it; None if it is not to be had.
+
+    Whatever leaves the body becomes one transition in the record. Only a database that is away leaves as an
+    exception: the lease then runs out and the reconciler takes the job back. `draining` tells for how many
+    seconds the worker has been shutting down, None while it does not.
+    """
+    with database.begin() as s:
+        lease = jobs.claim(s, job_id, owner, dt.timedelta(seconds=settings.lease_seconds))
+    if lease is None:
+        yield None
+        return
+    held = HeldJob(database, lease, settings, draining)
+    held.start()
+    try:
+        yield held
+    except Exception as error:
+        held.settle(error)
+        if isinstance(error, DatabaseUnavailable):
+            raise

@@ -1,0 +1,65 @@
+"""Where a derivative lies, and how it appears there whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from restoration import NoSpace
+from worker.settings import Settings
+
+OUTBOX = "outbox"
+"""Name of the root that derivative paths in the record are relative to."""
+
+_NAME_BYTES = 200  # of 255, so that drafts of the same name fit too
+
+
+def derivative_path(master: bytes, scan_sha256: str, fingerprint: str, suffix: str) -> bytes:
+    """Return the path, relative to the outbox: the master's folder and stem, then which scan and recipe.
+
+    Versions by other recipes and contents of the same name lie side by side.
+    """
+    folder, slash, name = master.rpartition(b"/")
+    stem = name.rpartition(b".")[0] or name
+    tail = f".{scan_sha256[:8]}-{fingerprint[:8]}{suffix}".encode()
+    room = _NAME_BYTES - len(tail)
+    short = stem[:room].decode("utf-8", "ignore").encode() if len(stem) > room else stem
+    return folder + slash + short + tail
+
+
+def require_space(settings: Settings) -> None:
+    """Raise NoSpace while the outbox has less free space than `min_free_bytes`."""
+    status = os.statvfs(settings.outbox_path)
+    free = status.f_bavail * status.f_frsize
+    if free < settings.min_free_bytes:
+        raise NoSpace(
+            reason=f"only {free / 1e6:,.0f} MB are free in {settings.outbox_path}",
+            remedy=f"free some space; work goes on by itself at {settings.min_free_bytes / 1e6:,.0f} MB "
+            "(SAEK_MIN_FREE_BYTES)",
+        )
+
+
+@contextmanager
+def draft(final: Path, job_id: int, token: int) -> Iterator[Path]:
+    """Yield a name beside `final` that only this holder of the job writes to; nothing stays there afterwards.
+
+    Drafts that killed holders of the same job left behind are removed first.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    for stale in final.parent.glob(f".*saek-job{job_id}-*"):
+        stale.unlink(missing_ok=True)
+    path = final.parent / f".saek-job{job_id}-{token}{final.suffix}"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def publish_draft(path: Path, final: Path) -> None:
+    """Give the finished draft its name, durably. Call it inside the transaction that records it."""
+    path.replace(final)
+    folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

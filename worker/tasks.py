@@ -1,0 +1,125 @@
+"""The life of a job: claimed, its master found, restored, recorded."""
+
+import functools
+import os
+import socket
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from db.engine import Database, open_database
+from db.values import DerivativeRecord
+from restoration import MasterChanged, MissingFile, Recipe, Restoration, restore
+from worker.app import TASK, app, drain_mark, settings
+from worker.intake import display_name, take_in
+from worker.leases import HeldJob, claimed
+from worker.outputs import derivative_path, draft, publish_draft, require_space
+from worker.recipes import limits_from, recipe_of
+
+_log = structlog.get_logger()
+
+
+@app.task(name=TASK)
+def restore_job(job_id: int) -> None:
+    """Restore the scan of one job; a second delivery of the same message does nothing."""
+    with claimed(database(), job_id, owner(), settings, drained_for) as job:
+        if job is None:
+            _log.info("nothing to claim", job=job_id)
+            return
+        require_space(settings)
+        recipe = recipe_of(job.lease.recipe_body)
+        first = job.lease.masters[-1].path if job.lease.masters else b"gone"
+        path = derivative_path(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
+        final = settings.outbox_path / os.fsdecode(path)
+        with draft(final, job_id, job.lease.token) as unfinished:
+            made = restore_first_present(job, recipe, unfinished)
+            job.finish(record_of(made, path), publish=lambda: publish_draft(unfinished, final))
+        _log.info("done", job=job_id, output=display_name(path), luma_error=made.luma_max_error)
+
+
+def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoration:
+    """Restore from the first place that still holds the bytes of the scan.
+
+    A place that holds other bytes by now is taken in anew, so that the file that is there gets its own job.
+
+    Raises:
+        MissingFile: no place holds a file any more.
+        MasterChanged: each place that does holds other bytes.
+    """
+    changed: MasterChanged | None = None
+    for master in job.lease.masters:
+        path = settings.inbox_path / os.fsdecode(master.path)
+        try:
+            return restore(
+                path,
+                recipe,
+                out,
+                progress=job.listen,
+                limits=limits_from(settings),
+                device=settings.device,
+                expected_sha256=job.lease.scan_sha256,
+                tags={"job": str(job.lease.job_id)},
+            )
+        except MissingFile:
+            continue
+        except MasterChanged as error:
+            changed = error
+            take_in(database(), settings.inbox_path, master.path, job.lease.recipe_id, limits_from(settings))
+    if changed is not None:
+        raise changed
+    raise MissingFile(
+        reason="the file is no longer in the inbox",
+        remedy="put it back; it goes on by itself",
+        path=job.lease.masters[-1].display if job.lease.masters else None,
+    )
+
+
+def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
+    """Return the derivative as the record keeps it."""
+    return DerivativeRecord(
+        path=path,
+        display=display_name(path),
+        format=made.format.value,
+        width=made.width,
+        height=made.height,
+        bit_depth=made.bit_depth,
+        bytes=made.bytes,
+        sha256=made.sha256,
+        pixel_sha256=made.pixel_sha256,
+        luma_max_error=made.luma_max_error,
+        luma_mean_error=made.luma_mean_error,
+        engine=made.engine,
+        software=made.software,
+        weights_sha256=made.weights,
+        seconds=sum(made.seconds.values()),
+        facts={
+            "model": made.model,
+            "windows": made.windows,
+            "seconds": made.seconds,
+            "tone": asdict(made.tone),
+            "stretch": made.stretch,
+            "metadata": asdict(made.metadata),
+        },
+    )
+
+
+@functools.cache
+def database() -> Database:
+    """The record, opened once a process."""
+    return open_database(settings.database_address())
+
+
+def owner() -> str:
+    """Who holds the leases of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def drained_for() -> float | None:
+    """Seconds since the parent began to shut down, None while it does not."""
+    try:
+        began = drain_mark(os.getppid()).stat().st_mtime
+    except FileNotFoundError:
+        return None
+    return max(0.0, time.time() - began)
