@@ -46,8 +46,8 @@ SAEK: Final = Agent(AgentKind.SOFTWARE, "saek", version("saek"))
 class Seen:
     """One file as the file system showed it.
 
-    `path` is relative to the named root, as the bytes of the file system; `display` is the same as NFC text for
-    people; `collection` is its folder as text, "" at the top of the root.
+    `path` is relative to the named root, as the bytes of the file system; `display` is the same as NFC text
+    for people; `collection` is its folder as text, "" at the top of the root.
     """
 
     root: str
