@@ -1,0 +1,54 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.inbox.settle import Look, SettleTracker
+
+A, B = Look(1, 1, 1), Look(2, 2, 1)
+
+
+def test_a_file_is_whole_when_nothing_changed_for_the_set_time() -> None:
+    tracker = SettleTracker(5)
+    tracker.notice(b"f", 0)
+    assert not tracker.look(b"f", A, 0)
+    assert not tracker.look(b"f", A, 4.9)
+    assert tracker.look(b"f", A, 5)
+    assert len(tracker) == 0
+
+
+def test_growth_begins_the_waiting_anew() -> None:
+    tracker = SettleTracker(5)
+    tracker.notice(b"f", 0)
+    tracker.look(b"f", A, 0)
+    assert not tracker.look(b"f", B, 4)
+    assert not tracker.look(b"f", B, 8)
+    assert tracker.look(b"f", B, 9)
+
+
+def test_an_event_begins_the_waiting_anew() -> None:
+    tracker = SettleTracker(5)
+    tracker.notice(b"f", 0)
+    tracker.look(b"f", A, 0)
+    tracker.notice(b"f", 4)
+    assert not tracker.look(b"f", A, 6)
+    assert not tracker.look(b"f", A, 10)
+    assert tracker.look(b"f", A, 11)
+
+
+def test_a_file_that_goes_is_not_waited_for() -> None:
+    tracker = SettleTracker(5)
+    tracker.notice(b"f", 0)
+    assert not tracker.look(b"f", None, 1)
+    assert tracker.waiting() == []
+
+
+@given(st.lists(st.tuples(st.sampled_from([A, B]), st.floats(0.1, 3)), min_size=1, max_size=30))
+def test_no_file_is_called_whole_before_it_stood_still_long_enough(steps: list[tuple[Look, float]]) -> None:
+    tracker, now, last_change, last = SettleTracker(5), 0.0, 0.0, None
+    tracker.notice(b"f", 0)
+    for seen, pause in steps:
+        now += pause
+        if seen != last:
+            last, last_change = seen, now
+        if tracker.look(b"f", seen, now):
+            assert now - last_change >= 5
+            return

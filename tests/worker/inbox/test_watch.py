@@ -1,0 +1,51 @@
+import os
+import queue
+import shutil
+from pathlib import Path
+
+import pytest
+
+from worker.inbox.watch import start_watching, watch_mode
+from worker.settings import Settings, Watch
+
+
+def await_hints(hints: "queue.Queue[bytes]", wanted: set[bytes]) -> set[bytes]:
+    seen: set[bytes] = set()
+    while not wanted <= seen:
+        seen.add(hints.get(timeout=10))
+    return seen
+
+
+@pytest.mark.parametrize("mode", [Watch.INOTIFY, Watch.POLLING])
+def test_files_that_are_written_moved_in_or_renamed_are_hinted_at(
+    settings: Settings, tmp_path: Path, mode: Watch
+) -> None:
+    settings = settings.model_copy(update={"watch": mode, "poll_seconds": 0.2})
+    hints: queue.Queue[bytes] = queue.Queue()
+    observer = start_watching(settings, hints.put)
+    try:
+        inbox = settings.inbox_path
+        (inbox / "written.tif").write_bytes(b"1")
+        await_hints(hints, {b"written.tif"})
+        (tmp_path / "elsewhere.tif").write_bytes(b"2")
+        (tmp_path / "elsewhere.tif").rename(inbox / "moved.tif")
+        (inbox / "slow.tif.part").write_bytes(b"3")
+        await_hints(hints, {b"moved.tif", b"slow.tif.part"})
+        (inbox / "slow.tif.part").rename(inbox / "slow.tif")
+        await_hints(hints, {b"slow.tif"})
+        cp949 = "사진.tif".encode("cp949")
+        (inbox / os.fsdecode(cp949)).write_bytes(b"4")
+        await_hints(hints, {cp949})
+        folder = tmp_path / "batch"
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "scan.tif").write_bytes(b"5")
+        shutil.move(folder, inbox / "batch")
+        await_hints(hints, {b"batch/deep/scan.tif"})
+    finally:
+        observer.stop()
+        observer.join()
+
+
+def test_a_local_disk_is_watched_by_the_kernel(settings: Settings) -> None:
+    assert watch_mode(settings) is Watch.INOTIFY
+    assert watch_mode(settings.model_copy(update={"watch": Watch.POLLING})) is Watch.POLLING

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restoration import NoSpace
+from worker.outputs import derivative_path, draft, publish_draft, require_space
+from worker.settings import Settings
+
+SHA, PRINT = "ab" * 32, "cd" * 32
+
+
+def test_a_derivative_lies_in_its_masters_folder_and_names_scan_and_recipe() -> None:
+    path = derivative_path("마을/학교.jpg".encode(), SHA, PRINT, ".tif")
+    assert path.decode() == "마을/학교.abababab-cdcdcdcd.tif"
+
+
+def test_other_contents_and_other_recipes_lie_side_by_side() -> None:
+    paths = {derivative_path(b"a.tif", s * 32, r * 32, ".tif") for s in ("ab", "cd") for r in ("12", "34")}
+    assert len(paths) == 4
+
+
+@given(st.text(min_size=1, max_size=255).filter(lambda name: "/" not in name and "\0" not in name))
+def test_every_name_gives_a_name_that_a_file_system_takes(name: str) -> None:
+    raw = name.encode("utf-8", "ignore")[:255] or b"x"
+    made = derivative_path(raw, SHA, PRINT, ".tif")
+    assert 0 < len(made) <= 220
+    assert made.endswith(b".abababab-cdcdcdcd.tif")
+
+
+def test_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:
+    final = tmp_path / "new" / "a.tif"
+
+    def fail_half_way() -> None:
+        with draft(final, 7, 1) as path:
+            path.write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert list(final.parent.iterdir()) == []
+
+
+def test_a_published_draft_has_its_name_and_only_that(tmp_path: Path) -> None:
+    final = tmp_path / "a.tif"
+    with draft(final, 7, 1) as path:
+        path.write_bytes(b"whole")
+        publish_draft(path, final)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_drafts_of_killed_holders_of_the_same_job_are_cleared(tmp_path: Path) -> None:
+    final = tmp_path / "a.tif"
+    (tmp_path / ".saek-job7-1.tif").write_bytes(b"left behind")
+    (tmp_path / ".saek-job70-1.tif").write_bytes(b"of another job")
+    with draft(final, 7, 2):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == [".saek-job70-1.tif"]
+
+
+def test_work_waits_while_the_disk_is_almost_full(settings: Settings) -> None:
+    require_space(settings.model_copy(update={"min_free_bytes": 1}))
+    with pytest.raises(NoSpace, match="SAEK_MIN_FREE_BYTES"):
+        require_space(settings.model_copy(update={"min_free_bytes": 2**62}))

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from worker.errors import SettingsError
+from worker.settings import SOCKET_PATH_BYTES, Settings, load_settings
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "saek.toml").write_text("settle_seconds = 3.0\nrescan_seconds = 60\n")
+    monkeypatch.setenv("SAEK_HOME", str(tmp_path))
+    monkeypatch.setenv("SAEK_SETTLE_SECONDS", "2")
+    settings = load_settings()
+    assert settings.settle_seconds == 2
+    assert settings.rescan_seconds == 60
+    assert settings.max_attempts == Settings.model_fields["max_attempts"].default
+
+
+def test_a_misspelled_variable_is_refused_with_the_likely_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAEK_INBX", "/somewhere")
+    with pytest.raises(SettingsError, match="Did you mean SAEK_INBOX"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "line", ["no_such_setting = 1", "strength = 9.5", "format = [1]", "settle_seconds ="]
+)
+def test_a_faulty_file_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "saek.toml").write_text(line + "\n")
+    with pytest.raises(SettingsError):
+        load_settings(home=tmp_path)
+
+
+def test_passwords_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAEK_BROKER_URL", "redis://:secret@127.0.0.1/0")
+    monkeypatch.setenv("SAEK_DATABASE_URL", "postgresql+psycopg://u:secret@127.0.0.1/saek")
+    settings = load_settings()
+    assert "secret" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
+    assert "secret" in settings.broker_address()
+
+
+def test_a_deep_home_still_has_a_socket_that_the_kernel_takes(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 120)
+    first, second = load_settings(home=deep), load_settings(home=deep / "other")
+    assert len(str(first.broker_socket).encode()) <= SOCKET_PATH_BYTES
+    assert first.broker_socket != second.broker_socket
+
+
+def test_folders_follow_the_home_unless_they_are_set(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, inbox=Path("~/scans"))
+    assert settings.outbox_path == tmp_path / "outbox"
+    assert settings.inbox_path == Path.home() / "scans"
