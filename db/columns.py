@@ -51,7 +51,10 @@ class Words(TypeDecorator[str]):
 
 
 class Facts(TypeDecorator[dict[str, Any]]):
-    """A JSON object; its text is treated as by `Words`; NaN and infinities, which JSON lacks, become null."""
+    """A JSON object. Its text is treated as by `Words`, NaN and infinities become null, bytes hexadecimal.
+
+    Anything else that JSON lacks is kept as its text.
+    """
 
     impl = JSON
     cache_ok = True
@@ -99,15 +102,15 @@ def _storable_text(text: str) -> str:
 
 def _storable(value: Any) -> Any:
     match value:
-        case str():
-            return _storable_text(value)
-        case float() if not math.isfinite(value):
-            return None
         case dict():
             return {_storable_text(str(key)): _storable(item) for key, item in value.items()}
         case list() | tuple():
             return [_storable(item) for item in value]
+        case None | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
         case bytes():
             return value.hex()
         case _:
-            return value
+            return _storable_text(str(value))

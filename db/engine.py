@@ -30,9 +30,10 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writer = engine.execution_options(**{_WRITES: True})
-        self._reader = engine
+        self._writer, self._reader = engine.execution_options(**{_WRITES: True}), engine
         if self.dialect == "postgresql":
+            # What a row lock waited for must be seen after it; what is read for a person must fit together.
+            self._writer = engine.execution_options(isolation_level="READ COMMITTED")
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )

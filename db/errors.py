@@ -75,9 +75,15 @@ class UnknownRecipe(DatabaseError):
 
 
 class RecipeConflict(DatabaseError):
-    """A fingerprint or a model that is on record with a different content."""
+    """A fingerprint that is on record for another recipe."""
 
     code = "recipe-conflict"
+
+
+class DerivativeExists(DatabaseError):
+    """A derivative that would take the place of another one."""
+
+    code = "derivative-exists"
 
 
 class EmptySelection(DatabaseError):

@@ -5,10 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from db.values import DerivativeRecord, Problem
-from db.vocabulary import JobState, Lane
+from db.control import job_is_held
+from db.derivatives import enter_derivative
+from db.errors import LeaseLost, UnknownJob
+from db.quarantine import lock_scan, quarantine_scan, release_scan
+from db.queue import failure_values, runnable
+from db.schema import Derivative, Job, Recipe, Scan, Sighting
+from db.transitions import backoff, move
+from db.values import MASTER_CHANGED, DerivativeRecord, Problem, utcnow
+from db.vocabulary import JobState, Lane, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,26 @@ def claim(
 ) -> Lease | None:
     """Take a job that is queued, due and in no paused lane; None when it is not to be had. Counts an attempt.
 
-    The caller commits before it begins to work.
+    The caller commits before it begins to work. A job that another transaction is taking right now is passed
+    over without waiting on PostgreSQL; on SQLite transactions that write take turns anyway.
     """
-    raise NotImplementedError
+    now = now or utcnow()
+    free = (
+        select(Job.id)
+        .where(Job.id == job_id, Job.state == JobState.QUEUED, runnable(now))
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    taken = move(
+        s,
+        JobState.QUEUED,
+        JobState.RUNNING,
+        Job.id == free,
+        now=now,
+        values={"lease_owner": owner, "lease_expires_at": now + lease},
+        detail={"owner": owner},
+    )
+    return _lease(s, job_id) if taken else None
 
 
 def heartbeat(
@@ -73,44 +98,242 @@ def heartbeat(
     extend: dt.timedelta,
     now: dt.datetime | None = None,
 ) -> Control:
-    """Note progress, extend the lease and hear what is wanted. Raises `LeaseLost`."""
-    raise NotImplementedError
+    """Note progress, extend the lease and hear what is wanted. Raises `LeaseLost`.
+
+    A lease that ran out and that nobody took is good again: the token keeps two workers apart, not the clock.
+    """
+    now = now or utcnow()
+    wanted = s.execute(
+        update(Job)
+        .where(_holds(lease))
+        .values(
+            heartbeat_at=now,
+            lease_expires_at=now + extend,
+            progress_stage=stage,
+            progress_done=done,
+            progress_total=total,
+        )
+        .returning(Job.cancel_requested)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if wanted is None:
+        raise _lost(s, lease)
+    paused = s.scalar(select(job_is_held()).where(Job.id == lease.job_id).select_from(Job))
+    return Control(cancel_requested=wanted.cancel_requested, paused=bool(paused))
 
 
 def finish(s: Session, lease: Lease, record: DerivativeRecord, *, now: dt.datetime | None = None) -> int:
-    """Record the derivative and end the job as done; return the derivative's id. Raises `LeaseLost`."""
-    raise NotImplementedError
+    """Record the derivative and end the job as done; return the derivative's id.
+
+    The same call again, by one who never heard the answer to the first, returns the same id. Raises
+    `LeaseLost`, and `DerivativeExists` when another derivative was written to the same place.
+    """
+    now = now or utcnow()
+    lock_scan(s, lease.scan_id)
+    if not _leave(s, lease, JobState.DONE, now=now, detail={"seconds": record.seconds}):
+        known = s.scalar(
+            select(Derivative.id)
+            .join(Job, Job.id == Derivative.job_id)
+            .where(
+                Derivative.job_id == lease.job_id,
+                Derivative.sha256 == record.sha256,
+                Derivative.path == record.path,
+                Job.lease_token == lease.token,
+            )
+        )
+        if known is None:
+            raise _lost(s, lease)
+        return known
+    derivative_id = enter_derivative(
+        s,
+        record,
+        job_id=lease.job_id,
+        scan_id=lease.scan_id,
+        recipe_id=lease.recipe_id,
+        fingerprint=lease.fingerprint,
+        now=now,
+    )
+    release_scan(s, lease.scan_id, "a derivative was made of it", now=now)
+    return derivative_id
 
 
 def fail(
     s: Session, lease: Lease, problem: Problem, *, quarantine: bool, now: dt.datetime | None = None
 ) -> None:
-    """End the job as failed; quarantine its scan if told so and nothing was ever made of it."""
-    raise NotImplementedError
+    """End the job as failed; quarantine its scan if told so and nothing was ever made of it.
+
+    Raises `LeaseLost`.
+    """
+    now = now or utcnow()
+    lock_scan(s, lease.scan_id)
+    _end_badly(s, lease, JobState.FAILED, problem, now=now)
+    if quarantine:
+        quarantine_scan(s, lease.scan_id, problem, now=now)
 
 
 def fail_attempt(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime | None = None) -> JobState:
-    """Spend the attempt: queued again with a growing delay, or failed after the last one."""
-    raise NotImplementedError
+    """Spend the attempt: queued again with a growing delay, or failed after the last one.
+
+    A scan that failed for good and that nothing was ever made of is quarantined. Raises `LeaseLost`.
+    """
+    now = now or utcnow()
+    if lease.attempt >= lease.max_attempts:
+        fail(s, lease, problem, quarantine=True, now=now)
+        return JobState.FAILED
+    return _put_back(s, lease, problem, now=now, not_before=now + backoff(lease.attempt), spent=True)
 
 
 def retry_later(
     s: Session, lease: Lease, problem: Problem, delay: dt.timedelta, *, now: dt.datetime | None = None
 ) -> JobState:
-    """Put the job back for `delay` and give its attempt back (disk full, engine missing)."""
-    raise NotImplementedError
+    """Put the job back for `delay` and give its attempt back (disk full, engine missing).
+
+    Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
+    """
+    now = now or utcnow()
+    return _put_back(s, lease, problem, now=now, not_before=now + delay, spent=False)
 
 
 def yield_back(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None = None) -> JobState:
-    """Put the job back at once and give its attempt back (drain, pause)."""
-    raise NotImplementedError
+    """Put the job back at once and give its attempt back (drain, pause).
+
+    Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
+    """
+    now = now or utcnow()
+    return _put_back(s, lease, None, now=now, wait_reason=reason, spent=False)
 
 
 def supersede(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None = None) -> None:
-    """End the job as cancelled because the file now holds other bytes; their return queues it again."""
-    raise NotImplementedError
+    """End the job as cancelled because the file now holds other bytes; their return queues it again.
+
+    Raises `LeaseLost`.
+    """
+    problem = Problem(MASTER_CHANGED, reason, "nothing to do: the new content has a job of its own")
+    _end_badly(s, lease, JobState.CANCELLED, problem, now=now or utcnow())
 
 
 def cancelled(s: Session, lease: Lease, *, now: dt.datetime | None = None) -> None:
-    """End the job as cancelled, as was asked."""
-    raise NotImplementedError
+    """End the job as cancelled, as was asked. Raises `LeaseLost`."""
+    _end_badly(s, lease, JobState.CANCELLED, CANCELLED_BY_ORDER, now=now or utcnow())
+
+
+CANCELLED_BY_ORDER = Problem("cancelled", "a person cancelled it", "run `saek retry` to queue it again")
+"""Why a job is cancelled that nothing else stopped."""
+
+
+def _holds(lease: Lease) -> ColumnElement[bool]:
+    return (Job.id == lease.job_id) & (Job.state == JobState.RUNNING) & (Job.lease_token == lease.token)
+
+
+def _leave(
+    s: Session,
+    lease: Lease,
+    after: JobState,
+    *,
+    now: dt.datetime,
+    condition: ColumnElement[bool] | None = None,
+    values: Mapping[str, Any] | None = None,
+    outcome: Outcome = Outcome.SUCCESS,
+    detail: Mapping[str, Any] | None = None,
+) -> bool:
+    held = _holds(lease) if condition is None else _holds(lease) & condition
+    detail = {"owner": lease.owner, **(detail or {})}
+    return bool(
+        move(s, JobState.RUNNING, after, held, now=now, values=values, outcome=outcome, detail=detail)
+    )
+
+
+def _end_badly(s: Session, lease: Lease, after: JobState, problem: Problem, *, now: dt.datetime) -> None:
+    outcome = Outcome.FAIL if after is JobState.FAILED else Outcome.WARNING
+    detail = {"code": problem.code, "reason": problem.reason}
+    if not _leave(s, lease, after, now=now, values=failure_values(problem), outcome=outcome, detail=detail):
+        raise _lost(s, lease)
+
+
+def _put_back(
+    s: Session,
+    lease: Lease,
+    problem: Problem | None,
+    *,
+    now: dt.datetime,
+    spent: bool,
+    not_before: dt.datetime | None = None,
+    wait_reason: str | None = None,
+) -> JobState:
+    """Return the job to the queue, or cancel it where that was asked for while it ran."""
+    reason = problem.reason if problem else wait_reason
+    values: dict[str, Any] = {"not_before": not_before, "wait_reason": reason}
+    detail: dict[str, Any] = {"reason": reason}
+    if problem:
+        values |= failure_values(problem)
+        detail["code"] = problem.code
+    if not spent:
+        values["attempts"] = Job.attempts - 1
+    wanted = Job.cancel_requested.is_(False)
+    if _leave(
+        s,
+        lease,
+        JobState.QUEUED,
+        now=now,
+        condition=wanted,
+        values=values,
+        outcome=Outcome.FAIL if spent else Outcome.WARNING,
+        detail=detail,
+    ):
+        return JobState.QUEUED
+    cancelled(s, lease, now=now)
+    return JobState.CANCELLED
+
+
+def _lost(s: Session, lease: Lease) -> LeaseLost | UnknownJob:
+    job = s.execute(
+        select(Job.state, Job.lease_token, Job.lease_owner).where(Job.id == lease.job_id)
+    ).one_or_none()
+    if job is None:
+        return UnknownJob(f"there is no job {lease.job_id}", "see that the right database is open")
+    holder = f", held by {job.lease_owner}" if job.lease_owner else ""
+    return LeaseLost(
+        f"job {lease.job_id} is no longer held by {lease.owner} (it is {job.state}{holder})",
+        "drop the work; nothing of it was recorded",
+    )
+
+
+def _lease(s: Session, job_id: int) -> Lease:
+    job = s.execute(
+        select(
+            Job.lease_token,
+            Job.attempts,
+            Job.max_attempts,
+            Job.lease_owner,
+            Job.lease_expires_at,
+            Job.lane,
+            Job.scan_id,
+            Scan.sha256,
+            Recipe.id.label("recipe_id"),
+            Recipe.body,
+            Recipe.fingerprint,
+        )
+        .join(Scan, Scan.id == Job.scan_id)
+        .join(Recipe, Recipe.id == Job.recipe_id)
+        .where(Job.id == job_id)
+    ).one()
+    places = s.execute(
+        select(Sighting.root, Sighting.path, Sighting.display, Sighting.size, Sighting.mtime_ns)
+        .where(Sighting.scan_id == job.scan_id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None))
+        .order_by(Sighting.last_seen_at.desc(), Sighting.id.desc())
+    )
+    return Lease(
+        job_id=job_id,
+        token=job.lease_token,
+        attempt=job.attempts,
+        max_attempts=job.max_attempts,
+        owner=job.lease_owner,
+        scan_id=job.scan_id,
+        scan_sha256=job.sha256,
+        masters=tuple(Master(*place) for place in places),
+        recipe_id=job.recipe_id,
+        recipe_body=job.body,
+        fingerprint=job.fingerprint,
+        lane=job.lane,
+        expires_at=job.lease_expires_at,
+    )

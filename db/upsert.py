@@ -1,4 +1,4 @@
-"""How a row is entered that another process may be entering at the same time."""
+"""How rows are entered that another process may be entering at the same time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,12 +22,24 @@ def insert_or_ignore(
     `where` is the condition of a partial index. On PostgreSQL this waits for a transaction that is entering
     the same row, so that a look after None finds what that one committed.
     """
+    ids = insert_missing(s, table, [values], unique, where)
+    return ids[0] if ids else None
+
+
+def insert_missing(
+    s: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    unique: Sequence[str],
+    where: ColumnElement[bool] | None = None,
+) -> list[int]:
+    """Insert the rows whose `unique` columns are not taken; return the ids of those, in no order."""
     dialect = postgresql if s.get_bind().dialect.name == "postgresql" else sqlite
+    columns = table.__table__.c
     statement = (
-        dialect.insert(table)
-        .values(**values)
+        dialect.insert(table.__table__)
+        .values([dict(row) for row in rows])
         .on_conflict_do_nothing(index_elements=list(unique), index_where=where)
-        .returning(table.__table__.c.id)
+        .returning(columns.id)
     )
-    new_id: int | None = s.scalar(statement)
-    return new_id
+    return list(s.scalars(statement))
