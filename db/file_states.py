@@ -18,8 +18,8 @@ _PRECEDENCE: Final = (
 )
 
 
-def over_live_files(query: Select[Any]) -> Select[Any]:
-    """Let a query over `Sighting` see each live file with its `Scan` and its leading `Job`, where there are any.
+def over_live_files(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Let a query see each live `Sighting` with its `Scan` and its leading `Job`, where there are any.
 
     The leading job is the one that speaks for the file: work under way before work done before work that came
     to nothing, the latest among equals.

@@ -1,13 +1,29 @@
 """What a person can order: pause, resume, cancel, retry, reprocess."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.selection import Selection
-from db.vocabulary import Lane
+from db import events
+from db.control import ALL
+from db.errors import UnknownScan
+from db.events import Happening
+from db.jobs import CANCELLED_BY_ORDER
+from db.quarantine import release_scan
+from db.queue import enqueue_all, failure_values
+from db.schema import Control, Job, Scan, Sighting
+from db.selection import Selection, select_files
+from db.transitions import Moved, move
+from db.upsert import insert_or_ignore
+from db.values import Agent, utcnow
+from db.vocabulary import EventType, JobState, Lane, Outcome
+
+_PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +53,183 @@ class Reprocessed:
 
 
 def pause(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = None) -> bool:
-    """Hold a lane, or all with None; False if it was held already."""
-    raise NotImplementedError
+    """Hold a lane, or all with None; False if it was held already.
+
+    What runs in it is told at its next heartbeat.
+    """
+    return _set_paused(s, [lane or ALL], by, now or utcnow(), paused=True)
 
 
 def resume(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = None) -> bool:
     """Let a lane go on; None lifts every pause. False if nothing was held."""
-    raise NotImplementedError
+    scopes = [ALL, *Lane] if lane is None else [lane]
+    return _set_paused(s, scopes, by, now or utcnow(), paused=False)
 
 
 def cancel(
     s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datetime | None = None
 ) -> Cancelled:
-    """Cancel the queued jobs of the chosen files, or of these job ids, and ask the running ones to stop."""
-    raise NotImplementedError
+    """Cancel the queued jobs of the chosen files, or of these job ids, and ask the running ones to stop.
+
+    Raises `EmptySelection`.
+    """
+    now, agent = now or utcnow(), Agent.person(by)
+    ended = requested = 0
+    for chosen in _chosen_jobs(s, what):
+        moved = move(
+            s,
+            JobState.QUEUED,
+            JobState.CANCELLED,
+            chosen,
+            now=now,
+            values=failure_values(CANCELLED_BY_ORDER),
+            agent=agent,
+            outcome=Outcome.WARNING,
+            detail={"code": CANCELLED_BY_ORDER.code, "reason": f"cancelled by {by}"},
+        )
+        asked = s.execute(
+            update(Job)
+            .where(chosen, Job.state == JobState.RUNNING, Job.cancel_requested.is_(False))
+            .values(cancel_requested=True)
+            .returning(Job.id, Job.scan_id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        events.append(
+            s,
+            (
+                Happening(
+                    EventType.POLICY_ASSIGNMENT,
+                    {"cancel_requested": True},
+                    agent=agent,
+                    scan_id=scan_id,
+                    job_id=job_id,
+                )
+                for job_id, scan_id in asked
+            ),
+            at=now,
+        )
+        ended += len(moved)
+        requested += len(asked)
+    return Cancelled(ended, requested)
 
 
 def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datetime | None = None) -> Retried:
-    """Queue failed and cancelled jobs anew with all their attempts, and release what was quarantined."""
-    raise NotImplementedError
+    """Queue failed and cancelled jobs anew with all their attempts, and release what was quarantined.
+
+    Chosen files that never had a job (refused at intake, or never hashed) are forgotten as far as size and
+    time go, so that the next rescan takes them in as if they were new. Raises `EmptySelection`.
+    """
+    now, agent = now or utcnow(), Agent.person(by)
+    if not isinstance(what, Selection):
+        moved = [job for chosen in _pages(Job.id, what) for job in _queue_again(s, chosen, agent, now)]
+        released = _release(s, sorted({job.scan_id for job in moved}), agent, now)
+        return Retried(len(moved), released, 0)
+    jobs = scans = sightings = 0
+    files = select_files(s, what)
+    while page := list(islice(files, _PAGE)):
+        scan_ids = sorted({file.scan_id for file in page if file.scan_id is not None})
+        quarantined = set(
+            s.scalars(select(Scan.id).where(Scan.id.in_(scan_ids), Scan.problem_code.is_not(None)))
+        )
+        scans += _release(s, sorted(quarantined), agent, now)
+        moved = _queue_again(s, Job.scan_id.in_(scan_ids), agent, now)
+        anew = quarantined - {job.scan_id for job in moved}
+        jobs += len(moved)
+        sightings += _forget(s, [f.id for f in page if f.scan_id is None or f.scan_id in anew])
+    return Retried(jobs, scans, sightings)
 
 
 def reprocess(
     s: Session, scan_ids: Iterable[int], recipe_id: int, requested_by: str, *, now: dt.datetime | None = None
 ) -> Reprocessed:
-    """Make a job in the bulk lane for each scan that has none with this recipe."""
-    raise NotImplementedError
+    """Make a job in the bulk lane for each scan that has none with this recipe.
+
+    A job that exists is left as it is, whatever its state. Raises `UnknownScan` and `UnknownRecipe`.
+    """
+    now = now or utcnow()
+    created = existing = quarantined = 0
+    ids = iter(scan_ids)
+    while page := list(dict.fromkeys(islice(ids, _PAGE))):
+        problems = dict(s.execute(select(Scan.id, Scan.problem_code).where(Scan.id.in_(page))).tuples().all())
+        if unknown := set(page) - set(problems):
+            raise UnknownScan(f"there is no scan {min(unknown)}", "list the files with `saek status`")
+        sound = [scan_id for scan_id in page if problems[scan_id] is None]
+        agent = Agent.person(requested_by)
+        new = enqueue_all(s, sound, recipe_id, Lane.BULK, requested_by, agent=agent, now=now)
+        created += len(new)
+        existing += len(sound) - len(new)
+        quarantined += len(page) - len(sound)
+    return Reprocessed(created, existing, quarantined)
+
+
+def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, paused: bool) -> bool:
+    changed: list[str] = []
+    for scope in scopes:
+        if paused:
+            insert_or_ignore(
+                s, Control, {"scope": scope, "paused": False, "since": now, "by": by}, ("scope",)
+            )
+        changed += s.scalars(
+            update(Control)
+            .where(Control.scope == scope, Control.paused.is_not(paused))
+            .values(paused=paused, since=now, by=by)
+            .returning(Control.scope)
+            .execution_options(synchronize_session=False)
+        )
+    events.append(
+        s,
+        (
+            Happening(EventType.POLICY_ASSIGNMENT, {"lane": scope, "paused": paused}, agent=Agent.person(by))
+            for scope in changed
+        ),
+        at=now,
+    )
+    return bool(changed)
+
+
+def _queue_again(s: Session, chosen: ColumnElement[bool], agent: Agent, now: dt.datetime) -> list[Moved]:
+    return [
+        job
+        for ended in (JobState.FAILED, JobState.CANCELLED)
+        for job in move(
+            s,
+            ended,
+            JobState.QUEUED,
+            chosen,
+            now=now,
+            values={"attempts": 0},
+            agent=agent,
+            detail={"reason": "retried"},
+        )
+    ]
+
+
+def _release(s: Session, scan_ids: list[int], agent: Agent, now: dt.datetime) -> int:
+    return sum(release_scan(s, scan_id, "retried", agent, now=now) for scan_id in scan_ids)
+
+
+def _forget(s: Session, sighting_ids: list[int]) -> int:
+    """Let the next rescan find that these files changed."""
+    return len(
+        s.scalars(
+            update(Sighting)
+            .where(Sighting.id.in_(sighting_ids), Sighting.gone_at.is_(None))
+            .values(size=None, mtime_ns=None)
+            .returning(Sighting.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    )
+
+
+def _chosen_jobs(s: Session, what: Selection | Iterable[int]) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that together mean the chosen jobs."""
+    if isinstance(what, Selection):
+        files = select_files(s, what, Sighting.scan_id.is_not(None))
+        return _pages(Job.scan_id, (file.scan_id for file in files))
+    return _pages(Job.id, what)
+
+
+def _pages(column: InstrumentedAttribute[int], ids: Iterable[int]) -> Iterator[ColumnElement[bool]]:
+    ids = iter(ids)
+    while page := list(islice(ids, _PAGE)):
+        yield column.in_(page)

@@ -3,10 +3,19 @@
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
 
+from sqlalchemy import ColumnElement, Float, Row, Select, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from db.errors import EmptySelection
+from db.file_states import file_state, over_live_files
+from db.schema import Derivative, Recipe, Scan, Sighting
 from db.vocabulary import FileState
+
+_PAGE: Final = 1000
+_RECENT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +55,93 @@ class SelectedScan:
 
 
 def select_scans(s: Session, selection: Selection) -> Iterator[SelectedScan]:
-    """Yield each chosen scan that is still in the inbox once, in order of id. Raises `EmptySelection`."""
-    raise NotImplementedError
+    """Yield each chosen scan that is still in the inbox once, in order of its first chosen file.
+
+    Raises `EmptySelection`. It is safe to write in the same session between two steps.
+    """
+    met: set[int] = set()
+    for file in select_files(s, selection, Sighting.gone_at.is_(None), Sighting.scan_id.is_not(None)):
+        if file.scan_id in met:
+            continue
+        met.add(file.scan_id)
+        yield SelectedScan(
+            scan_id=file.scan_id,
+            sighting_id=file.id,
+            display=file.display,
+            collection=file.collection,
+            state=FileState(file.state),
+            width=file.width,
+            height=file.height,
+            bands=file.bands,
+            bit_depth=file.bit_depth,
+            bytes=file.bytes,
+        )
+
+
+def select_files(s: Session, selection: Selection, *conditions: ColumnElement[bool]) -> Iterator[Row[Any]]:
+    """Yield the chosen live sightings with their scans, in order of id. Raises `EmptySelection`."""
+    if not selection.all and selection == Selection():
+        raise EmptySelection("no file was chosen", "name a collection, state, id or glob, or say --all")
+    query = over_live_files(
+        select(
+            Sighting.id,
+            Sighting.scan_id,
+            Sighting.display,
+            Sighting.collection,
+            file_state().label("state"),
+            Scan.width,
+            Scan.height,
+            Scan.bands,
+            Scan.bit_depth,
+            Scan.bytes,
+        )
+    )
+    query = _narrow(query, selection).where(*conditions).order_by(Sighting.id).limit(_PAGE)
+    last = 0
+    while page := s.execute(query.where(Sighting.id > last)).all():
+        for file in page:
+            if not selection.globs or any(fnmatchcase(file.display, glob) for glob in selection.globs):
+                yield file
+        last = page[-1].id
+
+
+def in_collection(collection: str) -> ColumnElement[bool]:
+    """Return the condition that a sighting lies in a collection or one below it; "" is the whole inbox."""
+    if collection == "":
+        return Sighting.id.is_not(None)
+    below = Sighting.collection.startswith(f"{collection}/", autoescape=True)
+    return or_(Sighting.collection == collection, below)
 
 
 def mean_seconds_per_megapixel(s: Session) -> float | None:
     """Return what the latest 200 derivatives took, in seconds a megapixel; None before the first."""
-    raise NotImplementedError
+    recent = (
+        select(
+            Derivative.seconds, (cast(Derivative.width, Float) * Derivative.height / 1e6).label("megapixels")
+        )
+        .order_by(Derivative.id.desc())
+        .limit(_RECENT)
+        .subquery()
+    )
+    seconds, megapixels = s.execute(select(func.sum(recent.c.seconds), func.sum(recent.c.megapixels))).one()
+    return float(seconds / megapixels) if megapixels else None
+
+
+def _narrow(query: Select[*tuple[Any, ...]], selection: Selection) -> Select[*tuple[Any, ...]]:
+    if selection.collections:
+        query = query.where(or_(*map(in_collection, selection.collections)))
+    if selection.states:
+        query = query.where(file_state().in_([state.value for state in selection.states]))
+    if selection.since is not None:
+        query = query.where(Sighting.first_seen_at >= selection.since)
+    if selection.until is not None:
+        query = query.where(Sighting.first_seen_at < selection.until)
+    if selection.ids:
+        query = query.where(Sighting.id.in_(selection.ids))
+    if selection.stale_for is not None:
+        made = exists().where(Derivative.scan_id == Sighting.scan_id)
+        by_this = made.where(
+            Derivative.recipe_id.in_(select(Recipe.id).where(Recipe.fingerprint == selection.stale_for))
+        )
+        query = query.where(made, ~by_this)
+    return query

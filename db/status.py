@@ -3,10 +3,20 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from sqlalchemy import Float, String, and_, case, cast, exists, func, select
 from sqlalchemy.orm import Session
 
+from db.control import Pause, job_is_held, pauses
+from db.file_states import file_state, over_live_files
+from db.queue import runnable
+from db.schema import Derivative, Job, Scan, Sighting
+from db.values import utcnow
 from db.vocabulary import FileState, JobState, Lane
+
+THROUGHPUT_WINDOW: Final = dt.timedelta(minutes=15)
+"""How far back the throughput, and with it the estimate of the time left, looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +25,6 @@ class Waiting:
 
     reason: str | None
     jobs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A pause in force; `lane` is None when everything is held."""
-
-    lane: Lane | None
-    since: dt.datetime
-    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,11 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The work as a whole. Every state and lane is a key, with 0 where there is nothing."""
+    """The work as a whole. Every state and lane is a key, with 0 where there is nothing.
+
+    `eta` is the time that the unheld queued and running pixels take at the throughput of the window; None
+    when nothing was finished within it.
+    """
 
     at: dt.datetime
     files: Mapping[FileState, int]
@@ -71,14 +76,113 @@ class Running:
 
 def overview(s: Session, *, now: dt.datetime | None = None) -> Overview:
     """Return the counts, the queue, the throughput of the last 15 minutes and what it promises."""
-    raise NotImplementedError
+    now = now or utcnow()
+    collections = _files_by_collection(s)
+    throughput = _throughput(s, now)
+    return Overview(
+        at=now,
+        files={state: sum(counts[state] for counts in collections.values()) for state in FileState},
+        collections=collections,
+        jobs=_jobs_by_lane(s),
+        waiting=_waiting(s, now),
+        throughput=throughput,
+        eta=_eta(s, throughput),
+        oldest_queued_at=s.scalar(select(func.min(Job.queued_at)).where(Job.state == JobState.QUEUED)),
+        paused=pauses(s),
+    )
 
 
 def running(s: Session) -> list[Running]:
     """Return what is worked on now, oldest first."""
-    raise NotImplementedError
+    name = (
+        select(Sighting.display)
+        .where(Sighting.scan_id == Job.scan_id)
+        .order_by(Sighting.superseded_at.is_not(None), Sighting.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = s.execute(
+        select(
+            Job.id,
+            Job.scan_id,
+            name,
+            Job.lane,
+            Job.lease_owner,
+            Job.attempts,
+            Job.progress_stage,
+            Job.progress_done,
+            Job.progress_total,
+            Job.started_at,
+            Job.heartbeat_at,
+            Job.lease_expires_at,
+            Job.cancel_requested,
+        )
+        .where(Job.state == JobState.RUNNING)
+        .order_by(Job.started_at, Job.id)
+    )
+    return [Running(*row) for row in rows]
 
 
 def drained(s: Session, *, now: dt.datetime | None = None) -> bool:
-    """Tell whether nothing runs and nothing queued could run now."""
-    raise NotImplementedError
+    """Tell whether nothing runs and nothing queued could run now.
+
+    A job that waits (for a retry, for a paused lane) does not count; `overview` tells of it.
+    """
+    now = now or utcnow()
+    active = (Job.state == JobState.RUNNING) | and_(Job.state == JobState.QUEUED, runnable(now))
+    return not s.scalar(select(exists().where(active)))
+
+
+def _files_by_collection(s: Session) -> dict[str, dict[FileState, int]]:
+    files = over_live_files(select(Sighting.collection, file_state().label("state"))).subquery()
+    rows = s.execute(
+        select(files.c.collection, files.c.state, func.count())
+        .group_by(files.c.collection, files.c.state)
+        .order_by(files.c.collection)
+    )
+    counts: dict[str, dict[FileState, int]] = {}
+    for collection, state, count in rows:
+        counts.setdefault(collection, dict.fromkeys(FileState, 0))[FileState(state)] = count
+    return counts
+
+
+def _jobs_by_lane(s: Session) -> dict[Lane, dict[JobState, int]]:
+    counts = {lane: dict.fromkeys(JobState, 0) for lane in Lane}
+    rows = s.execute(select(Job.lane, Job.state, func.count()).group_by(Job.lane, Job.state))
+    for lane, state, count in rows:
+        counts[lane][state] = count
+    return counts
+
+
+def _waiting(s: Session, now: dt.datetime) -> tuple[Waiting, ...]:
+    reason = case(
+        (job_is_held(), "the " + cast(Job.lane, String) + " lane is paused"),
+        (Job.not_before > now, func.coalesce(Job.wait_reason, "it rests before the next attempt")),
+    )
+    waiting = select(reason.label("reason")).where(Job.state == JobState.QUEUED).subquery()
+    rows = s.execute(
+        select(waiting.c.reason, func.count().label("jobs"))
+        .group_by(waiting.c.reason)
+        .order_by(func.count().desc())
+    )
+    return tuple(Waiting(*row) for row in rows)
+
+
+def _throughput(s: Session, now: dt.datetime) -> Throughput:
+    jobs, pixels = s.execute(
+        select(func.count(), func.sum(cast(Derivative.width, Float) * Derivative.height)).where(
+            Derivative.created_at > now - THROUGHPUT_WINDOW, Derivative.created_at <= now
+        )
+    ).one()
+    return Throughput(THROUGHPUT_WINDOW, jobs, (pixels or 0) / 1e6)
+
+
+def _eta(s: Session, throughput: Throughput) -> dt.timedelta | None:
+    if throughput.megapixels == 0:
+        return None
+    pixels = s.scalar(
+        select(func.sum(cast(Scan.width, Float) * Scan.height))
+        .join(Job, Job.scan_id == Scan.id)
+        .where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)), ~job_is_held())
+    )
+    return throughput.window * ((pixels or 0) / 1e6 / throughput.megapixels)

@@ -33,13 +33,12 @@ def insert_missing(
     unique: Sequence[str],
     where: ColumnElement[bool] | None = None,
 ) -> list[int]:
-    """Insert the rows whose `unique` columns are not taken; return the ids of those, in no order."""
+    """Insert the rows whose `unique` columns are not taken; return the keys of those, in no order."""
     dialect = postgresql if s.get_bind().dialect.name == "postgresql" else sqlite
-    columns = table.__table__.c
     statement = (
         dialect.insert(table.__table__)
         .values([dict(row) for row in rows])
         .on_conflict_do_nothing(index_elements=list(unique), index_where=where)
-        .returning(columns.id)
+        .returning(*table.__table__.primary_key)
     )
     return list(s.scalars(statement))
