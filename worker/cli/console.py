@@ -1,0 +1,126 @@
+"""Where a command writes: tables on standard output, progress and messages on standard error."""
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote_from_bytes
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+PIPE_WIDTH: Final = 160
+"""Columns of a table that no terminal limits."""
+
+
+def out() -> Console:
+    """Return the console of standard output; names of files are never taken for markup."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """Return the console of standard error."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+
+
+def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table; the columns named in `right` hold numbers."""
+    made = Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
+    )
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def progress_bar(console: Console) -> Progress:
+    """Return a progress display that shows what is worked on, how far it is, and how long it will take."""
+    return Progress(
+        TextColumn("{task.fields[name]}", markup=False),
+        BarColumn(bar_width=32),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[stage]}", markup=False, style="dim"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def complain(reason: str, remedy: str = "") -> None:
+    """Write one line on standard error: what is wrong, and what to do about it."""
+    line = Text("saek: ", style="bold red")
+    line.append(sentence(reason), style="default")
+    if remedy:
+        line.append(f" {sentence(remedy)}", style="default")
+    err().print(line, soft_wrap=True)
+
+
+def sentence(text: str) -> str:
+    """Return `text` with a capital at its start and a stop at its end; a name at the start stays as it is."""
+    text = text.strip()
+    if text[:1].islower() and text.split(" ", 1)[0].isalpha():
+        text = text[0].upper() + text[1:]
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def write_json(payload: object) -> None:
+    """Write `payload` as the one JSON document on standard output."""
+    sys.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def plain(value: Any, roots: Mapping[str, Path]) -> Any:
+    """Return `value` as JSON can hold it.
+
+    Times become ISO 8601 in UTC, durations seconds; `path` bytes become a `uri` under the folder that `roots`
+    gives for the name in `root`, so that a name in any encoding comes through whole.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case Mapping():
+            return dict(_items(value, roots))
+        case list() | tuple():
+            return [plain(item, roots) for item in value]
+        case dt.datetime():
+            return value.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case dt.timedelta():
+            return round(value.total_seconds(), 3)
+        case _:
+            raw = isinstance(value, bytes | Path)
+            return os.fsencode(value).decode("utf-8", "backslashreplace") if raw else str(value)
+
+
+def _items(facts: Mapping[Any, Any], roots: Mapping[str, Path]) -> list[tuple[str, Any]]:
+    items: list[tuple[str, Any]] = []
+    for key, value in facts.items():
+        name = str(key)
+        if name.endswith("path") and f"{name.removesuffix('path')}root" in facts:
+            root = facts[f"{name.removesuffix('path')}root"]
+            items.append(
+                (f"{name.removesuffix('path')}uri", None if value is None else uri(roots, root, value))
+            )
+        else:
+            items.append((name, plain(value, roots)))
+    return items
+
+
+def uri(roots: Mapping[str, Path], root: str, path: bytes) -> str:
+    """Return the file URI of `path` below the folder of the named root."""
+    folder = os.fsencode(roots[root]) if root in roots else b"/" + root.encode()
+    return "file://" + quote_from_bytes(folder + b"/" + path)

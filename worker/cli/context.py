@@ -1,0 +1,49 @@
+"""What most commands begin with: the settings and the record."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worker.logs import configure_logs
+from worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from db.engine import Database
+
+
+def settings_and_logs() -> Settings:
+    """Return the settings of this process, and log as they say. Raises SettingsError."""
+    settings = load_settings()
+    configure_logs(settings)
+    return settings
+
+
+@contextmanager
+def record(settings: Settings) -> Iterator["Database"]:
+    """Yield the record, closed on leaving.
+
+    Raises:
+        db.errors.SchemaOutOfDate: the tables are not those of this release, or no station ran here yet.
+        db.errors.DatabaseUnavailable: it cannot be reached.
+    """
+    from db.engine import open_database
+    from db.errors import SchemaOutOfDate
+    from db.migrate import require_current
+
+    if settings.database_url is None and not (settings.home / "saek.db").is_file():
+        raise SchemaOutOfDate(  # connecting would make an empty file
+            f"There is no record in {settings.home}",
+            "start a station there (saek station), or name another home with --home or SAEK_HOME",
+        )
+    require_current(settings.database_address())
+    database = open_database(settings.database_address())
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+def roots(settings: Settings) -> Mapping[str, Path]:
+    """Return the folders behind the root names of the record."""
+    return {"inbox": settings.inbox_path, "outbox": settings.outbox_path}

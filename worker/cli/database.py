@@ -1,0 +1,55 @@
+"""How the tables of the record are looked at and brought up to this release."""
+
+import typer
+
+from worker.cli.console import out, write_json
+from worker.cli.context import settings_and_logs
+from worker.cli.options import Json
+from worker.exits import Exit
+
+app = typer.Typer(name="db", help="Look at the tables of the record, or bring them up to this release.")
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring the tables up to this release; does nothing when they are."""
+    from db.migrate import current, head
+    from db.migrate import upgrade as migrate
+
+    settings = settings_and_logs()
+    url = settings.database_address()
+    if settings.database_url is None:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    before = current(url)
+    migrate(url)
+    done = f"from {before or 'nothing'} to {head()}" if before != head() else f"already at {head()}"
+    out().print(f"The tables are up to date: {done}.")
+
+
+@app.command()
+def current(json: Json = False) -> None:
+    """Tell which revision the tables have and which this release needs."""
+    from db import migrate
+
+    found, needed = migrate.current(settings_and_logs().database_address()), migrate.head()
+    if json:
+        write_json({"current": found, "head": needed, "up_to_date": found == needed})
+    else:
+        out().print(f"The tables have revision {found or 'none'}; this release needs {needed}.")
+    if found != needed:
+        raise typer.Exit(Exit.DATABASE)
+
+
+@app.command()
+def check(json: Json = False) -> None:
+    """Compare the tables, column by column, with what this release expects."""
+    from db import migrate
+
+    differences = migrate.check(settings_and_logs().database_address())
+    if json:
+        write_json({"differences": list(differences)})
+    else:
+        for line in differences or ("The tables are as this release expects them.",):
+            out().print(line)
+    if differences:
+        raise typer.Exit(Exit.DATABASE)

@@ -1,0 +1,122 @@
+"""Which commands there are, and how the process begins and ends."""
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from worker import __version__
+from worker.cli import database, orders, reprocess, restore, serve, status, train, upkeep
+from worker.cli.faults import explain
+from worker.exits import Exit
+
+
+class _Commands(TyperGroup):
+    """The root of all commands: whatever leaves one of them ends as one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except BrokenPipeError:
+            _let_go_of_stdout()
+            raise typer.Exit(Exit.OK) from None
+        except Exception as error:
+            raise typer.Exit(explain(error)) from error
+
+
+app = typer.Typer(
+    name="saek",
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"saek {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def saek(
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The station's home.", show_default="SAEK_HOME, else ~/saek", file_okay=False
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001  (handled before the command)
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and end."),
+    ] = False,
+) -> None:
+    """Color scanned monochrome photographs and keep the record of what was made.
+
+    Drop scans into the inbox of a station (`saek station`), look on (`saek status`), or restore single files
+    (`saek restore`). Every command takes its settings from SAEK_* variables and from saek.toml in the home.
+    """
+    if home is not None:
+        os.environ["SAEK_HOME"] = str(home.expanduser().absolute())
+
+
+_PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "Run": {
+        "station": serve.station,
+        "demo": serve.demo,
+        "broker": serve.broker,
+        "ingest": serve.ingest,
+        "dispatch": serve.dispatch,
+        "worker": serve.worker,
+    },
+    "Look": {
+        "status": status.status,
+        "doctor": upkeep.doctor,
+        "models": upkeep.models,
+        "settings": upkeep.settings,
+    },
+    "Order": {
+        "reprocess": reprocess.reprocess,
+        "retry": orders.retry,
+        "cancel": orders.cancel,
+        "pause": orders.pause,
+        "resume": orders.resume,
+    },
+    "Make": {"restore": restore.restore, "train": train.train},
+}
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(database.app, name="db", rich_help_panel="Run")
+
+
+def main() -> NoReturn:
+    """Run the command line; the process ends with one of `worker.exits.Exit`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name must never be what a command dies of
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="saek")
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_stdout()
+    sys.exit(code)
+
+
+def _let_go_of_stdout() -> None:
+    """Have the interpreter's last flush go nowhere: the reader of the pipe has had enough."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

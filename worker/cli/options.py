@@ -1,0 +1,90 @@
+"""Which options several commands share."""
+
+import datetime as dt
+from typing import Annotated, Literal
+
+import typer
+
+from db.vocabulary import FileState, Lane
+
+PresetName = Literal["fast", "balanced", "fine", "native"]
+"""`restoration.Preset`, spelled out so that help and completion need not load the pixel code."""
+
+FormatName = Literal["tiff", "png", "jpeg"]
+"""`restoration.OutputFormat`, likewise."""
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write 2026-11-30 or 2026-11-30T14:00") from None
+    return moment.astimezone()  # without a zone it is the reader's local time
+
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Write one JSON document on standard output instead of tables.")
+]
+
+Model = Annotated[
+    str | None,
+    typer.Option(help="Model that colors; `saek models` lists them.", show_default="the setting `model`"),
+]
+PresetOption = Annotated[
+    PresetName | None,
+    typer.Option(
+        "--preset", help="How much detail of the color is inferred.", show_default="the setting `preset`"
+    ),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=2.0,
+        help="Chroma gain: 0 is gray, 1 as predicted.",
+        show_default="the setting `strength`",
+    ),
+]
+FormatOption = Annotated[
+    FormatName | None,
+    typer.Option("--format", help="File format of the derivative.", show_default="the setting `format`"),
+]
+Device = Annotated[
+    DeviceName | None, typer.Option(help="Where the network runs.", show_default="the setting `device`")
+]
+
+What = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE|ID|GLOB",
+        help="Files of the inbox: a number from `saek status --state`, scan:N, a path, or a glob.",
+        show_default=False,
+    ),
+]
+WhatOrJob = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE|ID|GLOB|job:N",
+        help="Files as for `saek reprocess`, or single jobs as `job:N`.",
+        show_default=False,
+    ),
+]
+Collections = Annotated[
+    list[str] | None,
+    typer.Option("--collection", help="A sub-folder of the inbox, with its sub-folders. May be repeated."),
+]
+States = Annotated[
+    list[FileState] | None, typer.Option("--state", help="Files in this state. May be repeated.")
+]
+Since = Annotated[
+    dt.datetime | None,
+    typer.Option(parser=_moment, metavar="TIME", help="Files first seen at this time or later (ISO 8601)."),
+]
+Until = Annotated[
+    dt.datetime | None,
+    typer.Option(parser=_moment, metavar="TIME", help="Files first seen before this time (ISO 8601)."),
+]
+All = Annotated[bool, typer.Option("--all", help="All files; must be said when nothing else chooses.")]
+LaneOption = Annotated[Lane | None, typer.Option("--lane", help="This lane only.", show_default="both")]

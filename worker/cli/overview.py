@@ -1,0 +1,123 @@
+"""How the work stands as a whole, on one screen."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from db.status import Overview, Running
+from db.vocabulary import FileState, JobState, Lane
+from worker.cli.console import sentence, table
+from worker.cli.words import count, duration, megapixels, moment
+
+STYLES: Mapping[FileState, str] = {
+    FileState.DONE: "green",
+    FileState.RUNNING: "cyan",
+    FileState.QUEUED: "blue",
+    FileState.QUARANTINED: "yellow",
+    FileState.FAILED: "red",
+    FileState.CANCELLED: "magenta",
+    FileState.REGISTERED: "dim",
+    FileState.GONE: "dim",
+}
+_SHOWN_COLLECTIONS = 12
+_BAR = 24
+
+
+def overview_screen(
+    view: Overview, work: Sequence[Running], home: Path, station: bool | None
+) -> RenderableType:
+    """Return the overview; `station` tells whether one runs here, None where the parts run on their own."""
+    parts: list[RenderableType] = [_head(view, home, station), Text(), _facts(view)]
+    if work:
+        parts += [Text(), _running(work, view.at)]
+    if set(view.collections) - {""}:
+        parts += [Text(), _collections(view)]
+    return Group(*parts)
+
+
+def _head(view: Overview, home: Path, station: bool | None) -> Text:
+    head = Text.assemble(("Saek", "bold"), f"  {home}  ", (moment(view.at), "dim"))
+    if station is not None:
+        head.append(
+            "  the station runs" if station else "  no station runs", style="green" if station else "yellow"
+        )
+    return head
+
+
+def _facts(view: Overview) -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim")
+    facts.add_column()
+    facts.add_row("Files", _states(view.files) or Text("none yet: drop scans into the inbox"))
+    facts.add_row("Queue", _queue(view))
+    for pause in view.paused:
+        lane = "both lanes" if pause.lane is None else f"the {pause.lane} lane"
+        facts.add_row("Paused", Text(f"{lane}, since {moment(pause.since)}, by {pause.by}", style="yellow"))
+    for waiting in view.waiting:
+        if waiting.reason is not None:
+            facts.add_row(
+                "Waiting", Text(f"{count(waiting.jobs, 'job')}: {sentence(waiting.reason)}", style="yellow")
+            )
+    facts.add_row("Speed", _speed(view))
+    if view.eta is not None:
+        facts.add_row("Time left", f"about {duration(view.eta.total_seconds())}")
+    return facts
+
+
+def _states(states: Mapping[FileState, int]) -> Text:
+    told = [(state, states.get(state, 0)) for state in FileState if states.get(state, 0)]
+    return Text("   ").join(Text(f"{state} {number:,}", style=STYLES[state]) for state, number in told)
+
+
+def _queue(view: Overview) -> str:
+    lanes = ", ".join(f"{lane} {view.jobs[lane][JobState.QUEUED]:,}" for lane in Lane)
+    if view.oldest_queued_at is None:
+        return lanes
+    return f"{lanes}; the oldest waits for {duration((view.at - view.oldest_queued_at).total_seconds())}"
+
+
+def _speed(view: Overview) -> str:
+    done = view.throughput
+    window = duration(done.window.total_seconds())
+    if not done.jobs:
+        return f"nothing was finished in the last {window}"
+    hours = done.window / dt.timedelta(hours=1)
+    rate = f"{done.jobs / hours:,.0f} files and {megapixels(done.megapixels * 1e6 / hours)} an hour"
+    return f"{rate} ({count(done.jobs, 'file')} in the last {window})"
+
+
+def _running(work: Sequence[Running], now: dt.datetime) -> Table:
+    made = table(
+        "job", "file", "lane", "try", "stage", "", "%", "for", title="Running now", right=("job", "try", "%")
+    )
+    for job in work:
+        share = 100 * job.done / job.total if job.total else 0.0
+        stage = "is being cancelled" if job.cancel_requested else job.stage or "begins"
+        made.add_row(
+            str(job.job_id),
+            job.display,
+            job.lane,
+            str(job.attempt),
+            stage,
+            ProgressBar(total=100, completed=share, width=_BAR),
+            f"{share:.0f}",
+            duration((now - job.started_at).total_seconds()),
+        )
+    return made
+
+
+def _collections(view: Overview) -> Table:
+    used = [state for state in FileState if view.files.get(state, 0)]
+    made = table("collection", *used, title="Collections", right=tuple(used))
+    ranked = sorted(view.collections.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    for name, states in ranked[:_SHOWN_COLLECTIONS]:
+        made.add_row(name or "(top of the inbox)", *(f"{states.get(state, 0):,}" for state in used))
+    if len(ranked) > _SHOWN_COLLECTIONS:
+        rest = len(ranked) - _SHOWN_COLLECTIONS
+        made.add_row(f"and {count(rest, 'more', 'more')}; --json lists all", *("" for _ in used))
+    return made

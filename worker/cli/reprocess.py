@@ -1,0 +1,132 @@
+"""`saek reprocess`: files that are on record, made anew by another recipe."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.console import err, out, plain, write_json
+from worker.cli.context import record, settings_and_logs
+from worker.cli.options import (
+    All,
+    Collections,
+    FormatOption,
+    Json,
+    Model,
+    PresetOption,
+    Since,
+    States,
+    Strength,
+    Until,
+    What,
+)
+from worker.cli.orders import person
+from worker.cli.selection import Conditions, selection
+from worker.cli.words import count, duration, megapixels, size
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from restoration import Recipe
+    from worker.reprocess import Estimate, Ordered
+
+
+def reprocess(
+    *,
+    what: What = None,
+    collection: Collections = None,
+    state: States = None,
+    since: Since = None,
+    until: Until = None,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Files that have derivatives, but none by this recipe.")
+    ] = False,
+    everything: All = False,
+    model: Model = None,
+    preset: PresetOption = None,
+    strength: Strength = None,
+    format: FormatOption = None,  # noqa: A002  (the option's name)
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Order nothing; tell the count, the pixels, the hours and the disk."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Queue files that are on record to be made by this recipe, after all dropped files.
+
+    Old derivatives stay; a file that was made by this recipe before is not made again.
+    """
+    from worker.reprocess import estimate, order
+
+    settings = settings_and_logs()
+    recipe = recipe_with(settings, model, preset, strength, format)
+    stale_for = recipe.fingerprint() if stale else None
+    conditions = Conditions(collection or (), state or (), since, until, stale_for, everything)
+    with record(settings) as database:
+        with database.read() as s:
+            chosen = selection(s, what or (), conditions, settings.inbox_path)
+        if dry_run:
+            cost = estimate(database, chosen, recipe, settings)
+            _tell_estimate(cost, recipe, json=json)
+        else:
+            done = order(database, chosen, recipe, person())
+            _tell_order(done, recipe, json=json)
+
+
+def recipe_with(
+    settings: Settings,
+    model: str | None,
+    preset: str | None,
+    strength: float | None,
+    format: str | None,  # noqa: A002  (the option's name)
+) -> "Recipe":
+    """Return the recipe of the settings with what the command line says in their place.
+
+    Raises:
+        SettingsError, restoration.UnknownModel, restoration.WeightsMismatch
+    """
+    from worker.recipes import recipe_from
+
+    said = {"model": model, "preset": preset, "strength": strength, "format": format}
+    return recipe_from(
+        settings.model_copy(update={name: value for name, value in said.items() if value is not None})
+    )
+
+
+def recipe_facts(recipe: "Recipe") -> dict[str, Any]:
+    """Return the recipe and its fingerprint for `--json`."""
+    import json as text
+
+    return {**text.loads(recipe.to_json()), "fingerprint": recipe.fingerprint()}
+
+
+def _tell_order(done: "Ordered", recipe: "Recipe", *, json: bool) -> None:
+    if json:
+        write_json({"dry_run": False, **plain(done, {}), "recipe": recipe_facts(recipe)})
+        return
+    out().print(
+        f"{count(done.created, 'job')} queued in the bulk lane; {_left_out(done.existing, done.quarantined)}."
+    )
+
+
+def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
+    if json:
+        write_json({"dry_run": True, **plain(cost, {}), "recipe": recipe_facts(recipe)})
+        return
+    console = out()
+    console.print(
+        f"{count(cost.to_make, 'scan')} would be made; {_left_out(cost.existing, cost.quarantined)}."
+    )
+    if not cost.to_make:
+        return
+    console.print(f"Pixels   {megapixels(cost.pixels)} in {count(cost.windows, 'window')} of the network")
+    hours = (
+        "unknown: nothing was made here yet" if cost.seconds is None else f"about {duration(cost.seconds)}"
+    )
+    console.print(f"Time     {hours}")
+    console.print(f"Disk     at most {size(cost.bytes)}; {size(cost.free_bytes)} are free")
+    if cost.bytes > cost.free_bytes:
+        err().print("The disk may not hold them: work waits when it is full.", style="yellow")
+
+
+def _left_out(existing: int, quarantined: int) -> str:
+    verb = "exists" if existing == 1 else "exist"
+    return f"{existing:,} {verb} already, {quarantined:,} quarantined"

@@ -1,0 +1,213 @@
+"""`saek restore`: single files, at once, without queue or record."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from worker.cli.console import err, out, plain, progress_bar, sentence, table, write_json
+from worker.cli.context import settings_and_logs
+from worker.cli.options import Device, FormatOption, Json, Model, PresetOption, Strength
+from worker.cli.pieces import Piece, format_of, one_file, pieces_of, refuse_overwriting
+from worker.cli.reprocess import recipe_facts, recipe_with
+from worker.cli.selection import printable
+from worker.cli.words import count, duration, megapixels, size
+from worker.exits import Exit
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from restoration import Plan, Progress, Recipe, Restoration, RestorationError
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What became of one master: exactly one of `made`, `planned` and `fault` is there."""
+
+    piece: Piece
+    made: "Restoration | None" = None
+    planned: "Plan | None" = None
+    fault: "RestorationError | None" = None
+
+
+def restore(
+    *,
+    masters: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Scans, or folders of scans.", show_default=False)
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The file to write (.tif, .png, .jpg), or a folder; several scans need a folder.",
+            show_default=False,
+        ),
+    ],
+    model: Model = None,
+    preset: PresetOption = None,
+    strength: Strength = None,
+    format: FormatOption = None,  # noqa: A002  (the option's name)
+    device: Device = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace derivatives that exist.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; tell what would be made and what is refused.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Color scans right here, with the same pixels that a station would make.
+
+    A scan that cannot be restored is refused with the reason; the others are still made.
+    """
+    settings = settings_and_logs()
+    if format is None and one_file(masters, output):
+        asked: str | None = format_of(output)
+    else:
+        asked = format
+    recipe = recipe_with(settings, model, preset, strength, asked)
+    pieces = pieces_of(masters, output, recipe.format.suffix)
+    refuse_overwriting(pieces, force=force or dry_run)
+    if dry_run:
+        ended = [_planned(piece, recipe, settings) for piece in pieces]
+    else:
+        ended = _restored(pieces, recipe, settings, device or settings.device)
+    if json:
+        write_json(
+            {"dry_run": dry_run, "recipe": recipe_facts(recipe), "files": [_facts(one) for one in ended]}
+        )
+    else:
+        _tell(ended)
+    code = _exit(ended)
+    if code is not Exit.OK:
+        raise typer.Exit(code)
+
+
+def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
+    from restoration import MasterError, identify, plan
+    from worker.recipes import limits_from
+
+    try:
+        return _Ended(piece, planned=plan(identify(piece.master, limits_from(settings)), recipe))
+    except MasterError as error:
+        return _Ended(piece, fault=error)
+
+
+def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, device: str) -> list[_Ended]:
+    from restoration import LumaMismatch, MasterError, Transient, restore
+    from worker.outputs import publish_draft
+    from worker.recipes import limits_from
+
+    ended = []
+    with _watched(len(pieces)) as listener:
+        for piece in pieces:
+            try:
+                with _draft(piece.output) as draft:
+                    made = restore(
+                        piece.master,
+                        recipe,
+                        draft,
+                        progress=listener(piece.master),
+                        limits=limits_from(settings),
+                        device=device,
+                    )
+                    publish_draft(draft, piece.output)
+                ended.append(_Ended(piece, made=made))
+            except (MasterError, Transient, LumaMismatch) as error:
+                ended.append(_Ended(piece, fault=error))
+    return ended
+
+
+@contextmanager
+def _draft(output: Path) -> Iterator[Path]:
+    """Yield a hidden name beside `output`; nothing stays there if the work stops."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    path = output.parent / f".saek-restore-{os.getpid()}{output.suffix}"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _watched(files: int) -> Iterator[Callable[[Path], Callable[["Progress"], None]]]:
+    """Yield a function that shows the work on one master after the other on standard error."""
+    with progress_bar(err()) as bar:
+        task = bar.add_task("", name="", stage="", total=None)
+        begun = 0
+
+        def watch(master: Path) -> Callable[["Progress"], None]:
+            nonlocal begun
+            begun += 1
+            name = printable(master.name) if files == 1 else f"{begun} of {files}  {printable(master.name)}"
+            stage = ""
+
+            def listen(progress: "Progress") -> None:
+                nonlocal stage
+                if progress.stage != stage:
+                    stage = progress.stage.value
+                    bar.reset(task, total=progress.total, name=name, stage=stage)
+                bar.update(task, completed=progress.done, total=progress.total)
+
+            return listen
+
+        yield watch
+
+
+def _tell(ended: Sequence[_Ended]) -> None:
+    made = table("scan", "", "output, or reason and remedy", "size", "luma error", "took")
+    for one in ended:
+        name = printable(str(one.piece.master))
+        if one.made is not None:
+            done = one.made
+            took, error = duration(sum(done.seconds.values())), f"{done.luma_max_error}"
+            made.add_row(name, _state(one), printable(str(one.piece.output)), size(done.bytes), error, took)
+        elif one.planned is not None:
+            cost = f"{megapixels(one.planned.pixels)}, {count(one.planned.windows, 'window')}"
+            place = f"{printable(str(one.piece.output))} ({cost})"
+            made.add_row(name, _state(one), place, f"at most {size(one.planned.bytes_estimate)}", "", "")
+        elif one.fault is not None:
+            made.add_row(
+                name, _state(one), f"{sentence(one.fault.reason)} {sentence(one.fault.remedy)}", "", "", ""
+            )
+    out().print(made)
+
+
+def _state(one: _Ended) -> Text:
+    if one.made is not None:
+        return Text("done", style="green")
+    if one.planned is not None:
+        return Text("would be made", style="green")
+    return Text("refused", style="yellow") if _code(one) is Exit.MASTER else Text("failed", style="bold red")
+
+
+def _facts(one: _Ended) -> dict[str, Any]:
+    fault = one.fault
+    return {
+        "master": printable(str(one.piece.master)),
+        "output": printable(str(one.piece.output)),
+        "state": str(_state(one)),
+        "restoration": plain(one.made, {}),
+        "plan": plain(one.planned, {}),
+        "problem": None
+        if fault is None
+        else {"code": fault.code, "reason": fault.reason, "remedy": fault.remedy},
+    }
+
+
+def _exit(ended: Sequence[_Ended]) -> Exit:
+    """Return the gravest outcome: a fault of ours, a passing cause, a master at fault, or none."""
+    codes = {_code(one) for one in ended}
+    return next(
+        code for code in (Exit.INTERNAL, Exit.RETRY, Exit.MASTER, Exit.OK) if code in codes or code is Exit.OK
+    )
+
+
+def _code(one: _Ended) -> Exit:
+    from worker.cli.faults import exit_code
+
+    return Exit.OK if one.fault is None else exit_code(one.fault)

@@ -1,0 +1,77 @@
+"""How the parts that run for long are started, and how they are told to stop."""
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from worker.cli.context import settings_and_logs
+
+
+def station(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End by itself when every file in the inbox has ended.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: watch the inbox, queue, color, record; until Ctrl-C or SIGTERM."""
+    from worker.station import run_station
+
+    raise typer.Exit(run_station(settings_and_logs(), stop_on_signals(), until_idle=until_idle))
+
+
+def ingest() -> None:
+    """Run the part that watches the inbox and enters files into the record."""
+    from worker.inbox.ingest import run_ingest
+
+    run_ingest(settings_and_logs(), stop_on_signals())
+
+
+def dispatch() -> None:
+    """Run the part that sends queued jobs to the broker and takes back those of dead workers."""
+    from worker.dispatch import run_dispatch
+
+    run_dispatch(settings_and_logs(), stop_on_signals())
+
+
+def worker() -> None:
+    """Run the part that colors: `concurrency` processes that take jobs from the broker."""
+    settings = settings_and_logs()
+    from worker.app import run_worker
+
+    raise typer.Exit(run_worker(settings))
+
+
+def broker() -> None:
+    """Run the embedded broker alone; `saek station` does it by itself."""
+    from worker.broker import serve_broker
+
+    serve_broker(settings_and_logs(), stop_on_signals())
+
+
+def demo(
+    into: Annotated[
+        Path, typer.Option(metavar="DIR", help="Home of the demo station; made anew.", file_okay=False)
+    ] = Path("demo"),
+) -> None:
+    """Color a few photographs that ship with the installation, show what became of each, and end."""
+    from rich.console import Console
+
+    from worker.demo import run_demo
+
+    raise typer.Exit(run_demo(into.expanduser(), Console()))
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that the first SIGINT or SIGTERM sets; the second one ends the process at once."""
+    stop = threading.Event()
+
+    def ask(number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    return stop

@@ -1,0 +1,159 @@
+"""`saek status`: how the work stands, which files are where, and the whole story of one."""
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from db.vocabulary import FileState
+from worker.cli.console import out, plain, sentence, table, write_json
+from worker.cli.context import record, roots, settings_and_logs
+from worker.cli.options import Json
+from worker.cli.words import duration, moment
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from db.engine import Database
+    from db.files import FileRow
+    from db.status import Overview, Running
+    from db.story import Story
+
+REFRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What was asked: one file's story, a table of files, or, with nothing said, the whole."""
+
+    what: str | None
+    state: FileState | None
+    collection: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    overview: "Overview"
+    running: "Sequence[Running]"
+    station: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    rows: "Sequence[FileRow]"
+    more: bool
+
+
+def status(
+    *,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PATH|ID",
+            help="A file of the inbox, a number from the table of files, scan:N, job:N or a sha256 prefix.",
+            show_default=False,
+        ),
+    ] = None,
+    state: Annotated[FileState | None, typer.Option(help="List the files in this state.")] = None,
+    collection: Annotated[
+        str | None, typer.Option(help="List the files in this sub-folder of the inbox and below it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="List at most so many files.")] = 100,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew each second until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Tell how the work stands: as a whole, as a table of files, or the whole story of one file."""
+    if watch and json:
+        raise typer.BadParameter("--watch is for people; without it --json tells the state once")
+    if what is not None and (state is not None or collection is not None):
+        raise typer.BadParameter("name one file, or list files with --state and --collection")
+    settings = settings_and_logs()
+    question = _Question(what, state, collection, limit)
+    with record(settings) as database:
+        if watch:
+            _watch(database, settings, question)
+        answer = _answer(database, settings, question)
+    if json:
+        write_json(_facts(answer, settings))
+    else:
+        out().print(_screen(answer, settings))
+
+
+def _watch(database: "Database", settings: Settings, question: _Question) -> None:
+    console = out()
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        while True:
+            live.update(_screen(_answer(database, settings, question), settings), refresh=True)
+            time.sleep(REFRESH_SECONDS)
+
+
+def _answer(database: "Database", settings: Settings, question: _Question) -> "Story | _Files | _Whole":
+    from db.files import files
+    from db.status import overview, running
+    from worker.cli.selection import find_story
+
+    with database.read() as s:
+        if question.what is not None:
+            return find_story(s, question.what, settings.inbox_path)
+        if question.state is not None or question.collection is not None:
+            found = files(s, question.state, question.collection, question.limit + 1)
+            rows = list(itertools.islice(found, question.limit + 1))
+            return _Files(rows[: question.limit], more=len(rows) > question.limit)
+        return _Whole(overview(s), running(s), _station(settings))
+
+
+def _station(settings: Settings) -> bool | None:
+    from worker.home import station_runs
+
+    return station_runs(settings) if settings.embedded_broker else None
+
+
+def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> RenderableType:
+    from worker.cli.overview import overview_screen
+    from worker.cli.story import story_screen
+
+    match answer:
+        case _Files():
+            return _file_table(answer)
+        case _Whole():
+            return overview_screen(answer.overview, answer.running, settings.home, answer.station)
+        case _:
+            return story_screen(answer)
+
+
+def _file_table(found: _Files) -> RenderableType:
+    from worker.cli.overview import STYLES
+
+    if not found.rows:
+        return Text("No file is so.")
+    made = table("id", "file", "state", "since", "took", "output, or reason and remedy", right=("id", "took"))
+    for row in found.rows:
+        outcome = row.derivative_display or ""
+        if row.reason is not None:
+            outcome = f"{sentence(row.reason)} {sentence(row.remedy or '')}"
+        took = "" if row.seconds is None else duration(row.seconds)
+        state = Text(row.state, style=STYLES[row.state])
+        made.add_row(str(row.sighting_id), row.display, state, moment(row.since), took, outcome)
+    if found.more:
+        made.caption = "There are more; --limit lists them."
+        made.caption_justify = "left"
+    return made
+
+
+def _facts(answer: "Story | _Files | _Whole", settings: Settings) -> dict[str, Any]:
+    folders = roots(settings)
+    match answer:
+        case _Files():
+            return {"files": plain(answer.rows, folders), "more": answer.more}
+        case _Whole():
+            facts: dict[str, Any] = plain(answer.overview, folders)
+            return {"station": answer.station, **facts, "running": plain(answer.running, folders)}
+        case _:
+            told: dict[str, Any] = plain(answer, folders)
+            return told

@@ -1,0 +1,148 @@
+"""What is on record of one scan, told from the beginning."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from db.story import DerivativeStory, EventStory, JobStory, ScanStory, SightingStory, Story
+from db.values import Problem
+from worker.cli.console import sentence, table
+from worker.cli.overview import STYLES
+from worker.cli.words import duration, moment, size
+
+
+def story_screen(story: Story) -> RenderableType:
+    """Return the whole story: content, places, jobs, derivatives, events."""
+    parts: list[RenderableType] = []
+    if story.scan is not None:
+        parts += [_scan(story.scan)]
+    parts += [Text(), _sightings(story.sightings)]
+    for job in story.jobs:
+        parts += [Text(), _job(job)]
+    for derivative in story.derivatives:
+        parts += [Text(), _derivative(derivative)]
+    parts += [Text(), _events(story.events)]
+    return Group(*parts)
+
+
+def _scan(scan: ScanStory) -> RenderableType:
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("sha256", scan.sha256),
+        ("size", size(scan.bytes)),
+        ("picture", _picture(scan)),
+        ("first seen", moment(scan.first_seen_at)),
+        ("quarantined", moment(scan.quarantined_at) or None),
+        *_problem(scan.problem),
+    ]
+    return _card(f"Scan scan:{scan.id}", rows)
+
+
+def _picture(scan: ScanStory) -> str | None:
+    if scan.width is None:
+        return None
+    mode = scan.facts.get("mode")
+    facts = [scan.format, f"{scan.width} x {scan.height}", f"{scan.bit_depth} bit", mode]
+    if scan.dpi:
+        facts.append(f"{scan.dpi:.0f} dpi")
+    if scan.orientation not in {None, 1}:
+        facts.append(f"orientation {scan.orientation}")
+    if scan.icc_sha256:
+        facts.append("ICC profile")
+    return ", ".join(str(fact) for fact in facts if fact)
+
+
+def _sightings(sightings: Iterable[SightingStory]) -> Table:
+    made = table("id", "file", "state", "first seen", "last seen", title="Seen as", right=("id",))
+    for seen in sightings:
+        note = f" (replaced {moment(seen.superseded_at)})" if seen.superseded_at else ""
+        note += f" (gone {moment(seen.gone_at)})" if seen.gone_at else ""
+        state = (
+            Text("replaced", style="dim")
+            if seen.state is None
+            else Text(seen.state, style=STYLES[seen.state])
+        )
+        made.add_row(
+            str(seen.id), seen.display + note, state, moment(seen.first_seen_at), moment(seen.last_seen_at)
+        )
+        for name, words in _problem(seen.problem):
+            made.add_row("", Text.assemble((f"{name}: ", "dim"), words), "", "", "")
+    return made
+
+
+def _job(job: JobStory) -> RenderableType:
+    recipe = ", ".join(f"{name} {value}" for name, value in _recipe(job.recipe))
+    progress = f"{job.stage} {job.done} of {job.total}" if job.stage and job.finished_at is None else None
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("state", job.state),
+        ("lane", f"{job.lane}, asked for by {job.requested_by}"),
+        ("attempts", f"{job.attempts} of {job.max_attempts}"),
+        ("recipe", f"{recipe} ({job.fingerprint[:12]})"),
+        ("model", f"{job.model} ({job.weights_sha256[:12]})"),
+        ("asked", moment(job.created_at)),
+        ("begun", moment(job.started_at) or None),
+        ("ended", moment(job.finished_at) or None),
+        ("progress", progress),
+        ("worked on by", job.owner),
+        ("waits for", None if job.wait_reason is None else sentence(job.wait_reason)),
+        ("not before", moment(job.not_before) or None),
+        *_problem(job.problem),
+    ]
+    return _card(f"Job job:{job.id}", rows)
+
+
+def _recipe(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name in ("preset", "strength", "format", "algorithm"):
+        if name in recipe:
+            yield name, recipe[name]
+
+
+def _derivative(made: DerivativeStory) -> RenderableType:
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("file", made.display),
+        ("picture", f"{made.format}, {made.width} x {made.height}, {made.bit_depth} bit, {size(made.bytes)}"),
+        ("luma error", f"at most {made.luma_max_error:g}, {made.luma_mean_error:.4g} on average"),
+        ("sha256", made.sha256),
+        ("pixels", made.pixel_sha256),
+        ("weights", made.weights_sha256),
+        ("made by", f"{made.software} on {made.engine} in {duration(made.seconds)}"),
+        ("made", f"{moment(made.created_at)}, job:{made.job_id}"),
+    ]
+    return _card("Derivative", rows)
+
+
+def _events(events: Iterable[EventStory]) -> Table:
+    made = table("time", "event", "outcome", "by", "detail", title="What happened")
+    for event in events:
+        agent = f"{event.agent.name} {event.agent.version[:12]}".strip()
+        detail = ", ".join(
+            f"{name}: {_short(value)}" for name, value in event.detail.items() if value is not None
+        )
+        made.add_row(moment(event.at), event.type, event.outcome, agent, detail)
+    return made
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return f"{text[:12]}..." if len(text) == 64 and text.isalnum() else text
+
+
+def _problem(problem: Problem | None) -> list[tuple[str, Text]]:
+    if problem is None:
+        return []
+    return [
+        ("reason", Text(f"{sentence(problem.reason)} ({problem.code})", style="yellow")),
+        ("remedy", Text(sentence(problem.remedy), style="yellow")),
+    ]
+
+
+def _card(title: str, rows: Iterable[tuple[str, RenderableType | None]]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        if value is not None:
+            grid.add_row(f"  {name}", value)
+    return Group(Text(title, style="bold"), grid)

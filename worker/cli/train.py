@@ -1,0 +1,97 @@
+"""`saek train`: new weights from a folder of color pictures."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.console import err, out, plain, progress_bar, table, write_json
+from worker.cli.context import settings_and_logs
+from worker.cli.options import Json
+from worker.cli.words import duration
+
+if TYPE_CHECKING:
+    from restoration.training.loop import TrainingProgress, TrainingResult
+    from restoration.training.metrics import Row
+
+_TOLD_SECONDS = 60.0
+
+
+def train(
+    *,
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="Name of a shipped recipe, or a TOML file.", show_default=False
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder of color pictures.", exists=True, file_okay=False, show_default=False
+        ),
+    ],
+    run: Annotated[
+        Path,
+        typer.Option("--out", metavar="RUN", help="Folder of the run.", file_okay=False, show_default=False),
+    ],
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--fresh", help="Go on at the last checkpoint, or refuse a folder with a run in it."
+        ),
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Train a generator; the folder of the run alone explains it, and a stopped run goes on where it was."""
+    from restoration.training.loop import train as learn
+    from restoration.training.recipe import shipped_recipe
+
+    settings_and_logs()
+    shipped = shipped_recipe(recipe)
+    plan = shipped if "/" not in recipe and shipped.is_file() else Path(recipe)
+    console = err()
+    with progress_bar(console) as bar:
+        task = bar.add_task("", name="reading pictures", stage="", total=None)
+        told = 0.0
+
+        def listen(progress: "TrainingProgress") -> None:
+            nonlocal told
+            stage = f"loss {progress.loss:.4f}, {progress.samples_per_second:.1f} pictures/s"
+            bar.update(task, name=progress.phase, stage=stage, total=progress.steps, completed=progress.step)
+            if not console.is_terminal and time.monotonic() - told >= _TOLD_SECONDS:
+                told = time.monotonic()
+                left = duration(progress.seconds_left)
+                console.print(
+                    f"{progress.phase}: step {progress.step} of {progress.steps}, {stage}, {left} left"
+                )
+
+        result = learn(plan, data, run, resume=resume, progress=listen)
+    if json:
+        write_json(plain(result, {}))
+    else:
+        _tell(result)
+
+
+def _tell(result: "TrainingResult") -> None:
+    console = out()
+    console.print(f"{result.steps} steps; the weights of step {result.best_step} are the best: {result.run}")
+    numbers = ("pictures", "chroma error", "gray's", "PSNR", "gray's PSNR", "colorfulness", "truth's")
+    made = table("set", *numbers, right=numbers)
+    for part, rows in (("validation", result.validation), ("test", result.test)):
+        for row in rows:
+            made.add_row(f"{part}: {row.set}", *_figures(row))
+    console.print(made)
+
+
+def _figures(row: "Row") -> tuple[str, ...]:
+    return (
+        str(row.pictures),
+        f"{row.predicted.chroma_l1:.4f}",
+        f"{row.gray.chroma_l1:.4f}",
+        f"{row.predicted.psnr:.2f}",
+        f"{row.gray.psnr:.2f}",
+        f"{row.predicted.colorfulness:.1f}",
+        f"{row.truth.colorfulness:.1f}",
+    )

@@ -1,0 +1,137 @@
+"""`saek doctor`, `models` and `settings`: whether this installation is fit to work, and how it is set."""
+
+import contextlib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import typer
+from pydantic import SecretStr
+from rich.text import Text
+
+from worker.cli.console import err, out, plain, sentence, table, write_json
+from worker.cli.context import settings_and_logs
+from worker.cli.options import Json
+from worker.exits import Exit
+from worker.settings import FILE_NAME, PREFIX, Settings
+
+_MASK = "***"
+
+
+def doctor(json: Json = False) -> None:
+    """Check what a station needs, and say what to do for each thing amiss."""
+    from worker.doctor import State, examine
+
+    settings = settings_and_logs()
+    waiting = (
+        contextlib.nullcontext() if json else err().status("Looking at what a station needs", spinner="line")
+    )
+    with waiting:
+        checks = list(examine(settings))
+    fit = all(check.state is not State.FAILED for check in checks)
+    if json:
+        write_json({"ok": fit, "checks": plain(checks, {})})
+    else:
+        styles = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"}
+        made = table("check", "", "found", "what to do")
+        for check in checks:
+            made.add_row(
+                check.name, Text(check.state, style=styles[check.state]), check.found, sentence(check.remedy)
+            )
+        out().print(made)
+    if not fit:
+        raise typer.Exit(Exit.INCOMPLETE)
+
+
+def models(json: Json = False) -> None:
+    """List the installed models, and check that their weights are the ones on their cards."""
+    import restoration
+
+    settings_and_logs()
+    cards = restoration.models()
+    faults: dict[str, restoration.ModelError] = {}
+    for card in cards:
+        try:
+            restoration.verify_model(card)
+        except restoration.ModelError as error:
+            faults[card.name] = error
+    if json:
+        write_json({"models": [{**plain(card, {}), "verified": card.name not in faults} for card in cards]})
+    else:
+        made = table("model", "weights", "", "what it is")
+        for card in cards:
+            fault = faults.get(card.name)
+            state = Text("verified", style="green") if fault is None else Text("damaged", style="bold red")
+            words = card.name if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
+            made.add_row(card.name, card.weights[:12], state, words)
+        out().print(made)
+    if faults:
+        raise typer.Exit(Exit.MODEL)
+
+
+def settings(json: Json = False) -> None:
+    """Show every setting with its value and where it comes from; passwords are hidden."""
+    found = [_told(name, settings_and_logs()) for name in Settings.model_fields]
+    if json:
+        write_json({"settings": found})
+        return
+    made = table("setting", "value", "from", "what it means")
+    for fact in found:
+        value = Text("") if fact["value"] is None else Text(str(fact["value"]))
+        made.add_row(fact["variable"], value, fact["source"], fact["description"])
+    out().print(made)
+
+
+def _told(name: str, current: Settings) -> dict[str, Any]:
+    return {
+        "name": name,
+        "variable": PREFIX + name.upper(),
+        "value": _effective(name, current),
+        "source": _source(name, current),
+        "description": Settings.model_fields[name].description,
+    }
+
+
+def _effective(name: str, current: Settings) -> str | int | float | None:
+    """Return the value that work goes by, a default that follows from the home included."""
+    match name:
+        case "inbox":
+            return str(current.inbox_path)
+        case "outbox":
+            return str(current.outbox_path)
+        case "database_url":
+            return masked(current.database_address())
+        case "broker_url":
+            return masked(current.broker_address())
+    value = getattr(current, name)
+    if isinstance(value, SecretStr):
+        return _MASK
+    return value if value is None or isinstance(value, int | float) else str(value)
+
+
+def _source(name: str, current: Settings) -> str:
+    if PREFIX + name.upper() in {variable.upper() for variable in os.environ}:
+        return "environment"
+    file = current.home / FILE_NAME
+    return "file" if name in _written(file) else "default"
+
+
+def _written(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def masked(url: str) -> str:
+    """Return the URL without its password and without the values of its query."""
+    try:
+        parts = urlsplit(url)
+        credentials, at, place = parts.netloc.rpartition("@")
+    except ValueError:
+        return _MASK
+    if not parts.scheme:
+        return _MASK
+    user, colon, _ = credentials.partition(":")
+    shown = f"{user}{colon}{_MASK if colon else ''}{at}{place}"
+    query = "&".join(f"{key}={_MASK}" for key, _ in parse_qsl(parts.query, keep_blank_values=True))
+    return f"{parts.scheme}://{shown}{parts.path}" + (f"?{query}" if query else "")

@@ -1,0 +1,154 @@
+"""How files that are on record are ordered anew by a recipe, and what that would cost."""
+
+import itertools
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from db import orders
+from db.engine import Database
+from db.orders import Reprocessed
+from db.selection import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
+from restoration import Recipe, ScanFacts, plan
+from worker.recipes import record_recipe
+from worker.settings import Settings
+
+_AT_ONCE = 200
+"""Scans ordered in one transaction: workers that wait to write meanwhile wait for milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an order would make, and what it would cost."""
+
+    chosen: int
+    to_make: int
+    existing: int
+    """Chosen scans that have a job by this recipe already."""
+    quarantined: int
+    """Chosen scans that are not made because they are quarantined."""
+    pixels: int
+    windows: int
+    bytes: int
+    """Of all derivatives: an upper estimate."""
+    free_bytes: int
+    """Of the disk that holds the outbox."""
+    seconds: float | None
+    """By what the latest derivatives took, shared among the worker processes; None before the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What an order did."""
+
+    chosen: int
+    created: int
+    existing: int
+    quarantined: int
+
+
+def order(database: Database, selection: Selection, recipe: Recipe, by: str) -> Ordered:
+    """Queue a job in the bulk lane for each chosen scan that has none by this recipe.
+
+    Stopped half way, it goes on where it was when it is given again.
+
+    Raises:
+        db.errors.EmptySelection: nothing chooses.
+    """
+    with database.begin() as s:
+        recipe_id = record_recipe(s, recipe)
+    total = Ordered(0, 0, 0, 0)
+    for scans in _chunks(database, selection):
+        with database.begin() as s:
+            total = _add(
+                total, len(scans), orders.reprocess(s, [scan.scan_id for scan in scans], recipe_id, by)
+            )
+    return total
+
+
+def estimate(database: Database, selection: Selection, recipe: Recipe, settings: Settings) -> Estimate:
+    """Return what `order` would do and cost: the order is given and taken back, so the count is exact.
+
+    Raises:
+        db.errors.EmptySelection: nothing chooses.
+    """
+    total = Ordered(0, 0, 0, 0)
+    pixels = windows = size = 0
+    for scans in _chunks(database, selection):
+        done, new = _rehearse(database, scans, recipe)
+        total = _add(total, len(scans), done)
+        for scan in new:
+            cost = plan(_facts(scan), recipe)
+            pixels, windows, size = pixels + cost.pixels, windows + cost.windows, size + cost.bytes_estimate
+    with database.read() as s:
+        pace = mean_seconds_per_megapixel(s)
+    return Estimate(
+        chosen=total.chosen,
+        to_make=total.created,
+        existing=total.existing,
+        quarantined=total.quarantined,
+        pixels=pixels,
+        windows=windows,
+        bytes=size,
+        free_bytes=shutil.disk_usage(settings.outbox_path).free,
+        seconds=None if pace is None else pace * pixels / 1e6 / settings.concurrency,
+    )
+
+
+class _TakenBack(Exception):
+    """Ends a transaction whose outcome was only asked for."""
+
+
+def _rehearse(
+    database: Database, scans: Sequence[SelectedScan], recipe: Recipe
+) -> tuple[Reprocessed, Sequence[SelectedScan]]:
+    """Return what ordering these scans does and which of them get a job, and leave the record as it was."""
+    done = _tried(database, [[scan.scan_id for scan in scans]], recipe)[0]
+    if done.created in {0, len(scans)}:
+        return done, scans if done.created else ()
+    singly = _tried(database, [[scan.scan_id] for scan in scans], recipe)
+    return done, [scan for scan, one in zip(scans, singly, strict=True) if one.created]
+
+
+def _tried(database: Database, groups: Iterable[Sequence[int]], recipe: Recipe) -> list[Reprocessed]:
+    outcomes: list[Reprocessed] = []
+    with suppress(_TakenBack), database.begin() as s:
+        recipe_id = record_recipe(s, recipe)
+        outcomes = [orders.reprocess(s, ids, recipe_id, "estimate") for ids in groups]
+        raise _TakenBack
+    return outcomes
+
+
+def _chunks(database: Database, selection: Selection) -> Iterator[Sequence[SelectedScan]]:
+    with database.read() as s:
+        chosen = select_scans(s, selection)
+        while scans := list(itertools.islice(chosen, _AT_ONCE)):
+            yield scans
+
+
+def _add(total: Ordered, chosen: int, done: Reprocessed) -> Ordered:
+    return Ordered(
+        total.chosen + chosen,
+        total.created + done.created,
+        total.existing + done.existing,
+        total.quarantined + done.quarantined,
+    )
+
+
+def _facts(scan: SelectedScan) -> ScanFacts:
+    """Return the facts that a plan goes by; what the record does not tell is that of a plain gray scan."""
+    return ScanFacts(
+        format="tiff",
+        width=scan.width or 0,
+        height=scan.height or 0,
+        bands=scan.bands or 1,
+        bit_depth=scan.bit_depth or 8,
+        mode="gray",
+        alpha=False,
+        orientation=1,
+        pages=1,
+        icc_sha256=None,
+        dpi=None,
+        file_bytes=scan.bytes,
+    )
