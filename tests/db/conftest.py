@@ -1,0 +1,220 @@
+"""Both databases, and an archive to fill them with."""
+
+import datetime as dt
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import func, make_url, select, text
+
+from db import migrate
+from db.engine import Database, open_database
+from db.intake import Registered, register
+from db.jobs import Lease, claim
+from db.recipes import ensure_recipe
+from db.schema import Base, Event, Job
+from db.values import DerivativeRecord, Problem, ScanRecord, Seen
+from db.vocabulary import EventType, JobState, Lane
+
+T0 = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
+LEASE = dt.timedelta(minutes=2)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    url = os.environ.get(
+        "SAEK_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+    )
+    try:
+        with psycopg.connect(_libpq(url), connect_timeout=5):
+            return url
+    except psycopg.OperationalError as error:
+        pytest.fail(
+            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d -p 5432:5432 "
+            "-e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`, or name another in SAEK_TEST_POSTGRES_URL.",
+            pytrace=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def new_postgres(postgres_server: str) -> Iterator[object]:
+    """Return a function that makes empty databases, which are dropped at the end."""
+    names: list[str] = []
+
+    def make() -> str:
+        name = f"saek_test_{uuid.uuid4().hex[:12]}"
+        _administer(postgres_server, f"CREATE DATABASE {name}")
+        names.append(name)
+        return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+    yield make
+    for name in names:
+        _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without any tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.sqlite3"
+    return request.getfixturevalue("new_postgres")()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "saek.sqlite3"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(request: pytest.FixtureRequest) -> str:
+    url = request.getfixturevalue("new_postgres")()
+    migrate.upgrade(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with this release's tables, all empty."""
+    if request.param == "sqlite":
+        path = tmp_path / "saek.sqlite3"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        return f"sqlite:///{path}"
+    url = request.getfixturevalue("migrated_postgres")
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    _administer(url, f"TRUNCATE {tables} RESTART IDENTITY")
+    return url
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def archive(database: Database) -> "Archive":
+    return Archive(database)
+
+
+@dataclass(slots=True)
+class Archive:
+    """An archive that puts files into the inbox and works on them, at a clock of its own."""
+
+    database: Database
+    now: dt.datetime = T0
+
+    def wait(self, **duration: float) -> dt.datetime:
+        self.now += dt.timedelta(**duration)
+        return self.now
+
+    def seen(self, name: str = "a.tif", **changes: object) -> Seen:
+        path = name.encode("utf-8", "surrogateescape")
+        display = path.decode("utf-8", "backslashreplace")
+        collection = display.rpartition("/")[0]
+        return replace(Seen("inbox", path, display, collection, 1000, 1, 7), **changes)
+
+    def content(self, content: str = "a") -> ScanRecord:
+        return ScanRecord(
+            sha256=hashlib.sha256(content.encode()).hexdigest(),
+            bytes=1000,
+            format="tiff",
+            width=2000,
+            height=1500,
+            bands=1,
+            bit_depth=16,
+            orientation=1,
+            dpi=600.0,
+            facts={"compression": "lzw"},
+        )
+
+    def recipe(self, strength: float = 1.0) -> int:
+        with self.database.begin() as s:
+            return ensure_recipe(
+                s,
+                f"{int(strength * 100):064x}",
+                {"strength": strength},
+                model_name="archive-1",
+                weights_sha256="e" * 64,
+                card={"steps": 1000},
+                now=self.now,
+            )
+
+    def drop(
+        self, name: str = "a.tif", content: str = "a", *, lane: Lane = Lane.INTERACTIVE, job: bool = True
+    ) -> Registered:
+        recipe = self.recipe() if job else None
+        with self.database.begin() as s:
+            return register(s, self.seen(name), self.content(content), recipe, lane, now=self.now)
+
+    def claim(self, job_id: int | None, owner: str = "worker-1") -> Lease | None:
+        assert job_id is not None
+        with self.database.begin() as s:
+            return claim(s, job_id, owner, LEASE, now=self.now)
+
+    def work_on(self, name: str = "a.tif", content: str = "a", owner: str = "worker-1") -> Lease:
+        lease = self.claim(self.drop(name, content).job_id, owner)
+        assert lease is not None
+        return lease
+
+    def derivative(self, name: str = "a.color.tif", **changes: object) -> DerivativeRecord:
+        made = DerivativeRecord(
+            path=name.encode(),
+            display=name,
+            format="tiff",
+            width=2000,
+            height=1500,
+            bit_depth=16,
+            bytes=18_000_000,
+            sha256=hashlib.sha256(name.encode()).hexdigest(),
+            pixel_sha256="b" * 64,
+            luma_max_error=0.0,
+            luma_mean_error=0.0,
+            engine="torch-cpu 2.15",
+            software="saek 0.1.0",
+            weights_sha256="e" * 64,
+            seconds=6.0,
+        )
+        return replace(made, **changes)
+
+    def problem(self, code: str = "truncated-image") -> Problem:
+        return Problem(code, f"because of {code}", "copy it again")
+
+    def job(self, job_id: int) -> Job:
+        """Return a job as it is on record."""
+        with self.database.read() as s:
+            return s.scalars(select(Job).where(Job.id == job_id)).one()
+
+    def count(self, table: type[Base], *conditions: object) -> int:
+        with self.database.read() as s:
+            return s.scalars(select(func.count()).select_from(table).where(*conditions)).one()
+
+    def happened(self, **of: int) -> list[str]:
+        """Return what happened, in order: event types, and for jobs the state that they came to."""
+        with self.database.read() as s:
+            events = s.execute(select(Event.type, Event.detail).filter_by(**of).order_by(Event.id)).all()
+        return [
+            f"job {detail['to']}" if kind is EventType.JOB_STATE_CHANGE else str(kind)
+            for kind, detail in events
+        ]
+
+    def state(self, job_id: int | None) -> JobState:
+        assert job_id is not None
+        return self.job(job_id).state
+
+
+def _administer(url: str, statement: str) -> None:
+    with psycopg.connect(_libpq(url), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _libpq(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
