@@ -73,7 +73,7 @@ def run_worker(settings: Settings) -> Exit:
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
-        loglevel=settings.log_level,
+        loglevel="WARNING",  # of the libraries; ours is set by configure_logs
         optimization="fair",
         quiet=True,
     )
@@ -87,6 +87,7 @@ def drain_mark(worker_pid: int) -> Path:
 
 
 @signals.setup_logging.connect
+@signals.worker_process_init.connect
 def _configure_logs(**_: Any) -> None:
     configure_logs(settings)
 

@@ -21,6 +21,12 @@ INBOX = "inbox"
 _log = structlog.get_logger()
 
 
+class BadName(MasterError):
+    """The name is not valid UTF-8: it could be shown to nobody as it is."""
+
+    code = "name-not-utf-8"
+
+
 class Taken(StrEnum):
     """What became of a file at intake."""
 
@@ -42,11 +48,9 @@ def take_in(database: Database, root: Path, path: bytes, recipe_id: int, limits:
         return Taken.GONE
     seen = _seen(entry)
     log = _log.bind(file=seen.display)
-    fault = _name_fault(path)
-    if fault is not None:
-        return _refuse_sighting(database, seen, fault)
     full = root / os.fsdecode(path)
     try:
+        _require_utf_8(full)
         sha256 = _digest(full, entry)
     except MasterError as error:
         return _refuse_sighting(database, seen, problem_of(error))
@@ -94,22 +98,24 @@ def _seen(entry: Entry) -> Seen:
     )
 
 
-def _name_fault(path: bytes) -> Problem | None:
+def _require_utf_8(path: Path) -> None:
+    name = os.fsencode(path)
     try:
-        path.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
-        return None
+        name.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadName(
+            reason=f"its name is not valid UTF-8{_cp949_guess(path)}",
+            remedy="rename it, for example with: convmv -f cp949 -t utf8 --notest FILE; "
+            "it is then taken in by itself",
+            path=path,
+        ) from error
+
+
+def _cp949_guess(path: Path) -> str:
     try:
-        guess = f" As CP949 it would read '{path.decode('cp949')}'."
+        return f" (as CP949 it would read '{os.fsencode(path.name).decode('cp949')}')"
     except UnicodeDecodeError:
-        guess = ""
-    return Problem(
-        code="name-not-utf-8",
-        reason=f"The file name is not valid UTF-8.{guess}",
-        remedy="Rename it, for example with: convmv -f cp949 -t utf8 --notest FILE. It is then taken in by itself.",
-    )
+        return ""
 
 
 def _digest(path: Path, entry: Entry) -> str | None:

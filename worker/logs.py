@@ -8,6 +8,18 @@ import structlog
 
 from worker.settings import LogFormat, Settings
 
+_CHATTY = (
+    "PIL",
+    "alembic",
+    "celery.app.trace",
+    "celery.worker.strategy",
+    "kombu",
+    "multiprocessing",
+    "pyvips",
+    "watchdog",
+)
+"""Loggers of libraries whose everyday lines say nothing that ours do not."""
+
 
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     """Send structlog's and the libraries' log lines to `stream` (standard error by default)."""
@@ -23,7 +35,9 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
         shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=target.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -43,5 +57,5 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    for chatty in ("alembic", "watchdog", "PIL", "kombu", "pyvips", "celery.redirected"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)

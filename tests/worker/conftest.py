@@ -1,10 +1,15 @@
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from db.engine import Database, open_database
+from db.intake import register
 from db.migrate import upgrade
+from db.recipes import ensure_recipe
+from db.values import ScanRecord, Seen
+from db.vocabulary import Lane
 from worker.home import prepare_home
 from worker.settings import Settings, load_settings
 
@@ -25,3 +30,30 @@ def database(settings: Settings) -> Iterator[Database]:
     database = open_database(settings.database_address())
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def recipe_id(database: Database) -> int:
+    """The id of a recipe on record."""
+    with database.begin() as s:
+        return ensure_recipe(
+            s, "f" * 64, {"model": "m"}, model_name="m", weights_sha256="0" * 64, card={"name": "m"}
+        )
+
+
+Queue = Callable[..., int]
+
+
+@pytest.fixture
+def queue_job(database: Database, recipe_id: int) -> Queue:
+    """Register a file of the given name, with a content of its own, and return its job."""
+
+    def queue_job(name: str, lane: Lane = Lane.INTERACTIVE) -> int:
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        seen = Seen("inbox", name.encode(), name, "", 10, 1, 1)
+        with database.begin() as s:
+            job = register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id, lane).job_id
+        assert job is not None
+        return job
+
+    return queue_job

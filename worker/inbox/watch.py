@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -18,13 +17,9 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
+from db.filesystems import network_file_system
 from worker.inbox.walk import walk
 from worker.settings import Settings, Watch
-
-SILENT_FILE_SYSTEMS = frozenset(
-    {"9p", "afs", "ceph", "cifs", "fuse", "ncpfs", "nfs", "nfs4", "smb2", "smb3", "smbfs"}
-)
-"""Kinds of file system on which the kernel does not tell of changes that other machines make."""
 
 _TELLING = (
     DirCreatedEvent,
@@ -37,7 +32,7 @@ _TELLING = (
 
 
 def start_watching(settings: Settings, hint: Callable[[bytes], None]) -> BaseObserver:
-    """Start an observer thread that calls `hint` with the path, relative to the inbox, of each file that stirs.
+    """Start an observer thread that calls `hint` with the path (below the inbox) of each file that stirs.
 
     Hints may be lost (the kernel's queue overflows) and repeated; the periodic rescan makes up for both.
     Raises OSError when the kernel's limit of watches is reached.
@@ -54,26 +49,13 @@ def start_watching(settings: Settings, hint: Callable[[bytes], None]) -> BaseObs
 
 
 def watch_mode(settings: Settings) -> Watch:
-    """Return INOTIFY or POLLING: as set, or by the kind of file system that holds the inbox."""
+    """Return INOTIFY or POLLING: as set, or by the kind of file system that holds the inbox.
+
+    On a network file system the kernel does not tell of changes that other machines make.
+    """
     if settings.watch is not Watch.AUTO:
         return settings.watch
-    kind = file_system(settings.inbox_path)
-    silent = kind in SILENT_FILE_SYSTEMS or kind.startswith("fuse.")
-    return Watch.POLLING if silent else Watch.INOTIFY
-
-
-def file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
-    """Return the kind of file system that holds `path` ("ext4", "nfs4"...), "" where it cannot be told."""
-    if not mounts.exists():
-        return ""
-    target = path.resolve()
-    best, kind = -1, ""
-    for line in mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        fields, _, rest = line.partition(" - ")
-        point = Path(fields.split()[4].encode("latin-1", "surrogateescape").decode("unicode_escape"))
-        if (target == point or point in target.parents) and len(point.parts) >= best:
-            best, kind = len(point.parts), rest.split()[0]
-    return kind
+    return Watch.POLLING if network_file_system(settings.inbox_path) else Watch.INOTIFY
 
 
 class _Hints(FileSystemEventHandler):

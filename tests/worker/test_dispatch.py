@@ -1,0 +1,114 @@
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from db.engine import Database
+from db.orders import pause, resume
+from db.vocabulary import Lane
+from worker.broker import ping
+from worker.errors import BrokerUnavailable
+from worker.settings import Settings
+
+QueueJob = Callable[..., int]
+
+SERVE = (
+    "import sys, threading, signal\n"
+    "stop = threading.Event()\n"
+    "signal.signal(signal.SIGTERM, lambda *_: stop.set())\n"
+    "from worker.settings import load_settings\n"
+    "from worker.{module} import {function}\n"
+    "{function}(load_settings(), stop)\n"
+)
+
+
+class Part:
+    """A part of the station as a process of its own."""
+
+    def __init__(self, module: str, function: str) -> None:
+        code = SERVE.format(module=module, function=function)
+        self.process = subprocess.Popen([sys.executable, "-c", code])
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def relay(settings: Settings, monkeypatch: pytest.MonkeyPatch, database: Database) -> Iterator[Settings]:
+    monkeypatch.setenv("SAEK_DISPATCH_SECONDS", "0.05")
+    monkeypatch.setenv("SAEK_DISPATCH_DEPTH", "4")
+    part = Part("dispatch", "run_dispatch")
+    yield settings
+    part.stop()
+
+
+@pytest.fixture
+def broker(settings: Settings) -> Iterator[Part]:
+    part = Part("broker", "serve_broker")
+    yield part
+    part.stop()
+
+
+def await_depth(settings: Settings, interactive: int, bulk: int) -> None:
+    deadline = time.monotonic() + 30
+    found: object = None
+    while time.monotonic() < deadline:
+        try:
+            found = ping(settings).depth
+        except BrokerUnavailable as error:
+            found = error
+        if found == {"interactive": interactive, "bulk": bulk}:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the lanes hold {found}")
+
+
+def test_what_waits_in_the_record_is_published_into_its_lane(
+    broker: Part, relay: Settings, queue_job: QueueJob
+) -> None:
+    queue_job("a.tif")
+    queue_job("b.tif", Lane.BULK)
+    queue_job("c.tif", Lane.BULK)
+    await_depth(relay, 1, 2)
+
+
+def test_the_broker_never_holds_more_than_the_set_depth_and_a_full_lane_does_not_hold_up_the_other(
+    broker: Part, relay: Settings, queue_job: QueueJob
+) -> None:
+    for number in range(9):
+        queue_job(f"bulk-{number}.tif", Lane.BULK)
+    await_depth(relay, 0, 4)
+    queue_job("dropped.tif")
+    await_depth(relay, 1, 4)
+
+
+def test_nothing_of_a_paused_lane_is_published(
+    broker: Part, relay: Settings, queue_job: QueueJob, database: Database
+) -> None:
+    with database.begin() as s:
+        pause(s, Lane.BULK, "tester")
+    queue_job("bulk.tif", Lane.BULK)
+    queue_job("dropped.tif")
+    await_depth(relay, 1, 0)
+    with database.begin() as s:
+        resume(s, Lane.BULK, "tester")
+    await_depth(relay, 1, 1)
+
+
+def test_a_broker_that_lost_its_data_is_told_again(
+    settings: Settings, relay: Settings, queue_job: QueueJob
+) -> None:
+    queue_job("a.tif")
+    first = Part("broker", "serve_broker")
+    await_depth(relay, 1, 0)
+    first.stop()
+    for file in settings.broker_data_path.rglob("*.aof"):
+        file.unlink()
+    for file in settings.broker_data_path.rglob("*.manifest"):
+        file.unlink()
+    second = Part("broker", "serve_broker")
+    await_depth(relay, 1, 0)
+    second.stop()

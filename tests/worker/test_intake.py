@@ -1,0 +1,154 @@
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from db.engine import Database
+from db.files import FileRow, files
+from db.vocabulary import FileState
+from restoration import Limits
+from worker.intake import Taken, take_in
+from worker.settings import Settings
+
+TakeIn = Callable[[str | bytes], Taken]
+
+
+@pytest.fixture
+def take(settings: Settings, database: Database, recipe_id: int) -> TakeIn:
+    def take(name: str | bytes) -> Taken:
+        return take_in(database, settings.inbox_path, os.fsencode(name), recipe_id, Limits())
+
+    return take
+
+
+@pytest.fixture
+def inbox(settings: Settings) -> Path:
+    return settings.inbox_path
+
+
+def rows(database: Database) -> list[FileRow]:
+    with database.read() as s:
+        return list(files(s))
+
+
+def scan(path: Path, seed: int = 0) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, np.random.default_rng(seed).integers(0, 256, (40, 60), np.uint8))
+    return path.read_bytes()
+
+
+def test_a_scan_is_registered_where_it_lies_and_queued(take: TakeIn, inbox: Path, database: Database) -> None:
+    before = scan(inbox / "마을" / "학교.tif")
+    assert take("마을/학교.tif") is Taken.QUEUED
+    (row,) = rows(database)
+    assert (row.display, row.collection, row.state) == ("마을/학교.tif", "마을", FileState.QUEUED)
+    assert (inbox / "마을" / "학교.tif").read_bytes() == before
+
+
+def test_the_same_bytes_twice_are_one_scan_with_two_sightings(
+    take: TakeIn, inbox: Path, database: Database
+) -> None:
+    scan(inbox / "a.tif")
+    scan(inbox / "b.tif")
+    assert take("a.tif") is Taken.QUEUED
+    assert take("b.tif") is Taken.KNOWN
+    first, second = rows(database)
+    assert first.scan_id == second.scan_id
+    assert first.job_id == second.job_id
+
+
+def test_a_name_in_decomposed_hangul_is_shown_composed_and_found_by_its_bytes(
+    take: TakeIn, inbox: Path, database: Database
+) -> None:
+    name = unicodedata.normalize("NFD", "학교.tif")
+    scan(inbox / name)
+    assert take(name) is Taken.QUEUED
+    (row,) = rows(database)
+    assert row.display == unicodedata.normalize("NFC", name)
+    assert row.path == name.encode()
+
+
+def make_cp949(inbox: Path) -> bytes:
+    name = "사진.tif".encode("cp949")
+    scan(inbox / "x.tif")
+    (inbox / "x.tif").rename(inbox / os.fsdecode(name))
+    return name
+
+
+def make_link(inbox: Path) -> bytes:
+    scan(inbox.parent / "elsewhere.tif")
+    (inbox / "link.tif").symlink_to(inbox.parent / "elsewhere.tif")
+    return b"link.tif"
+
+
+def make_pipe(inbox: Path) -> bytes:
+    os.mkfifo(inbox / "pipe.tif")
+    return b"pipe.tif"
+
+
+def make_empty(inbox: Path) -> bytes:
+    (inbox / "empty.tif").touch()
+    return b"empty.tif"
+
+
+def make_text(inbox: Path) -> bytes:
+    (inbox / "list.tif").write_text("no picture at all\n" * 10)
+    return b"list.tif"
+
+
+def make_bomb(inbox: Path) -> bytes:
+    Image.new("1", (60_000, 60_000)).save(inbox / "bomb.png")
+    return b"bomb.png"
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "hint"),
+    [
+        (make_cp949, "name-not-utf-8", "convmv"),
+        (make_link, "unsafe-file", "file itself"),
+        (make_pipe, "unsafe-file", "file itself"),
+        (make_empty, "empty-file", "again"),
+        (make_text, "not-an-image", ""),
+        (make_bomb, "image-too-large", ""),
+    ],
+)
+def test_what_is_no_scan_is_quarantined_with_reason_and_remedy_and_only_once(
+    take: TakeIn, inbox: Path, database: Database, make: Callable[[Path], bytes], code: str, hint: str
+) -> None:
+    name = make(inbox)
+    assert take(name) is Taken.QUARANTINED
+    assert take(name) is Taken.QUARANTINED
+    (row,) = rows(database)
+    assert (row.state, row.code) == (FileState.QUARANTINED, code)
+    assert row.reason
+    assert row.remedy
+    assert hint in row.remedy
+    assert (inbox / os.fsdecode(name)).exists() or (inbox / os.fsdecode(name)).is_symlink()
+
+
+def test_the_guess_at_a_cp949_name_is_told(take: TakeIn, inbox: Path, database: Database) -> None:
+    take(make_cp949(inbox))
+    (row,) = rows(database)
+    assert "사진.tif" in (row.reason or "")
+
+
+def test_a_file_that_went_is_no_error(take: TakeIn, database: Database) -> None:
+    assert take("nothing.tif") is Taken.GONE
+    assert rows(database) == []
+
+
+def test_a_file_that_was_replaced_becomes_a_scan_of_its_own(
+    take: TakeIn, inbox: Path, database: Database
+) -> None:
+    scan(inbox / "a.tif", seed=1)
+    take("a.tif")
+    (first,) = rows(database)
+    scan(inbox / "a.tif", seed=2)
+    assert take("a.tif") is Taken.QUEUED
+    (second,) = rows(database)
+    assert second.scan_id != first.scan_id

@@ -1,0 +1,216 @@
+import datetime as dt
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from db import jobs
+from db.engine import Database
+from db.errors import LeaseLost
+from db.orders import cancel, pause
+from db.queue import reap_expired
+from db.story import story
+from db.values import DerivativeRecord, utcnow
+from db.vocabulary import JobState
+from restoration import NoSpace, NotAnImage, Progress, Stage
+from worker.leases import HeldJob, claimed
+from worker.settings import Settings
+
+QueueJob = Callable[..., int]
+STEP = Progress(Stage.COLOR, 1, 4)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lease_seconds": 2.0, "drain_seconds": 1.0})
+
+
+def hold(
+    database: Database,
+    job: int,
+    settings: Settings,
+    work: Callable[[HeldJob], None],
+    drained: float | None = None,
+) -> bool:
+    with claimed(database, job, "tester", settings, lambda: drained) as held:
+        if held is None:
+            return False
+        work(held)
+    return True
+
+
+def state(database: Database, job: int) -> tuple[JobState, int, str | None]:
+    with database.read() as s:
+        told = story(s, f"job:{job}")
+    assert told is not None
+    found = next(j for j in told.jobs if j.id == job)
+    return found.state, found.attempts, found.problem.code if found.problem else None
+
+
+def nothing(_: HeldJob) -> None:
+    return None
+
+
+def raising(error: Exception) -> Callable[[HeldJob], None]:
+    def work(_: HeldJob) -> None:
+        raise error
+
+    return work
+
+
+def listen_until_stopped(held: HeldJob) -> None:
+    for _ in range(100):
+        held.listen(STEP)
+        time.sleep(0.05)
+
+
+def record() -> DerivativeRecord:
+    return DerivativeRecord(
+        path=b"a.tif",
+        display="a.tif",
+        format="tiff",
+        width=64,
+        height=64,
+        bit_depth=8,
+        bytes=5,
+        sha256="1" * 64,
+        pixel_sha256="2" * 64,
+        luma_max_error=0,
+        luma_mean_error=0,
+        engine="torch-cpu",
+        software="saek 0",
+        weights_sha256="0" * 64,
+        seconds=1.0,
+    )
+
+
+def test_a_second_delivery_does_nothing(database: Database, settings: Settings, queue_job: QueueJob) -> None:
+    job = queue_job("a.tif")
+    with claimed(database, job, "first", settings, lambda: None) as held:
+        assert held is not None
+        assert not hold(database, job, settings, nothing)
+        held.finish(record(), lambda: None)
+    assert not hold(database, job, settings, nothing)
+    assert state(database, job) == (JobState.DONE, 1, None)
+
+
+def test_the_attempt_is_on_record_before_the_work_begins(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    assert hold(database, job, settings, lambda _: _check(state(database, job), (JobState.RUNNING, 1, None)))
+
+
+def _check(found: object, wished: object) -> None:
+    assert found == wished
+
+
+def test_a_faulty_master_is_quarantined_with_its_reason(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    hold(database, job, settings, raising(NotAnImage(reason="no known magic", remedy="drop a picture")))
+    assert state(database, job) == (JobState.FAILED, 1, "not-an-image")
+    with database.read() as s:
+        told = story(s, f"job:{job}")
+    assert told is not None
+    assert told.scan is not None
+    assert told.scan.problem is not None
+    assert told.scan.problem.remedy == "drop a picture"
+
+
+def test_a_passing_cause_costs_no_attempt(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    hold(database, job, settings, raising(NoSpace(reason="the disk is full", remedy="free some space")))
+    assert state(database, job)[:2] == (JobState.QUEUED, 0)
+
+
+def test_an_unexpected_error_costs_attempts_until_they_are_spent(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    later = utcnow()
+    for _ in range(3):
+        later += dt.timedelta(hours=1)
+        with database.begin() as s:
+            lease = jobs.claim(s, job, "tester", dt.timedelta(seconds=30), now=later)
+        assert lease is not None
+        HeldJob(database, lease, settings, lambda: None).settle(RuntimeError("surprise"))
+    assert state(database, job) == (JobState.FAILED, 3, "internal-error")
+
+
+def test_a_cancelled_job_stops_between_windows(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+
+    def work(held: HeldJob) -> None:
+        with database.begin() as s:
+            cancel(s, [job], "tester")
+        listen_until_stopped(held)
+
+    hold(database, job, settings, work)
+    assert state(database, job)[0] is JobState.CANCELLED
+
+
+def test_a_paused_lane_gets_its_job_back_unharmed(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+
+    def work(held: HeldJob) -> None:
+        with database.begin() as s:
+            pause(s, None, "tester")
+        listen_until_stopped(held)
+
+    hold(database, job, settings, work)
+    assert state(database, job)[:2] == (JobState.QUEUED, 0)
+
+
+@pytest.mark.parametrize(("drained", "wished"), [(0.5, JobState.DONE), (1.5, JobState.QUEUED)])
+def test_a_draining_worker_lets_a_job_finish_for_a_while(
+    database: Database, settings: Settings, queue_job: QueueJob, drained: float, wished: JobState
+) -> None:
+    job = queue_job("a.tif")
+
+    def work(held: HeldJob) -> None:
+        held.listen(STEP)
+        held.finish(record(), lambda: None)
+
+    hold(database, job, settings, work, drained)
+    assert state(database, job)[0] is wished
+
+
+def test_a_long_silence_of_the_restoration_does_not_lose_the_lease(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+
+    def work(held: HeldJob) -> None:
+        time.sleep(1.5 * settings.lease_seconds)
+        with database.begin() as s:
+            assert reap_expired(s) == []
+        held.finish(record(), lambda: None)
+
+    hold(database, job, settings, work)
+    assert state(database, job)[0] is JobState.DONE
+
+
+def test_whoever_lost_the_lease_publishes_nothing(
+    database: Database, settings: Settings, queue_job: QueueJob, tmp_path: Path
+) -> None:
+    job = queue_job("a.tif")
+    published = tmp_path / "published"
+    with database.begin() as s:
+        lease = jobs.claim(s, job, "sleeper", dt.timedelta(seconds=30))
+    assert lease is not None
+    sleeper = HeldJob(database, lease, settings, lambda: None)
+    with database.begin() as s:
+        assert [r.job_id for r in reap_expired(s, now=utcnow() + dt.timedelta(minutes=1))] == [job]
+    with pytest.raises(LeaseLost):
+        sleeper.finish(record(), published.touch)
+    assert not published.exists()
+    assert state(database, job)[0] is JobState.QUEUED
