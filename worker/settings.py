@@ -84,9 +84,6 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         30.0, ge=2, description="A job whose worker gave no sign of life for this long is taken from it."
     )
-    max_attempts: int = Field(
-        3, ge=1, le=100, description="Attempts before a job is given up with its last reason."
-    )
     task_seconds: int = Field(6 * 3600, ge=10, description="Hard time limit of one job.")
     drain_seconds: float = Field(
         20.0, ge=0, description="On shutdown a running job may finish within this time, then it is put back."

@@ -15,7 +15,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
     settings = load_settings()
     assert settings.settle_seconds == 2
     assert settings.rescan_seconds == 60
-    assert settings.max_attempts == Settings.model_fields["max_attempts"].default
+    assert settings.dispatch_depth == Settings.model_fields["dispatch_depth"].default
 
 
 def test_a_misspelled_variable_is_refused_with_the_likely_name(monkeypatch: pytest.MonkeyPatch) -> None:
