@@ -1,0 +1,120 @@
+import multiprocessing
+
+import pytest
+from sqlalchemy import inspect, text
+
+from db import migrate
+from db.engine import open_database
+from db.errors import SchemaOutOfDate
+from db.schema import Base
+
+
+def test_an_empty_database_is_brought_to_this_release(empty_url):
+    assert migrate.current(empty_url) is None
+    migrate.upgrade(empty_url)
+    assert migrate.current(empty_url) == migrate.head()
+    migrate.require_current(empty_url)
+
+
+def test_upgrading_again_does_nothing(archive, url):
+    archive.drop()
+    migrate.upgrade(url)
+    assert archive.happened() != []
+
+
+def test_models_and_migrations_agree(url):
+    assert migrate.check(url) == ()
+
+
+def test_a_difference_is_found(url, database):
+    with database.connect() as connection:
+        connection.execute(text("ALTER TABLE scan ADD COLUMN mood TEXT"))
+    try:
+        assert [line for line in migrate.check(url) if "mood" in line] != []
+    finally:
+        with database.connect() as connection:
+            connection.execute(text("ALTER TABLE scan DROP COLUMN mood"))
+
+
+def test_migrations_make_the_same_constraints_and_indexes_as_the_models(url, empty_url, request):
+    # Alembic's comparison looks neither at CHECK constraints nor at the condition of an index.
+    with _opened(empty_url) as made:
+        with made.connect() as connection:
+            Base.metadata.create_all(connection)
+        with _opened(url) as migrated:
+            if migrated.dialect == made.dialect:
+                assert _rules(migrated) == _rules(made)
+
+
+def test_every_constraint_is_named_by_the_convention(url):
+    with _opened(url) as database, database.read() as s:
+        inspector = inspect(s.connection())
+        for table in Base.metadata.tables:
+            named = inspector.get_check_constraints(table) + inspector.get_unique_constraints(table)
+            named += inspector.get_foreign_keys(table) + [inspector.get_pk_constraint(table)]
+            for constraint in named:
+                assert constraint["name"].startswith(("ck_", "uq_", "fk_", "pk_"))
+
+
+def test_all_the_way_down_and_up_again(empty_url):
+    migrate.upgrade(empty_url)
+    migrate.downgrade(empty_url, "base")
+    assert migrate.current(empty_url) is None
+    with _opened(empty_url) as database, database.read() as s:
+        assert inspect(s.connection()).get_table_names() == ["alembic_version"]
+    migrate.upgrade(empty_url)
+    assert migrate.check(empty_url) == ()
+
+
+def test_several_processes_may_upgrade_at_once(empty_url):
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=migrate.upgrade, args=(empty_url,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    assert migrate.check(empty_url) == ()
+
+
+def test_a_database_without_tables_is_out_of_date(empty_url):
+    with pytest.raises(SchemaOutOfDate, match=r"no tables yet.*saek db upgrade"):
+        migrate.require_current(empty_url)
+
+
+def test_a_database_of_a_later_release_asks_for_that_release(empty_url):
+    migrate.upgrade(empty_url)
+    with _opened(empty_url) as database, database.connect() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaOutOfDate, match=r"9999.*install the release"):
+        migrate.require_current(empty_url)
+
+
+class _opened:  # noqa: N801 - used as a function
+    def __init__(self, url):
+        self._database = open_database(url)
+
+    def __enter__(self):
+        return self._database
+
+    def __exit__(self, *_):
+        self._database.dispose()
+
+
+def _rules(database):
+    """Return the definition of every constraint and index."""
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        if database.dialect == "sqlite"
+        else "SELECT indexname, replace(indexdef, ' ON public.', ' ON ') FROM pg_indexes"
+        " WHERE schemaname = 'public' AND tablename != 'alembic_version'"
+    )
+    with database.read() as s:
+        indexes = {tuple(row) for row in s.execute(text(query))}
+        inspector = inspect(s.connection())
+        checks = {
+            (table, check["name"], check["sqltext"])
+            for table in Base.metadata.tables
+            for check in inspector.get_check_constraints(table)
+        }
+    return indexes, checks

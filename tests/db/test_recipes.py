@@ -1,0 +1,35 @@
+import pytest
+
+from db.errors import RecipeConflict, UnknownRecipe
+from db.recipes import ensure_recipe, recipe_body
+from db.schema import Model, Recipe
+
+
+def test_a_recipe_is_entered_once_with_its_model(archive):
+    assert archive.recipe(1.0) == archive.recipe(1.0)
+    assert archive.recipe(0.5) != archive.recipe(1.0)
+    assert (archive.count(Recipe), archive.count(Model)) == (2, 1)
+
+
+def test_a_recipe_comes_back_as_it_was_entered(archive):
+    recipe = archive.recipe(0.5)
+    with archive.database.read() as s:
+        assert recipe_body(s, recipe) == {"strength": 0.5}
+
+
+def test_an_unknown_recipe_is_told(archive):
+    with archive.database.read() as s, pytest.raises(UnknownRecipe, match="42"):
+        recipe_body(s, 42)
+
+
+def test_one_fingerprint_cannot_stand_for_two_recipes(archive):
+    archive.recipe(1.0)
+    with pytest.raises(RecipeConflict, match="algorithm version"), archive.database.begin() as s:
+        ensure_recipe(
+            s,
+            f"{100:064x}",
+            {"strength": 2.0},
+            model_name="archive-1",
+            weights_sha256="e" * 64,
+            card={},
+        )

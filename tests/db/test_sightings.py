@@ -1,0 +1,75 @@
+import pytest
+
+from db.sightings import find_sighting, known_sightings, mark_gone
+
+
+@pytest.fixture
+def names(archive):
+    names = ["a.tif", "b/1.tif", "b/2.tif", "b0.tif", "가족/사진.tif"]
+    for name in reversed(names):
+        archive.drop(name, name, job=False)
+    return names
+
+
+def paths(archive, prefix=b""):
+    with archive.database.read() as s:
+        return [file.path.decode() for file in known_sightings(s, "inbox", prefix)]
+
+
+def test_known_files_come_in_byte_order_of_their_path(archive, names):
+    assert paths(archive) == names
+
+
+def test_a_prefix_narrows_them_to_a_folder(archive, names):
+    assert paths(archive, b"b/") == ["b/1.tif", "b/2.tif"]
+
+
+def test_a_prefix_may_end_with_the_highest_byte(archive):
+    archive.drop("\udcff\udcff.tif", job=False)
+    with archive.database.read() as s:
+        assert [file.path for file in known_sightings(s, "inbox", b"\xff\xff")] == [b"\xff\xff.tif"]
+
+
+def test_another_root_is_another_place(archive, names):
+    with archive.database.read() as s:
+        assert list(known_sightings(s, "elsewhere")) == []
+
+
+def test_more_files_than_fit_a_page_all_come(archive):
+    with archive.database.begin() as s:
+        from db.intake import register  # noqa: PLC0415
+
+        for n in range(1100):
+            register(s, archive.seen(f"{n:04}.tif"), archive.content("same"), None, now=archive.now)
+    assert paths(archive) == [f"{n:04}.tif" for n in range(1100)]
+
+
+def test_a_replaced_file_is_known_once_as_it_is_now(archive):
+    archive.drop("a.tif", "old", job=False)
+    archive.drop("a.tif", "new", job=False)
+    assert paths(archive) == ["a.tif"]
+
+
+def test_a_path_tells_what_was_last_seen_there(archive):
+    archive.drop()
+    with archive.database.read() as s:
+        assert find_sighting(s, "inbox", b"a.tif") == (b"a.tif", 1000, 1, False, None)
+        assert find_sighting(s, "inbox", b"b.tif") is None
+
+
+def test_a_file_that_went_is_marked_once(archive, names):
+    with archive.database.begin() as s:
+        assert mark_gone(s, "inbox", [b"a.tif", b"b0.tif", b"never.tif"], now=archive.now) == 2
+        assert mark_gone(s, "inbox", [b"a.tif"], now=archive.now) == 0
+        assert find_sighting(s, "inbox", b"a.tif").gone
+    assert archive.happened().count("disappearance") == 2
+
+
+def test_a_file_that_comes_back_is_no_longer_gone(archive):
+    made = archive.drop()
+    with archive.database.begin() as s:
+        mark_gone(s, "inbox", [b"a.tif"], now=archive.now)
+    assert archive.drop().sighting_id == made.sighting_id
+    with archive.database.read() as s:
+        assert not find_sighting(s, "inbox", b"a.tif").gone
+    assert archive.happened(sighting_id=made.sighting_id)[-2:] == ["disappearance", "reappearance"]
