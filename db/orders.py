@@ -150,7 +150,7 @@ def reprocess(
     created = existing = quarantined = 0
     ids = iter(scan_ids)
     while page := list(dict.fromkeys(islice(ids, _PAGE))):
-        problems = dict(s.execute(select(Scan.id, Scan.problem_code).where(Scan.id.in_(page))).tuples().all())
+        problems = dict(s.execute(select(Scan.id, Scan.problem_code).where(Scan.id.in_(page))).all())
         if unknown := set(page) - set(problems):
             raise UnknownScan(f"there is no scan {min(unknown)}", "list the files with `saek status`")
         sound = [scan_id for scan_id in page if problems[scan_id] is None]

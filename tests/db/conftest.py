@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import func, make_url, select
 
 from db import migrate
 from db.engine import Database, open_database
@@ -28,16 +28,14 @@ LEASE = dt.timedelta(minutes=2)
 
 @pytest.fixture(scope="session")
 def postgres_server() -> str:
-    url = os.environ.get(
-        "SAEK_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
-    )
+    url = os.environ.get("SAEK_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
     try:
         with psycopg.connect(_libpq(url), connect_timeout=5):
             return url
     except psycopg.OperationalError as error:
         pytest.fail(
-            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d -p 5432:5432 "
-            "-e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`, or name another in SAEK_TEST_POSTGRES_URL.",
+            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d "
+            "-p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`, or name another in SAEK_TEST_POSTGRES_URL.",
             pytrace=False,
         )
 

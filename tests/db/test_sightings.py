@@ -1,5 +1,6 @@
 import pytest
 
+from db.intake import register
 from db.sightings import find_sighting, known_sightings, mark_gone
 
 
@@ -37,8 +38,6 @@ def test_another_root_is_another_place(archive, names):
 
 def test_more_files_than_fit_a_page_all_come(archive):
     with archive.database.begin() as s:
-        from db.intake import register  # noqa: PLC0415
-
         for n in range(1100):
             register(s, archive.seen(f"{n:04}.tif"), archive.content("same"), None, now=archive.now)
     assert paths(archive) == [f"{n:04}.tif" for n in range(1100)]

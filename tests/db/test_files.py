@@ -1,0 +1,102 @@
+import datetime as dt
+
+import pytest
+
+from db import jobs
+from db.files import files
+from db.intake import quarantine_sighting
+from db.orders import cancel
+from db.sightings import mark_gone
+from db.vocabulary import FileState
+
+
+def rows(archive, **arguments):
+    with archive.database.read() as s:
+        return list(files(s, **arguments))
+
+
+def test_a_done_file_names_its_derivative(archive):
+    lease = archive.work_on("album/a.tif")
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative("album/a.color.tif"), now=archive.wait(seconds=6))
+    (row,) = rows(archive)
+    assert (row.state, row.display, row.collection) == (FileState.DONE, "album/a.tif", "album")
+    assert (row.derivative_root, row.derivative_path) == ("outbox", b"album/a.color.tif")
+    assert (row.since, row.seconds, row.reason) == (archive.now, 6.0, None)
+
+
+def test_a_queued_file_tells_what_it_waits_for(archive):
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.retry_later(
+            s, lease, archive.problem("no-space"), dt.timedelta(minutes=1), now=archive.wait(seconds=6)
+        )
+    (row,) = rows(archive)
+    assert (row.state, row.reason, row.since) == (FileState.QUEUED, "because of no-space", archive.now)
+
+
+@pytest.mark.parametrize("quarantine", [True, False])
+def test_a_failed_file_tells_why_and_what_to_do(archive, quarantine):
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.fail(s, lease, archive.problem("crash"), quarantine=quarantine, now=archive.wait(seconds=6))
+    (row,) = rows(archive)
+    assert row.state is (FileState.QUARANTINED if quarantine else FileState.FAILED)
+    assert (row.code, row.reason, row.remedy) == ("crash", "because of crash", "copy it again")
+    assert row.since == archive.now
+
+
+def test_every_state_has_a_time_since_when(archive):
+    archive.work_on("running.tif", "running")
+    archive.drop("registered.tif", "registered", job=False)
+    archive.drop("gone.tif", "gone", job=False)
+    dropped = archive.drop("cancelled.tif", "cancelled")
+    archive.wait(minutes=1)
+    with archive.database.begin() as s:
+        mark_gone(s, "inbox", [b"gone.tif"], now=archive.now)
+        cancel(s, [dropped.job_id], "kim", now=archive.now)
+        quarantine_sighting(s, archive.seen("link.tif"), archive.problem("unsafe-file"), now=archive.now)
+    assert {row.display: (row.state, archive.now - row.since) for row in rows(archive)} == {
+        "running.tif": (FileState.RUNNING, dt.timedelta(minutes=1)),
+        "registered.tif": (FileState.REGISTERED, dt.timedelta(minutes=1)),
+        "gone.tif": (FileState.GONE, dt.timedelta(0)),
+        "cancelled.tif": (FileState.CANCELLED, dt.timedelta(0)),
+        "link.tif": (FileState.QUARANTINED, dt.timedelta(0)),
+    }
+
+
+def test_files_can_be_asked_for_by_state_and_collection(archive):
+    archive.work_on("album/a.tif", "a")
+    archive.drop("album/back/b.tif", "b")
+    archive.drop("c.tif", "c")
+    assert [row.display for row in rows(archive, state=FileState.QUEUED)] == ["album/back/b.tif", "c.tif"]
+    assert [row.display for row in rows(archive, collection="album")] == ["album/a.tif", "album/back/b.tif"]
+    assert len(rows(archive, collection="")) == 3
+
+
+def test_files_come_in_pages(archive):
+    for n in range(5):
+        archive.drop(f"{n}.tif", str(n), job=False)
+    first = rows(archive, limit=3)
+    assert [row.display for row in first] == ["0.tif", "1.tif", "2.tif"]
+    assert [row.display for row in rows(archive, after=first[-1].sighting_id)] == ["3.tif", "4.tif"]
+    assert rows(archive, limit=0) == []
+
+
+def test_a_replaced_file_is_listed_as_it_is_now(archive):
+    archive.drop("a.tif", "old")
+    new = archive.drop("a.tif", "new")
+    assert [row.scan_id for row in rows(archive)] == [new.scan_id]
+
+
+def test_a_file_that_is_made_again_still_names_what_was_made(archive):
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(), now=archive.now)
+    from db.orders import reprocess  # noqa: PLC0415
+
+    recipe = archive.recipe(0.5)
+    with archive.database.begin() as s:
+        reprocess(s, [lease.scan_id], recipe, "kim", now=archive.now)
+    (row,) = rows(archive)
+    assert (row.state, row.derivative_display) == (FileState.QUEUED, "a.color.tif")

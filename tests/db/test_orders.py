@@ -1,0 +1,143 @@
+import datetime as dt
+
+import pytest
+
+from db import jobs
+from db.errors import EmptySelection, UnknownScan
+from db.intake import quarantine_sighting, register_quarantined
+from db.orders import cancel, pause, reprocess, resume, retry
+from db.schema import Job, Scan
+from db.selection import Selection
+from db.sightings import find_sighting
+from db.status import overview
+from db.vocabulary import FileState, JobState, Lane
+
+
+def order(archive, give, *arguments):
+    with archive.database.begin() as s:
+        return give(s, *arguments, "kim", now=archive.now)
+
+
+def pauses(archive):
+    with archive.database.read() as s:
+        return [(pause.lane, pause.by) for pause in overview(s, now=archive.now).paused]
+
+
+def test_a_pause_is_in_force_until_it_is_lifted(archive):
+    assert order(archive, pause, Lane.BULK) is True
+    assert order(archive, pause, Lane.BULK) is False
+    assert pauses(archive) == [(Lane.BULK, "kim")]
+    assert order(archive, resume, Lane.BULK) is True
+    assert order(archive, resume, Lane.BULK) is False
+    assert pauses(archive) == []
+    assert archive.happened() == ["policy assignment", "policy assignment"]
+
+
+def test_resuming_everything_lifts_every_pause(archive):
+    order(archive, pause, None)
+    order(archive, pause, Lane.BULK)
+    assert pauses(archive) == [(None, "kim"), (Lane.BULK, "kim")]
+    assert order(archive, resume, None) is True
+    assert pauses(archive) == []
+
+
+def test_cancelling_ends_what_waits_and_asks_what_runs(archive):
+    waiting = archive.drop("a.tif", "a").job_id
+    running = archive.work_on("b.tif", "b").job_id
+    told = order(archive, cancel, Selection(all=True))
+    assert (told.cancelled, told.requested) == (1, 1)
+    assert archive.state(waiting) is JobState.CANCELLED
+    assert (archive.state(running), archive.job(running).cancel_requested) == (JobState.RUNNING, True)
+    again = order(archive, cancel, Selection(all=True))
+    assert (again.cancelled, again.requested) == (0, 0)
+
+
+def test_cancelling_by_job_id_leaves_the_others(archive):
+    first, second = archive.drop("a.tif", "a").job_id, archive.drop("b.tif", "b").job_id
+    order(archive, cancel, [first])
+    assert (archive.state(first), archive.state(second)) == (JobState.CANCELLED, JobState.QUEUED)
+
+
+def test_a_cancelled_job_can_be_retried(archive):
+    job_id = archive.drop().job_id
+    order(archive, cancel, [job_id])
+    assert order(archive, retry, [job_id]).jobs == 1
+    assert archive.happened(job_id=job_id) == ["job queued", "job cancelled", "job queued"]
+
+
+def test_a_finished_or_waiting_job_is_not_retried(archive):
+    archive.drop("a.tif", "a")
+    lease = archive.work_on("b.tif", "b")
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(), now=archive.now)
+    assert order(archive, retry, Selection(all=True)).jobs == 0
+
+
+def test_retrying_a_failed_file_gives_it_all_its_attempts_and_releases_it(archive):
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.fail(s, lease, archive.problem(), quarantine=True, now=archive.now)
+    told = order(archive, retry, Selection(states=(FileState.QUARANTINED,)))
+    assert (told.jobs, told.scans, told.sightings) == (1, 1, 0)
+    job = archive.job(lease.job_id)
+    assert (job.state, job.attempts, job.finished_at) == (JobState.QUEUED, 0, None)
+    assert archive.count(Scan, Scan.problem_code.is_not(None)) == 0
+
+
+def test_a_file_refused_at_intake_is_left_for_the_next_rescan(archive):
+    with archive.database.begin() as s:
+        register_quarantined(s, archive.seen(), archive.content(), archive.problem(), now=archive.now)
+        quarantine_sighting(s, archive.seen("b.tif"), archive.problem("unreadable"), now=archive.now)
+    told = order(archive, retry, Selection(all=True))
+    assert (told.jobs, told.scans, told.sightings) == (0, 1, 2)
+    with archive.database.read() as s:
+        for path in (b"a.tif", b"b.tif"):
+            known = find_sighting(s, "inbox", path)
+            assert (known.size, known.mtime_ns) == (None, None)
+    assert archive.drop().new_job
+
+
+def test_reprocessing_makes_one_bulk_job_for_each_scan(archive):
+    scans = [archive.drop(f"{n}.tif", str(n)).scan_id for n in range(3)]
+    recipe = archive.recipe(0.5)
+    with archive.database.begin() as s:
+        first = reprocess(s, scans + scans, recipe, "kim", now=archive.now)
+        again = reprocess(s, scans, recipe, "kim", now=archive.now)
+    assert (first.created, first.existing) == (3, 0)
+    assert (again.created, again.existing) == (0, 3)
+    assert archive.count(Job, Job.recipe_id == recipe, Job.lane == Lane.BULK) == 3
+
+
+def test_reprocessing_leaves_out_what_is_quarantined(archive):
+    sound = archive.drop("a.tif", "a").scan_id
+    with archive.database.begin() as s:
+        broken = register_quarantined(
+            s, archive.seen("b.tif"), archive.content("b"), archive.problem(), now=archive.now
+        ).scan_id
+    recipe = archive.recipe(0.5)
+    with archive.database.begin() as s:
+        told = reprocess(s, [sound, broken], recipe, "kim", now=archive.now)
+    assert (told.created, told.existing, told.quarantined) == (1, 0, 1)
+
+
+def test_reprocessing_an_unknown_scan_is_told(archive):
+    recipe = archive.recipe()
+    with pytest.raises(UnknownScan, match="77"), archive.database.begin() as s:
+        reprocess(s, [77], recipe, "kim", now=archive.now)
+
+
+@pytest.mark.parametrize("give", [cancel, retry])
+def test_an_order_must_say_what_it_means(archive, give):
+    with pytest.raises(EmptySelection, match="--all"):
+        order(archive, give, Selection())
+
+
+def test_an_order_is_signed_by_who_gave_it(archive):
+    made = archive.drop()
+    order(archive, cancel, [made.job_id])
+    from db.story import story  # noqa: PLC0415
+
+    with archive.database.read() as s:
+        last = story(s, f"scan:{made.scan_id}").events[-1]
+    assert (last.agent.kind, last.agent.name) == ("person", "kim")
+    assert last.at - archive.now == dt.timedelta(0)

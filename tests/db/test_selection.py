@@ -1,0 +1,116 @@
+import pytest
+
+from db import jobs
+from db.errors import EmptySelection
+from db.orders import reprocess
+from db.selection import Selection, mean_seconds_per_megapixel, select_scans
+from db.sightings import mark_gone
+from db.vocabulary import FileState
+
+
+@pytest.fixture
+def album(archive):
+    """Five files, one a day; the first is done, the second runs."""
+    names = ["album/1.tif", "album/back/2.tif", "album2/3.tif", "가족/4.tif", "5.tif"]
+    for name in names:
+        archive.drop(name, name)
+        archive.wait(days=1)
+    lease = archive.claim(1)
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(), now=archive.now)
+    archive.claim(2)
+    return archive
+
+
+def chosen(archive, **conditions):
+    with archive.database.read() as s:
+        return [scan.display for scan in select_scans(s, Selection(**conditions))]
+
+
+def test_nothing_is_chosen_by_no_condition(album):
+    with pytest.raises(EmptySelection, match="--all"):
+        chosen(album)
+
+
+def test_all_are_chosen_when_it_is_said(album):
+    assert len(chosen(album, all=True)) == 5
+
+
+def test_a_collection_takes_in_its_sub_folders_and_no_namesake(album):
+    assert chosen(album, collections=("album",)) == ["album/1.tif", "album/back/2.tif"]
+    assert chosen(album, collections=("album/back", "가족")) == ["album/back/2.tif", "가족/4.tif"]
+
+
+def test_a_collection_with_a_wildcard_in_its_name_is_only_itself(album):
+    album.drop("alb%/x.tif", "x")
+    assert chosen(album, collections=("alb%",)) == ["alb%/x.tif"]
+
+
+@pytest.mark.parametrize(
+    ("states", "names"),
+    [
+        ((FileState.DONE,), ["album/1.tif"]),
+        ((FileState.RUNNING,), ["album/back/2.tif"]),
+        ((FileState.DONE, FileState.RUNNING), ["album/1.tif", "album/back/2.tif"]),
+        ((FileState.QUEUED,), ["album2/3.tif", "가족/4.tif", "5.tif"]),
+        ((FileState.QUARANTINED,), []),
+    ],
+)
+def test_states_choose_files_by_what_became_of_them(album, states, names):
+    assert chosen(album, states=states) == names
+
+
+def test_dates_bound_the_day_a_file_was_first_seen(album):
+    from datetime import timedelta  # noqa: PLC0415
+
+    first = album.now - timedelta(days=5)
+    assert chosen(album, since=first + timedelta(days=1), until=first + timedelta(days=3)) == [
+        "album/back/2.tif",
+        "album2/3.tif",
+    ]
+
+
+def test_ids_are_those_of_the_files(album):
+    assert chosen(album, ids=(3, 5)) == ["album2/3.tif", "5.tif"]
+
+
+def test_globs_match_the_whole_path(album):
+    assert chosen(album, globs=("album*/3.*",)) == ["album2/3.tif"]
+    assert chosen(album, globs=("가족/*", "?.tif")) == ["가족/4.tif", "5.tif"]
+
+
+def test_conditions_narrow_each_other(album):
+    assert chosen(album, collections=("album",), states=(FileState.DONE,), globs=("*1*",)) == ["album/1.tif"]
+
+
+def test_stale_are_those_that_another_recipe_made(album):
+    assert chosen(album, stale_for=f"{50:064x}") == ["album/1.tif"]
+    assert chosen(album, stale_for=f"{100:064x}") == []
+
+
+def test_a_scan_is_chosen_once_however_often_it_was_seen(album):
+    album.drop("copy of 1.tif", "album/1.tif")
+    assert len(chosen(album, all=True)) == 5
+
+
+def test_files_that_are_gone_are_not_chosen(album):
+    with album.database.begin() as s:
+        mark_gone(s, "inbox", [b"5.tif"], now=album.now)
+    assert chosen(album, ids=(4, 5)) == ["가족/4.tif"]
+
+
+def test_the_chosen_can_be_reprocessed_while_they_are_read(album):
+    recipe = album.recipe(0.5)
+    with album.database.begin() as s:
+        scans = (scan.scan_id for scan in select_scans(s, Selection(states=(FileState.DONE,))))
+        told = reprocess(s, scans, recipe, "kim", now=album.now)
+    assert told.created == 1
+
+
+def test_the_time_a_megapixel_takes_is_known_once_something_was_made(archive):
+    with archive.database.read() as s:
+        assert mean_seconds_per_megapixel(s) is None
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(seconds=6.0), now=archive.now)
+        assert mean_seconds_per_megapixel(s) == pytest.approx(2.0)
