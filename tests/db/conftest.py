@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,30 +30,32 @@ LEASE = dt.timedelta(minutes=2)
 def postgres_server() -> str:
     url = os.environ.get("SAEK_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
     try:
-        with psycopg.connect(_libpq(url), connect_timeout=5):
+        with psycopg.connect(**_address(url), connect_timeout=5):
             return url
     except psycopg.OperationalError as error:
         pytest.fail(
-            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d "
-            "-p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`, or name another in SAEK_TEST_POSTGRES_URL.",
+            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d"
+            " -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`,"
+            " or name another in SAEK_TEST_POSTGRES_URL.",
             pytrace=False,
         )
 
 
 @pytest.fixture(scope="session")
-def new_postgres(postgres_server: str) -> Iterator[object]:
-    """Return a function that makes empty databases, which are dropped at the end."""
-    names: list[str] = []
+def new_postgres(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """A function that makes empty schemas and returns their address; all are dropped at the end."""
+    schemas: list[str] = []
 
     def make() -> str:
-        name = f"saek_test_{uuid.uuid4().hex[:12]}"
-        _administer(postgres_server, f"CREATE DATABASE {name}")
-        names.append(name)
-        return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        schemas.append(f"saek_test_{uuid.uuid4().hex[:12]}")
+        _administer(postgres_server, f"CREATE SCHEMA {schemas[-1]}")
+        # These tests kill no server, so that a commit need not wait for the disk.
+        options = f"-csearch_path={schemas[-1]} -csynchronous_commit=off"
+        return make_url(postgres_server).set(query={"options": options}).render_as_string(hide_password=False)
 
     yield make
-    for name in names:
-        _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    for schema in schemas:
+        _administer(postgres_server, f"DROP SCHEMA {schema} CASCADE")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -86,8 +88,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
         return f"sqlite:///{path}"
     url = request.getfixturevalue("migrated_postgres")
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    _administer(url, f"TRUNCATE {tables} RESTART IDENTITY")
+    _administer(url, *(f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables)))
+    counters = [table.name for table in Base.metadata.sorted_tables if "id" in table.c]
+    _administer(
+        url, *(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in counters)
+    )
     return url
 
 
@@ -209,10 +214,12 @@ class Archive:
         return self.job(job_id).state
 
 
-def _administer(url: str, statement: str) -> None:
-    with psycopg.connect(_libpq(url), autocommit=True) as connection:
-        connection.execute(statement)
+def _administer(url: str, *statements: str) -> None:
+    with psycopg.connect(**_address(url)) as connection:
+        for statement in statements:
+            connection.execute(statement)
 
 
-def _libpq(url: str) -> str:
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+def _address(url: str) -> dict[str, str]:
+    parts = make_url(url)
+    return {**parts.translate_connect_args(username="user", database="dbname"), **parts.query}

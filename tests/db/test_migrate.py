@@ -109,8 +109,8 @@ def _rules(database):
     query = (
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         if database.dialect == "sqlite"
-        else "SELECT indexname, replace(indexdef, ' ON public.', ' ON ') FROM pg_indexes"
-        " WHERE schemaname = 'public' AND tablename != 'alembic_version'"
+        else "SELECT indexname, indexdef FROM pg_indexes"
+        " WHERE schemaname = current_schema() AND tablename != 'alembic_version'"
     )
     with database.read() as s:
         indexes = {tuple(row) for row in s.execute(text(query))}
