@@ -111,7 +111,7 @@ def watching(settings: Settings) -> Check:
     if not _WATCHES.exists():
         return Check("watching", State.OK, f"{kind}, by events of the system")
     folders, limit = _count_folders(folder), int(_WATCHES.read_text(encoding="ascii"))
-    found = f"{kind}, by inotify; {folders:,} folders of {limit:,} that the kernel lets be watched"
+    found = f"{kind}, by inotify: {folders:,} of {limit:,} folders that the kernel lets be watched"
     if folders >= limit:
         return Check(
             "watching", State.FAILED, found, f"Run: sysctl fs.inotify.max_user_watches={4 * folders}"

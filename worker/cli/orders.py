@@ -101,7 +101,7 @@ def person() -> str:
 def _chosen(
     s: "Session", words: Sequence[str], conditions: Conditions, settings: Settings
 ) -> "Selection | tuple[int, ...]":
-    jobs = job_ids(words)
+    jobs = job_ids(s, words)
     if not jobs:
         return selection(s, words, conditions, settings.inbox_path)
     if len(jobs) < len(words) or conditions != Conditions():

@@ -39,21 +39,26 @@ def selection(s: "Session", words: Sequence[str], conditions: Conditions, inbox:
     """Return the choice of files that the words and conditions make together.
 
     Raises:
-        NothingFound: a `scan:` or `job:` is not on record.
+        NothingFound: a word fits nothing on record; `--state` and the like may fit nothing.
         db.errors.EmptySelection: nothing was said that chooses.
     """
     from db.errors import EmptySelection
-    from db.selection import Selection
+    from db.selection import Selection, select_files
 
     ids: list[int] = []
     globs: list[str] = []
     for word in words:
         if number := _NUMBER.fullmatch(word):
             ids.append(int(number[1]))
+            if not any(select_files(s, Selection(ids=(ids[-1],)))):
+                raise _nothing(word)
         elif _REFERENCE.fullmatch(word):
             ids.extend(sighting.id for sighting in _known(s, word).sightings)
         else:
-            globs.append(_glob(word, inbox))
+            wanted = _globs(word, inbox)
+            if not any(select_files(s, Selection(globs=wanted))):
+                raise _nothing(word)
+            globs.extend(wanted)
     chosen = Selection(
         collections=tuple(_folder(name, inbox) for name in conditions.collections),
         states=tuple(conditions.states),
@@ -72,9 +77,12 @@ def selection(s: "Session", words: Sequence[str], conditions: Conditions, inbox:
     return chosen
 
 
-def job_ids(words: Iterable[str]) -> tuple[int, ...]:
-    """Return the ids of the words that are of the form `job:N`."""
-    return tuple(int(match[1]) for word in words if (match := _JOB.fullmatch(word)))
+def job_ids(s: "Session", words: Iterable[str]) -> tuple[int, ...]:
+    """Return the ids of the words that are of the form `job:N`. Raises NothingFound."""
+    named = [(word, int(match[1])) for word in words if (match := _JOB.fullmatch(word))]
+    for word, _ in named:
+        _known(s, word)
+    return tuple(number for _, number in named)
 
 
 def find_story(s: "Session", word: str, inbox: Path) -> "Story":
@@ -92,10 +100,7 @@ def find_story(s: "Session", word: str, inbox: Path) -> "Story":
         found = story(s, candidate)
         if found is not None:
             return found
-    raise NothingFound(
-        reason=f"Nothing on record is called {printable(word)}.",
-        remedy="Give a path in the inbox, a number of `saek status --state`, scan:N, job:N or a sha256.",
-    )
+    raise _nothing(word)
 
 
 def _readings(word: str, inbox: Path) -> Iterable[str | bytes]:
@@ -125,16 +130,22 @@ def _known(s: "Session", word: str) -> "Story":
 
     found = story(s, word)
     if found is None:
-        raise NothingFound(reason=f"There is no {word} on record.", remedy="See `saek status`.")
+        raise _nothing(word)
     return found
 
 
-def _glob(word: str, inbox: Path) -> str:
-    """Return a glob over display paths: a path that the shell expanded stands for itself."""
+def _nothing(word: str) -> NothingFound:
+    return NothingFound(
+        reason=f"Nothing on record is called {printable(word)}.",
+        remedy="Give a path in the inbox, a number of `saek status --state`, scan:N or job:N.",
+    )
+
+
+def _globs(word: str, inbox: Path) -> tuple[str, ...]:
+    """Return globs over display paths: the name as it stands, and as a glob unless it is that of a file."""
     text = _inside(word, inbox) or word
-    if (inbox / text).exists():
-        text = re.sub(r"([*?\[])", r"[\1]", text)
-    return display(text)
+    literal = re.sub(r"([*?\[])", r"[\1]", display(text))
+    return (literal,) if (inbox / text).exists() else (literal, display(text))
 
 
 def _folder(name: str, inbox: Path) -> str:

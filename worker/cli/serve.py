@@ -57,11 +57,9 @@ def demo(
     ] = Path("demo"),
 ) -> None:
     """Color a few photographs that ship with the installation, show what became of each, and end."""
-    from rich.console import Console
-
     from worker.demo import run_demo
 
-    raise typer.Exit(run_demo(into.expanduser(), Console()))
+    raise typer.Exit(run_demo(into.expanduser()))
 
 
 def stop_on_signals() -> threading.Event:

@@ -124,7 +124,7 @@ def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> Renderable
         case _Whole():
             return overview_screen(answer.overview, answer.running, settings.home, answer.station)
         case _:
-            return story_screen(answer)
+            return story_screen(answer, roots(settings))
 
 
 def _file_table(found: _Files) -> RenderableType:

@@ -1,6 +1,8 @@
 """What is on record of one scan, told from the beginning."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,18 +16,16 @@ from worker.cli.overview import STYLES
 from worker.cli.words import duration, moment, size
 
 
-def story_screen(story: Story) -> RenderableType:
+def story_screen(story: Story, roots: Mapping[str, Path]) -> RenderableType:
     """Return the whole story: content, places, jobs, derivatives, events."""
-    parts: list[RenderableType] = []
-    if story.scan is not None:
-        parts += [_scan(story.scan)]
-    parts += [Text(), _sightings(story.sightings)]
-    for job in story.jobs:
-        parts += [Text(), _job(job)]
-    for derivative in story.derivatives:
-        parts += [Text(), _derivative(derivative)]
-    parts += [Text(), _events(story.events)]
-    return Group(*parts)
+    chapters: list[RenderableType] = [
+        *([] if story.scan is None else [_scan(story.scan)]),
+        _sightings(story.sightings),
+        *map(_job, story.jobs),
+        *(_derivative(made, roots) for made in story.derivatives),
+        _events(story.events),
+    ]
+    return Group(*itertools.chain.from_iterable((chapter, Text()) for chapter in chapters))
 
 
 def _scan(scan: ScanStory) -> RenderableType:
@@ -99,9 +99,9 @@ def _recipe(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, recipe[name]
 
 
-def _derivative(made: DerivativeStory) -> RenderableType:
+def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
-        ("file", made.display),
+        ("file", f"{roots.get(made.root, Path(made.root))}/{made.display}"),
         ("picture", f"{made.format}, {made.width} x {made.height}, {made.bit_depth} bit, {size(made.bytes)}"),
         ("luma error", f"at most {made.luma_max_error:g}, {made.luma_mean_error:.4g} on average"),
         ("sha256", made.sha256),

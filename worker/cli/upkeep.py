@@ -14,6 +14,7 @@ from rich.text import Text
 from worker.cli.console import err, out, plain, sentence, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
+from worker.cli.words import size
 from worker.exits import Exit
 from worker.settings import FILE_NAME, PREFIX, Settings
 
@@ -60,12 +61,13 @@ def models(json: Json = False) -> None:
     if json:
         write_json({"models": [{**plain(card, {}), "verified": card.name not in faults} for card in cards]})
     else:
-        made = table("model", "weights", "", "what it is")
+        made = table("model", "", "weights", "size", "license", "what it is", right=("size",))
         for card in cards:
             fault = faults.get(card.name)
             state = Text("verified", style="green") if fault is None else Text("damaged", style="bold red")
-            words = card.name if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
-            made.add_row(card.name, card.weights[:12], state, words)
+            words = card.summary if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
+            name = f"{card.name} (default)" if card.default else card.name
+            made.add_row(name, state, card.weights[:12], size(card.bytes), card.license, words)
         out().print(made)
     if faults:
         raise typer.Exit(Exit.MODEL)

@@ -1,0 +1,139 @@
+import datetime as dt
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from db import jobs
+from db.engine import Database
+from db.intake import Registered, quarantine_sighting, register
+from db.recipes import ensure_recipe
+from db.values import DerivativeRecord, Problem, ScanRecord, Seen
+from db.vocabulary import Lane
+from worker.cli.entry import app
+from worker.settings import Settings
+
+LEASE = dt.timedelta(minutes=5)
+EMPTY = Problem("empty-file", "it holds no bytes", "copy it again from its source")
+FULL = Problem("no-space", "only 3 MB are free in the outbox", "free some space")
+
+Saek = Callable[..., Result]
+
+
+@pytest.fixture
+def saek(settings: Settings) -> Iterator[Saek]:
+    """Run one command line in this process, in the station's home, and return how it ended."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+
+    def saek(*words: str) -> Result:
+        return CliRunner().invoke(app, words, prog_name="saek", env={"COLUMNS": "200"})
+
+    yield saek
+    root.handlers[:], level = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def told(saek: Saek) -> Callable[..., Any]:
+    """Run one command line with --json and return what it tells."""
+
+    def told(*words: str) -> Any:
+        result = saek(*words, "--json")
+        assert result.stdout, result.stderr
+        return json.loads(result.stdout)
+
+    return told
+
+
+class Record:
+    """A record that is filled by the same functions that a station calls."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.recipe = {"model": "old", "preset": "fast", "strength": 1.0, "format": "tiff", "algorithm": 1}
+        with database.begin() as s:
+            self.recipe_id = ensure_recipe(
+                s, "f" * 64, self.recipe, model_name="old", weights_sha256="0" * 64, card={"name": "old"}
+            )
+
+    def file(self, name: str, *, lane: Lane = Lane.INTERACTIVE, side: int = 1000) -> Registered:
+        """Enter a file with a content of its own; its job is queued."""
+        seen = Seen("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
+        content = ScanRecord(sha256_of(name), 10, "tiff", side, side, 1, 8, 1, facts={"mode": "gray"})
+        with self.database.begin() as s:
+            return register(s, seen, content, self.recipe_id, lane)
+
+    def running(self, name: str) -> Registered:
+        file = self.file(name)
+        self._begin(file)
+        return file
+
+    def done(self, name: str, *, seconds: float = 2.0, side: int = 1000) -> Registered:
+        file = self.file(name, side=side)
+        lease = self._begin(file)
+        made = DerivativeRecord(
+            path=f"{name}.color.tif".encode(),
+            display=f"{name}.color.tif",
+            format="tiff",
+            width=side,
+            height=side,
+            bit_depth=8,
+            bytes=3_000_000,
+            sha256="a" * 64,
+            pixel_sha256="b" * 64,
+            luma_max_error=0,
+            luma_mean_error=0.0,
+            engine="torch-cpu",
+            software="saek 0",
+            weights_sha256="0" * 64,
+            seconds=seconds,
+        )
+        with self.database.begin() as s:
+            jobs.finish(s, lease, made)
+        return file
+
+    def failed(self, name: str) -> Registered:
+        file = self.file(name)
+        lease = self._begin(file)
+        with self.database.begin() as s:
+            jobs.fail(
+                s, lease, Problem("worker-died", "the worker died", "look into its log"), quarantine=False
+            )
+        return file
+
+    def waiting(self, name: str) -> Registered:
+        file = self.file(name)
+        lease = self._begin(file)
+        with self.database.begin() as s:
+            jobs.retry_later(s, lease, FULL, dt.timedelta(minutes=1))
+        return file
+
+    def refused(self, name: str) -> int:
+        with self.database.begin() as s:
+            return quarantine_sighting(s, Seen("inbox", name.encode(), name, "", 0, 1, 1), EMPTY).sighting_id
+
+    def _begin(self, file: Registered) -> jobs.Lease:
+        assert file.job_id is not None
+        with self.database.begin() as s:
+            lease = jobs.claim(s, file.job_id, "here:1", LEASE)
+        assert lease is not None
+        with self.database.begin() as s:
+            jobs.heartbeat(s, lease, "color", 3, 12, extend=LEASE)
+        return lease
+
+
+def sha256_of(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+@pytest.fixture
+def record(database: Database) -> Record:
+    """The record of the station, empty but for one recipe, with functions that fill it."""
+    return Record(database)

@@ -1,0 +1,170 @@
+import datetime as dt
+import hashlib
+import os
+
+import pytest
+
+from worker.exits import Exit
+
+
+def test_an_empty_record_says_what_to_do(saek, database):
+    shown = saek("status")
+    assert shown.exit_code == Exit.OK
+    assert "drop scans into the inbox" in shown.stdout
+    assert "no station runs" in shown.stdout
+
+
+def test_without_a_record_it_names_the_home_and_makes_nothing(saek, settings):
+    shown = saek("status")
+    assert shown.exit_code == Exit.DATABASE
+    assert "saek station" in shown.stderr
+    assert str(settings.home) in shown.stderr
+    assert not (settings.home / "saek.db").exists()
+
+
+def test_the_whole_tells_counts_what_runs_and_what_is_waited_for(saek, record):
+    record.done("a.tif")
+    record.running("b.tif")
+    record.waiting("c.tif")
+    record.refused("d.tif")
+    shown = saek("status").stdout
+    assert "done 1   running 1   queued 1   quarantined 1" in shown
+    assert "interactive 1, bulk 0" in shown
+    assert "1 job: Only 3 MB are free in the outbox." in shown
+    running = next(line for line in shown.splitlines() if "b.tif" in line)
+    assert "color" in running
+    assert " 25 " in running
+
+
+def test_collections_are_counted_each(told, record):
+    record.done("1950/a.tif")
+    record.file("1950/b.tif")
+    record.file("서울/c.tif")
+    collections = told("status")["collections"]
+    assert collections["1950"]["done"] == collections["1950"]["queued"] == 1
+    assert collections["서울"]["queued"] == 1
+
+
+def test_a_pause_shows_with_who_and_what(saek, record):
+    saek("pause", "--lane", "bulk")
+    assert "the bulk lane, since" in saek("status").stdout
+
+
+def test_files_are_listed_by_state_with_reason_and_remedy(saek, record):
+    record.done("a.tif")
+    record.refused("empty.tif")
+    shown = saek("status", "--state", "quarantined").stdout
+    assert "empty.tif" in shown
+    assert "It holds no bytes. Copy it again from its source." in shown
+    assert "a.tif" not in shown
+
+
+def test_files_are_listed_by_collection_up_to_a_limit(told, record):
+    for name in ("x/1.tif", "x/deep/2.tif", "y/3.tif"):
+        record.file(name)
+    assert [file["display"] for file in told("status", "--collection", "x")["files"]] == [
+        "x/1.tif",
+        "x/deep/2.tif",
+    ]
+    listed = told("status", "--collection", "x", "--limit", "1")
+    assert len(listed["files"]) == 1
+    assert listed["more"] is True
+
+
+def test_a_state_that_no_file_has_is_no_failure(saek, record):
+    shown = saek("status", "--state", "failed")
+    assert shown.exit_code == Exit.OK
+    assert "No file" in shown.stdout
+
+
+@pytest.mark.parametrize("form", ["file:{sighting_id}", "{sighting_id}", "scan:{scan_id}", "job:{job_id}"])
+def test_a_story_is_found_by_any_id(told, record, form):
+    record.file("other.tif")
+    file = record.done("서울/a.tif")
+    ids = {"sighting_id": file.sighting_id, "scan_id": file.scan_id, "job_id": file.job_id}
+    assert told("status", form.format(**ids))["scan"]["id"] == file.scan_id
+
+
+def test_a_story_is_found_by_path_from_the_inbox_from_here_and_from_the_root(
+    told, record, settings, monkeypatch
+):
+    file = record.done("서울/a.tif")
+    (settings.inbox_path / "서울").mkdir()
+    monkeypatch.chdir(settings.inbox_path / "서울")
+    for word in ("서울/a.tif", "a.tif", "./a.tif", str(settings.inbox_path / "서울/a.tif")):
+        assert told("status", word)["scan"]["id"] == file.scan_id
+
+
+def test_a_story_is_found_by_path_through_a_link_to_the_inbox(told, record, settings, tmp_path):
+    file = record.done("a.tif")
+    (tmp_path / "link").symlink_to(settings.inbox_path)
+    assert told("status", str(tmp_path / "link" / "a.tif"))["scan"]["id"] == file.scan_id
+
+
+def test_a_story_is_found_by_a_decomposed_name(told, record):
+    file = record.done("각.tif")
+    assert told("status", "각.tif")["scan"]["id"] == file.scan_id
+
+
+def test_a_story_is_found_by_checksum_prefix(told, record):
+    file = record.done("a.tif")
+    digest = hashlib.sha256(b"a.tif").hexdigest()
+    assert told("status", digest[:10])["scan"]["id"] == file.scan_id
+
+
+def test_a_name_that_is_no_text_is_no_failure_of_ours(saek, record):
+    shown = saek("status", os.fsdecode(b"\xc7\xd1.tif"))
+    assert shown.exit_code == Exit.NOT_FOUND
+    assert r"\xc7\xd1.tif" in shown.stderr
+
+
+def test_the_story_tells_the_derivative_with_recipe_checksums_and_luma_error(saek, record, settings):
+    record.done("a.tif")
+    shown = saek("status", "a.tif").stdout
+    assert f"{settings.outbox_path}/a.tif.color.tif" in shown
+    assert "a" * 64 in shown
+    assert "b" * 64 in shown
+    assert "at most 0" in shown
+    assert "preset fast, strength 1.0, format tiff" in shown
+    assert shown.index("ingestion") < shown.index("to: queued") < shown.index("creation")
+
+
+def test_the_story_of_a_refused_file_tells_reason_and_remedy(saek, record):
+    record.refused("empty.tif")
+    shown = saek("status", "empty.tif").stdout
+    assert "reason: It holds no bytes. (empty-file)" in shown
+    assert "remedy: Copy it again from its source." in shown
+
+
+def test_json_has_times_in_utc_and_places_as_uris(told, record, settings):
+    record.done("서울/a b.tif")
+    story = told("status", "서울/a b.tif")
+    assert story["sightings"][0]["uri"] == (settings.inbox_path / "서울/a b.tif").as_uri()
+    assert story["derivatives"][0]["uri"] == (settings.outbox_path / "서울/a b.tif.color.tif").as_uri()
+    seen = story["scan"]["first_seen_at"]
+    assert seen.endswith("Z")
+    assert dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(seen) < dt.timedelta(minutes=1)
+
+
+def test_what_does_not_exist_is_not_found(saek, record):
+    shown = saek("status", "nothing.tif")
+    assert shown.exit_code == Exit.NOT_FOUND
+    assert shown.stdout == ""
+
+
+def test_a_checksum_prefix_that_fits_two_scans_asks_for_more(saek, record):
+    digests: dict[str, str] = {}
+    for number in range(100_000):
+        name = f"{number}.tif"
+        prefix = hashlib.sha256(name.encode()).hexdigest()[:6]
+        if prefix in digests and not prefix.isdecimal():
+            break
+        digests[prefix] = name
+    record.file(digests[prefix])
+    record.file(name)
+    assert saek("status", prefix).exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("words", [["--watch", "--json"], ["a.tif", "--state", "done"], ["--limit", "0"]])
+def test_questions_that_make_no_sense_are_refused(saek, record, words):
+    assert saek("status", *words).exit_code == Exit.USAGE
