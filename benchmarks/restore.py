@@ -2,7 +2,7 @@
 
     python benchmarks/restore.py [--megapixels 3 12] [--bits 8 16] [--preset balanced]
 
-Each row is a process of its own, so that the peak memory is that of the row. The floor is what cannot be saved:
+Each row is a process of its own, so that the peak memory is that of the row. The floor cannot be saved:
 reading the master and writing three bands, as a libvips gray-to-RGB copy does.
 """
 
@@ -94,7 +94,8 @@ def main() -> None:
                 stages = ", ".join(f"{k[6:]} {v:.2f}" for k, v in ours.items() if k.startswith("stage_"))
                 ratio = ours["seconds"] / floor["seconds"]
                 print(
-                    f"{megapixels:>6g} MP {bits:>2} b {floor['seconds']:>8.2f} {ours['seconds']:>8.2f} {ratio:>6.1f} "
+                    f"{megapixels:>6g} MP {bits:>2} b "
+                    f"{floor['seconds']:>8.2f} {ours['seconds']:>8.2f} {ratio:>6.1f} "
                     f"{floor['peak_mb']:>8.0f} {ours['peak_mb']:>8.0f}  {stages}",
                     flush=True,
                 )
