@@ -13,6 +13,7 @@ from restoration.errors import (
     NoSpace,
     NotAnImage,
     OutOfMemory,
+    OutputExists,
     RestorationError,
     Transient,
     TruncatedImage,
@@ -23,6 +24,8 @@ from restoration.errors import (
     WeightsMismatch,
 )
 from restoration.facts import Limits, ScanFacts
+from restoration.loading import LoadedModel, load_model
+from restoration.models import ModelCard, default_model, model_card, models, verify_model
 from restoration.outcome import (
     MetadataReport,
     Plan,
@@ -34,6 +37,8 @@ from restoration.outcome import (
     ToneKind,
 )
 from restoration.recipe import OutputFormat, Preset, Recipe
+from restoration.restoring import plan, recipe_for, restore
+from restoration.scan import identify
 
 __all__ = [
     "AlreadyColor",
@@ -41,15 +46,18 @@ __all__ = [
     "EngineUnavailable",
     "ImageTooLarge",
     "Limits",
+    "LoadedModel",
     "LumaMismatch",
     "MasterChanged",
     "MasterError",
     "MetadataReport",
     "MissingFile",
+    "ModelCard",
     "ModelError",
     "NoSpace",
     "NotAnImage",
     "OutOfMemory",
+    "OutputExists",
     "OutputFormat",
     "Plan",
     "Preset",
@@ -69,4 +77,13 @@ __all__ = [
     "UnsafeFile",
     "UnsupportedImage",
     "WeightsMismatch",
+    "default_model",
+    "identify",
+    "load_model",
+    "model_card",
+    "models",
+    "plan",
+    "recipe_for",
+    "restore",
+    "verify_model",
 ]

@@ -21,6 +21,7 @@
     │   ├── NoSpace
     │   ├── OutOfMemory
     │   └── EngineUnavailable
+    ├── OutputExists            another file lies where the derivative should be
     └── LumaMismatch            our own fault: the derivative was not written
 """
 
@@ -165,6 +166,12 @@ class EngineUnavailable(Transient):
     """The engine or device that was asked for cannot be opened now."""
 
     code = "engine-unavailable"
+
+
+class OutputExists(RestorationError):
+    """Another file lies under the derivative's name; it was not touched."""
+
+    code = "output-exists"
 
 
 class LumaMismatch(RestorationError):

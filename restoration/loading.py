@@ -1,0 +1,34 @@
+"""Which models this process holds open: each is loaded once, for many scans."""
+
+import threading
+from dataclasses import dataclass
+
+from restoration.colorizer import Sizes
+from restoration.engines import Engine, open_engine
+from restoration.models import ModelCard
+
+_lock = threading.Lock()
+_open: dict[tuple[str, str], "LoadedModel"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """An engine with the facts about its model that the colorizer needs."""
+
+    engine: Engine
+    sizes: Sizes
+    weights: str
+    """sha256 of the weights."""
+
+
+def load_model(card: ModelCard, device: str = "auto") -> LoadedModel:
+    """Return the model on that device, opened at the first call and kept.
+
+    Raises EngineUnavailable, WeightsMismatch or OutOfMemory.
+    """
+    with _lock:
+        key = (card.weights, device)
+        if key not in _open:
+            sizes = Sizes(card.working_side, card.multiple)
+            _open[key] = LoadedModel(open_engine(card, device), sizes, card.weights)
+        return _open[key]

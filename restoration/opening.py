@@ -1,0 +1,111 @@
+"""How a master is opened so that its name cannot trick us and its change cannot escape us.
+
+A name may lead to a link, a pipe that never ends or a device; the bytes under it may be exchanged between
+two looks. So every reader gets a descriptor from `open_master` (no link is followed in the last step, nothing
+but a regular file is accepted), and `Witness` remembers which bytes were meant. What stays possible: a writer
+that changes bytes in place and restores size and time; the digest taken before the work is then of other
+bytes than the pixels. Folders above the file are trusted.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+import pyvips
+
+from restoration.errors import EmptyFile, MasterChanged, MissingFile, UnreadableFile, UnsafeFile
+
+
+def open_master(path: Path) -> BufferedReader:
+    """Open the regular file at `path` for reading.
+
+    Raises MissingFile, UnsafeFile, UnreadableFile or EmptyFile.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingFile(
+            reason="there is no such file", remedy="put it back or correct the name", path=path
+        ) from error
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENODEV}:
+            raise _unsafe(path) from error
+        raise UnreadableFile(
+            reason=f"it cannot be opened ({error.strerror})", remedy="give the right to read it", path=path
+        ) from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise _unsafe(path)
+    if status.st_size == 0:
+        os.close(descriptor)
+        raise EmptyFile(reason="it holds no bytes", remedy="copy it again from its source", path=path)
+    return os.fdopen(descriptor, "rb")
+
+
+def open_source(path: Path) -> pyvips.Source:
+    """Open the regular file at `path` as a libvips source; raises as `open_master`."""
+    with open_master(path) as file:
+        return pyvips.Source.new_from_descriptor(file.fileno())  # libvips duplicates the descriptor
+
+
+def _unsafe(path: Path) -> UnsafeFile:
+    return UnsafeFile(
+        reason="it is a link, pipe, socket, device or folder, not a regular file",
+        remedy="put the file itself in its place",
+        path=path,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Which bytes were meant: their digest, and where and when they lay in the file system."""
+
+    path: Path
+    sha256: str
+    place: tuple[int, int, int, int]
+    """Device, inode, size, modification time in ns."""
+
+    @classmethod
+    def of(cls, path: Path) -> "Witness":
+        """Read the whole file once; raises as `open_master`, or MasterChanged if it changes meanwhile."""
+        with open_master(path) as file:
+            place = _place(file)
+            try:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise UnreadableFile(
+                    reason=f"it cannot be read to its end ({error.strerror})",
+                    remedy="check the disk it lies on, or copy it again",
+                    path=path,
+                ) from error
+            witness = cls(path, digest, place)
+            if _place(file) != place:
+                raise witness.changed("it changed while it was read")
+        return witness
+
+    def expect(self, sha256: str | None) -> None:
+        """Raise MasterChanged unless the bytes are those that were registered."""
+        if sha256 is not None and sha256 != self.sha256:
+            raise self.changed(f"its sha256 is {self.sha256[:12]}…, {sha256[:12]}… was registered")
+
+    def still(self) -> None:
+        """Raise MasterChanged if another file lies there by now, or this one was written to."""
+        with open_master(self.path) as file:
+            if _place(file) != self.place:
+                raise self.changed("it changed during the work")
+
+    def changed(self, reason: str) -> MasterChanged:
+        """Return the error that tells of the change."""
+        return MasterChanged(
+            reason=reason, remedy="wait until it is complete, then register it again", path=self.path
+        )
+
+
+def _place(file: BufferedReader) -> tuple[int, int, int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

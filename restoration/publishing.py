@@ -1,0 +1,88 @@
+"""How a derivative appears under its name: whole, durable, and never over somebody else's file.
+
+A process that is killed may leave a hidden `.NAME.*.part` behind, never a half `NAME`.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyvips
+
+from restoration import disclosure
+from restoration.errors import NoSpace, OutputExists, display_name
+
+_HEAD_BYTES = 1 << 18
+"""A JPEG's XMP packet lies within its first segments."""
+
+
+@contextmanager
+def draft(out: Path) -> Iterator[Path]:
+    """Yield a hidden name beside `out`; whatever leaves the body by an error takes the file with it.
+
+    Raises NoSpace if the disk is full.
+    """
+    path = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield path
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace(
+                reason=f"the disk of {display_name(out.parent)} is full",
+                remedy="free some space; work goes on by itself",
+            ) from error
+        raise
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def publish(path: Path, out: Path) -> None:
+    """Bring a finished file to the disk and give it its name, replacing what was there."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    path.replace(out)
+    folder = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def digest(path: Path) -> tuple[int, str]:
+    """Return size and sha256 of a file."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.seek(0, 2), found
+
+
+def settle_luma_error(path: Path, largest: int, mean: float) -> None:
+    """Write the measured luma error of a JPEG into its packet, in place."""
+    with path.open("rb+") as file:
+        head = file.read(_HEAD_BYTES)
+        file.seek(0)
+        file.write(disclosure.settle_luma_error(head, largest, mean))
+
+
+def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint: str) -> None:
+    """Raise OutputExists unless `out` is free or an earlier derivative of this master by this recipe."""
+    if not os.path.lexists(out):
+        return
+    if out.is_file() and not out.is_symlink() and not out.samefile(master):
+        facts = disclosure.facts_in(_xmp_of(out))
+        if (facts.get("masterSha256"), facts.get("recipeFingerprint")) == (master_sha256, fingerprint):
+            return
+    raise OutputExists(
+        reason="another file lies there", remedy="choose another name or move it away", path=out
+    )
+
+
+def _xmp_of(path: Path) -> bytes:
+    try:
+        image = pyvips.Image.new_from_file(os.fspath(path))
+        return bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else b""
+    except pyvips.Error:
+        return b""

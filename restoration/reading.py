@@ -1,0 +1,218 @@
+"""How the pixels of an identified master are read: upright, strip by strip, damaged data refused.
+
+libvips decodes; what it has no decoder for (ZSTD and LZMA TIFF) goes through tifffile onto a scratch file. A
+master that lies on its side is laid upright on a scratch file too, so that memory stays bounded.
+"""
+
+import mmap
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyvips
+import tifffile
+
+from restoration import resample, tiff_header
+from restoration.color import Float, Gray, luma
+from restoration.errors import OutOfMemory, TruncatedImage
+from restoration.facts import ScanFacts
+from restoration.opening import open_master
+from restoration.scan import first_line, load, unsupported
+
+STRIP_PIXELS = 1 << 20
+"""Pixels a strip: a few megabytes for each of its planes."""
+
+_T = TypeVar("_T", bound=np.generic)
+
+RowListener = Callable[[int, int], None]
+"""Called with the rows done and the rows in all."""
+
+
+def strip_rows(width: int, height: int) -> int:
+    """Return how many rows make up a strip of a picture of that size."""
+    return max(1, min(height, STRIP_PIXELS // width))
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Rows of a master: its gray integers and alpha (h, W), uint8 or uint16."""
+
+    top: int
+    gray: Gray
+    alpha: Gray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """An identified master whose pixels can be read as often as wanted."""
+
+    path: Path
+    facts: ScanFacts
+    scratch: Path
+    """Folder for files without a name, used where the master cannot be streamed."""
+
+    def overview(self, long_side: int, listener: RowListener | None = None) -> Float:
+        """Return the upright color bands (C, h, w) in [0, 1], C 1 or 3, averaged to `long_side` or smaller.
+
+        Raises TruncatedImage or OutOfMemory.
+        """
+        facts = self.facts
+        long = max(facts.width, facts.height)
+        height, width = resample.fit(facts.height, facts.width, min(long, long_side))
+        rows = _RowAverage(facts.height, height)
+        for top, samples in self.stored_strips():
+            colors = 3 if samples.shape[-1] >= 3 else 1
+            planes = np.moveaxis(samples[..., :colors], -1, 0).astype(np.float32)
+            planes /= np.iinfo(samples.dtype).max
+            narrow = planes if width == facts.width else resample.reduce(planes, planes.shape[1], width)
+            rows.add(top, narrow)
+            if listener:
+                listener(top + samples.shape[0], facts.height)
+        return np.ascontiguousarray(_upright(rows.mean(), facts.orientation))
+
+    def strips(self) -> Iterator[Strip]:
+        """Yield the upright master from top to bottom.
+
+        Raises TruncatedImage, OutOfMemory or, from the scratch file, OSError.
+        """
+        if self.facts.orientation == 1:
+            yield from (_strip(top, samples) for top, samples in self.stored_strips())
+        else:
+            yield from self._turned_strips()
+
+    def _turned_strips(self) -> Iterator[Strip]:
+        facts = self.facts
+        with tempfile.TemporaryFile(dir=self.scratch) as file:
+            for top, samples in self.stored_strips():
+                strip = _strip(top, samples)
+                planes = (strip.gray,) if strip.alpha is None else (strip.gray, strip.alpha)
+                lying = np.stack(planes, axis=1)  # rows, planes, columns: one row after the other in the file
+                file.write(lying.tobytes())
+            file.flush()
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with its last view
+            stored = np.frombuffer(memory, lying.dtype).reshape(facts.height, -1, facts.width)
+            yield from _slices(_upright(np.moveaxis(stored, 1, 0), facts.orientation))
+
+    def stored_strips(self) -> Iterator[tuple[int, Gray]]:
+        """Yield the top row and the samples (h, W, bands) of each strip as they are stored."""
+        try:
+            if self._needs_second_reader():
+                yield from self._second_reader()
+            else:
+                yield from _vips_strips(load(self.path, self.facts))
+        except pyvips.Error as error:
+            raise self._damaged(first_line(error)) from error
+
+    def _needs_second_reader(self) -> bool:
+        if self.facts.format != "tiff":
+            return False
+        with open_master(self.path) as file:
+            return tiff_header.needs_second_reader(self.path, file)
+
+    def _second_reader(self) -> Iterator[tuple[int, Gray]]:
+        if self.facts.mode not in {"gray", "gray-inverted", "rgb"} or self.facts.bit_depth < 8:
+            raise unsupported(self.path, "its compression is read for 8- and 16-bit gray and RGB only")
+        try:
+            with (
+                open_master(self.path) as file,
+                tifffile.TiffFile(file, name=self.path.name) as tiff,
+            ):
+                page = tiff.pages.first
+                samples = page.asarray(out=f"memmap:{self.scratch}", maxworkers=1)
+                if page.planarconfig == 2 and samples.ndim == 3:
+                    samples = np.moveaxis(samples, 0, -1)
+        except tiff_header.LEAKS as error:
+            raise self._damaged(str(error)) from error
+        samples = samples.reshape(self.facts.height, self.facts.width, -1)
+        rows = strip_rows(self.facts.width, self.facts.height)
+        for top in range(0, self.facts.height, rows):
+            part = np.asarray(samples[top : top + rows])
+            if self.facts.mode == "gray-inverted":
+                part = np.concatenate((np.iinfo(part.dtype).max - part[..., :1], part[..., 1:]), axis=-1)
+            yield top, part
+
+    def _damaged(self, detail: str) -> TruncatedImage | OutOfMemory:
+        if "memory" in detail.lower():
+            return OutOfMemory(
+                reason=f"memory did not suffice to read it ({detail})",
+                remedy="free some memory; work goes on by itself",
+                path=self.path,
+            )
+        return TruncatedImage(
+            reason=f"its pixel data are cut off or damaged ({detail})",
+            remedy="copy or scan it again",
+            path=self.path,
+        )
+
+
+class _RowAverage:
+    """Averages rows that come strip by strip to fewer rows of equal area."""
+
+    def __init__(self, height: int, target: int) -> None:
+        self._scale = target / height
+        self._target = target
+        self._sums: npt.NDArray[np.float64] | None = None
+
+    def add(self, top: int, planes: Float) -> None:
+        """Take in planes (C, h, w) that begin at row `top`."""
+        channels, height, width = planes.shape
+        if self._sums is None:
+            self._sums = np.zeros((channels, self._target, width))
+        if self._scale == 1:
+            self._sums[:, top : top + height] = planes
+            return
+        starts = np.arange(top, top + height) * self._scale
+        first = np.minimum(starts.astype(np.intp), self._target - 1)
+        spill = np.clip(starts + self._scale - (first + 1), 0, None)
+        spill[first == self._target - 1] = 0
+        for rows, share in ((first, self._scale - spill), (np.minimum(first + 1, self._target - 1), spill)):
+            begins = np.flatnonzero(np.diff(rows, prepend=-1))
+            weighted = planes * share[:, None].astype(np.float32)
+            self._sums[:, rows[begins]] += np.add.reduceat(weighted, begins, axis=1)
+
+    def mean(self) -> Float:
+        """Return the planes (C, target, w)."""
+        if self._sums is None:
+            raise ValueError("no rows were added")
+        return self._sums.astype(np.float32)
+
+
+def _vips_strips(image: pyvips.Image) -> Iterator[tuple[int, Gray]]:
+    width, height, bands = int(image.width), int(image.height), int(image.bands)
+    dtype = np.uint16 if image.format == "ushort" else np.uint8
+    region = pyvips.Region.new(image)
+    rows = strip_rows(width, height)
+    for top in range(0, height, rows):
+        size = min(rows, height - top)
+        samples: Gray = np.frombuffer(region.fetch(0, top, width, size), dtype)
+        yield top, samples.reshape(size, width, bands)
+
+
+def _strip(top: int, samples: Gray) -> Strip:
+    bands = samples.shape[-1]
+    gray = luma(samples[..., :3]) if bands >= 3 else samples[..., 0]
+    return Strip(top, np.ascontiguousarray(gray), samples[..., -1] if bands in {2, 4} else None)
+
+
+def _slices(planes: Gray) -> Iterator[Strip]:
+    """Cut upright planes (1 or 2, H, W) into strips."""
+    _, height, width = planes.shape
+    rows = strip_rows(width, height)
+    for top in range(0, height, rows):
+        part = np.ascontiguousarray(planes[:, top : top + rows])
+        yield Strip(top, part[0], part[1] if len(part) == 2 else None)
+
+
+def _upright(planes: npt.NDArray[_T], orientation: int) -> npt.NDArray[_T]:
+    """Return a view of planes (..., H, W) with an EXIF orientation (1 to 8) applied."""
+    if orientation >= 5:
+        planes = np.swapaxes(planes, -1, -2)
+    flip_rows = orientation in {3, 4, 7, 8}
+    flip_columns = orientation in {2, 3, 6, 7}
+    if flip_rows:
+        planes = planes[..., ::-1, :]
+    return planes[..., ::-1] if flip_columns else planes

@@ -1,0 +1,279 @@
+"""The one door to the pixels: from a master and a recipe to a proven derivative, or to nothing at all."""
+
+import datetime as dt
+import importlib.metadata
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from restoration import derivative, disclosure, metadata, monochrome, publishing, verification
+from restoration.color import Gray, recolor
+from restoration.colorizer import ChromaField, Sizes, colorize, count_windows, guide_side
+from restoration.errors import ImageTooLarge, OutOfMemory, WeightsMismatch
+from restoration.facts import Limits, ScanFacts
+from restoration.guided import Upsampler
+from restoration.jpeg import MAX_SIDE
+from restoration.loading import LoadedModel, load_model
+from restoration.models import default_model, model_card
+from restoration.opening import Witness
+from restoration.outcome import (
+    MetadataReport,
+    Plan,
+    Progress,
+    ProgressListener,
+    Restoration,
+    Stage,
+    Tone,
+)
+from restoration.reading import RowListener, Scan
+from restoration.recipe import OutputFormat, Preset, Recipe
+from restoration.scan import identify
+
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
+_DEFAULT_LIMITS = Limits()
+
+
+def recipe_for(
+    model: str | None = None,
+    *,
+    preset: Preset = Preset.BALANCED,
+    strength: float = 1.0,
+    format: OutputFormat = OutputFormat.TIFF,  # noqa: A002 - the recipe's own word
+    quality: int = 92,
+) -> Recipe:
+    """Return the recipe that follows an installed model, the default one if none is named.
+
+    Raises UnknownModel, or ValueError if a value is out of range.
+    """
+    card = default_model() if model is None else model_card(model)
+    return Recipe(card.name, card.weights, preset, strength, format, quality)
+
+
+def plan(facts: ScanFacts, recipe: Recipe) -> Plan:
+    """Return what the restoration of a master would cost. Raises UnknownModel."""
+    card = model_card(recipe.model)
+    width, height = facts.upright_size
+    windows = count_windows(height, width, recipe.preset, Sizes(card.working_side, card.multiple))
+    lossless = recipe.format.lossless
+    bands = 3 + (facts.alpha and lossless)
+    sample_bytes = derivative.bit_depth(facts, recipe) // 8
+    size = facts.pixels * bands * sample_bytes if lossless else facts.pixels * bands * recipe.quality // 200
+    return Plan(windows, facts.pixels, size)
+
+
+def restore(
+    master: Path,
+    recipe: Recipe,
+    out: Path,
+    *,
+    progress: ProgressListener | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
+    device: str = "auto",
+    expected_sha256: str | None = None,
+    tags: Mapping[str, str] = _NO_TAGS,
+    loaded: LoadedModel | None = None,
+) -> Restoration:
+    """Color `master` by `recipe` into `out`, which appears whole and proven or not at all.
+
+    An `out` that is already there is replaced only if it is a derivative of the same master by the same
+    recipe (a job that was killed after its work and is done again). `loaded` is a model held open already.
+
+    Raises MasterError, ModelError, Transient, OutputExists, LumaMismatch, or whatever `progress` raises; then
+    nothing is left behind and the master was only read.
+    """
+    try:
+        return _Work(master, recipe, out, progress, limits, tags).run(device, expected_sha256, loaded)
+    except MemoryError as error:
+        raise OutOfMemory(
+            reason="main memory did not suffice", remedy="free some; work goes on by itself", path=master
+        ) from error
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float]
+
+    @contextmanager
+    def measure(self, stage: Stage) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[stage.value] = round(time.perf_counter() - began, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the first reading of a master found."""
+
+    scan: Scan
+    tone: Tone
+    field: ChromaField
+    upsampler: Upsampler
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One restoration."""
+
+    master: Path
+    recipe: Recipe
+    out: Path
+    progress: ProgressListener | None
+    limits: Limits
+    tags: Mapping[str, str]
+
+    def run(self, device: str, expected_sha256: str | None, loaded: LoadedModel | None) -> Restoration:
+        clock = _Clock({})
+        model = loaded or load_model(model_card(self.recipe.model), device)
+        self._require_weights(model)
+        with clock.measure(Stage.READ):
+            witness = Witness.of(self.master)
+            witness.expect(expected_sha256)
+            facts = identify(self.master, self.limits)
+            self._require_room(facts)
+            publishing.require_replaceable(self.out, self.master, witness.sha256, self.recipe.fingerprint())
+            scan = Scan(self.master, facts, self.out.parent)
+            overview = scan.overview(guide_side(self.recipe.preset), self._rows(Stage.READ))
+            tone = monochrome.tone_of(overview)
+            monochrome.require_monochrome(tone, self.master)
+        with clock.measure(Stage.COLOR):
+            seen = self._color(scan, tone, overview, model)
+        with publishing.draft(self.out) as unfinished:
+            with clock.measure(Stage.WRITE):
+                report = self._write(unfinished, seen, witness)
+            with clock.measure(Stage.VERIFY):
+                measured = self._verify(unfinished, seen)
+                witness.still()
+                size, digest = publishing.digest(unfinished)
+            publishing.publish(unfinished, self.out)
+        width, height = facts.upright_size
+        return Restoration(
+            path=self.out,
+            format=self.recipe.format,
+            width=width,
+            height=height,
+            bit_depth=derivative.bit_depth(facts, self.recipe),
+            bytes=size,
+            sha256=digest,
+            pixel_sha256=measured.pixel_sha256,
+            luma_max_error=measured.luma_max_error,
+            luma_mean_error=measured.luma_mean_error,
+            master_sha256=witness.sha256,
+            master_facts=facts,
+            tone=tone,
+            stretch=seen.field.stretch,
+            windows=seen.field.windows,
+            seconds=clock.seconds,
+            model=self.recipe.model,
+            weights=self.recipe.weights,
+            recipe_fingerprint=self.recipe.fingerprint(),
+            engine=model.engine.name,
+            software=software(),
+            metadata=report,
+        )
+
+    def _color(self, scan: Scan, tone: Tone, overview: np.ndarray, model: LoadedModel) -> _Seen:
+        luminance = monochrome.luminance_of(overview)
+        field = colorize(luminance, self.recipe.preset, model.sizes, model.engine, self._rows(Stage.COLOR))
+        width, height = scan.facts.upright_size
+        chroma = field.chroma * np.float32(self.recipe.strength)
+        return _Seen(scan, tone, field, Upsampler.solve(chroma, luminance, height, width))
+
+    def _write(self, path: Path, seen: _Seen, witness: Witness) -> MetadataReport:
+        facts = seen.scan.facts
+        about = metadata.read(self.master, facts)
+        packet, report = disclosure.packet(self._provenance(witness, seen.tone), about)
+        if self.recipe.format is OutputFormat.JPEG and len(packet) > disclosure.MAX_JPEG_BYTES:
+            packet, report = disclosure.packet(
+                self._provenance(witness, seen.tone),
+                replace(about, xmp=None, unread=(*about.unread, "XMP (too long)")),
+            )
+        dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
+        label = derivative.Label(packet, dpi, software(), about)
+        derivative.write(path, facts.upright_size, self._samples(seen), self.recipe, label)
+        return _completed(report, facts, self.recipe)
+
+    def _samples(self, seen: _Seen) -> Iterator[Gray]:
+        to_8_bit = derivative.bit_depth(seen.scan.facts, self.recipe) == 8
+        listener = self._rows(Stage.WRITE)
+        _, rows = seen.scan.facts.upright_size
+        for strip in seen.scan.strips():
+            gray = derivative.to_8_bit(strip.gray) if to_8_bit else strip.gray
+            cb, cr = seen.upsampler.rows(strip.top, gray)
+            rgb = recolor(gray, cb, cr)
+            if strip.alpha is not None and self.recipe.format.lossless:
+                rgb = np.concatenate((rgb, strip.alpha[..., None]), axis=-1)
+            yield rgb
+            listener(strip.top + len(gray), rows)
+
+    def _verify(self, path: Path, seen: _Seen) -> verification.Measured:
+        made = Scan(path, identify(path, Limits(1 << 62, 1 << 62)), self.out.parent)
+        lossless = self.recipe.format.lossless
+        measured = verification.measure(made, seen.scan, lossless=lossless, listener=self._rows(Stage.VERIFY))
+        if not lossless:
+            publishing.settle_luma_error(path, measured.luma_max_error, measured.luma_mean_error)
+        return measured
+
+    def _provenance(self, witness: Witness, tone: Tone) -> disclosure.Provenance:
+        return disclosure.Provenance(
+            master_name=self.master.name.encode("utf-8", "backslashreplace").decode(),
+            master_sha256=witness.sha256,
+            model=self.recipe.model,
+            weights=self.recipe.weights,
+            recipe_fingerprint=self.recipe.fingerprint(),
+            software=software(),
+            tone=tone,
+            lossless=self.recipe.format.lossless,
+            made=dt.datetime.now(dt.UTC),
+            tags=self.tags,
+        )
+
+    def _rows(self, stage: Stage) -> RowListener:
+        def tell(done: int, total: int) -> None:
+            if self.progress:
+                self.progress(Progress(stage, done, total))
+
+        return tell
+
+    def _require_weights(self, model: LoadedModel) -> None:
+        if model.weights != self.recipe.weights:
+            raise WeightsMismatch(
+                reason=f"the recipe asks for weights {self.recipe.weights[:12]}… of the model "
+                f"{self.recipe.model}, installed are {model.weights[:12]}…",
+                remedy="install the version of Saek that the recipe was made with, or make a new recipe",
+            )
+
+    def _require_room(self, facts: ScanFacts) -> None:
+        if self.recipe.format is OutputFormat.JPEG and max(facts.width, facts.height) > MAX_SIDE:
+            raise ImageTooLarge(
+                reason=f"a JPEG is at most {MAX_SIDE} pixels wide and high",
+                remedy="choose TIFF or PNG",
+                path=self.master,
+            )
+
+
+def software() -> str:
+    """Return name and version of this software."""
+    return f"Saek {importlib.metadata.version('saek')}"
+
+
+def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe) -> MetadataReport:
+    """Add what became of the technical properties."""
+    carried, replaced, dropped = list(report.carried), list(report.replaced), list(report.dropped)
+    if facts.dpi:
+        carried.append("resolution")
+    if facts.icc_sha256:
+        replaced.append(f"ICC profile (sha256 {facts.icc_sha256}): sRGB")
+    if facts.orientation != 1:
+        replaced.append(f"orientation {facts.orientation}: applied to the pixels")
+    if facts.alpha:
+        (carried if recipe.format.lossless else dropped).append("alpha")
+    if facts.depth == 16 and not recipe.format.lossless:
+        dropped.append("16-bit depth: JPEG has 8")
+    return MetadataReport(tuple(carried), tuple(replaced), tuple(dropped))

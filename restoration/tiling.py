@@ -1,0 +1,82 @@
+"""Where the windows lie on a picture of any size, and how their overlaps are merged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from restoration.color import Float
+
+WINDOW = 256
+"""Side of a window in pixels: what the generator was trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A window along one axis: where it starts, and its weight at each of its samples."""
+
+    start: int
+    weights: Float
+
+    @property
+    def stop(self) -> int:
+        """The sample after its last."""
+        return self.start + len(self.weights)
+
+
+def spans(length: int, size: int = WINDOW, stride: int = WINDOW // 2) -> tuple[Span, ...]:
+    """Lay windows of `size` at most `stride` apart over an axis, the last one ending with it.
+
+    An axis shorter than `size` gets one span over all of it; whoever runs the window pads it. The weights are
+    those of a Hann window, divided by their sum over all spans, so that they sum to 1 at every sample.
+    """
+    if not 0 < stride <= size:
+        raise ValueError(f"stride must lie in [1, {size}], not {stride}")
+    if length <= size:
+        return (Span(0, np.ones(length, np.float32)),)
+    count = -(-(length - size) // stride) + 1
+    starts = [round(i * (length - size) / (count - 1)) for i in range(count)]
+    bell = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+    total = np.zeros(length)
+    for start in starts:
+        total[start : start + size] += bell
+    return tuple(Span(s, (bell / total[s : s + size]).astype(np.float32)) for s in starts)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of a picture and its weights (H, W) when windows are merged."""
+
+    rows: Span
+    columns: Span
+
+    def cut(self, plane: Float) -> Float:
+        """Return the part of a plane (..., H, W) under the window."""
+        return plane[..., self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
+
+    def add(self, part: Float, merged: Float) -> None:
+        """Add a part (..., h, w), weighted, to the merged plane (..., H, W)."""
+        weights = self.rows.weights[:, None] * self.columns.weights
+        self.cut(merged)[...] += part * weights
+
+
+def windows(height: int, width: int, stride: int) -> Iterator[Window]:
+    """Yield the windows over a picture, row by row."""
+    columns = spans(width, stride=stride)
+    for row in spans(height, stride=stride):
+        for column in columns:
+            yield Window(row, column)
+
+
+def count(height: int, width: int, stride: int) -> int:
+    """Return how many windows `windows` yields."""
+    return len(spans(height, stride=stride)) * len(spans(width, stride=stride))
+
+
+def pad(plane: Float, multiple: int, least: int) -> Float:
+    """Return a plane (H, W) reflected at its lower and right edge to sides of at least `least`.
+
+    The sides become multiples of `multiple`.
+    """
+    height, width = (max(least, -(-side // multiple) * multiple) - side for side in plane.shape)
+    return np.pad(plane, ((0, height), (0, width)), mode="reflect")
