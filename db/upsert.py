@@ -37,8 +37,7 @@ def insert_missing(
     dialect = postgresql if s.get_bind().dialect.name == "postgresql" else sqlite
     statement = (
         dialect.insert(table.__table__)
-        .values([dict(row) for row in rows])
         .on_conflict_do_nothing(index_elements=list(unique), index_where=where)
         .returning(*table.__table__.primary_key)
     )
-    return list(s.scalars(statement))
+    return list(s.scalars(statement, [dict(row) for row in rows]))
