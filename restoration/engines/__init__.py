@@ -1,0 +1,29 @@
+"""Engines run a generator on a device; torch is imported only when one is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restoration.engines.device import describe_device
+from restoration.engines.engine import Engine
+from restoration.models.registry import SHIPPED
+
+if TYPE_CHECKING:
+    from restoration.models import ModelCard
+
+__all__ = ["Engine", "describe_device", "open_engine"]
+
+
+def open_engine(
+    card: ModelCard, device: str = "auto", threads: int | None = None, folder: Path = SHIPPED
+) -> Engine:
+    """Load a model onto a device: "auto" (CUDA where there is one), "cpu" or "cuda".
+
+    `threads` sets how many threads the CPU computes with, for the whole process. Raises EngineUnavailable
+    if CUDA is asked for and missing, WeightsMismatch if the weights are not those on the card, OutOfMemory
+    if they do not fit.
+    """
+    from restoration.engines.torch_engine import open_torch_engine  # noqa: PLC0415  (torch takes seconds)
+
+    return open_torch_engine(card, device, threads, folder)

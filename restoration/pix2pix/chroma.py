@@ -1,0 +1,60 @@
+"""What all generators that Saek can run have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, Protocol, cast
+
+from torch import Tensor, nn
+
+from restoration.pix2pix.generator import UNetGenerator
+from restoration.pix2pix.pretrained import Lite0Unet
+
+
+class ChromaGenerator(Protocol):
+    """Gray picture in, chroma out.
+
+    `multiple` is the number of which each input side must be a multiple.
+    """
+
+    multiple: int
+
+    def __call__(self, gray: Tensor) -> Tensor:
+        """Gray (N, 1, H, W) float32 in [0, 1] -> BT.601 Cb and Cr (N, 2, H, W) float32 in [-0.5, 0.5]."""
+        ...
+
+
+class SeedChroma(nn.Module):
+    """The seed's U-Net with one channel in and two out, its Tanh's range brought to that of chroma."""
+
+    multiple = UNetGenerator.multiple
+
+    def __init__(self, base: int = 64) -> None:
+        super().__init__()
+        self.unet = UNetGenerator(in_channels=1, out_channels=2, base=base)
+
+    def forward(self, gray: Tensor) -> Tensor:
+        """Gray (N, 1, H, W) in [0, 1] -> chroma (N, 2, H, W) in [-0.5, 0.5]."""
+        return cast(Tensor, 0.5 * self.unet(2.0 * gray - 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How a generator is built, and what a caller must know to run it."""
+
+    build: Callable[[], nn.Module]
+    """Make the network, a `ChromaGenerator`, with fresh weights."""
+    multiple: int
+    """Each input side is a multiple of this, pixels."""
+    statistics: Literal["fixed", "instance"]
+    """Where normalization takes mean and variance from: the training ("fixed") or each input ("instance")."""
+
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        "lite0-unet": Architecture(Lite0Unet, Lite0Unet.multiple, "fixed"),
+        "seed-unet": Architecture(SeedChroma, SeedChroma.multiple, "instance"),
+    }
+)

@@ -1,0 +1,223 @@
+"""How a generator is trained, from the first batch to the picked checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from restoration.pix2pix.objective import adversarial_loss, discriminator_loss
+from restoration.training.data import Split, load_split
+from restoration.training.losses import chroma_loss
+from restoration.training.metrics import Row, evaluate
+from restoration.training.recipe import Moment, TrainingError, TrainingRecipe, read_recipe
+from restoration.training.run import RunFolder
+from restoration.training.samples import Batch, batches
+from restoration.training.state import (
+    TrainingState,
+    first_state,
+    follow,
+    learning_mode,
+    phase_optimizer,
+    resumed_state,
+    save_state,
+)
+
+# Steps between two lines of the curve; checkpoints fall on them, so that a resumed curve has no break.
+CURVE_STEPS = 50
+# Chroma is small: as the discriminator sees it, its usual spread fills about [-1, 1].
+CRITIC_GAIN = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """What a listener is told every few seconds."""
+
+    phase: str
+    step: int
+    steps: int
+    loss: float
+    samples_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """How a run ended: the step whose weights were picked, and their figures on held-out pictures."""
+
+    run: Path
+    steps: int
+    best_step: int
+    validation: tuple[Row, ...]
+    test: tuple[Row, ...]
+
+
+def train(
+    recipe: Path,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool = True,
+    progress: Callable[[TrainingProgress], None] | None = None,
+) -> TrainingResult:
+    """Train after a TOML recipe on the pictures below `data`; everything about the run goes into `out`.
+
+    A run that was stopped, even by kill -9, goes on at its last checkpoint. With `resume=False` a folder
+    that holds a run is refused. On the CPU or, where there is one, on the CUDA device. Raises
+    TrainingError.
+    """
+    plan = read_recipe(recipe)
+    folder = RunFolder(out)
+    if not resume and folder.state.exists():
+        raise TrainingError(
+            reason="the folder holds a run", remedy="choose another folder, or resume", path=out
+        )
+    split = load_split(data, plan.data)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(plan.threads)
+    if folder.state.exists():
+        state = resumed_state(folder.state, plan, device)
+        folder.rewind(state.step)
+    else:
+        state = first_state(plan, device)
+    folder.begin(recipe, plan, split)
+    _run(state, plan, split, folder, device, progress=progress)
+    return _finish(state, plan, split, folder)
+
+
+def _run(
+    state: TrainingState,
+    plan: TrainingRecipe,
+    split: Split,
+    folder: RunFolder,
+    device: torch.device,
+    *,
+    progress: Callable[[TrainingProgress], None] | None,
+) -> None:
+    sizes = [
+        (moment.phase.batch, moment.phase.size) for moment in map(plan.at, range(state.step, plan.steps))
+    ]
+    losses: list[float] = []
+    saved = begun = time.monotonic()
+    first = state.step
+    with contextlib.closing(batches(split.train, plan.data, plan.seed, state.step, sizes)) as stream:
+        for batch in stream:
+            moment = plan.at(state.step)
+            if moment.place == 0 and state.step > 0:
+                state.optimizer = phase_optimizer(state.network, moment.phase, plan)
+            losses.append(_learn(state, plan, moment, batch, device))
+            state.step += 1
+            if state.step % CURVE_STEPS and state.step != plan.steps:
+                continue
+            loss = float(np.mean(losses))
+            losses.clear()
+            if not np.isfinite(loss):
+                raise TrainingError(
+                    reason=f"the loss is no number after step {state.step}",
+                    remedy="lower the learning rate",
+                    path=folder.path,
+                )
+            folder.add_loss(state.step, moment, loss)
+            now = time.monotonic()
+            if progress is not None:
+                pace = (now - begun) / (state.step - first)
+                progress(
+                    TrainingProgress(
+                        moment.phase.name,
+                        state.step,
+                        plan.steps,
+                        loss,
+                        moment.phase.batch / pace,
+                        pace * (plan.steps - state.step),
+                    )
+                )
+            if now - saved >= 60.0 * plan.checkpoint_minutes or state.step == plan.steps:
+                _checkpoint(state, plan, split, folder)
+                saved = time.monotonic()
+
+
+def _learn(
+    state: TrainingState, plan: TrainingRecipe, moment: Moment, batch: Batch, device: torch.device
+) -> float:
+    """Learn from one batch and return the loss."""
+    gray = torch.from_numpy(batch.gray).to(device, memory_format=torch.channels_last)
+    true = torch.from_numpy(batch.chroma).to(device)
+    for group in state.optimizer.param_groups:
+        group["lr"] = moment.rate * group["part"]
+    learning_mode(state.network)
+    with _arithmetic(plan, device), torch.set_grad_enabled(not moment.critic_alone):
+        made = state.network(gray)
+    if moment.phase.adversarial > 0:
+        critic_loss = _teach_critic(state, plan, gray, true, made.detach())
+        if moment.critic_alone:
+            return critic_loss
+    loss = chroma_loss(made, true, plan.objective)
+    if moment.phase.adversarial > 0:
+        state.critic.requires_grad_(requires_grad=False)
+        with _arithmetic(plan, device):
+            judged = state.critic(gray, CRITIC_GAIN * made)
+        loss = loss + moment.phase.adversarial * adversarial_loss(judged.float(), real=True)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    state.optimizer.step()
+    follow(state.average, state.network, plan.average, state.step)
+    return float(loss.detach())
+
+
+def _teach_critic(
+    state: TrainingState, plan: TrainingRecipe, gray: Tensor, true: Tensor, made: Tensor
+) -> float:
+    state.critic.requires_grad_(requires_grad=True)
+    with _arithmetic(plan, gray.device):
+        judged_true = state.critic(gray, CRITIC_GAIN * true)
+        judged_made = state.critic(gray, CRITIC_GAIN * made)
+    loss = discriminator_loss(judged_true.float(), judged_made.float())
+    state.critic_optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.critic_optimizer.step()
+    return float(loss.detach())
+
+
+def _checkpoint(state: TrainingState, plan: TrainingRecipe, split: Split, folder: RunFolder) -> None:
+    """Measure the averaged weights on validation pictures, keep them if they are best, save the state."""
+    predict = predictor(state.average)
+    rows = evaluate(predict, split.validation, plan.evaluation_side)
+    if rows[0].score < state.best_score:
+        state.best_score, state.best_step = rows[0].score, state.step
+        folder.keep_best(state.average)
+    folder.add_figures(state.step, rows[0])
+    folder.draw_sheet(state.step, predict, split.validation, plan.evaluation_side)
+    save_state(state, plan, folder.state)
+
+
+def _finish(state: TrainingState, plan: TrainingRecipe, split: Split, folder: RunFolder) -> TrainingResult:
+    folder.load_best(state.average)
+    predict = predictor(state.average)
+    validation = evaluate(predict, split.validation, plan.evaluation_side)
+    test = evaluate(predict, split.test, plan.evaluation_side) if split.test else ()
+    folder.write_metrics(state.best_step, validation, test)
+    return TrainingResult(folder.path, state.step, state.best_step, validation, test)
+
+
+def predictor(network: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Make a function gray (N, H, W) -> chroma (N, 2, H, W) of a network, in full precision."""
+    device = next(network.parameters()).device
+
+    @torch.inference_mode()
+    def predict(gray: NDArray[np.float32]) -> NDArray[np.float32]:
+        x = torch.from_numpy(gray)[:, None].to(device, memory_format=torch.channels_last)
+        return np.asarray(network(x).cpu().numpy(), dtype=np.float32)
+
+    return predict
+
+
+def _arithmetic(plan: TrainingRecipe, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    return torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bf16")

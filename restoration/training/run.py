@@ -1,0 +1,194 @@
+"""The folder of a run, which alone explains the run.
+
+`recipe.toml`, `run.json` (data, code and machine), `curve.csv`, `sheets/`, `best.safetensors`,
+`metrics.json`, and `state.pt`, from which training goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from restoration.training.data import LUMA, Picture, Split
+from restoration.training.metrics import Predict, Row, recolor, reduced
+from restoration.training.recipe import Moment, TrainingRecipe
+
+CURVE_COLUMNS = (
+    "step",
+    "phase",
+    "rate",
+    "loss",
+    "chroma_ratio",
+    "colorfulness_ratio",
+    "psnr",
+    "gray_psnr",
+    "ciede2000",
+    "gray_ciede2000",
+    "score",
+)
+SHEET_PICTURES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        """The state to resume from."""
+        return self.path / "state.pt"
+
+    @property
+    def best(self) -> Path:
+        """The averaged weights of the checkpoint with the best validation score."""
+        return self.path / "best.safetensors"
+
+    @property
+    def curve(self) -> Path:
+        """Losses and validation figures by step."""
+        return self.path / "curve.csv"
+
+    @property
+    def facts(self) -> Path:
+        """What was run, on what data, with which code and machine, as JSON."""
+        return self.path / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The final figures, as JSON."""
+        return self.path / "metrics.json"
+
+    def begin(self, recipe: Path, plan: TrainingRecipe, split: Split) -> None:
+        """Write down what is run, on what and where."""
+        (self.path / "sheets").mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path / "recipe.toml", recipe.read_bytes())
+        facts = {
+            "recipe": plan.name,
+            "recipe_sha256": plan.fingerprint(),
+            "data_sha256": split.fingerprint(),
+            "pictures": {
+                "train": len(split.train),
+                "validation": len(split.validation),
+                "test": len(split.test),
+            },
+            "sets": _counts(split.train),
+            "licenses": dict(split.licenses),
+            "saek": version("saek"),
+            "torch": version("torch"),
+            "python": platform.python_version(),
+            "machine": machine(),
+        }
+        write_atomically(self.facts, json.dumps(facts, indent=2).encode())
+        if not self.curve.exists():
+            self._write_curve([])
+
+    def rewind(self, step: int) -> None:
+        """Forget what the curve tells about steps after `step`: they are done again."""
+        if not self.curve.exists():
+            return
+        with self.curve.open(newline="") as lines:
+            self._write_curve([row for row in csv.DictReader(lines) if int(row["step"]) <= step])
+
+    def add_loss(self, step: int, moment: Moment, loss: float) -> None:
+        """Add a line with the mean loss since the last one."""
+        self._add(
+            {"step": step, "phase": moment.phase.name, "rate": f"{moment.rate:.3g}", "loss": f"{loss:.6f}"}
+        )
+
+    def add_figures(self, step: int, row: Row) -> None:
+        """Add a line with the validation figures."""
+        figures = {
+            "chroma_ratio": row.chroma_ratio,
+            "colorfulness_ratio": row.colorfulness_ratio,
+            "psnr": row.predicted.psnr,
+            "gray_psnr": row.gray.psnr,
+            "ciede2000": row.predicted.ciede2000,
+            "gray_ciede2000": row.gray.ciede2000,
+            "score": row.score,
+        }
+        self._add({"step": step, **{name: f"{value:.4f}" for name, value in figures.items()}})
+
+    def keep_best(self, network: nn.Module) -> None:
+        """Keep these weights as the best so far."""
+        draft = self.best.with_name(f".{self.best.name}.draft")
+        save_file({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}, draft)
+        draft.replace(self.best)
+
+    def load_best(self, network: nn.Module) -> None:
+        """Fill a network with the best weights."""
+        network.load_state_dict(load_file(self.best))
+
+    def write_metrics(self, step: int, validation: Sequence[Row], test: Sequence[Row]) -> None:
+        """Write the final figures."""
+        content = {"step": step, "validation": _table(validation), "test": _table(test)}
+        write_atomically(self.metrics, json.dumps(content, indent=2).encode())
+
+    def draw_sheet(self, step: int, predict: Predict, pictures: Sequence[Picture], side: int) -> None:
+        """Draw gray, prediction and truth of pictures spread over the sets, one row each, as PNG."""
+        chosen = pictures[:: max(1, len(pictures) // SHEET_PICTURES)][:SHEET_PICTURES]
+        sheet = Image.new("RGB", (len(chosen) * side, 3 * side), (24, 24, 24))
+        for column, picture in enumerate(chosen):
+            rgb = reduced(picture.rgb, side)
+            luma = rgb.astype(np.float32) @ LUMA / np.float32(255.0)
+            colored = np.rint(255.0 * recolor(luma, predict(luma[None])[0])).astype(np.uint8)
+            gray = np.repeat(np.rint(255.0 * luma).astype(np.uint8)[..., None], 3, axis=2)
+            for row, shown in enumerate((gray, colored, rgb)):
+                sheet.paste(Image.fromarray(shown), (column * side, row * side))
+        sheet.save(self.path / "sheets" / f"step-{step:07d}.png")
+
+    def _add(self, row: dict[str, Any]) -> None:
+        with self.curve.open("a", newline="") as file:
+            csv.DictWriter(file, CURVE_COLUMNS).writerow(row)
+
+    def _write_curve(self, rows: Sequence[dict[str, Any]]) -> None:
+        with self.curve.open("w", newline="") as file:
+            writer = csv.DictWriter(file, CURVE_COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a kill leaves the old one or the new one."""
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def machine() -> str:
+    """Name the hardware that computes: the CUDA device, or the processor's architecture and threads."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.machine()} CPU ({capability}), {torch.get_num_threads()} threads"
+
+
+def _counts(pictures: Sequence[Picture]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for picture in pictures:
+        counts[picture.set] = counts.get(picture.set, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [
+        asdict(row) | {"chroma_ratio": row.chroma_ratio, "colorfulness_ratio": row.colorfulness_ratio}
+        for row in rows
+    ]

@@ -1,0 +1,147 @@
+"""What must be kept so that training goes on exactly where it stopped."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from restoration.pix2pix.chroma import ARCHITECTURES
+from restoration.pix2pix.discriminator import PatchDiscriminator
+from restoration.pix2pix.objective import initialize
+from restoration.pix2pix.pretrained import Lite0Unet
+from restoration.training.encoder import fill_from_wheel, trainable_part
+from restoration.training.recipe import Phase, TrainingError, TrainingRecipe
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """The networks, their optimizers and how far the run has come."""
+
+    network: nn.Module
+    average: nn.Module  # exponential moving average of `network`: what is measured and exported
+    critic: PatchDiscriminator
+    optimizer: torch.optim.AdamW
+    critic_optimizer: torch.optim.Adam
+    step: int = 0
+    best_score: float = float("inf")
+    best_step: int = -1
+
+
+def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
+    """Build the networks of a new run; seeds torch's generator."""
+    torch.manual_seed(recipe.seed)
+    try:
+        network = ARCHITECTURES[recipe.subject.architecture].build()
+    except KeyError:
+        raise TrainingError(
+            reason=f"unknown architecture {recipe.subject.architecture!r}",
+            remedy=f"use one of {', '.join(ARCHITECTURES)}",
+        ) from None
+    if not isinstance(network, Lite0Unet):
+        initialize(network)
+    elif recipe.subject.pretrained:
+        fill_from_wheel(network.encoder)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    critic = PatchDiscriminator(condition_channels=1, picture_channels=2)
+    initialize(critic)
+    critic = critic.to(device)
+    average = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+    return TrainingState(
+        network,
+        average,
+        critic,
+        phase_optimizer(network, recipe.phases[0], recipe),
+        torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999)),
+    )
+
+
+def phase_optimizer(network: nn.Module, phase: Phase, recipe: TrainingRecipe) -> torch.optim.AdamW:
+    """Freeze what the phase leaves alone and make a fresh optimizer for the rest.
+
+    The optimizer's groups carry `part`, their learning rate in parts of the phase's.
+    """
+    groups: list[dict[str, Any]] = []
+    rest = list(network.parameters())
+    if isinstance(network, Lite0Unet):
+        encoder = trainable_part(network.encoder, phase.unfreeze_from)
+        if encoder:
+            groups.append({"params": encoder, "part": phase.encoder_rate})
+        frozen = {id(parameter) for parameter in network.encoder.parameters()}
+        rest = [parameter for parameter in rest if id(parameter) not in frozen]
+    groups.append({"params": rest, "part": 1.0})
+    return torch.optim.AdamW(groups, lr=phase.rate_first, weight_decay=recipe.weight_decay)
+
+
+def learning_mode(network: nn.Module) -> None:
+    """Training mode, but the encoder keeps ImageNet's batch statistics, which crops would spoil."""
+    network.train()
+    if isinstance(network, Lite0Unet):
+        network.encoder.eval()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the average towards the network; the first steps count more, so the start is forgotten."""
+    share = 1.0 - min(decay, (1.0 + step) / (10.0 + step))
+    theirs = network.state_dict()
+    floats: list[Tensor] = []
+    others: list[Tensor] = []
+    for name, tensor in average.state_dict().items():
+        if tensor.is_floating_point():
+            floats.append(tensor)
+            others.append(theirs[name])
+        else:
+            tensor.copy_(theirs[name])
+    torch._foreach_lerp_(floats, others, share)
+
+
+def save_state(state: TrainingState, recipe: TrainingRecipe, path: Path) -> None:
+    """Write the state beside `path`, then put it in place: a kill leaves the old or the new one."""
+    begun = recipe.at(max(state.step - 1, 0)).index + 1
+    content = {
+        "step": state.step,
+        "best_score": state.best_score,
+        "best_step": state.best_step,
+        "begun": begun,
+        "recipe": recipe.fingerprint(begun),
+        "random": torch.get_rng_state(),
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "critic": state.critic.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "critic_optimizer": state.critic_optimizer.state_dict(),
+    }
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def resumed_state(path: Path, recipe: TrainingRecipe, device: torch.device) -> TrainingState:
+    """Read back what `save_state` wrote; TrainingError if it belongs to another recipe."""
+    content = torch.load(path, map_location=device, weights_only=True)
+    if content["recipe"] != recipe.fingerprint(content["begun"]):
+        raise TrainingError(
+            reason="the run was begun with another recipe",
+            remedy="use the recipe in its folder, change only phases not yet begun, or take a new folder",
+            path=path.parent,
+        )
+    state = first_state(recipe, device)
+    state.step = content["step"]
+    state.best_score, state.best_step = content["best_score"], content["best_step"]
+    state.network.load_state_dict(content["network"])
+    state.average.load_state_dict(content["average"])
+    state.critic.load_state_dict(content["critic"])
+    state.optimizer = phase_optimizer(state.network, recipe.phases[content["begun"] - 1], recipe)
+    state.optimizer.load_state_dict(content["optimizer"])
+    state.critic_optimizer.load_state_dict(content["critic_optimizer"])
+    torch.set_rng_state(cast(Tensor, content["random"]).cpu())
+    return state
