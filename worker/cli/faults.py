@@ -6,6 +6,7 @@ from types import ModuleType
 import structlog
 
 from worker.cli.console import complain
+from worker.cli.words import printable
 from worker.errors import WorkerError
 from worker.exits import Exit
 
@@ -20,10 +21,13 @@ def explain(error: Exception) -> Exit:
     if code is Exit.INTERNAL:
         structlog.get_logger("saek").error("internal error", exc_info=error)
     if reason is None or remedy is None:
-        reason = f"A fault of Saek's own: {type(error).__name__}: {error}"
-        remedy = "The traceback is in the log above; please report it."
+        complain(
+            f"A fault of Saek's own: {type(error).__name__}: {error}",
+            "The traceback is in the log; report it",
+        )
+        return code
     path = getattr(error, "path", None)
-    complain(f"{path}: {reason}" if path is not None else reason, remedy)
+    complain(reason if path is None else f"{printable(path)}: {reason}", remedy)
     return code
 
 

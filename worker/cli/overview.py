@@ -12,7 +12,7 @@ from rich.text import Text
 from db.status import Overview, Running
 from db.vocabulary import FileState, JobState, Lane
 from worker.cli.console import sentence, table
-from worker.cli.words import count, duration, megapixels, moment
+from worker.cli.words import count, duration, megapixels, moment, printable
 
 STYLES: Mapping[FileState, str] = {
     FileState.DONE: "green",
@@ -100,7 +100,7 @@ def _running(work: Sequence[Running], now: dt.datetime) -> Table:
         stage = "is being cancelled" if job.cancel_requested else job.stage or "begins"
         made.add_row(
             str(job.job_id),
-            job.display,
+            printable(job.display),
             job.lane,
             str(job.attempt),
             stage,
@@ -116,7 +116,9 @@ def _collections(view: Overview) -> Table:
     made = table("collection", *used, title="Collections", right=tuple(used))
     ranked = sorted(view.collections.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     for name, states in ranked[:_SHOWN_COLLECTIONS]:
-        made.add_row(name or "(top of the inbox)", *(f"{states.get(state, 0):,}" for state in used))
+        made.add_row(
+            printable(name) or "(top of the inbox)", *(f"{states.get(state, 0):,}" for state in used)
+        )
     if len(ranked) > _SHOWN_COLLECTIONS:
         rest = len(ranked) - _SHOWN_COLLECTIONS
         made.add_row(f"and {count(rest, 'more', 'more')}; --json lists all", *("" for _ in used))

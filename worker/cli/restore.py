@@ -15,8 +15,7 @@ from worker.cli.context import settings_and_logs
 from worker.cli.options import Device, FormatOption, Json, Model, PresetOption, Strength
 from worker.cli.pieces import Piece, format_of, one_file, pieces_of, refuse_overwriting
 from worker.cli.reprocess import recipe_facts, recipe_with
-from worker.cli.selection import printable
-from worker.cli.words import count, duration, megapixels, size
+from worker.cli.words import count, duration, megapixels, printable, size
 from worker.exits import Exit
 from worker.settings import Settings
 
@@ -161,14 +160,14 @@ def _watched(files: int) -> Iterator[Callable[[Path], Callable[["Progress"], Non
 def _tell(ended: Sequence[_Ended]) -> None:
     made = table("scan", "", "output, or reason and remedy", "size", "luma error", "took")
     for one in ended:
-        name = printable(str(one.piece.master))
+        name = printable(one.piece.master)
         if one.made is not None:
             done = one.made
             took, error = duration(sum(done.seconds.values())), f"{done.luma_max_error}"
-            made.add_row(name, _state(one), printable(str(one.piece.output)), size(done.bytes), error, took)
+            made.add_row(name, _state(one), printable(one.piece.output), size(done.bytes), error, took)
         elif one.planned is not None:
             cost = f"{megapixels(one.planned.pixels)}, {count(one.planned.windows, 'window')}"
-            place = f"{printable(str(one.piece.output))} ({cost})"
+            place = f"{printable(one.piece.output)} ({cost})"
             made.add_row(name, _state(one), place, f"at most {size(one.planned.bytes_estimate)}", "", "")
         elif one.fault is not None:
             made.add_row(
@@ -188,8 +187,8 @@ def _state(one: _Ended) -> Text:
 def _facts(one: _Ended) -> dict[str, Any]:
     fault = one.fault
     return {
-        "master": printable(str(one.piece.master)),
-        "output": printable(str(one.piece.output)),
+        "master": printable(one.piece.master),
+        "output": printable(one.piece.output),
         "state": str(_state(one)),
         "restoration": plain(one.made, {}),
         "plan": plain(one.planned, {}),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db.vocabulary import FileState
+from worker.cli.words import printable
 from worker.errors import NothingFound
 
 if TYPE_CHECKING:
@@ -154,12 +155,7 @@ def _folder(name: str, inbox: Path) -> str:
 
 def display(path: str) -> str:
     """Return a path as the record shows it: NFC text, undecodable bytes as escapes."""
-    return unicodedata.normalize("NFC", printable(path))
-
-
-def printable(text: str) -> str:
-    """Return text of the command line with undecodable bytes shown as escapes."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def _encodable(text: str) -> bool:

@@ -17,23 +17,26 @@ def station(
     ] = False,
 ) -> None:
     """Run everything on this machine: watch the inbox, queue, color, record; until Ctrl-C or SIGTERM."""
+    stop = stop_on_signals()
     from worker.station import run_station
 
-    raise typer.Exit(run_station(settings_and_logs(), stop_on_signals(), until_idle=until_idle))
+    raise typer.Exit(run_station(settings_and_logs(), stop, until_idle=until_idle))
 
 
 def ingest() -> None:
     """Run the part that watches the inbox and enters files into the record."""
+    stop = stop_on_signals()
     from worker.inbox.ingest import run_ingest
 
-    run_ingest(settings_and_logs(), stop_on_signals())
+    run_ingest(settings_and_logs(), stop)
 
 
 def dispatch() -> None:
     """Run the part that sends queued jobs to the broker and takes back those of dead workers."""
+    stop = stop_on_signals()
     from worker.dispatch import run_dispatch
 
-    run_dispatch(settings_and_logs(), stop_on_signals())
+    run_dispatch(settings_and_logs(), stop)
 
 
 def worker() -> None:
@@ -46,9 +49,10 @@ def worker() -> None:
 
 def broker() -> None:
     """Run the embedded broker alone; `saek station` does it by itself."""
+    stop = stop_on_signals()
     from worker.broker import serve_broker
 
-    serve_broker(settings_and_logs(), stop_on_signals())
+    serve_broker(settings_and_logs(), stop)
 
 
 def demo(
@@ -63,7 +67,10 @@ def demo(
 
 
 def stop_on_signals() -> threading.Event:
-    """Return an event that the first SIGINT or SIGTERM sets; the second one ends the process at once."""
+    """Return an event that the first SIGINT or SIGTERM sets; the second one ends the process at once.
+
+    Call it before anything slow: a signal that comes during an import is heeded too.
+    """
     stop = threading.Event()
 
     def ask(number: int, _: FrameType | None) -> None:

@@ -15,7 +15,7 @@ from db.vocabulary import FileState
 from worker.cli.console import out, plain, sentence, table, write_json
 from worker.cli.context import record, roots, settings_and_logs
 from worker.cli.options import Json
-from worker.cli.words import duration, moment
+from worker.cli.words import duration, moment, printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,12 +134,12 @@ def _file_table(found: _Files) -> RenderableType:
         return Text("No file is so.")
     made = table("id", "file", "state", "since", "took", "output, or reason and remedy", right=("id", "took"))
     for row in found.rows:
-        outcome = row.derivative_display or ""
+        outcome = printable(row.derivative_display or "")
         if row.reason is not None:
             outcome = f"{sentence(row.reason)} {sentence(row.remedy or '')}"
         took = "" if row.seconds is None else duration(row.seconds)
         state = Text(row.state, style=STYLES[row.state])
-        made.add_row(str(row.sighting_id), row.display, state, moment(row.since), took, outcome)
+        made.add_row(str(row.sighting_id), printable(row.display), state, moment(row.since), took, outcome)
     if found.more:
         made.caption = "There are more; --limit lists them."
         made.caption_justify = "left"

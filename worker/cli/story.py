@@ -13,7 +13,7 @@ from db.story import DerivativeStory, EventStory, JobStory, ScanStory, SightingS
 from db.values import Problem
 from worker.cli.console import sentence, table
 from worker.cli.overview import STYLES
-from worker.cli.words import duration, moment, size
+from worker.cli.words import duration, moment, printable, size
 
 
 def story_screen(story: Story, roots: Mapping[str, Path]) -> RenderableType:
@@ -65,7 +65,11 @@ def _sightings(sightings: Iterable[SightingStory]) -> Table:
             else Text(seen.state, style=STYLES[seen.state])
         )
         made.add_row(
-            str(seen.id), seen.display + note, state, moment(seen.first_seen_at), moment(seen.last_seen_at)
+            str(seen.id),
+            printable(seen.display) + note,
+            state,
+            moment(seen.first_seen_at),
+            moment(seen.last_seen_at),
         )
         for name, words in _problem(seen.problem):
             made.add_row("", Text.assemble((f"{name}: ", "dim"), words), "", "", "")
@@ -101,7 +105,7 @@ def _recipe(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
-        ("file", f"{roots.get(made.root, Path(made.root))}/{made.display}"),
+        ("file", printable(roots.get(made.root, Path(made.root)) / made.display)),
         ("picture", f"{made.format}, {made.width} x {made.height}, {made.bit_depth} bit, {size(made.bytes)}"),
         ("luma error", f"at most {made.luma_max_error:g}, {made.luma_mean_error:.4g} on average"),
         ("sha256", made.sha256),
@@ -125,7 +129,7 @@ def _events(events: Iterable[EventStory]) -> Table:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = printable(str(value))
     return f"{text[:12]}..." if len(text) == 64 and text.isalnum() else text
 
 

@@ -168,3 +168,11 @@ def test_a_checksum_prefix_that_fits_two_scans_asks_for_more(saek, record):
 @pytest.mark.parametrize("words", [["--watch", "--json"], ["a.tif", "--state", "done"], ["--limit", "0"]])
 def test_questions_that_make_no_sense_are_refused(saek, record, words):
     assert saek("status", *words).exit_code == Exit.USAGE
+
+
+def test_a_name_cannot_speak_to_the_terminal(saek, record):
+    record.done("\x1b[2Jred.tif")
+    for words in (["status", "file:1"], ["status", "--state", "done"]):
+        shown = saek(*words).stdout
+        assert "\x1b" not in shown
+        assert r"\x1b[2Jred.tif" in shown

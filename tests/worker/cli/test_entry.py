@@ -1,0 +1,112 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from worker import __version__
+from worker.cli.entry import app
+from worker.exits import Exit
+
+SAEK = [sys.executable, "-m", "worker"]
+
+
+def run(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | more
+    return subprocess.run([*SAEK, *words], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_help_loads_neither_torch_nor_the_database_nor_the_queue():
+    code = "import sys, worker.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"torch", "sqlalchemy", "celery", "redis", "pyvips", "numpy", "PIL"} & set(loaded)
+
+
+def test_version_is_told():
+    told = run("--version")
+    assert told.stdout == f"saek {__version__}\n"
+    assert told.returncode == Exit.OK
+
+
+def test_a_wrong_setting_ends_in_one_line_that_names_the_right_one(tmp_path):
+    refused = run("status", SAEK_HOME=str(tmp_path), SAEK_OUTBOKS="x")
+    assert refused.returncode == Exit.SETTINGS
+    assert refused.stderr.count("\n") == 1
+    assert "SAEK_OUTBOX" in refused.stderr
+    assert refused.stdout == ""
+
+
+def test_help_works_with_a_wrong_setting():
+    assert run("status", "--help", SAEK_OUTBOKS="x").returncode == Exit.OK
+
+
+def test_an_unknown_command_ends_with_the_code_for_usage():
+    assert run("statsu").returncode == Exit.USAGE
+
+
+def test_home_is_passed_on_to_children(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAEK_HOME", "/nowhere")
+    told = CliRunner().invoke(app, ["--home", str(tmp_path), "settings", "--json"])
+    assert json.loads(told.stdout)["settings"][0]["value"] == str(tmp_path)
+    assert os.environ["SAEK_HOME"] == str(tmp_path)
+
+
+def test_a_closed_pipe_is_no_failure(record, settings):
+    for number in range(400):
+        record.file(f"{number}.tif")
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [*SAEK, "status", "--collection", "", "--limit", "400", "--json"]
+    ended = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert ended.stderr == ""
+    assert ended.returncode == Exit.OK
+
+
+def test_ctrl_c_ends_watching_without_a_traceback(record):
+    record.file("a.tif")
+    watching = subprocess.Popen(
+        [*SAEK, "status", "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(3)
+    watching.send_signal(signal.SIGINT)
+    _, said = watching.communicate(timeout=20)
+    assert watching.returncode == Exit.INTERRUPTED
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("part", ["ingest", "dispatch"])
+def test_a_part_ends_by_a_signal_in_peace(part, settings, database, tmp_path):
+    log = tmp_path / "log"
+    with log.open("wb") as sink:
+        running = subprocess.Popen([*SAEK, part], stderr=sink, stdout=sink)
+    _await(lambda: _catches(running.pid, signal.SIGTERM))
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(20) == Exit.OK, log.read_text()
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for this signal (proc(5): SigCgt)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+    return bool(caught >> (number - 1) & 1)
+
+
+def _await(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_shell_can_be_taught_to_complete():
+    completed = run("", _SAEK_COMPLETE="complete_bash", COMP_WORDS="saek res", COMP_CWORD="1")
+    assert set(completed.stdout.split()) >= {"restore", "resume"}
