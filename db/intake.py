@@ -70,11 +70,12 @@ def register(
     """
     now = now or utcnow()
     scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
-    release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
-    _revive_missed(s, scan_id, agent, now)
+    if not new_scan:
+        release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
+        _revive_missed(s, scan_id, agent, now)
     if recipe_id is None:
         return Registered(scan_id, sighting_id, None, new_scan, new_sighting, new_job=False)
-    if s.scalar(select(Scan.problem_code).where(Scan.id == scan_id)) is not None:
+    if not new_scan and s.scalar(select(Scan.problem_code).where(Scan.id == scan_id)) is not None:
         job_id = s.scalar(select(Job.id).where(Job.scan_id == scan_id, Job.recipe_id == recipe_id))
         return Registered(scan_id, sighting_id, job_id, new_scan, new_sighting, new_job=False)
     job = enqueue(s, scan_id, recipe_id, lane, requested_by, agent=agent, now=now)

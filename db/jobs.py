@@ -73,7 +73,7 @@ def claim(
     free = (
         select(Job.id)
         .where(Job.id == job_id, Job.state == JobState.QUEUED, runnable(now))
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
         .scalar_subquery()
     )
     taken = move(

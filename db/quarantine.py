@@ -17,9 +17,10 @@ def lock_scan(s: Session, scan_id: int) -> None:
     """Hold a scan's row until the transaction ends.
 
     Whatever touches a scan and its jobs takes the scan first, so that on PostgreSQL none of two such
-    transactions can miss what the other did or wait for it in a circle.
+    transactions can miss what the other did or wait for it in a circle. The lock leaves foreign keys alone:
+    an event about the scan can still be written by others.
     """
-    s.execute(select(Scan.id).where(Scan.id == scan_id).with_for_update())
+    s.execute(select(Scan.id).where(Scan.id == scan_id).with_for_update(key_share=True))
 
 
 def quarantine_scan(

@@ -114,7 +114,7 @@ def _live(s: Session, seen: Seen) -> Place | None:
     row = s.execute(
         select(Sighting.id, Sighting.scan_id, Sighting.problem_code, Sighting.gone_at)
         .where(*_live_at(seen.root, seen.path))
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one_or_none()
     return None if row is None else Place(*row)
 

@@ -5,7 +5,7 @@ import pytest
 from db import jobs
 from db.files import files
 from db.intake import quarantine_sighting
-from db.orders import cancel
+from db.orders import cancel, reprocess
 from db.sightings import mark_gone
 from db.vocabulary import FileState
 
@@ -93,8 +93,6 @@ def test_a_file_that_is_made_again_still_names_what_was_made(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.finish(s, lease, archive.derivative(), now=archive.now)
-    from db.orders import reprocess  # noqa: PLC0415
-
     recipe = archive.recipe(0.5)
     with archive.database.begin() as s:
         reprocess(s, [lease.scan_id], recipe, "kim", now=archive.now)

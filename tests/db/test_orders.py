@@ -10,6 +10,7 @@ from db.schema import Job, Scan
 from db.selection import Selection
 from db.sightings import find_sighting
 from db.status import overview
+from db.story import story
 from db.vocabulary import FileState, JobState, Lane
 
 
@@ -135,8 +136,6 @@ def test_an_order_must_say_what_it_means(archive, give):
 def test_an_order_is_signed_by_who_gave_it(archive):
     made = archive.drop()
     order(archive, cancel, [made.job_id])
-    from db.story import story  # noqa: PLC0415
-
     with archive.database.read() as s:
         last = story(s, f"scan:{made.scan_id}").events[-1]
     assert (last.agent.kind, last.agent.name) == ("person", "kim")

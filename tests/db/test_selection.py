@@ -1,3 +1,5 @@
+import datetime as dt
+
 import pytest
 
 from db import jobs
@@ -61,10 +63,8 @@ def test_states_choose_files_by_what_became_of_them(album, states, names):
 
 
 def test_dates_bound_the_day_a_file_was_first_seen(album):
-    from datetime import timedelta  # noqa: PLC0415
-
-    first = album.now - timedelta(days=5)
-    assert chosen(album, since=first + timedelta(days=1), until=first + timedelta(days=3)) == [
+    first = album.now - dt.timedelta(days=5)
+    assert chosen(album, since=first + dt.timedelta(days=1), until=first + dt.timedelta(days=3)) == [
         "album/back/2.tif",
         "album2/3.tif",
     ]
