@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from db.errors import DatabaseUnavailable, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
@@ -152,6 +153,11 @@ def _told_in_our_words(url: URL) -> Iterator[None]:
     """Turn failures of the database itself into `DatabaseUnavailable` or `SchemaOutOfDate`."""
     try:
         yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailable(
+            f"{url}: no connection became free",
+            "this process uses all of its connections; the work goes on by itself",
+        ) from error
     except DBAPIError as error:
         cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
         if _means_missing_table(error):
@@ -189,7 +195,9 @@ def _means_unavailable(error: DBAPIError) -> bool:
         }
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in codes
     state = getattr(error.orig, "sqlstate", None)
-    return state is None or state[:2] in {"08", "28", "3D", "40", "53", "57", "58"}
+    if state is None:
+        return isinstance(error, OperationalError | InterfaceError)
+    return state[:2] in {"08", "28", "3D", "40", "53", "57", "58"}
 
 
 def _unavailable_remedy(cause: str) -> str:
