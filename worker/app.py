@@ -1,10 +1,13 @@
 """The Celery application: two lanes, one task, messages that hold a job id and nothing else."""
 
 import os
+import socket
+import warnings
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
+from celery.platforms import SecurityWarning
 from kombu import Queue
 
 from worker.broker import LANES
@@ -65,11 +68,12 @@ app = create_app(settings)
 
 def run_worker(settings: Settings) -> Exit:
     """Serve both lanes, dropped files first, with `concurrency` processes until SIGTERM or SIGINT."""
+    warnings.simplefilter("ignore", SecurityWarning)  # of pickle as root; only JSON is accepted
     worker = app.Worker(
         pool="prefork",
         concurrency=settings.concurrency,
         queues=list(LANES),
-        hostname=f"saek-{os.getpid()}@%h",
+        hostname=f"saek-{os.getpid()}@{socket.gethostname()}",
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

@@ -1,6 +1,8 @@
 """Where messages wait: the embedded Valkey of a station, and how any broker is reached and looked at."""
 
+import json
 import threading
+import uuid
 from dataclasses import dataclass
 
 import redis
@@ -94,6 +96,30 @@ def ping(settings: Settings) -> BrokerStatus:
 def lane_depths(client: "redis.Redis") -> dict[str, int]:
     """Messages waiting in each lane; raises redis.RedisError."""
     return {lane: int(client.llen(lane)) for lane in LANES}
+
+
+def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
+    """The jobs that messages in a lane wait for, by the first `most` messages; raises redis.RedisError.
+
+    A message that is none of ours is passed over: whoever delivers it will log it.
+    """
+    found = set()
+    for message in client.lrange(lane, 0, most - 1):
+        try:
+            found.add(job_of(json.loads(message)["headers"]["id"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def message_id(job_id: int) -> str:
+    """Return a new id for a message about a job."""
+    return f"{job_id}.{uuid.uuid4()}"
+
+
+def job_of(message_id: str) -> int:
+    """Return the job that a message is about; raises ValueError if the id is none of `message_id`'s."""
+    return int(message_id.partition(".")[0])
 
 
 def remembers(client: "redis.Redis") -> bool:

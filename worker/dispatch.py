@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from collections.abc import Iterable
 
 import redis
 import structlog
@@ -12,7 +13,16 @@ from db.errors import DatabaseUnavailable
 from db.migrate import require_current
 from db.queue import Publishable, mark_published, reap_expired, reset_published, unpublished
 from worker.app import TASK, app
-from worker.broker import LANES, connect, lane_depths, leave_mark, remembers, unavailable
+from worker.broker import (
+    LANES,
+    connect,
+    lane_depths,
+    leave_mark,
+    message_id,
+    remembers,
+    unavailable,
+    waiting_jobs,
+)
 from worker.errors import BrokerUnavailable
 from worker.settings import Settings
 
@@ -56,24 +66,28 @@ def reconcile(database: Database) -> None:
 def publish(database: Database, client: "redis.Redis", settings: Settings) -> int:
     """Send messages until each lane holds `dispatch_depth` of them; return how many were sent.
 
-    A message is marked as sent after it was sent: a crash between the two sends it twice, and the second
-    delivery finds nothing to claim.
+    A job whose message is no longer in its lane, but that nobody claimed, is sent again: whoever took the
+    message is gone. A message is marked as sent after it was sent: a crash between the two sends it twice,
+    and the second delivery finds nothing to claim.
 
     Raises:
         BrokerUnavailable: the broker does not answer.
     """
+    depth = settings.dispatch_depth
     try:
         if not remembers(client):
             _forget_sent_messages(database)
             leave_mark(client)
-        room = {lane: max(0, settings.dispatch_depth - depth) for lane, depth in lane_depths(client).items()}
+        waiting = {lane: waiting_jobs(client, lane, 4 * depth) for lane in LANES}
+        room = {lane: max(0, depth - there) for lane, there in lane_depths(client).items()}
+        limit = len(LANES) * depth + sum(map(len, waiting.values()))
         with database.read() as s:
-            due = unpublished(
-                s, len(LANES) * settings.dispatch_depth, dt.timedelta(seconds=settings.republish_seconds)
-            )
-        chosen = _fitting(due, room)
+            due = unpublished(s, limit, dt.timedelta(seconds=settings.republish_seconds))
+        chosen = _fitting((item for item in due if item.job_id not in waiting[item.lane.value]), room)
         for item in chosen:
-            app.send_task(TASK, args=(item.job_id,), queue=item.lane.value, retry=False)
+            app.send_task(
+                TASK, args=(item.job_id,), queue=item.lane.value, task_id=message_id(item.job_id), retry=False
+            )
     except (redis.RedisError, OperationalError) as error:
         raise unavailable(settings, error) from error
     if chosen:
@@ -82,7 +96,7 @@ def publish(database: Database, client: "redis.Redis", settings: Settings) -> in
     return len(chosen)
 
 
-def _fitting(due: list[Publishable], room: dict[str, int]) -> list[Publishable]:
+def _fitting(due: Iterable[Publishable], room: dict[str, int]) -> list[Publishable]:
     left = dict(room)
     chosen = []
     for item in due:

@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     )
     dispatch_depth: int = Field(16, ge=1, description="Messages kept waiting in the broker for each lane.")
     republish_seconds: float = Field(
-        300.0, ge=1, description="A message unanswered for this long is sent again."
+        15.0,
+        ge=1,
+        description="A message that was taken, but whose job nobody claimed, is sent again after this.",
     )
 
     max_pixels: int = Field(2_000_000_000, ge=1, description="A larger master is quarantined.")

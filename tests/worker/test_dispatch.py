@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ import pytest
 from db.engine import Database
 from db.orders import pause, resume
 from db.vocabulary import Lane
-from worker.broker import ping
+from worker.broker import connect, ping
 from worker.errors import BrokerUnavailable
 from worker.settings import Settings
 
@@ -40,6 +41,7 @@ class Part:
 def relay(settings: Settings, monkeypatch: pytest.MonkeyPatch, database: Database) -> Iterator[Settings]:
     monkeypatch.setenv("SAEK_DISPATCH_SECONDS", "0.05")
     monkeypatch.setenv("SAEK_DISPATCH_DEPTH", "4")
+    monkeypatch.setenv("SAEK_REPUBLISH_SECONDS", "1")
     part = Part("dispatch", "run_dispatch")
     yield settings
     part.stop()
@@ -112,3 +114,17 @@ def test_a_broker_that_lost_its_data_is_told_again(
     second = Part("broker", "serve_broker")
     await_depth(relay, 1, 0)
     second.stop()
+
+
+def test_a_message_that_was_taken_but_whose_job_nobody_claimed_is_sent_again(
+    broker: Part, relay: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    await_depth(relay, 1, 0)
+    client = connect(relay)
+    taken = client.rpop("interactive")
+    assert json.loads(taken)["headers"]["id"].startswith(f"{job}.")
+    await_depth(relay, 1, 0)
+    time.sleep(3)
+    assert ping(relay).depth["interactive"] == 1, "what waits in its lane is not sent twice"
+    client.close()
