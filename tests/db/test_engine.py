@@ -3,7 +3,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from db import engine
 from db.engine import Database, open_database
@@ -103,6 +103,30 @@ def test_a_server_that_is_away_is_told_without_the_password():
     assert "127.0.0.1:1" in caught.value.reason
     assert "s3cret" not in str(caught.value)
     assert "see that the database runs" in caught.value.remedy
+
+
+@pytest.mark.postgres
+def test_a_connection_that_the_server_dropped_is_replaced(migrated_postgres):
+    database, other = open_database(migrated_postgres), open_database(migrated_postgres)
+
+    def drop(backend):
+        with other.begin() as s:
+            s.execute(select(func.pg_terminate_backend(backend)))
+
+    def lose_it_on_the_way():
+        with database.begin() as s:
+            drop(s.scalar(select(func.pg_backend_pid())))
+            s.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailable, match="terminat"):
+        lose_it_on_the_way()
+    with database.begin() as s:
+        backend = s.scalar(select(func.pg_backend_pid()))
+    drop(backend)
+    with database.begin() as s:
+        assert s.scalar(select(func.pg_backend_pid())) != backend
+    database.dispose()
+    other.dispose()
 
 
 def test_a_writer_that_waits_too_long_is_told_that_the_database_is_held(tmp_path, monkeypatch):
