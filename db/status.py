@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.control import Pause, job_is_held, pauses
 from db.file_states import file_state, over_live_files
 from db.queue import runnable
-from db.schema import Derivative, Job, Scan, Sighting
+from db.schema import Derivative, Job, Sighting
 from db.values import utcnow
 from db.vocabulary import FileState, JobState, Lane
 
@@ -169,20 +169,28 @@ def _waiting(s: Session, now: dt.datetime) -> tuple[Waiting, ...]:
 
 
 def _throughput(s: Session, now: dt.datetime) -> Throughput:
-    jobs, pixels = s.execute(
-        select(func.count(), func.sum(cast(Derivative.width, Float) * Derivative.height)).where(
-            Derivative.created_at > now - THROUGHPUT_WINDOW, Derivative.created_at <= now
+    """Count what was finished within the window, which begins no earlier than the work on it did."""
+    jobs, pixels, began = s.execute(
+        select(
+            func.count(),
+            func.sum(cast(Derivative.width, Float) * Derivative.height),
+            func.min(Job.started_at),
         )
+        .join(Job, Job.id == Derivative.job_id)
+        .where(Derivative.created_at > now - THROUGHPUT_WINDOW, Derivative.created_at <= now)
     ).one()
-    return Throughput(THROUGHPUT_WINDOW, jobs, (pixels or 0) / 1e6)
+    window = (
+        THROUGHPUT_WINDOW
+        if began is None
+        else min(THROUGHPUT_WINDOW, max(now - began, dt.timedelta(seconds=1)))
+    )
+    return Throughput(window, jobs, (pixels or 0) / 1e6)
 
 
 def _eta(s: Session, throughput: Throughput) -> dt.timedelta | None:
-    if throughput.megapixels == 0:
+    """By the number of jobs: for all but plates a job costs the network's time, whatever its pixels."""
+    if throughput.jobs == 0:
         return None
-    pixels = s.scalar(
-        select(func.sum(cast(Scan.width, Float) * Scan.height))
-        .join(Job, Job.scan_id == Scan.id)
-        .where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)), ~job_is_held())
-    )
-    return throughput.window * ((pixels or 0) / 1e6 / throughput.megapixels)
+    waiting = (Job.state == JobState.RUNNING) | (Job.state == JobState.QUEUED) & ~job_is_held()
+    left = s.scalar(select(func.count()).select_from(Job).where(waiting)) or 0
+    return throughput.window * (left / throughput.jobs)

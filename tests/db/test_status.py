@@ -114,11 +114,14 @@ def test_the_time_left_follows_from_the_throughput_of_the_last_quarter_of_an_hou
     finish(archive, archive.work_on("old.tif", "old"), "old.color.tif")
     archive.wait(minutes=20)
     for n in range(3):
-        finish(archive, archive.work_on(f"{n}.tif", str(n)), f"{n}.color.tif")
+        lease = archive.work_on(f"{n}.tif", str(n))
+        archive.wait(minutes=2)
+        finish(archive, lease, f"{n}.color.tif")
     archive.drop("next.tif", "next")
     seen = look(archive)
     assert (seen.throughput.jobs, seen.throughput.megapixels) == (3, pytest.approx(9.0))
-    assert seen.eta == dt.timedelta(minutes=5)
+    assert seen.throughput.window == dt.timedelta(minutes=6), "before, nothing was to be done"
+    assert seen.eta == dt.timedelta(minutes=2)
 
 
 def test_what_is_paused_has_no_part_in_the_time_left(archive):
