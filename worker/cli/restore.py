@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,7 +115,7 @@ def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, dev
                         device=device,
                     )
                     publish_draft(draft, piece.output)
-                ended.append(_Ended(piece, made=made))
+                ended.append(_Ended(piece, made=replace(made, path=piece.output)))
             except (MasterError, Transient, LumaMismatch) as error:
                 ended.append(_Ended(piece, fault=error))
     return ended
@@ -177,10 +177,8 @@ def _tell(ended: Sequence[_Ended]) -> None:
 
 
 def _state(one: _Ended) -> Text:
-    if one.made is not None:
-        return Text("done", style="green")
-    if one.planned is not None:
-        return Text("would be made", style="green")
+    if one.fault is None:
+        return Text("done" if one.made is not None else "planned", style="green")
     return Text("refused", style="yellow") if _code(one) is Exit.MASTER else Text("failed", style="bold red")
 
 

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+import typer
+
+from worker.cli.pieces import Piece, pieces_of, refuse_overwriting
+
+
+def _touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_one_scan_gets_the_name_that_was_asked_for(tmp_path):
+    scan = tmp_path / "a.jpg"
+    assert pieces_of([scan], tmp_path / "b.tiff", ".tif") == [Piece(scan, tmp_path / "b.tiff")]
+
+
+def test_a_scan_and_a_folder_give_the_name_of_the_scan(tmp_path):
+    scan = tmp_path / "a.jpg"
+    assert pieces_of([scan], tmp_path / "out", ".png") == [Piece(scan, tmp_path / "out" / "a.png")]
+
+
+def test_a_folder_keeps_its_shape_and_leaves_out_what_a_station_would(tmp_path):
+    _touch(
+        tmp_path / "in/서울/a.tif", tmp_path / "in/b.png", tmp_path / "in/.hidden.tif", tmp_path / "in/c.part"
+    )
+    made = pieces_of([tmp_path / "in"], tmp_path / "out", ".tif")
+    assert [piece.output.relative_to(tmp_path / "out") for piece in made] == [
+        Path("b.tif"),
+        Path("서울/a.tif"),
+    ]
+
+
+def test_what_was_made_before_is_not_a_master(tmp_path):
+    _touch(tmp_path / "in/a.png", tmp_path / "in/out/a.tif")
+    assert [piece.master for piece in pieces_of([tmp_path / "in"], tmp_path / "in/out", ".tif")] == [
+        tmp_path / "in/a.png"
+    ]
+
+
+def test_two_masters_of_one_stem_both_keep_their_ending(tmp_path):
+    made = pieces_of([tmp_path / "a.jpg", tmp_path / "A.png", tmp_path / "b.png"], tmp_path / "out", ".tif")
+    assert [piece.output.name for piece in made] == ["a.jpg.tif", "A.png.tif", "b.tif"]
+
+
+def test_two_masters_of_one_name_are_refused(tmp_path):
+    with pytest.raises(typer.BadParameter, match="folders of their own"):
+        pieces_of([tmp_path / "x/a.tif", tmp_path / "y/a.tif"], tmp_path / "out", ".tif")
+
+
+def test_several_scans_need_a_folder(tmp_path):
+    _touch(tmp_path / "out.tif")
+    with pytest.raises(typer.BadParameter, match="need a folder"):
+        pieces_of([tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out.tif", ".tif")
+
+
+def test_a_name_that_contradicts_the_format_is_refused(tmp_path):
+    with pytest.raises(typer.BadParameter, match="--format"):
+        pieces_of([tmp_path / "a.png"], tmp_path / "out.jpg", ".tif")
+
+
+def test_a_master_is_never_written_to_not_even_by_force_or_through_a_link(tmp_path):
+    _touch(tmp_path / "a.tif")
+    (tmp_path / "symbolic.tif").symlink_to(tmp_path / "a.tif")
+    (tmp_path / "hard.tif").hardlink_to(tmp_path / "a.tif")
+    for name in ("a.tif", "symbolic.tif", "hard.tif"):
+        with pytest.raises(typer.BadParameter, match="masters are never written to"):
+            refuse_overwriting([Piece(tmp_path / "a.tif", tmp_path / name)], force=True)
+
+
+def test_another_pieces_master_is_safe_too(tmp_path):
+    _touch(tmp_path / "a.tif", tmp_path / "b.tif")
+    pieces = [Piece(tmp_path / "a.tif", tmp_path / "b.tif"), Piece(tmp_path / "b.tif", tmp_path / "c.tif")]
+    with pytest.raises(typer.BadParameter, match="masters are never written to"):
+        refuse_overwriting(pieces, force=True)
+
+
+def test_a_derivative_is_replaced_by_force_only(tmp_path):
+    _touch(tmp_path / "a.tif", tmp_path / "out.tif")
+    pieces = [Piece(tmp_path / "a.tif", tmp_path / "out.tif")]
+    with pytest.raises(typer.BadParameter, match="--force"):
+        refuse_overwriting(pieces, force=False)
+    refuse_overwriting(pieces, force=True)

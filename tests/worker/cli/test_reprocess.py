@@ -1,0 +1,103 @@
+import pytest
+
+from db.files import files
+from db.status import overview
+from db.vocabulary import FileState, JobState, Lane
+from worker.exits import Exit
+
+
+@pytest.fixture
+def queued(database):
+    """Tells how many jobs wait in the bulk lane."""
+
+    def queued() -> int:
+        with database.read() as s:
+            return overview(s).jobs[Lane.BULK][JobState.QUEUED]
+
+    return queued
+
+
+def test_stale_files_get_a_job_in_the_bulk_lane_and_keep_what_they_have(told, record, queued):
+    record.done("a.tif")
+    record.done("b.tif")
+    record.file("c.tif")
+    done = told("reprocess", "--stale")
+    assert (done["chosen"], done["created"], done["existing"], done["quarantined"]) == (2, 2, 0, 0)
+    assert queued() == 2
+    story = told("status", "a.tif")
+    assert [job["lane"] for job in story["jobs"]] == ["interactive", "bulk"]
+    assert len(story["derivatives"]) == 1
+
+
+def test_the_same_order_twice_makes_nothing_new(told, record, queued):
+    record.done("a.tif")
+    told("reprocess", "--all")
+    again = told("reprocess", "--all")
+    assert (again["created"], again["existing"]) == (0, 1)
+    assert queued() == 1
+
+
+def test_another_recipe_is_another_order(told, record, queued):
+    record.done("a.tif")
+    first = told("reprocess", "--all")["recipe"]
+    second = told("reprocess", "--all", "--strength", "0.5", "--preset", "fast", "--format", "png")["recipe"]
+    assert first["fingerprint"] != second["fingerprint"]
+    assert (second["strength"], second["preset"], second["format"]) == (0.5, "fast", "png")
+    assert queued() == 2
+
+
+def test_a_dry_run_counts_as_the_order_would_and_changes_nothing(told, record, database, queued):
+    for name in ("x/a.tif", "x/b.tif", "x/c.tif", "y/d.tif"):
+        record.done(name)
+    told("reprocess", "x/a.tif")
+    cost = told("reprocess", "--collection", "x", "--dry-run")
+    assert (cost["chosen"], cost["to_make"], cost["existing"]) == (3, 2, 1)
+    assert cost["pixels"] == 2 * 1000 * 1000
+    assert cost["bytes"] >= 2 * 3 * 1000 * 1000
+    assert cost["windows"] > 0
+    assert queued() == 1
+    assert told("reprocess", "--collection", "x")["created"] == cost["to_make"]
+
+
+def test_the_hours_follow_from_what_was_measured(told, record):
+    record.done("a.tif", seconds=3.0, side=1000)
+    assert told("reprocess", "--all", "--dry-run")["seconds"] == pytest.approx(3.0)
+
+
+def test_the_hours_are_unknown_before_anything_was_made(saek, told, record):
+    record.file("a.tif")
+    assert told("reprocess", "--all", "--dry-run")["seconds"] is None
+    assert "unknown" in saek("reprocess", "--all", "--dry-run").stdout
+
+
+def test_a_dry_run_reads_well(saek, record):
+    record.done("a.tif", seconds=3.0, side=1000)
+    shown = saek("reprocess", "--stale", "--dry-run").stdout
+    assert "1 scan would be made; 0 exist already, 0 quarantined." in shown
+    assert "1.0 MP" in shown
+    assert "about 3.0 s" in shown
+
+
+def test_quarantined_and_refused_files_are_not_made(told, record, queued):
+    record.refused("empty.tif")
+    record.done("a.tif")
+    assert told("reprocess", "--all")["created"] == 1
+    assert queued() == 1
+
+
+def test_the_order_needs_a_choice(saek, record, queued):
+    record.done("a.tif")
+    refused = saek("reprocess", "--strength", "0.5")
+    assert refused.exit_code == Exit.USAGE
+    assert "--collection" in refused.stderr
+    assert queued() == 0
+
+
+def test_dropped_files_stay_in_their_lane(told, record, database):
+    record.file("a.tif")
+    told("reprocess", "--all", "--strength", "0.5")
+    with database.read() as s:
+        jobs = overview(s).jobs
+        states = {row.state for row in files(s)}
+    assert (jobs[Lane.INTERACTIVE][JobState.QUEUED], jobs[Lane.BULK][JobState.QUEUED]) == (1, 1)
+    assert states == {FileState.QUEUED}

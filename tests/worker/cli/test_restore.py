@@ -1,0 +1,137 @@
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from skimage import data
+
+from restoration import OutputFormat, Preset, restore
+from restoration.engines.device import DEVICES
+from worker.cli.options import DeviceName, FormatName, PresetName
+from worker.exits import Exit
+from worker.recipes import recipe_from
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A gray scan of 96 x 80 pixels."""
+    path = tmp_path / "masters" / "camera.tif"
+    path.parent.mkdir()
+    Image.fromarray(data.camera()).resize((96, 80)).save(path)
+    return path
+
+
+@pytest.fixture
+def color(scan: Path) -> Path:
+    """A color photograph beside it."""
+    path = scan.with_name("cat.png")
+    Image.fromarray(data.chelsea()).save(path)
+    return path
+
+
+def test_choices_of_the_command_line_are_those_of_the_pixels():
+    assert get_args(PresetName) == tuple(Preset)
+    assert get_args(FormatName) == tuple(OutputFormat)
+    assert get_args(DeviceName) == DEVICES
+
+
+def test_a_scan_comes_back_in_color_and_gives_the_master_back(saek, scan, tmp_path):
+    done = saek("restore", str(scan), "-o", str(tmp_path / "out.tif"))
+    assert done.exit_code == Exit.OK, done.stderr
+    with Image.open(tmp_path / "out.tif") as made:
+        assert made.mode == "RGB"
+        assert np.array_equal(np.asarray(made.convert("L")), tifffile.imread(scan))
+
+
+def test_the_pixels_are_those_of_a_station(told, scan, tmp_path, settings):
+    one = told("restore", str(scan), "-o", str(tmp_path / "out.tif"))
+    recipe = recipe_from(settings)
+    theirs = restore(scan, recipe, tmp_path / "theirs.tif", device=settings.device)
+    assert one["recipe"]["fingerprint"] == recipe.fingerprint()
+    assert one["files"][0]["restoration"]["pixel_sha256"] == theirs.pixel_sha256
+    assert one["files"][0]["restoration"]["path"] == str(tmp_path / "out.tif")
+
+
+def test_the_recipe_is_what_the_command_line_says(told, scan, tmp_path):
+    words = ["restore", str(scan), "-o", str(tmp_path / "out"), "--preset", "fast", "--strength", "0.5"]
+    recipe = told(*words, "--format", "png", "--dry-run")["recipe"]
+    assert (recipe["preset"], recipe["strength"], recipe["format"]) == ("fast", 0.5, "png")
+
+
+def test_the_ending_of_the_output_decides_the_format(saek, scan, tmp_path):
+    saek("restore", str(scan), "-o", str(tmp_path / "out.jpg"), "--preset", "fast")
+    with Image.open(tmp_path / "out.jpg") as made:
+        assert made.format == "JPEG"
+
+
+def test_a_refused_scan_does_not_stop_the_others(saek, scan, color, tmp_path):
+    before = hashlib.sha256(color.read_bytes()).hexdigest()
+    ended = saek("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast")
+    assert ended.exit_code == Exit.MASTER
+    assert (tmp_path / "out" / "camera.tif").is_file()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["camera.tif"]
+    refused = next(line for line in ended.stdout.splitlines() if "cat.png" in line)
+    assert "refused" in refused
+    assert "already a color picture" in refused
+    assert hashlib.sha256(color.read_bytes()).hexdigest() == before
+
+
+def test_a_dry_run_tells_and_writes_nothing(told, scan, tmp_path):
+    scan.with_name("empty.png").touch()
+    ended = {
+        Path(file["master"]).name: file
+        for file in told("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--dry-run")["files"]
+    }
+    assert ended["camera.tif"]["state"] == "planned"
+    assert ended["camera.tif"]["plan"]["pixels"] == 96 * 80
+    assert ended["empty.png"]["state"] == "refused"
+    assert ended["empty.png"]["problem"]["code"] == "empty-file"
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_exists_is_replaced_by_force_only(saek, scan, tmp_path):
+    out = tmp_path / "out.tif"
+    out.write_bytes(b"mine")
+    words = ["restore", str(scan), "-o", str(out), "--preset", "fast"]
+    assert saek(*words).exit_code == Exit.USAGE
+    assert out.read_bytes() == b"mine"
+    assert saek(*words, "--force").exit_code == Exit.OK
+    with Image.open(out) as made:
+        assert made.size == (96, 80)
+
+
+def test_an_unknown_model_is_told_before_anything_is_done(saek, scan, tmp_path):
+    refused = saek("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--model", "nothing")
+    assert refused.exit_code == Exit.MODEL
+    assert "nothing" in refused.stderr
+
+
+def test_a_missing_file_is_told(saek, tmp_path):
+    ended = saek("restore", str(tmp_path / "no.tif"), "-o", str(tmp_path / "out.tif"))
+    assert ended.exit_code == Exit.MASTER
+    assert "no.tif" in ended.stdout
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path, settings):
+    scan = tmp_path / "large.tif"
+    tifffile.imwrite(scan, np.tile(data.camera(), (8, 8)))
+    words = [sys.executable, "-m", "worker", "restore", str(scan), "-o", str(tmp_path / "out" / "large.tif")]
+    working = subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, env=os.environ | {"SAEK_PRESET": "native"}
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    working.send_signal(signal.SIGINT)
+    _, said = working.communicate(timeout=60)
+    assert working.returncode == Exit.INTERRUPTED
+    assert "Traceback" not in said
+    assert list((tmp_path / "out").iterdir()) == []

@@ -1,0 +1,94 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from worker import doctor
+from worker.doctor import State
+from worker.settings import load_settings
+
+
+@pytest.fixture
+def check(settings):
+    """The outcome of one check by its name."""
+
+    def check(name: str) -> doctor.Check:
+        return next(found for found in doctor.examine(load_settings()) if found.name == name)
+
+    return check
+
+
+def test_a_fresh_station_is_fit(settings, database):
+    amiss = [found for found in doctor.examine(settings) if found.state is not State.OK]
+    assert amiss == []
+
+
+def test_every_check_that_is_not_ok_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("SAEK_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("SAEK_MODEL", "nothing")
+    monkeypatch.setenv("SAEK_BROKER_URL", "redis://127.0.0.1:1/0")
+    found = list(doctor.examine(load_settings()))
+    assert {check.name for check in found if check.state is State.FAILED} == {"broker", "model"}
+    assert all(check.remedy for check in found if check.state is not State.OK)
+
+
+def test_a_folder_that_everybody_may_write_to_fails(check, settings):
+    settings.inbox_path.chmod(0o777)
+    assert check("inbox").state is State.FAILED
+    assert "chmod o-w" in check("inbox").remedy
+
+
+def test_folders_that_overlap_fail(check, settings, monkeypatch):
+    monkeypatch.setenv("SAEK_OUTBOX", str(settings.inbox_path / "out"))
+    assert check("overlap").state is State.FAILED
+
+
+def test_a_file_in_a_folders_place_fails(check, settings):
+    settings.outbox_path.rmdir()
+    settings.outbox_path.touch()
+    assert check("outbox").state is State.FAILED
+
+
+def test_too_little_free_disk_fails(check, monkeypatch):
+    monkeypatch.setenv("SAEK_MIN_FREE_BYTES", str(10**18))
+    assert check("disk").state is State.FAILED
+    assert "SAEK_MIN_FREE_BYTES" in check("disk").remedy
+
+
+def test_polling_is_told_with_its_pause(check, monkeypatch):
+    monkeypatch.setenv("SAEK_WATCH", "polling")
+    monkeypatch.setenv("SAEK_POLL_SECONDS", "7")
+    assert "every 7 s" in check("watching").found
+
+
+def test_too_many_folders_for_the_kernel_fail(check, settings, monkeypatch, tmp_path):
+    limit = tmp_path / "max_user_watches"
+    limit.write_text("3\n")
+    monkeypatch.setattr(doctor, "_WATCHES", limit)
+    states = []
+    for name in ("a", "b"):
+        states.append(check("watching").state)
+        (settings.inbox_path / name).mkdir()
+    assert [*states, check("watching").state] == [State.OK, State.WARNING, State.FAILED]
+    assert "sysctl" in check("watching").remedy
+
+
+def test_no_record_yet_is_a_warning_and_makes_none(check, settings):
+    assert check("database").state is State.WARNING
+    assert not (settings.home / "saek.db").exists()
+
+
+def test_tables_of_no_release_fail_with_the_command_that_mends_them(check, settings):
+    (settings.home / "saek.db").touch()
+    assert check("database").state is State.FAILED
+    assert "saek db upgrade" in check("database").remedy
+
+
+def test_a_check_that_breaks_down_is_a_failed_check(check, monkeypatch):
+    def broken(_: Path) -> shutil._ntuple_diskusage:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(shutil, "disk_usage", broken)
+    assert check("disk").state is State.FAILED
+    assert "Input/output error" in check("disk").found
+    assert check("text").state is State.OK
