@@ -1,5 +1,6 @@
 """Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
 
+from restoration.contact_sheet import contact_sheet
 from restoration.errors import (
     AlreadyColor,
     EmptyFile,
@@ -77,6 +78,7 @@ __all__ = [
     "UnsafeFile",
     "UnsupportedImage",
     "WeightsMismatch",
+    "contact_sheet",
     "default_model",
     "identify",
     "load_model",

@@ -24,7 +24,7 @@ from restoration.recipe import OutputFormat, Recipe
 
 _CLASSIC_TIFF_BYTES: Final = 4_000_000_000
 _PNG_LEVEL: Final = 4
-_TIFF_LEVEL: Final = 4
+_TIFF_LEVEL: Final = 6
 _ENCODERS: Final = 2
 _TIFF_STRIP_BYTES: Final = 1 << 18
 _EXIF_PREFIX: Final = b"Exif\0\0"
@@ -119,7 +119,7 @@ def _encoded(strips: Iterator[Gray]) -> Iterator[bytes]:
 
 def _encode(strip: Gray) -> bytes:
     differences = imagecodecs.delta_encode(np.ascontiguousarray(strip), axis=1)
-    return bytes(imagecodecs.zlib_encode(differences, level=_TIFF_LEVEL))
+    return bytes(imagecodecs.deflate_encode(differences.tobytes(), level=_TIFF_LEVEL))
 
 
 def _chained(first: Gray, rest: Samples) -> Iterator[Gray]:

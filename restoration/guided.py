@@ -8,13 +8,14 @@ scan's full-size luminance then draws the edges, strip by strip.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from restoration import resample
 from restoration.color import Float, Gray
 
 _EPSILON = 1e-3
 """Variance of luminance (range 0 to 1) below which a neighborhood counts as flat: about 8 of 255 steps."""
+
+_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,19 @@ class Upsampler:
     @classmethod
     def solve(cls, chroma: Float, luminance: Float, height: int, width: int) -> "Upsampler":
         """Fit chroma (2, h, w) to the luminance (H, W) in [0, 1], reduced from `height` x `width`."""
-        small = luminance.shape
-        radius = max(2, round(1.5 * max(small) / max(chroma.shape[1:])))
-        target = resample.enlarge(chroma, *small)
+        radius = max(2, round(1.5 * max(luminance.shape) / max(chroma.shape[1:])))
         mean = _box(luminance, radius)
-        variance = _box(np.square(luminance), radius) - np.square(mean)
-        mean_chroma = _box(target, radius)
-        covariance = _box(target * luminance, radius) - mean_chroma * mean
-        slopes = covariance / (np.maximum(variance, 0) + np.float32(_EPSILON))
-        return cls(_box(slopes, radius), _box(mean_chroma - slopes * mean, radius), height, width)
+        variance: Float = _box(np.square(luminance), radius) - np.square(mean)
+        spread: Float = np.maximum(variance, 0) + np.float32(_EPSILON)
+        slopes, offsets = (np.empty((2, *luminance.shape), np.float32) for _ in range(2))
+        for plane, slope, offset in zip(chroma, slopes, offsets, strict=True):
+            target = resample.enlarge(plane, *luminance.shape)
+            mean_chroma = _box(target, radius)
+            covariance: Float = _box(np.multiply(target, luminance), radius) - mean_chroma * mean
+            fitted: Float = covariance / spread
+            slope[...] = _box(fitted, radius)
+            offset[...] = _box(np.subtract(mean_chroma, fitted * mean), radius)
+        return cls(slopes, offsets, height, width)
 
     def rows(self, top: int, gray: Gray) -> Float:
         """Return Cb and Cr (2, h, width) in [-0.5, 0.5] for rows of the scan's own integers (h, width)."""
@@ -53,15 +58,17 @@ class Upsampler:
         return np.clip(chroma, -0.5, 0.5, out=chroma)
 
 
-def _box(planes: npt.NDArray[np.floating], radius: int) -> Float:
-    """Return the mean over a square of 2 radius + 1 samples, the edge held beyond the border."""
-    return _box_along(_box_along(planes, radius, -1), radius, -2)
+def _box(plane: Float, radius: int) -> Float:
+    """Return the mean of a plane (H, W) over squares of 2 radius + 1 samples; edges are held."""
+    return _box_rows(_box_rows(plane, radius).T, radius).T
 
 
-def _box_along(planes: npt.NDArray[np.floating], radius: int, axis: int) -> Float:
-    moved = np.moveaxis(planes, axis, -1)
-    edges = [(0, 0)] * (moved.ndim - 1) + [(radius + 1, radius)]
-    sums = np.cumsum(np.pad(moved, edges, mode="edge"), axis=-1, dtype=np.float64)
+def _box_rows(plane: Float, radius: int) -> Float:
+    """Return the running mean of each row, some rows at a time so that the sums in double stay small."""
     size = 2 * radius + 1
-    means = (sums[..., size:] - sums[..., :-size]) / size
-    return np.ascontiguousarray(np.moveaxis(means, -1, axis), dtype=np.float32)
+    means = np.empty(plane.shape, np.float32)
+    for top in range(0, len(plane), _ROWS):
+        held = np.pad(plane[top : top + _ROWS], ((0, 0), (radius + 1, radius)), mode="edge")
+        sums = np.cumsum(held, axis=1, dtype=np.float64)
+        means[top : top + _ROWS] = (sums[:, size:] - sums[:, :-size]) / size
+    return means

@@ -90,7 +90,7 @@ class JpegStream:
             image.set_type(pyvips.GValue.blob_type, name, blob)
         with self._path.open("wb") as file:
             target = pyvips.Target.new_to_descriptor(file.fileno())
-            image.jpegsave_target(target, Q=self._quality, optimize_coding=True)
+            image.jpegsave_target(target, Q=self._quality)  # optimal tables would buffer the whole picture
 
 
 def _as_os_error(error: pyvips.Error) -> OSError:

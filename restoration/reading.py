@@ -23,8 +23,8 @@ from restoration.facts import ScanFacts
 from restoration.opening import open_master
 from restoration.scan import first_line, load, unsupported
 
-STRIP_PIXELS = 1 << 20
-"""Pixels a strip: a few megabytes for each of its planes."""
+STRIP_PIXELS = 1 << 18
+"""Pixels a strip: its planes fit a processor's cache."""
 
 _T = TypeVar("_T", bound=np.generic)
 
