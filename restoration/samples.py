@@ -66,4 +66,5 @@ def _gray(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _steps(gray: NDArray[np.float64], bits: int) -> NDArray[np.unsignedinteger]:
-    return np.rint(gray * (2**bits - 1)).astype(f"uint{bits}")
+    steps: NDArray[np.unsignedinteger] = np.rint(gray * (2**bits - 1)).astype(f"uint{bits}")
+    return steps
