@@ -39,9 +39,11 @@ def exit_code(error: Exception) -> Exit:
 
 
 def _pixels(error: Exception) -> Exit | None:
-    errors = _entered("restoration.errors")
+    errors, training = _entered("restoration.errors"), _entered("restoration.training.recipe")
     if errors is None:
         return None
+    if training is not None and isinstance(error, training.TrainingError):
+        return Exit.INCOMPLETE
     codes = (
         (errors.MasterError, Exit.MASTER),
         (errors.ModelError, Exit.MODEL),

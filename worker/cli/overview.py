@@ -25,7 +25,7 @@ STYLES: Mapping[FileState, str] = {
     FileState.GONE: "dim",
 }
 _SHOWN_COLLECTIONS = 12
-_BAR = 24
+_BAR = 16
 
 
 def overview_screen(
@@ -64,7 +64,7 @@ def _facts(view: Overview) -> Table:
                 "Waiting", Text(f"{count(waiting.jobs, 'job')}: {sentence(waiting.reason)}", style="yellow")
             )
     facts.add_row("Speed", _speed(view))
-    if view.eta is not None:
+    if view.eta:
         facts.add_row("Time left", f"about {duration(view.eta.total_seconds())}")
     return facts
 

@@ -1,0 +1,44 @@
+import pytest
+from PIL import Image
+
+from worker.exits import Exit
+
+
+@pytest.fixture
+def made(record, settings):
+    """Two files that are done, as they lie in inbox and outbox."""
+    for name in ("서울/a.tif", "b.tif"):
+        record.done(name)
+        for path, mode in (
+            (settings.inbox_path / name, "L"),
+            (settings.outbox_path / f"{name}.color.tif", "RGB"),
+        ):
+            path.parent.mkdir(exist_ok=True)
+            Image.new(mode, (40, 30), "gray").save(path)
+
+
+def test_all_that_is_done_is_shown(told, made, record, tmp_path):
+    record.file("queued.tif")
+    sheet = told("contact-sheet", "--all", "-o", str(tmp_path / "sheet.png"))
+    assert sheet["done"] == len(sheet["files"]) == 2
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.width > 300
+
+
+def test_the_choice_and_the_limit_hold(told, made, tmp_path):
+    sheet = ["contact-sheet", "-o", str(tmp_path / "sheet.png"), "--force"]
+    assert told(*sheet, "--collection", "서울")["done"] == 1
+    limited = told(*sheet, "--all", "--limit", "1")
+    assert (len(limited["files"]), limited["done"]) == (1, 2)
+
+
+def test_nothing_done_is_nothing_found(saek, record, tmp_path):
+    record.file("a.tif")
+    assert saek("contact-sheet", "a.tif", "-o", str(tmp_path / "sheet.png")).exit_code == Exit.NOT_FOUND
+
+
+def test_no_file_is_overwritten_and_no_sheet_gets_among_the_scans(saek, made, settings, tmp_path):
+    (tmp_path / "mine.png").touch()
+    for out in (tmp_path / "mine.png", tmp_path / "sheet.jpg", settings.inbox_path / "sheet.png"):
+        assert saek("contact-sheet", "--all", "-o", str(out)).exit_code == Exit.USAGE
+    assert (tmp_path / "mine.png").read_bytes() == b""

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from worker.exits import Exit
+
+TINY = """
+name = "tiny"
+evaluation_side = 64
+precision = "fp32"
+threads = 1
+[model]
+pretrained = false
+[[phase]]
+name = "only"
+samples = 8
+size = 64
+batch = 4
+"""
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of small color photographs."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(24):
+        source = (data.astronaut, data.coffee, data.chelsea)[number % 3]()
+        Image.fromarray(source).resize((96 + number, 80)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def test_a_run_is_trained_and_told_and_goes_on_where_it_was(told, saek, pictures, recipe, tmp_path):
+    words = ["train", str(recipe), "--data", str(pictures), "--out", str(tmp_path / "run")]
+    done = told(*words)
+    assert done["steps"] == 2
+    assert {row["set"] for row in done["validation"]} == {"all", "pictures"}
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+    assert told(*words, "--resume")["steps"] == 2
+    assert saek(*words, "--fresh").exit_code == Exit.INCOMPLETE
+    json.loads((tmp_path / "run" / "metrics.json").read_text())
+
+
+def test_a_recipe_that_does_not_exist_is_told(saek, pictures, tmp_path):
+    refused = saek("train", "nothing", "--data", str(pictures), "--out", str(tmp_path / "run"))
+    assert refused.exit_code == Exit.INCOMPLETE
+    assert refused.stderr.count("\n") == 1
+    assert "nothing" in refused.stderr
