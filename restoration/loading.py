@@ -21,8 +21,8 @@ class LoadedModel:
     """sha256 of the weights."""
 
 
-def load_model(card: ModelCard, device: str = "auto") -> LoadedModel:
-    """Return the model on that device, opened at the first call and kept.
+def load_model(card: ModelCard, device: str = "auto", threads: int | None = None) -> LoadedModel:
+    """Return the model on that device, opened at the first call and kept; `threads` bounds the whole process.
 
     Raises EngineUnavailable, WeightsMismatch or OutOfMemory.
     """
@@ -30,5 +30,5 @@ def load_model(card: ModelCard, device: str = "auto") -> LoadedModel:
         key = (card.weights, device)
         if key not in _open:
             sizes = Sizes(card.working_side, card.multiple)
-            _open[key] = LoadedModel(open_engine(card, device), sizes, card.weights)
+            _open[key] = LoadedModel(open_engine(card, device, threads), sizes, card.weights)
         return _open[key]

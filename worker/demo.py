@@ -10,9 +10,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from db.engine import Database, open_database
 from db.errors import DatabaseError
@@ -29,6 +30,7 @@ from worker.settings import FILE_NAME, Settings, load_settings
 
 _LIMIT = 600.0
 _LOOK = 0.5
+_WIDTH = 110  # where no terminal tells
 _MARK = ".saek-demo"
 _ENDED = {FileState.DONE, FileState.QUARANTINED, FileState.FAILED, FileState.CANCELLED}
 
@@ -41,7 +43,7 @@ def run_demo(into: Path) -> Exit:
     Raises:
         HomeError: `into` holds something else than an earlier demonstration.
     """
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     settings = _fresh_home(into)
     samples = make_samples(settings.inbox_path)
     console.print(f"A station runs in {settings.home}; its inbox holds {len(samples)} files.")
@@ -142,7 +144,7 @@ def _rows(database: Database) -> list[FileRow]:
 def _report(samples: Sequence[Sample], rows: list[FileRow], settings: Settings, console: Console) -> bool:
     """Print the table; return whether every file ended as it should."""
     found = {row.path: row for row in rows}
-    table = Table("", "file", "state", "seconds", "output or reason")
+    table = Table("", "file", "state", "s", Column("output or reason", overflow="fold"), box=box.SIMPLE)
     right = True
     for sample in samples:
         row = found.get(os.fsencode(sample.path))
@@ -169,11 +171,11 @@ def _output(row: FileRow, settings: Settings) -> Path:
 
 
 def _sheet(samples: Sequence[Sample], rows: list[FileRow], settings: Settings) -> Path | None:
-    wished = {os.fsencode(sample.path) for sample in samples if sample.problem is None}
+    done = {row.path: row for row in rows if row.state is FileState.DONE}
     pairs = [
-        (row.display, settings.inbox_path / os.fsdecode(row.path), _output(row, settings))
-        for row in rows
-        if row.path in wished and row.state is FileState.DONE
+        (row.display, settings.inbox_path / sample.path, _output(row, settings))
+        for sample in samples
+        if sample.problem is None and (row := done.get(os.fsencode(sample.path))) is not None
     ]
     if not pairs:
         return None

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     )
     device: str = Field("auto", description="`auto`, `cpu` or `cuda`.")
     threads: int | None = Field(
-        None, ge=1, description="CPU threads of one worker process. Default: all cores."
+        None, ge=1, description="CPU threads of one worker process. Default: an equal share of the cores."
     )
     concurrency: int = Field(1, ge=1, le=64, description="Worker processes; one a GPU.")
 

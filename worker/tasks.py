@@ -11,7 +11,15 @@ import structlog
 
 from db.engine import Database, open_database
 from db.values import DerivativeRecord
-from restoration import MasterChanged, MissingFile, Recipe, Restoration, restore
+from restoration import (
+    MasterChanged,
+    MissingFile,
+    Recipe,
+    Restoration,
+    load_model,
+    model_card,
+    restore,
+)
 from worker.app import TASK, app, drain_mark, settings
 from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
@@ -48,6 +56,7 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
         MissingFile: no place holds a file any more.
         MasterChanged: each place that does holds other bytes.
     """
+    loaded = load_model(model_card(recipe.model), settings.device, threads())
     changed: MasterChanged | None = None
     for master in job.lease.masters:
         path = settings.inbox_path / os.fsdecode(master.path)
@@ -58,7 +67,7 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
                 out,
                 progress=job.listen,
                 limits=limits_from(settings),
-                device=settings.device,
+                loaded=loaded,
                 expected_sha256=job.lease.scan_sha256,
                 tags={"job": str(job.lease.job_id)},
             )
@@ -109,6 +118,11 @@ def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
 def database() -> Database:
     """The record, opened once a process."""
     return open_database(settings.database_address())
+
+
+def threads() -> int:
+    """CPU threads of this process: as set, or its share of the cores."""
+    return settings.threads or max(1, (os.cpu_count() or 1) // settings.concurrency)
 
 
 def owner() -> str:
