@@ -11,6 +11,7 @@ from db.engine import Database
 from db.orders import Reprocessed
 from db.selection import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
 from restoration import Recipe, ScanFacts, plan
+from worker.doctor import nearest_folder
 from worker.recipes import record_recipe
 from worker.settings import Settings
 
@@ -91,7 +92,7 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
         pixels=pixels,
         windows=windows,
         bytes=size,
-        free_bytes=shutil.disk_usage(settings.outbox_path).free,
+        free_bytes=shutil.disk_usage(nearest_folder(settings.outbox_path)).free,
         seconds=None if pace is None else pace * pixels / 1e6 / settings.concurrency,
     )
 

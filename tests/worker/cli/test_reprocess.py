@@ -70,6 +70,12 @@ def test_the_hours_are_unknown_before_anything_was_made(saek, told, record):
     assert "unknown" in saek("reprocess", "--all", "--dry-run").stdout
 
 
+def test_a_dry_run_needs_no_outbox_yet(told, record, settings):
+    record.file("a.tif")
+    settings.outbox_path.rmdir()
+    assert told("reprocess", "--all", "--dry-run")["free_bytes"] > 0
+
+
 def test_a_dry_run_reads_well(saek, record):
     record.done("a.tif", seconds=3.0, side=1000)
     shown = saek("reprocess", "--stale", "--dry-run").stdout
