@@ -97,7 +97,7 @@ def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
 
 
 def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, device: str) -> list[_Ended]:
-    from restoration import LumaMismatch, MasterError, Transient, restore
+    from restoration import LumaMismatch, MasterError, Transient, load_model, model_card, restore
     from worker.outputs import publish_draft
     from worker.recipes import limits_from
 
@@ -112,7 +112,7 @@ def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, dev
                         draft,
                         progress=listener(piece.master),
                         limits=limits_from(settings),
-                        device=device,
+                        loaded=load_model(model_card(recipe.model), device, settings.threads),
                     )
                     publish_draft(draft, piece.output)
                 ended.append(_Ended(piece, made=replace(made, path=piece.output)))
