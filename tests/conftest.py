@@ -1,6 +1,12 @@
-import os
+"""What all tests share: no settings from outside, and a real PostgreSQL server to make databases on."""
 
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 
 @pytest.fixture(autouse=True)
@@ -8,3 +14,52 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("SAEK_") and not name.startswith("SAEK_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    url = os.environ.get("SAEK_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+    try:
+        with psycopg.connect(**_address(url), connect_timeout=5):
+            return url
+    except psycopg.OperationalError as error:
+        pytest.fail(
+            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d"
+            " -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`,"
+            " or name another in SAEK_TEST_POSTGRES_URL.",
+            pytrace=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def new_postgres(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """A function that makes empty schemas and returns their address; all are dropped at the end."""
+    schemas: list[str] = []
+
+    def make() -> str:
+        schemas.append(f"saek_test_{uuid.uuid4().hex[:12]}")
+        _administer(postgres_server, f"CREATE SCHEMA {schemas[-1]}")
+        # These tests kill no server, so that a commit need not wait for the disk.
+        options = f"-csearch_path={schemas[-1]} -csynchronous_commit=off"
+        return make_url(postgres_server).set(query={"options": options}).render_as_string(hide_password=False)
+
+    yield make
+    for schema in schemas:
+        _administer(postgres_server, f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture(scope="session")
+def administer() -> Callable[..., None]:
+    """A function that runs statements on the PostgreSQL server at an address."""
+    return _administer
+
+
+def _administer(url: str, *statements: str) -> None:
+    with psycopg.connect(**_address(url)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _address(url: str) -> dict[str, str]:
+    parts = make_url(url)
+    return {**parts.translate_connect_args(username="user", database="dbname"), **parts.query}

@@ -2,16 +2,13 @@
 
 import datetime as dt
 import hashlib
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, select
 
 from db import migrate
 from db.engine import Database, open_database
@@ -24,38 +21,6 @@ from db.vocabulary import EventType, JobState, Lane
 
 T0 = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 LEASE = dt.timedelta(minutes=2)
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> str:
-    url = os.environ.get("SAEK_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
-    try:
-        with psycopg.connect(**_address(url), connect_timeout=5):
-            return url
-    except psycopg.OperationalError as error:
-        pytest.fail(
-            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d"
-            " -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`,"
-            " or name another in SAEK_TEST_POSTGRES_URL.",
-            pytrace=False,
-        )
-
-
-@pytest.fixture(scope="session")
-def new_postgres(postgres_server: str) -> Iterator[Callable[[], str]]:
-    """A function that makes empty schemas and returns their address; all are dropped at the end."""
-    schemas: list[str] = []
-
-    def make() -> str:
-        schemas.append(f"saek_test_{uuid.uuid4().hex[:12]}")
-        _administer(postgres_server, f"CREATE SCHEMA {schemas[-1]}")
-        # These tests kill no server, so that a commit need not wait for the disk.
-        options = f"-csearch_path={schemas[-1]} -csynchronous_commit=off"
-        return make_url(postgres_server).set(query={"options": options}).render_as_string(hide_password=False)
-
-    yield make
-    for schema in schemas:
-        _administer(postgres_server, f"DROP SCHEMA {schema} CASCADE")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -88,9 +53,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
         return f"sqlite:///{path}"
     url = request.getfixturevalue("migrated_postgres")
-    _administer(url, *(f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables)))
+    administer: Callable[..., None] = request.getfixturevalue("administer")
+    administer(url, *(f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables)))
     counters = [table.name for table in Base.metadata.sorted_tables if "id" in table.c]
-    _administer(
+    administer(
         url, *(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in counters)
     )
     return url
@@ -212,14 +178,3 @@ class Archive:
     def state(self, job_id: int | None) -> JobState:
         assert job_id is not None
         return self.job(job_id).state
-
-
-def _administer(url: str, *statements: str) -> None:
-    with psycopg.connect(**_address(url)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def _address(url: str) -> dict[str, str]:
-    parts = make_url(url)
-    return {**parts.translate_connect_args(username="user", database="dbname"), **parts.query}
