@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from restoration.pix2pix.objective import adversarial_loss, discriminator_loss
 from restoration.training.data import Split, load_split
 from restoration.training.losses import chroma_loss
-from restoration.training.metrics import Row, evaluate
+from restoration.training.metrics import Reference, Row, evaluate, references
 from restoration.training.recipe import Moment, TrainingError, TrainingRecipe, read_recipe
 from restoration.training.run import RunFolder
 from restoration.training.samples import Batch, batches
@@ -88,8 +88,9 @@ def train(
     else:
         state = first_state(plan, device)
     folder.begin(recipe, plan, split)
-    _run(state, plan, split, folder, device, progress=progress)
-    return _finish(state, plan, split, folder)
+    against = references(split.validation, plan.evaluation_side)
+    _run(state, plan, split, folder, against, progress=progress)
+    return _finish(state, plan, split, folder, against)
 
 
 def _run(
@@ -97,13 +98,14 @@ def _run(
     plan: TrainingRecipe,
     split: Split,
     folder: RunFolder,
-    device: torch.device,
+    against: tuple[Reference, ...],
     *,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> None:
     sizes = [
         (moment.phase.batch, moment.phase.size) for moment in map(plan.at, range(state.step, plan.steps))
     ]
+    device = next(state.network.parameters()).device
     losses: list[float] = []
     saved = begun = time.monotonic()
     first = state.step
@@ -139,7 +141,7 @@ def _run(
                     )
                 )
             if now - saved >= 60.0 * plan.checkpoint_minutes or state.step == plan.steps:
-                _checkpoint(state, plan, split, folder)
+                _checkpoint(state, plan, folder, against)
                 saved = time.monotonic()
 
 
@@ -186,23 +188,31 @@ def _teach_critic(
     return float(loss.detach())
 
 
-def _checkpoint(state: TrainingState, plan: TrainingRecipe, split: Split, folder: RunFolder) -> None:
+def _checkpoint(
+    state: TrainingState, plan: TrainingRecipe, folder: RunFolder, against: tuple[Reference, ...]
+) -> None:
     """Measure the averaged weights on validation pictures, keep them if they are best, save the state."""
     predict = predictor(state.average)
-    rows = evaluate(predict, split.validation, plan.evaluation_side)
+    rows = evaluate(predict, against)
     if rows[0].score < state.best_score:
         state.best_score, state.best_step = rows[0].score, state.step
         folder.keep_best(state.average)
     folder.add_figures(state.step, rows[0])
-    folder.draw_sheet(state.step, predict, split.validation, plan.evaluation_side)
+    folder.draw_sheet(state.step, predict, against)
     save_state(state, plan, folder.state)
 
 
-def _finish(state: TrainingState, plan: TrainingRecipe, split: Split, folder: RunFolder) -> TrainingResult:
+def _finish(
+    state: TrainingState,
+    plan: TrainingRecipe,
+    split: Split,
+    folder: RunFolder,
+    against: tuple[Reference, ...],
+) -> TrainingResult:
     folder.load_best(state.average)
     predict = predictor(state.average)
-    validation = evaluate(predict, split.validation, plan.evaluation_side)
-    test = evaluate(predict, split.test, plan.evaluation_side) if split.test else ()
+    validation = evaluate(predict, against)
+    test = evaluate(predict, references(split.test, plan.evaluation_side)) if split.test else ()
     folder.write_metrics(state.best_step, validation, test)
     return TrainingResult(folder.path, state.step, state.best_step, validation, test)
 

@@ -64,24 +64,39 @@ class Row:
         return self.chroma_ratio + 0.3 * max(0.0, 0.6 - self.colorfulness_ratio)
 
 
-def evaluate(predict: Predict, pictures: Iterable[Picture], side: int) -> tuple[Row, ...]:
-    """Measure a predictor on color pictures reduced to a longer side of `side` pixels.
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A color picture at the size of measuring, with the figures that stand beside any prediction."""
 
-    `predict` takes gray (N, H, W) float32 in [0, 1], here the BT.601 luma, and gives chroma (N, 2, H, W).
-    The first row is the mean over all pictures, named "all"; one row a set follows.
-    """
-    figures: dict[str, list[tuple[Figures, Figures, Figures]]] = {}
+    set: str
+    rgb: NDArray[np.uint8]
+    luma: NDArray[np.float32]
+    gray: Figures
+    truth: Figures
+
+
+def references(pictures: Iterable[Picture], side: int) -> tuple[Reference, ...]:
+    """Reduce pictures to a longer side of `side` pixels; measure each left gray and as it truly is."""
+    found = []
     for picture in pictures:
         rgb = reduced(picture.rgb, side)
         luma = rgb.astype(np.float32) @ LUMA / np.float32(255.0)
-        chroma = predict(luma[None])[0]
-        figures.setdefault(picture.set, []).append(
-            (
-                measure(rgb, luma, chroma),
-                measure(rgb, luma, np.zeros_like(chroma)),
-                measure(rgb, luma, chroma_of(rgb)),
-            )
-        )
+        chroma = chroma_of(rgb)
+        gray, truth = measure(rgb, luma, np.zeros_like(chroma)), measure(rgb, luma, chroma)
+        found.append(Reference(picture.set, rgb, luma, gray, truth))
+    return tuple(found)
+
+
+def evaluate(predict: Predict, against: Iterable[Reference]) -> tuple[Row, ...]:
+    """Measure a predictor.
+
+    `predict` takes gray (N, H, W) float32 in [0, 1], here the BT.601 luma, and gives chroma (N, 2, H, W). The
+    first row is the mean over all pictures, named "all"; one row a set follows.
+    """
+    figures: dict[str, list[tuple[Figures, Figures, Figures]]] = {}
+    for one in against:
+        predicted = measure(one.rgb, one.luma, predict(one.luma[None])[0])
+        figures.setdefault(one.set, []).append((predicted, one.gray, one.truth))
     every = [entry for entries in figures.values() for entry in entries]
     return (_row("all", every), *(_row(name, figures[name]) for name in sorted(figures)))
 

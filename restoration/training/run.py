@@ -22,8 +22,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from restoration.training.data import LUMA, Picture, Split
-from restoration.training.metrics import Predict, Row, recolor, reduced
+from restoration.training.data import Picture, Split
+from restoration.training.metrics import Predict, Reference, Row, recolor
 from restoration.training.recipe import Moment, TrainingRecipe
 
 CURVE_COLUMNS = (
@@ -138,16 +138,15 @@ class RunFolder:
         content = {"step": step, "validation": _table(validation), "test": _table(test)}
         write_atomically(self.metrics, json.dumps(content, indent=2).encode())
 
-    def draw_sheet(self, step: int, predict: Predict, pictures: Sequence[Picture], side: int) -> None:
+    def draw_sheet(self, step: int, predict: Predict, against: Sequence[Reference]) -> None:
         """Draw gray, prediction and truth of pictures spread over the sets, one row each, as PNG."""
-        chosen = pictures[:: max(1, len(pictures) // SHEET_PICTURES)][:SHEET_PICTURES]
+        chosen = against[:: max(1, len(against) // SHEET_PICTURES)][:SHEET_PICTURES]
+        side = max(max(one.luma.shape) for one in chosen)
         sheet = Image.new("RGB", (len(chosen) * side, 3 * side), (24, 24, 24))
-        for column, picture in enumerate(chosen):
-            rgb = reduced(picture.rgb, side)
-            luma = rgb.astype(np.float32) @ LUMA / np.float32(255.0)
-            colored = np.rint(255.0 * recolor(luma, predict(luma[None])[0])).astype(np.uint8)
-            gray = np.repeat(np.rint(255.0 * luma).astype(np.uint8)[..., None], 3, axis=2)
-            for row, shown in enumerate((gray, colored, rgb)):
+        for column, one in enumerate(chosen):
+            colored = np.rint(255.0 * recolor(one.luma, predict(one.luma[None])[0])).astype(np.uint8)
+            gray = np.repeat(np.rint(255.0 * one.luma).astype(np.uint8)[..., None], 3, axis=2)
+            for row, shown in enumerate((gray, colored, one.rgb)):
                 sheet.paste(Image.fromarray(shown), (column * side, row * side))
         sheet.save(self.path / "sheets" / f"step-{step:07d}.png")
 

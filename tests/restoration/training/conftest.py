@@ -1,0 +1,66 @@
+"""A folder of small color pictures, and a recipe that is done in seconds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+RECIPE = """
+name = "smoke"
+seed = 3
+checkpoint_minutes = 0.0
+evaluation_side = 96
+threads = 1
+precision = "fp32"
+
+[model]
+pretrained = false
+
+[[phase]]
+name = "first"
+samples = {first}
+size = 32
+batch = 2
+rate_first = 1e-3
+rate_last = 1e-3
+
+[[phase]]
+name = "second"
+samples = {second}
+size = 32
+batch = 2
+rate_first = 1e-3
+rate_last = 1e-4
+unfreeze_from = 11
+adversarial = 0.01
+critic_first = 2
+"""
+
+
+@pytest.fixture(scope="session")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty crops of photographs, in two sets."""
+    folder = tmp_path_factory.mktemp("album")
+    rng = np.random.default_rng(5)
+    for name, photograph in (("people", data.astronaut()), ("table", data.coffee())):
+        (folder / name).mkdir()
+        for number in range(30):
+            top, left = rng.integers(0, np.array(photograph.shape[:2]) - 128)
+            crop = photograph[top : top + 128, left : left + 128]
+            Image.fromarray(crop).save(folder / name / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture
+def smoke_recipe(tmp_path: Path) -> Callable[..., Path]:
+    """Write a short recipe; `first` and `second` are the samples of its phases."""
+
+    def make(first: int = 4, second: int = 4, name: str = "smoke.toml") -> Path:
+        path = tmp_path / name
+        path.write_text(RECIPE.format(first=first, second=second))
+        return path
+
+    return make

@@ -1,0 +1,159 @@
+"""A run: it ends with figures, and a killed one goes on as if nothing had been."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+from skimage import data
+
+from restoration.engines import open_engine
+from restoration.models import model_card, models, verify_model
+from restoration.training import TrainingError, TrainingProgress, export, train
+from restoration.training import loop as training_loop
+
+Make = Callable[..., Path]
+
+
+class Stopped(Exception):
+    """The end of a process, as the loop sees it."""
+
+
+@pytest.fixture(autouse=True)
+def _a_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_loop, "CURVE_STEPS", 1)
+
+
+def test_a_run_explains_itself(album: Path, smoke_recipe: Make, tmp_path: Path) -> None:
+    told: list[TrainingProgress] = []
+
+    result = train(smoke_recipe(), album, tmp_path / "run", progress=told.append)
+
+    run = tmp_path / "run"
+    assert [(report.phase, report.step, report.steps) for report in told] == [
+        ("first", 1, 4),
+        ("first", 2, 4),
+        ("second", 3, 4),
+        ("second", 4, 4),
+    ]
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["pictures"]["train"] == sum(facts["sets"].values())
+    assert (run / "recipe.toml").read_bytes() == smoke_recipe().read_bytes()
+    assert json.loads((run / "metrics.json").read_text())["step"] == result.best_step
+    assert result.validation[0].set == "all"
+    assert result.test[0].gray.colorfulness == pytest.approx(0.0, abs=1e-3)
+    with Image.open(run / "sheets" / "step-0000004.png") as sheet:
+        assert sheet.height == 3 * 96
+
+
+def test_the_weights_kept_are_those_with_the_best_score(
+    album: Path, smoke_recipe: Make, tmp_path: Path
+) -> None:
+    result = train(smoke_recipe(first=8), album, tmp_path / "run")
+
+    scores = {int(row["step"]): float(row["score"]) for row in _curve(tmp_path / "run") if row["score"]}
+    assert result.best_step == min(scores, key=scores.__getitem__)
+    assert result.validation[0].score == pytest.approx(scores[result.best_step], abs=1e-4)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_a_stopped_run_goes_on_with_the_same_curve(
+    album: Path, smoke_recipe: Make, tmp_path: Path, stop: int
+) -> None:
+    def stopping(report: TrainingProgress) -> None:
+        if report.step == stop + 1:
+            raise Stopped
+
+    train(smoke_recipe(), album, tmp_path / "whole")
+    with pytest.raises(Stopped):
+        train(smoke_recipe(), album, tmp_path / "halves", progress=stopping)
+    train(smoke_recipe(), album, tmp_path / "halves")
+
+    whole, halves = _curve(tmp_path / "whole"), _curve(tmp_path / "halves")
+    assert halves == whole
+    first, second = (load_file(tmp_path / run / "best.safetensors") for run in ("whole", "halves"))
+    assert all(np.array_equal(first[name].numpy(), second[name].numpy()) for name in first)
+
+
+def test_a_checkpoint_holds_nothing_that_must_be_unpickled(
+    album: Path, smoke_recipe: Make, tmp_path: Path
+) -> None:
+    train(smoke_recipe(), album, tmp_path / "run")
+
+    again = train(smoke_recipe(), album, tmp_path / "run")
+
+    assert again.steps == 4
+
+
+def test_phases_to_come_may_be_changed_and_those_begun_may_not(
+    album: Path, smoke_recipe: Make, tmp_path: Path
+) -> None:
+    def stopping(report: TrainingProgress) -> None:
+        if report.step == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(smoke_recipe(), album, tmp_path / "run", progress=stopping)
+
+    with pytest.raises(TrainingError, match="another recipe"):
+        train(smoke_recipe(first=8), album, tmp_path / "run")
+    assert train(smoke_recipe(second=2), album, tmp_path / "run").steps == 3
+
+
+def test_a_folder_with_a_run_is_refused_when_a_fresh_one_is_asked_for(
+    album: Path, smoke_recipe: Make, tmp_path: Path
+) -> None:
+    train(smoke_recipe(), album, tmp_path / "run")
+
+    with pytest.raises(TrainingError, match="holds a run") as caught:
+        train(smoke_recipe(), album, tmp_path / "run", resume=False)
+
+    assert caught.value.path == tmp_path / "run"
+
+
+def test_learning_lowers_the_loss(smoke_recipe: Make, tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    for number in range(40):
+        Image.fromarray(data.coffee()[100:228, 200:328]).save(album / f"{number}.png")
+
+    train(smoke_recipe(first=80, second=2), album, tmp_path / "run")
+
+    losses = [float(row["loss"]) for row in _curve(tmp_path / "run") if row["phase"] == "first"]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+
+
+def test_an_exported_run_is_a_model_that_the_engine_runs(
+    album: Path, smoke_recipe: Make, tmp_path: Path
+) -> None:
+    train(smoke_recipe(), album, tmp_path / "run")
+    shelf = tmp_path / "shelf"
+
+    card = export(tmp_path / "run", "smoke", shelf)
+
+    assert models(shelf) == (card,) == (model_card("smoke", shelf),)
+    verify_model(card, shelf)
+    chroma = open_engine(card, device="cpu", folder=shelf).predict(
+        np.full((1, 64, 64), 0.5, dtype=np.float32)
+    )
+    assert np.isfinite(chroma).all()
+    page = (shelf / "smoke.md").read_text()
+    assert card.weights in page
+    assert "| all |" in page
+    assert "color is invented" in page
+
+
+def test_a_run_without_an_end_is_not_exported(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"has no best\.safetensors"):
+        export(tmp_path, "early", tmp_path / "shelf")
+
+    assert not (tmp_path / "shelf").exists()
+
+
+def _curve(run: Path) -> list[dict[str, str]]:
+    with (run / "curve.csv").open(newline="") as lines:
+        return list(csv.DictReader(lines))

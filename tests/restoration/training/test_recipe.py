@@ -1,0 +1,109 @@
+"""Recipes: what is read, what is refused, and what decides the weights."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from restoration.training.recipe import Phase, TrainingError, TrainingRecipe, read_recipe, shipped_recipe
+
+TWO_PHASES = TrainingRecipe(
+    "two",
+    (
+        Phase("first", samples=160, batch=16, rate_first=1.0, rate_last=0.0),
+        Phase(
+            "second", samples=80, batch=8, rate_first=0.1, rate_last=0.1, adversarial=0.01, critic_first=24
+        ),
+    ),
+)
+
+
+def test_the_shipped_recipe_is_read() -> None:
+    recipe = read_recipe(shipped_recipe("archive"))
+
+    assert recipe.name == "archive"
+    assert recipe.subject.architecture == "lite0-unet"
+    assert sum(recipe.data.shares.values()) == pytest.approx(1.0)
+    assert "coworking" not in recipe.data.shares
+
+
+def test_steps_are_counted_over_all_phases() -> None:
+    assert TWO_PHASES.steps == 20
+    assert [TWO_PHASES.at(step).phase.name for step in (0, 9, 10, 19)] == [
+        "first",
+        "first",
+        "second",
+        "second",
+    ]
+
+
+def test_there_is_nothing_after_the_last_step() -> None:
+    with pytest.raises(IndexError):
+        TWO_PHASES.at(20)
+
+
+def test_the_learning_rate_falls_along_half_a_cosine() -> None:
+    rates = [TWO_PHASES.at(step).rate for step in range(10)]
+
+    assert rates[0] == pytest.approx(1.0)
+    assert rates[5] == pytest.approx(0.5)
+    assert rates == sorted(rates, reverse=True)
+    assert TWO_PHASES.at(15).rate == pytest.approx(0.1)
+
+
+def test_the_critic_learns_alone_at_the_start_of_an_adversarial_phase() -> None:
+    assert [TWO_PHASES.at(step).critic_alone for step in range(9, 15)] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_fingerprint_follows_what_decides_the_weights() -> None:
+    assert dataclasses.replace(TWO_PHASES, seed=2).fingerprint() != TWO_PHASES.fingerprint()
+    assert dataclasses.replace(TWO_PHASES, checkpoint_minutes=1.0).fingerprint() == TWO_PHASES.fingerprint()
+
+
+def test_phases_that_have_not_begun_may_change() -> None:
+    longer = dataclasses.replace(TWO_PHASES.phases[1], samples=800)
+    changed = dataclasses.replace(TWO_PHASES, phases=(TWO_PHASES.phases[0], longer))
+
+    assert changed.fingerprint(1) == TWO_PHASES.fingerprint(1)
+    assert changed.fingerprint(2) != TWO_PHASES.fingerprint(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('name = "x"', "has no phase"),
+        ('name = "x"\n[[phase]]\nname = "only"', "missing entry 'samples'"),
+        ('name = "x"\nsurprise = 1\n[[phase]]\nname = "only"\nsamples = 1', "unknown entry 'surprise'"),
+        (
+            'name = "x"\n[data]\nsides = 1\n[[phase]]\nname = "only"\nsamples = 1',
+            "DataPlan: unknown entry 'sides'",
+        ),
+        ("name = ", "cannot be read"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_told_with_its_file(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+
+    with pytest.raises(TrainingError, match=words) as caught:
+        read_recipe(path)
+
+    assert caught.value.path == path
+
+
+def test_entries_reach_their_places(smoke_recipe: Callable[..., Path]) -> None:
+    recipe = read_recipe(smoke_recipe(first=6))
+
+    assert recipe.subject.pretrained is False
+    assert recipe.phases[0].samples == 6
+    assert recipe.phases[1].unfreeze_from == 11
