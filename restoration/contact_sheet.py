@@ -33,7 +33,8 @@ def contact_sheet(pairs: Sequence[tuple[str, Path, Path]], out: Path) -> None:
     """Write a PNG that shows (caption, master, derivative) of each pair, at most four pairs a row.
 
     Captions are drawn in Pillow's own font, which has no Hangul: Korean is written in the Revised
-    Romanization, what else the font lacks as a question mark. `out` appears whole and replaces what was there.
+    Romanization, what else the font lacks as a question mark. `out` appears whole and replaces what
+    was there.
 
     Raises MasterError if a picture cannot be read, NoSpace, or ValueError if there are no pairs.
     """

@@ -71,9 +71,11 @@ class JpegStream:
         try:
             while view:
                 view = view[os.write(self._writable, view) :]
-        except BrokenPipeError as error:
+        except BrokenPipeError:
             self._thread.join()
-            raise self._error or error from None
+            if self._error:
+                raise self._error from None
+            # without an error libvips left after the last row: it does not wait for the end mark
 
     def _save(self) -> None:
         try:

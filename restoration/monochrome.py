@@ -5,7 +5,7 @@ cloud. So the curve is estimated (medians over luminance bins) and the distance 
 small enough to average noise of color away. Stains and fading spread chroma too, but along one hue; a picture
 may therefore stray further along the main axis of its distances if it hardly leaves that axis.
 
-The thresholds were set on 86 scans of monochrome prints and negatives (all pass, the furthest at 7.2 steps)
+The thresholds were set on 86 scans of monochrome prints and negatives (all pass, the furthest at 7.0 steps)
 and 377 color pictures, where one of the few that pass is in truth a sepia print.
 """
 
@@ -18,14 +18,14 @@ from restoration.color import Float
 from restoration.errors import AlreadyColor
 from restoration.outcome import Tone, ToneKind
 
-LONG_SIDE = 128
+LONG_SIDE = 64
 """Pixels of the copy that is looked at."""
 
 _WEIGHTS = (0.299, 0.587, 0.114)
 _STEP = 1 / 255
 _GRAY = 1.5 * _STEP
-_NEAR, _MOST = 2.5 * _STEP, 4.0 * _STEP
-_OFF_AXIS, _ALONG_AXIS = 1.1 * _STEP, 9.0 * _STEP
+_NEAR, _MOST = 2.1 * _STEP, 3.6 * _STEP
+_OFF_AXIS, _ALONG_AXIS = 1.0 * _STEP, 8.0 * _STEP
 
 
 def tone_of(planes: Float) -> Tone:

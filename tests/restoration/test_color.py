@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from restoration import color
+
+CHROMA = st.floats(-0.5, 0.5, width=32)
+
+
+def test_luma_of_8_bits_is_pillows() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    assert np.array_equal(color.luma(rgb), np.asarray(Image.fromarray(rgb).convert("L")))
+
+
+def test_luma_of_16_bits_is_the_weighted_sum_within_a_step() -> None:
+    rgb = np.random.default_rng(0).integers(0, 65536, (200, 200, 3), dtype=np.uint16)
+    assert np.abs(rgb @ np.array([0.299, 0.587, 0.114]) - color.luma(rgb)).max() < 1
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_neutral_pixel_has_its_own_value_as_luma(depth: type) -> None:
+    gray = np.arange(np.iinfo(depth).max + 1, dtype=depth)
+    assert np.array_equal(color.luma(np.stack([gray] * 3, axis=-1)), gray)
+
+
+def test_every_gray_with_every_chroma_keeps_its_luma() -> None:
+    steps = np.linspace(-0.5, 0.5, 65, dtype=np.float32)
+    gray, cb, cr = np.meshgrid(np.arange(256, dtype=np.uint8), steps, steps, indexing="ij")
+    rgb = color.recolor(gray, cb, cr)
+    seen = np.asarray(Image.fromarray(rgb.reshape(256, -1, 3)).convert("L"))
+    assert np.array_equal(seen, gray.reshape(256, -1))
+
+
+def test_every_16_bit_gray_keeps_its_luma() -> None:
+    steps = np.linspace(-0.5, 0.5, 7, dtype=np.float32)
+    gray, cb, cr = np.meshgrid(np.arange(65536, dtype=np.uint16), steps, steps, indexing="ij")
+    assert np.array_equal(color.luma(color.recolor(gray, cb, cr)), gray)
+
+
+@given(
+    hnp.arrays(np.uint16, (3, 5)),
+    hnp.arrays(np.float32, (3, 5), elements=CHROMA),
+    hnp.arrays(np.float32, (3, 5), elements=CHROMA),
+)
+def test_luma_is_kept_for_any_picture(gray: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> None:
+    assert np.array_equal(color.luma(color.recolor(gray, cb, cr)), gray)
+    small = (gray >> 8).astype(np.uint8)
+    assert np.array_equal(color.luma(color.recolor(small, cb, cr)), small)
+
+
+def test_chroma_inside_the_gamut_comes_out_as_it_went_in() -> None:
+    gray = np.full((20, 20), 32000, np.uint16)
+    cb, cr = np.meshgrid(*[np.linspace(-0.15, 0.15, 20, dtype=np.float32)] * 2)
+    seen = color.chroma(color.recolor(gray, cb, cr) / np.float32(65535))
+    assert np.abs(seen - np.stack((cb, cr))).max() < 1e-4
+
+
+def test_chroma_outside_the_gamut_keeps_its_hue() -> None:
+    gray = np.full((1, 8), 58000, np.uint16)
+    angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    cb, cr = (0.5 * f(angles)[None].astype(np.float32) for f in (np.cos, np.sin))
+    seen_cb, seen_cr = color.chroma(color.recolor(gray, cb, cr) / np.float32(65535))
+    turned = np.angle(np.exp(1j * (np.arctan2(seen_cr, seen_cb) - angles)))
+    assert np.abs(turned).max() < 0.01
+    assert np.hypot(seen_cb, seen_cr).min() > 0.02
+
+
+def test_black_and_white_stay_neutral() -> None:
+    gray = np.array([[0, 255]], np.uint8)
+    rgb = color.recolor(gray, np.full((1, 2), 0.4, np.float32), np.full((1, 2), -0.3, np.float32))
+    assert rgb.tolist() == [[[0, 0, 0], [255, 255, 255]]]

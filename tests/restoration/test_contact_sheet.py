@@ -1,0 +1,59 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from restoration import MissingFile, contact_sheet
+from restoration.contact_sheet import romanized
+
+Maker = Callable[..., Path]
+
+
+def test_before_and_after_stand_side_by_side(
+    tiff: Maker, picture: Maker, gray16: np.ndarray, tmp_path: Path
+) -> None:
+    pair = ("국립기록원/판 1.tif", tiff(gray16), picture(data.astronaut(), "b.png"))
+    contact_sheet([pair] * 5, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as image:
+        sheet = np.asarray(image.convert("RGB"), int)
+    assert sheet.shape[1] > 2 * 2 * 300
+    left, right = sheet[20:300, 60:300], sheet[20:300, 360:620]
+    assert np.ptp(left, axis=-1).mean() < 5
+    assert np.ptp(right, axis=-1).mean() > 20
+
+
+def test_captions_are_drawn(tiff: Maker, gray8: np.ndarray, tmp_path: Path) -> None:
+    master = tiff(gray8)
+    for name, caption in (("a.png", "판"), ("b.png", "사진")):
+        contact_sheet([(caption, master, master)], tmp_path / name)
+    with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
+        strips = [np.asarray(image)[-40:] for image in (a, b)]
+    assert not np.array_equal(*strips)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("한글", "hangeul"),
+        ("서울 1950년대.tif", "seoul 1950nyeondae.tif"),
+        ("\u1112\u1161\u11ab강", "hangang"),
+        ("plate-7.tif", "plate-7.tif"),
+        ("漢江", "??"),
+    ],
+)
+def test_names_the_font_lacks_are_romanized_or_marked(name: str, read: str) -> None:
+    assert romanized(name) == read
+
+
+def test_a_missing_picture_leaves_no_sheet(tiff: Maker, gray8: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(MissingFile):
+        contact_sheet([("a", tiff(gray8), tmp_path / "none.tif")], tmp_path / "sheet.png")
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_no_pairs_make_no_sheet(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        contact_sheet([], tmp_path / "sheet.png")

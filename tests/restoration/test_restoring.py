@@ -1,0 +1,485 @@
+import hashlib
+import io
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+import tifffile
+from PIL import Image, ImageCms
+from skimage import data
+
+from restoration import (
+    AlreadyColor,
+    ImageTooLarge,
+    Limits,
+    LoadedModel,
+    LumaMismatch,
+    MasterChanged,
+    NoSpace,
+    OutputExists,
+    Preset,
+    Progress,
+    Recipe,
+    Stage,
+    ToneKind,
+    TruncatedImage,
+    WeightsMismatch,
+    derivative,
+    disclosure,
+    publishing,
+    reading,
+    restore,
+    restoring,
+)
+from restoration.color import luma
+from restoration.derivative import srgb_profile
+from restoration.metadata import MasterMetadata
+
+Gray = np.ndarray
+Maker = Callable[..., Path]
+Recipes = Callable[..., Recipe]
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def pillow_luma(path: Path) -> Gray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB").convert("L"))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def xmp_of(path: Path) -> bytes:
+    return bytes(pyvips.Image.new_from_file(str(path)).get("xmp-data"))
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png"])
+def test_the_luma_of_an_8_bit_derivative_is_the_master(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
+) -> None:
+    master = picture(gray8, "a.png")
+    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    assert np.array_equal(pillow_luma(made.path), gray8)
+    assert (made.luma_max_error, made.luma_mean_error, made.bit_depth) == (0, 0, 8)
+    with Image.open(made.path) as image:
+        red, green, blue = (np.asarray(image.getchannel(c), int) for c in "RGB")
+        assert np.abs(red - blue).max() > 20
+        assert np.abs(red - green).max() > 5
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png"])
+def test_the_luma_of_a_16_bit_derivative_is_the_master(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
+) -> None:
+    made = restore(tiff(gray16), recipe(fmt), tmp_path / "out", loaded=loaded)
+    rgb = tifffile.imread(made.path) if fmt == "tiff" else pyvips.Image.new_from_file(str(made.path)).numpy()
+    assert rgb.dtype == np.uint16
+    assert np.array_equal(luma(rgb), gray16)
+    assert made.bit_depth == 16
+
+
+def test_a_jpeg_tells_how_far_its_luma_is_off(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    made = restore(tiff(gray16), recipe("jpeg", quality=95), tmp_path / "out.jpg", loaded=loaded)
+    off = np.abs(pillow_luma(made.path).astype(int) - derivative.to_8_bit(gray16))
+    assert abs(made.luma_max_error - off.max()) <= 1
+    assert made.luma_mean_error == pytest.approx(off.mean(), abs=0.05)
+    assert 0 < made.luma_mean_error < 2
+    facts = disclosure.facts_in(xmp_of(made.path))
+    assert int(facts["lumaMaxError"]) == made.luma_max_error
+    assert any("16-bit" in entry for entry in made.metadata.dropped)
+
+
+def test_the_master_is_only_read(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = tiff(gray16)
+    before = (sha256(master), master.stat())
+    made = restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+    after = master.stat()
+    assert sha256(master) == before[0] == made.master_sha256
+    assert (after.st_mtime_ns, after.st_ino) == (before[1].st_mtime_ns, before[1].st_ino)
+    assert names(tmp_path) == {"master.tif", "out.tif"}
+
+
+def test_the_record_tells_all(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    made = restore(tiff(gray8), recipe(), tmp_path / "out.tif", loaded=loaded)
+    assert made.sha256 == sha256(made.path)
+    assert made.bytes == made.path.stat().st_size
+    rgb = tifffile.imread(made.path)
+    assert made.pixel_sha256 == hashlib.sha256(rgb.tobytes()).hexdigest()
+    assert (made.width, made.height, made.windows) == (251, 337, 1)
+    assert (made.engine, made.weights, made.model) == ("test/cpu/smooth", "5" * 64, "smooth")
+    assert made.recipe_fingerprint == recipe().fingerprint()
+    assert set(made.seconds) == {stage.value for stage in Stage}
+    assert made.software.startswith("Saek ")
+    assert json.dumps([asdict(made.tone), made.stretch, made.seconds, asdict(made.metadata)])
+
+
+def test_the_same_recipe_gives_the_same_pixels(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    first, second = (
+        restore(tiff(gray16), recipe(preset="fine"), tmp_path / name, loaded=loaded) for name in ("a", "b")
+    )
+    assert first.pixel_sha256 == second.pixel_sha256
+
+
+def test_the_height_of_the_strips_leaves_no_trace(
+    tiff: Maker,
+    gray16: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = restore(tiff(gray16), recipe(), tmp_path / "a", loaded=loaded)
+    monkeypatch.setattr(reading, "STRIP_PIXELS", 251 * 13)
+    second = restore(tiff(gray16), recipe(), tmp_path / "b", loaded=loaded)
+    assert first.pixel_sha256 == second.pixel_sha256
+
+
+def test_strength_scales_the_color_and_zero_leaves_gray(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    spreads = []
+    for strength in (0, 0.2, 0.4):
+        made = restore(
+            picture(gray8, "a.png"),
+            recipe("png", strength=strength),
+            tmp_path / f"{strength}.png",
+            loaded=loaded,
+        )
+        with Image.open(made.path) as image:
+            spreads.append(float(np.ptp(np.asarray(image, int), axis=-1).mean()))
+    assert spreads[0] == 0
+    assert spreads[1] == pytest.approx(spreads[2] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (40, 31), (509, 503)])
+@pytest.mark.parametrize("preset", Preset)
+def test_any_size_is_colored(
+    tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, shape: tuple[int, int], preset: Preset
+) -> None:
+    gray = np.random.default_rng(5).integers(0, 256, shape, dtype=np.uint8)
+    made = restore(tiff(gray), recipe(preset=preset), tmp_path / "out.tif", loaded=loaded)
+    assert np.array_equal(luma(tifffile.imread(made.path).reshape(*shape, 3)), gray)
+
+
+def test_a_sepia_print_loses_its_tone_and_keeps_its_luma(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    g = gray8 / 255
+    sepia = np.rint(255 * np.stack((g**0.8, g, g**1.4), axis=-1)).astype(np.uint8)
+    made = restore(picture(sepia, "a.png"), recipe("png", strength=0), tmp_path / "o.png", loaded=loaded)
+    assert made.tone.kind is ToneKind.TONED
+    assert made.tone.cb < -0.02
+    with Image.open(made.path) as image:
+        assert np.array_equal(np.asarray(image), np.stack([luma(sepia)] * 3, axis=-1))
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
+def test_the_picture_comes_out_upright_once(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
+) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    master = picture(gray8, "a.png", exif=exif, dpi=(300, 150))
+    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    assert (made.width, made.height) == (337, 251)
+    with Image.open(made.path) as image:
+        assert image.size == (337, 251)
+        assert image.getexif().get(274, 1) == 1
+    read = pyvips.Image.new_from_file(str(made.path))
+    assert (read.xres * 25.4, read.yres * 25.4) == pytest.approx((150, 300), abs=0.1)
+    if fmt != "jpeg":
+        assert np.array_equal(pillow_luma(made.path), np.rot90(gray8, -1))
+    assert "orientation 6: applied to the pixels" in made.metadata.replaced
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
+def test_alpha_is_kept_where_the_format_can(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
+) -> None:
+    master = picture(np.dstack([gray8, 255 - gray8]), "a.png")
+    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    with Image.open(made.path) as image:
+        if fmt == "jpeg":
+            assert image.mode == "RGB"
+            assert "alpha" in made.metadata.dropped
+        else:
+            assert image.mode == "RGBA"
+            assert np.array_equal(np.asarray(image)[..., 3], 255 - gray8)
+            assert "alpha" in made.metadata.carried
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_the_derivative_carries_an_rgb_profile_never_the_masters(
+    tiff: Maker,
+    gray8: Gray,
+    gray16: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    tmp_path: Path,
+    fmt: str,
+    depth: int,
+) -> None:
+    gray_profile = b"\0" * 16 + b"GRAY" + b"\0" * 108
+    master = tiff(gray8 if depth == 8 else gray16, iccprofile=gray_profile)
+    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    found = bytes(pyvips.Image.new_from_file(str(made.path)).get("icc-profile-data"))
+    assert found == srgb_profile()
+    with Image.open(made.path) as image:
+        assert "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(found)))
+        assert image.info["icc_profile"] == found
+    assert any(entry.startswith("ICC profile") for entry in made.metadata.replaced)
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
+def test_the_file_says_itself_that_its_color_is_invented(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
+) -> None:
+    master = tiff(gray8, description="다리 위에서".encode(), extratags=[(315, 2, 0, "Kim", True)])
+    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded, tags={"job": "42"})
+    xmp = xmp_of(made.path)
+    assert b"compositeWithTrainedAlgorithmicMedia" in xmp
+    assert "다리 위에서".encode() in xmp
+    assert b"Kim" in xmp
+    facts = disclosure.facts_in(xmp)
+    assert facts["job"] == "42"
+    assert facts["masterSha256"] == made.master_sha256 == sha256(master)
+    with Image.open(made.path) as image:
+        assert image.info["xmp"].strip(b"\0") == xmp.strip(b"\0")
+        exif = image.getexif()
+        assert exif[315] == "Kim"
+        assert "inferred by AI" in str(exif[270])
+
+
+def test_a_tiff_says_it_in_plain_tags_too(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    made = restore(
+        tiff(gray8, resolution=(600, 600), resolutionunit="INCH"), recipe(), tmp_path / "o.tif", loaded=loaded
+    )
+    with tifffile.TiffFile(made.path) as file:
+        tags = file.pages.first.tags
+        assert "inferred by AI" in tags["ImageDescription"].value
+        assert tags["Software"].value == made.software
+        assert tags["XResolution"].value == (600, 1)
+        assert int(tags["Compression"].value) == 8
+
+
+def test_a_color_photograph_is_never_repainted(
+    picture: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = picture(data.astronaut(), "a.jpg")
+    with pytest.raises(AlreadyColor):
+        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+    assert names(tmp_path) == {"a.jpg"}
+
+
+def test_a_truncated_master_leaves_nothing(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = picture(gray8, "a.png")
+    os.truncate(master, master.stat().st_size // 2)
+    with pytest.raises(TruncatedImage, match=r"a\.png"):
+        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+    assert names(tmp_path) == {"a.png"}
+
+
+def test_other_bytes_than_registered_are_refused_before_the_work(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = picture(gray8, "a.png")
+    with pytest.raises(MasterChanged, match="was registered"):
+        restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, expected_sha256="0" * 64)
+    made = restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, expected_sha256=sha256(master))
+    assert made.path.exists()
+
+
+@pytest.mark.parametrize("stage", [Stage.READ, Stage.COLOR, Stage.WRITE, Stage.VERIFY])
+def test_a_master_that_changes_during_the_work_gives_no_derivative(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, stage: Stage
+) -> None:
+    master = picture(gray8, "a.png")
+    other = picture(255 - gray8, "b.png")
+
+    def exchange(progress: Progress) -> None:
+        if progress.stage is stage and other.exists():
+            other.replace(master)
+
+    with pytest.raises((MasterChanged, LumaMismatch)):
+        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded, progress=exchange)
+    assert names(tmp_path) == {"a.png"}
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
+@pytest.mark.parametrize("stage", Stage)
+def test_whatever_leaves_progress_stops_the_work_and_leaves_nothing(
+    picture: Maker,
+    gray8: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    tmp_path: Path,
+    stage: Stage,
+    fmt: str,
+) -> None:
+    class CancelledError(Exception):
+        pass
+
+    def cancel(progress: Progress) -> None:
+        if progress.stage is stage:
+            raise CancelledError
+
+    master = picture(gray8, "a.png")
+    before = threading.active_count()
+    with pytest.raises(CancelledError):
+        restore(master, recipe(fmt, preset="balanced"), tmp_path / "o", loaded=loaded, progress=cancel)
+    assert names(tmp_path) == {"a.png"}
+    assert threading.active_count() == before
+
+
+def test_progress_runs_through_the_stages_to_their_ends(
+    picture: Maker,
+    gray8: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "STRIP_PIXELS", 251 * 50)
+    heard: list[Progress] = []
+    restore(picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded, progress=heard.append)
+    assert list(dict.fromkeys(p.stage for p in heard)) == list(Stage)
+    for stage in Stage:
+        steps = [p for p in heard if p.stage is stage]
+        assert [p.done for p in steps] == sorted({p.done for p in steps})
+        assert steps[-1].done == steps[-1].total == (1 if stage is Stage.COLOR else 337)
+
+
+def test_the_work_of_a_killed_process_is_replaced(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    for fmt in ("tiff", "png", "jpeg"):
+        first, second = (
+            restore(picture(gray8, "a.png"), recipe(fmt), tmp_path / f"o.{fmt}", loaded=loaded) for _ in "ab"
+        )
+        assert first.pixel_sha256 == second.pixel_sha256
+        assert second.sha256 == sha256(second.path)
+
+
+def test_a_file_of_somebody_else_is_not_replaced(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = picture(gray8, "a.png")
+    (tmp_path / "letter.tif").write_bytes(b"a letter")
+    (tmp_path / "link.tif").symlink_to(master)
+    other = restore(master, recipe(strength=0.5), tmp_path / "other.tif", loaded=loaded)
+    for out in (master, tmp_path / "letter.tif", tmp_path / "link.tif", other.path):
+        content = out.read_bytes()
+        with pytest.raises(OutputExists):
+            restore(master, recipe(), out, loaded=loaded)
+        assert out.read_bytes() == content
+
+
+def test_weights_that_the_recipe_does_not_name_are_not_used(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    with pytest.raises(WeightsMismatch):
+        restore(picture(gray8, "a.png"), recipe(weights="6" * 64), tmp_path / "o.tif", loaded=loaded)
+
+
+def test_limits_hold_for_restoring_too(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    with pytest.raises(ImageTooLarge):
+        restore(
+            picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded, limits=Limits(1000, 1000)
+        )
+
+
+def test_a_picture_too_wide_for_jpeg_says_so_before_the_work(
+    tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    with pytest.raises(ImageTooLarge, match="choose TIFF or PNG"):
+        restore(tiff(np.zeros((1, 70_000), np.uint8)), recipe("jpeg"), tmp_path / "o.jpg", loaded=loaded)
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
+def test_a_disk_that_fills_up_is_worth_another_try(recipe: Recipes, tmp_path: Path, fmt: str) -> None:
+    label = derivative.Label(b"<x/>", None, "Saek", MasterMetadata())
+    rgb = np.random.default_rng(0).integers(0, 256, (2000, 1000, 3), dtype=np.uint8)
+    rows = reading.strip_rows(1000, 2000)
+    strips = (rgb[top : top + rows] for top in range(0, 2000, rows))
+    with pytest.raises(NoSpace), publishing.draft(tmp_path / "out"):
+        derivative.write(Path("/dev/full"), (1000, 2000), strips, recipe(fmt), label)
+
+
+def test_a_derivative_that_lost_a_single_step_is_not_kept(
+    picture: Maker,
+    gray8: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = derivative.write
+
+    def spoil(path: Path, *rest: object) -> None:
+        write(path, *rest)
+        rgb = tifffile.imread(path)
+        rgb[100, 100] = rgb[100, 100] // 2 + 1
+        tifffile.imwrite(path, rgb, photometric="rgb")
+
+    monkeypatch.setattr(derivative, "write", spoil)
+    with pytest.raises(LumaMismatch, match="luminance differs"):
+        restore(picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded)
+    assert names(tmp_path) == {"a.png"}
+
+
+def test_the_shipped_model_colors_a_photograph(picture: Maker, tmp_path: Path) -> None:
+    master = picture(data.camera(), "a.png")
+    recipe = restoring.recipe_for(preset=Preset.FAST)
+    made = restore(master, recipe, tmp_path / "o.tif", device="cpu")
+    assert np.array_equal(pillow_luma(made.path), data.camera())
+    rgb = tifffile.imread(made.path).astype(int)
+    assert np.ptp(rgb, axis=-1).mean() > 2
+    assert made.engine.startswith("torch/cpu")
+    again = restore(master, recipe, tmp_path / "p.tif", device="cpu")
+    assert again.pixel_sha256 == made.pixel_sha256
+
+
+def test_a_plan_counts_what_the_restoration_then_does(picture: Maker, tmp_path: Path) -> None:
+    master = picture(data.camera(), "a.png")
+    facts = restoring.identify(master)
+    recipe = restoring.recipe_for(preset=Preset.BALANCED)
+    expected = restoring.plan(facts, recipe)
+    made = restore(master, recipe, tmp_path / "o.tif", device="cpu")
+    assert (made.windows, facts.pixels) == (expected.windows, expected.pixels)
+    assert made.bytes < expected.bytes_estimate * 1.1
+    assert restoring.plan(facts, replace(recipe, format="jpeg")).bytes_estimate < expected.bytes_estimate
+
+
+def test_a_folder_that_vanished_is_an_error_not_a_silence(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(OSError, match="No such file"):
+        restore(picture(gray8, "a.png"), recipe(), tmp_path / "out" / "o.tif", loaded=loaded)
