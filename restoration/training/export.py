@@ -39,7 +39,7 @@ def export(run: Path, name: str, folder: Path = SHIPPED, *, default: bool = Fals
         in_channels=1,
         out_channels=2,
         multiple=architecture.multiple,
-        working_side=plan.evaluation_side,
+        working_side=plan.working_side,
         statistics=architecture.statistics,
         license=LICENSE,
         file=f"{name}.safetensors",

@@ -111,6 +111,7 @@ class TrainingRecipe:
     average: float = 0.998  # decay of the moving average of the weights
     checkpoint_minutes: float = 5.0
     evaluation_side: int = 256  # longer side of a held-out picture, pixels
+    working_side: int = 384  # longer side at which the exported model is shown whole pictures, pixels
     threads: int = 2
     precision: str = "bf16"  # arithmetic of the forward pass: "bf16" or "fp32"
 
@@ -135,7 +136,7 @@ class TrainingRecipe:
         """
         decisive = asdict(self)
         decisive["phases"] = decisive["phases"][:begun]
-        for name in ("checkpoint_minutes", "evaluation_side", "threads"):
+        for name in ("checkpoint_minutes", "evaluation_side", "working_side", "threads"):
             del decisive[name]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
