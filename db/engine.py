@@ -96,8 +96,9 @@ def open_database(url: str) -> Database:
     """
     try:
         address = make_url(url)
-    except ArgumentError as error:
-        raise UnsupportedDatabase(f"{url!r} is no database address", _ADDRESS_REMEDY) from error
+    except ArgumentError:
+        # The address is not repeated: it may hold a password.
+        raise UnsupportedDatabase("that is no database address", _ADDRESS_REMEDY) from None
     match address.get_backend_name():
         case "sqlite":
             return Database(_sqlite(address))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
@@ -46,7 +47,7 @@ def run_demo(into: Path) -> Exit:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     settings = _fresh_home(into)
     samples = make_samples(settings.inbox_path)
-    console.print(f"A station runs in {settings.home}; its inbox holds {len(samples)} files.")
+    console.print(escape(f"A station runs in {settings.home}; its inbox holds {len(samples)} files."))
     began = time.monotonic()
     log = settings.log_path / "station.log"
     with log.open("wb") as sink:
@@ -71,10 +72,10 @@ def run_demo(into: Path) -> Exit:
         database.dispose()
     right = _report(samples, rows, settings, console)
     sheet = _sheet(samples, rows, settings)
-    console.print(f"Colored pictures: {settings.outbox_path}")
+    console.print(escape(f"Colored pictures: {settings.outbox_path}"))
     if sheet is not None:
-        console.print(f"Before and after: {sheet}")
-    console.print(f"{seconds:.0f} s. The station's log is {log}")
+        console.print(escape(f"Before and after: {sheet}"))
+    console.print(escape(f"{seconds:.0f} s. The station's log is {log}"))
     if not right or station.returncode != 0:
         console.print("[bold red]Not every file ended as it should.[/]")
         return Exit.INCOMPLETE
@@ -155,7 +156,13 @@ def _report(samples: Sequence[Sample], rows: list[FileRow], settings: Settings, 
             table.add_row(mark, display_name(os.fsencode(sample.path)), "unknown", "", "never taken in")
             continue
         seconds = f"{row.seconds:.1f}" if row.seconds is not None else ""
-        table.add_row(mark, row.display, row.state.value, seconds, row.derivative_display or row.reason or "")
+        table.add_row(
+            mark,
+            escape(row.display),
+            row.state.value,
+            seconds,
+            escape(row.derivative_display or row.reason or ""),
+        )
     console.print(table)
     return right
 

@@ -180,3 +180,9 @@ def test_postgresql_is_always_reached_by_psycopg_3(url, dialect):
 def test_opening_touches_no_file(tmp_path):
     open_database(f"sqlite:///{tmp_path}/saek.sqlite3").dispose()
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_an_address_that_is_none_is_not_repeated_for_it_may_hold_a_password():
+    with pytest.raises(UnsupportedDatabase) as caught:
+        open_database("postgres//saek:hush@db")
+    assert "hush" not in str(caught.value)
