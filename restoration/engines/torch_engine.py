@@ -18,8 +18,13 @@ from restoration.errors import ModelError, OutOfMemory
 from restoration.models.registry import ModelCard, load_weights
 from restoration.pix2pix.chroma import ARCHITECTURES
 
-# How torch's CPU allocator says that it got no memory: it has no exception class of its own.
-_CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")
+# How torch's CPU allocator and CUDA's libraries say that they got no memory: they have no exception class.
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ def _memory_reported(device: torch.device) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(device) from error
     except RuntimeError as error:
-        if device.type == "cpu" and any(words in str(error) for words in _CPU_OUT_OF_MEMORY):
+        if any(words in str(error) for words in _OUT_OF_MEMORY):
             raise _out_of_memory(device) from error
         raise
 

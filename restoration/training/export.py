@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 from safetensors.torch import load_file, save
@@ -39,7 +40,7 @@ def export(run: Path, name: str, folder: Path = SHIPPED, *, default: bool = Fals
         in_channels=1,
         out_channels=2,
         multiple=architecture.multiple,
-        working_side=plan.working_side,
+        working_side=math.ceil(plan.working_side / architecture.multiple) * architecture.multiple,
         statistics=architecture.statistics,
         license=LICENSE,
         file=f"{name}.safetensors",

@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
+from restoration.pix2pix.chroma import ChromaGenerator
 from restoration.pix2pix.objective import adversarial_loss, discriminator_loss
 from restoration.training.data import Split, load_split
 from restoration.training.losses import chroma_loss
-from restoration.training.metrics import Reference, Row, evaluate, references
+from restoration.training.metrics import Predict, Reference, Row, evaluate, references
 from restoration.training.recipe import Moment, TrainingError, TrainingRecipe, read_recipe
 from restoration.training.run import RunFolder
 from restoration.training.samples import Batch, batches
@@ -192,7 +195,7 @@ def _checkpoint(
     state: TrainingState, plan: TrainingRecipe, folder: RunFolder, against: tuple[Reference, ...]
 ) -> None:
     """Measure the averaged weights on validation pictures, keep them if they are best, save the state."""
-    predict = predictor(state.average)
+    predict = predictor(cast(ChromaGenerator, state.average))
     rows = evaluate(predict, against)
     if rows[0].score < state.best_score:
         state.best_score, state.best_step = rows[0].score, state.step
@@ -210,21 +213,27 @@ def _finish(
     against: tuple[Reference, ...],
 ) -> TrainingResult:
     folder.load_best(state.average)
-    predict = predictor(state.average)
+    predict = predictor(cast(ChromaGenerator, state.average))
     validation = evaluate(predict, against)
     test = evaluate(predict, references(split.test, plan.evaluation_side)) if split.test else ()
     folder.write_metrics(state.best_step, validation, test)
     return TrainingResult(folder.path, state.step, state.best_step, validation, test)
 
 
-def predictor(network: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Make a function gray (N, H, W) -> chroma (N, 2, H, W) of a network, in full precision."""
-    device = next(network.parameters()).device
+def predictor(network: ChromaGenerator) -> Predict:
+    """Make a function gray (N, H, W) -> chroma (N, 2, H, W) of a generator, in full precision.
+
+    Sides may be of any length: the picture is extended by its last row and column to what the generator takes.
+    """
+    device = next(cast(nn.Module, network).parameters()).device
 
     @torch.inference_mode()
     def predict(gray: NDArray[np.float32]) -> NDArray[np.float32]:
-        x = torch.from_numpy(gray)[:, None].to(device, memory_format=torch.channels_last)
-        return np.asarray(network(x).cpu().numpy(), dtype=np.float32)
+        height, width = gray.shape[1:]
+        extension = (0, -width % network.multiple, 0, -height % network.multiple)
+        x = functional.pad(torch.from_numpy(gray)[:, None], extension, mode="replicate")
+        chroma = network(x.to(device, memory_format=torch.channels_last))
+        return np.asarray(chroma[..., :height, :width].cpu().numpy(), dtype=np.float32)
 
     return predict
 

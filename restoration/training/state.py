@@ -43,6 +43,13 @@ def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
             reason=f"unknown architecture {recipe.subject.architecture!r}",
             remedy=f"use one of {', '.join(ARCHITECTURES)}",
         ) from None
+    multiple = ARCHITECTURES[recipe.subject.architecture].multiple
+    odd = [phase.name for phase in recipe.phases if phase.size % multiple]
+    if odd:
+        raise TrainingError(
+            reason=f"the side of the samples in {', '.join(odd)} does not fit {recipe.subject.architecture}",
+            remedy=f"choose multiples of {multiple}",
+        )
     if not isinstance(network, Lite0Unet):
         initialize(network)
     elif recipe.subject.pretrained:

@@ -13,8 +13,11 @@ from skimage import data
 
 from restoration.engines import open_engine
 from restoration.models import model_card, models, verify_model
+from restoration.pix2pix.chroma import ChromaGenerator, SeedChroma
+from restoration.pix2pix.pretrained import Lite0Unet
 from restoration.training import TrainingError, TrainingProgress, export, train
 from restoration.training import loop as training_loop
+from restoration.training.loop import predictor
 
 Make = Callable[..., Path]
 
@@ -125,6 +128,41 @@ def test_learning_lowers_the_loss(smoke_recipe: Make, tmp_path: Path) -> None:
 
     losses = [float(row["loss"]) for row in _curve(tmp_path / "run") if row["phase"] == "first"]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+
+
+def test_a_side_that_the_generator_does_not_take_is_told(
+    album: Path, smoke_recipe: Make, tmp_path: Path
+) -> None:
+    recipe = smoke_recipe()
+    recipe.write_text(recipe.read_text().replace("size = 32", "size = 40"))
+
+    with pytest.raises(TrainingError, match="first, second does not fit lite0-unet") as caught:
+        train(recipe, album, tmp_path / "run")
+
+    assert "32" in caught.value.remedy
+
+
+def test_an_unknown_architecture_is_told_with_the_known_ones(
+    album: Path, smoke_recipe: Make, tmp_path: Path
+) -> None:
+    recipe = smoke_recipe()
+    recipe.write_text(recipe.read_text().replace("[model]", '[model]\narchitecture = "to-come"'))
+
+    with pytest.raises(TrainingError, match="to-come") as caught:
+        train(recipe, album, tmp_path / "run")
+
+    assert "seed-unet" in caught.value.remedy
+
+
+@pytest.mark.parametrize("generator", [SeedChroma(base=4), Lite0Unet()])
+def test_held_out_pictures_may_have_any_sides(generator: ChromaGenerator) -> None:
+    generator.eval()
+    gray = np.random.default_rng(1).random((1, 70, 45), dtype=np.float32)
+
+    chroma = predictor(generator)(gray)
+
+    assert chroma.shape == (1, 2, 70, 45)
+    assert np.isfinite(chroma).all()
 
 
 def test_an_exported_run_is_a_model_that_the_engine_runs(
