@@ -223,7 +223,7 @@ def _finish(
 def predictor(network: ChromaGenerator) -> Predict:
     """Make a function gray (N, H, W) -> chroma (N, 2, H, W) of a generator, in full precision.
 
-    Sides may be of any length: the picture is extended by its last row and column to what the generator takes.
+    Sides may be of any length: the last row and column are repeated up to what the generator takes.
     """
     device = next(cast(nn.Module, network).parameters()).device
 
