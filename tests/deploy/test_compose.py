@@ -180,6 +180,12 @@ def test_a_secret_or_folder_that_is_not_given_is_an_error(root, name):
     assert {mark for _, mark in uses} == {":?"}
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_worker_computes_with_as_many_threads_as_it_has_cpus(root, name):
+    worker = load(root, name)["services"]["worker"]
+    assert worker["environment"]["SAEK_THREADS"] == worker["deploy"]["resources"]["limits"]["cpus"]
+
+
 def test_every_variable_of_the_compose_files_is_in_the_example(root):
     used = set()
     for name in FILES:
