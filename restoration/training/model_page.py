@@ -42,6 +42,7 @@ def model_page(card: ModelCard, plan: TrainingRecipe, run: RunFolder) -> str:
             metrics["validation"],
             plan.evaluation_side,
         ),
+        *([run.notes.read_text("utf-8")] if run.notes.is_file() else []),
         _USE,
     ]
     return "\n".join(parts)

@@ -1,7 +1,7 @@
 """The folder of a run, which alone explains the run.
 
 `recipe.toml`, `run.json` (data, code and machine), `curve.csv`, `sheets/`, `best.safetensors`,
-`metrics.json`, and `state.pt`, from which training goes on.
+`metrics.json`, and `state.pt`, from which training goes on. A person may add `notes.md`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ class RunFolder:
     def facts(self) -> Path:
         """What was run, on what data, with which code and machine, as JSON."""
         return self.path / "run.json"
+
+    @property
+    def notes(self) -> Path:
+        """What a person who looked at the results has to say, as Markdown; goes into the model's page."""
+        return self.path / "notes.md"
 
     @property
     def metrics(self) -> Path:

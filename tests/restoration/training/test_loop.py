@@ -169,6 +169,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     album: Path, smoke_recipe: Make, tmp_path: Path
 ) -> None:
     train(smoke_recipe(), album, tmp_path / "run")
+    (tmp_path / "run" / "notes.md").write_text("## Known failures\n\nNone looked for.\n")
     shelf = tmp_path / "shelf"
 
     card = export(tmp_path / "run", "smoke", shelf)
@@ -183,6 +184,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     assert card.weights in page
     assert "| all |" in page
     assert "color is invented" in page
+    assert "None looked for." in page
 
 
 def test_a_run_without_an_end_is_not_exported(tmp_path: Path) -> None:
