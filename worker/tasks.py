@@ -121,8 +121,8 @@ def database() -> Database:
 
 
 def threads() -> int:
-    """CPU threads of this process: as set, or its share of the cores."""
-    return settings.threads or max(1, (os.cpu_count() or 1) // settings.concurrency)
+    """CPU threads of this process: as set, or its share of the cores that it may use."""
+    return settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.concurrency)
 
 
 def owner() -> str:

@@ -1,12 +1,13 @@
 import os
+import struct
 import unicodedata
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
 
 from db.engine import Database
 from db.files import FileRow, files
@@ -102,7 +103,15 @@ def make_text(inbox: Path) -> bytes:
 
 
 def make_bomb(inbox: Path) -> bytes:
-    Image.new("1", (60_000, 60_000)).save(inbox / "bomb.png")
+    """A PNG of a few bytes whose header claims 3,600 megapixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(60_001))
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    (inbox / "bomb.png").write_bytes(png)
     return b"bomb.png"
 
 

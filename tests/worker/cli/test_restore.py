@@ -78,9 +78,9 @@ def test_a_refused_scan_does_not_stop_the_others(saek, scan, color, tmp_path):
     assert ended.exit_code == Exit.MASTER
     assert (tmp_path / "out" / "camera.tif").is_file()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["camera.tif"]
-    refused = next(line for line in ended.stdout.splitlines() if "cat.png" in line)
-    assert "refused" in refused
-    assert "already a color picture" in refused
+    assert "refused" in ended.stdout
+    assert "cat.png" in ended.stdout
+    assert "already a color picture" in " ".join(ended.stdout.split())
     assert hashlib.sha256(color.read_bytes()).hexdigest() == before
 
 
