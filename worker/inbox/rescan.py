@@ -6,6 +6,8 @@ from pathlib import Path
 
 from db.engine import Database
 from db.intake import known_sightings, mark_gone
+from db.values import KnownFile
+from restoration import UnreadableFile
 from worker.inbox.walk import Entry, walk
 from worker.intake import INBOX
 
@@ -13,13 +15,13 @@ from worker.intake import INBOX
 def unknown_entries(database: Database, root: Path) -> Iterator[Entry]:
     """Yield every entry that is new or changed since it was recorded, then mark as gone what is not there.
 
+    A file that could not be read is yielded each time: new rights do not show in its size and time.
     Raises OSError when a folder cannot be read: nothing is marked as gone then.
     """
-    with database.read() as s:
-        known = {file.path: file for file in known_sightings(s, INBOX)}
+    known = _known(database)
     for entry in walk(os.fsencode(root)):
         before = known.pop(entry.path, None)
-        if before is None or before.gone or (before.size, before.mtime_ns) != (entry.size, entry.mtime_ns):
+        if not _as_recorded(entry, before) or (before and before.problem_code == UnreadableFile.code):
             yield entry
     missing = [path for path, file in known.items() if not file.gone]
     if missing:
@@ -29,11 +31,16 @@ def unknown_entries(database: Database, root: Path) -> Iterator[Entry]:
 
 def everything_known(database: Database, root: Path) -> bool:
     """Whether each file in the inbox is recorded as it is now."""
+    known = _known(database)
+    return all(_as_recorded(entry, known.get(entry.path)) for entry in walk(os.fsencode(root)))
+
+
+def _known(database: Database) -> dict[bytes, KnownFile]:
     with database.read() as s:
-        known = {file.path: file for file in known_sightings(s, INBOX)}
-    return all(
-        (file := known.get(entry.path)) is not None
-        and not file.gone
-        and (file.size, file.mtime_ns) == (entry.size, entry.mtime_ns)
-        for entry in walk(os.fsencode(root))
+        return {file.path: file for file in known_sightings(s, INBOX)}
+
+
+def _as_recorded(entry: Entry, known: KnownFile | None) -> bool:
+    return (
+        known is not None and not known.gone and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns)
     )
