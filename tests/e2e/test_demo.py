@@ -1,0 +1,35 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from restoration.samples import make_samples
+
+
+def demo(into: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "worker", "demo", "--into", str(into)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_demonstration_ends_by_itself_and_shows_what_became_of_each_file(tmp_path: Path) -> None:
+    ended = demo(tmp_path / "demo")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    samples = make_samples(tmp_path / "samples")
+    assert ended.stdout.count("✓") == len(samples) == 6
+    assert "✗" not in ended.stdout
+    made = [path for path in (tmp_path / "demo" / "outbox").rglob("*") if path.is_file()]
+    assert len(made) == sum(sample.problem is None for sample in samples)
+    with Image.open(tmp_path / "demo" / "before-after.png") as sheet:
+        assert min(sheet.size) > 300
+
+
+def test_the_demonstration_does_not_clear_a_folder_of_somebody_elses(tmp_path: Path) -> None:
+    (tmp_path / "keep.txt").write_text("mine")
+    ended = demo(tmp_path)
+    assert ended.returncode == 3
+    assert "--into" in ended.stderr
+    assert (tmp_path / "keep.txt").read_text() == "mine"
