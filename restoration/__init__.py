@@ -27,6 +27,7 @@ from restoration.errors import (
 from restoration.facts import Limits, ScanFacts
 from restoration.loading import LoadedModel, load_model
 from restoration.models import ModelCard, default_model, model_card, models, verify_model
+from restoration.opening import Witness
 from restoration.outcome import (
     MetadataReport,
     Plan,
@@ -78,6 +79,7 @@ __all__ = [
     "UnsafeFile",
     "UnsupportedImage",
     "WeightsMismatch",
+    "Witness",
     "contact_sheet",
     "default_model",
     "identify",

@@ -1,6 +1,5 @@
 """How a settled file becomes known: hashed where it lies, identified, recorded; never copied."""
 
-import hashlib
 import os
 import unicodedata
 from dataclasses import asdict
@@ -12,7 +11,7 @@ import structlog
 from db.engine import Database
 from db.intake import quarantine_sighting, register, register_quarantined
 from db.values import Problem, ScanRecord, Seen
-from restoration import EmptyFile, Limits, MasterError, ScanFacts, UnreadableFile, UnsafeFile, identify
+from restoration import Limits, MasterChanged, MasterError, MissingFile, ScanFacts, Witness, identify
 from worker.inbox.walk import Entry, look
 
 INBOX = "inbox"
@@ -47,31 +46,20 @@ def take_in(database: Database, root: Path, path: bytes, recipe_id: int, limits:
     if entry is None:
         return Taken.GONE
     seen = _seen(entry)
-    log = _log.bind(file=seen.display)
     full = root / os.fsdecode(path)
     try:
         _require_utf_8(full)
-        sha256 = _digest(full, entry)
+        witness = Witness.of(full)
+    except MissingFile:
+        return Taken.GONE
+    except MasterChanged:
+        return Taken.UNSETTLED
     except MasterError as error:
         return _refuse_sighting(database, seen, problem_of(error))
-    if sha256 is None:
+    _, *place = witness.place
+    if place != [entry.inode, entry.size, entry.mtime_ns]:
         return Taken.UNSETTLED
-    try:
-        facts = identify(full, limits)
-    except MasterError as error:
-        record = ScanRecord(sha256=sha256, bytes=entry.size)
-        with database.begin() as s:
-            known = register_quarantined(s, seen, record, problem_of(error))
-        if known.new_sighting:
-            log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
-        return Taken.QUARANTINED
-    with database.begin() as s:
-        done = register(s, seen, _record(sha256, entry.size, facts), recipe_id)
-    if not done.new_job:
-        log.info("known already", scan=done.scan_id, job=done.job_id)
-        return Taken.KNOWN
-    log.info("queued", scan=done.scan_id, job=done.job_id, sha256=sha256[:12])
-    return Taken.QUEUED
+    return _register(database, seen, full, witness.sha256, recipe_id=recipe_id, limits=limits)
 
 
 def problem_of(error: MasterError) -> Problem:
@@ -82,6 +70,28 @@ def problem_of(error: MasterError) -> Problem:
 def display_name(path: bytes) -> str:
     """Return a path for people: NFC text, undecodable bytes shown as escapes."""
     return unicodedata.normalize("NFC", path.decode("utf-8", "backslashreplace"))
+
+
+def _register(
+    database: Database, seen: Seen, path: Path, sha256: str, *, recipe_id: int, limits: Limits
+) -> Taken:
+    log = _log.bind(file=seen.display)
+    try:
+        facts = identify(path, limits)
+    except MasterError as error:
+        with database.begin() as s:
+            record = ScanRecord(sha256=sha256, bytes=seen.size)
+            known = register_quarantined(s, seen, record, problem_of(error))
+        if known.new_sighting:
+            log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
+        return Taken.QUARANTINED
+    with database.begin() as s:
+        done = register(s, seen, _record(sha256, seen.size, facts), recipe_id)
+    if not done.new_job:
+        log.info("known already", scan=done.scan_id, job=done.job_id)
+        return Taken.KNOWN
+    log.info("queued", scan=done.scan_id, job=done.job_id, sha256=sha256[:12])
+    return Taken.QUEUED
 
 
 def _seen(entry: Entry) -> Seen:
@@ -116,40 +126,6 @@ def _cp949_guess(path: Path) -> str:
         return f" (as CP949 it would read '{os.fsencode(path.name).decode('cp949')}')"
     except UnicodeDecodeError:
         return ""
-
-
-def _digest(path: Path, entry: Entry) -> str | None:
-    """Return the sha256 of the file, None if it is not the one that settled or changed while it was read."""
-    if not entry.regular:
-        raise UnsafeFile(
-            reason="it is a link, pipe, socket or device, not a regular file",
-            remedy="put the file itself into the inbox",
-            path=path,
-        )
-    if entry.size == 0:
-        raise EmptyFile(reason="it holds no bytes", remedy="copy it again from its source", path=path)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UnreadableFile(
-            reason=f"it cannot be opened ({error.strerror})",
-            remedy="give Saek's user the right to read it, or copy it again",
-            path=path,
-        ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise UnreadableFile(
-                reason=f"it cannot be read to its end ({error.strerror})",
-                remedy="check the disk it lies on, or copy it again",
-                path=path,
-            ) from error
-        after = os.fstat(file.fileno())
-    unchanged = (after.st_size, after.st_mtime_ns, after.st_ino) == (entry.size, entry.mtime_ns, entry.inode)
-    return digest if unchanged else None
 
 
 def _refuse_sighting(database: Database, seen: Seen, problem: Problem) -> Taken:
