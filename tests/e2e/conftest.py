@@ -76,13 +76,11 @@ class Station:
             for pid in children:
                 await_gone(pid)
 
-    def part(self, name: str) -> int:
-        """The process id of one part."""
+    def parts(self) -> dict[str, int]:
+        """The process ids of the parts that run, by name."""
         assert self.process is not None
-        for pid, parent, command in processes():
-            if parent == self.process.pid and command[-1:] == [name]:
-                return pid
-        pytest.fail(f"no {name} runs\n{self.tail()}")
+        mine = self.process.pid
+        return {command[-1]: pid for pid, parent, command in processes() if parent == mine and command}
 
     def rows(self) -> dict[str, FileRow]:
         """Every file on record by its display path; empty before there is a record."""

@@ -114,9 +114,9 @@ def test_twenty_files_end_once_and_right_though_everything_is_killed(station: An
 
     station.await_that(someone_works, "work on a scan")
     child = someone_works()
-    os.kill(child or station.part("worker"), signal.SIGKILL)
+    os.kill(child or station.parts()["worker"], signal.SIGKILL)
     station.await_that(lambda: sum(r.state is FileState.DONE for r in station.rows().values()) >= 4, "4 done")
-    os.kill(station.part("worker"), signal.SIGKILL)
+    os.kill(station.parts()["worker"], signal.SIGKILL)
     station.await_that(lambda: sum(r.state is FileState.DONE for r in station.rows().values()) >= 6, "6 done")
     assert station.stop() == 0
     before = Counter(row.state for row in station.rows().values())
@@ -179,3 +179,23 @@ def test_a_killed_station_goes_on_where_it_was(station: Any) -> None:
     station.start("--until-idle")
     assert station.wait(120) == 0, station.tail()
     assert {row.state for row in station.rows().values()} == {FileState.DONE}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_part_that_is_killed_is_started_again_and_the_next_file_is_colored(station: Any) -> None:
+    station.start()
+    station.await_that(station.settings.broker_socket.exists, "the station's start")
+    for name in ("broker", "dispatch", "ingest"):
+        station.await_that(lambda name=name: name in station.parts(), name)
+        killed = station.parts()[name]
+        os.kill(killed, signal.SIGKILL)
+        station.await_that(
+            lambda name=name, killed=killed: station.parts().get(name) not in {None, killed}, f"a new {name}"
+        )
+    tifffile.imwrite(station.inbox / "a.tif", gray(1, 8))
+    station.await_that(
+        lambda: (row := station.rows().get("a.tif")) is not None and row.state is FileState.DONE,
+        "the derivative",
+    )
+    assert station.stop() == 0
