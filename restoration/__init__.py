@@ -26,7 +26,8 @@ from restoration.errors import (
 )
 from restoration.facts import Limits, ScanFacts
 from restoration.loading import LoadedModel, load_model
-from restoration.models import ModelCard, default_model, model_card, models, verify_model
+from restoration.models import ModelCard, default_model, model_card, verify_model
+from restoration.models import models as installed_models
 from restoration.opening import Witness
 from restoration.outcome import (
     MetadataReport,
@@ -83,9 +84,9 @@ __all__ = [
     "contact_sheet",
     "default_model",
     "identify",
+    "installed_models",
     "load_model",
     "model_card",
-    "models",
     "plan",
     "recipe_for",
     "restore",

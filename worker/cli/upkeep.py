@@ -51,7 +51,7 @@ def models(json: Json = False) -> None:
     import restoration
 
     settings_and_logs()
-    cards = restoration.models()
+    cards = restoration.installed_models()
     faults: dict[str, restoration.ModelError] = {}
     for card in cards:
         try:
