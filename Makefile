@@ -27,7 +27,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 tests: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 constraints: setup
 	@echo '# Exact versions that CI ran with. Names and versions only: no addresses. Refresh with `make constraints`.' > constraints.txt

@@ -21,6 +21,7 @@ lease_seconds = 3
 dispatch_seconds = 0.2
 drain_seconds = 2
 min_free_bytes = 1_000_000
+threads = 1
 """
 
 
