@@ -105,14 +105,12 @@ def _run(
     *,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> None:
-    sizes = [
-        (moment.phase.batch, moment.phase.size) for moment in map(plan.at, range(state.step, plan.steps))
-    ]
+    phases = [plan.at(step).phase for step in range(state.step, plan.steps)]
     device = next(state.network.parameters()).device
     losses: list[float] = []
     saved = begun = time.monotonic()
     first = state.step
-    with contextlib.closing(batches(split.train, plan.data, plan.seed, state.step, sizes)) as stream:
+    with contextlib.closing(batches(split.train, plan.data, plan.seed, state.step, phases)) as stream:
         for batch in stream:
             moment = plan.at(state.step)
             if moment.place == 0 and state.step > 0:

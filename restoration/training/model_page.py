@@ -94,7 +94,14 @@ def _phases(phases: Sequence[Phase]) -> str:
         f"| {phase.adversarial:g} |\n"
         for phase in phases
     ]
-    return head + "".join(lines)
+    shares = [
+        f"\nPhase {phase.name} had shares of its own: "
+        + ", ".join(f"{name} {share:.0%}" for name, share in phase.shares.items())
+        + ".\n"
+        for phase in phases
+        if phase.shares
+    ]
+    return head + "".join(lines + shares)
 
 
 def _figures(title: str, rows: Sequence[Mapping[str, Any]], side: int) -> str:

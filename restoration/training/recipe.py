@@ -70,6 +70,7 @@ class Phase:
     encoder_rate: float = 0.05  # learning rate of the unfrozen encoder, in parts of the decoder's
     adversarial: float = 0.0  # weight of the adversarial term; .01 keeps the seed's 1 : 100 to L1
     critic_first: int = 0  # samples on which the discriminator alone is trained, at the start of the phase
+    shares: Mapping[str, float] = field(default_factory=dict)  # set -> share; empty: those of `[data]`
 
     @property
     def steps(self) -> int:

@@ -6,7 +6,7 @@ one would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 from restoration.training.data import Picture, chroma_of
 from restoration.training.film import photograph
-from restoration.training.recipe import DataPlan, TrainingError
+from restoration.training.recipe import DataPlan, Phase, TrainingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,21 @@ class Batch:
 
 
 def batches(
-    pictures: Sequence[Picture], plan: DataPlan, seed: int, first: int, sizes: Sequence[tuple[int, int]]
+    pictures: Sequence[Picture], plan: DataPlan, seed: int, first: int, phases: Sequence[Phase]
 ) -> Generator[Batch]:
-    """Yield batch `first`, `first + 1`, ..., of (samples, side) as `sizes` tells; one is made ahead."""
-    odds = _odds(pictures, plan)
+    """Yield batch `first`, `first + 1`, ..., each as its phase in `phases` tells; one is made ahead."""
+    odds = {phase.name: _odds(pictures, phase.shares or plan.shares) for phase in phases}
     with ThreadPoolExecutor(1) as ahead:
         pending = None
-        for number, (count, side) in enumerate(sizes, start=first):
+        for number, phase in enumerate(phases, start=first):
             following = ahead.submit(
-                draw_batch, pictures, odds, plan, seed=(seed, number), count=count, side=side
+                draw_batch,
+                pictures,
+                odds[phase.name],
+                plan,
+                seed=(seed, number),
+                count=phase.batch,
+                side=phase.size,
             )
             if pending is not None:
                 yield pending.result()
@@ -97,12 +103,12 @@ def _bordered(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -> ND
     return sample
 
 
-def _odds(pictures: Sequence[Picture], plan: DataPlan) -> NDArray[np.float64]:
+def _odds(pictures: Sequence[Picture], shares: Mapping[str, float]) -> NDArray[np.float64]:
     """How likely each picture is drawn: the share of its set, spread evenly over the set."""
     counts: dict[str, int] = {}
     for picture in pictures:
         counts[picture.set] = counts.get(picture.set, 0) + 1
-    shares = plan.shares or {name: float(count) for name, count in counts.items()}
+    shares = shares or {name: float(count) for name, count in counts.items()}
     odds = np.array([shares.get(picture.set, 0.0) / counts[picture.set] for picture in pictures])
     if odds.sum() <= 0:
         raise TrainingError(

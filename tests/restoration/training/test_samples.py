@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from restoration.training.data import Picture, chroma_of
-from restoration.training.recipe import DataPlan, TrainingError
+from restoration.training.recipe import DataPlan, Phase, TrainingError
 from restoration.training.samples import batches, cut
 
 ASTRONAUT = data.astronaut()[::2, ::2]
@@ -18,8 +18,12 @@ PICTURES = (
 )
 
 
+def tiny(batch: int, size: int = 32, **facts: object) -> Phase:
+    return Phase("tiny", samples=batch, batch=batch, size=size, **facts)
+
+
 def test_a_batch_is_gray_and_chroma_in_range() -> None:
-    (batch,) = batches(PICTURES, DataPlan(), 1, 0, [(5, 48)])
+    (batch,) = batches(PICTURES, DataPlan(), 1, 0, [tiny(5, 48)])
 
     assert batch.gray.shape == (5, 1, 48, 48)
     assert batch.chroma.shape == (5, 2, 48, 48)
@@ -29,10 +33,10 @@ def test_a_batch_is_gray_and_chroma_in_range() -> None:
 
 
 def test_a_run_resumed_at_batch_three_sees_the_batch_three_of_the_whole_run() -> None:
-    sizes = [(2, 32)] * 6
-    whole = list(batches(PICTURES, DataPlan(), 9, 0, sizes))
+    phases = [tiny(2)] * 6
+    whole = list(batches(PICTURES, DataPlan(), 9, 0, phases))
 
-    resumed = list(batches(PICTURES, DataPlan(), 9, 3, sizes[3:]))
+    resumed = list(batches(PICTURES, DataPlan(), 9, 3, phases[3:]))
 
     for first, second in zip(whole[3:], resumed, strict=True):
         assert np.array_equal(first.gray, second.gray)
@@ -40,15 +44,15 @@ def test_a_run_resumed_at_batch_three_sees_the_batch_three_of_the_whole_run() ->
 
 
 def test_batches_differ_by_number_and_by_seed() -> None:
-    sizes = [(2, 32)] * 2
-    drawn = [*batches(PICTURES, DataPlan(), 1, 0, sizes), *batches(PICTURES, DataPlan(), 2, 0, sizes)]
+    phases = [tiny(2)] * 2
+    drawn = [*batches(PICTURES, DataPlan(), 1, 0, phases), *batches(PICTURES, DataPlan(), 2, 0, phases)]
 
     for first, second in itertools.combinations(drawn, 2):
         assert not np.array_equal(first.gray, second.gray)
 
 
 def test_a_stream_that_is_left_early_ends_quietly() -> None:
-    stream = batches(PICTURES, DataPlan(), 1, 0, [(1, 32)] * 50)
+    stream = batches(PICTURES, DataPlan(), 1, 0, [tiny(1)] * 50)
     next(stream)
 
     stream.close()
@@ -56,19 +60,22 @@ def test_a_stream_that_is_left_early_ends_quietly() -> None:
     assert list(stream) == []
 
 
-def test_a_set_without_a_share_is_not_seen() -> None:
-    (batch,) = batches(PICTURES, DataPlan(shares={"people": 1.0}, bordered=0.0), 1, 0, [(24, 32)])
+@pytest.mark.parametrize("where", ["data", "phase"])
+def test_a_set_without_a_share_is_not_seen(where: str) -> None:
+    shares = {"people": 1.0}
+    plan = DataPlan(shares=shares if where == "data" else {"table": 1.0}, bordered=0.0)
+    phase = tiny(24, shares=shares if where == "phase" else {})
 
-    colors = np.concatenate(
-        [chroma_of(ASTRONAUT).reshape(2, -1).min(1), chroma_of(ASTRONAUT).reshape(2, -1).max(1)]
-    )
-    low, high = colors[:2, None, None] - 0.05, colors[2:, None, None] + 0.05
+    (batch,) = batches(PICTURES, plan, 1, 0, [phase])
+
+    planes = chroma_of(ASTRONAUT).reshape(2, -1)
+    low, high = (planes.min(axis=1) - 0.05)[:, None, None], (planes.max(axis=1) + 0.05)[:, None, None]
     assert ((batch.chroma >= low) & (batch.chroma <= high)).all()
 
 
 def test_shares_for_sets_that_are_not_there_are_told() -> None:
     with pytest.raises(TrainingError, match="no picture belongs to a set with a share"):
-        list(batches(PICTURES, DataPlan(shares={"landscape": 1.0}), 1, 0, [(1, 32)]))
+        list(batches(PICTURES, DataPlan(shares={"landscape": 1.0}), 1, 0, [tiny(1)]))
 
 
 def test_a_whole_picture_shows_its_full_shorter_side() -> None:
