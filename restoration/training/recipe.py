@@ -112,7 +112,7 @@ class TrainingRecipe:
     average: float = 0.998  # decay of the moving average of the weights
     checkpoint_minutes: float = 5.0
     evaluation_side: int = 256  # longer side of a held-out picture, pixels
-    working_side: int = 384  # longer side at which the exported model is shown whole pictures, pixels
+    working_side: int = 256  # longer side at which the exported model is shown whole pictures, pixels
     threads: int = 2
     precision: str = "bf16"  # arithmetic of the forward pass: "bf16" or "fp32"
 
