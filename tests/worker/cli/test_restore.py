@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -74,13 +75,14 @@ def test_the_ending_of_the_output_decides_the_format(saek, scan, tmp_path):
 
 def test_a_refused_scan_does_not_stop_the_others(saek, scan, color, tmp_path):
     before = hashlib.sha256(color.read_bytes()).hexdigest()
-    ended = saek("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast")
+    ended = saek("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast", "--json")
     assert ended.exit_code == Exit.MASTER
     assert (tmp_path / "out" / "camera.tif").is_file()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["camera.tif"]
-    assert "refused" in ended.stdout
-    assert "cat.png" in ended.stdout
-    assert "already a color picture" in " ".join(ended.stdout.split())
+    refused = next(file for file in json.loads(ended.stdout)["files"] if file["master"].endswith("cat.png"))
+    assert refused["state"] == "refused"
+    assert refused["problem"]["code"] == "already-color"
+    assert refused["problem"]["remedy"]
     assert hashlib.sha256(color.read_bytes()).hexdigest() == before
 
 
