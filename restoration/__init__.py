@@ -15,6 +15,7 @@ from restoration.errors import (
     NotAnImage,
     OutOfMemory,
     OutputExists,
+    OutputUnavailable,
     RestorationError,
     Transient,
     TruncatedImage,
@@ -39,6 +40,7 @@ from restoration.outcome import (
     Tone,
     ToneKind,
 )
+from restoration.publishing import writing_to
 from restoration.recipe import OutputFormat, Preset, Recipe
 from restoration.restoring import plan, recipe_for, restore
 from restoration.scan import identify
@@ -62,6 +64,7 @@ __all__ = [
     "OutOfMemory",
     "OutputExists",
     "OutputFormat",
+    "OutputUnavailable",
     "Plan",
     "Preset",
     "Progress",
@@ -91,4 +94,5 @@ __all__ = [
     "recipe_for",
     "restore",
     "verify_model",
+    "writing_to",
 ]

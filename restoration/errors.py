@@ -19,6 +19,7 @@
     │   └── WeightsMismatch
     ├── Transient               try again later; the master is not to blame
     │   ├── NoSpace
+    │   ├── OutputUnavailable   the folder of the derivatives is away or read-only
     │   ├── OutOfMemory
     │   └── EngineUnavailable
     ├── OutputExists            another file lies where the derivative should be
@@ -154,6 +155,12 @@ class NoSpace(Transient):
     """The disk is full."""
 
     code = "no-space"
+
+
+class OutputUnavailable(Transient):
+    """The folder that the derivative belongs into is away, read-only or failing."""
+
+    code = "output-unavailable"
 
 
 class OutOfMemory(Transient):

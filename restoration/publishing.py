@@ -14,7 +14,7 @@ from pathlib import Path
 import pyvips
 
 from restoration import disclosure
-from restoration.errors import NoSpace, OutputExists, display_name
+from restoration.errors import NoSpace, OutputExists, OutputUnavailable, display_name
 
 _HEAD_BYTES = 1 << 18
 """A JPEG's XMP packet lies within its first segments."""
@@ -24,20 +24,31 @@ _HEAD_BYTES = 1 << 18
 def draft(out: Path) -> Iterator[Path]:
     """Yield a hidden name beside `out`; whatever leaves the body by an error takes the file with it.
 
-    Raises NoSpace if the disk is full.
+    Raises as `writing_to`.
     """
     path = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    with writing_to(out.parent):
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Tell what keeps a file from being written: NoSpace if the disk is full, else OutputUnavailable."""
     try:
-        yield path
+        yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise NoSpace(
-                reason=f"the disk of {display_name(out.parent)} is full",
+                reason=f"the disk of {display_name(folder)} is full",
                 remedy="free some space; work goes on by itself",
             ) from error
-        raise
-    finally:
-        path.unlink(missing_ok=True)
+        raise OutputUnavailable(
+            reason=f"{display_name(folder)} cannot be written to ({error.strerror or error})",
+            remedy="see that it is there and that Saek may write to it; work goes on by itself",
+        ) from error
 
 
 def publish(path: Path, out: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from restoration import NoSpace
+from restoration import NoSpace, writing_to
 from worker.settings import Settings
 
 OUTBOX = "outbox"
@@ -28,8 +28,9 @@ def derivative_path(master: bytes, scan_sha256: str, fingerprint: str, suffix: s
 
 
 def require_space(settings: Settings) -> None:
-    """Raise NoSpace while the outbox has less free space than `min_free_bytes`."""
-    status = os.statvfs(settings.outbox_path)
+    """Raise NoSpace below `min_free_bytes` in the outbox, OutputUnavailable while it is away."""
+    with writing_to(settings.outbox_path):
+        status = os.statvfs(settings.outbox_path)
     free = status.f_bavail * status.f_frsize
     if free < settings.min_free_bytes:
         raise NoSpace(
@@ -45,9 +46,10 @@ def draft(final: Path, job_id: int, token: int) -> Iterator[Path]:
 
     Drafts that killed holders of the same job left behind are removed first.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    for stale in final.parent.glob(f".*saek-job{job_id}-*"):
-        stale.unlink(missing_ok=True)
+    with writing_to(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        for stale in final.parent.glob(f".*saek-job{job_id}-*"):
+            stale.unlink(missing_ok=True)
     path = final.parent / f".saek-job{job_id}-{token}{final.suffix}"
     try:
         yield path
@@ -57,9 +59,10 @@ def draft(final: Path, job_id: int, token: int) -> Iterator[Path]:
 
 def publish_draft(path: Path, final: Path) -> None:
     """Give the finished draft its name, durably. Call it inside the transaction that records it."""
-    path.replace(final)
-    folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with writing_to(final.parent):
+        path.replace(final)
+        folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -24,6 +24,7 @@ from restoration import (
     MasterChanged,
     NoSpace,
     OutputExists,
+    OutputUnavailable,
     Preset,
     Progress,
     Recipe,
@@ -481,5 +482,5 @@ def test_a_folder_that_vanished_is_an_error_not_a_silence(
 ) -> None:
     (tmp_path / "out").mkdir()
     shutil.rmtree(tmp_path / "out")
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(OutputUnavailable, match="No such file"):
         restore(picture(gray8, "a.png"), recipe(), tmp_path / "out" / "o.tif", loaded=loaded)

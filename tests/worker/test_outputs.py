@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restoration import NoSpace
+from restoration import NoSpace, OutputUnavailable
 from worker.outputs import derivative_path, draft, publish_draft, require_space
 from worker.settings import Settings
 
@@ -63,3 +63,20 @@ def test_work_waits_while_the_disk_is_almost_full(settings: Settings) -> None:
     require_space(settings.model_copy(update={"min_free_bytes": 1}))
     with pytest.raises(NoSpace, match="SAEK_MIN_FREE_BYTES"):
         require_space(settings.model_copy(update={"min_free_bytes": 2**62}))
+
+
+def test_work_waits_while_the_outbox_is_away(settings: Settings) -> None:
+    settings.outbox_path.rmdir()
+    with pytest.raises(OutputUnavailable, match="outbox"):
+        require_space(settings)
+
+
+def test_a_folder_that_cannot_be_made_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "village").write_bytes(b"a file where the collection's folder should be")
+
+    def enter() -> None:
+        with draft(tmp_path / "village" / "a.tif", 7, 1):
+            pass
+
+    with pytest.raises(OutputUnavailable, match="village"):
+        enter()
