@@ -81,13 +81,19 @@ class HeldJob:
             self._thread.join()
 
     def settle(self, error: Exception) -> None:
-        """Turn what ended the work into one recorded transition."""
+        """Turn what ended the work into one recorded transition; of a lost lease nothing is recorded."""
         self._end()
+        try:
+            if isinstance(error, LeaseLost):
+                raise error
+            self._record(error)
+        except LeaseLost as lost:
+            _log.warning("the lease was lost; the work is dropped", job=self.lease.job_id, reason=lost.reason)
+
+    def _record(self, error: Exception) -> None:
         lease, log = self.lease, _log.bind(job=self.lease.job_id, attempt=self.lease.attempt)
         with self._database.begin() as s:
             match error:
-                case LeaseLost():
-                    log.warning("the lease was lost; the work is dropped", reason=error.reason)
                 case Cancelled():
                     jobs.cancelled(s, lease)
                     log.info("cancelled")
@@ -100,7 +106,7 @@ class HeldJob:
                 case MasterError():
                     jobs.fail(s, lease, problem_of(error), quarantine=True)
                     log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
-                case Transient() | ModelError():
+                case Transient() | ModelError() | DatabaseUnavailable():
                     problem = Problem(error.code, error.reason, error.remedy)
                     jobs.retry_later(s, lease, problem, TRANSIENT_DELAY)
                     log.warning("waiting", code=error.code, reason=error.reason, remedy=error.remedy)
@@ -149,8 +155,8 @@ def claimed(
 ) -> Iterator[HeldJob | None]:
     """Claim the job, commit the attempt, and yield it; None if it is not to be had.
 
-    Whatever leaves the body becomes one transition in the record. Only a database that is away leaves as an
-    exception: the lease then runs out and the reconciler takes the job back. `draining` tells for how many
+    Whatever leaves the body becomes one transition in the record. Only a database that stays away leaves as an
+    exception (DatabaseUnavailable): the lease then runs out and the reconciler takes the job back. `draining` tells for how many
     seconds the worker has been shutting down, None while it does not.
     """
     with database.begin() as s:
@@ -164,5 +170,3 @@ def claimed(
         yield held
     except Exception as error:
         held.settle(error)
-        if isinstance(error, DatabaseUnavailable):
-            raise

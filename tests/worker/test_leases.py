@@ -7,7 +7,7 @@ import pytest
 
 from db import jobs
 from db.engine import Database
-from db.errors import LeaseLost
+from db.errors import DatabaseUnavailable, LeaseLost
 from db.orders import cancel, pause
 from db.queue import reap_expired
 from db.story import story
@@ -214,3 +214,25 @@ def test_whoever_lost_the_lease_publishes_nothing(
         sleeper.finish(record(), published.touch)
     assert not published.exists()
     assert state(database, job)[0] is JobState.QUEUED
+
+
+def test_a_failure_of_whoever_lost_the_lease_is_not_held_against_the_job(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    with database.begin() as s:
+        lease = jobs.claim(s, job, "sleeper", dt.timedelta(seconds=30))
+    assert lease is not None
+    with database.begin() as s:
+        reap_expired(s, now=utcnow() + dt.timedelta(minutes=1))
+    before = state(database, job)
+    HeldJob(database, lease, settings, lambda: None).settle(RuntimeError("too late"))
+    assert state(database, job) == before
+
+
+def test_a_database_that_was_away_for_a_moment_costs_no_attempt(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    hold(database, job, settings, raising(DatabaseUnavailable("the server restarted", "wait")))
+    assert state(database, job)[:2] == (JobState.QUEUED, 0)
