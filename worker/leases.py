@@ -155,9 +155,9 @@ def claimed(
 ) -> Iterator[HeldJob | None]:
     """Claim the job, commit the attempt, and yield it; None if it is not to be had.
 
-    Whatever leaves the body becomes one transition in the record. Only a database that stays away leaves as an
-    exception (DatabaseUnavailable): the lease then runs out and the reconciler takes the job back. `draining` tells for how many
-    seconds the worker has been shutting down, None while it does not.
+    Whatever leaves the body becomes one transition in the record. Only a database that stays away leaves as
+    an exception (DatabaseUnavailable): the lease then runs out and the reconciler takes the job back.
+    `draining` tells for how many seconds the worker has been shutting down, None while it does not.
     """
     with database.begin() as s:
         lease = jobs.claim(s, job_id, owner, dt.timedelta(seconds=settings.lease_seconds))
@@ -168,5 +168,5 @@ def claimed(
     held.start()
     try:
         yield held
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (it is recorded, whatever it is)
         held.settle(error)
