@@ -40,7 +40,7 @@ from restoration.outcome import (
     Tone,
     ToneKind,
 )
-from restoration.publishing import writing_to
+from restoration.publishing import publish, writing_to
 from restoration.recipe import OutputFormat, Preset, Recipe
 from restoration.restoring import plan, recipe_for, restore
 from restoration.scan import identify
@@ -91,6 +91,7 @@ __all__ = [
     "load_model",
     "model_card",
     "plan",
+    "publish",
     "recipe_for",
     "restore",
     "verify_model",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from restoration import NoSpace, writing_to
+from restoration import NoSpace, publish, writing_to
 from worker.settings import Settings
 
 OUTBOX = "outbox"
@@ -60,9 +60,4 @@ def draft(final: Path, job_id: int, token: int) -> Iterator[Path]:
 def publish_draft(path: Path, final: Path) -> None:
     """Give the finished draft its name, durably. Call it inside the transaction that records it."""
     with writing_to(final.parent):
-        path.replace(final)
-        folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        publish(path, final)

@@ -1,9 +1,6 @@
 import hashlib
 import io
 import json
-import os
-import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,32 +13,19 @@ from PIL import Image, ImageCms
 from skimage import data
 
 from restoration import (
-    AlreadyColor,
-    ImageTooLarge,
-    Limits,
     LoadedModel,
-    LumaMismatch,
-    MasterChanged,
-    NoSpace,
-    OutputExists,
-    OutputUnavailable,
     Preset,
-    Progress,
     Recipe,
     Stage,
     ToneKind,
-    TruncatedImage,
-    WeightsMismatch,
     derivative,
     disclosure,
-    publishing,
     reading,
     restore,
     restoring,
 )
 from restoration.color import luma
 from restoration.derivative import srgb_profile
-from restoration.metadata import MasterMetadata
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -285,175 +269,6 @@ def test_a_tiff_says_it_in_plain_tags_too(
         assert int(tags["Compression"].value) == 8
 
 
-def test_a_color_photograph_is_never_repainted(
-    picture: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    master = picture(data.astronaut(), "a.jpg")
-    with pytest.raises(AlreadyColor):
-        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
-    assert names(tmp_path) == {"a.jpg"}
-
-
-def test_a_truncated_master_leaves_nothing(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    master = picture(gray8, "a.png")
-    os.truncate(master, master.stat().st_size // 2)
-    with pytest.raises(TruncatedImage, match=r"a\.png"):
-        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
-    assert names(tmp_path) == {"a.png"}
-
-
-def test_other_bytes_than_registered_are_refused_before_the_work(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    master = picture(gray8, "a.png")
-    with pytest.raises(MasterChanged, match="was registered"):
-        restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, expected_sha256="0" * 64)
-    made = restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, expected_sha256=sha256(master))
-    assert made.path.exists()
-
-
-@pytest.mark.parametrize("stage", [Stage.READ, Stage.COLOR, Stage.WRITE, Stage.VERIFY])
-def test_a_master_that_changes_during_the_work_gives_no_derivative(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, stage: Stage
-) -> None:
-    master = picture(gray8, "a.png")
-    other = picture(255 - gray8, "b.png")
-
-    def exchange(progress: Progress) -> None:
-        if progress.stage is stage and other.exists():
-            other.replace(master)
-
-    with pytest.raises((MasterChanged, LumaMismatch)):
-        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded, progress=exchange)
-    assert names(tmp_path) == {"a.png"}
-
-
-@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
-@pytest.mark.parametrize("stage", Stage)
-def test_whatever_leaves_progress_stops_the_work_and_leaves_nothing(
-    picture: Maker,
-    gray8: Gray,
-    recipe: Recipes,
-    loaded: LoadedModel,
-    tmp_path: Path,
-    stage: Stage,
-    fmt: str,
-) -> None:
-    class CancelledError(Exception):
-        pass
-
-    def cancel(progress: Progress) -> None:
-        if progress.stage is stage:
-            raise CancelledError
-
-    master = picture(gray8, "a.png")
-    before = threading.active_count()
-    with pytest.raises(CancelledError):
-        restore(master, recipe(fmt, preset="balanced"), tmp_path / "o", loaded=loaded, progress=cancel)
-    assert names(tmp_path) == {"a.png"}
-    assert threading.active_count() == before
-
-
-def test_progress_runs_through_the_stages_to_their_ends(
-    picture: Maker,
-    gray8: Gray,
-    recipe: Recipes,
-    loaded: LoadedModel,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(reading, "STRIP_PIXELS", 251 * 50)
-    heard: list[Progress] = []
-    restore(picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded, progress=heard.append)
-    assert list(dict.fromkeys(p.stage for p in heard)) == list(Stage)
-    for stage in Stage:
-        steps = [p for p in heard if p.stage is stage]
-        assert [p.done for p in steps] == sorted({p.done for p in steps})
-        assert steps[-1].done == steps[-1].total == (1 if stage is Stage.COLOR else 337)
-
-
-def test_the_work_of_a_killed_process_is_replaced(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    for fmt in ("tiff", "png", "jpeg"):
-        first, second = (
-            restore(picture(gray8, "a.png"), recipe(fmt), tmp_path / f"o.{fmt}", loaded=loaded) for _ in "ab"
-        )
-        assert first.pixel_sha256 == second.pixel_sha256
-        assert second.sha256 == sha256(second.path)
-
-
-def test_a_file_of_somebody_else_is_not_replaced(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    master = picture(gray8, "a.png")
-    (tmp_path / "letter.tif").write_bytes(b"a letter")
-    (tmp_path / "link.tif").symlink_to(master)
-    other = restore(master, recipe(strength=0.5), tmp_path / "other.tif", loaded=loaded)
-    for out in (master, tmp_path / "letter.tif", tmp_path / "link.tif", other.path):
-        content = out.read_bytes()
-        with pytest.raises(OutputExists):
-            restore(master, recipe(), out, loaded=loaded)
-        assert out.read_bytes() == content
-
-
-def test_weights_that_the_recipe_does_not_name_are_not_used(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    with pytest.raises(WeightsMismatch):
-        restore(picture(gray8, "a.png"), recipe(weights="6" * 64), tmp_path / "o.tif", loaded=loaded)
-
-
-def test_limits_hold_for_restoring_too(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    with pytest.raises(ImageTooLarge):
-        restore(
-            picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded, limits=Limits(1000, 1000)
-        )
-
-
-def test_a_picture_too_wide_for_jpeg_says_so_before_the_work(
-    tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    with pytest.raises(ImageTooLarge, match="choose TIFF or PNG"):
-        restore(tiff(np.zeros((1, 70_000), np.uint8)), recipe("jpeg"), tmp_path / "o.jpg", loaded=loaded)
-
-
-@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
-def test_a_disk_that_fills_up_is_worth_another_try(recipe: Recipes, tmp_path: Path, fmt: str) -> None:
-    label = derivative.Label(b"<x/>", None, "Saek", MasterMetadata())
-    rgb = np.random.default_rng(0).integers(0, 256, (2000, 1000, 3), dtype=np.uint8)
-    rows = reading.strip_rows(1000, 2000)
-    strips = (rgb[top : top + rows] for top in range(0, 2000, rows))
-    with pytest.raises(NoSpace), publishing.draft(tmp_path / "out"):
-        derivative.write(Path("/dev/full"), (1000, 2000), strips, recipe(fmt), label)
-
-
-def test_a_derivative_that_lost_a_single_step_is_not_kept(
-    picture: Maker,
-    gray8: Gray,
-    recipe: Recipes,
-    loaded: LoadedModel,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    write = derivative.write
-
-    def spoil(path: Path, *rest: object) -> None:
-        write(path, *rest)
-        rgb = tifffile.imread(path)
-        rgb[100, 100] = rgb[100, 100] // 2 + 1
-        tifffile.imwrite(path, rgb, photometric="rgb")
-
-    monkeypatch.setattr(derivative, "write", spoil)
-    with pytest.raises(LumaMismatch, match="luminance differs"):
-        restore(picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded)
-    assert names(tmp_path) == {"a.png"}
-
-
 def test_the_shipped_model_colors_a_photograph(picture: Maker, tmp_path: Path) -> None:
     master = picture(data.camera(), "a.png")
     recipe = restoring.recipe_for(preset=Preset.FAST)
@@ -475,12 +290,3 @@ def test_a_plan_counts_what_the_restoration_then_does(picture: Maker, tmp_path: 
     assert (made.windows, facts.pixels) == (expected.windows, expected.pixels)
     assert made.bytes < expected.bytes_estimate * 1.1
     assert restoring.plan(facts, replace(recipe, format="jpeg")).bytes_estimate < expected.bytes_estimate
-
-
-def test_a_folder_that_vanished_is_an_error_not_a_silence(
-    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
-) -> None:
-    (tmp_path / "out").mkdir()
-    shutil.rmtree(tmp_path / "out")
-    with pytest.raises(OutputUnavailable, match="No such file"):
-        restore(picture(gray8, "a.png"), recipe(), tmp_path / "out" / "o.tif", loaded=loaded)
