@@ -16,7 +16,7 @@ from db.events import Happening
 from db.jobs import CANCELLED_BY_ORDER
 from db.quarantine import release_scan
 from db.queue import enqueue_all, failure_values
-from db.schema import Control, Job, Scan, Sighting
+from db.schema import Control, Job, Recipe, Scan, Sighting
 from db.selection import Selection, select_files
 from db.transitions import Moved, move
 from db.upsert import insert_or_ignore
@@ -48,6 +48,15 @@ class Reprocessed:
     """How many jobs were made, were there already, and were not made because the scan is quarantined."""
 
     created: int
+    existing: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What `reprocess` would do with some scans: which it would make jobs for, and how many not, and why."""
+
+    new: frozenset[int]
     existing: int
     quarantined: int
 
@@ -160,6 +169,22 @@ def reprocess(
         existing += len(sound) - len(new)
         quarantined += len(page) - len(sound)
     return Reprocessed(created, existing, quarantined)
+
+
+def foresee(s: Session, scan_ids: Iterable[int], fingerprint: str) -> Foreseen:
+    """Return what `reprocess` would do by the recipe of that fingerprint; only reads."""
+    new: set[int] = set()
+    existing = quarantined = 0
+    ids = iter(scan_ids)
+    while page := set(islice(ids, _PAGE)):
+        aside = set(s.scalars(select(Scan.id).where(Scan.id.in_(page), Scan.problem_code.is_not(None))))
+        by_recipe = Recipe.fingerprint == fingerprint
+        query = select(Job.scan_id).join(Recipe, Recipe.id == Job.recipe_id).where(by_recipe)
+        there = set(s.scalars(query.where(Job.scan_id.in_(page - aside))))
+        new |= page - aside - there
+        existing += len(there)
+        quarantined += len(aside)
+    return Foreseen(frozenset(new), existing, quarantined)
 
 
 def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, paused: bool) -> bool:

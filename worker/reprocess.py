@@ -2,8 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from db import orders
@@ -69,19 +68,26 @@ def order(database: Database, selection: Selection, recipe: Recipe, by: str) -> 
 
 
 def estimate(database: Database, selection: Selection, recipe: Recipe, settings: Settings) -> Estimate:
-    """Return what `order` would do and cost: the order is given and taken back, so the count is exact.
+    """Return what `order` would do and cost; only reads.
 
     Raises:
         db.errors.EmptySelection: nothing chooses.
     """
+    fingerprint = recipe.fingerprint()
     total = Ordered(0, 0, 0, 0)
     pixels = windows = size = 0
     for scans in _chunks(database, selection):
-        done, new = _rehearse(database, scans, recipe)
-        total = _add(total, len(scans), done)
-        for scan in new:
-            cost = plan(_facts(scan), recipe)
-            pixels, windows, size = pixels + cost.pixels, windows + cost.windows, size + cost.bytes_estimate
+        with database.read() as s:
+            seen = orders.foresee(s, [scan.scan_id for scan in scans], fingerprint)
+        total = _add(total, len(scans), Reprocessed(len(seen.new), seen.existing, seen.quarantined))
+        for scan in scans:
+            if scan.scan_id in seen.new:
+                cost = plan(_facts(scan), recipe)
+                pixels, windows, size = (
+                    pixels + cost.pixels,
+                    windows + cost.windows,
+                    size + cost.bytes_estimate,
+                )
     with database.read() as s:
         pace = mean_seconds_per_megapixel(s)
     return Estimate(
@@ -95,30 +101,6 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
         free_bytes=shutil.disk_usage(nearest_folder(settings.outbox_path)).free,
         seconds=None if pace is None else pace * pixels / 1e6 / settings.concurrency,
     )
-
-
-class _TakenBack(Exception):
-    """Ends a transaction whose outcome was only asked for."""
-
-
-def _rehearse(
-    database: Database, scans: Sequence[SelectedScan], recipe: Recipe
-) -> tuple[Reprocessed, Sequence[SelectedScan]]:
-    """Return what ordering these scans does and which of them get a job, and leave the record as it was."""
-    done = _tried(database, [[scan.scan_id for scan in scans]], recipe)[0]
-    if done.created in {0, len(scans)}:
-        return done, scans if done.created else ()
-    singly = _tried(database, [[scan.scan_id] for scan in scans], recipe)
-    return done, [scan for scan, one in zip(scans, singly, strict=True) if one.created]
-
-
-def _tried(database: Database, groups: Iterable[Sequence[int]], recipe: Recipe) -> list[Reprocessed]:
-    outcomes: list[Reprocessed] = []
-    with suppress(_TakenBack), database.begin() as s:
-        recipe_id = record_recipe(s, recipe)
-        outcomes = [orders.reprocess(s, ids, recipe_id, "estimate") for ids in groups]
-        raise _TakenBack
-    return outcomes
 
 
 def _chunks(database: Database, selection: Selection) -> Iterator[Sequence[SelectedScan]]:

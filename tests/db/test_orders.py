@@ -4,13 +4,17 @@ import pytest
 
 from db import jobs
 from db.errors import EmptySelection, UnknownScan
-from db.intake import quarantine_sighting, register_quarantined
-from db.orders import cancel, pause, reprocess, resume, retry
+from db.files import files
+from db.intake import quarantine_scan, quarantine_sighting, register_quarantined
+from db.orders import Foreseen, Reprocessed, cancel, foresee, pause, reprocess, resume, retry
+from db.queue import enqueue
+from db.recipes import ensure_recipe
 from db.schema import Job, Scan
 from db.selection import Selection
 from db.sightings import find_sighting
 from db.status import overview
 from db.story import story
+from db.values import Problem
 from db.vocabulary import FileState, JobState, Lane
 
 
@@ -140,3 +144,19 @@ def test_an_order_is_signed_by_who_gave_it(archive):
         last = story(s, f"scan:{made.scan_id}").events[-1]
     assert (last.agent.kind, last.agent.name) == ("person", "kim")
     assert last.at - archive.now == dt.timedelta(0)
+
+
+def test_what_a_reprocess_would_do_is_foreseen_as_it_then_happens(archive):
+    for n in range(4):
+        archive.drop(f"{n}.tif", str(n))
+    with archive.database.begin() as s:
+        scans = [file.scan_id for file in files(s)]
+        quarantine_scan(s, scans[0], Problem("not-an-image", "it is none", "drop another"))
+        recipe_id = ensure_recipe(s, "e" * 64, {}, model_name="m", weights_sha256="0" * 64, card={})
+        enqueue(s, scans[1], recipe_id, Lane.BULK, "tester")
+    with archive.database.read() as s:
+        seen = foresee(s, scans, "e" * 64)
+    assert seen == Foreseen(new=frozenset(scans[2:]), existing=1, quarantined=1)
+    with archive.database.begin() as s:
+        done = reprocess(s, scans, recipe_id, "tester")
+    assert done == Reprocessed(created=2, existing=1, quarantined=1)
