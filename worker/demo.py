@@ -1,6 +1,7 @@
 """The demonstration: a station in a folder of its own, fed with typical scans, judged file by file."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from db.status import running
 from db.vocabulary import FileState
 from restoration import contact_sheet
 from restoration.samples import Sample, make_samples
-from worker.errors import HomeError
+from worker.errors import HomeError, MissingExtra
 from worker.exits import Exit
 from worker.home import station_runs
 from worker.intake import display_name
@@ -43,8 +44,14 @@ def run_demo(into: Path) -> Exit:
 
     Raises:
         HomeError: `into` holds something else than an earlier demonstration.
+        MissingExtra: scikit-image is not installed.
     """
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    if importlib.util.find_spec("skimage") is None:
+        raise MissingExtra(
+            reason="The demonstration's photographs come with scikit-image, which is not installed.",
+            remedy="Run: pip install 'saek[demo]' (in a clone: pip install '.[demo]')",
+        )
     settings = _fresh_home(into)
     samples = make_samples(settings.inbox_path)
     console.print(escape(f"A station runs in {settings.home}; its inbox holds {len(samples)} files."))

@@ -6,6 +6,7 @@
         HomeBusy          another station runs in this home
       BrokerUnavailable   the message broker cannot be reached or started
       NothingFound        the selector matches nothing in the record
+      MissingExtra        an optional part of the installation is not there
 
 Masters, models and pixels have their own tree in `restoration.errors`, the record in `db.errors`.
 """
@@ -48,6 +49,12 @@ class BrokerUnavailable(WorkerError):
     """The message broker cannot be reached or started."""
 
     exit_code = Exit.BROKER
+
+
+class MissingExtra(WorkerError):
+    """An optional part of the installation is not there."""
+
+    exit_code = Exit.SETTINGS
 
 
 class NothingFound(WorkerError):

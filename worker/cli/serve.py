@@ -61,6 +61,7 @@ def demo(
     ] = Path("demo"),
 ) -> None:
     """Color a few photographs that ship with the installation, show what became of each, and end."""
+    settings_and_logs()
     from worker.demo import run_demo
 
     raise typer.Exit(run_demo(into.expanduser()))
