@@ -179,15 +179,7 @@ def reset_published(s: Session) -> int:
 def reap_expired(s: Session, *, now: dt.datetime | None = None) -> list[Reaped]:
     """Take back jobs whose lease ran out: queued, cancelled if so asked, failed after the last try."""
     now = now or utcnow()
-    return _reap(s, Job.lease_expires_at <= now, now)
-
-
-def reap_owner(s: Session, owner: str, *, now: dt.datetime | None = None) -> list[Reaped]:
-    """Take back the jobs of an owner that is known to be dead, without waiting for its leases to run out."""
-    return _reap(s, Job.lease_owner == owner, now or utcnow())
-
-
-def _reap(s: Session, lost: ColumnElement[bool], now: dt.datetime) -> list[Reaped]:
+    lost = Job.lease_expires_at <= now
     found = s.execute(
         select(
             Job.id,

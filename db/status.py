@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Float, String, and_, case, cast, exists, func, select
+from sqlalchemy import Float, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from db.control import Pause, job_is_held, pauses
 from db.file_states import file_state, over_live_files
-from db.queue import runnable
 from db.schema import Derivative, Job, Sighting
 from db.values import utcnow
 from db.vocabulary import FileState, JobState, Lane
@@ -121,16 +120,6 @@ def running(s: Session) -> list[Running]:
         .order_by(Job.started_at, Job.id)
     )
     return [Running(*row) for row in rows]
-
-
-def drained(s: Session, *, now: dt.datetime | None = None) -> bool:
-    """Tell whether nothing runs and nothing queued could run now.
-
-    A job that waits (for a retry, for a paused lane) does not count; `overview` tells of it.
-    """
-    now = now or utcnow()
-    active = (Job.state == JobState.RUNNING) | and_(Job.state == JobState.QUEUED, runnable(now))
-    return not s.scalar(select(exists().where(active)))
 
 
 def _files_by_collection(s: Session) -> dict[str, dict[FileState, int]]:

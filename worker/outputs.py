@@ -41,16 +41,18 @@ def require_space(settings: Settings) -> None:
 
 
 @contextmanager
-def draft(final: Path, job_id: int, token: int) -> Iterator[Path]:
-    """Yield a name beside `final` that only this holder of the job writes to; nothing stays there afterwards.
+def draft(final: Path, work: str, token: int = 0) -> Iterator[Path]:
+    """Yield a name beside `final` that only this holder of the work writes to; nothing stays there.
 
-    Drafts that killed holders of the same job left behind are removed first.
+    `work` is a word that names it, such as `job7`; `token` is the fencing token. Drafts that killed holders
+    of earlier tokens left behind are removed first. Raises as `restoration.writing_to`.
     """
     with writing_to(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
-        for stale in final.parent.glob(f".*saek-job{job_id}-*"):
+        # The first holder has nothing to clear, and need not look through a folder of 100,000 files.
+        for stale in final.parent.glob(f".*saek-{work}-*") if token > 1 else ():
             stale.unlink(missing_ok=True)
-    path = final.parent / f".saek-job{job_id}-{token}{final.suffix}"
+    path = final.parent / f".saek-{work}-{token}{final.suffix}"
     try:
         yield path
     finally:

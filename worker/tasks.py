@@ -41,7 +41,7 @@ def restore_job(job_id: int) -> None:
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
         path = derivative_path(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
         final = settings.outbox_path / os.fsdecode(path)
-        with draft(final, job_id, job.lease.token) as unfinished:
+        with draft(final, f"job{job_id}", job.lease.token) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
             job.finish(record_of(made, path), publish=lambda: publish_draft(unfinished, final))
         _log.info("done", job=job_id, output=display_name(path), luma_error=made.luma_max_error)

@@ -1,7 +1,6 @@
 import datetime as dt
 
 import pytest
-from sqlalchemy import select
 
 from db import jobs
 from db.errors import UnknownRecipe, UnknownScan
@@ -11,11 +10,10 @@ from db.queue import (
     enqueue,
     mark_published,
     reap_expired,
-    reap_owner,
     reset_published,
     unpublished,
 )
-from db.schema import Job, Scan
+from db.schema import Scan
 from db.vocabulary import JobState, Lane
 
 LONG_AGO = dt.timedelta(minutes=10)
@@ -146,12 +144,3 @@ def test_a_job_that_was_to_be_cancelled_is_not_queued_again(archive):
         cancel(s, [lease.job_id], "kim", now=archive.now)
         (reaped,) = reap_expired(s, now=archive.wait(minutes=2))
     assert reaped.outcome is JobState.CANCELLED
-
-
-def test_the_jobs_of_a_dead_owner_need_not_wait_for_their_lease(archive):
-    dead, alive = archive.work_on("a.tif", "a", "dead"), archive.work_on("b.tif", "b", "alive")
-    with archive.database.begin() as s:
-        (reaped,) = reap_owner(s, "dead", now=archive.now)
-        states = dict(s.execute(select(Job.id, Job.state)).all())
-    assert reaped.job_id == dead.job_id
-    assert states == {dead.job_id: JobState.QUEUED, alive.job_id: JobState.RUNNING}

@@ -6,18 +6,13 @@ from db import jobs
 from db.intake import quarantine_sighting
 from db.orders import cancel, pause
 from db.sightings import mark_gone
-from db.status import drained, overview, running
+from db.status import overview, running
 from db.vocabulary import FileState, JobState, Lane
 
 
 def look(archive):
     with archive.database.read() as s:
         return overview(s, now=archive.now)
-
-
-def idle(archive):
-    with archive.database.read() as s:
-        return drained(s, now=archive.now)
 
 
 def finish(archive, lease, name="a.color.tif"):
@@ -153,15 +148,3 @@ def test_what_runs_is_told_with_its_progress(archive):
         12,
     )
     assert job.heartbeat_at - job.started_at == dt.timedelta(seconds=9)
-
-
-def test_an_archive_is_drained_when_nothing_can_run(archive):
-    assert idle(archive)
-    lease = archive.work_on()
-    assert not idle(archive)
-    with archive.database.begin() as s:
-        jobs.yield_back(s, lease, "drain", now=archive.now)
-    assert not idle(archive)
-    with archive.database.begin() as s:
-        pause(s, None, "kim", now=archive.now)
-    assert idle(archive)

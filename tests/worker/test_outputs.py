@@ -33,7 +33,7 @@ def test_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:
     final = tmp_path / "new" / "a.tif"
 
     def fail_half_way() -> None:
-        with draft(final, 7, 1) as path:
+        with draft(final, "job7", 1) as path:
             path.write_bytes(b"half")
             raise RuntimeError
 
@@ -44,7 +44,7 @@ def test_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_published_draft_has_its_name_and_only_that(tmp_path: Path) -> None:
     final = tmp_path / "a.tif"
-    with draft(final, 7, 1) as path:
+    with draft(final, "job7", 1) as path:
         path.write_bytes(b"whole")
         publish_draft(path, final)
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
@@ -54,7 +54,7 @@ def test_drafts_of_killed_holders_of_the_same_job_are_cleared(tmp_path: Path) ->
     final = tmp_path / "a.tif"
     (tmp_path / ".saek-job7-1.tif").write_bytes(b"left behind")
     (tmp_path / ".saek-job70-1.tif").write_bytes(b"of another job")
-    with draft(final, 7, 2):
+    with draft(final, "job7", 2):
         pass
     assert [p.name for p in tmp_path.iterdir()] == [".saek-job70-1.tif"]
 
@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_made_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "village").write_bytes(b"a file where the collection's folder should be")
 
     def enter() -> None:
-        with draft(tmp_path / "village" / "a.tif", 7, 1):
+        with draft(tmp_path / "village" / "a.tif", "job7", 1):
             pass
 
     with pytest.raises(OutputUnavailable, match="village"):

@@ -98,38 +98,27 @@ def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
 
 def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, device: str) -> list[_Ended]:
     from restoration import LumaMismatch, MasterError, Transient, load_model, model_card, restore
-    from worker.outputs import publish_draft
+    from worker.outputs import draft, publish_draft
     from worker.recipes import limits_from
 
     ended = []
     with _watched(len(pieces)) as listener:
         for piece in pieces:
             try:
-                with _draft(piece.output) as draft:
+                with draft(piece.output, f"restore{os.getpid()}") as unfinished:
                     made = restore(
                         piece.master,
                         recipe,
-                        draft,
+                        unfinished,
                         progress=listener(piece.master),
                         limits=limits_from(settings),
                         loaded=load_model(model_card(recipe.model), device, settings.threads),
                     )
-                    publish_draft(draft, piece.output)
+                    publish_draft(unfinished, piece.output)
                 ended.append(_Ended(piece, made=replace(made, path=piece.output)))
             except (MasterError, Transient, LumaMismatch) as error:
                 ended.append(_Ended(piece, fault=error))
     return ended
-
-
-@contextmanager
-def _draft(output: Path) -> Iterator[Path]:
-    """Yield a hidden name beside `output`; nothing stays there if the work stops."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    path = output.parent / f".saek-restore-{os.getpid()}{output.suffix}"
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager
