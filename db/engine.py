@@ -2,17 +2,17 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from db.errors import DatabaseUnavailable, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
+from db.errors import DatabaseUnavailable, Deadlock, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
 from db.filesystems import network_file_system
 
 BUSY_TIMEOUT_S: Final = 30
@@ -20,6 +20,10 @@ BUSY_TIMEOUT_S: Final = 30
 
 _CONNECT_TIMEOUT_S: Final = 10
 _WRITES: Final = "saek_writes"
+_DEADLOCK_DETECTED: Final = "40P01"  # PostgreSQL's SQLSTATE
+_TRIES: Final = 5
+
+T = TypeVar("T")
 
 
 class Database:
@@ -60,6 +64,22 @@ class Database:
         self._leave_parents_connections()
         with _told_in_our_words(self.url), Session(self._writer) as session, session.begin():
             yield session
+
+    def run(self, step: Callable[[Session], T]) -> T:
+        """Do `step` in a write transaction and return what it returns; do it again after a deadlock.
+
+        Orders over many jobs and a file that takes another's place touch the same rows in no common order;
+        the one that PostgreSQL gives up left no trace. `step` must do nothing that cannot be repeated. Raises
+        as `begin`, and `Deadlock` when it was given up every time.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                with self.begin() as session:
+                    return step(session)
+            except Deadlock:
+                if left == 0:
+                    raise
+        raise AssertionError("unreachable")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -165,6 +185,8 @@ def _told_in_our_words(url: URL) -> Iterator[None]:
             raise SchemaOutOfDate(
                 f"{url} lacks a table or column: {cause}", "run `saek db upgrade`"
             ) from error
+        if getattr(error.orig, "sqlstate", None) == _DEADLOCK_DETECTED:
+            raise Deadlock(f"{url}: {cause}", "the work goes on by itself; give an order again") from error
         if _means_unavailable(error):
             raise DatabaseUnavailable(f"{url}: {cause}", _unavailable_remedy(cause)) from error
         raise

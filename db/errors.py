@@ -4,6 +4,7 @@ DatabaseError
   UnusableLocation       the SQLite file lies where SQLite cannot keep it safe
   UnsupportedDatabase    the address names neither SQLite nor PostgreSQL
   DatabaseUnavailable    no connection, locked too long, disk full: worth another try later
+    Deadlock             the server gave up this transaction, so that another could go on
   SchemaOutOfDate        the tables are not those of this release
   LeaseLost              the job is no longer held by the caller, who must drop its work
   UnknownJob  UnknownScan  UnknownRecipe
@@ -42,6 +43,12 @@ class DatabaseUnavailable(DatabaseError):
     """The database could not be reached or could not write just now; the transaction did not happen."""
 
     code = "database-unavailable"
+
+
+class Deadlock(DatabaseUnavailable):
+    """Two transactions waited for each other and this one was given up; `Database.run` does it again."""
+
+    code = "database-deadlock"
 
 
 class SchemaOutOfDate(DatabaseError):

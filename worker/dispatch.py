@@ -57,8 +57,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
 
 def reconcile(database: Database) -> None:
     """Take back the jobs whose lease ran out."""
-    with database.begin() as s:
-        reaped = reap_expired(s)
+    reaped = database.run(reap_expired)
     for job in reaped:
         _log.warning("a worker fell silent", job=job.job_id, now=job.outcome.value)
 

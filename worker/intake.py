@@ -79,14 +79,13 @@ def _register(
     try:
         facts = identify(path, limits)
     except MasterError as error:
-        with database.begin() as s:
-            record = ScanRecord(sha256=sha256, bytes=seen.size)
-            known = register_quarantined(s, seen, record, problem_of(error))
+        record, problem = ScanRecord(sha256=sha256, bytes=seen.size), problem_of(error)
+        known = database.run(lambda s: register_quarantined(s, seen, record, problem))
         if known.new_sighting:
             log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
         return Taken.QUARANTINED
-    with database.begin() as s:
-        done = register(s, seen, _record(sha256, seen.size, facts), recipe_id)
+    record = _record(sha256, seen.size, facts)
+    done = database.run(lambda s: register(s, seen, record, recipe_id))
     if not done.new_job:
         log.info("known already", scan=done.scan_id, job=done.job_id)
         return Taken.KNOWN
@@ -129,8 +128,7 @@ def _cp949_guess(path: Path) -> str:
 
 
 def _refuse_sighting(database: Database, seen: Seen, problem: Problem) -> Taken:
-    with database.begin() as s:
-        refused = quarantine_sighting(s, seen, problem)
+    refused = database.run(lambda s: quarantine_sighting(s, seen, problem))
     if refused.new:
         _log.warning(
             "quarantined", file=seen.display, code=problem.code, reason=problem.reason, remedy=problem.remedy

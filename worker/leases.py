@@ -159,8 +159,8 @@ def claimed(
     an exception (DatabaseUnavailable): the lease then runs out and the reconciler takes the job back.
     `draining` tells for how many seconds the worker has been shutting down, None while it does not.
     """
-    with database.begin() as s:
-        lease = jobs.claim(s, job_id, owner, dt.timedelta(seconds=settings.lease_seconds))
+    term = dt.timedelta(seconds=settings.lease_seconds)
+    lease = database.run(lambda s: jobs.claim(s, job_id, owner, term))
     if lease is None:
         yield None
         return

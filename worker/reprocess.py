@@ -60,10 +60,9 @@ def order(database: Database, selection: Selection, recipe: Recipe, by: str) -> 
         recipe_id = record_recipe(s, recipe)
     total = Ordered(0, 0, 0, 0)
     for scans in _chunks(database, selection):
-        with database.begin() as s:
-            total = _add(
-                total, len(scans), orders.reprocess(s, [scan.scan_id for scan in scans], recipe_id, by)
-            )
+        ids = [scan.scan_id for scan in scans]
+        done = database.run(lambda s, ids=ids: orders.reprocess(s, ids, recipe_id, by))  # type: ignore[misc]
+        total = _add(total, len(scans), done)
     return total
 
 

@@ -65,8 +65,7 @@ def take_part(archive, recipes, seed):
     for _ in range(STEPS):
         step = pick.choice([drop, drop, claim, claim, end, end, order, reconcile])
         try:
-            with archive.database.begin() as s:
-                step(s)
+            archive.database.run(step)
         except LeaseLost:
             continue
 

@@ -36,8 +36,8 @@ def retry(
 
     settings = settings_and_logs()
     conditions = Conditions(collection or (), state or (), since, until, None, everything)
-    with record(settings) as database, database.begin() as s:
-        done = orders.retry(s, _chosen(s, what or (), conditions, settings), person())
+    with record(settings) as database:
+        done = database.run(lambda s: orders.retry(s, _chosen(s, what or (), conditions, settings), person()))
     if json:
         write_json(plain(done, {}))
     else:
@@ -62,8 +62,10 @@ def cancel(
 
     settings = settings_and_logs()
     conditions = Conditions(collection or (), state or (), since, until, None, everything)
-    with record(settings) as database, database.begin() as s:
-        done = orders.cancel(s, _chosen(s, what or (), conditions, settings), person())
+    with record(settings) as database:
+        done = database.run(
+            lambda s: orders.cancel(s, _chosen(s, what or (), conditions, settings), person())
+        )
     if json:
         write_json(plain(done, {}))
     else:

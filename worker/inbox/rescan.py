@@ -25,8 +25,7 @@ def unknown_entries(database: Database, root: Path) -> Iterator[Entry]:
             yield entry
     missing = [path for path, file in known.items() if not file.gone]
     if missing:
-        with database.begin() as s:
-            mark_gone(s, INBOX, missing)
+        database.run(lambda s: mark_gone(s, INBOX, missing))
 
 
 def everything_known(database: Database, root: Path) -> bool:
