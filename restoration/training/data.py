@@ -64,7 +64,7 @@ def load_split(folder: Path, plan: DataPlan) -> Split:
     test.
     """
     manifest = folder / "manifest.csv"
-    named = _from_manifest(manifest) if manifest.is_file() else _from_folder(folder)
+    named = listed(folder)
     split = Split(
         train=_decode(folder, named["train"], plan),
         validation=_decode(folder, named["validation"], plan),
@@ -78,6 +78,24 @@ def load_split(folder: Path, plan: DataPlan) -> Split:
             path=folder,
         )
     return split
+
+
+def listed(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """Tell which pictures are in `train`, `validation` and `test`: set and path below the folder.
+
+    Raises TrainingError if there is a manifest without the columns path, split, set.
+    """
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        return _from_folder(folder)
+    try:
+        return _from_manifest(manifest)
+    except KeyError as error:
+        raise TrainingError(
+            reason=f"the manifest has no column {error}",
+            remedy="give it the columns path, split and set",
+            path=manifest,
+        ) from error
 
 
 def chroma_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -129,12 +147,15 @@ def _from_folder(folder: Path) -> dict[str, list[tuple[str, str]]]:
 
 def _decode(folder: Path, named: Sequence[tuple[str, str]], plan: DataPlan) -> tuple[Picture, ...]:
     with ThreadPoolExecutor(2) as pool:
-        decoded = pool.map(lambda entry: _picture(folder, entry[0], entry[1], plan), named)
+        decoded = pool.map(lambda entry: read_picture(folder, entry[0], entry[1], plan), named)
         return tuple(picture for picture in decoded if picture is not None)
 
 
-def _picture(folder: Path, name: str, path: str, plan: DataPlan) -> Picture | None:
-    """Decode one picture; None if it is gray or toned and would teach gray."""
+def read_picture(folder: Path, name: str, path: str, plan: DataPlan) -> Picture | None:
+    """Decode one picture of the set `name`; None if it is gray or toned and would teach gray.
+
+    Raises TrainingError if it cannot be decoded.
+    """
     try:
         with Image.open(folder / path, formats=FORMATS) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from restoration.training.data import chroma_of, load_split
+from restoration.training.data import chroma_of, listed, load_split
 from restoration.training.recipe import DataPlan, TrainingError
 
 
@@ -105,3 +105,10 @@ def _manifest(folder: Path, rows: Sequence[tuple[str, str]]) -> None:
         for number, (split, name) in enumerate(rows):
             Image.fromarray(photograph[16 * number :][:128, :128]).save(folder / f"{number}.png")
             writer.writerow((f"{number}.png", split, name, "CC0"))
+
+
+def test_a_manifest_without_a_column_is_told(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,split\na.png,eval\n")
+
+    with pytest.raises(TrainingError, match="manifest.csv: the manifest has no column 'set'"):
+        listed(tmp_path)
