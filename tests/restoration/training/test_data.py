@@ -110,5 +110,5 @@ def _manifest(folder: Path, rows: Sequence[tuple[str, str]]) -> None:
 def test_a_manifest_without_a_column_is_told(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("path,split\na.png,eval\n")
 
-    with pytest.raises(TrainingError, match="manifest.csv: the manifest has no column 'set'"):
+    with pytest.raises(TrainingError, match="the manifest has no column 'set'"):
         listed(tmp_path)
