@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, Protocol, cast
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from restoration.pix2pix.generator import UNetGenerator
 from restoration.pix2pix.pretrained import Lite0Unet
+from restoration.pix2pix.statistics import Normalize, by_instance
 
 
 class ChromaGenerator(Protocol):
@@ -35,9 +37,9 @@ class SeedChroma(nn.Module):
         super().__init__()
         self.unet = UNetGenerator(in_channels=1, out_channels=2, base=base)
 
-    def forward(self, gray: Tensor) -> Tensor:
+    def forward(self, gray: Tensor, normalize: Normalize = by_instance) -> Tensor:
         """Gray (N, 1, H, W) in [0, 1] -> chroma (N, 2, H, W) in [-0.5, 0.5]."""
-        return cast(Tensor, 0.5 * self.unet(2.0 * gray - 1.0))
+        return cast(Tensor, 0.5 * self.unet(2.0 * gray - 1.0, normalize))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +58,6 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
         "lite0-unet": Architecture(Lite0Unet, Lite0Unet.multiple, "fixed"),
         "seed-unet": Architecture(SeedChroma, SeedChroma.multiple, "instance"),
+        "seed-unet-half": Architecture(partial(SeedChroma, 32), SeedChroma.multiple, "instance"),
     }
 )

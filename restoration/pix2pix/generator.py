@@ -8,6 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from restoration.pix2pix.statistics import Normalize, by_instance, through
+
 DOWN_WIDTHS = (1, 2, 4, 8, 8, 8, 8, 8)
 UP_WIDTHS = (8, 8, 8, 8, 4, 2, 1)
 DROPOUT = 0.5
@@ -28,9 +30,9 @@ class Down(nn.Module):
             layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, normalize: Normalize = by_instance) -> Tensor:
         """(N, C, H, W) -> (N, C', H / 2, W / 2)."""
-        return cast(Tensor, self.layers(x))
+        return through(self.layers, x, normalize)
 
 
 class Up(nn.Module):
@@ -47,9 +49,9 @@ class Up(nn.Module):
             layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor, normalize: Normalize = by_instance) -> Tensor:
         """(N, C, H, W) and the skip (N, S, 2H, 2W) -> (N, C' + S, 2H, 2W)."""
-        return torch.cat((self.layers(x), skip), dim=1)
+        return torch.cat((through(self.layers, x, normalize), skip), dim=1)
 
 
 class UNetGenerator(nn.Module):
@@ -91,12 +93,15 @@ class UNetGenerator(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H, W) in (-1, 1)."""
+    def forward(self, x: Tensor, normalize: Normalize = by_instance) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H, W) in (-1, 1).
+
+        `normalize` does the work of the thirteen instance normalizations, in their order.
+        """
         skips: list[Tensor] = []
         for down in cast(Sequence[Down], self.downs):
-            x = down(x)
+            x = down(x, normalize)
             skips.append(x)
         for up, skip in zip(cast(Sequence[Up], self.ups), reversed(skips[:-1]), strict=True):
-            x = up(x, skip)
+            x = up(x, skip, normalize)
         return cast(Tensor, self.final(x))
