@@ -11,6 +11,7 @@ from restoration.errors import (
     MasterError,
     MissingFile,
     ModelError,
+    ModelRefused,
     NoSpace,
     NotAnImage,
     OutOfMemory,
@@ -27,7 +28,7 @@ from restoration.errors import (
 )
 from restoration.facts import Limits, ScanFacts
 from restoration.loading import LoadedModel, load_model
-from restoration.models import ModelCard, default_model, model_card, verify_model
+from restoration.models import Library, ModelCard, default_model, model_card, verify_model
 from restoration.models import models as installed_models
 from restoration.opening import Witness
 from restoration.outcome import (
@@ -50,6 +51,7 @@ __all__ = [
     "EmptyFile",
     "EngineUnavailable",
     "ImageTooLarge",
+    "Library",
     "Limits",
     "LoadedModel",
     "LumaMismatch",
@@ -59,6 +61,7 @@ __all__ = [
     "MissingFile",
     "ModelCard",
     "ModelError",
+    "ModelRefused",
     "NoSpace",
     "NotAnImage",
     "OutOfMemory",

@@ -16,7 +16,8 @@
     │   └── MasterChanged       not the bytes that were registered
     ├── ModelError              the recipe cannot be followed on this installation
     │   ├── UnknownModel
-    │   └── WeightsMismatch
+    │   ├── WeightsMismatch
+    │   └── ModelRefused        a file that was offered as a model is none that can be run
     ├── Transient               try again later; the master is not to blame
     │   ├── NoSpace
     │   ├── OutputUnavailable   the folder of the derivatives is away or read-only
@@ -143,6 +144,12 @@ class WeightsMismatch(ModelError):
     """The weights file is missing or is not the one that the model card or recipe names."""
 
     code = "weights-mismatch"
+
+
+class ModelRefused(ModelError):
+    """A file that was offered as a model is none that can be run, or may not have that name."""
+
+    code = "model-refused"
 
 
 class Transient(RestorationError):

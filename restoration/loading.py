@@ -8,7 +8,7 @@ from restoration.engines import Engine, open_engine
 from restoration.models import ModelCard
 
 _lock = threading.Lock()
-_open: dict[tuple[str, str], "LoadedModel"] = {}
+_open: dict[tuple[str, str, str], "LoadedModel"] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def load_model(card: ModelCard, device: str = "auto", threads: int | None = None
     Raises EngineUnavailable, WeightsMismatch or OutOfMemory.
     """
     with _lock:
-        key = (card.weights, device)
+        key = (card.name, card.weights, device)
         if key not in _open:
             sizes = Sizes(card.working_side, card.multiple)
             _open[key] = LoadedModel(open_engine(card, device, threads), sizes, card.weights)

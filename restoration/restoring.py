@@ -19,7 +19,7 @@ from restoration.facts import Limits, ScanFacts
 from restoration.guided import Upsampler
 from restoration.jpeg import MAX_SIDE
 from restoration.loading import LoadedModel, load_model
-from restoration.models import default_model, model_card
+from restoration.models import SHIPPED_ONLY, Library, default_model, model_card
 from restoration.opening import Witness
 from restoration.outcome import (
     MetadataReport,
@@ -45,18 +45,19 @@ def recipe_for(
     strength: float = 1.0,
     format: OutputFormat = OutputFormat.TIFF,  # noqa: A002 - the recipe's own word
     quality: int = 92,
+    library: Library = SHIPPED_ONLY,
 ) -> Recipe:
     """Return the recipe that follows an installed model, the default one if none is named.
 
     Raises UnknownModel, or ValueError if a value is out of range.
     """
-    card = default_model() if model is None else model_card(model)
+    card = default_model(library) if model is None else model_card(model, library)
     return Recipe(card.name, card.weights, preset, strength, format, quality)
 
 
-def plan(facts: ScanFacts, recipe: Recipe) -> Plan:
+def plan(facts: ScanFacts, recipe: Recipe, library: Library = SHIPPED_ONLY) -> Plan:
     """Return what the restoration of a master would cost. Raises UnknownModel."""
-    card = model_card(recipe.model)
+    card = model_card(recipe.model, library)
     width, height = facts.upright_size
     windows = count_windows(height, width, recipe.preset, Sizes(card.working_side, card.multiple))
     lossless = recipe.format.lossless
@@ -77,17 +78,20 @@ def restore(
     expected_sha256: str | None = None,
     tags: Mapping[str, str] = _NO_TAGS,
     loaded: LoadedModel | None = None,
+    library: Library = SHIPPED_ONLY,
 ) -> Restoration:
     """Color `master` by `recipe` into `out`, which appears whole and proven or not at all.
 
     An `out` that is already there is replaced only if it is a derivative of the same master by the same
-    recipe (a job that was killed after its work and is done again). `loaded` is a model held open already.
+    recipe (a job that was killed after its work and is done again). `loaded` is a model held open already;
+    without it the model is looked for in `library`.
 
     Raises MasterError, ModelError, Transient, OutputExists, LumaMismatch, or whatever `progress` raises; then
     nothing is left behind and the master was only read.
     """
     try:
-        return _Work(master, recipe, out, progress, limits, tags).run(device, expected_sha256, loaded)
+        model = loaded or load_model(model_card(recipe.model, library), device)
+        return _Work(master, recipe, out, progress, limits, tags).run(model, expected_sha256)
     except MemoryError as error:
         raise OutOfMemory(
             reason="main memory did not suffice", remedy="free some; work goes on by itself", path=master
@@ -128,9 +132,8 @@ class _Work:
     limits: Limits
     tags: Mapping[str, str]
 
-    def run(self, device: str, expected_sha256: str | None, loaded: LoadedModel | None) -> Restoration:
+    def run(self, model: LoadedModel, expected_sha256: str | None) -> Restoration:
         clock = _Clock({})
-        model = loaded or load_model(model_card(self.recipe.model), device)
         self._require_weights(model)
         with clock.measure(Stage.READ):
             witness = Witness.of(self.master)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restoration.engines.device import describe_device
 from restoration.engines.engine import Engine
-from restoration.models.registry import SHIPPED
 
 if TYPE_CHECKING:
     from restoration.models import ModelCard
@@ -21,7 +21,7 @@ __all__ = ["Engine", "describe_device", "open_engine"]
 
 
 def open_engine(
-    card: ModelCard, device: str = "auto", threads: int | None = None, folder: Path = SHIPPED
+    card: ModelCard, device: str = "auto", threads: int | None = None, folder: Path | None = None
 ) -> Engine:
     """Load a model onto a device: "auto" (CUDA where there is one), "cpu" or "cuda".
 
@@ -31,4 +31,6 @@ def open_engine(
     """
     from restoration.engines.torch_engine import open_torch_engine  # noqa: PLC0415  (torch takes seconds)
 
-    return open_torch_engine(card, device, threads, folder)
+    if folder is not None:  # while callers change over
+        card = replace(card, folder=folder)
+    return open_torch_engine(card, device, threads)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import nn
 from restoration.engines.device import resolve_device
 from restoration.engines.engine import Engine
 from restoration.errors import ModelError, OutOfMemory
-from restoration.models.registry import ModelCard, load_weights
+from restoration.models import ModelCard, load_weights
 from restoration.pix2pix.chroma import ARCHITECTURES
 
 # How torch's CPU allocator and CUDA's libraries say that they got no memory: they have no exception class.
@@ -56,7 +55,7 @@ class TorchEngine:
             return np.ascontiguousarray(self.network(x).float().cpu().numpy())
 
 
-def open_torch_engine(card: ModelCard, device: str, threads: int | None, folder: Path) -> Engine:
+def open_torch_engine(card: ModelCard, device: str, threads: int | None) -> Engine:
     """Load the card's network and weights; see `restoration.engines.open_engine`."""
     chosen = torch.device(resolve_device(device))
     if threads is not None:
@@ -68,11 +67,11 @@ def open_torch_engine(card: ModelCard, device: str, threads: int | None, folder:
         )
     network = ARCHITECTURES[card.architecture].build()
     try:
-        network.load_state_dict(load_weights(card, folder))
-    except RuntimeError as error:
+        network.load_state_dict(load_weights(card))
+    except (RuntimeError, ValueError) as error:
         raise ModelError(
             reason=f"the weights of {card.name} do not fit its architecture {card.architecture}: {error}",
-            remedy="export the model again",
+            remedy="import the model again (saek models import)",
         ) from error
     network.requires_grad_(requires_grad=False).eval()
     with _memory_reported(chosen):

@@ -1,21 +1,30 @@
-"""The models that come with Saek: cards, weights, and the means to verify them."""
+"""The models that come with Saek or were imported: cards, weights, and the means to verify them."""
 
+from restoration.models.card import SHIPPED, ModelCard, card_toml
 from restoration.models.registry import (
-    ModelCard,
+    SHIPPED_ONLY,
+    Library,
+    card_paths,
     default_model,
-    load_weights,
+    hidden_cards,
     model_card,
     models,
-    verify_model,
-    weights_path,
 )
+from restoration.models.weights import load_weights, page_path, verify_model, weights_path
 
 __all__ = [
+    "SHIPPED",
+    "SHIPPED_ONLY",
+    "Library",
     "ModelCard",
+    "card_paths",
+    "card_toml",
     "default_model",
+    "hidden_cards",
     "load_weights",
     "model_card",
     "models",
+    "page_path",
     "verify_model",
     "weights_path",
 ]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from restoration.models.registry import ModelCard
+from restoration.models import ModelCard
 from restoration.training.film import EMULSIONS
 from restoration.training.recipe import Phase, TrainingRecipe
 from restoration.training.run import RunFolder

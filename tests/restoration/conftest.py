@@ -108,7 +108,7 @@ def shelf(tmp_path: Path) -> Path:
     import torch  # noqa: PLC0415  (the tests of scans need none)
     from safetensors.torch import save  # noqa: PLC0415
 
-    from restoration.models.registry import ModelCard, card_toml  # noqa: PLC0415
+    from restoration.models import ModelCard, card_toml  # noqa: PLC0415
     from restoration.pix2pix.pretrained import Lite0Unet  # noqa: PLC0415
 
     torch.manual_seed(1)

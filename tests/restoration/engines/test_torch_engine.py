@@ -16,8 +16,7 @@ from restoration.engines.device import resolve_device
 from restoration.engines.engine import Engine
 from restoration.engines.torch_engine import TorchEngine
 from restoration.errors import EngineUnavailable, ModelError, OutOfMemory, WeightsMismatch
-from restoration.models import model_card
-from restoration.models.registry import ModelCard
+from restoration.models import Library, ModelCard, model_card
 
 needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 
@@ -35,12 +34,12 @@ class Failing(torch.nn.Module):
 
 @pytest.fixture
 def card(shelf: Path) -> ModelCard:
-    return model_card("trial", shelf)
+    return model_card("trial", Library((shelf,)))
 
 
 @pytest.fixture
-def engine(card: ModelCard, shelf: Path) -> Engine:
-    return open_engine(card, device="cpu", folder=shelf)
+def engine(card: ModelCard) -> Engine:
+    return open_engine(card, device="cpu")
 
 
 def test_the_name_tells_engine_device_and_model(engine: Engine) -> None:
@@ -55,13 +54,13 @@ def test_gray_pictures_come_back_as_chroma(engine: Engine) -> None:
     assert np.abs(chroma).max() <= 0.5
 
 
-def test_the_same_picture_gives_the_same_bytes_twice(engine: Engine, card: ModelCard, shelf: Path) -> None:
+def test_the_same_picture_gives_the_same_bytes_twice(engine: Engine, card: ModelCard) -> None:
     gray = _gray(2, 128, 96)
 
     first = engine.predict(gray).tobytes()
 
     assert engine.predict(gray).tobytes() == first
-    assert open_engine(card, device="cpu", folder=shelf).predict(gray).tobytes() == first
+    assert open_engine(card, device="cpu").predict(gray).tobytes() == first
 
 
 def test_the_input_is_left_as_it_was(engine: Engine) -> None:
@@ -103,23 +102,23 @@ def test_another_shape_or_type_is_refused(engine: Engine, gray: np.ndarray) -> N
 
 
 @needs_no_cuda
-def test_cuda_asked_for_and_missing_is_told_with_a_remedy(card: ModelCard, shelf: Path) -> None:
+def test_cuda_asked_for_and_missing_is_told_with_a_remedy(card: ModelCard) -> None:
     with pytest.raises(EngineUnavailable) as caught:
-        open_engine(card, device="cuda", folder=shelf)
+        open_engine(card, device="cuda")
 
     assert "CUDA" in caught.value.reason
     assert "cpu" in caught.value.remedy
 
 
 @needs_no_cuda
-def test_auto_takes_the_cpu_where_there_is_no_cuda(card: ModelCard, shelf: Path) -> None:
-    assert open_engine(card, folder=shelf).name == "torch/cpu/trial"
+def test_auto_takes_the_cpu_where_there_is_no_cuda(card: ModelCard) -> None:
+    assert open_engine(card).name == "torch/cpu/trial"
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_agrees_with_the_cpu_and_with_itself(card: ModelCard, shelf: Path, engine: Engine) -> None:
-    cuda = open_engine(card, device="cuda", folder=shelf)
+def test_cuda_agrees_with_the_cpu_and_with_itself(card: ModelCard, engine: Engine) -> None:
+    cuda = open_engine(card, device="cuda")
     gray = _gray(2, 128, 128)
 
     assert cuda.predict(gray).tobytes() == cuda.predict(gray).tobytes()
@@ -140,17 +139,17 @@ def test_changed_weights_are_not_run(card: ModelCard, shelf: Path) -> None:
     (shelf / card.file).write_bytes(b"other weights")
 
     with pytest.raises(WeightsMismatch):
-        open_engine(card, device="cpu", folder=shelf)
+        open_engine(card, device="cpu")
 
 
-def test_weights_of_another_architecture_are_not_run(card: ModelCard, shelf: Path) -> None:
+def test_weights_of_another_architecture_are_not_run(card: ModelCard) -> None:
     with pytest.raises(ModelError, match="do not fit"):
-        open_engine(dataclasses.replace(card, architecture="seed-unet"), device="cpu", folder=shelf)
+        open_engine(dataclasses.replace(card, architecture="seed-unet"), device="cpu")
 
 
-def test_an_architecture_of_the_future_is_told(card: ModelCard, shelf: Path) -> None:
+def test_an_architecture_of_the_future_is_told(card: ModelCard) -> None:
     with pytest.raises(ModelError, match="unknown architecture"):
-        open_engine(dataclasses.replace(card, architecture="to-come"), device="cpu", folder=shelf)
+        open_engine(dataclasses.replace(card, architecture="to-come"), device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import pytest
 from skimage import data
 
 from restoration.engines import open_engine
-from restoration.models import ModelCard, default_model, models, verify_model, weights_path
-from restoration.models.registry import SHIPPED
+from restoration.models import SHIPPED, ModelCard, default_model, models, verify_model, weights_path
 from restoration.pix2pix.chroma import ARCHITECTURES
 
 

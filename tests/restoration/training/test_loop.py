@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from skimage import data
 
 from restoration.engines import open_engine
-from restoration.models import model_card, models, verify_model
+from restoration.models import Library, model_card, models, verify_model
 from restoration.pix2pix.chroma import ChromaGenerator, SeedChroma
 from restoration.pix2pix.pretrained import Lite0Unet
 from restoration.training import TrainingError, TrainingProgress, export, train
@@ -174,11 +174,10 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
 
     card = export(tmp_path / "run", "smoke", shelf)
 
-    assert models(shelf) == (card,) == (model_card("smoke", shelf),)
-    verify_model(card, shelf)
-    chroma = open_engine(card, device="cpu", folder=shelf).predict(
-        np.full((1, 64, 64), 0.5, dtype=np.float32)
-    )
+    library = Library((shelf,))
+    assert models(library) == (card,) == (model_card("smoke", library),)
+    verify_model(card)
+    chroma = open_engine(card, device="cpu").predict(np.full((1, 64, 64), 0.5, dtype=np.float32))
     assert np.isfinite(chroma).all()
     page = (shelf / "smoke.md").read_text()
     assert card.weights in page
