@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from db.recipes import ensure_recipe
-from restoration import Limits, OutputFormat, Preset, Recipe, model_card, recipe_for
+from restoration import Library, Limits, OutputFormat, Preset, Recipe, model_card, recipe_for
 from worker.errors import SettingsError
+from worker.library import library_from
 from worker.settings import Settings
 
 
@@ -17,7 +17,7 @@ def recipe_from(settings: Settings) -> Recipe:
     """Return the recipe for dropped files.
 
     Raises:
-        SettingsError: preset or format is unknown.
+        SettingsError: preset or format is unknown, or the chosen default cannot be read.
         restoration.UnknownModel: no such model is installed.
     """
     try:
@@ -25,19 +25,19 @@ def recipe_from(settings: Settings) -> Recipe:
     except ValueError as error:
         known = f"presets {', '.join(Preset)}; formats {', '.join(OutputFormat)}"
         raise SettingsError(reason=f"{error}.", remedy=f"Known are: {known}.") from error
-    return recipe_for(settings.model, preset=preset, strength=settings.strength, format=fmt)
+    library = library_from(settings)
+    return recipe_for(settings.model, preset=preset, strength=settings.strength, format=fmt, library=library)
 
 
-def record_recipe(s: Session, recipe: Recipe) -> int:
+def record_recipe(s: Session, recipe: Recipe, library: Library) -> int:
     """Enter the recipe and its model unless they are known; return the recipe's id."""
-    card = json.loads(json.dumps(asdict(model_card(recipe.model)), default=str))
     return ensure_recipe(
         s,
         recipe.fingerprint(),
         json.loads(recipe.to_json()),
         model_name=recipe.model,
         weights_sha256=recipe.weights,
-        card=card,
+        card=model_card(recipe.model, library).entries(),
     )
 
 

@@ -9,8 +9,9 @@ from db import orders
 from db.engine import Database
 from db.orders import Reprocessed
 from db.selection import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
-from restoration import Recipe, ScanFacts, plan
+from restoration import Library, Recipe, ScanFacts, plan
 from worker.doctor import nearest_folder
+from worker.library import library_from
 from worker.recipes import record_recipe
 from worker.settings import Settings
 
@@ -48,7 +49,7 @@ class Ordered:
     quarantined: int
 
 
-def order(database: Database, selection: Selection, recipe: Recipe, by: str) -> Ordered:
+def order(database: Database, selection: Selection, recipe: Recipe, library: Library, by: str) -> Ordered:
     """Queue a job in the bulk lane for each chosen scan that has none by this recipe.
 
     Stopped half way, it goes on where it was when it is given again.
@@ -57,7 +58,7 @@ def order(database: Database, selection: Selection, recipe: Recipe, by: str) -> 
         db.errors.EmptySelection: nothing chooses.
     """
     with database.begin() as s:
-        recipe_id = record_recipe(s, recipe)
+        recipe_id = record_recipe(s, recipe, library)
     total = Ordered(0, 0, 0, 0)
     for scans in _chunks(database, selection):
         ids = [scan.scan_id for scan in scans]
@@ -72,7 +73,7 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
     Raises:
         db.errors.EmptySelection: nothing chooses.
     """
-    fingerprint = recipe.fingerprint()
+    fingerprint, library = recipe.fingerprint(), library_from(settings)
     total = Ordered(0, 0, 0, 0)
     pixels = windows = size = 0
     for scans in _chunks(database, selection):
@@ -81,7 +82,7 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
         total = _add(total, len(scans), Reprocessed(len(seen.new), seen.existing, seen.quarantined))
         for scan in scans:
             if scan.scan_id in seen.new:
-                cost = plan(_facts(scan), recipe)
+                cost = plan(_facts(scan), recipe, library)
                 pixels, windows, size = (
                     pixels + cost.pixels,
                     windows + cost.windows,

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     outbox: Path | None = Field(
         None, description="Where derivatives are written. Default: `outbox` under the home."
     )
+    models: Path | None = Field(
+        None, description="Where imported models lie. Default: `models` under the home."
+    )
 
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the record. Default: SQLite file `saek.db` under the home."
@@ -68,7 +71,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(10.0, ge=0.2, description="Pause between looks when polling.")
 
     model: str | None = Field(
-        None, description="Name of the model for dropped files. Default: the shipped default."
+        None, description="Name of the model for dropped files. Default: as `saek models default` says."
     )
     preset: str = Field("balanced", description="`fast`, `balanced`, `fine` or `native`.")
     strength: float = Field(1.0, ge=0.0, le=2.0, description="Chroma gain: 0 is gray, 1 as predicted.")
@@ -137,6 +140,11 @@ class Settings(BaseSettings):
         return self.outbox or self.home / "outbox"
 
     @property
+    def models_path(self) -> Path:
+        """The folder of imported models."""
+        return self.models or self.home / "models"
+
+    @property
     def run_path(self) -> Path:
         """Sockets, locks and drain marks of the processes that run now."""
         return self.home / "run"
@@ -197,7 +205,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(
             reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Mend the file."
         ) from error
-    paths = {"home": settings.home, "inbox": settings.inbox, "outbox": settings.outbox}
+    paths = {name: getattr(settings, name) for name in ("home", "inbox", "outbox", "models")}
     absolute = {name: path.expanduser().absolute() for name, path in paths.items() if path is not None}
     return settings.model_copy(update=absolute)
 

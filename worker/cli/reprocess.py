@@ -54,6 +54,7 @@ def reprocess(
 
     Old derivatives stay; a file that was made by this recipe before is not made again.
     """
+    from worker.library import library_from
     from worker.reprocess import estimate, order
 
     settings = settings_and_logs()
@@ -67,7 +68,7 @@ def reprocess(
             cost = estimate(database, chosen, recipe, settings)
             _tell_estimate(cost, recipe, json=json)
         else:
-            done = order(database, chosen, recipe, person())
+            done = order(database, chosen, recipe, library_from(settings), person())
             _tell_order(done, recipe, json=json)
 
 

@@ -88,16 +88,19 @@ def restore(
 
 def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
     from restoration import MasterError, identify, plan
+    from worker.library import library_from
     from worker.recipes import limits_from
 
     try:
-        return _Ended(piece, planned=plan(identify(piece.master, limits_from(settings)), recipe))
+        facts = identify(piece.master, limits_from(settings))
+        return _Ended(piece, planned=plan(facts, recipe, library_from(settings)))
     except MasterError as error:
         return _Ended(piece, fault=error)
 
 
 def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, device: str) -> list[_Ended]:
     from restoration import LumaMismatch, MasterError, Transient, load_model, model_card, restore
+    from worker.library import library_from
     from worker.outputs import draft, publish_draft
     from worker.recipes import limits_from
 
@@ -112,7 +115,9 @@ def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, dev
                         unfinished,
                         progress=listener(piece.master),
                         limits=limits_from(settings),
-                        loaded=load_model(model_card(recipe.model), device, settings.threads),
+                        loaded=load_model(
+                            model_card(recipe.model, library_from(settings)), device, settings.threads
+                        ),
                     )
                     publish_draft(unfinished, piece.output)
                 ended.append(_Ended(piece, made=replace(made, path=piece.output)))

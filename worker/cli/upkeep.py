@@ -99,10 +99,8 @@ def _told(name: str, current: Settings) -> dict[str, Any]:
 def _effective(name: str, current: Settings) -> str | int | float | None:
     """Return the value that work goes by, a default that follows from the home included."""
     match name:
-        case "inbox":
-            return str(current.inbox_path)
-        case "outbox":
-            return str(current.outbox_path)
+        case "inbox" | "outbox" | "models":
+            return str(getattr(current, f"{name}_path"))
         case "database_url":
             return masked(current.database_address())
         case "broker_url":

@@ -17,6 +17,7 @@ from worker.inbox.settle import Look, SettleTracker
 from worker.inbox.walk import look
 from worker.inbox.watch import start_watching, watch_mode
 from worker.intake import Taken, take_in
+from worker.library import library_from
 from worker.recipes import limits_from, recipe_from, record_recipe
 from worker.settings import Settings
 
@@ -39,7 +40,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     database = open_database(settings.database_address())
     recipe = recipe_from(settings)
     with database.begin() as s:
-        recipe_id = record_recipe(s, recipe)
+        recipe_id = record_recipe(s, recipe, library_from(settings))
     _log.info(
         "watching",
         inbox=str(settings.inbox_path),
