@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from restoration.models import ModelCard
-from restoration.training.film import EMULSIONS
+from restoration.training.film import describe
 from restoration.training.recipe import Phase, TrainingRecipe
 from restoration.training.run import RunFolder
 
@@ -78,11 +78,8 @@ def _pictures(plan: TrainingRecipe, facts: Mapping[str, Any]) -> str:
 
 
 def _film() -> str:
-    kinds = ", ".join(f"{emulsion.name} {emulsion.share:.0%}" for emulsion in EMULSIONS)
-    return (
-        "## Film\n\nThe gray that the model saw was made from color in linear light: "
-        f"{kinds}; then gamma, contrast, fading, vignette, blur, grain and JPEG, each by chance.\n"
-    )
+    head = "## Film\n\nThe gray that the model saw was made from color, in the order of the stages.\n\n"
+    return head + describe()
 
 
 def _phases(phases: Sequence[Phase]) -> str:

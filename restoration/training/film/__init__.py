@@ -1,0 +1,31 @@
+"""The gray picture that film, time and a scanner would have made of a color picture.
+
+Each module is one thing that befalls a photograph; `stages` says in which order, how often and how strongly.
+"""
+
+from restoration.training.film.description import describe
+from restoration.training.film.development import Curve, Fading
+from restoration.training.film.emulsion import EMULSIONS, Emulsion
+from restoration.training.film.halftone import Screen
+from restoration.training.film.photograph import Film, choose_film, develop, photograph
+from restoration.training.film.scanning import soften
+from restoration.training.film.sheet import sheet
+from restoration.training.film.stages import STAGES
+from restoration.training.film.toning import Toning
+
+__all__ = [
+    "EMULSIONS",
+    "STAGES",
+    "Curve",
+    "Emulsion",
+    "Fading",
+    "Film",
+    "Screen",
+    "Toning",
+    "choose_film",
+    "describe",
+    "develop",
+    "photograph",
+    "sheet",
+    "soften",
+]

@@ -1,0 +1,160 @@
+"""What befalls a photograph, in which order, how often, how strongly.
+
+This table is the only place where the film room keeps its frequencies and ranges: films are drawn from it,
+and the page of a model and docs/film.md are written from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The ends between which a quantity is drawn, evenly unless `even_ratio`, and its unit."""
+
+    low: float
+    high: float
+    unit: str
+    even_ratio: bool = False
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw a value."""
+        if self.even_ratio:
+            return float(self.low * (self.high / self.low) ** rng.random())
+        return float(self.low + (self.high - self.low) * rng.random())
+
+    def count(self, rng: np.random.Generator) -> int:
+        """Draw a whole number, both ends included."""
+        return int(rng.integers(int(self.low), int(self.high) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One thing that befalls a photograph: its chance, its ranges, and whose account of it is followed."""
+
+    name: str
+    share: float
+    does: str
+    source: str
+    ranges: Mapping[str, Range]
+
+    def befalls(self, rng: np.random.Generator) -> bool:
+        """Draw whether it happens."""
+        return rng.random() < self.share
+
+
+STAGES: Mapping[str, Stage] = MappingProxyType(
+    {
+        stage.name: stage
+        for stage in (
+            Stage(
+                "vignette",
+                0.30,
+                "the lens passes less light to the corners",
+                "the cosine-fourth law near the axis",
+                {"loss": Range(0.1, 0.6, "of the light in the corners")},
+            ),
+            Stage(
+                "lens blur",
+                0.20,
+                "the picture on the film is out of focus",
+                "a Gaussian, in linear light",
+                {"sigma": Range(0.3, 1.2, "px")},
+            ),
+            Stage(
+                "response",
+                1.0,
+                "the emulsion weighs red, green and blue light (table above), with some jitter",
+                "sensitization in three bands; CIE illuminant A for tungsten; linear sRGB (IEC 61966-2-1)",
+                {},
+            ),
+            Stage(
+                "development",
+                1.0,
+                "the characteristic curve of film and paper",
+                "Hurter and Driffield's curve as a power and an S on encoded tones",
+                {
+                    "gamma": Range(0.7, 1.4, "", even_ratio=True),
+                    "shoulder": Range(0.0, 0.8, ""),
+                    "darkest": Range(-0.04, 0.04, "of the range"),
+                    "lightest": Range(0.92, 1.06, "of the range"),
+                },
+            ),
+            Stage(
+                "grain",
+                0.60,
+                "the silver shows, most in the middle tones",
+                "Selwyn: deviation is greatest where half of the crystals develop",
+                {"strength": Range(0.003, 0.035, "of the range"), "size": Range(0.0, 0.9, "px")},
+            ),
+            Stage(
+                "scratches",
+                0.08,
+                "thin lines, four of five along the travel of the film, light or dark",
+                "observed on scans",
+                {"count": Range(1, 4, "lines")},
+            ),
+            Stage(
+                "fading",
+                0.30,
+                "black turns gray and white dull",
+                "a smaller range of tones",
+                {"black": Range(0.0, 0.22, "of the range"), "white": Range(0.72, 1.0, "of the range")},
+            ),
+            Stage(
+                "toning",
+                0.15,
+                "sepia and yellowed paper, half of them in patches, scanned in color and reduced to "
+                "luminance as the product does",
+                "density seen through three filters; the product's own `restoration.monochrome`",
+                {
+                    "sepia": Range(0.0, 1.0, "of full sepia"),
+                    "yellowing": Range(0.0, 1.0, "of deep yellow"),
+                    "stain": Range(0.1, 0.25, "of deep yellow"),
+                },
+            ),
+            Stage(
+                "halftone",
+                0.04,
+                "printed with a dot screen, mostly at 45 degrees, and scanned softly",
+                "an ordered threshold, equalized so that dots keep the tone",
+                {
+                    "period": Range(2.0, 4.5, "px", even_ratio=True),
+                    "blur": Range(0.15, 0.4, "periods"),
+                    "ink": Range(0.02, 0.18, "of the range"),
+                    "paper": Range(0.8, 1.0, "of the range"),
+                },
+            ),
+            Stage(
+                "dust",
+                0.10,
+                "specks and hairs, light or dark",
+                "observed on scans",
+                {"specks": Range(2, 24, ""), "hairs": Range(0, 2, "")},
+            ),
+            Stage(
+                "scanner blur",
+                0.15,
+                "the scan, or its reduction, is soft",
+                "a Gaussian, on encoded tones",
+                {"sigma": Range(0.3, 1.0, "px")},
+            ),
+            Stage(
+                "JPEG",
+                0.20,
+                "the file is compressed",
+                "Pillow's encoder",
+                {"quality": Range(45, 95, "")},
+            ),
+        )
+    }
+)
+"""By name, in the order in which they befall a photograph."""
+
+SCREEN_ANGLES = (45.0, 45.0, 45.0, 0.0, 15.0, 75.0)
+"""Degrees; one of these, each as likely, for a halftone screen."""
