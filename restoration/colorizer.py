@@ -71,11 +71,11 @@ def colorize(
     height, width = luminance.shape
     shapes = _detail_shapes(height, width, preset, sizes)
     stretch = contrast_stretch(luminance)
-    seen = np.clip((luminance - stretch[0]) / (stretch[1] - stretch[0]), 0, 1).astype(np.float32)
+    seen = stretched(luminance, stretch)
     run = _Run(engine, sizes.multiple, listener, count_windows(height, width, preset, sizes))
-    chroma = run.whole(_resized(seen, *_whole_shape(height, width, sizes)))
+    chroma = run.whole(resample.resize(seen, *whole_shape(height, width, sizes)))
     for shape in shapes:
-        detail = run.windows(_resized(seen, *shape), _STRIDES[preset])
+        detail = run.windows(resample.resize(seen, *shape), _STRIDES[preset])
         detail += resample.enlarge(chroma - resample.reduce(detail, *chroma.shape[1:]), *shape)
         chroma = np.clip(detail, -0.5, 0.5)
     return ChromaField(chroma, stretch, run.done)
@@ -96,8 +96,17 @@ def contrast_stretch(luminance: Float) -> tuple[float, float]:
     return round(min(low, high - _LEAST_CONTRAST), 6), round(high, 6)
 
 
-def _whole_shape(height: int, width: int, sizes: Sizes) -> tuple[int, int]:
-    """The network has seen nothing below 256 pixels in training, so thumbnails are enlarged."""
+def stretched(luminance: Float, stretch: tuple[float, float]) -> Float:
+    """Return the network's own copy (H, W) in [0, 1]: `stretch` becomes black and white."""
+    low, high = stretch
+    return np.asarray(np.clip((luminance - low) / (high - low), 0, 1), dtype=np.float32)
+
+
+def whole_shape(height: int, width: int, sizes: Sizes) -> tuple[int, int]:
+    """Return height and width at which the network sees a whole picture.
+
+    It has seen nothing below 256 pixels in training, so thumbnails are enlarged.
+    """
     return resample.fit(height, width, min(sizes.whole, max(_LEAST_SIDE, height, width)))
 
 
@@ -114,9 +123,16 @@ def _detail_shapes(height: int, width: int, preset: Preset, sizes: Sizes) -> tup
     return tuple(resample.fit(height, width, side) for side in scales if side > 1.25 * sizes.whole)
 
 
-def _resized(plane: Float, height: int, width: int) -> Float:
-    reduced = resample.reduce(plane, min(height, plane.shape[0]), min(width, plane.shape[1]))
-    return resample.enlarge(reduced, height, width)
+def infer(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
+    """Return the chroma (2, H, W) of one plane (H, W) in [0, 1], padded as the network needs it.
+
+    Raises OutOfMemory, or FloatingPointError if the engine gave numbers that are not finite.
+    """
+    height, width = plane.shape
+    chroma = engine.predict(tiling.pad(plane, multiple, least)[None])[0, :, :height, :width]
+    if not np.isfinite(chroma).all():
+        raise FloatingPointError(f"the engine {engine.name} gave numbers that are not finite")
+    return chroma
 
 
 class _Run:
@@ -139,10 +155,7 @@ class _Run:
         return merged
 
     def _predict(self, plane: Float, least: int) -> Float:
-        height, width = plane.shape
-        chroma = self._engine.predict(tiling.pad(plane, self._multiple, least)[None])[0, :, :height, :width]
-        if not np.isfinite(chroma).all():
-            raise FloatingPointError(f"the engine {self._engine.name} gave numbers that are not finite")
+        chroma = infer(self._engine, plane, self._multiple, least)
         self.done += 1
         if self._listener:
             self._listener(self.done, self._total)

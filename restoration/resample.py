@@ -29,6 +29,12 @@ def enlarge(planes: Float, height: int, width: int) -> Float:
     return columns.along_width(rows.along_height(planes))
 
 
+def resize(planes: Float, height: int, width: int) -> Float:
+    """Return planes (..., H, W) as (..., height, width): reduced or enlarged, each axis by itself."""
+    reduced = reduce(planes, min(height, planes.shape[-2]), min(width, planes.shape[-1]))
+    return enlarge(reduced, height, width)
+
+
 def _average(planes: Float, size: int, axis: int) -> Float:
     length = planes.shape[axis]
     if size == length:
