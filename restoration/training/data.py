@@ -23,6 +23,9 @@ WITHHELD_SETS = frozenset({"coworking"})
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
 
+# A picture with a shorter side than this, pixels, is an icon: most of it would be interpolation.
+LEAST_SIDE = 32
+
 # ITU-R BT.601, full range, of sRGB-encoded values in [0, 1].
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -159,12 +162,19 @@ def read_picture(folder: Path, name: str, path: str, plan: DataPlan) -> Picture 
     try:
         with Image.open(folder / path, formats=FORMATS) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError) as error:
+    # SyntaxError is Pillow's word for a damaged PNG.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise TrainingError(
             reason=f"the picture cannot be decoded: {error}",
             remedy="repair it or take it away",
             path=folder / path,
         ) from error
+    if min(image.size) < LEAST_SIDE:
+        raise TrainingError(
+            reason=f"the picture has only {image.width} x {image.height} pixels",
+            remedy=f"take it away: both sides must have at least {LEAST_SIDE}",
+            path=folder / path,
+        )
     scale = plan.side / min(image.size)
     if scale < 1.0:
         size = (max(8, round(image.width * scale)), max(8, round(image.height * scale)))

@@ -16,27 +16,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restoration.pix2pix.chroma import ChromaGenerator
-from restoration.pix2pix.objective import adversarial_loss, discriminator_loss
 from restoration.training.data import Split, load_split
-from restoration.training.losses import chroma_loss
+from restoration.training.device_load import watched
+from restoration.training.learning import learn
 from restoration.training.metrics import Predict, Reference, Row, evaluate, references
+from restoration.training.pace import Spent, Stopwatch
 from restoration.training.recipe import Moment, TrainingError, TrainingRecipe, read_recipe
 from restoration.training.run import RunFolder
-from restoration.training.samples import Batch, batches
+from restoration.training.samples import drawing
 from restoration.training.state import (
     TrainingState,
     first_state,
-    follow,
-    learning_mode,
     phase_optimizer,
     resumed_state,
     save_state,
 )
+from restoration.training.supply import batches, fitting_workers
 
 # Steps between two lines of the curve; checkpoints fall on them, so that a resumed curve has no break.
 CURVE_STEPS = 50
-# Chroma is small: as the discriminator sees it, its usual spread fills about [-1, 1].
-CRITIC_GAIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +83,8 @@ def train(
     split = load_split(data, plan.data)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(plan.threads)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
     if folder.state.exists():
         state = resumed_state(folder.state, plan, device)
         folder.rewind(state.step)
@@ -107,86 +107,48 @@ def _run(
 ) -> None:
     phases = [plan.at(step).phase for step in range(state.step, plan.steps)]
     device = next(state.network.parameters()).device
-    losses: list[float] = []
-    saved = begun = time.monotonic()
-    first = state.step
-    with contextlib.closing(batches(split.train, plan.data, plan.seed, state.step, phases)) as stream:
-        for batch in stream:
+    workers = fitting_workers(device.type) if plan.workers is None else plan.workers
+    supply = batches(drawing(split.train, plan), state.step, phases, workers=workers, folder=folder.path)
+    losses: list[Tensor] = []
+    samples = 0
+    saved = time.monotonic()
+    with contextlib.closing(supply), watched(device) as load:
+        stopwatch = Stopwatch()
+        for batch in stopwatch.waiting_for(supply):
             moment = plan.at(state.step)
             if moment.place == 0 and state.step > 0:
                 state.optimizer = phase_optimizer(state.network, moment.phase, plan)
-            losses.append(_learn(state, plan, moment, batch, device))
+            losses.append(learn(state, plan, moment, batch, device))
+            samples += moment.phase.batch
             state.step += 1
             if state.step % CURVE_STEPS and state.step != plan.steps:
                 continue
-            loss = float(np.mean(losses))
-            losses.clear()
+            loss = float(torch.stack(losses).mean())
+            lap = stopwatch.lap(samples)
+            losses, samples = [], 0
             if not np.isfinite(loss):
                 raise TrainingError(
                     reason=f"the loss is no number after step {state.step}",
                     remedy="lower the learning rate",
                     path=folder.path,
                 )
-            folder.add_loss(state.step, moment, loss)
-            now = time.monotonic()
+            state.spent.add(lap)
+            folder.add_loss(state.step, moment, loss, lap, load.since_last())
             if progress is not None:
-                pace = (now - begun) / (state.step - first)
-                progress(
-                    TrainingProgress(
-                        moment.phase.name,
-                        state.step,
-                        plan.steps,
-                        loss,
-                        moment.phase.batch / pace,
-                        pace * (plan.steps - state.step),
-                    )
-                )
-            if now - saved >= 60.0 * plan.checkpoint_minutes or state.step == plan.steps:
+                progress(_told(plan, state.step, moment, loss, lap))
+            if time.monotonic() - saved >= 60.0 * plan.checkpoint_minutes or state.step == plan.steps:
                 _checkpoint(state, plan, folder, against)
                 saved = time.monotonic()
+                stopwatch.restart()
 
 
-def _learn(
-    state: TrainingState, plan: TrainingRecipe, moment: Moment, batch: Batch, device: torch.device
-) -> float:
-    """Learn from one batch and return the loss."""
-    gray = torch.from_numpy(batch.gray).to(device, memory_format=torch.channels_last)
-    true = torch.from_numpy(batch.chroma).to(device)
-    for group in state.optimizer.param_groups:
-        group["lr"] = moment.rate * group["part"]
-    learning_mode(state.network)
-    with _arithmetic(plan, device), torch.set_grad_enabled(not moment.critic_alone):
-        made = state.network(gray)
-    if moment.phase.adversarial > 0:
-        critic_loss = _teach_critic(state, plan, gray, true, made.detach())
-        if moment.critic_alone:
-            return critic_loss
-    loss = chroma_loss(made, true, plan.objective)
-    if moment.phase.adversarial > 0:
-        state.critic.requires_grad_(requires_grad=False)
-        with _arithmetic(plan, device):
-            judged = state.critic(gray, CRITIC_GAIN * made)
-        loss = loss + moment.phase.adversarial * adversarial_loss(judged.float(), real=True)
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    state.optimizer.step()
-    follow(state.average, state.network, plan.average, state.step)
-    return float(loss.detach())
-
-
-def _teach_critic(
-    state: TrainingState, plan: TrainingRecipe, gray: Tensor, true: Tensor, made: Tensor
-) -> float:
-    state.critic.requires_grad_(requires_grad=True)
-    with _arithmetic(plan, gray.device):
-        judged_true = state.critic(gray, CRITIC_GAIN * true)
-        judged_made = state.critic(gray, CRITIC_GAIN * made)
-    loss = discriminator_loss(judged_true.float(), judged_made.float())
-    state.critic_optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.critic_optimizer.step()
-    return float(loss.detach())
+def _told(plan: TrainingRecipe, step: int, moment: Moment, loss: float, lap: Spent) -> TrainingProgress:
+    """Tell a listener; the time left is that of the pixels left, at the pace of the last ones."""
+    phase, later = moment.phase, plan.phases[moment.index + 1 :]
+    left = (phase.steps - moment.place - 1) * phase.batch * phase.size**2
+    left += sum(next_.steps * next_.batch * next_.size**2 for next_ in later)
+    seconds = left / (lap.samples_per_second * phase.size**2)
+    return TrainingProgress(phase.name, step, plan.steps, loss, lap.samples_per_second, seconds)
 
 
 def _checkpoint(
@@ -214,7 +176,7 @@ def _finish(
     predict = predictor(cast(ChromaGenerator, state.average))
     validation = evaluate(predict, against)
     test = evaluate(predict, references(split.test, plan.evaluation_side)) if split.test else ()
-    folder.write_metrics(state.best_step, validation, test)
+    folder.write_metrics(state.best_step, validation, test, state.spent)
     return TrainingResult(folder.path, state.step, state.best_step, validation, test)
 
 
@@ -234,7 +196,3 @@ def predictor(network: ChromaGenerator) -> Predict:
         return np.asarray(chroma[..., :height, :width].cpu().numpy(), dtype=np.float32)
 
     return predict
-
-
-def _arithmetic(plan: TrainingRecipe, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    return torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bf16")

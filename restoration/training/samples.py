@@ -1,92 +1,159 @@
 """How pictures are cut into samples, and samples gathered into batches.
 
 A batch is a pure function of the seed and of its number, so that a resumed run sees what the uninterrupted
-one would have seen.
+one would have seen, whoever draws it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from restoration import resample, tiling
 from restoration.training.data import Picture, chroma_of
 from restoration.training.film import photograph
-from restoration.training.recipe import DataPlan, Phase, TrainingError
+from restoration.training.recipe import DataPlan, Phase, TrainingError, TrainingRecipe
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Gray (N, 1, S, S) in [0, 1] and true chroma (N, 2, S, S) in [-0.5, 0.5], float32."""
+    """Gray (N, 1, S, S) in [0, 1] and true chroma (N, 2, S, S) in [-0.5, 0.5], float32.
 
-    gray: NDArray[np.float32]
-    chroma: NDArray[np.float32]
+    `wholes` (K, 1, S, S) are the gray whole pictures, on the same film, that the last K samples are crops of.
+    K is 0 unless the recipe trains with the statistics of pictures.
+    """
 
-
-def batches(
-    pictures: Sequence[Picture], plan: DataPlan, seed: int, first: int, phases: Sequence[Phase]
-) -> Generator[Batch]:
-    """Yield batch `first`, `first + 1`, ..., each as its phase in `phases` tells; one is made ahead."""
-    odds = {phase.name: _odds(pictures, phase.shares or plan.shares) for phase in phases}
-    with ThreadPoolExecutor(1) as ahead:
-        pending = None
-        for number, phase in enumerate(phases, start=first):
-            following = ahead.submit(
-                draw_batch,
-                pictures,
-                odds[phase.name],
-                plan,
-                seed=(seed, number),
-                count=phase.batch,
-                side=phase.size,
-            )
-            if pending is not None:
-                yield pending.result()
-            pending = following
-        if pending is not None:
-            yield pending.result()
+    gray: Floats
+    chroma: Floats
+    wholes: Floats
 
 
-def draw_batch(
-    pictures: Sequence[Picture],
-    odds: NDArray[np.float64],
-    plan: DataPlan,
-    *,
-    seed: tuple[int, int],
-    count: int,
-    side: int,
-) -> Batch:
-    """Draw `count` samples of `side` pixels; pure in its arguments."""
-    rng = np.random.default_rng(seed)
-    gray = np.empty((count, 1, side, side), dtype=np.float32)
-    chroma = np.empty((count, 2, side, side), dtype=np.float32)
-    for index, chosen in enumerate(rng.choice(len(pictures), size=count, p=odds)):
-        rgb = cut(pictures[chosen].rgb, side, plan, rng)
-        gray[index, 0] = photograph(rgb, rng)
-        chroma[index] = chroma_of(rgb)
-    return Batch(gray, chroma)
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """All that decides the batches of a run but their numbers; `odds` are by phase."""
+
+    pictures: Sequence[Picture]
+    plan: DataPlan
+    seed: int
+    odds: Mapping[str, NDArray[np.float64]]
+    with_wholes: bool
+
+    def batch(self, number: int, phase: Phase) -> Batch:
+        """Draw batch `number`, as its phase tells; pure."""
+        rng = np.random.default_rng((self.seed, number))
+        side, crops = phase.size, 0
+        if self.with_wholes:
+            crops = round(phase.batch * (1.0 - self.plan.whole - self.plan.bordered))
+        gray = np.empty((phase.batch, 1, side, side), dtype=np.float32)
+        chroma = np.empty((phase.batch, 2, side, side), dtype=np.float32)
+        wholes = np.empty((crops, 1, side, side), dtype=np.float32)
+        chosen = rng.choice(len(self.pictures), size=phase.batch, p=self.odds[phase.name])
+        for index, picture in enumerate(chosen):
+            rgb = self.pictures[picture].rgb
+            crop = index - (phase.batch - crops)
+            if crop >= 0:
+                gray[index, 0], chroma[index], wholes[crop, 0] = cropped(rgb, side, self.plan, rng)
+            elif self.with_wholes:
+                gray[index, 0], chroma[index] = whole(rgb, side, self.plan, rng)
+            else:
+                rgb = cut(rgb, side, self.plan, rng)
+                gray[index, 0], chroma[index] = photograph(rgb, rng), chroma_of(rgb)
+        return Batch(gray, chroma, wholes)
+
+
+def drawing(pictures: Sequence[Picture], recipe: TrainingRecipe) -> Drawing:
+    """Tell how the batches of a recipe are drawn; TrainingError if no picture may be drawn in a phase."""
+    odds = {phase.name: _odds(pictures, phase.shares or recipe.data.shares) for phase in recipe.phases}
+    with_wholes = recipe.subject.statistics == "picture"
+    return Drawing(tuple(pictures), recipe.data, recipe.seed, odds, with_wholes)
 
 
 def cut(rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Cut a square of `side` pixels out of a picture, at a random scale, sometimes mirrored or bordered."""
-    height, width = rgb.shape[:2]
-    short = min(height, width)
     kind = rng.random()
     if kind < plan.bordered:
         sample = _bordered(rgb, side, rng)
     else:
-        part = 1.0
-        if kind >= plan.bordered + plan.whole:
-            part = float(np.exp(rng.uniform(np.log(plan.tightest), 0.0)))
-        span = max(8.0, short * part)
-        left, top = rng.uniform(0, width - span), rng.uniform(0, height - span)
-        box = (float(left), float(top), float(left + span), float(top + span))
+        tightest = plan.tightest if kind >= plan.bordered + plan.whole else 1.0
+        box = _box(rgb.shape, tightest, rng)
         sample = np.asarray(Image.fromarray(rgb).resize((side, side), Image.Resampling.BICUBIC, box=box))
     return np.ascontiguousarray(sample[:, ::-1]) if rng.random() < 0.5 else sample
+
+
+def cropped(
+    rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Photograph a picture, then cut a crop out -> gray and chroma of the crop, gray of the whole.
+
+    All have `side`; the whole keeps its aspect and is reflected at its lower and right edge.
+    """
+    gray, chroma = _photographed(rgb, side, rng)
+    box = _box(gray.shape, plan.tightest, rng)
+    size = (side, side)
+    return (
+        _resized(gray, size, box),
+        np.stack([_resized(plane, size, box) for plane in chroma]),
+        _fitted(gray, side),
+    )
+
+
+def whole(
+    rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Photograph a whole picture, in its due share with a border -> gray and chroma, fitted into `side`."""
+    if rng.random() < plan.bordered / max(plan.bordered + plan.whole, 1e-9):
+        rgb = _bordered(rgb, side, rng)
+    gray, chroma = _photographed(rgb, side, rng)
+    return _fitted(gray, side), np.stack([_fitted(plane, side) for plane in chroma])
+
+
+def _photographed(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Gray (H, W) and chroma (2, H, W) of a picture, half of the time mirrored.
+
+    Small pictures are enlarged first: lengths of a film are in pixels.
+    """
+    if rng.random() < 0.5:
+        rgb = np.ascontiguousarray(rgb[:, ::-1])
+    scale = side / max(rgb.shape[:2])
+    if scale > 1.0:
+        size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
+        rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
+    return photograph(rgb, rng), chroma_of(rgb)
+
+
+def _box(
+    shape: tuple[int, ...], tightest: float, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """A square within a picture of `shape` (H, W, ...): left, top, right, bottom.
+
+    Its side is between `tightest` and 1, in parts of the picture's shorter side.
+    """
+    height, width = shape[:2]
+    short = min(height, width)
+    part = float(np.exp(rng.uniform(np.log(tightest), 0.0))) if tightest < 1.0 else 1.0
+    span = min(short, max(8.0, short * part))
+    left, top = rng.uniform(0, width - span), rng.uniform(0, height - span)
+    return float(left), float(top), float(left + span), float(top + span)
+
+
+def _resized(
+    plane: Floats, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Floats:
+    """Resize a plane (H, W), or the box of it, to `size` (width, height); stays within the plane's range."""
+    made = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC, box=box))
+    return np.asarray(np.clip(made, plane.min(), plane.max()))
+
+
+def _fitted(plane: Floats, side: int) -> Floats:
+    """Fit a plane into a square of `side` as the colorizer does: aspect kept, reflected below and right."""
+    height, width = resample.fit(plane.shape[0], plane.shape[1], side)
+    return tiling.pad(_resized(plane, (width, height)), side, side)
 
 
 def _bordered(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:

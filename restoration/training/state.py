@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from restoration.pix2pix.discriminator import PatchDiscriminator
 from restoration.pix2pix.objective import initialize
 from restoration.pix2pix.pretrained import Lite0Unet
 from restoration.training.encoder import fill_from_wheel, trainable_part
+from restoration.training.pace import Spent
 from restoration.training.recipe import Phase, TrainingError, TrainingRecipe
 
 
@@ -31,6 +32,7 @@ class TrainingState:
     step: int = 0
     best_score: float = float("inf")
     best_step: int = -1
+    spent: Spent = field(default_factory=Spent)
 
 
 def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
@@ -50,6 +52,7 @@ def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
             reason=f"the side of the samples in {', '.join(odd)} does not fit {recipe.subject.architecture}",
             remedy=f"choose multiples of {multiple}",
         )
+    _check_statistics(recipe)
     if not isinstance(network, Lite0Unet):
         initialize(network)
     elif recipe.subject.pretrained:
@@ -64,8 +67,24 @@ def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
         average,
         critic,
         phase_optimizer(network, recipe.phases[0], recipe),
-        torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999)),
+        torch.optim.Adam(
+            critic.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True if device.type == "cuda" else None
+        ),
     )
+
+
+def _check_statistics(recipe: TrainingRecipe) -> None:
+    subject = recipe.subject
+    if subject.statistics not in {"crop", "picture"}:
+        raise TrainingError(
+            reason=f"unknown statistics {subject.statistics!r}", remedy='use "crop" or "picture"'
+        )
+    if subject.statistics == "picture" and ARCHITECTURES[subject.architecture].statistics != "instance":
+        able = [name for name, known in ARCHITECTURES.items() if known.statistics == "instance"]
+        raise TrainingError(
+            reason=f"{subject.architecture} takes no statistics from its input",
+            remedy=f'leave out `statistics = "picture"`, or train {" or ".join(able)}',
+        )
 
 
 def phase_optimizer(network: nn.Module, phase: Phase, recipe: TrainingRecipe) -> torch.optim.AdamW:
@@ -82,7 +101,10 @@ def phase_optimizer(network: nn.Module, phase: Phase, recipe: TrainingRecipe) ->
         frozen = {id(parameter) for parameter in network.encoder.parameters()}
         rest = [parameter for parameter in rest if id(parameter) not in frozen]
     groups.append({"params": rest, "part": 1.0})
-    return torch.optim.AdamW(groups, lr=phase.rate_first, weight_decay=recipe.weight_decay)
+    on_cuda = next(network.parameters()).is_cuda
+    return torch.optim.AdamW(
+        groups, lr=phase.rate_first, weight_decay=recipe.weight_decay, fused=True if on_cuda else None
+    )
 
 
 def learning_mode(network: nn.Module) -> None:
@@ -117,7 +139,9 @@ def save_state(state: TrainingState, recipe: TrainingRecipe, path: Path) -> None
         "best_step": state.best_step,
         "begun": begun,
         "recipe": recipe.fingerprint(begun),
+        "spent": asdict(state.spent),
         "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all(),
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "critic": state.critic.state_dict(),
@@ -144,6 +168,7 @@ def resumed_state(path: Path, recipe: TrainingRecipe, device: torch.device) -> T
     state = first_state(recipe, device)
     state.step = content["step"]
     state.best_score, state.best_step = content["best_score"], content["best_step"]
+    state.spent = Spent(**content["spent"])
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])
     state.critic.load_state_dict(content["critic"])
@@ -151,4 +176,6 @@ def resumed_state(path: Path, recipe: TrainingRecipe, device: torch.device) -> T
     state.optimizer.load_state_dict(content["optimizer"])
     state.critic_optimizer.load_state_dict(content["critic_optimizer"])
     torch.set_rng_state(cast(Tensor, content["random"]).cpu())
+    if device.type == "cuda" and len(content["random_cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([one.cpu() for one in content["random_cuda"]])
     return state

@@ -88,6 +88,27 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     assert caught.value.path == tmp_path / "0.png"
 
 
+def test_an_icon_is_named(tmp_path: Path) -> None:
+    _manifest(tmp_path, [("train", "people"), ("eval", "people")])
+    Image.fromarray(data.astronaut()[:20, :200]).save(tmp_path / "0.png")
+
+    with pytest.raises(TrainingError, match="only 200 x 20 pixels") as caught:
+        load_split(tmp_path, DataPlan())
+
+    assert caught.value.path == tmp_path / "0.png"
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+    _manifest(tmp_path, [("train", "people"), ("eval", "people")])
+    content = (tmp_path / "0.png").read_bytes()
+    (tmp_path / "0.png").write_bytes(content[:2000] + bytes(64) + content[2064:])
+
+    with pytest.raises(TrainingError, match="cannot be decoded") as caught:
+        load_split(tmp_path, DataPlan())
+
+    assert caught.value.path == tmp_path / "0.png"
+
+
 def test_chroma_of_gray_is_nothing_and_of_pure_colors_is_the_whole_range() -> None:
     colors = np.array([[(90, 90, 90), (0, 0, 255), (255, 0, 0), (255, 255, 0)]], dtype=np.uint8)
 

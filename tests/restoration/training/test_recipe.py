@@ -87,6 +87,11 @@ def test_phases_that_have_not_begun_may_change() -> None:
             "DataPlan: unknown entry 'sides'",
         ),
         ("name = ", "cannot be read"),
+        ('name = "x"\nworkers = -1\n[[phase]]\nname = "only"\nsamples = 1', "workers = -1"),
+        (
+            'name = "x"' + 2 * '\n[[phase]]\nname = "twin"\nsamples = 1',
+            "two phases have one name",
+        ),
     ],
 )
 def test_a_recipe_that_cannot_be_followed_is_told_with_its_file(
