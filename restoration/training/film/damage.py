@@ -17,6 +17,7 @@ _SPACING = 0.8
 _ALONG_TRAVEL = 0.8
 _LIGHT_SCRATCH, _LIGHT_DUST = 0.6, 0.7
 _KNOTS = 8
+_CLUMP = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _scratch(shape: tuple[int, ...], *, upright: bool, rng: np.random.Generator)
     # a scratch comes and goes with the pressure
     pressure = np.clip(_smooth(count, rng) * 1.5 + rng.uniform(0.2, 1.0), 0.0, 1.0)
     opacity = pressure * np.float32(rng.uniform(0.35, 1.0))
-    radius = np.full(count, rng.uniform(0.0, 0.5), np.float32)
+    radius = np.full(count, rng.uniform(0.2, 0.6), np.float32)
     return Stroke(
         points.astype(np.float32), radius, opacity.astype(np.float32), rng.random() < _LIGHT_SCRATCH
     )
@@ -74,10 +75,12 @@ def _scratch(shape: tuple[int, ...], *, upright: bool, rng: np.random.Generator)
 
 def _specks(shape: tuple[int, ...], count: int, rng: np.random.Generator, *, light: bool) -> Stroke:
     mine = int(rng.binomial(count, _LIGHT_DUST if light else 1 - _LIGHT_DUST))
-    points = rng.random((mine, 2), dtype=np.float32) * np.asarray(shape, np.float32)
-    # many small, few large
-    radius = 0.2 + 1.8 * rng.random(mine, dtype=np.float32) ** 3
-    return Stroke(points, radius, rng.uniform(0.4, 1.0, mine).astype(np.float32), light)
+    # many small, few large; each a clump of grains, so that large ones are not round
+    size = (0.2 + 1.4 * rng.random(mine, dtype=np.float32) ** 3).repeat(_CLUMP)
+    points = (rng.random((mine, 2), dtype=np.float32) * np.asarray(shape, np.float32)).repeat(_CLUMP, axis=0)
+    points += (rng.random(points.shape, dtype=np.float32) - np.float32(0.5)) * size[:, None]
+    radius = size * rng.uniform(0.6, 1.0, size.size).astype(np.float32)
+    return Stroke(points, radius, rng.uniform(0.4, 1.0, mine).astype(np.float32).repeat(_CLUMP), light)
 
 
 def _hair(shape: tuple[int, ...], rng: np.random.Generator) -> Stroke:
@@ -87,7 +90,7 @@ def _hair(shape: tuple[int, ...], rng: np.random.Generator) -> Stroke:
     steps = np.stack((np.cos(heading), np.sin(heading)), axis=1) * _SPACING
     points = np.cumsum(steps, axis=0) + rng.random(2) * shape
     opacity = np.full(count, rng.uniform(0.35, 0.9), np.float32)
-    radius = np.full(count, rng.uniform(0.0, 0.35), np.float32)
+    radius = np.full(count, rng.uniform(0.2, 0.4), np.float32)
     return Stroke(points.astype(np.float32), radius, opacity, rng.random() < _LIGHT_DUST)
 
 

@@ -41,7 +41,7 @@ _RANKS = _even_ranks()
 
 def halftoned(gray: Gray, screen: Screen, rng: np.random.Generator) -> Gray:
     """Gray (H, W) in [0, 1] -> its halftone print, as scanned; the generator draws where the dots fall."""
-    steepness = np.float32(max(1.0, 0.6 * screen.period))
+    steepness = np.float32(max(1.0, 0.5 * screen.period))
     dots = _bent(gray, steepness)
     dots -= _threshold(gray.shape, screen, rng)
     dots *= steepness

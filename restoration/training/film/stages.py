@@ -124,7 +124,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
                 "printed with a dot screen, mostly at 45 degrees, and scanned softly",
                 "an ordered threshold, equalized so that dots keep the tone",
                 {
-                    "period": Range(2.0, 4.5, "px", even_ratio=True),
+                    "period": Range(2.2, 4.0, "px", even_ratio=True),
                     "blur": Range(0.15, 0.4, "periods"),
                     "ink": Range(0.02, 0.18, "of the range"),
                     "paper": Range(0.8, 1.0, "of the range"),

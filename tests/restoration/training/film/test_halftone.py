@@ -6,17 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from restoration.training.film import Film, Screen, develop, soften
+from restoration.training.film import STAGES, Film, Screen, develop, soften
 from restoration.training.film.halftone import halftoned
 
-screens = st.builds(
-    Screen,
-    st.floats(2.0, 4.5),
-    st.floats(0, 90),
-    st.floats(0.15, 0.4),
-    st.floats(0.02, 0.18),
-    st.floats(0.8, 1.0),
-)
+spans = {name: st.floats(span.low, span.high) for name, span in STAGES["halftone"].ranges.items()}
+screens = st.builds(Screen, angle=st.floats(0, 90), **spans)
 
 
 @given(screens, st.floats(0, 1), st.integers(0, 1000))
@@ -28,7 +22,8 @@ def test_a_flat_tone_keeps_its_mean(screen: Screen, tone: float, seed: int) -> N
 
     assert dots.dtype == np.float32
     assert screen.ink - 1e-5 <= dots.min() <= dots.max() <= screen.paper + 1e-5
-    assert dots.mean() == pytest.approx(screen.ink + tone * (screen.paper - screen.ink), abs=0.04)
+    # where the screen falls in step with the pixels, all cells look alike and the mean is least exact
+    assert dots.mean() == pytest.approx(screen.ink + tone * (screen.paper - screen.ink), abs=0.06)
 
 
 def test_a_photograph_keeps_its_local_tones() -> None:
