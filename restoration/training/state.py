@@ -11,13 +11,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from restoration.models.registry import model_card
+from restoration.models.weights import load_weights
 from restoration.pix2pix.chroma import ARCHITECTURES
 from restoration.pix2pix.discriminator import PatchDiscriminator
 from restoration.pix2pix.objective import initialize
 from restoration.pix2pix.pretrained import Lite0Unet
 from restoration.training.encoder import fill_from_wheel, trainable_part
 from restoration.training.pace import Spent
-from restoration.training.recipe import Phase, TrainingError, TrainingRecipe
+from restoration.training.recipe import Phase, Subject, TrainingError, TrainingRecipe
 
 
 @dataclass(slots=True)
@@ -53,7 +55,9 @@ def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
             remedy=f"choose multiples of {multiple}",
         )
     _check_statistics(recipe)
-    if not isinstance(network, Lite0Unet):
+    if recipe.subject.start:
+        _start_from(network, recipe.subject)
+    elif not isinstance(network, Lite0Unet):
         initialize(network)
     elif recipe.subject.pretrained:
         fill_from_wheel(network.encoder)
@@ -71,6 +75,16 @@ def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
             critic.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True if device.type == "cuda" else None
         ),
     )
+
+
+def _start_from(network: nn.Module, subject: Subject) -> None:
+    card = model_card(subject.start)
+    if card.architecture != subject.architecture:
+        raise TrainingError(
+            reason=f"{card.name} is a {card.architecture}, not a {subject.architecture}",
+            remedy="start from a model of the same architecture",
+        )
+    network.load_state_dict(load_weights(card))
 
 
 def _check_statistics(recipe: TrainingRecipe) -> None:

@@ -4,7 +4,9 @@ from numpy.typing import NDArray
 from skimage import data
 
 from restoration.training.balance import tempered, warmth, white_balanced
-from restoration.training.data import chroma_of
+from restoration.training.data import Picture, chroma_of
+from restoration.training.recipe import DataPlan, Phase, TrainingRecipe
+from restoration.training.samples import drawing
 
 PHOTOGRAPH = np.asarray(data.coffee())[::4, ::4]
 
@@ -50,3 +52,17 @@ def test_warm_pictures_are_drawn_less_often_by_e_for_each_step() -> None:
     assert drawn[0] / drawn[1] == pytest.approx(np.e)
     assert drawn[1] / drawn[2] == pytest.approx(np.e)
     assert tempered(odds, warmths, 0.0) is odds
+
+
+def test_a_recipe_with_a_warm_step_draws_the_cool_picture_more_often() -> None:
+    cool = np.full((32, 32, 3), (90, 110, 140), dtype=np.uint8)
+    pictures = [Picture("warm", "one", cool[..., ::-1].copy()), Picture("cool", "one", cool)]
+
+    def odds(step: float) -> NDArray[np.float64]:
+        phase = Phase("only", 16)
+        recipe = TrainingRecipe("trial", (phase,), data=DataPlan(warm_step=step))
+        return drawing(pictures, recipe).odds["only"]
+
+    assert odds(0.0) == pytest.approx([0.5, 0.5])
+    warm, cold = odds(0.1)
+    assert cold > 2 * warm

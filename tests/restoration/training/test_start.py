@@ -1,0 +1,27 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from restoration.models import default_model
+from restoration.models.weights import load_weights
+from restoration.training import TrainingError
+from restoration.training.recipe import Phase, Subject, TrainingRecipe
+from restoration.training.state import first_state
+
+RECIPE = TrainingRecipe("trial", (Phase("only", 16),), subject=Subject(start=default_model().name))
+
+
+def test_a_run_can_start_from_an_installed_model() -> None:
+    state = first_state(RECIPE, torch.device("cpu"))
+
+    weights = load_weights(default_model())
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in state.network.state_dict().items())
+
+
+def test_a_model_of_another_architecture_is_no_start() -> None:
+    subject = replace(RECIPE.subject, architecture="seed-unet")
+    with pytest.raises(TrainingError, match=r"not a seed-unet"):
+        first_state(
+            replace(RECIPE, subject=subject, phases=(Phase("only", 16, size=256),)), torch.device("cpu")
+        )
