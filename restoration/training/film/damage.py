@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restoration.training.film.development import Gray
+from restoration.training.film.stages import ALONG_TRAVEL, LIGHT_DUST, LIGHT_SCRATCHES
 
 _SPACING = 0.8
-_ALONG_TRAVEL = 0.8
-_LIGHT_SCRATCH, _LIGHT_DUST = 0.6, 0.7
 _KNOTS = 8
 _CLUMP = 3
 
@@ -47,7 +46,7 @@ def dusted(gray: Gray, specks: int, hairs: int, rng: np.random.Generator) -> Gra
 
 
 def _scratch(shape: tuple[int, ...], *, upright: bool, rng: np.random.Generator) -> Stroke:
-    along_travel = rng.random() < _ALONG_TRAVEL
+    along_travel = rng.random() < ALONG_TRAVEL
     height, width = shape
     side = height if upright else width
     if along_travel:
@@ -69,12 +68,12 @@ def _scratch(shape: tuple[int, ...], *, upright: bool, rng: np.random.Generator)
     opacity = pressure * np.float32(rng.uniform(0.35, 1.0))
     radius = np.full(count, rng.uniform(0.2, 0.6), np.float32)
     return Stroke(
-        points.astype(np.float32), radius, opacity.astype(np.float32), rng.random() < _LIGHT_SCRATCH
+        points.astype(np.float32), radius, opacity.astype(np.float32), rng.random() < LIGHT_SCRATCHES
     )
 
 
 def _specks(shape: tuple[int, ...], count: int, rng: np.random.Generator, *, light: bool) -> Stroke:
-    mine = int(rng.binomial(count, _LIGHT_DUST if light else 1 - _LIGHT_DUST))
+    mine = int(rng.binomial(count, LIGHT_DUST if light else 1 - LIGHT_DUST))
     # many small, few large; each a clump of grains, so that large ones are not round
     size = (0.2 + 1.4 * rng.random(mine, dtype=np.float32) ** 3).repeat(_CLUMP)
     points = (rng.random((mine, 2), dtype=np.float32) * np.asarray(shape, np.float32)).repeat(_CLUMP, axis=0)
@@ -91,7 +90,7 @@ def _hair(shape: tuple[int, ...], rng: np.random.Generator) -> Stroke:
     points = np.cumsum(steps, axis=0) + rng.random(2) * shape
     opacity = np.full(count, rng.uniform(0.35, 0.9), np.float32)
     radius = np.full(count, rng.uniform(0.2, 0.4), np.float32)
-    return Stroke(points.astype(np.float32), radius, opacity, rng.random() < _LIGHT_DUST)
+    return Stroke(points.astype(np.float32), radius, opacity, rng.random() < LIGHT_DUST)
 
 
 def _smooth(count: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ def describe() -> str:
     return (
         "| emulsion | answers to red / green / blue light | share |\n|---|---|---:|\n"
         f"{emulsions}\n"
-        "| | stage | how often | what befalls the photograph | how strongly | after |\n"
+        "| | stage | how often | what befalls the photograph | how strongly | account followed |\n"
         "|---:|---|---:|---|---|---|\n"
         f"{stages}"
     )

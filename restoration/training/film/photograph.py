@@ -18,7 +18,7 @@ from restoration.training.film.grain import grained
 from restoration.training.film.halftone import Screen, halftoned
 from restoration.training.film.lens import through_lens
 from restoration.training.film.scanning import compressed, soften
-from restoration.training.film.stages import SCREEN_ANGLES, STAGES, Range
+from restoration.training.film.stages import SCREEN_ANGLES, STAGES, STAINED, Range
 from restoration.training.film.toning import Toning, toned_and_removed
 
 
@@ -100,7 +100,7 @@ def _choose_toning(rng: np.random.Generator) -> Toning:
     sepia, yellowing, stain = (
         STAGES["toning"].ranges[name].draw(rng) for name in ("sepia", "yellowing", "stain")
     )
-    return Toning(sepia, yellowing, stain if rng.random() < 0.5 else 0.0)
+    return Toning(sepia, yellowing, stain if rng.random() < STAINED else 0.0)
 
 
 def _choose_screen(rng: np.random.Generator) -> Screen:

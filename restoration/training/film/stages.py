@@ -12,6 +12,18 @@ from types import MappingProxyType
 
 import numpy as np
 
+ALONG_TRAVEL = 0.8
+"""Share of the scratches that run along the travel of the film."""
+
+LIGHT_SCRATCHES, LIGHT_DUST = 0.6, 0.7
+"""Shares of the damage that is light; the rest is dark."""
+
+STAINED = 0.5
+"""Share of the toned prints that have patches."""
+
+SCREEN_ANGLES = (45.0, 45.0, 45.0, 0.0, 15.0, 75.0)
+"""Degrees; one of these, each as likely, for a halftone screen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -95,21 +107,21 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
             Stage(
                 "scratches",
                 0.08,
-                "thin lines, four of five along the travel of the film, light or dark",
-                "observed on scans",
+                f"thin lines, {ALONG_TRAVEL:.0%} along the travel of the film, {LIGHT_SCRATCHES:.0%} light",
+                "no account known to us: number and width are our choice",
                 {"count": Range(1, 4, "lines")},
             ),
             Stage(
                 "fading",
                 0.30,
                 "black turns gray and white dull",
-                "a smaller range of tones",
+                "black and white drawn together",
                 {"black": Range(0.0, 0.22, "of the range"), "white": Range(0.72, 1.0, "of the range")},
             ),
             Stage(
                 "toning",
                 0.15,
-                "sepia and yellowed paper, half of them in patches, scanned in color and reduced to "
+                f"sepia and yellowed paper, {STAINED:.0%} of it in patches, scanned in color and reduced to "
                 "luminance as the product does",
                 "density seen through three filters; the product's own `restoration.monochrome`",
                 {
@@ -121,7 +133,8 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
             Stage(
                 "halftone",
                 0.04,
-                "printed with a dot screen, mostly at 45 degrees, and scanned softly",
+                f"printed with a dot screen, {SCREEN_ANGLES.count(45) / len(SCREEN_ANGLES):.0%} at 45 "
+                "degrees, and scanned softly",
                 "an ordered threshold, equalized so that dots keep the tone",
                 {
                     "period": Range(2.2, 4.0, "px", even_ratio=True),
@@ -133,8 +146,8 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
             Stage(
                 "dust",
                 0.10,
-                "specks and hairs, light or dark",
-                "observed on scans",
+                f"specks and hairs, {LIGHT_DUST:.0%} light",
+                "no account known to us: number and width are our choice",
                 {"specks": Range(2, 24, ""), "hairs": Range(0, 2, "")},
             ),
             Stage(
@@ -155,6 +168,3 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
     }
 )
 """By name, in the order in which they befall a photograph."""
-
-SCREEN_ANGLES = (45.0, 45.0, 45.0, 0.0, 15.0, 75.0)
-"""Degrees; one of these, each as likely, for a halftone screen."""
