@@ -90,8 +90,8 @@ def _balance(data: DataPlan) -> str:
         told += f"{data.white_balance:.0%} of a picture's warm cast was taken away. "
     if data.warm_step:
         told += (
-            f"Within these shares a picture was drawn e times less often for each {data.warm_step:g} by which "
-            "its mean Cr exceeds its mean Cb. "
+            f"Within these shares a picture was drawn e times less often for each {data.warm_step:g} by "
+            "which its mean Cr exceeds its mean Cb. "
         )
     return told
 
