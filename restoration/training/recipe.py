@@ -61,6 +61,7 @@ class Objective:
     huber: float = 1.0
     huber_delta: float = 0.05
     gradient: float = 0.3
+    contrast: float = 0.0  # weight of the same errors after each picture's own mean chroma is taken away
     vividness: float = 5.0  # a pixel weighs 1 + vividness * |true chroma|, against fading to gray
 
 

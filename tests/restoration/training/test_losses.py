@@ -54,3 +54,14 @@ def test_bleeding_over_an_edge_costs_and_a_uniform_shift_does_not() -> None:
 
     assert gradient_loss(edge + 0.1, edge).item() == pytest.approx(0.0, abs=1e-7)
     assert gradient_loss(torch.full_like(edge, 0.1), edge).item() == pytest.approx(0.2 / 3)
+
+
+def test_the_contrast_term_asks_for_the_differences_of_colors_whatever_the_cast() -> None:
+    relative = Objective(huber=0.0, gradient=0.0, vividness=0.0, contrast=2.0)
+    true = torch.rand(2, 2, 8, 8) - 0.5
+
+    assert chroma_loss(true + 0.1, true, relative).item() == pytest.approx(0.1, rel=1e-4)
+    assert chroma_loss(flat(0.1), flat(0.3), relative).item() == pytest.approx(0.2)
+    shuffled = true.flip(-1)
+    plain = chroma_loss(shuffled, true, PLAIN).item()
+    assert chroma_loss(shuffled, true, relative).item() == pytest.approx(3.0 * plain, rel=1e-4)
