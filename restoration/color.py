@@ -21,6 +21,10 @@ Float: TypeAlias = npt.NDArray[np.float32]
 _R, _G, _B = 19595, 38470, 7471
 _KR, _KB = 0.299, 0.114
 _KG = 1 - _KR - _KB
+_AMBER = (-0.8, 0.6)
+"""Direction of warmth in (Cb, Cr): between those of daylight at 5000 K (-.71, .71) and 9000 K (-.90, .43)."""
+_TILT = 0.5
+"""How far full warmth moves a color, in parts of its own chroma."""
 _FEWEST_STEPS = ((1, (1,)), (2, (1,)), (0, (1,)), (2, (2, 3, 4)), (0, (2,)))
 """Channel and steps to try, green first: it moves the luma most, so mostly one step does."""
 
@@ -37,6 +41,19 @@ def chroma(rgb: Float) -> Float:
     r, g, b = (rgb[..., i] for i in range(3))
     y = _KR * r + _KG * g + _KB * b
     return np.stack(((b - y) / (2 * (1 - _KB)), (r - y) / (2 * (1 - _KR)))).astype(np.float32)
+
+
+def adjusted(chroma: Float, strength: float, warmth: float) -> Float:
+    """Return Cb and Cr (2, ...) with their strength (gain, 0 is gray) and warmth changed, not clipped.
+
+    Warmth in [-1, 1] moves each color towards amber, or blue below 0, by up to half of its own chroma: amber
+    grows and blue wanes, green and magenta turn, and neutral stays neutral, so nothing is washed in sepia.
+    """
+    stronger = chroma * np.float32(strength)
+    if not warmth:
+        return stronger
+    amount = np.float32(_TILT * warmth) * np.hypot(*stronger)
+    return np.asarray(stronger + np.stack([amount * np.float32(part) for part in _AMBER]), dtype=np.float32)
 
 
 def recolor(gray: Gray, cb: Float, cr: Float) -> Gray:

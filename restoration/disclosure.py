@@ -74,6 +74,10 @@ class Provenance:
     model: str
     weights: str
     recipe_fingerprint: str
+    strength: float
+    """Gain that the predicted chroma was given."""
+    warmth: float
+    """Tilt that it was given, 0 for none."""
     software: str
     tone: Tone
     lossless: bool
@@ -151,13 +155,16 @@ def _say_where_it_comes_from(node: etree._Element, made: Provenance) -> None:
         "stEvt:when": when,
         "stEvt:softwareAgent": made.software,
         "stEvt:instanceID": identity,
-        "stEvt:parameters": f"colors inferred by model {made.model}; luminance of the master kept",
+        "stEvt:parameters": f"colors inferred by model {made.model}{_adjustment(made)}; "
+        "luminance of the master kept",
     }
     _structure(etree.SubElement(history, _q("rdf:li")), event)
     own = {
         "masterSha256": made.master_sha256,
         "weightsSha256": made.weights,
         "recipeFingerprint": made.recipe_fingerprint,
+        "strength": f"{made.strength:g}",
+        "warmth": f"{made.warmth:g}",
         "removedTone": f"{made.tone.kind} cb={made.tone.cb:+.4f} cr={made.tone.cr:+.4f}",
         "lumaMaxError": "0" if made.lossless else _MAX_MARK,
         "lumaMeanError": "0" if made.lossless else _MEAN_MARK,
@@ -165,6 +172,13 @@ def _say_where_it_comes_from(node: etree._Element, made: Provenance) -> None:
     }
     for name, value in own.items():
         _text(node, f"saek:{name}", value)
+
+
+def _adjustment(made: Provenance) -> str:
+    """Tell how a person changed the colors that the model inferred, '' if nobody did."""
+    parts = [f"strength {made.strength:g}"] if made.strength != 1 else []
+    parts += [f"warmth {made.warmth:+g}"] if made.warmth else []
+    return f", changed by {' and '.join(parts)}" if parts else ""
 
 
 def _keep(master: MasterMetadata, node: etree._Element) -> tuple[dict[str, str], list[str], list[str]]:

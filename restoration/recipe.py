@@ -13,6 +13,7 @@ ALGORITHM = 1
 """Version of the pixel code: raised whenever the same recipe would give other pixels than before."""
 
 MAX_STRENGTH = 2.0
+MAX_WARMTH = 1.0
 
 
 class Preset(StrEnum):
@@ -59,6 +60,11 @@ class Recipe:
     preset: Preset = Preset.BALANCED
     strength: float = 1.0
     """Gain of the chroma: 0 leaves the picture gray, 1 is as predicted."""
+    warmth: float = 0.0
+    """Tilt of the chroma from -1 (towards blue) to 1 (towards amber), 0 is as predicted; gray stays gray.
+
+    A recipe without it is written as recipes were before there was warmth, so old fingerprints hold.
+    """
     format: OutputFormat = OutputFormat.TIFF
     quality: int = 92
     """JPEG quality, 1 to 100; without effect on the lossless formats."""
@@ -69,12 +75,15 @@ class Recipe:
         object.__setattr__(self, "preset", Preset(self.preset))
         object.__setattr__(self, "format", OutputFormat(self.format))
         object.__setattr__(self, "strength", float(self.strength))
+        object.__setattr__(self, "warmth", float(self.warmth) + 0.0)  # -0.0 is 0.0
         if not self.model:
             raise ValueError("a recipe names a model")
         if not re.fullmatch(r"[0-9a-f]{64}", self.weights):
             raise ValueError(f"weights must be a sha256 in lowercase hex, not {self.weights!r}")
         if not (math.isfinite(self.strength) and 0 <= self.strength <= MAX_STRENGTH):
             raise ValueError(f"strength must lie in [0, {MAX_STRENGTH:g}], not {self.strength}")
+        if not (math.isfinite(self.warmth) and -MAX_WARMTH <= self.warmth <= MAX_WARMTH):
+            raise ValueError(f"warmth must lie in [{-MAX_WARMTH:g}, {MAX_WARMTH:g}], not {self.warmth}")
         if not 1 <= self.quality <= 100:
             raise ValueError(f"quality must lie in [1, 100], not {self.quality}")
         if self.algorithm < 1:
@@ -106,7 +115,10 @@ class Recipe:
             raise ValueError(f"not a recipe: {error}") from error
 
     def _facts(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        facts = {name: getattr(self, name) for name in self.__slots__}
+        if not self.warmth:
+            del facts["warmth"]
+        return facts
 
 
 def _canonical(facts: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from restoration import derivative, disclosure, metadata, monochrome, publishing, verification
-from restoration.color import Gray, recolor
+from restoration.color import Gray, adjusted, recolor
 from restoration.colorizer import ChromaField, Sizes, colorize, count_windows, guide_side
 from restoration.errors import ImageTooLarge, OutOfMemory, WeightsMismatch
 from restoration.facts import Limits, ScanFacts
@@ -43,6 +43,7 @@ def recipe_for(
     *,
     preset: Preset = Preset.BALANCED,
     strength: float = 1.0,
+    warmth: float = 0.0,
     format: OutputFormat = OutputFormat.TIFF,  # noqa: A002 - the recipe's own word
     quality: int = 92,
     library: Library = SHIPPED_ONLY,
@@ -52,7 +53,7 @@ def recipe_for(
     Raises UnknownModel, or ValueError if a value is out of range.
     """
     card = default_model(library) if model is None else model_card(model, library)
-    return Recipe(card.name, card.weights, preset, strength, format, quality)
+    return Recipe(card.name, card.weights, preset, strength, warmth, format, quality)
 
 
 def plan(facts: ScanFacts, recipe: Recipe, library: Library = SHIPPED_ONLY) -> Plan:
@@ -185,7 +186,7 @@ class _Work:
         luminance = monochrome.luminance_of(overview)
         field = colorize(luminance, self.recipe.preset, model.sizes, model.engine, self._rows(Stage.COLOR))
         width, height = scan.facts.upright_size
-        chroma = field.chroma * np.float32(self.recipe.strength)
+        chroma = adjusted(field.chroma, self.recipe.strength, self.recipe.warmth)
         return _Seen(scan, tone, field, Upsampler.solve(chroma, luminance, height, width))
 
     def _write(self, path: Path, seen: _Seen, witness: Witness) -> MetadataReport:
@@ -230,6 +231,8 @@ class _Work:
             model=self.recipe.model,
             weights=self.recipe.weights,
             recipe_fingerprint=self.recipe.fingerprint(),
+            strength=self.recipe.strength,
+            warmth=self.recipe.warmth,
             software=software(),
             tone=tone,
             lossless=self.recipe.format.lossless,

@@ -26,7 +26,14 @@ def recipe_from(settings: Settings) -> Recipe:
         known = f"presets {', '.join(Preset)}; formats {', '.join(OutputFormat)}"
         raise SettingsError(reason=f"{error}.", remedy=f"Known are: {known}.") from error
     library = library_from(settings)
-    return recipe_for(settings.model, preset=preset, strength=settings.strength, format=fmt, library=library)
+    return recipe_for(
+        settings.model,
+        preset=preset,
+        strength=settings.strength,
+        warmth=settings.warmth,
+        format=fmt,
+        library=library,
+    )
 
 
 def record_recipe(s: Session, recipe: Recipe, library: Library) -> int:

@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     )
     preset: str = Field("balanced", description="`fast`, `balanced`, `fine` or `native`.")
     strength: float = Field(1.0, ge=0.0, le=2.0, description="Chroma gain: 0 is gray, 1 as predicted.")
+    warmth: float = Field(
+        0.0,
+        ge=-1.0,
+        le=1.0,
+        description="Tilt of the colors: -1 to blue, 0 as predicted, 1 to amber; gray stays gray.",
+    )
     format: str = Field(
         "tiff", description="`tiff` (lossless, default), `png` (lossless) or `jpeg` (access copy)."
     )

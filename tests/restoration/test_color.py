@@ -51,6 +51,43 @@ def test_luma_is_kept_for_any_picture(gray: np.ndarray, cb: np.ndarray, cr: np.n
     assert np.array_equal(color.luma(color.recolor(small, cb, cr)), small)
 
 
+@given(
+    hnp.arrays(np.uint16, (3, 5)),
+    hnp.arrays(np.float32, (2, 3, 5), elements=CHROMA),
+    st.floats(0, 2),
+    st.floats(-1, 1),
+)
+def test_luma_is_kept_at_any_strength_and_warmth(
+    gray: np.ndarray, chroma: np.ndarray, strength: float, warmth: float
+) -> None:
+    cb, cr = np.clip(color.adjusted(chroma, strength, warmth), -0.5, 0.5)
+    assert np.array_equal(color.luma(color.recolor(gray, cb, cr)), gray)
+    small = (gray >> 8).astype(np.uint8)
+    assert np.array_equal(color.luma(color.recolor(small, cb, cr)), small)
+
+
+@given(hnp.arrays(np.float32, (2, 3, 5), elements=CHROMA), st.floats(-1, 1))
+def test_warmth_moves_no_color_by_more_than_half_of_its_own_and_gray_not_at_all(
+    chroma: np.ndarray, warmth: float
+) -> None:
+    moved = np.hypot(*(color.adjusted(chroma, 1, warmth) - chroma))
+    assert np.all(moved <= 0.5 * np.hypot(*chroma) + 1e-6)
+    assert not color.adjusted(np.zeros_like(chroma), 1, warmth).any()
+    assert not color.adjusted(chroma, 0, warmth).any()
+
+
+def test_warmth_strengthens_amber_and_weakens_blue() -> None:
+    amber, blue = np.array([[[-0.08]], [[0.06]]], np.float32), np.array([[[0.08]], [[-0.06]]], np.float32)
+    assert np.hypot(*color.adjusted(amber, 1, 1)).item() == pytest.approx(0.15)
+    assert np.hypot(*color.adjusted(blue, 1, 1)).item() == pytest.approx(0.05)
+    assert np.allclose(color.adjusted(amber, 1, -1), -color.adjusted(blue, 1, 1))
+
+
+@given(hnp.arrays(np.float32, (2, 3, 5), elements=CHROMA), st.floats(0, 2))
+def test_no_warmth_leaves_the_colors_as_the_strength_makes_them(chroma: np.ndarray, strength: float) -> None:
+    assert np.array_equal(color.adjusted(chroma, strength, 0), chroma * np.float32(strength))
+
+
 def test_chroma_inside_the_gamut_comes_out_as_it_went_in() -> None:
     gray = np.full((20, 20), 32000, np.uint16)
     cb, cr = np.meshgrid(*[np.linspace(-0.15, 0.15, 20, dtype=np.float32)] * 2)

@@ -15,6 +15,7 @@ NAMES = {
     "ext": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "mm": "http://ns.adobe.com/xap/1.0/mm/",
     "ref": "http://ns.adobe.com/xap/1.0/sType/ResourceRef#",
+    "evt": "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#",
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "saek": disclosure.SAEK,
 }
@@ -24,6 +25,8 @@ MADE = Provenance(
     model="archive-1",
     weights="b" * 64,
     recipe_fingerprint="c" * 64,
+    strength=1.0,
+    warmth=0.0,
     software="Saek 9",
     tone=Tone(ToneKind.TONED, -0.02, 0.01, 0.004),
     lossless=True,
@@ -68,6 +71,22 @@ def test_the_default_language_comes_first() -> None:
     items = tree(xmp).iterfind(".//dc:description/rdf:Alt/rdf:li", NAMES)
     languages = [li.get("{http://www.w3.org/XML/1998/namespace}lang") for li in items]
     assert languages == ["x-default", "ko", "en"]
+
+
+@pytest.mark.parametrize(
+    ("strength", "warmth", "told"),
+    [
+        (1.0, 0.0, "archive-1; luminance"),
+        (0.5, 0.0, "archive-1, changed by strength 0.5; luminance"),
+        (1.0, -0.25, "archive-1, changed by warmth -0.25; luminance"),
+        (1.5, 0.5, "archive-1, changed by strength 1.5 and warmth +0.5; luminance"),
+    ],
+)
+def test_the_packet_tells_how_a_person_changed_the_colors(strength: float, warmth: float, told: str) -> None:
+    xmp, _ = packet(replace(MADE, strength=strength, warmth=warmth), MasterMetadata())
+    assert told in texts(xmp, "evt:parameters")[0]
+    facts = disclosure.facts_in(xmp)
+    assert (float(facts["strength"]), float(facts["warmth"])) == (strength, warmth)
 
 
 def test_the_packet_names_the_master_and_the_making() -> None:

@@ -14,6 +14,7 @@ RECIPES = st.builds(
     weights=st.text("0123456789abcdef", min_size=64, max_size=64),
     preset=st.sampled_from(Preset),
     strength=st.floats(0, 2),
+    warmth=st.floats(-1, 1),
     format=st.sampled_from(OutputFormat),
     quality=st.integers(1, 100),
 )
@@ -32,7 +33,14 @@ def test_the_fingerprint_is_pinned() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"model": "other"}, {"weights": "1" * 64}, {"preset": "fast"}, {"strength": 0.5}, {"format": "png"}],
+    [
+        {"model": "other"},
+        {"weights": "1" * 64},
+        {"preset": "fast"},
+        {"strength": 0.5},
+        {"warmth": 0.1},
+        {"format": "png"},
+    ],
 )
 def test_whatever_decides_the_pixels_changes_the_fingerprint(
     recipe: Callable[..., Recipe], change: dict[str, str]
@@ -50,9 +58,30 @@ def test_a_whole_number_as_strength_is_the_same_recipe(recipe: Callable[..., Rec
     assert recipe(strength=1).to_json() == recipe(strength=1.0).to_json()
 
 
+def test_a_recipe_from_before_there_was_warmth_is_the_same_recipe(recipe: Callable[..., Recipe]) -> None:
+    before = (
+        '{"algorithm":1,"format":"jpeg","model":"archive-1","preset":"fine","quality":92,"strength":1.0,'
+        f'"weights":"{"0" * 64}"}}'
+    )
+    old = Recipe.from_json(before)
+    assert old.warmth == 0
+    assert old.to_json() == before
+    assert old.fingerprint() == "e770e1d1e3f6c5b8efc2fd1ef4d4efbc6e8cb63b9ae7dea869fa5aa2f05efccd"
+    assert recipe(warmth=-0.0).to_json() == recipe(warmth=0).to_json() == recipe().to_json()
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"strength": -0.1}, {"strength": float("nan")}, {"quality": 0}, {"preset": "best"}, {"weights": "abc"}],
+    [
+        {"strength": -0.1},
+        {"strength": float("nan")},
+        {"warmth": 1.1},
+        {"warmth": -1.1},
+        {"warmth": float("nan")},
+        {"quality": 0},
+        {"preset": "best"},
+        {"weights": "abc"},
+    ],
 )
 def test_a_value_out_of_range_makes_no_recipe(
     recipe: Callable[..., Recipe], wrong: dict[str, object]

@@ -155,6 +155,31 @@ def test_strength_scales_the_color_and_zero_leaves_gray(
     assert spreads[1] == pytest.approx(spreads[2] / 2, rel=0.1)
 
 
+def test_warmth_makes_the_picture_warmer_and_keeps_its_luma(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    redness = []
+    for warmth in (-1, -0.5, 0, 0.5, 1):
+        made = restore(
+            tiff(gray16), recipe(strength=0.4, warmth=warmth), tmp_path / f"{warmth}.tif", loaded=loaded
+        )
+        pixels = tifffile.imread(made.path)
+        assert np.array_equal(luma(pixels), gray16)
+        redness.append(float((pixels[..., 0].astype(int) - pixels[..., 2]).mean()))
+    assert redness == sorted(set(redness))
+
+
+def test_warmth_tints_neither_a_gray_picture_nor_black_and_white(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    gray = restore(tiff(gray8), recipe(strength=0, warmth=1), tmp_path / "gray.tif", loaded=loaded)
+    assert np.ptp(tifffile.imread(gray.path), axis=-1).max() == 0
+    halves = np.zeros((60, 60), np.uint8)
+    halves[30:] = 255
+    ends = restore(tiff(halves), recipe(warmth=1), tmp_path / "ends.tif", loaded=loaded)
+    assert np.ptp(tifffile.imread(ends.path), axis=-1).max() == 0
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (40, 31), (509, 503)])
 @pytest.mark.parametrize("preset", Preset)
 def test_any_size_is_colored(

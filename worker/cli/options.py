@@ -47,6 +47,15 @@ Strength = Annotated[
         show_default="the setting `strength`",
     ),
 ]
+Warmth = Annotated[
+    float | None,
+    typer.Option(
+        min=-1.0,
+        max=1.0,
+        help="Tilt of the colors: -1 towards blue, 0 as predicted, 1 towards amber; gray stays gray.",
+        show_default="the setting `warmth`",
+    ),
+]
 FormatOption = Annotated[
     FormatName | None,
     typer.Option("--format", help="File format of the derivative.", show_default="the setting `format`"),

@@ -17,6 +17,7 @@ from worker.cli.options import (
     States,
     Strength,
     Until,
+    Warmth,
     What,
 )
 from worker.cli.orders import person
@@ -43,6 +44,7 @@ def reprocess(
     model: Model = None,
     preset: PresetOption = None,
     strength: Strength = None,
+    warmth: Warmth = None,
     format: FormatOption = None,  # noqa: A002  (the option's name)
     dry_run: Annotated[
         bool,
@@ -58,7 +60,9 @@ def reprocess(
     from worker.reprocess import estimate, order
 
     settings = settings_and_logs()
-    recipe = recipe_with(settings, model, preset, strength, format)
+    recipe = recipe_with(
+        settings, model=model, preset=preset, strength=strength, warmth=warmth, format=format
+    )
     stale_for = recipe.fingerprint() if stale else None
     conditions = Conditions(collection or (), state or (), since, until, stale_for, everything)
     with record(settings) as database:
@@ -74,9 +78,11 @@ def reprocess(
 
 def recipe_with(
     settings: Settings,
+    *,
     model: str | None,
     preset: str | None,
     strength: float | None,
+    warmth: float | None,
     format: str | None,  # noqa: A002  (the option's name)
 ) -> "Recipe":
     """Return the recipe of the settings with what the command line says in their place.
@@ -86,7 +92,7 @@ def recipe_with(
     """
     from worker.recipes import recipe_from
 
-    said = {"model": model, "preset": preset, "strength": strength, "format": format}
+    said = {"model": model, "preset": preset, "strength": strength, "warmth": warmth, "format": format}
     return recipe_from(
         settings.model_copy(update={name: value for name, value in said.items() if value is not None})
     )

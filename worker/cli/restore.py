@@ -12,7 +12,7 @@ from rich.text import Text
 
 from worker.cli.console import err, out, plain, progress_bar, sentence, table, write_json
 from worker.cli.context import settings_and_logs
-from worker.cli.options import Device, FormatOption, Json, Model, PresetOption, Strength
+from worker.cli.options import Device, FormatOption, Json, Model, PresetOption, Strength, Warmth
 from worker.cli.pieces import Piece, format_of, one_file, pieces_of, refuse_overwriting
 from worker.cli.reprocess import recipe_facts, recipe_with
 from worker.cli.words import count, duration, megapixels, printable, size
@@ -51,6 +51,7 @@ def restore(
     model: Model = None,
     preset: PresetOption = None,
     strength: Strength = None,
+    warmth: Warmth = None,
     format: FormatOption = None,  # noqa: A002  (the option's name)
     device: Device = None,
     force: Annotated[bool, typer.Option("--force", help="Replace derivatives that exist.")] = False,
@@ -68,7 +69,7 @@ def restore(
         asked: str | None = format_of(output)
     else:
         asked = format
-    recipe = recipe_with(settings, model, preset, strength, asked)
+    recipe = recipe_with(settings, model=model, preset=preset, strength=strength, warmth=warmth, format=asked)
     pieces = pieces_of(masters, output, recipe.format.suffix)
     refuse_overwriting(pieces, force=force or dry_run)
     if dry_run:

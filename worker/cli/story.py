@@ -98,7 +98,7 @@ def _job(job: JobStory) -> RenderableType:
 
 
 def _recipe(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in ("preset", "strength", "format", "algorithm"):
+    for name in ("preset", "strength", "warmth", "format", "algorithm"):
         if name in recipe:
             yield name, recipe[name]
 

@@ -43,7 +43,10 @@ def test_another_recipe_is_another_order(told, record, queued):
     second = told("reprocess", "--all", "--strength", "0.5", "--preset", "fast", "--format", "png")["recipe"]
     assert first["fingerprint"] != second["fingerprint"]
     assert (second["strength"], second["preset"], second["format"]) == (0.5, "fast", "png")
-    assert queued() == 2
+    third = told("reprocess", "--all", "--warmth", "0.4")["recipe"]
+    assert (third["warmth"], third["strength"]) == (0.4, first["strength"])
+    assert third["fingerprint"] != first["fingerprint"]
+    assert queued() == 3
 
 
 def test_a_dry_run_counts_as_the_order_would_and_changes_nothing(told, record, database, queued):

@@ -63,8 +63,9 @@ def test_the_pixels_are_those_of_a_station(told, scan, tmp_path, settings):
 
 def test_the_recipe_is_what_the_command_line_says(told, scan, tmp_path):
     words = ["restore", str(scan), "-o", str(tmp_path / "out"), "--preset", "fast", "--strength", "0.5"]
-    recipe = told(*words, "--format", "png", "--dry-run")["recipe"]
+    recipe = told(*words, "--warmth", "-0.3", "--format", "png", "--dry-run")["recipe"]
     assert (recipe["preset"], recipe["strength"], recipe["format"]) == ("fast", 0.5, "png")
+    assert recipe["warmth"] == -0.3
 
 
 def test_the_ending_of_the_output_decides_the_format(saek, scan, tmp_path):
