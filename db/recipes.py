@@ -4,13 +4,14 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.errors import RecipeConflict, UnknownRecipe
-from db.schema import Model, Recipe
+from db.schema import Job, Model, Recipe
 from db.upsert import insert_or_ignore
 from db.values import utcnow
+from db.vocabulary import JobState
 
 
 def ensure_recipe(
@@ -54,6 +55,16 @@ def recipe_body(s: Session, recipe_id: int) -> dict[str, Any]:
     if body is None:
         raise UnknownRecipe(f"there is no recipe {recipe_id}", "list the recipes with `saek status --json`")
     return body
+
+
+def unfinished_jobs(s: Session, model_name: str) -> int:
+    """Return how many jobs that are queued or running follow a recipe with a model of this name."""
+    return s.execute(
+        select(func.count(Job.id))
+        .join(Recipe, Recipe.id == Job.recipe_id)
+        .join(Model, Model.id == Recipe.model_id)
+        .where(Model.name == model_name, Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+    ).scalar_one()
 
 
 def _ensure_model(s: Session, name: str, weights_sha256: str, card: Mapping[str, Any]) -> int:

@@ -163,15 +163,44 @@ def broker(settings: Settings) -> Check:
 
 def model(settings: Settings) -> Check:
     """The model that dropped files get is installed, and its weights are the ones on its card."""
-    from restoration import ModelError, model_card, verify_model
+    from restoration import ModelError, verify_model
+    from worker.library import default_of
     from worker.recipes import recipe_from
 
     try:
         recipe = recipe_from(settings)
-        verify_model(model_card(recipe.model))
+        verify_model(default_of(settings).card)
     except ModelError as error:
         return Check("model", State.FAILED, error.reason, error.remedy)
     return Check("model", State.OK, f"{recipe.model}, weights {recipe.weights[:12]} as on its card")
+
+
+def models(settings: Settings) -> Check:
+    """All other models are whole, none hides another, and only their owner writes to their folder."""
+    from restoration import ModelError, verify_model
+    from restoration.models import card_paths, hidden_cards
+    from restoration.models.card import read_card
+    from worker.library import library_from
+
+    if settings.models_path.exists():
+        folder = _folder("models", settings.models_path, "SAEK_MODELS", writes=False)
+        if folder.state is not State.OK:
+            return folder
+    library = library_from(settings)
+    cards = card_paths(library)
+    for path in cards:
+        try:
+            verify_model(read_card(path))
+        except ModelError as error:
+            return Check("models", State.WARNING, f"{path.stem}: {error.reason}", error.remedy)
+    for path in hidden_cards(library):
+        return Check(
+            "models",
+            State.WARNING,
+            f"{path} is never found: a model of that name comes with Saek",
+            "Import it again under another name, then remove the file.",
+        )
+    return Check("models", State.OK, f"{len(cards)} installed, all as on their cards")
 
 
 def libvips(settings: Settings) -> Check:  # noqa: ARG001  (all checks are called alike)
@@ -246,6 +275,7 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     database,
     broker,
     model,
+    models,
     libvips,
     pillow,
     engine,

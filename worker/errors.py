@@ -7,6 +7,8 @@
       BrokerUnavailable   the message broker cannot be reached or started
       NothingFound        the selector matches nothing in the record
       MissingExtra        an optional part of the installation is not there
+      ModelInUse          a model that is needed cannot be removed
+      DownloadFailed      a file cannot be fetched now
 
 Masters, models and pixels have their own tree in `restoration.errors`, the record in `db.errors`.
 """
@@ -55,6 +57,18 @@ class MissingExtra(WorkerError):
     """An optional part of the installation is not there."""
 
     exit_code = Exit.SETTINGS
+
+
+class ModelInUse(WorkerError):
+    """A model that is the default, or that jobs wait for, or that comes with Saek, cannot be removed."""
+
+    exit_code = Exit.MODEL
+
+
+class DownloadFailed(WorkerError):
+    """The network or the server failed while a file was fetched; it may succeed later."""
+
+    exit_code = Exit.RETRY
 
 
 class NothingFound(WorkerError):

@@ -25,7 +25,7 @@ class Exit(IntEnum):
     BUSY = 8
     """Another station already runs in this home."""
     MODEL = 9
-    """The model is unknown, or its weights are not the recorded ones."""
+    """A model is unknown, refused or in use, or its weights are not the recorded ones."""
     RETRY = 10
     """A passing cause (full disk, out of memory, device away) stopped the work: try again."""
     INTERNAL = 70

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from restoration import Library, ModelCard, default_model, model_card, publish, writing_to
 from restoration.models import SHIPPED
-from worker.errors import SettingsError
+from worker.errors import ModelInUse, SettingsError
 from worker.settings import Settings
 
 _FILE = "default"
@@ -90,6 +90,25 @@ def choose_default(settings: Settings, name: str | None) -> None:
         draft = path.with_name(f".{_FILE}.draft")
         draft.write_text(f"{name}\n", encoding="utf-8")
         publish(draft, path)
+
+
+def require_unused(settings: Settings, name: str) -> None:
+    """Refuse to part with a model that comes with Saek or is taken when none is named.
+
+    Raises:
+        ModelInUse: it is one of those.
+        SettingsError: the file that holds the choice cannot be read.
+    """
+    if (SHIPPED / f"{name}.toml").is_file() and not (settings.models_path / f"{name}.toml").is_file():
+        raise ModelInUse(reason=f"{name} comes with Saek.", remedy="Choose another default instead.")
+    if name == settings.model:
+        raise ModelInUse(
+            reason=f"The setting SAEK_MODEL names {name}.", remedy="Let it name another model first."
+        )
+    if name == chosen_default(settings):
+        raise ModelInUse(
+            reason=f"{name} is the default.", remedy="Choose another first: saek models default NAME."
+        )
 
 
 def default_file(settings: Settings) -> Path:

@@ -1,7 +1,8 @@
 import pytest
 
 from db.errors import RecipeConflict, UnknownRecipe
-from db.recipes import ensure_recipe, recipe_body
+from db.jobs import finish
+from db.recipes import ensure_recipe, recipe_body, unfinished_jobs
 from db.schema import Model, Recipe
 
 
@@ -33,3 +34,14 @@ def test_one_fingerprint_cannot_stand_for_two_recipes(archive):
             weights_sha256="e" * 64,
             card={},
         )
+
+
+def test_jobs_that_are_not_finished_are_counted_by_their_model(archive):
+    archive.drop("queued.tif", "a")
+    archive.work_on("running.tif", "b")
+    done = archive.work_on("done.tif", "c")
+    with archive.database.begin() as s:
+        finish(s, done, archive.derivative())
+    with archive.database.read() as s:
+        assert unfinished_jobs(s, "archive-1") == 2
+        assert unfinished_jobs(s, "other") == 0

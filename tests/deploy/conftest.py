@@ -26,6 +26,8 @@ def command_fault() -> Callable[[Sequence[str]], str | None]:
         try:
             while hasattr(command, "commands"):
                 _, left, _ = command.make_parser(command.context_class(command)).parse_args(left)
+                if not left and command.invoke_without_command:
+                    return None
                 if not left or left[0] not in command.commands:
                     return f"there is no command: saek {' '.join(words)}"
                 command = command.commands[left.pop(0)]

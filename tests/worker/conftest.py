@@ -23,6 +23,24 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that is not installed, `mine`, in one file: the shipped one stored in int8."""
+    from safetensors.torch import save_file  # noqa: PLC0415  (few tests need torch)
+
+    from restoration.models import load_weights, model_card  # noqa: PLC0415
+    from restoration.models.offer import metadata_of  # noqa: PLC0415
+    from restoration.models.storage import Storage, packed  # noqa: PLC0415
+
+    shipped = model_card("archive-1")
+    facts = {**shipped.entries(), "name": "mine", "summary": "The shipped one in fewer bits."}
+    for entry in ("file", "weights", "bytes", "default"):
+        del facts[entry]
+    path = tmp_path_factory.mktemp("offered") / "mine.safetensors"
+    save_file(packed(load_weights(shipped), Storage.INT8), path, metadata_of(facts))
+    return path
+
+
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
     """The record of that station, empty."""

@@ -5,6 +5,8 @@ import pytest
 
 from worker import doctor
 from worker.doctor import State
+from worker.importing import import_from
+from worker.library import choose_default
 from worker.settings import load_settings
 
 
@@ -82,6 +84,32 @@ def test_tables_of_no_release_fail_with_the_command_that_mends_them(check, setti
     (settings.home / "saek.db").touch()
     assert check("database").state is State.FAILED
     assert "saek db upgrade" in check("database").remedy
+
+
+def test_all_models_are_checked(check, settings, model_file):
+    import_from(str(model_file), settings)
+    assert check("models").found == "2 installed, all as on their cards"
+    (settings.models_path / "mine.safetensors").write_bytes(b"damaged")
+    assert check("models").state is State.WARNING
+    assert "mine" in check("models").found
+    assert check("model").state is State.OK
+    choose_default(settings, "mine")
+    assert check("model").state is State.FAILED
+
+
+def test_a_model_that_is_never_found_is_told(check, settings, model_file):
+    import_from(str(model_file), settings)
+    card = (settings.models_path / "mine.toml").read_text().replace('"mine"', '"archive-1"')
+    (settings.models_path / "archive-1.toml").write_text(card)
+    assert check("models").state is State.WARNING
+    assert "archive-1.toml is never found" in check("models").found
+
+
+def test_models_that_everybody_may_change_fail(check, settings):
+    settings.models_path.mkdir()
+    settings.models_path.chmod(0o777)
+    assert check("models").state is State.FAILED
+    assert "chmod o-w" in check("models").remedy
 
 
 def test_a_check_that_breaks_down_is_a_failed_check(check, monkeypatch):

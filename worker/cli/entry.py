@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker import __version__
-from worker.cli import database, orders, reprocess, restore, serve, sheet, status, train, upkeep
+from worker.cli import database, models, orders, reprocess, restore, serve, sheet, status, train, upkeep
 from worker.cli.faults import explain
 from worker.exits import Exit
 
@@ -80,7 +80,6 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Look": {
         "status": status.status,
         "doctor": upkeep.doctor,
-        "models": upkeep.models,
         "settings": upkeep.settings,
     },
     "Order": {
@@ -96,6 +95,7 @@ for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(database.app, name="db", rich_help_panel="Run")
+app.add_typer(models.app, name="models", rich_help_panel="Look")
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""`saek doctor`, `models` and `settings`: whether this installation is fit to work, and how it is set."""
+"""`saek doctor` and `saek settings`: whether this installation is fit to work, and how it is set."""
 
 import contextlib
 import os
@@ -14,7 +14,6 @@ from rich.text import Text
 from worker.cli.console import err, out, plain, sentence, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.cli.words import size
 from worker.exits import Exit
 from worker.settings import FILE_NAME, PREFIX, Settings
 
@@ -44,33 +43,6 @@ def doctor(json: Json = False) -> None:
         out().print(made)
     if not fit:
         raise typer.Exit(Exit.INCOMPLETE)
-
-
-def models(json: Json = False) -> None:
-    """List the installed models, and check that their weights are the ones on their cards."""
-    import restoration
-
-    settings_and_logs()
-    cards = restoration.installed_models()
-    faults: dict[str, restoration.ModelError] = {}
-    for card in cards:
-        try:
-            restoration.verify_model(card)
-        except restoration.ModelError as error:
-            faults[card.name] = error
-    if json:
-        write_json({"models": [{**plain(card, {}), "verified": card.name not in faults} for card in cards]})
-    else:
-        made = table("model", "", "weights", "size", "license", "what it is", right=("size",))
-        for card in cards:
-            fault = faults.get(card.name)
-            state = Text("verified", style="green") if fault is None else Text("damaged", style="bold red")
-            words = card.summary if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
-            name = f"{card.name} (default)" if card.default else card.name
-            made.add_row(name, state, card.weights[:12], size(card.bytes), card.license, words)
-        out().print(made)
-    if faults:
-        raise typer.Exit(Exit.MODEL)
 
 
 def settings(json: Json = False) -> None:

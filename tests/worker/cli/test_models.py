@@ -1,0 +1,268 @@
+import hashlib
+import http.server
+import shutil
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+import tifffile
+from skimage import data
+
+from db.intake import register
+from db.recipes import ensure_recipe
+from db.values import ScanRecord, Seen
+from restoration.models import SHIPPED
+from worker.exits import Exit
+
+
+@pytest.fixture
+def imported(saek, model_file):
+    """The imported model `mine`."""
+    result = saek("models", "import", str(model_file))
+    assert result.exit_code == Exit.OK, result.output
+    return model_file
+
+
+@pytest.fixture
+def address(model_file):
+    """The address of the model on a server of this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=model_file.parent))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/{model_file.name}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def names(told):
+    return [model["name"] for model in told("models")["models"]]
+
+
+def sha256_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("words", [["models"], ["models", "list"]])
+def test_the_shipped_model_is_listed_as_verified_and_default(words, saek, told):
+    (model,) = told(*words)["models"]
+    assert (model["name"], model["verified"], model["default"], model["shipped"]) == (
+        "archive-1",
+        True,
+        True,
+        True,
+    )
+    assert "archive-1 (default)" in saek(*words).stdout
+    assert "archive-1 is the default: it is the default that comes with Saek." in saek(*words).stdout
+
+
+def test_json_goes_after_the_command(saek):
+    assert saek("models", "--json", "verify").exit_code == Exit.USAGE
+
+
+def test_an_imported_model_is_listed_shown_and_verified(imported, saek, told, settings):
+    assert names(told) == ["archive-1", "mine"]
+    shown = told("models", "show", "mine")
+    assert shown["path"] == str(settings.models_path / "mine.safetensors")
+    assert (shown["shipped"], shown["default"], shown["page"]) == (False, False, None)
+    assert told("models", "show", "archive-1")["page"] == str(SHIPPED / "archive-1.md")
+    assert sha256_of(imported) in saek("models", "show", "mine").stdout
+    assert [one["verified"] for one in told("models", "verify")["models"]] == [True, True]
+
+
+def test_an_import_says_what_to_do_next(saek, model_file):
+    said = saek("models", "import", str(model_file)).stdout
+    assert sha256_of(model_file) in said
+    assert "saek models default mine" in said
+    again = saek("models", "import", str(model_file))
+    assert again.exit_code == Exit.OK
+    assert again.stdout.startswith("Installed already: mine")
+
+
+def test_a_folder_or_a_file_url_is_taken_too(told, model_file):
+    first = told("models", "import", str(model_file.parent))
+    again = told("models", "import", model_file.as_uri(), "--sha256", sha256_of(model_file))
+    assert (first["new"], again["new"]) == (True, False)
+    assert first["model"] == again["model"]
+
+
+def test_a_model_comes_from_an_address(told, address, model_file):
+    told_ = told("models", "import", address, "--sha256", sha256_of(model_file).upper(), "--name", "theirs")
+    assert told_["model"]["weights"] == sha256_of(model_file)
+    assert names(told) == ["archive-1", "theirs"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["https://models.example/a.safetensors"],
+        ["file:///a.safetensors"],
+        ["a.safetensors", "--sha256", "abc"],
+        ["a.safetensors", "--storage", "int4"],
+    ],
+)
+def test_what_is_asked_wrongly_is_a_matter_of_usage(words, saek):
+    assert saek("models", "import", *words).exit_code == Exit.USAGE
+
+
+def test_the_wrong_file_behind_an_address_is_not_kept(saek, told, address):
+    refused = saek("models", "import", address, "--sha256", "0" * 64)
+    assert refused.exit_code == Exit.MODEL
+    assert address in refused.stderr
+    assert names(told) == ["archive-1"]
+
+
+@pytest.mark.parametrize("end", ["none.safetensors", "mine.pt"])
+def test_an_address_with_no_weights_is_refused(end, saek, address):
+    refused = saek("models", "import", address.replace("mine.safetensors", end), "--sha256", "0" * 64)
+    assert refused.exit_code == Exit.MODEL
+
+
+@pytest.mark.parametrize("name", ["none.safetensors", "weights.pt", "empty.safetensors", "."])
+def test_a_source_that_is_no_model_is_refused_by_its_name(name, saek, tmp_path):
+    folder = tmp_path / "from"
+    folder.mkdir()
+    (folder / "weights.pt").write_bytes(b"\x80\x02}q\x00.")
+    refused = saek("models", "import", str(folder / name))
+    assert refused.exit_code == Exit.MODEL
+    assert str(folder) in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_another_model_of_the_name_is_kept(imported, saek, told, tmp_path):
+    other = tmp_path / "mine.safetensors"
+    shutil.copy(SHIPPED / "archive-1.safetensors", other)
+    shutil.copy(SHIPPED / "archive-1.toml", tmp_path / "mine.toml")
+    refused = saek("models", "import", str(other), "--name", "mine")
+    assert refused.exit_code == Exit.MODEL
+    assert "--name" in refused.stderr
+    assert told("models", "show", "mine")["weights"] == sha256_of(imported)
+
+
+def test_a_training_run_becomes_a_model_only_under_a_name(saek, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "best.safetensors").touch()
+    assert saek("models", "import", str(tmp_path / "run")).exit_code == Exit.USAGE
+    unfinished = saek("models", "import", str(tmp_path / "run"), "--name", "early")
+    assert unfinished.exit_code == Exit.INCOMPLETE
+    assert "metrics.json" in unfinished.stderr
+
+
+def test_a_damaged_model_is_found_and_mended_by_importing_it_again(imported, saek, told, settings):
+    (settings.models_path / "mine.safetensors").write_bytes(b"damaged")
+    listed = saek("models")
+    assert listed.exit_code == Exit.MODEL
+    assert "damaged" in listed.stdout
+    verified = told("models", "verify")["models"]
+    assert [(one["name"], one["verified"]) for one in verified] == [("archive-1", True), ("mine", False)]
+    assert verified[1]["problem"]["code"] == "weights-mismatch"
+    assert saek("models", "verify", "archive-1").exit_code == Exit.OK
+    assert saek("models", "import", str(imported)).exit_code == Exit.OK
+    assert saek("models").exit_code == Exit.OK
+
+
+def test_a_broken_card_hides_no_other_model_and_can_be_removed(imported, saek, told, settings):
+    (settings.models_path / "mine.toml").write_text("name = ")
+    assert names(told) == ["archive-1"]
+    (broken,) = told("models")["unreadable"]
+    assert broken["path"] == str(settings.models_path / "mine.toml")
+    assert saek("models").exit_code == Exit.MODEL
+    assert saek("models", "remove", "mine").exit_code == Exit.OK
+    assert saek("models").exit_code == Exit.OK
+
+
+def test_a_model_that_a_shipped_one_hides_is_told(imported, saek, told, settings):
+    card = (settings.models_path / "mine.toml").read_text().replace('"mine"', '"archive-1"')
+    (settings.models_path / "archive-1.toml").write_text(card)
+    assert told("models")["hidden"] == [str(settings.models_path / "archive-1.toml")]
+    assert "never found" in saek("models").stderr
+    assert saek("models", "remove", "archive-1").exit_code == Exit.OK
+    assert told("models")["hidden"] == []
+
+
+def test_the_default_is_told_chosen_and_taken_back(imported, saek, told):
+    assert told("models", "default") == {"name": "archive-1", "source": "shipped"}
+    assert "after its next start" in saek("models", "default", "mine").stderr
+    assert told("models", "default") == {"name": "mine", "source": "chosen"}
+    assert [model["default"] for model in told("models")["models"]] == [False, True]
+    assert told("models", "default", "--shipped") == {"name": "archive-1", "source": "shipped"}
+
+
+def test_the_setting_goes_over_the_choice_and_that_is_said(imported, saek, told, monkeypatch):
+    monkeypatch.setenv("SAEK_MODEL", "archive-1")
+    assert "SAEK_MODEL still names archive-1" in saek("models", "default", "mine").stderr
+    assert told("models", "default") == {"name": "archive-1", "source": "setting"}
+
+
+@pytest.mark.parametrize("words", [["default", "ghost"], ["show", "ghost"], ["verify", "ghost"]])
+def test_a_model_that_is_not_there_is_told_with_those_that_are(words, saek):
+    refused = saek("models", *words)
+    assert refused.exit_code == Exit.MODEL
+    assert "archive-1" in refused.stderr
+
+
+def test_a_default_that_is_gone_is_told_and_can_be_chosen_anew(imported, saek, told, settings):
+    saek("models", "default", "mine")
+    (settings.models_path / "mine.toml").unlink()
+    listed = saek("models")
+    assert listed.exit_code == Exit.MODEL
+    assert "no default model" in listed.stderr
+    assert told("models")["default"] is None
+    assert saek("models", "default", "--shipped").exit_code == Exit.OK
+    assert saek("models").exit_code == Exit.OK
+
+
+def test_an_imported_model_can_be_removed(imported, saek, told):
+    assert told("models", "remove", "mine")["bytes"] > 5_000_000
+    assert names(told) == ["archive-1"]
+    assert saek("models", "remove", "mine").exit_code == Exit.MODEL
+
+
+def test_shipped_and_chosen_models_stay(imported, saek, monkeypatch):
+    assert "comes with Saek" in saek("models", "remove", "archive-1").stderr
+    saek("models", "default", "mine")
+    assert "is the default" in saek("models", "remove", "mine").stderr
+    saek("models", "default", "--shipped")
+    monkeypatch.setenv("SAEK_MODEL", "mine")
+    assert saek("models", "remove", "mine").exit_code == Exit.MODEL
+
+
+def test_a_model_that_jobs_wait_for_stays(imported, saek, database):
+    with database.begin() as s:
+        recipe = ensure_recipe(
+            s, "e" * 64, {"model": "mine"}, model_name="mine", weights_sha256="0" * 64, card={"name": "mine"}
+        )
+        register(s, Seen("inbox", b"a.tif", "a.tif", "", 10, 1, 1), ScanRecord("a" * 64, 10), recipe)
+    refused = saek("models", "remove", "mine")
+    assert refused.exit_code == Exit.MODEL
+    assert "1 job of mine not finished" in refused.stderr
+    saek("cancel", "--all")
+    assert saek("models", "remove", "mine").exit_code == Exit.OK
+
+
+def test_a_copy_can_be_imported_elsewhere(imported, saek, told, tmp_path, monkeypatch):
+    made = told("models", "export", "mine", str(tmp_path / "out"))
+    assert [path.rpartition("/")[2] for path in made["files"]] == ["mine.safetensors", "mine.toml"]
+    monkeypatch.setenv("SAEK_MODELS", str(tmp_path / "elsewhere"))
+    again = told("models", "import", made["files"][0], "--sha256", made["weights"])
+    assert (again["new"], again["model"]["weights"]) == (True, sha256_of(imported))
+    (tmp_path / "out" / "mine.toml").write_text("mine")
+    assert saek("models", "export", "mine", str(tmp_path / "out")).exit_code != Exit.OK
+
+
+def test_restore_takes_an_imported_model(imported, told, saek, tmp_path):
+    scan = tmp_path / "scan.tif"
+    tifffile.imwrite(scan, data.camera()[:96, :128])
+    plan = told("restore", str(scan), "-o", str(tmp_path / "a.tif"), "--model", "mine", "--dry-run")
+    assert plan["files"][0]["state"] == "planned"
+    made = told("restore", str(scan), "-o", str(tmp_path / "a.tif"), "--model", "mine", "--preset", "fast")
+    assert made["recipe"]["weights"] == sha256_of(imported)
+    assert made["files"][0]["restoration"]["engine"].endswith("/mine")
+    rgb = tifffile.imread(tmp_path / "a.tif")
+    assert np.ptp(rgb, axis=2).max() > 0

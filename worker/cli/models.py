@@ -1,0 +1,400 @@
+"""`saek models`: which models are installed, and what comes in, goes out and is taken by default."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.text import Text
+
+from worker.cli.console import complain, err, out, plain, progress_bar, sentence, table, write_json
+from worker.cli.context import record, settings_and_logs
+from worker.cli.options import Json
+from worker.cli.words import count, printable, size
+from worker.exits import Exit
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from restoration import ModelCard, ModelError
+    from worker.fetching import Progress
+    from worker.library import Default
+
+app = typer.Typer(help="List, verify, import, export and remove models; choose the default.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An installed model.", show_default=False)]
+
+_WHY = {
+    "setting": "the setting SAEK_MODEL says so",
+    "chosen": "it was chosen by `saek models default`",
+    "shipped": "it is the default that comes with Saek",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One model: its card, or why it cannot be read; and what is wrong with its weights."""
+
+    name: str
+    path: Path
+    card: "ModelCard | None"
+    fault: "ModelError | None"
+
+
+@app.callback(invoke_without_command=True)
+def _root(context: typer.Context, json: Json = False) -> None:
+    """List, verify, import, export and remove models; choose the default. Alone it lists."""
+    if context.invoked_subcommand is None:
+        list_models(json)
+    elif json:
+        raise typer.BadParameter("write --json after the command's name", param_hint="--json")
+
+
+@app.command("list")
+def list_models(json: Json = False) -> None:
+    """List the installed models, and check that their weights are the ones on their cards."""
+    from restoration import verify_model
+    from restoration.models import SHIPPED, hidden_cards
+    from worker.library import library_from
+
+    settings = settings_and_logs()
+    found = list(_survey(settings, verify_model))
+    default, fault = _default(settings)
+    hidden = hidden_cards(library_from(settings))
+    if json:
+        write_json(
+            {
+                "models": [
+                    {
+                        **plain(one.card, {}),
+                        "default": default is not None and default.card == one.card,
+                        "shipped": one.card.folder == SHIPPED,
+                        "verified": one.fault is None,
+                    }
+                    for one in found
+                    if one.card is not None
+                ],
+                "default": _default_facts(default),
+                "unreadable": [
+                    {"path": printable(one.path), "problem": _problem(one.fault)}
+                    for one in found
+                    if one.card is None
+                ],
+                "hidden": [printable(path) for path in hidden],
+            }
+        )
+    else:
+        _tell_list(found, default)
+        for path in hidden:
+            complain(
+                f"{printable(path)} is never found: a model of that name comes with Saek",
+                "import it again under another name, then remove the file",
+            )
+    if fault is not None:
+        complain(f"there is no default model: {fault.reason}", fault.remedy)
+    if fault is not None or any(one.fault for one in found):
+        raise typer.Exit(Exit.MODEL)
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Models; all if none is named.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check checksums, cards and networks of models, and have each color a small picture."""
+    from restoration import verify_model
+    from restoration.models import weights_path
+    from restoration.models.trial import require_runnable
+
+    def examine(card: "ModelCard") -> None:
+        verify_model(card)
+        require_runnable(card, weights_path(card))
+
+    settings = settings_and_logs()
+    found = list(_survey(settings, examine, names))
+    if json:
+        write_json(
+            {
+                "models": [
+                    {
+                        "name": one.name,
+                        "path": printable(one.path),
+                        "verified": one.fault is None,
+                        "problem": _problem(one.fault),
+                    }
+                    for one in found
+                ]
+            }
+        )
+    else:
+        made = table("model", "", "found")
+        for one in found:
+            words = "checksum, card and network fit; it colors" if one.fault is None else _words(one.fault)
+            made.add_row(one.name, _state(one), words)
+        out().print(made)
+    if any(one.fault for one in found):
+        raise typer.Exit(Exit.MODEL)
+
+
+@app.command()
+def show(name: Name, json: Json = False) -> None:
+    """Show a model's card, where it lies, and the page that tells what it was taught and where it fails."""
+    from restoration import model_card
+    from restoration.models import SHIPPED, page_path, weights_path
+    from worker.library import library_from
+
+    settings = settings_and_logs()
+    card = model_card(name, library_from(settings))
+    default, _ = _default(settings)
+    page = page_path(card)
+    facts = {
+        **card.entries(),
+        "default": default is not None and default.card == card,
+        "shipped": card.folder == SHIPPED,
+        "path": printable(weights_path(card)),
+        "page": printable(page) if page.is_file() else None,
+    }
+    if json:
+        write_json(facts)
+        return
+    made = table("", "")
+    for key, value in facts.items():
+        made.add_row(key.replace("_", " "), "none" if value is None else str(value))
+    out().print(made)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A .safetensors file, a folder with one, a training run, or an https:// address.",
+            show_default=False,
+        ),
+    ],
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", metavar="HEX", help="Checksum of the file; an address needs one."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Another name than that on its card; a run needs one.")
+    ] = None,
+    storage: Annotated[
+        Literal["fp32", "fp16", "bf16", "int8"],
+        typer.Option("--storage", help="How the weights of a run are stored."),
+    ] = "fp16",
+    json: Json = False,
+) -> None:
+    """Install a model, checked and tried on a picture before it gets its name; never over another one."""
+    from restoration.models.storage import Storage
+    from worker.importing import import_from, is_address, is_run
+
+    checksum = None if sha256 is None else _checksum(sha256)
+    if checksum is None and is_address(source):
+        raise typer.BadParameter("an address needs the checksum of its file", param_hint="--sha256")
+    if name is None and is_run(source):
+        raise typer.BadParameter("a training run needs a name for its model", param_hint="--name")
+    settings = settings_and_logs()
+    with _watched() as listen:
+        done = import_from(
+            source, settings, name=name, sha256=checksum, storage=Storage(storage), progress=listen
+        )
+    if json:
+        write_json({"new": done.new, "model": plain(done.card, {})})
+        return
+    card = done.card
+    said = f"{card.name}: {size(card.bytes)}, sha256 {card.weights}"
+    if not done.new:
+        out().print(f"Installed already: {said}")
+        return
+    out().print(f"Installed {said}")
+    out().print(f"Try it: saek restore FILE -o OUT --model {card.name}")
+    out().print(f"Take it for dropped files: saek models default {card.name}")
+
+
+@app.command()
+def export(
+    name: Name,
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="The folder to copy to.", file_okay=False, show_default=False),
+    ],
+    json: Json = False,
+) -> None:
+    """Copy a model's weights, card and page into a folder, for another installation to import."""
+    from restoration import model_card
+    from restoration.models.importing import export_model
+    from worker.library import library_from
+
+    card = model_card(name, library_from(settings_and_logs()))
+    made = export_model(card, folder)
+    if json:
+        write_json({"model": card.name, "weights": card.weights, "files": [printable(path) for path in made]})
+        return
+    for path in made:
+        out().print(printable(path))
+    out().print(f"There: saek models import {printable(made[0])} --sha256 {card.weights}")
+
+
+@app.command()
+def default(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The model to take.", show_default=False)
+    ] = None,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Go back to the default that comes with Saek.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Tell which model is taken when none is named, and why; or choose one."""
+    from restoration import model_card, verify_model
+    from worker.library import Source, choose_default, default_of, library_from
+
+    if name is not None and shipped:
+        raise typer.BadParameter("give a name or --shipped, not both", param_hint="NAME")
+    settings = settings_and_logs()
+    if name is not None:
+        verify_model(model_card(name, library_from(settings)))
+    if name is not None or shipped:
+        choose_default(settings, name)
+    taken = default_of(settings)
+    if json:
+        write_json(_default_facts(taken))
+    else:
+        out().print(f"{taken.card.name}: {_WHY[taken.source]}.")
+    if (name is not None or shipped) and taken.source is Source.SETTING:
+        complain(
+            f"the setting SAEK_MODEL still names {taken.card.name}",
+            "remove it from the environment and from saek.toml to have the choice count",
+        )
+    elif name is not None or shipped:
+        err().print("A station that runs takes it after its next start; what was made stays.")
+
+
+@app.command()
+def remove(name: Name, json: Json = False) -> None:
+    """Remove an imported model; never a shipped one, the default, or one that jobs wait for."""
+    from restoration.models.importing import remove_model
+    from worker.library import require_unused
+
+    settings = settings_and_logs()
+    require_unused(settings, name)
+    if waiting := _waiting_for(settings, name):
+        from worker.errors import ModelInUse
+
+        raise ModelInUse(
+            reason=f"{count(waiting, 'job')} of {name} not finished.",
+            remedy="Wait for them, or cancel them: saek cancel.",
+        )
+    freed = remove_model(name, settings.models_path)
+    if json:
+        write_json({"removed": name, "bytes": freed})
+    else:
+        out().print(f"Removed {name}: {size(freed)} are free. What was made by it stays.")
+
+
+def _survey(settings: Settings, examine: Any, names: Sequence[str] | None = None) -> Iterator[_Found]:
+    """Yield every model, or those of the names, with what `examine` raises about it."""
+    from restoration import ModelError, model_card
+    from restoration.models import card_paths
+    from restoration.models.card import read_card
+    from worker.library import library_from
+
+    library = library_from(settings)
+    for path in card_paths(library) if not names else [_card_path(model_card(n, library)) for n in names]:
+        card = None
+        try:
+            card = read_card(path)
+            examine(card)
+        except ModelError as error:
+            yield _Found(path.stem, path, card, error)
+        else:
+            yield _Found(path.stem, path, card, None)
+
+
+def _card_path(card: "ModelCard") -> Path:
+    return card.folder / f"{card.name}.toml"
+
+
+def _default(settings: Settings) -> "tuple[Default | None, ModelError | None]":
+    from restoration import ModelError
+    from worker.library import default_of
+
+    try:
+        return default_of(settings), None
+    except ModelError as error:
+        return None, error
+
+
+def _default_facts(default: "Default | None") -> dict[str, Any] | None:
+    return None if default is None else {"name": default.card.name, "source": default.source.value}
+
+
+def _tell_list(found: Sequence[_Found], default: "Default | None") -> None:
+    from restoration.models import SHIPPED
+
+    made = table("model", "", "from", "weights", "size", "license", "what it is", right=("size",))
+    for one in found:
+        card = one.card
+        if card is None:
+            made.add_row(one.name, _state(one), "", "", "", "", _words(one.fault))
+            continue
+        taken = default is not None and default.card == card
+        made.add_row(
+            f"{card.name} (default)" if taken else card.name,
+            _state(one),
+            "Saek" if card.folder == SHIPPED else "import",
+            card.weights[:12],
+            size(card.bytes),
+            card.license,
+            card.summary if one.fault is None else _words(one.fault),
+        )
+    out().print(made)
+    if default is not None:
+        out().print(f"{default.card.name} is the default: {_WHY[default.source]}.")
+
+
+def _state(one: _Found) -> Text:
+    return Text("verified", style="green") if one.fault is None else Text("damaged", style="bold red")
+
+
+def _words(fault: "ModelError | None") -> str:
+    return "" if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
+
+
+def _problem(fault: "ModelError | None") -> dict[str, str] | None:
+    return None if fault is None else {"code": fault.code, "reason": fault.reason, "remedy": fault.remedy}
+
+
+def _checksum(text: str) -> str:
+    lower = text.strip().lower().removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", lower):
+        raise typer.BadParameter("a sha256 has 64 digits of 0-9 and a-f", param_hint="--sha256")
+    return lower
+
+
+@contextmanager
+def _watched() -> "Iterator[Progress]":
+    """Yield a function that shows how much of a file is here."""
+    with progress_bar(err()) as bar:
+        task = bar.add_task("", name="reading the weights", stage="", total=None)
+
+        def listen(here: int, total: int | None) -> None:
+            bar.update(task, completed=here, total=total, stage=size(here))
+
+        yield listen
+
+
+def _waiting_for(settings: Settings, name: str) -> int:
+    """Return how many jobs on record still need the model; 0 where there is no record."""
+    from db.recipes import unfinished_jobs
+
+    if settings.database_url is None and not (settings.home / "saek.db").is_file():
+        return 0
+    with record(settings) as database, database.read() as s:
+        return unfinished_jobs(s, name)
