@@ -32,6 +32,7 @@ from restoration.models import Library, ModelCard, default_model, model_card, ve
 from restoration.models import models as installed_models
 from restoration.opening import Witness
 from restoration.outcome import (
+    ConfidenceMap,
     MetadataReport,
     Plan,
     Progress,
@@ -48,6 +49,7 @@ from restoration.scan import identify
 
 __all__ = [
     "AlreadyColor",
+    "ConfidenceMap",
     "EmptyFile",
     "EngineUnavailable",
     "ImageTooLarge",

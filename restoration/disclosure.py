@@ -25,6 +25,14 @@ STATEMENTS: Final = {
     "en": "Colors inferred by AI from a monochrome scan; they are no evidence of the original colors.",
 }
 
+MAP_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/dataDrivenMedia"
+MAP_STATEMENTS: Final = {
+    "x-default": "Map, no photograph: how far the colors that AI inferred for a monochrome scan can be "
+    "trusted, from not at all (black) to fully (white).",
+    "ko": "사진이 아닙니다. 흑백 스캔에 인공지능이 추정한 색을 얼마나 믿을 수 있는지 나타낸 지도입니다"
+    "(검정: 전혀, 흰색: 완전히).",
+}
+
 _X = "adobe:ns:meta/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -89,17 +97,38 @@ class Provenance:
 
 def packet(made: Provenance, master: MasterMetadata) -> tuple[bytes, MetadataReport]:
     """Return the XMP packet and what became of the master's metadata."""
-    description = etree.Element(_q("rdf:Description"), {_q("rdf:about"): ""}, nsmap=_nsmap())
+    description = _description()
     captions, carried, dropped = _keep(master, description)
     _say_what_it_is(description, made, captions)
-    _say_where_it_comes_from(description, made)
+    changes = f"colors inferred by model {made.model}{_adjustment(made)}; luminance of the master kept"
+    _say_where_it_comes_from(description, made, made.recipe_fingerprint, changes)
+    _say_how(description, made)
+    report = MetadataReport(tuple(carried), (), tuple(dropped) + master.unread)
+    return _wrapped(description), report
+
+
+def map_packet(made: Provenance) -> bytes:
+    """Return the XMP packet of a confidence map of the colors that `made` tells of."""
+    description = _description()
+    _alternatives(description, "dc:description", MAP_STATEMENTS)
+    _text(description, "Iptc4xmpExt:DigitalSourceType", MAP_TYPE)
+    _say_by_what(description, made)
+    changes = f"confidence of the colors inferred by model {made.model}, before strength and warmth"
+    _say_where_it_comes_from(description, made, f"{made.recipe_fingerprint}:confidence", changes)
+    return _wrapped(description)
+
+
+def _description() -> etree._Element:
+    return etree.Element(_q("rdf:Description"), {_q("rdf:about"): ""}, nsmap=_nsmap())
+
+
+def _wrapped(description: etree._Element) -> bytes:
     meta = etree.Element(f"{{{_X}}}xmpmeta", nsmap={"x": _X})
     rdf = etree.SubElement(meta, _q("rdf:RDF"), nsmap={"rdf": _RDF})
     rdf.append(description)
     body = etree.tostring(meta, encoding="utf-8", pretty_print=True)
     head, tail = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', '<?xpacket end="w"?>'
-    report = MetadataReport(tuple(carried), (), tuple(dropped) + master.unread)
-    return head.encode() + body + tail.encode(), report
+    return head.encode() + body + tail.encode()
 
 
 def settle_luma_error(head: bytes, largest: int, mean: float) -> bytes:
@@ -134,15 +163,19 @@ def _say_what_it_is(node: etree._Element, made: Provenance, captions: Mapping[st
         spoken[language] = f"{statement} | {caption}" if caption else statement
     _alternatives(node, "dc:description", spoken)
     _text(node, "Iptc4xmpExt:DigitalSourceType", SOURCE_TYPE)
+    _say_by_what(node, made)
+
+
+def _say_by_what(node: etree._Element, made: Provenance) -> None:
     _text(node, "Iptc4xmpExt:AISystemUsed", f"Saek, model {made.model}")
     _text(node, "Iptc4xmpExt:AISystemVersionUsed", f"{made.software}, weights sha256 {made.weights}")
     _text(node, "xmp:CreatorTool", made.software)
 
 
-def _say_where_it_comes_from(node: etree._Element, made: Provenance) -> None:
+def _say_where_it_comes_from(node: etree._Element, made: Provenance, made_how: str, changes: str) -> None:
     when = made.made.isoformat(timespec="seconds")
     original = f"urn:sha256:{made.master_sha256}"
-    identity = document_id(made.master_sha256, made.recipe_fingerprint)
+    identity = document_id(made.master_sha256, made_how)
     _text(node, "dc:source", f"{made.master_name} ({original})")
     _text(node, "xmp:MetadataDate", when)
     _text(node, "xmpMM:DocumentID", identity)
@@ -155,23 +188,25 @@ def _say_where_it_comes_from(node: etree._Element, made: Provenance) -> None:
         "stEvt:when": when,
         "stEvt:softwareAgent": made.software,
         "stEvt:instanceID": identity,
-        "stEvt:parameters": f"colors inferred by model {made.model}{_adjustment(made)}; "
-        "luminance of the master kept",
+        "stEvt:parameters": changes,
     }
     _structure(etree.SubElement(history, _q("rdf:li")), event)
     own = {
         "masterSha256": made.master_sha256,
         "weightsSha256": made.weights,
         "recipeFingerprint": made.recipe_fingerprint,
-        "strength": f"{made.strength:g}",
-        "warmth": f"{made.warmth:g}",
         "removedTone": f"{made.tone.kind} cb={made.tone.cb:+.4f} cr={made.tone.cr:+.4f}",
-        "lumaMaxError": "0" if made.lossless else _MAX_MARK,
-        "lumaMeanError": "0" if made.lossless else _MEAN_MARK,
         **made.tags,
     }
     for name, value in own.items():
         _text(node, f"saek:{name}", value)
+
+
+def _say_how(node: etree._Element, made: Provenance) -> None:
+    _text(node, "saek:strength", f"{made.strength:g}")
+    _text(node, "saek:warmth", f"{made.warmth:g}")
+    _text(node, "saek:lumaMaxError", "0" if made.lossless else _MAX_MARK)
+    _text(node, "saek:lumaMeanError", "0" if made.lossless else _MEAN_MARK)
 
 
 def _adjustment(made: Provenance) -> str:

@@ -72,6 +72,19 @@ class MetadataReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfidenceMap:
+    """The picture of how much the predicted colors can be trusted, and what it amounts to."""
+
+    path: Path
+    width: int
+    height: int
+    mean: float
+    """Of the confidence, in [0, 1], over all pixels."""
+    doubtful: float
+    """Share of pixels whose confidence is below one half."""
+
+
+@dataclass(frozen=True, slots=True)
 class Restoration:
     """The finished derivative and all that the record needs to prove it."""
 
@@ -95,6 +108,7 @@ class Restoration:
     stretch: tuple[float, float]
     """Gray values in [0, 1] that the network's own copy maps to black and to white."""
     windows: int
+    """Passes of the generator that the colors took; those of the confidence are not among them."""
     seconds: dict[str, float]
     """By stage: read, color, write, verify."""
     model: str
@@ -105,3 +119,5 @@ class Restoration:
     software: str
     """Name and version, as written into the file."""
     metadata: MetadataReport
+    confidence: ConfidenceMap | None = None
+    """None if nobody asked for it."""

@@ -4,16 +4,25 @@ import datetime as dt
 import importlib.metadata
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from restoration import derivative, disclosure, metadata, monochrome, publishing, verification
-from restoration.color import Gray, adjusted, recolor
+from restoration import (
+    confidence_map,
+    derivative,
+    disclosure,
+    metadata,
+    monochrome,
+    publishing,
+    verification,
+)
+from restoration.color import Float, Gray, adjusted, recolor
 from restoration.colorizer import ChromaField, Sizes, colorize, count_windows, guide_side
+from restoration.confidence import PASSES, confidence
 from restoration.errors import ImageTooLarge, OutOfMemory, WeightsMismatch
 from restoration.facts import Limits, ScanFacts
 from restoration.guided import Upsampler
@@ -22,6 +31,7 @@ from restoration.loading import LoadedModel, load_model
 from restoration.models import SHIPPED_ONLY, Library, default_model, model_card
 from restoration.opening import Witness
 from restoration.outcome import (
+    ConfidenceMap,
     MetadataReport,
     Plan,
     Progress,
@@ -56,7 +66,9 @@ def recipe_for(
     return Recipe(card.name, card.weights, preset, strength, warmth, format, quality)
 
 
-def plan(facts: ScanFacts, recipe: Recipe, library: Library = SHIPPED_ONLY) -> Plan:
+def plan(
+    facts: ScanFacts, recipe: Recipe, library: Library = SHIPPED_ONLY, *, with_confidence: bool = False
+) -> Plan:
     """Return what the restoration of a master would cost. Raises UnknownModel."""
     card = model_card(recipe.model, library)
     width, height = facts.upright_size
@@ -65,7 +77,7 @@ def plan(facts: ScanFacts, recipe: Recipe, library: Library = SHIPPED_ONLY) -> P
     bands = 3 + (facts.alpha and lossless)
     sample_bytes = derivative.bit_depth(facts, recipe) // 8
     size = facts.pixels * bands * sample_bytes if lossless else facts.pixels * bands * recipe.quality // 200
-    return Plan(windows, facts.pixels, size)
+    return Plan(windows + PASSES * with_confidence, facts.pixels, size)
 
 
 def restore(
@@ -79,6 +91,7 @@ def restore(
     expected_sha256: str | None = None,
     tags: Mapping[str, str] = _NO_TAGS,
     loaded: LoadedModel | None = None,
+    confidence: Path | None = None,
     library: Library = SHIPPED_ONLY,
 ) -> Restoration:
     """Color `master` by `recipe` into `out`, which appears whole and proven or not at all.
@@ -87,12 +100,18 @@ def restore(
     recipe (a job that was killed after its work and is done again). `loaded` is a model held open already;
     without it the model is looked for in `library`.
 
-    Raises MasterError, ModelError, Transient, OutputExists, LumaMismatch, or whatever `progress` raises; then
-    nothing is left behind and the master was only read.
+    `confidence` asks for a map of how much the predicted colors can be trusted: a gray PNG of the picture at
+    the size that its colors were inferred at, 1536 pixels on the longer side or fewer (4096 for the preset
+    native). It gets its name just before `out` does, under the same condition, and changes no pixel of it.
+
+    Raises MasterError, ModelError, Transient, OutputExists, LumaMismatch, ValueError if both paths are one,
+    or whatever `progress` raises; then nothing is left behind and the master was only read.
     """
+    if confidence == out:
+        raise ValueError("the confidence needs a file of its own")
     try:
         model = loaded or load_model(model_card(recipe.model, library), device)
-        return _Work(master, recipe, out, progress, limits, tags).run(model, expected_sha256)
+        return _Work(master, recipe, out, confidence, progress, limits, tags).run(model, expected_sha256)
     except MemoryError as error:
         raise OutOfMemory(
             reason="main memory did not suffice", remedy="free some; work goes on by itself", path=master
@@ -120,6 +139,8 @@ class _Seen:
     tone: Tone
     field: ChromaField
     upsampler: Upsampler
+    confidence: Float | None
+    """(h, w) of the overview, None if nobody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,7 @@ class _Work:
     master: Path
     recipe: Recipe
     out: Path
+    map_out: Path | None
     progress: ProgressListener | None
     limits: Limits
     tags: Mapping[str, str]
@@ -141,20 +163,26 @@ class _Work:
             witness.expect(expected_sha256)
             facts = identify(self.master, self.limits)
             self._require_room(facts)
-            publishing.require_replaceable(self.out, self.master, witness.sha256, self.recipe.fingerprint())
+            for path in filter(None, (self.out, self.map_out)):
+                publishing.require_replaceable(path, self.master, witness.sha256, self.recipe.fingerprint())
             scan = Scan(self.master, facts, self.out.parent)
             overview = scan.overview(guide_side(self.recipe.preset), self._rows(Stage.READ))
             tone = monochrome.tone_of(overview)
             monochrome.require_monochrome(tone, self.master)
         with clock.measure(Stage.COLOR):
             seen = self._color(scan, tone, overview, model)
-        with publishing.draft(self.out) as unfinished:
+        with ExitStack() as drafts:
+            unfinished = drafts.enter_context(publishing.draft(self.out))
+            map_draft = drafts.enter_context(publishing.draft(self.map_out)) if self.map_out else None
             with clock.measure(Stage.WRITE):
                 report = self._write(unfinished, seen, witness)
+                trust = self._draw(map_draft, seen, witness)
             with clock.measure(Stage.VERIFY):
                 measured = self._verify(unfinished, seen)
                 witness.still()
                 size, digest = publishing.digest(unfinished)
+            if map_draft and self.map_out:
+                publishing.publish(map_draft, self.map_out)
             publishing.publish(unfinished, self.out)
         width, height = facts.upright_size
         return Restoration(
@@ -180,14 +208,30 @@ class _Work:
             engine=model.engine.name,
             software=software(),
             metadata=report,
+            confidence=trust,
         )
 
     def _color(self, scan: Scan, tone: Tone, overview: np.ndarray, model: LoadedModel) -> _Seen:
         luminance = monochrome.luminance_of(overview)
-        field = colorize(luminance, self.recipe.preset, model.sizes, model.engine, self._rows(Stage.COLOR))
+        tell, looks = self._rows(Stage.COLOR), PASSES if self.map_out else 0
+        field = colorize(
+            luminance,
+            self.recipe.preset,
+            model.sizes,
+            model.engine,
+            lambda done, windows: tell(done, windows + looks),
+        )
+        trust = None
+        if self.map_out:
+            trust = confidence(
+                luminance,
+                model.sizes,
+                model.engine,
+                lambda done, _: tell(field.windows + done, field.windows + looks),
+            )
         width, height = scan.facts.upright_size
         chroma = adjusted(field.chroma, self.recipe.strength, self.recipe.warmth)
-        return _Seen(scan, tone, field, Upsampler.solve(chroma, luminance, height, width))
+        return _Seen(scan, tone, field, Upsampler.solve(chroma, luminance, height, width), trust)
 
     def _write(self, path: Path, seen: _Seen, witness: Witness) -> MetadataReport:
         facts = seen.scan.facts
@@ -202,6 +246,12 @@ class _Work:
         label = derivative.Label(packet, dpi, software(), about)
         derivative.write(path, facts.upright_size, self._samples(seen), self.recipe, label)
         return _completed(report, facts, self.recipe)
+
+    def _draw(self, path: Path | None, seen: _Seen, witness: Witness) -> ConfidenceMap | None:
+        if path is None or self.map_out is None or seen.confidence is None:
+            return None
+        drawn = confidence_map.write(path, seen.confidence, self._provenance(witness, seen.tone))
+        return replace(drawn, path=self.map_out)
 
     def _samples(self, seen: _Seen) -> Iterator[Gray]:
         to_8_bit = derivative.bit_depth(seen.scan.facts, self.recipe) == 8

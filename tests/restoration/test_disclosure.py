@@ -159,3 +159,14 @@ def test_a_packet_without_marks_cannot_be_settled() -> None:
     xmp, _ = packet(MADE, MasterMetadata())
     with pytest.raises(ValueError, match="no marks"):
         disclosure.settle_luma_error(xmp, 0, 0)
+
+
+def test_a_map_says_that_it_is_a_map_and_is_not_the_derivative() -> None:
+    told = disclosure.map_packet(MADE)
+    assert texts(told, "ext:DigitalSourceType")[0].endswith("/dataDrivenMedia")
+    assert "no photograph" in texts(told, "dc:description/rdf:Alt/rdf:li")[0]
+    assert texts(told, "mm:DerivedFrom/ref:documentID") == [f"urn:sha256:{'a' * 64}"]
+    assert texts(told, "mm:DocumentID") != texts(packet(MADE, MasterMetadata())[0], "mm:DocumentID")
+    facts = disclosure.facts_in(told)
+    assert (facts["masterSha256"], facts["recipeFingerprint"]) == ("a" * 64, "c" * 64)
+    assert "lumaMaxError" not in facts

@@ -3,13 +3,14 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
 from worker.inbox.walk import walk
 
+_CONFIDENCE = ".confidence.png"
 _FORMATS = {".tif": "tiff", ".tiff": "tiff", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
 
@@ -19,6 +20,13 @@ class Piece:
 
     master: Path
     output: Path
+    confidence: Path | None = None
+    """Where the map of confidence goes, None if nobody asked for it."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are written for this master."""
+        return (self.output,) if self.confidence is None else (self.output, self.confidence)
 
 
 def one_file(masters: Sequence[Path], output: Path) -> bool:
@@ -36,14 +44,30 @@ def format_of(output: Path) -> str:
     return _FORMATS[output.suffix.lower()]
 
 
-def pieces_of(masters: Sequence[Path], output: Path, suffix: str) -> list[Piece]:
+def pieces_of(
+    masters: Sequence[Path], output: Path, suffix: str, *, with_confidence: bool = False
+) -> list[Piece]:
     """Return the masters with their outputs; folders are taken with all below them and keep their shape.
 
-    Two masters of one name but different endings both keep their ending in the new name.
+    Two masters of one name but different endings both keep their ending in the new name. The map of
+    confidence of `a.tif` is `a.confidence.png`, beside it.
 
     Raises:
-        typer.BadParameter: the output is a file where a folder is needed, or two masters get one name.
+        typer.BadParameter: the output is a file where a folder is needed, or two files get one name.
     """
+    pieces = _pieces(masters, output, suffix)
+    if with_confidence:
+        pieces = [replace(piece, confidence=piece.output.with_suffix(_CONFIDENCE)) for piece in pieces]
+    names = Counter(_key(path) for piece in pieces for path in piece.files)
+    twins = [name for name, times in names.items() if times > 1]
+    if twins:
+        raise typer.BadParameter(
+            f"several files would become {twins[0]}; restore the scans into folders of their own"
+        )
+    return pieces
+
+
+def _pieces(masters: Sequence[Path], output: Path, suffix: str) -> list[Piece]:
     if one_file(masters, output):
         if output.suffix.lower() not in {
             ending for ending in _FORMATS if _FORMATS[ending] == _FORMATS[suffix]
@@ -54,30 +78,22 @@ def pieces_of(masters: Sequence[Path], output: Path, suffix: str) -> list[Piece]
         raise typer.BadParameter(f"{output} is a file; several scans, or a folder of scans, need a folder")
     found = list(_found(masters, output))
     stems = Counter(_key(relative.with_suffix("")) for _, relative in found)
-    pieces = [
+    return [
         Piece(master, output / _renamed(relative, suffix, whole=stems[_key(relative.with_suffix(""))] > 1))
         for master, relative in found
     ]
-    twins = [name for name, times in Counter(_key(piece.output) for piece in pieces).items() if times > 1]
-    if twins:
-        raise typer.BadParameter(
-            f"several scans would become {twins[0]}; restore them into folders of their own"
-        )
-    return pieces
 
 
 def refuse_overwriting(pieces: Sequence[Piece], *, force: bool) -> None:
     """Raise typer.BadParameter if an output is a master, or exists and `force` was not said."""
     masters = {piece.master.resolve() for piece in pieces}
-    for piece in pieces:
-        if piece.output.resolve() in masters or (
-            piece.output.exists() and piece.output.samefile(piece.master)
-        ):
+    for master, path in ((piece.master, path) for piece in pieces for path in piece.files):
+        if path.resolve() in masters or (path.exists() and path.samefile(master)):
             raise typer.BadParameter(
-                f"{piece.output} is a master: masters are never written to; choose another output"
+                f"{path} is a master: masters are never written to; choose another output"
             )
-        if piece.output.exists() and not force:
-            raise typer.BadParameter(f"{piece.output} exists; --force replaces derivatives")
+        if path.exists() and not force:
+            raise typer.BadParameter(f"{path} exists; --force replaces derivatives")
 
 
 def _found(masters: Sequence[Path], output: Path) -> Iterator[tuple[Path, Path]]:

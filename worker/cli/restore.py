@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,6 +54,13 @@ def restore(
     warmth: Warmth = None,
     format: FormatOption = None,  # noqa: A002  (the option's name)
     device: Device = None,
+    confidence: Annotated[
+        bool,
+        typer.Option(
+            "--confidence",
+            help="Also write NAME.confidence.png: how far the colors can be trusted, black to white.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace derivatives that exist.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; tell what would be made and what is refused.")
@@ -70,7 +77,7 @@ def restore(
     else:
         asked = format
     recipe = recipe_with(settings, model=model, preset=preset, strength=strength, warmth=warmth, format=asked)
-    pieces = pieces_of(masters, output, recipe.format.suffix)
+    pieces = pieces_of(masters, output, recipe.format.suffix, with_confidence=confidence)
     refuse_overwriting(pieces, force=force or dry_run)
     if dry_run:
         ended = [_planned(piece, recipe, settings) for piece in pieces]
@@ -94,37 +101,54 @@ def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
 
     try:
         facts = identify(piece.master, limits_from(settings))
-        return _Ended(piece, planned=plan(facts, recipe, library_from(settings)))
+        asked = piece.confidence is not None
+        planned = plan(facts, recipe, library_from(settings), with_confidence=asked)
+        return _Ended(piece, planned=planned)
     except MasterError as error:
         return _Ended(piece, fault=error)
 
 
 def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, device: str) -> list[_Ended]:
-    from restoration import LumaMismatch, MasterError, Transient, load_model, model_card, restore
-    from worker.library import library_from
-    from worker.outputs import draft, publish_draft
-    from worker.recipes import limits_from
+    from restoration import LumaMismatch, MasterError, Transient
 
     ended = []
     with _watched(len(pieces)) as listener:
         for piece in pieces:
             try:
-                with draft(piece.output, f"restore{os.getpid()}") as unfinished:
-                    made = restore(
-                        piece.master,
-                        recipe,
-                        unfinished,
-                        progress=listener(piece.master),
-                        limits=limits_from(settings),
-                        loaded=load_model(
-                            model_card(recipe.model, library_from(settings)), device, settings.threads
-                        ),
-                    )
-                    publish_draft(unfinished, piece.output)
-                ended.append(_Ended(piece, made=replace(made, path=piece.output)))
+                made = _made(piece, recipe, settings, device, listener(piece.master))
+                ended.append(_Ended(piece, made=made))
             except (MasterError, Transient, LumaMismatch) as error:
                 ended.append(_Ended(piece, fault=error))
     return ended
+
+
+def _made(
+    piece: Piece, recipe: "Recipe", settings: Settings, device: str, listener: Callable[["Progress"], None]
+) -> "Restoration":
+    from restoration import load_model, model_card, restore
+    from worker.library import library_from
+    from worker.outputs import draft, publish_draft
+    from worker.recipes import limits_from
+
+    with ExitStack() as drafts:
+        unfinished, *unfinished_map = (
+            drafts.enter_context(draft(path, f"restore{os.getpid()}.{place}"))
+            for place, path in enumerate(piece.files)
+        )
+        made = restore(
+            piece.master,
+            recipe,
+            unfinished,
+            progress=listener,
+            limits=limits_from(settings),
+            loaded=load_model(model_card(recipe.model, library_from(settings)), device, settings.threads),
+            confidence=next(iter(unfinished_map), None),
+        )
+        if made.confidence is not None and piece.confidence is not None:
+            publish_draft(made.confidence.path, piece.confidence)
+            made = replace(made, confidence=replace(made.confidence, path=piece.confidence))
+        publish_draft(unfinished, piece.output)
+    return replace(made, path=piece.output)
 
 
 @contextmanager
@@ -159,7 +183,7 @@ def _tell(ended: Sequence[_Ended]) -> None:
         if one.made is not None:
             done = one.made
             took, error = duration(sum(done.seconds.values())), f"{done.luma_max_error}"
-            made.add_row(name, _state(one), printable(one.piece.output), size(done.bytes), error, took)
+            made.add_row(name, _state(one), _places(done), size(done.bytes), error, took)
         elif one.planned is not None:
             cost = f"{megapixels(one.planned.pixels)}, {count(one.planned.windows, 'window')}"
             place = f"{printable(one.piece.output)} ({cost})"
@@ -169,6 +193,15 @@ def _tell(ended: Sequence[_Ended]) -> None:
                 name, _state(one), f"{sentence(one.fault.reason)} {sentence(one.fault.remedy)}", "", "", ""
             )
     out().print(made)
+
+
+def _places(made: "Restoration") -> str:
+    """Return what was written, the map of confidence with what it amounts to."""
+    trust = made.confidence
+    if trust is None:
+        return printable(made.path)
+    told = f"confidence {trust.mean:.2f}, {trust.doubtful:.0%} of the picture below 0.5"
+    return f"{printable(made.path)}\n{printable(trust.path)}: {told}"
 
 
 def _state(one: _Ended) -> Text:

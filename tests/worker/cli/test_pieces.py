@@ -83,3 +83,28 @@ def test_a_derivative_is_replaced_by_force_only(tmp_path):
     with pytest.raises(typer.BadParameter, match="--force"):
         refuse_overwriting(pieces, force=False)
     refuse_overwriting(pieces, force=True)
+
+
+def test_the_confidence_of_each_picture_lies_beside_it(tmp_path):
+    scans = [tmp_path / "a.v2.jpg", tmp_path / "b.png", tmp_path / "b.tif"]
+    made = pieces_of(scans, tmp_path / "out", ".tif", with_confidence=True)
+    names = ["a.v2.confidence.png", "b.png.confidence.png", "b.tif.confidence.png"]
+    assert [piece.confidence for piece in made] == [tmp_path / "out" / name for name in names]
+
+
+def test_a_confidence_that_would_get_the_name_of_a_picture_is_refused(tmp_path):
+    scans = [tmp_path / "a.tif", tmp_path / "a.confidence.tif"]
+    assert len(pieces_of(scans, tmp_path / "out", ".png")) == 2
+    with pytest.raises(typer.BadParameter, match="folders of their own"):
+        pieces_of(scans, tmp_path / "out", ".png", with_confidence=True)
+
+
+def test_a_confidence_is_written_over_nothing(tmp_path):
+    _touch(tmp_path / "a.tif", tmp_path / "b.confidence.png")
+    pieces = pieces_of([tmp_path / "a.tif"], tmp_path / "b.tif", ".tif", with_confidence=True)
+    with pytest.raises(typer.BadParameter, match="exists"):
+        refuse_overwriting(pieces, force=False)
+    refuse_overwriting(pieces, force=True)
+    own = pieces_of([tmp_path / "b.confidence.png"], tmp_path / "b.tif", ".tif", with_confidence=True)
+    with pytest.raises(typer.BadParameter, match="is a master"):
+        refuse_overwriting(own, force=True)

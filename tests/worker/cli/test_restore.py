@@ -15,6 +15,7 @@ from PIL import Image
 from skimage import data
 
 from restoration import OutputFormat, Preset, restore
+from restoration.confidence import PASSES
 from restoration.engines.device import DEVICES
 from worker.cli.options import DeviceName, FormatName, PresetName
 from worker.exits import Exit
@@ -72,6 +73,29 @@ def test_the_ending_of_the_output_decides_the_format(saek, scan, tmp_path):
     saek("restore", str(scan), "-o", str(tmp_path / "out.jpg"), "--preset", "fast")
     with Image.open(tmp_path / "out.jpg") as made:
         assert made.format == "JPEG"
+
+
+def test_confidence_lies_beside_each_picture_and_is_told(told, saek, scan, tmp_path):
+    words = ["restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast"]
+    plain = told(*words)["files"][0]["restoration"]
+    assert plain["confidence"] is None
+    planned = told(*words, "--dry-run")["files"][0]["plan"]["windows"]
+    assert told(*words, "--dry-run", "--confidence")["files"][0]["plan"]["windows"] == planned + PASSES
+    made = told(*words, "--confidence", "--force")["files"][0]["restoration"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "camera.confidence.png",
+        "camera.tif",
+    ]
+    assert made["pixel_sha256"] == plain["pixel_sha256"]
+    trust = made["confidence"]
+    assert trust["path"] == str(tmp_path / "out" / "camera.confidence.png")
+    with Image.open(trust["path"]) as seen:
+        values = np.asarray(seen) / 255
+    assert values.shape == (80, 96)
+    assert trust["mean"] == pytest.approx(values.mean(), abs=0.005)
+    assert trust["doubtful"] == pytest.approx((values < 0.5).mean(), abs=0.01)
+    shown = saek(*words, "--confidence", "--force").stdout
+    assert f"confidence {trust['mean']:.2f}, {trust['doubtful']:.0%} of the picture below 0.5" in shown
 
 
 def test_a_refused_scan_does_not_stop_the_others(saek, scan, color, tmp_path):
