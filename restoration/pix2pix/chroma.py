@@ -8,6 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Literal, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from restoration.pix2pix.generator import UNetGenerator
@@ -27,6 +28,10 @@ class ChromaGenerator(Protocol):
         """Gray (N, 1, H, W) float32 in [0, 1] -> BT.601 Cb and Cr (N, 2, H, W) float32 in [-0.5, 0.5]."""
         ...
 
+    def intensify(self, gain: float) -> None:
+        """Multiply by `gain` what the last layer gives to its tanh, in place: more, or paler, color."""
+        ...
+
 
 class SeedChroma(nn.Module):
     """The seed's U-Net with one channel in and two out, its Tanh's range brought to that of chroma."""
@@ -40,6 +45,12 @@ class SeedChroma(nn.Module):
     def forward(self, gray: Tensor, normalize: Normalize = by_instance) -> Tensor:
         """Gray (N, 1, H, W) in [0, 1] -> chroma (N, 2, H, W) in [-0.5, 0.5]."""
         return cast(Tensor, 0.5 * self.unet(2.0 * gray - 1.0, normalize))
+
+    @torch.no_grad()
+    def intensify(self, gain: float) -> None:
+        """Multiply by `gain` what the last convolution gives, in place."""
+        for parameter in self.unet.final.parameters():
+            parameter.mul_(gain)
 
 
 @dataclass(frozen=True, slots=True)

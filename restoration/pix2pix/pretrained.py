@@ -162,6 +162,12 @@ class Lite0Unet(nn.Module):
         skips, head = self.encoder(rgb)
         return self.decode(skips, head)
 
+    @torch.no_grad()
+    def intensify(self, gain: float) -> None:
+        """Multiply by `gain` what the last convolution gives, in place."""
+        for parameter in self.chroma.parameters():
+            parameter.mul_(gain)
+
     def decode(self, skips: list[Tensor], head: Tensor) -> Tensor:
         """The second half of the network: the encoder's features -> chroma (N, 2, H, W)."""
         x = skips[-1] + self.scene(head.mean(dim=(2, 3)))[:, :, None, None]

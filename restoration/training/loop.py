@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restoration.pix2pix.chroma import ChromaGenerator
+from restoration.training.calibration import needed_gain
 from restoration.training.data import Split, load_split
 from restoration.training.device_load import watched
 from restoration.training.learning import learn
@@ -173,10 +174,16 @@ def _finish(
     against: tuple[Reference, ...],
 ) -> TrainingResult:
     folder.load_best(state.average)
-    predict = predictor(cast(ChromaGenerator, state.average))
+    generator = cast(ChromaGenerator, state.average)
+    predict = predictor(generator)
+    gain = 1.0
+    if plan.colorfulness:
+        gain = needed_gain(predict, against, plan.colorfulness)
+        generator.intensify(gain)
+        folder.keep_stretched(state.average)
     validation = evaluate(predict, against)
     test = evaluate(predict, references(split.test, plan.evaluation_side)) if split.test else ()
-    folder.write_metrics(state.best_step, validation, test, state.spent)
+    folder.write_metrics(state.best_step, gain, validation, test, state.spent)
     return TrainingResult(folder.path, state.step, state.best_step, validation, test)
 
 

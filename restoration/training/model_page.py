@@ -34,7 +34,7 @@ def model_page(card: ModelCard, plan: TrainingRecipe, run: RunFolder) -> str:
     metrics = json.loads(run.metrics.read_text("utf-8"))
     parts = [
         f"# {card.name}\n\n{card.summary}\n",
-        _facts(card, plan, facts, metrics["step"]),
+        _facts(card, plan, facts, metrics),
         _pictures(plan, facts),
         _film(),
         _phases(plan.phases),
@@ -50,7 +50,9 @@ def model_page(card: ModelCard, plan: TrainingRecipe, run: RunFolder) -> str:
     return "\n".join(parts)
 
 
-def _facts(card: ModelCard, plan: TrainingRecipe, facts: Mapping[str, Any], step: int) -> str:
+def _facts(
+    card: ModelCard, plan: TrainingRecipe, facts: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> str:
     rows = {
         "architecture": f"`{card.architecture}`, normalization statistics: {card.statistics}",
         "starts from": _beginning(plan),
@@ -59,7 +61,8 @@ def _facts(card: ModelCard, plan: TrainingRecipe, facts: Mapping[str, Any], step
         "weights": f"`{card.file}`, {card.bytes:,} bytes, sha256 `{card.weights}`",
         "license": card.license,
         "recipe": f"`{plan.name}`, sha256 `{facts['recipe_sha256']}`",
-        "picked": f"step {step} of {plan.steps}, by the validation pictures",
+        "picked": f"step {metrics['step']} of {plan.steps}, by the validation pictures",
+        "chroma": f"stretched by {metrics.get('gain', 1.0):.3f} after training, by the validation pictures",
         "trained on": f"{facts['machine']}, torch {facts['torch']}",
     }
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows.items())

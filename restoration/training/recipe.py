@@ -122,6 +122,7 @@ class TrainingRecipe:
     checkpoint_minutes: float = 5.0
     evaluation_side: int = 256  # longer side of a held-out picture, pixels
     working_side: int = 256  # longer side at which the exported model is shown whole pictures, pixels
+    colorfulness: float = 0.0  # stretch the picked weights to this part of the truth's; 0: as learned
     threads: int = 2
     workers: int | None = None  # processes that draw samples; 0 is a thread; by default, as the machine has
     precision: str = "bf16"  # arithmetic of the forward pass: "bf16" or "fp32"
@@ -147,7 +148,14 @@ class TrainingRecipe:
         """
         decisive = asdict(self)
         decisive["phases"] = decisive["phases"][:begun]
-        for name in ("checkpoint_minutes", "evaluation_side", "working_side", "threads", "workers"):
+        for name in (
+            "checkpoint_minutes",
+            "evaluation_side",
+            "working_side",
+            "colorfulness",
+            "threads",
+            "workers",
+        ):
             del decisive[name]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 

@@ -1,6 +1,7 @@
 """The folder of a run, which alone explains the run.
 
-`recipe.toml`, `run.json` (data, code and machine), `curve.csv`, `sheets/`, `best.safetensors`,
+`recipe.toml`, `run.json` (data, code and machine), `curve.csv`, `sheets/`, `best.safetensors`
+(and `learned.safetensors`, where the recipe asks that the chroma be stretched at the end),
 `metrics.json`, and `state.pt`, from which training goes on. A person may add `notes.md`.
 """
 
@@ -60,8 +61,13 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The averaged weights of the checkpoint with the best validation score."""
+        """The averaged weights of the checkpoint with the best validation score: what is exported."""
         return self.path / "best.safetensors"
+
+    @property
+    def learned(self) -> Path:
+        """The same weights as they were before the end of the run stretched their chroma."""
+        return self.path / "learned.safetensors"
 
     @property
     def curve(self) -> Path:
@@ -149,18 +155,28 @@ class RunFolder:
 
     def keep_best(self, network: nn.Module) -> None:
         """Keep these weights as the best so far."""
-        draft = self.best.with_name(f".{self.best.name}.draft")
-        save_file({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}, draft)
-        draft.replace(self.best)
+        self.learned.unlink(missing_ok=True)
+        _write_weights(network, self.best)
+
+    def keep_stretched(self, network: nn.Module) -> None:
+        """Keep these weights as the best; those that they were made of stay as `learned`."""
+        draft = self.learned.with_name(f".{self.learned.name}.draft")
+        if not self.learned.exists():
+            draft.write_bytes(self.best.read_bytes())
+            draft.replace(self.learned)
+        _write_weights(network, self.best)
 
     def load_best(self, network: nn.Module) -> None:
-        """Fill a network with the best weights."""
-        network.load_state_dict(load_file(self.best))
+        """Fill a network with the best weights, as they were learned."""
+        network.load_state_dict(load_file(self.learned if self.learned.exists() else self.best))
 
-    def write_metrics(self, step: int, validation: Sequence[Row], test: Sequence[Row], spent: Spent) -> None:
-        """Write the final figures, and what they cost."""
+    def write_metrics(
+        self, step: int, gain: float, validation: Sequence[Row], test: Sequence[Row], spent: Spent
+    ) -> None:
+        """Write the final figures, and what they cost; `gain` is by how much the chroma was stretched."""
         content = {
             "step": step,
+            "gain": gain,
             "spent": asdict(spent)
             | {"samples_per_second": spent.samples_per_second, "waiting_share": spent.waiting_share},
             "validation": _table(validation),
@@ -189,6 +205,12 @@ class RunFolder:
             writer = csv.DictWriter(file, CURVE_COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _write_weights(network: nn.Module, path: Path) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    save_file({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}, draft)
+    draft.replace(path)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
