@@ -11,7 +11,19 @@ import typer
 from typer.core import TyperGroup
 
 from worker import __version__
-from worker.cli import database, models, orders, reprocess, restore, serve, sheet, status, train, upkeep
+from worker.cli import (
+    database,
+    evaluate,
+    models,
+    orders,
+    reprocess,
+    restore,
+    serve,
+    sheet,
+    status,
+    train,
+    upkeep,
+)
 from worker.cli.faults import explain
 from worker.exits import Exit
 
@@ -89,7 +101,12 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "pause": orders.pause,
         "resume": orders.resume,
     },
-    "Make": {"restore": restore.restore, "contact-sheet": sheet.contact_sheet, "train": train.train},
+    "Make": {
+        "restore": restore.restore,
+        "contact-sheet": sheet.contact_sheet,
+        "train": train.train,
+        "evaluate": evaluate.evaluate,
+    },
 }
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():

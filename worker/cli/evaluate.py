@@ -1,0 +1,139 @@
+"""`saek evaluate`: how good models are, beside the gray picture and the truth."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from worker.cli.console import err, progress_bar, write_json
+from worker.cli.context import settings_and_logs
+from worker.cli.evaluation_tables import tell
+from worker.cli.options import Device, Json, PresetName
+
+if TYPE_CHECKING:
+    from restoration.training.evaluation.measuring import Evaluation
+    from restoration.training.evaluation.subjects import Subject
+    from restoration.training.evaluation.terms import ProgressListener, Terms
+
+HalfName = Literal["validation", "test", "all"]
+"""`restoration.training.evaluation.pictures.Half`, spelled out so that help need not load the pixel code."""
+
+_TOLD_SECONDS = 30.0
+
+
+def evaluate(
+    *,
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL",
+            help="Installed models, or folders (with a slash) of a model or of a training run.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder of color pictures.", exists=True, file_okay=False, show_default=False
+        ),
+    ],
+    half: Annotated[
+        HalfName,
+        typer.Option(help="Which half of the held-out pictures; only a manifest halves."),
+    ] = "test",
+    scans: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of monochrome scans to look for blotches on.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the report, index.html and evaluation.json; an earlier report is replaced.",
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    side: Annotated[int, typer.Option(min=32, max=4096, help="Longer side of measuring, pixels.")] = 256,
+    preset: Annotated[PresetName, typer.Option(help="How much detail of the color is inferred.")] = "fast",
+    strength: Annotated[float, typer.Option(min=0.0, max=2.0, help="Chroma gain.")] = 1.0,
+    blotch_threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=0.999,
+            help="Chroma beyond which color is a blotch.",
+            show_default="the 99.9th percentile of the training pictures",
+        ),
+    ] = None,
+    confidence: Annotated[
+        bool, typer.Option(help="Compute the confidence and compare it with the error.")
+    ] = True,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Measure models on color pictures whose gray copies they are shown; gray and truth stand beside them."""
+    from restoration.recipe import Preset
+    from restoration.training.evaluation.document import as_document
+    from restoration.training.evaluation.pictures import Half
+    from restoration.training.evaluation.subjects import open_subjects
+    from restoration.training.evaluation.terms import Terms
+    from worker.library import library_from
+
+    settings = settings_and_logs()
+    terms = Terms(Half(half), side, Preset(preset), strength, confidence, blotch_threshold)
+    subjects = open_subjects(models, library_from(settings), device or settings.device, settings.threads)
+    evaluation = _evaluated(subjects, data, terms, scans=scans, report=report)
+    if json:
+        write_json(as_document(evaluation))
+    else:
+        tell(evaluation)
+    if report is not None:
+        err().print(f"The report is {report / 'index.html'}")
+
+
+def _evaluated(
+    subjects: Sequence["Subject"], data: Path, terms: "Terms", *, scans: Path | None, report: Path | None
+) -> "Evaluation":
+    from restoration.training.evaluation.measuring import evaluate_models
+    from restoration.training.evaluation.report import report_folder, write_report
+
+    with _progress() as progress, report_folder(report) as album:
+        evaluation = evaluate_models(
+            subjects,
+            data,
+            terms,
+            scans=scans,
+            progress=progress,
+            watcher=album,
+        )
+        if album is not None:
+            write_report(evaluation, album)
+    return evaluation
+
+
+@contextmanager
+def _progress() -> Iterator["ProgressListener"]:
+    """Yield a listener that shows the work on standard error, as lines where that is no terminal."""
+    console = err()
+    with progress_bar(console) as bar:
+        task = bar.add_task("", name="opening the models", stage="", total=None)
+        told = time.monotonic()
+
+        def listen(what: str, done: int, total: int) -> None:
+            nonlocal told
+            bar.update(task, name=what, stage=f"{done:,} of {total:,}", completed=done, total=total)
+            if not console.is_terminal and time.monotonic() - told >= _TOLD_SECONDS:
+                told = time.monotonic()
+                console.print(f"{what}: {done:,} of {total:,}")
+
+        yield listen

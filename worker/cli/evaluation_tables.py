@@ -1,0 +1,104 @@
+"""How an evaluation reads on the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from worker.cli.console import out, table
+from worker.cli.words import count, printable
+
+if TYPE_CHECKING:
+    from restoration.training.evaluation.groups import Group
+    from restoration.training.evaluation.measuring import Evaluation
+    from restoration.training.evaluation.reliability import Reliability
+    from restoration.training.evaluation.scans import ScanFigures
+    from restoration.training.evaluation.trade import TradePoint
+
+_SHOWN = 5
+
+
+def tell(evaluation: "Evaluation") -> None:
+    """Write all tables of an evaluation on standard output."""
+    from restoration.training.evaluation.wording import (
+        frechet_note,
+        measured_note,
+        reliability_note,
+        scans_note,
+    )
+
+    console = out()
+    console.print(measured_note(evaluation))
+    console.print(_figures(evaluation.groups))
+    console.print(frechet_note(evaluation))
+    for name, points in evaluation.trades.items():
+        console.print(_trade(name, points))
+    for name, reliability in evaluation.reliabilities.items():
+        console.print(f"{name}: {reliability_note(reliability)}.")
+        console.print(_reliability(reliability))
+    console.print(_extremes(evaluation))
+    if evaluation.scans is not None:
+        console.print(scans_note(evaluation.scans))
+        for name, figures in evaluation.scans.models.items():
+            console.print(_scans(name, figures))
+
+
+def _figures(groups: Sequence["Group"]) -> object:
+    from restoration.training.evaluation.wording import COLUMNS, cells
+
+    made = table("set", "pictures", "", *COLUMNS, right=("pictures", *COLUMNS))
+    for group in groups:
+        for place, (name, rendering) in enumerate(group.renderings()):
+            head = (group.name, str(group.pictures)) if place == 0 else ("", "")
+            made.add_row(*head, name, *cells(rendering))
+    return made
+
+
+def _trade(name: str, points: Sequence["TradePoint"]) -> object:
+    from restoration.training.evaluation.trade import by_strength
+
+    groups = dict.fromkeys(point.group for point in points)
+    columns = [f"{group}: {figure}" for group in groups for figure in ("error of gray's", "color of truth's")]
+    made = table("strength", *columns, title=f"{name}: strength", right=("strength", *columns))
+    for strength, same in by_strength(points).items():
+        ratios = [
+            f"{ratio:.3f}" for point in same for ratio in (point.chroma_ratio, point.colorfulness_ratio)
+        ]
+        made.add_row(f"{strength:.1f}", *ratios)
+    return made
+
+
+def _reliability(reliability: "Reliability") -> object:
+    from restoration.training.evaluation.wording import TENTH_COLUMNS, tenth_cells
+
+    made = table("tenth of the pixels", *TENTH_COLUMNS, right=TENTH_COLUMNS)
+    for number, tenth in enumerate(reliability.tenths, start=1):
+        made.add_row(str(number), *tenth_cells(tenth))
+    return made
+
+
+def _extremes(evaluation: "Evaluation") -> object:
+    from restoration.training.evaluation.choice import worst_and_best
+
+    columns = ("chroma error", "gray's", "difference")
+    made = table("model", "", "picture", *columns, right=columns)
+    for subject in evaluation.subjects:
+        for word, pictures in zip(
+            ("worst", "best"), worst_and_best(evaluation.pictures, subject.name, _SHOWN), strict=True
+        ):
+            for place, one in enumerate(pictures):
+                error, gray = one.models[subject.name].figures.chroma_l1, one.gray.figures.chroma_l1
+                head = (subject.name, word) if place == 0 else ("", "")
+                made.add_row(
+                    *head, printable(one.name), f"{error:.4f}", f"{gray:.4f}", f"{error - gray:+.4f}"
+                )
+    return made
+
+
+def _scans(name: str, figures: Sequence["ScanFigures"]) -> object:
+    from restoration.training.evaluation.wording import SCAN_COLUMNS, scan_cells
+
+    over = sum(one.blotched for one in figures)
+    title = f"{name}: {count(over, 'scan')} of {len(figures)} over the limit"
+    made = table("scan", *SCAN_COLUMNS, title=title, right=SCAN_COLUMNS)
+    for one in figures[: max(_SHOWN, over)]:
+        made.add_row(printable(one.name), *scan_cells(one))
+    return made
