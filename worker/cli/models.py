@@ -1,51 +1,42 @@
 """`saek models`: which models are installed, and what comes in, goes out and is taken by default."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.text import Text
 
-from worker.cli.console import complain, err, out, plain, progress_bar, sentence, table, write_json
+from worker.cli.console import complain, err, out, plain, progress_bar, table, write_json
 from worker.cli.context import record, settings_and_logs
+from worker.cli.model_tables import (
+    WHY,
+    default_and_fault,
+    default_facts,
+    problem,
+    state,
+    survey,
+    tell_list,
+    told,
+)
 from worker.cli.options import Json
 from worker.cli.words import count, printable, size
 from worker.exits import Exit
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from restoration import ModelCard, ModelError
+    from restoration import ModelCard
     from worker.fetching import Progress
-    from worker.library import Default
 
-app = typer.Typer(help="List, verify, import, export and remove models; choose the default.")
+app = typer.Typer(help="See, verify, import, export and remove models; choose the default.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An installed model.", show_default=False)]
-
-_WHY = {
-    "setting": "the setting SAEK_MODEL says so",
-    "chosen": "it was chosen by `saek models default`",
-    "shipped": "it is the default that comes with Saek",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One model: its card, or why it cannot be read; and what is wrong with its weights."""
-
-    name: str
-    path: Path
-    card: "ModelCard | None"
-    fault: "ModelError | None"
 
 
 @app.callback(invoke_without_command=True)
 def _root(context: typer.Context, json: Json = False) -> None:
-    """List, verify, import, export and remove models; choose the default. Alone it lists."""
+    """See, verify, import, export and remove models; choose the default. Alone it lists them."""
     if context.invoked_subcommand is None:
         list_models(json)
     elif json:
@@ -60,8 +51,8 @@ def list_models(json: Json = False) -> None:
     from worker.library import library_from
 
     settings = settings_and_logs()
-    found = list(_survey(settings, verify_model))
-    default, fault = _default(settings)
+    found = list(survey(settings, verify_model))
+    default, fault = default_and_fault(settings)
     hidden = hidden_cards(library_from(settings))
     if json:
         write_json(
@@ -76,9 +67,9 @@ def list_models(json: Json = False) -> None:
                     for one in found
                     if one.card is not None
                 ],
-                "default": _default_facts(default),
+                "default": default_facts(default),
                 "unreadable": [
-                    {"path": printable(one.path), "problem": _problem(one.fault)}
+                    {"path": printable(one.path), "problem": problem(one.fault)}
                     for one in found
                     if one.card is None
                 ],
@@ -86,7 +77,7 @@ def list_models(json: Json = False) -> None:
             }
         )
     else:
-        _tell_list(found, default)
+        tell_list(found, default)
         for path in hidden:
             complain(
                 f"{printable(path)} is never found: a model of that name comes with Saek",
@@ -115,7 +106,7 @@ def verify(
         require_runnable(card, weights_path(card))
 
     settings = settings_and_logs()
-    found = list(_survey(settings, examine, names))
+    found = list(survey(settings, examine, names or ()))
     if json:
         write_json(
             {
@@ -124,7 +115,7 @@ def verify(
                         "name": one.name,
                         "path": printable(one.path),
                         "verified": one.fault is None,
-                        "problem": _problem(one.fault),
+                        "problem": problem(one.fault),
                     }
                     for one in found
                 ]
@@ -133,8 +124,8 @@ def verify(
     else:
         made = table("model", "", "found")
         for one in found:
-            words = "checksum, card and network fit; it colors" if one.fault is None else _words(one.fault)
-            made.add_row(one.name, _state(one), words)
+            fits = "checksum, card and network fit; it colors"
+            made.add_row(one.name, state(one), fits if one.fault is None else told(one.fault))
         out().print(made)
     if any(one.fault for one in found):
         raise typer.Exit(Exit.MODEL)
@@ -149,7 +140,7 @@ def show(name: Name, json: Json = False) -> None:
 
     settings = settings_and_logs()
     card = model_card(name, library_from(settings))
-    default, _ = _default(settings)
+    default, _ = default_and_fault(settings)
     page = page_path(card)
     facts = {
         **card.entries(),
@@ -264,9 +255,9 @@ def default(
         choose_default(settings, name)
     taken = default_of(settings)
     if json:
-        write_json(_default_facts(taken))
+        write_json(default_facts(taken))
     else:
-        out().print(f"{taken.card.name}: {_WHY[taken.source]}.")
+        out().print(f"{taken.card.name}: {WHY[taken.source]}.")
     if (name is not None or shipped) and taken.source is Source.SETTING:
         complain(
             f"the setting SAEK_MODEL still names {taken.card.name}",
@@ -296,79 +287,6 @@ def remove(name: Name, json: Json = False) -> None:
         write_json({"removed": name, "bytes": freed})
     else:
         out().print(f"Removed {name}: {size(freed)} are free. What was made by it stays.")
-
-
-def _survey(settings: Settings, examine: Any, names: Sequence[str] | None = None) -> Iterator[_Found]:
-    """Yield every model, or those of the names, with what `examine` raises about it."""
-    from restoration import ModelError, model_card
-    from restoration.models import card_paths
-    from restoration.models.card import read_card
-    from worker.library import library_from
-
-    library = library_from(settings)
-    for path in card_paths(library) if not names else [_card_path(model_card(n, library)) for n in names]:
-        card = None
-        try:
-            card = read_card(path)
-            examine(card)
-        except ModelError as error:
-            yield _Found(path.stem, path, card, error)
-        else:
-            yield _Found(path.stem, path, card, None)
-
-
-def _card_path(card: "ModelCard") -> Path:
-    return card.folder / f"{card.name}.toml"
-
-
-def _default(settings: Settings) -> "tuple[Default | None, ModelError | None]":
-    from restoration import ModelError
-    from worker.library import default_of
-
-    try:
-        return default_of(settings), None
-    except ModelError as error:
-        return None, error
-
-
-def _default_facts(default: "Default | None") -> dict[str, Any] | None:
-    return None if default is None else {"name": default.card.name, "source": default.source.value}
-
-
-def _tell_list(found: Sequence[_Found], default: "Default | None") -> None:
-    from restoration.models import SHIPPED
-
-    made = table("model", "", "from", "weights", "size", "license", "what it is", right=("size",))
-    for one in found:
-        card = one.card
-        if card is None:
-            made.add_row(one.name, _state(one), "", "", "", "", _words(one.fault))
-            continue
-        taken = default is not None and default.card == card
-        made.add_row(
-            f"{card.name} (default)" if taken else card.name,
-            _state(one),
-            "Saek" if card.folder == SHIPPED else "import",
-            card.weights[:12],
-            size(card.bytes),
-            card.license,
-            card.summary if one.fault is None else _words(one.fault),
-        )
-    out().print(made)
-    if default is not None:
-        out().print(f"{default.card.name} is the default: {_WHY[default.source]}.")
-
-
-def _state(one: _Found) -> Text:
-    return Text("verified", style="green") if one.fault is None else Text("damaged", style="bold red")
-
-
-def _words(fault: "ModelError | None") -> str:
-    return "" if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
-
-
-def _problem(fault: "ModelError | None") -> dict[str, str] | None:
-    return None if fault is None else {"code": fault.code, "reason": fault.reason, "remedy": fault.remedy}
 
 
 def _checksum(text: str) -> str:

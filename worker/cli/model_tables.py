@@ -1,0 +1,115 @@
+"""What `saek models` finds out about the installed models, and how it tells it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from worker.cli.console import out, sentence, table
+from worker.cli.words import size
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from restoration import ModelCard, ModelError
+    from worker.library import Default
+
+WHY = {
+    "setting": "the setting SAEK_MODEL says so",
+    "chosen": "it was chosen by `saek models default`",
+    "shipped": "it is the default that comes with Saek",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One model: its card, or why it cannot be read; and what is wrong with its weights."""
+
+    name: str
+    path: Path
+    card: "ModelCard | None"
+    fault: "ModelError | None"
+
+
+def survey(
+    settings: Settings, examine: "Callable[[ModelCard], None]", names: Sequence[str] = ()
+) -> Iterator[Found]:
+    """Yield every model, or those of the names, with what `examine` raises about it.
+
+    Raises restoration.UnknownModel if there is none of a name.
+    """
+    from restoration import ModelError, model_card
+    from restoration.models import card_paths
+    from restoration.models.card import read_card
+    from worker.library import library_from
+
+    library = library_from(settings)
+    paths = {path.stem: path for path in card_paths(library)}
+    for name in names or paths:
+        if name not in paths:
+            model_card(name, library)  # tells which there are
+        path, card = paths[name], None
+        try:
+            card = read_card(path)
+            examine(card)
+        except ModelError as error:
+            yield Found(path.stem, path, card, error)
+        else:
+            yield Found(path.stem, path, card, None)
+
+
+def default_and_fault(settings: Settings) -> "tuple[Default | None, ModelError | None]":
+    """Return the model that is taken when none is named, or why there is none."""
+    from restoration import ModelError
+    from worker.library import default_of
+
+    try:
+        return default_of(settings), None
+    except ModelError as error:
+        return None, error
+
+
+def default_facts(default: "Default | None") -> dict[str, Any] | None:
+    """Return the default for `--json`."""
+    return None if default is None else {"name": default.card.name, "source": default.source.value}
+
+
+def tell_list(found: Sequence[Found], default: "Default | None") -> None:
+    """Print the table of models, and which is the default."""
+    from restoration.models import SHIPPED
+
+    made = table("model", "", "from", "weights", "size", "license", "what it is", right=("size",))
+    for one in found:
+        card = one.card
+        if card is None:
+            made.add_row(one.name, state(one), "", "", "", "", told(one.fault))
+            continue
+        taken = default is not None and default.card == card
+        made.add_row(
+            f"{card.name} (default)" if taken else card.name,
+            state(one),
+            "Saek" if card.folder == SHIPPED else "import",
+            card.weights[:12],
+            size(card.bytes),
+            card.license,
+            card.summary if one.fault is None else told(one.fault),
+        )
+    out().print(made)
+    if default is not None:
+        out().print(f"{default.card.name} is the default: {WHY[default.source]}.")
+
+
+def state(one: Found) -> Text:
+    """Return the word for a model's state."""
+    return Text("verified", style="green") if one.fault is None else Text("damaged", style="bold red")
+
+
+def told(fault: "ModelError | None") -> str:
+    """Return what is wrong and what to do about it, as sentences."""
+    return "" if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
+
+
+def problem(fault: "ModelError | None") -> dict[str, str] | None:
+    """Return what is wrong for `--json`."""
+    return None if fault is None else {"code": fault.code, "reason": fault.reason, "remedy": fault.remedy}
