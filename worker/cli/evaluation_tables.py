@@ -32,7 +32,7 @@ def tell(evaluation: "Evaluation") -> None:
     for name, points in evaluation.trades.items():
         console.print(_trade(name, points))
     for name, reliability in evaluation.reliabilities.items():
-        console.print(f"{name}: {reliability_note(reliability)}.")
+        console.print(f"{name}: confidence. {reliability_note(reliability)}")
         console.print(_reliability(reliability))
     console.print(_extremes(evaluation))
     if evaluation.scans is not None:

@@ -6,7 +6,7 @@ from restoration.confidence import CLOSE
 from restoration.training.evaluation.frechet import LEAST_PICTURES
 from restoration.training.evaluation.groups import Rendering
 from restoration.training.evaluation.measuring import Evaluation
-from restoration.training.evaluation.pictures import Half
+from restoration.training.evaluation.pictures import HISTORICAL, Half
 from restoration.training.evaluation.reliability import Reliability, Tenth
 from restoration.training.evaluation.scans import SIDE, ScanFigures, ScansMeasured
 from restoration.training.evaluation.terms import BLOTCH_LIMIT
@@ -72,6 +72,9 @@ def measured_note(evaluation: Evaluation) -> str:
         f"{len(evaluation.pictures)} pictures: {which}.",
         f"Longer side {terms.side}, preset {terms.preset}, strength {terms.strength:g}, luminance kept.",
     ]
+    historical = next((group for group in evaluation.groups if group.name == HISTORICAL), None)
+    if historical is not None:
+        parts.append(f"{HISTORICAL} are {', '.join(historical.sets)}.")
     if evaluation.colorless:
         parts.append(f"{len(evaluation.colorless)} more have no color or are tiny, and were left out.")
     if evaluation.extremes is None:
@@ -96,11 +99,11 @@ def frechet_note(evaluation: Evaluation) -> str:
 def reliability_note(reliability: Reliability) -> str:
     """Say how the confidence goes with the error."""
     return (
-        "rank correlation of 1 - confidence with the chroma error"
+        "Rank correlation of 1 - confidence with the chroma error"
         f" {_correlation(reliability.correlation)} over {reliability.pixels:,} pixels of all pictures,"
         f" {_correlation(reliability.picture_correlation)} inside a picture on average"
         f" ({reliability.pictures} pictures); the least confident tenth first."
-        f" Close is a distance of at most {CLOSE:g}, whose share the confidence foretells"
+        f" Close is a distance of at most {CLOSE:g}, whose share the confidence foretells."
     )
 
 

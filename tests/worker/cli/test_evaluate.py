@@ -57,7 +57,7 @@ def test_tables_on_standard_output_and_a_report(saek, gallery, tmp_path):
     assert next(line for line in lines if line[:1] == ["all"])[:3] == ["all", "2", "gray"]
     assert sum(line[:1] == ["truth"] for line in lines) == 3
     assert "archive-1: strength" in result.stdout
-    assert "rank correlation" not in result.stdout
+    assert "Rank correlation" not in result.stdout
     assert str(tmp_path / "report" / "index.html") in result.stderr.replace("\n", "")
     assert lxml.html.parse(str(tmp_path / "report" / "index.html")).xpath("//img")
 

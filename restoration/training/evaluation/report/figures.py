@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lxml import etree
 
 from restoration.training.evaluation.groups import Group
 from restoration.training.evaluation.measuring import Evaluation
+from restoration.training.evaluation.reliability import Tenth
 from restoration.training.evaluation.report.charts import INKS, TRUTH_INK, Axis, Line, chart, even_axis
 from restoration.training.evaluation.vividness import SHOWN_BINS, SHOWN_WIDTH
 
@@ -45,17 +48,24 @@ def vividness_chart(group: Group) -> etree._Element:
     )
 
 
+def calibration_chart(evaluation: Evaluation) -> etree._Element:
+    """Draw how often a color was close to the truth over how often the confidence said so."""
+    ends = ((0.0, 0.0), (1.0, 1.0))
+    tenths = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    return chart(
+        "Share of pixels close to the truth over confidence, by tenths of the pixels",
+        Axis("confidence", 0.0, 1.0, tenths),
+        Axis("close to the truth", 0.0, 1.0, tenths),
+        [
+            *_by_confidence(evaluation, lambda tenth: tenth.close),
+            Line("as foretold", TRUTH_INK, ends, {}, dotted=True),
+        ],
+    )
+
+
 def reliability_chart(evaluation: Evaluation) -> etree._Element:
     """Draw the chroma error over the confidence, tenth by tenth."""
-    lines = [
-        Line(
-            name,
-            INKS[place % len(INKS)],
-            tuple((tenth.confidence, tenth.error) for tenth in reliability.tenths),
-            dict.fromkeys(range(len(reliability.tenths)), ""),
-        )
-        for place, (name, reliability) in enumerate(evaluation.reliabilities.items())
-    ]
+    lines = _by_confidence(evaluation, lambda tenth: tenth.error)
     everywhere = [point for line in lines for point in line.points]
     return chart(
         "Chroma error over confidence, by tenths of the pixels",
@@ -63,6 +73,18 @@ def reliability_chart(evaluation: Evaluation) -> etree._Element:
         even_axis("mean chroma error", [0.0, *(y for _, y in everywhere)], 0.02),
         lines,
     )
+
+
+def _by_confidence(evaluation: Evaluation, figure: Callable[[Tenth], float]) -> list[Line]:
+    return [
+        Line(
+            name,
+            INKS[place % len(INKS)],
+            tuple((tenth.confidence, figure(tenth)) for tenth in reliability.tenths),
+            dict.fromkeys(range(len(reliability.tenths)), ""),
+        )
+        for place, (name, reliability) in enumerate(evaluation.reliabilities.items())
+    ]
 
 
 def _steps(shares: tuple[float, ...]) -> tuple[tuple[float, float], ...]:

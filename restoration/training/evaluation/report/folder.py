@@ -28,6 +28,7 @@ def report_folder(out: Path | None) -> Iterator[Strips | None]:
         yield None
         return
     _require_replaceable(out)
+    out = out.resolve()
     draft = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     with writing_to(out.parent):
         draft.mkdir(parents=True)

@@ -46,7 +46,8 @@ caption { text-align: left; font-weight: 600; padding: .4rem 0; }
 figure { margin: 0 0 1rem; break-inside: avoid; }
 figure img { max-width: 100%; height: auto; display: block; }
 figcaption { font-size: .8rem; color: #555; overflow-wrap: anywhere; }
-.strips { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; }
+.strips { display: grid; gap: 1rem 1.5rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, calc(var(--panes) * 13rem)), 1fr)); }
 .charts { display: flex; flex-wrap: wrap; gap: 1rem; }
 svg { background: #fff; border: 1px solid #ddd; max-width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: #333; }
@@ -151,13 +152,14 @@ class _Page:
             ]
             parts += [
                 E.h3(name),
-                E.p(f"{name}: {reliability_note(reliability)}."),
+                E.p(reliability_note(reliability)),
                 tables.reliability(reliability),
                 E.p("From left to right: as colored, the error, the doubt (1 - confidence); bright is much."),
-                E.div({"class": "strips"}, *drawn),
+                _strips(3, drawn),
             ]
-        chart = E.div({"class": "charts"}, _captioned(figures.reliability_chart(self.evaluation)))
-        return _section("confidence", "Confidence", chart, *parts)
+        drawings = (figures.calibration_chart(self.evaluation), figures.reliability_chart(self.evaluation))
+        charts = E.div({"class": "charts"}, *map(_captioned, drawings))
+        return _section("confidence", "Confidence", charts, *parts)
 
     def _extremes(self) -> etree._Element:
         parts: list[etree._Element] = [E.p(f"From left to right: {self._columns()}.")]
@@ -176,7 +178,11 @@ class _Page:
         ]
         words = ", ".join(("the scan", *self.models))
         return _section(
-            "scans", "Scans", *parts, E.p(f"From left to right: {words}."), E.div({"class": "strips"}, *drawn)
+            "scans",
+            "Scans",
+            *parts,
+            E.p(f"From left to right: {words}."),
+            _strips(1 + len(self.models), drawn),
         )
 
     def _sets(self) -> etree._Element:
@@ -193,7 +199,7 @@ class _Page:
         return _section("sets", "Sets", *parts)
 
     def _grid(self, pictures: Sequence[PictureFigures]) -> etree._Element:
-        return E.div({"class": "strips"}, *(self._picture(one) for one in pictures))
+        return _strips(2 + len(self.models), [self._picture(one) for one in pictures])
 
     def _picture(self, one: PictureFigures) -> etree._Element:
         gray = one.gray.figures.chroma_l1
@@ -220,6 +226,10 @@ class _Page:
             ),
             E.figcaption(f"{shown}{': ' if note else ''}{note}"),
         )
+
+
+def _strips(panes: int, figures_: Sequence[etree._Element]) -> etree._Element:
+    return E.div({"class": "strips", "style": f"--panes: {panes}"}, *figures_)
 
 
 def _captioned(chart: etree._Element) -> etree._Element:

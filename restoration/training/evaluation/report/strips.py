@@ -17,7 +17,7 @@ from restoration.training.evaluation.rendering import left_gray
 from restoration.training.evaluation.watching import Look, Watcher
 
 PANE = 256
-"""Longest side of a picture in a strip, pixels."""
+"""Longest side of a picture in a strip, pixels; smaller ones are enlarged, but no more than twice."""
 FOLDER = "pictures"
 
 _GAP = 4
@@ -87,8 +87,9 @@ class Strips(Watcher):
 
 def _fitted(rgb: NDArray[np.uint8]) -> Image.Image:
     image = Image.fromarray(rgb)
-    image.thumbnail((PANE, PANE), Image.Resampling.LANCZOS)
-    return image
+    scale = min(2.0, PANE / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _drawn(plane: Float) -> NDArray[np.uint8]:

@@ -106,11 +106,12 @@ def test_the_table_has_gray_every_model_and_the_truth(report: Path, page: Any) -
 def test_a_strip_shows_gray_the_models_and_the_truth_in_their_order(report: Path, page: Any) -> None:
     (source,) = set(page.xpath("//img[starts-with(@alt, '0.png: gray')]/@src"))
     strip = np.asarray(Image.open(report / source)).astype(int)
-    panes = [strip[:, left : left + 64] for left in range(0, 4 * 68, 68)]
+    panes = [strip[:, left : left + 128] for left in range(0, 4 * 132, 132)]
     spread = [float((pane.max(axis=2) - pane.min(axis=2)).mean()) for pane in panes]
     assert spread[0] < 3 < spread[1] < spread[2]
     assert (
-        np.abs(panes[3] - np.asarray(Image.fromarray(data.coffee()[:128, :128]).resize((64, 64)))).mean() < 6
+        np.abs(panes[3] - np.asarray(Image.fromarray(data.coffee()[:128, :128]).resize((128, 128)))).mean()
+        < 6
     )
 
 
