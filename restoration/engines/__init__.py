@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restoration.engines.device import describe_device
@@ -20,9 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __all__ = ["Engine", "describe_device", "open_engine"]
 
 
-def open_engine(
-    card: ModelCard, device: str = "auto", threads: int | None = None, folder: Path | None = None
-) -> Engine:
+def open_engine(card: ModelCard, device: str = "auto", threads: int | None = None) -> Engine:
     """Load a model onto a device: "auto" (CUDA where there is one), "cpu" or "cuda".
 
     `threads` sets how many threads the CPU computes with, for the whole process. Raises EngineUnavailable
@@ -31,6 +27,4 @@ def open_engine(
     """
     from restoration.engines.torch_engine import open_torch_engine  # noqa: PLC0415  (torch takes seconds)
 
-    if folder is not None:  # while callers change over
-        card = replace(card, folder=folder)
     return open_torch_engine(card, device, threads)

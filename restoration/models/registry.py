@@ -24,13 +24,11 @@ SHIPPED_ONLY = Library()
 """The models that come with Saek."""
 
 
-def models(library: Library | Path = SHIPPED_ONLY) -> tuple[ModelCard, ...]:
+def models(library: Library = SHIPPED_ONLY) -> tuple[ModelCard, ...]:
     """Read the cards of all models of a library, folder by folder and by name.
 
     Raises ModelError if a card cannot be read.
     """
-    if isinstance(library, Path):  # while callers change over
-        library = Library((library,))
     return tuple(read_card(path) for path in card_paths(library))
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from restoration.models import SHIPPED_ONLY, Library
 from restoration.pix2pix.chroma import ChromaGenerator
 from restoration.training.calibration import needed_gain
 from restoration.training.data import Split, load_split
@@ -47,6 +48,10 @@ class TrainingProgress:
     steps: int
     loss: float
     samples_per_second: float
+    waiting_share: float
+    """Share of the time since the last report in which there was no sample to learn from."""
+    device_load: float | None
+    """Share of that time in which the CUDA device computed; None on a CPU, or if its driver does not tell."""
     seconds_left: float
 
 
@@ -59,6 +64,7 @@ class TrainingResult:
     best_step: int
     validation: tuple[Row, ...]
     test: tuple[Row, ...]
+    spent: Spent
 
 
 def train(
@@ -68,12 +74,13 @@ def train(
     *,
     resume: bool = True,
     progress: Callable[[TrainingProgress], None] | None = None,
+    library: Library = SHIPPED_ONLY,
 ) -> TrainingResult:
     """Train after a TOML recipe on the pictures below `data`; everything about the run goes into `out`.
 
     A run that was stopped, even by kill -9, goes on at its last checkpoint. With `resume=False` a folder
-    that holds a run is refused. On the CPU or, where there is one, on the CUDA device. Raises
-    TrainingError.
+    that holds a run is refused. On the CPU or, where there is one, on the CUDA device. A recipe may
+    start from a model of `library`. Raises TrainingError, UnknownModel.
     """
     plan = read_recipe(recipe)
     folder = RunFolder(out)
@@ -87,10 +94,10 @@ def train(
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
     if folder.state.exists():
-        state = resumed_state(folder.state, plan, device)
+        state = resumed_state(folder.state, plan, device, library)
         folder.rewind(state.step)
     else:
-        state = first_state(plan, device)
+        state = first_state(plan, device, library)
     folder.begin(recipe, plan, split)
     against = references(split.validation, plan.evaluation_side)
     _run(state, plan, split, folder, against, progress=progress)
@@ -134,22 +141,34 @@ def _run(
                     path=folder.path,
                 )
             state.spent.add(lap)
-            folder.add_loss(state.step, moment, loss, lap, load.since_last())
+            busy = load.since_last()
+            folder.add_loss(state.step, moment, loss, lap, busy)
             if progress is not None:
-                progress(_told(plan, state.step, moment, loss, lap))
+                progress(_told(plan, state.step, moment, loss=loss, lap=lap, busy=busy))
             if time.monotonic() - saved >= 60.0 * plan.checkpoint_minutes or state.step == plan.steps:
                 _checkpoint(state, plan, folder, against)
                 saved = time.monotonic()
                 stopwatch.restart()
 
 
-def _told(plan: TrainingRecipe, step: int, moment: Moment, loss: float, lap: Spent) -> TrainingProgress:
+def _told(
+    plan: TrainingRecipe, step: int, moment: Moment, *, loss: float, lap: Spent, busy: float | None
+) -> TrainingProgress:
     """Tell a listener; the time left is that of the pixels left, at the pace of the last ones."""
     phase, later = moment.phase, plan.phases[moment.index + 1 :]
     left = (phase.steps - moment.place - 1) * phase.batch * phase.size**2
     left += sum(next_.steps * next_.batch * next_.size**2 for next_ in later)
     seconds = left / (lap.samples_per_second * phase.size**2)
-    return TrainingProgress(phase.name, step, plan.steps, loss, lap.samples_per_second, seconds)
+    return TrainingProgress(
+        phase=phase.name,
+        step=step,
+        steps=plan.steps,
+        loss=loss,
+        samples_per_second=lap.samples_per_second,
+        waiting_share=lap.waiting_share,
+        device_load=busy,
+        seconds_left=seconds,
+    )
 
 
 def _checkpoint(
@@ -184,7 +203,7 @@ def _finish(
     validation = evaluate(predict, against)
     test = evaluate(predict, references(split.test, plan.evaluation_side)) if split.test else ()
     folder.write_metrics(state.best_step, gain, validation, test, state.spent)
-    return TrainingResult(folder.path, state.step, state.best_step, validation, test)
+    return TrainingResult(folder.path, state.step, state.best_step, validation, test, state.spent)
 
 
 def predictor(network: ChromaGenerator) -> Predict:

@@ -11,8 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from restoration.models.registry import model_card
-from restoration.models.weights import load_weights
+from restoration.models import SHIPPED_ONLY, Library, load_weights, model_card
 from restoration.pix2pix.chroma import ARCHITECTURES
 from restoration.pix2pix.discriminator import PatchDiscriminator
 from restoration.pix2pix.objective import initialize
@@ -37,8 +36,10 @@ class TrainingState:
     spent: Spent = field(default_factory=Spent)
 
 
-def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
-    """Build the networks of a new run; seeds torch's generator."""
+def first_state(
+    recipe: TrainingRecipe, device: torch.device, library: Library = SHIPPED_ONLY
+) -> TrainingState:
+    """Build the networks of a new run; seeds torch's generator. `library` has the model it starts from."""
     torch.manual_seed(recipe.seed)
     try:
         network = ARCHITECTURES[recipe.subject.architecture].build()
@@ -56,7 +57,7 @@ def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
         )
     _check_statistics(recipe)
     if recipe.subject.start:
-        _start_from(network, recipe.subject)
+        _start_from(network, recipe.subject, library)
     elif not isinstance(network, Lite0Unet):
         initialize(network)
     elif recipe.subject.pretrained:
@@ -77,8 +78,8 @@ def first_state(recipe: TrainingRecipe, device: torch.device) -> TrainingState:
     )
 
 
-def _start_from(network: nn.Module, subject: Subject) -> None:
-    card = model_card(subject.start)
+def _start_from(network: nn.Module, subject: Subject, library: Library) -> None:
+    card = model_card(subject.start, library)
     if card.architecture != subject.architecture:
         raise TrainingError(
             reason=f"{card.name} is a {card.architecture}, not a {subject.architecture}",
@@ -170,7 +171,9 @@ def save_state(state: TrainingState, recipe: TrainingRecipe, path: Path) -> None
     draft.replace(path)
 
 
-def resumed_state(path: Path, recipe: TrainingRecipe, device: torch.device) -> TrainingState:
+def resumed_state(
+    path: Path, recipe: TrainingRecipe, device: torch.device, library: Library = SHIPPED_ONLY
+) -> TrainingState:
     """Read back what `save_state` wrote; TrainingError if it belongs to another recipe."""
     content = torch.load(path, map_location=device, weights_only=True)
     if content["recipe"] != recipe.fingerprint(content["begun"]):
@@ -179,7 +182,7 @@ def resumed_state(path: Path, recipe: TrainingRecipe, device: torch.device) -> T
             remedy="use the recipe in its folder, change only phases not yet begun, or take a new folder",
             path=path.parent,
         )
-    state = first_state(recipe, device)
+    state = first_state(recipe, device, library)
     state.step = content["step"]
     state.best_score, state.best_step = content["best_score"], content["best_step"]
     state.spent = Spent(**content["spent"])

@@ -47,8 +47,9 @@ def train(
     """Train a generator; the folder of the run alone explains it, and a stopped run goes on where it was."""
     from restoration.training.loop import train as learn
     from restoration.training.recipe import shipped_recipe
+    from worker.library import library_from
 
-    settings_and_logs()
+    library = library_from(settings_and_logs())
     shipped = shipped_recipe(recipe)
     plan = shipped if "/" not in recipe and shipped.is_file() else Path(recipe)
     console = err()
@@ -58,7 +59,7 @@ def train(
 
         def listen(progress: "TrainingProgress") -> None:
             nonlocal told
-            stage = f"loss {progress.loss:.4f}, {progress.samples_per_second:.1f} pictures/s"
+            stage = _stage(progress)
             bar.update(task, name=progress.phase, stage=stage, total=progress.steps, completed=progress.step)
             if not console.is_terminal and time.monotonic() - told >= _TOLD_SECONDS:
                 told = time.monotonic()
@@ -67,16 +68,27 @@ def train(
                     f"{progress.phase}: step {progress.step} of {progress.steps}, {stage}, {left} left"
                 )
 
-        result = learn(plan, data, run, resume=resume, progress=listen)
+        result = learn(plan, data, run, resume=resume, progress=listen, library=library)
     if json:
         write_json(plain(result, {}))
     else:
         _tell(result)
 
 
+def _stage(progress: "TrainingProgress") -> str:
+    device = "" if progress.device_load is None else f", device busy {progress.device_load:.0%}"
+    waiting = f"waiting for samples {progress.waiting_share:.0%}"
+    return f"loss {progress.loss:.4f}, {progress.samples_per_second:.1f} samples/s, {waiting}{device}"
+
+
 def _tell(result: "TrainingResult") -> None:
     console = out()
     console.print(f"{result.steps} steps; the weights of step {result.best_step} are the best: {result.run}")
+    spent = result.spent
+    console.print(
+        f"{spent.samples} samples in {duration(spent.seconds)}, {spent.samples_per_second:.1f} samples/s; "
+        f"{duration(spent.cpu_seconds)} of the processor, {spent.waiting_share:.0%} of the time without samples"
+    )
     numbers = ("pictures", "chroma error", "gray's", "PSNR", "gray's PSNR", "colorfulness", "truth's")
     made = table("set", *numbers, right=numbers)
     for part, rows in (("validation", result.validation), ("test", result.test)):

@@ -1,10 +1,10 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from restoration.models import default_model
-from restoration.models.weights import load_weights
+from restoration.models import SHIPPED, Library, default_model, load_weights, model_card
 from restoration.training import TrainingError
 from restoration.training.recipe import Phase, Subject, TrainingRecipe
 from restoration.training.state import first_state
@@ -25,3 +25,13 @@ def test_a_model_of_another_architecture_is_no_start() -> None:
         first_state(
             replace(RECIPE, subject=subject, phases=(Phase("only", 16, size=256),)), torch.device("cpu")
         )
+
+
+def test_a_run_can_start_from_an_imported_model(shelf: Path) -> None:
+    recipe = replace(RECIPE, subject=replace(RECIPE.subject, start="trial"))
+    library = Library((SHIPPED, shelf))
+
+    state = first_state(recipe, torch.device("cpu"), library)
+
+    weights = load_weights(model_card("trial", library))
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in state.network.state_dict().items())
