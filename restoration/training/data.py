@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -153,7 +154,7 @@ def _from_folder(folder: Path) -> dict[str, list[tuple[str, str]]]:
 
 
 def _decode(folder: Path, named: Sequence[tuple[str, str]], plan: DataPlan) -> tuple[Picture, ...]:
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         decoded = pool.map(lambda entry: read_picture(folder, entry[0], entry[1], plan), named)
         return tuple(picture for picture in decoded if picture is not None)
 

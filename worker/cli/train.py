@@ -87,7 +87,7 @@ def _tell(result: "TrainingResult") -> None:
     spent = result.spent
     console.print(
         f"{spent.samples} samples in {duration(spent.seconds)}, {spent.samples_per_second:.1f} samples/s; "
-        f"{duration(spent.cpu_seconds)} of the processor, {spent.waiting_share:.0%} of the time without samples"
+        f"{duration(spent.cpu_seconds)} of processor, {spent.waiting_share:.0%} of the time without samples"
     )
     numbers = ("pictures", "chroma error", "gray's", "PSNR", "gray's PSNR", "colorfulness", "truth's")
     made = table("set", *numbers, right=numbers)

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from restoration.training.recipe import Phase, TrainingError, TrainingRecipe, read_recipe, shipped_recipe
+from restoration.pix2pix.chroma import ARCHITECTURES
+from restoration.training.recipe import (
+    DataPlan,
+    Objective,
+    Phase,
+    Subject,
+    TrainingError,
+    TrainingRecipe,
+    read_recipe,
+    shipped_recipe,
+)
 
 TWO_PHASES = TrainingRecipe(
     "two",
@@ -26,6 +36,45 @@ def test_the_shipped_recipe_is_read() -> None:
     assert recipe.subject.architecture == "lite0-unet"
     assert sum(recipe.data.shares.values()) == pytest.approx(1.0)
     assert "coworking" not in recipe.data.shares
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in shipped_recipe("archive").parent.glob("*.toml"))
+)
+def test_every_shipped_recipe_fits_its_generator(name: str) -> None:
+    recipe = read_recipe(shipped_recipe(name))
+
+    assert recipe.name == name
+    architecture = ARCHITECTURES[recipe.subject.architecture]
+    assert not any(phase.size % architecture.multiple for phase in recipe.phases)
+    assert architecture.statistics == "instance" or recipe.subject.statistics == "crop"
+
+
+@pytest.mark.parametrize(
+    ("kind", "heading"),
+    [
+        (TrainingRecipe, "## The recipe"),
+        (Subject, "`[model]`"),
+        (DataPlan, "`[data]`"),
+        (Objective, "`[objective]`"),
+        (Phase, "`[[phase]]`, one or more"),
+    ],
+)
+def test_the_page_on_training_tells_every_entry_and_its_default(kind: type, heading: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    table = page[page.index(f"\n{heading}") :].split("\n|---", 1)[1].split("\n\n", 1)[0]
+    told = {row.split("`")[1]: row.split("|")[2].strip(" `") for row in table.splitlines()[1:]}
+
+    tables = {"phases", "subject", "data", "objective"}
+    entries = {entry.name: entry.default for entry in dataclasses.fields(kind) if entry.name not in tables}
+    assert told.keys() == entries.keys()
+    for name, default in entries.items():
+        if isinstance(default, bool):
+            assert told[name] == str(default).lower()
+        elif isinstance(default, int | float):
+            assert float(told[name]) == default
+        elif isinstance(default, str):
+            assert told[name] == default
 
 
 def test_steps_are_counted_over_all_phases() -> None:

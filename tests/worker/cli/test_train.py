@@ -43,6 +43,8 @@ def test_a_run_is_trained_and_told_and_goes_on_where_it_was(told, saek, pictures
     words = ["train", str(recipe), "--data", str(pictures), "--out", str(tmp_path / "run")]
     done = told(*words)
     assert done["steps"] == 2
+    assert done["spent"]["samples"] == 8
+    assert done["spent"]["cpu_seconds"] > 0
     assert {row["set"] for row in done["validation"]} == {"all", "pictures"}
     assert (tmp_path / "run" / "best.safetensors").is_file()
     assert told(*words, "--resume")["steps"] == 2
