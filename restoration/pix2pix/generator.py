@@ -16,13 +16,22 @@ DROPOUT = 0.5
 
 
 class Down(nn.Module):
-    """Halve the side: 4x4 convolution of stride 2, instance normalization, leaky ReLU, dropout."""
+    """Halve the side: convolution of stride 2, instance normalization, leaky ReLU, dropout."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, *, normalize: bool = True, dropout: float = 0.0
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        normalize: bool = True,
+        dropout: float = 0.0,
+        kernel: int = 4,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False)]
+        padding = (kernel - 1) // 2
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels_in, channels_out, kernel, stride=2, padding=padding, bias=False)
+        ]
         if normalize:
             layers.append(nn.InstanceNorm2d(channels_out))
         layers.append(nn.LeakyReLU(0.2))
@@ -36,12 +45,21 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Double the side by a 4x4 transposed convolution, normalize, ReLU, dropout; then join the skip."""
+    """Double the side by a transposed convolution, normalize, ReLU, dropout; then join the skip."""
 
-    def __init__(self, channels_in: int, channels_out: int, *, dropout: float = 0.0) -> None:
+    def __init__(self, channels_in: int, channels_out: int, *, dropout: float = 0.0, kernel: int = 4) -> None:
         super().__init__()
+        padding, odd = (kernel - 1) // 2, kernel % 2
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False),
+            nn.ConvTranspose2d(
+                channels_in,
+                channels_out,
+                kernel,
+                stride=2,
+                padding=padding,
+                output_padding=odd,
+                bias=False,
+            ),
             nn.InstanceNorm2d(channels_out),
             nn.ReLU(inplace=True),
         ]
@@ -65,7 +83,7 @@ class UNetGenerator(nn.Module):
 
     multiple = 256
 
-    def __init__(self, in_channels: int = 3, out_channels: int = 3, base: int = 64) -> None:
+    def __init__(self, in_channels: int = 3, out_channels: int = 3, base: int = 64, kernel: int = 4) -> None:
         super().__init__()
         downs = [base * width for width in DOWN_WIDTHS]
         last = len(downs) - 1
@@ -75,6 +93,7 @@ class UNetGenerator(nn.Module):
                 channels_out,
                 normalize=index not in {0, last},
                 dropout=DROPOUT if index >= 3 else 0.0,
+                kernel=kernel,
             )
             for index, (channels_in, channels_out) in enumerate(
                 zip([in_channels, *downs], downs, strict=False)
@@ -83,13 +102,14 @@ class UNetGenerator(nn.Module):
         ups: list[Up] = []
         channels = downs[-1]
         for index, width in enumerate(UP_WIDTHS):
-            ups.append(Up(channels, base * width, dropout=DROPOUT if index < 4 else 0.0))
+            dropout = DROPOUT if index < 4 else 0.0
+            ups.append(Up(channels, base * width, dropout=dropout, kernel=kernel))
             channels = base * width + downs[-2 - index]
         self.ups = nn.ModuleList(ups)
         self.final = nn.Sequential(
             nn.Upsample(scale_factor=2),
-            nn.ZeroPad2d((1, 0, 1, 0)),
-            nn.Conv2d(channels, out_channels, 4, padding=1),
+            nn.ZeroPad2d((1, 0, 1, 0) if kernel % 2 == 0 else 0),
+            nn.Conv2d(channels, out_channels, kernel, padding=(kernel - 1) // 2),
             nn.Tanh(),
         )
 

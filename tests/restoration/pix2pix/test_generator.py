@@ -28,6 +28,15 @@ def test_the_picture_keeps_its_size(narrow: UNetGenerator, height: int, width: i
     assert narrow(torch.zeros(2, 1, height, width)).shape == (2, 2, height, width)
 
 
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_the_picture_keeps_its_size_with_other_kernels(kernel: int) -> None:
+    generator = UNetGenerator(base=2, kernel=kernel)
+
+    assert generator(torch.zeros(1, 3, 256, 256)).shape == (1, 3, 256, 256)
+    sides = {layer.kernel_size[0] for layer in generator.modules() if hasattr(layer, "kernel_size")}
+    assert sides == {kernel}
+
+
 def test_the_answer_lies_within_tanh(narrow: UNetGenerator) -> None:
     with torch.no_grad():
         answer = narrow(100.0 * torch.randn(1, 1, 256, 256))
