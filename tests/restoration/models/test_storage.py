@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from restoration.models.storage import SCALE, Storage, packed, unpacked
+from restoration.models.storage import LEAST_INT8, SCALE, Storage, packed, unpacked
 from restoration.pix2pix.pretrained import Lite0Unet
 
 
@@ -46,6 +46,7 @@ def test_fewer_bits_are_fewer_bytes(state: dict[str, torch.Tensor]) -> None:
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=6, max_size=6), st.floats(1e-3, 1e3))
 def test_int8_is_off_by_half_a_step_of_its_channel_at_most(values: list[float], gain: float) -> None:
     tensor = torch.tensor(values).reshape(2, 3, 1) * torch.tensor([1.0, gain]).reshape(2, 1, 1)
+    tensor = tensor.repeat(1, 1, LEAST_INT8)
 
     stored = packed({"w": tensor}, Storage.INT8)
     error = (unpacked(stored)["w"] - tensor).abs().flatten(1).amax(dim=1)
@@ -57,7 +58,17 @@ def test_int8_is_off_by_half_a_step_of_its_channel_at_most(values: list[float], 
 
 
 def test_a_channel_of_zeros_stays_so() -> None:
-    assert not unpacked(packed({"w": torch.zeros(4, 3, 3, 3)}, Storage.INT8))["w"].any()
+    assert not unpacked(packed({"w": torch.zeros(4, LEAST_INT8)}, Storage.INT8))["w"].any()
+
+
+def test_kernels_of_few_weights_stay_fp16_beside_int8() -> None:
+    stored = packed({"few": torch.rand(32, 1, 3, 3), "many": torch.rand(256, 64)}, Storage.INT8)
+
+    assert {name: tensor.dtype for name, tensor in stored.items()} == {
+        "few": torch.float16,
+        "many": torch.int8,
+        "many" + SCALE: torch.float32,
+    }
 
 
 @pytest.mark.parametrize(
@@ -73,6 +84,6 @@ def test_int8_without_a_scale_for_each_channel_is_refused(scale: torch.Tensor | 
 
 
 def test_a_parameter_that_is_itself_called_scale_is_kept() -> None:
-    state = {"norm.scale": torch.ones(4), "w": torch.ones(4, 2)}
+    state = {"norm.scale": torch.ones(4), "w": torch.ones(4, LEAST_INT8)}
 
     assert unpacked(packed(state, Storage.INT8)).keys() == state.keys()

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from safetensors.torch import load_file
 from skimage import data
 
 from restoration.engines import open_engine
-from restoration.models import Library, model_card, models, verify_model
+from restoration.models import Library, model_card, models, verify_model, weights_path
+from restoration.models.importing import import_model
+from restoration.models.storage import Storage
 from restoration.pix2pix.chroma import ChromaGenerator, SeedChroma
 from restoration.pix2pix.pretrained import Lite0Unet
 from restoration.training import TrainingError, TrainingProgress, export, train
@@ -184,6 +187,11 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     assert "| all |" in page
     assert "color is invented" in page
     assert "None looked for." in page
+    small = export(tmp_path / "run", "small", shelf, storage=Storage.INT8)
+    assert small.bytes < 0.6 * card.bytes
+    mine = tmp_path / "mine"
+    alone = import_model([weights_path(small).read_bytes()], mine, Library((shelf, mine)), name="alone").card
+    assert replace(alone, name=small.name, file=small.file) == small
 
 
 def test_a_run_without_an_end_is_not_exported(tmp_path: Path) -> None:
