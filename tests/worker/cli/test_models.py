@@ -241,7 +241,7 @@ def test_a_model_that_jobs_wait_for_stays(imported, saek, database):
         register(s, Seen("inbox", b"a.tif", "a.tif", "", 10, 1, 1), ScanRecord("a" * 64, 10), recipe)
     refused = saek("models", "remove", "mine")
     assert refused.exit_code == Exit.MODEL
-    assert "1 job of mine not finished" in refused.stderr
+    assert "needed by 1 unfinished job" in refused.stderr
     saek("cancel", "--all")
     assert saek("models", "remove", "mine").exit_code == Exit.OK
 
