@@ -95,9 +95,9 @@ def train(
         torch.backends.cudnn.benchmark = True
     if folder.state.exists():
         state = resumed_state(folder.state, plan, device, library)
-        folder.rewind(state.step)
     else:
         state = first_state(plan, device, library)
+    folder.rewind(state.step)
     folder.begin(recipe, plan, split)
     against = references(split.validation, plan.evaluation_side)
     _run(state, plan, split, folder, against, progress=progress)
