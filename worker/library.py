@@ -100,14 +100,17 @@ def require_unused(settings: Settings, name: str) -> None:
         SettingsError: the file that holds the choice cannot be read.
     """
     if (SHIPPED / f"{name}.toml").is_file() and not (settings.models_path / f"{name}.toml").is_file():
-        raise ModelInUse(reason=f"{name} comes with Saek.", remedy="Choose another default instead.")
+        raise ModelInUse(
+            reason=f"The model {name} comes with Saek.", remedy="Choose another default instead."
+        )
     if name == settings.model:
         raise ModelInUse(
             reason=f"The setting SAEK_MODEL names {name}.", remedy="Let it name another model first."
         )
     if name == chosen_default(settings):
         raise ModelInUse(
-            reason=f"{name} is the default.", remedy="Choose another first: saek models default NAME."
+            reason=f"The model {name} is the default.",
+            remedy="Choose another first: saek models default NAME.",
         )
 
 

@@ -279,7 +279,7 @@ def remove(name: Name, json: Json = False) -> None:
         from worker.errors import ModelInUse
 
         raise ModelInUse(
-            reason=f"{name} is needed by {count(waiting, 'unfinished job')}.",
+            reason=f"The model {name} is needed by {count(waiting, 'unfinished job')}.",
             remedy="Wait for them, or cancel them: saek cancel.",
         )
     freed = remove_model(name, settings.models_path)
