@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from worker import __version__
 from worker.cli import (
+    data,
     database,
     evaluate,
     models,
@@ -112,6 +113,7 @@ for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(database.app, name="db", rich_help_panel="Run")
+app.add_typer(data.app, name="data", rich_help_panel="Make")
 app.add_typer(models.app, name="models", rich_help_panel="Look")
 
 

@@ -1,0 +1,62 @@
+"""`saek data`: what can be told of folders of color pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.console import out, plain, table, write_json
+from worker.cli.context import settings_and_logs
+from worker.cli.options import Json
+from worker.cli.words import count
+
+if TYPE_CHECKING:
+    from restoration.training.study.channels import ChannelStatistics
+
+app = typer.Typer(no_args_is_help=True, help="Tell facts about folders of color pictures.")
+
+
+@app.callback()
+def data() -> None:
+    """Tell facts about folders of color pictures."""
+
+
+@app.command("stats")
+def stats(
+    *,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of color pictures.", exists=True, file_okay=False, show_default=False
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Part of the manifest (train, eval, validation, test) or, without one, a sub-folder.",
+            show_default="all pictures",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell mean and standard deviation of red, green, blue and gray, as networks are fed with them."""
+    from restoration.training.study.channels import channel_statistics
+
+    settings_and_logs()
+    found = channel_statistics(folder, split)
+    if json:
+        write_json(plain(found, {}))
+    else:
+        _tell(found)
+
+
+def _tell(found: "ChannelStatistics") -> None:
+    console = out()
+    console.print(f"{count(found.pictures, 'picture')}, {count(found.pixels, 'pixel')}; full range 1.")
+    numbers = ("mean", "std", "pictures' mean", "pictures' std")
+    made = table("channel", *numbers, right=numbers)
+    for one in found.channels:
+        figures = (one.mean, one.std, one.picture_mean, one.picture_std)
+        made.add_row(one.name, *(f"{figure:.8f}" for figure in figures))
+    console.print(made)
