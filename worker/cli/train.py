@@ -45,13 +45,14 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a generator; the folder of the run alone explains it, and a stopped run goes on where it was."""
-    from restoration.training.loop import train as learn
+    from restoration.training.kinds import train_by_recipe
     from restoration.training.recipe import shipped_recipe
     from worker.library import library_from
 
     library = library_from(settings_and_logs())
     shipped = shipped_recipe(recipe)
-    plan = shipped if "/" not in recipe and shipped.is_file() else Path(recipe)
+    own = "/" in recipe and Path(recipe).exists()
+    plan = shipped if shipped.is_file() and not own else Path(recipe)
     console = err()
     with progress_bar(console) as bar:
         task = bar.add_task("", name="reading pictures", stage="", total=None)
@@ -68,7 +69,7 @@ def train(
                     f"{progress.phase}: step {progress.step} of {progress.steps}, {stage}, {left} left"
                 )
 
-        result = learn(plan, data, run, resume=resume, progress=listen, library=library)
+        result = train_by_recipe(plan, data, run, resume=resume, progress=listen, library=library)
     if json:
         write_json(plain(result, {}))
     else:
@@ -83,7 +84,8 @@ def _stage(progress: "TrainingProgress") -> str:
 
 def _tell(result: "TrainingResult") -> None:
     console = out()
-    console.print(f"{result.steps} steps; the weights of step {result.best_step} are the best: {result.run}")
+    which = "the best" if result.validation else "the last"
+    console.print(f"{result.steps} steps; the weights of step {result.best_step} are {which}: {result.run}")
     spent = result.spent
     console.print(
         f"{spent.samples} samples in {duration(spent.seconds)}, {spent.samples_per_second:.1f} samples/s; "

@@ -57,3 +57,25 @@ def test_a_recipe_that_does_not_exist_is_told(saek, pictures, tmp_path):
     assert refused.exit_code == Exit.INCOMPLETE
     assert refused.stderr.count("\n") == 1
     assert "nothing" in refused.stderr
+
+
+def test_a_recipe_of_the_study_says_itself_how_it_is_trained(told, saek, pictures, tmp_path):
+    for place, path in enumerate(sorted(pictures.iterdir())[:4]):
+        part = tmp_path / "sides" / ("train" if place < 3 else "test")
+        part.mkdir(parents=True, exist_ok=True)
+        path.rename(part / path.name)
+    recipe = tmp_path / "study.toml"
+    recipe.write_text(
+        'kind = "seed"\nname = "x"\nabout = "y"\nfigure = "a"\nbase = 2\nepochs = 1\nbatch = 3\n'
+    )
+    words = ["train", str(recipe), "--data", str(tmp_path / "sides"), "--out", str(tmp_path / "run")]
+    done = told(*words)
+    assert (done["steps"], done["validation"], done["test"][0]["pictures"]) == (1, [], 1)
+    assert (tmp_path / "run" / "epoch-001.safetensors").is_file()
+    assert "the weights of step 1 are the last" in saek(*words).stdout
+
+
+def test_the_recipes_of_the_study_have_names(saek, pictures, tmp_path):
+    refused = saek("train", "seed/pix2pix", "--data", str(pictures), "--out", str(tmp_path / "run"))
+    assert refused.exit_code == Exit.INCOMPLETE
+    assert "no pictures in the sub-folder train" in refused.stderr
