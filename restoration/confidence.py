@@ -5,7 +5,7 @@ shifted, coarser, finer and darker, brighter. Where the answers differ, it does 
 how far off an answer can be: how much chroma is claimed, and how much chroma a tone has room for, for near
 black and near white every color is small. The three together are the doubt::
 
-    doubt = (spread + 0.5 |chroma| + 0.02) sqrt(min(Y, 1 - Y))
+    doubt = (spread + 0.5 |chroma| + 0.04) sqrt(min(Y, 1 - Y))
 
 and confidence is the share of pixels with so much doubt whose chroma turned out to be within `CLOSE` of the
 truth, measured on pictures whose colors are known (`docs/decisions/0012-confidence.md`).
@@ -26,10 +26,10 @@ CLOSE: Final = 0.05
 """Distance of (Cb, Cr) up to which a color counts as right: 13 of 255 steps."""
 
 _CLAIM = 0.5
-_FLOOR = 0.02
-_MIDDLE: Final = 0.0264
+_FLOOR = 0.04
+_MIDDLE: Final = 0.0434
 """Doubt at which half of the pixels are close to the truth."""
-_SLOPE: Final = 1.19
+_SLOPE: Final = 1.49
 """By how much the logit of being close falls when the doubt grows e-fold."""
 
 
@@ -60,6 +60,16 @@ def confidence(
 ) -> Float:
     """Return the confidence (H, W) in [0, 1] of the color that is predicted for a luminance copy (H, W).
 
+    It is `share_close` of `doubt`, whose arguments and errors it shares.
+    """
+    return share_close(doubt(luminance, sizes, engine, listener))
+
+
+def doubt(
+    luminance: Float, sizes: Sizes, engine: Engine, listener: Callable[[int, int], None] | None = None
+) -> Float:
+    """Return how doubtful (H, W) the color is that is predicted for a luminance copy (H, W): 0 is not at all.
+
     `luminance` is in [0, 1], the copy that `colorizer.colorize` is given; the looks are taken at the size of
     the whole-picture pass. `listener` is called with the looks done and the looks in all; whatever it raises
     stops the work. Raises OutOfMemory.
@@ -78,7 +88,14 @@ def confidence(
     spread = distances / np.float32(len(_LOOKS))
     unsure = resample.resize(spread + np.float32(_CLAIM) * np.hypot(*first), height, width)
     room = np.sqrt(np.clip(np.minimum(luminance, 1 - luminance), 0, 0.5))
-    return _calibrated((unsure + np.float32(_FLOOR)) * room)
+    return np.asarray((unsure + np.float32(_FLOOR)) * room, dtype=np.float32)
+
+
+def share_close(doubts: Float) -> Float:
+    """Return the share in [0, 1] of pixels with such doubts (...) whose color was `CLOSE` to the truth."""
+    with np.errstate(divide="ignore"):
+        odds = np.log(doubts / np.float32(_MIDDLE)) * np.float32(_SLOPE)
+    return np.asarray(1 / (1 + np.exp(odds)), dtype=np.float32)
 
 
 def _again(look: _Look, seen: Float, shape: tuple[int, int], multiple: int, engine: Engine) -> Float:
@@ -91,10 +108,3 @@ def _again(look: _Look, seen: Float, shape: tuple[int, int], multiple: int, engi
         plane = np.pad(plane, ((look.shift, 0), (look.shift, 0)), mode="reflect")
     chroma = infer(engine, plane, multiple)[:, look.shift :, look.shift :]
     return resample.resize(chroma[:, :, ::-1] if look.mirrored else chroma, *shape)
-
-
-def _calibrated(doubt: Float) -> Float:
-    """Return the share of pixels with such doubt that were close to the truth."""
-    with np.errstate(divide="ignore"):
-        odds = np.log(doubt / np.float32(_MIDDLE)) * np.float32(_SLOPE)
-    return np.asarray(1 / (1 + np.exp(odds)), dtype=np.float32)

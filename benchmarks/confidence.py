@@ -1,0 +1,104 @@
+"""How well confidence tells which colors are wrong, and the two constants of its curve, for one model.
+
+    python benchmarks/confidence.py --data DIR [--model NAME] [--side 256] [--preset fast] [--half validation]
+
+The pictures are of the validation half of a folder's manifest; `--half test` is for reporting only. Of each,
+2000 pixels are drawn by a fixed seed. Printed are Spearman's correlation of doubt with the chroma error (over
+all pixels, and inside each picture), twenty equal classes of doubt with the share that was close to the truth
+and the share that `restoration.confidence` tells, and the constants that fit these shares best.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from restoration.training.data import Picture
+
+PIXELS = 2000
+CLASSES = 20
+
+
+def held_out(folder: Path, half: str) -> "Iterator[Picture]":
+    """Yield the color pictures of one half."""
+    from restoration.training.data import listed, read_picture
+    from restoration.training.recipe import DataPlan
+
+    for name, path in listed(folder)[half]:
+        picture = read_picture(folder, name, path, DataPlan(side=1024))
+        if picture is not None:
+            yield picture
+
+
+def measured(
+    options: argparse.Namespace,
+) -> "Iterator[tuple[str, NDArray[np.floating], NDArray[np.floating]]]":
+    """Yield set, doubts and chroma errors (n,) of each picture."""
+    from restoration import Preset, default_model, load_model, model_card
+    from restoration.color import luma
+    from restoration.confidence import doubt
+    from restoration.training.evaluation.reliability import chroma_error
+    from restoration.training.evaluation.rendering import colored, luminance_of, predicted_chroma
+    from restoration.training.metrics import reduced
+
+    model = load_model(model_card(options.model) if options.model else default_model(), "cpu", 1)
+    for place, picture in enumerate(held_out(options.data, options.half)):
+        rgb = reduced(picture.rgb, options.side)
+        gray = luma(rgb)
+        made = colored(gray, predicted_chroma(gray, Preset(options.preset), model))
+        error = chroma_error(made, rgb).ravel()
+        some = np.random.default_rng(place).permutation(error.size)[:PIXELS]
+        doubts = doubt(luminance_of(gray), model.sizes, model.engine).ravel()
+        yield picture.set, doubts[some], error[some]
+
+
+def fitted(doubts: "NDArray[np.float64]", shares: "NDArray[np.float64]") -> tuple[float, float]:
+    """Return middle and slope of the curve through the shares, by least squares of their logits."""
+    held = np.clip(shares, 0.01, 0.99)
+    slope, height = np.polyfit(np.log(doubts), np.log(1 / held - 1), 1)
+    return float(np.exp(-height / slope)), float(slope)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model")
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--half", choices=("validation", "test"), default="validation")
+    options = parser.parse_args()
+
+    from restoration.confidence import CLOSE, share_close
+    from restoration.training.evaluation.ranks import spearman
+
+    sets, doubts, errors = zip(*measured(options), strict=True)
+    inside = [(name, spearman(d, e)) for name, d, e in zip(sets, doubts, errors, strict=True)]
+    known = [value for _, value in inside if value is not None]
+    everywhere, error = np.concatenate(doubts), np.concatenate(errors)
+    over_all = spearman(everywhere, error)
+    print(f"{len(sets)} pictures; correlation {over_all:.3f} over all pixels, inside a picture")
+    print(f"{np.mean(known):.3f} on average, {np.median(known):.3f} in the median; by set:")
+    for one in sorted(set(sets)):
+        print(f"  {one:18} {np.mean([v for name, v in inside if name == one and v is not None]):.2f}")
+    order = np.argsort(everywhere, kind="stable")
+    parts = [(everywhere[part].mean(), error[part]) for part in np.array_split(order, CLASSES)]
+    print("\ndoubt   close   told    mean error")
+    for middle, found in parts:
+        told = float(share_close(np.array([middle], np.float32))[0])
+        print(f"{middle:.4f}  {(found <= CLOSE).mean():.3f}   {told:.3f}   {found.mean():.4f}")
+    middle, slope = fitted(
+        np.array([middle for middle, _ in parts]), np.array([(found <= CLOSE).mean() for _, found in parts])
+    )
+    print(f"\nbest: middle {middle:.4f}, slope {slope:.2f}")
+
+
+if __name__ == "__main__":
+    main()
