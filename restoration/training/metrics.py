@@ -58,9 +58,9 @@ class Row:
     def score(self) -> float:
         """What picks a checkpoint, the less the better.
 
-        The chroma error against gray, and a tenth of what the colorfulness lacks to 60 % of the truth: the error
-        alone prefers gray, the colorfulness alone prefers paint. A tenth is about what the error rises by when
-        the chroma is stretched (docs/decisions/0011).
+        The chroma error against gray, and a tenth of what the colorfulness lacks to 60 % of the truth: the
+        error alone prefers gray, the colorfulness alone prefers paint. A tenth is about what the error rises
+        by when the chroma is stretched (docs/decisions/0011).
         """
         return self.chroma_ratio + 0.1 * max(0.0, 0.6 - self.colorfulness_ratio)
 

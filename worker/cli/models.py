@@ -132,7 +132,19 @@ def verify(
 
 
 @app.command()
-def show(name: Name, json: Json = False) -> None:
+def show(
+    name: Name,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jpg",
+            help="Draw photographs that come with scikit-image: gray, as the model colors them, and true.",
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Show a model's card, where it lies, and the page that tells what it was taught and where it fails."""
     from restoration import model_card
     from restoration.models import SHIPPED, page_path, weights_path
@@ -142,6 +154,12 @@ def show(name: Name, json: Json = False) -> None:
     card = model_card(name, library_from(settings))
     default, _ = default_and_fault(settings)
     page = page_path(card)
+    if sheet is not None:
+        from restoration import load_model
+        from restoration.training.evaluation.showcase import showcase
+
+        showcase(load_model(card, settings.device, settings.threads), sheet)
+        err().print(f"Drawn: {printable(sheet)}")
     facts = {
         **card.entries(),
         "default": default is not None and default.card == card,
