@@ -27,7 +27,7 @@ def as_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return everything that was measured, as JSON can hold it; figures have six significant digits."""
     terms, listing = evaluation.terms, evaluation.listing
     scans = evaluation.scans
-    rounded = _rounded(
+    figures = rounded(
         {
             "software": f"Saek {importlib.metadata.version('saek')}",
             "terms": {
@@ -75,7 +75,7 @@ def as_document(evaluation: Evaluation) -> dict[str, Any]:
             },
         }
     )
-    return dict(rounded)
+    return dict(figures)
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -104,15 +104,19 @@ def _picture(picture: PictureFigures) -> dict[str, Any]:
     }
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Return a value as JSON can hold it, with six significant digits of each figure.
+
+    Raises TypeError for what is neither text, number, mapping nor sequence.
+    """
     match value:
         case bool() | int() | str() | None:
             return value
         case float():
             return float(f"{value:.{DIGITS}g}")
         case Mapping():
-            return {str(key): _rounded(item) for key, item in value.items()}
+            return {str(key): rounded(item) for key, item in value.items()}
         case Sequence():
-            return [_rounded(item) for item in value]
+            return [rounded(item) for item in value]
         case _:
             raise TypeError(f"{type(value).__name__} is no JSON")
