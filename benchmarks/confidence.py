@@ -3,9 +3,10 @@
     python benchmarks/confidence.py --data DIR [--model NAME] [--side 256] [--preset fast] [--half validation]
 
 The pictures are of the validation half of a folder's manifest; `--half test` is for reporting only. Of each,
-2000 pixels are drawn by a fixed seed. Printed are Spearman's correlation of doubt with the chroma error (over
-all pixels, and inside each picture), twenty equal classes of doubt with the share that was close to the truth
-and the share that `restoration.confidence` tells, and the constants that fit these shares best.
+one pixel in eight is drawn by a fixed seed. Printed are Spearman's correlation of doubt with the chroma
+error (over all pixels, and inside each picture), twenty equal classes of doubt with the share that was
+close to the truth and the share that `restoration.confidence` tells, and the constants that fit these
+shares best.
 """
 
 import argparse
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from restoration.training.data import Picture
 
-PIXELS = 2000
 CLASSES = 20
 
 
@@ -42,7 +42,7 @@ def measured(
     from restoration import Preset, default_model, load_model, model_card
     from restoration.color import luma
     from restoration.confidence import doubt
-    from restoration.training.evaluation.reliability import chroma_error
+    from restoration.training.evaluation.reliability import chroma_error, drawn
     from restoration.training.evaluation.rendering import colored, luminance_of, predicted_chroma
     from restoration.training.metrics import reduced
 
@@ -52,7 +52,7 @@ def measured(
         gray = luma(rgb)
         made = colored(gray, predicted_chroma(gray, Preset(options.preset), model))
         error = chroma_error(made, rgb).ravel()
-        some = np.random.default_rng(place).permutation(error.size)[:PIXELS]
+        some = drawn(error.size, place)
         doubts = doubt(luminance_of(gray), model.sizes, model.engine).ravel()
         yield picture.set, doubts[some], error[some]
 

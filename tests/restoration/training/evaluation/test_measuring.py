@@ -54,7 +54,7 @@ def test_confidence_is_compared_with_the_error(evaluation: Evaluation) -> None:
     assert reliability.correlation is not None
     assert -1 <= reliability.correlation <= 1
     assert len(reliability.tenths) == 10
-    assert reliability.pixels == 4 * 2000
+    assert reliability.pixels == 1632
 
 
 def test_the_document_holds_everything_and_is_the_same_every_time(

@@ -24,8 +24,8 @@ def test_confidence_by_dice_correlates_with_nothing() -> None:
 
     result = tally.result()
 
-    assert abs(result.correlation or 1) < 0.05
-    assert (result.pixels, result.pictures) == (6000, 3)
+    assert abs(result.correlation or 1) < 0.08
+    assert (result.pixels, result.pictures) == (3 * 80 * 90 // 8, 3)
 
 
 def test_the_same_confidence_everywhere_is_worth_nothing_and_counts_as_nothing() -> None:
@@ -53,7 +53,7 @@ def test_pictures_that_are_each_right_may_be_wrong_together() -> None:
 
 def test_tenths_go_from_doubt_to_confidence_and_tell_how_often_the_color_was_close() -> None:
     tally = ReliabilityTally()
-    confidence = np.linspace(0, 1, 1000, dtype=np.float32).reshape(20, 50)
+    confidence = np.linspace(0, 1, 64_000, dtype=np.float32).reshape(160, 400)
     right = RNG.random(confidence.shape) < confidence
     tally.add(confidence, np.where(right, CLOSE / 2, CLOSE * 2).astype(np.float32), confidence)
 
