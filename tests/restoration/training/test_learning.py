@@ -111,6 +111,30 @@ def test_a_stopped_run_on_pictures_goes_on_with_the_same_curve(
     assert all(0 <= cost["waiting_share"] <= 1 and cost["cpu_seconds"] > 0 for cost in spent)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_a_stopped_run_is_resumed_and_the_pace_is_told(
+    album: Path, recipe: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[TrainingProgress] = []
+
+    def stopping(report: TrainingProgress) -> None:
+        if report.step == 40:
+            raise Stopped
+
+    monkeypatch.setattr(training_loop, "CURVE_STEPS", 20)
+    path = recipe()
+    path.write_text(path.read_text().replace("samples = 6", "samples = 160"))
+    with pytest.raises(Stopped):
+        train(path, album, tmp_path / "run", progress=stopping)
+    result = train(path, album, tmp_path / "run", progress=told.append)
+
+    assert [report.step for report in told] == [40, 60, 80]
+    assert result.spent.samples == 160
+    assert any(report.device_load is not None for report in told)
+    assert all(np.isfinite(report.loss) for report in told)
+
+
 def test_a_network_that_takes_no_statistics_from_its_input_is_told(
     album: Path, recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
