@@ -22,6 +22,7 @@ from worker.cli import (
     serve,
     sheet,
     status,
+    study,
     train,
     upkeep,
 )
@@ -107,6 +108,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "contact-sheet": sheet.contact_sheet,
         "train": train.train,
         "evaluate": evaluate.evaluate,
+        "study": study.study,
     },
 }
 for _panel, _commands in _PANELS.items():

@@ -24,6 +24,7 @@ from restoration.pix2pix.generator import UNetGenerator
 from restoration.training.metrics import Row
 from restoration.training.pace import Spent
 from restoration.training.provenance import commit
+from restoration.training.recipe import TrainingError
 from restoration.training.run import machine, write_atomically
 from restoration.training.study.album import Album, Part
 from restoration.training.study.painter import Paint
@@ -96,6 +97,17 @@ class SeedFolder:
         with self.curve.open(newline="") as lines:
             return list(csv.DictReader(lines))
 
+    def require_pictures(self, album: Album) -> None:
+        """Raise TrainingError if the run was begun on other pictures."""
+        if not self.facts.exists():
+            return
+        if json.loads(self.facts.read_text("utf-8"))["data_sha256"] != _fingerprints(album):
+            raise TrainingError(
+                reason="the run was made on other pictures",
+                remedy="give it the pictures that it began with, or take another folder",
+                path=self.path,
+            )
+
     def begin(self, recipe: SeedRecipe, album: Album) -> None:
         """Write down what is run, on what and where."""
         (self.path / "sheets").mkdir(parents=True, exist_ok=True)
@@ -103,7 +115,7 @@ class SeedFolder:
         facts = {
             "recipe": recipe.name,
             "recipe_sha256": recipe.fingerprint(),
-            "data_sha256": {"train": album.train.fingerprint(), "test": album.test.fingerprint()},
+            "data_sha256": _fingerprints(album),
             "pictures": {"train": len(album.train), "test": len(album.test)},
             "saek": version("saek"),
             "commit": commit(),
@@ -176,3 +188,7 @@ class SeedFolder:
             writer.writeheader()
             writer.writerows(lines)
         draft.replace(self.curve)
+
+
+def _fingerprints(album: Album) -> dict[str, str]:
+    return {"train": album.train.fingerprint(), "test": album.test.fingerprint()}

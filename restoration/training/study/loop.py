@@ -48,8 +48,10 @@ def train_seed(
         )
     album = load_album(data)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_num_threads(recipe.threads)
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
     pace = steps_per_epoch(len(album.train), recipe.batch)
+    folder.require_pictures(album)
     if folder.state.exists():
         state = resumed_state(folder.state, recipe, device)
         folder.rewind(state.step // pace)

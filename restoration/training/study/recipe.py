@@ -55,7 +55,8 @@ class SeedRecipe:
     """Epochs from one kept generator and sample sheet to the next."""
     state_minutes: float = 5.0
     """Minutes from one state to resume from to the next."""
-    threads: int = 2
+    threads: int | None = None
+    """Threads of the processor; None: as many as torch takes by itself."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def fingerprint(self) -> str:
@@ -96,7 +97,7 @@ def read_seed_recipe(path: Path) -> SeedRecipe:
 
 
 def as_toml(recipe: SeedRecipe) -> str:
-    """Write a recipe with all its entries."""
+    """Write a recipe with all its entries that have a value."""
     entries = asdict(recipe)
     parts = entries.pop("preprocessing")
     lines = [f'kind = "{KIND}"', *_lines(entries), "", "[preprocessing]", *_lines(parts)]
@@ -105,7 +106,8 @@ def as_toml(recipe: SeedRecipe) -> str:
 
 def _lines(entries: Mapping[str, Any]) -> list[str]:
     # Strings, numbers and lists of numbers are written alike in JSON and in TOML.
-    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in entries.items()]
+    told = {name: value for name, value in entries.items() if value is not None}
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in told.items()]
 
 
 def _wrong(recipe: SeedRecipe) -> tuple[str, str] | None:
@@ -120,8 +122,9 @@ def _wrong(recipe: SeedRecipe) -> tuple[str, str] | None:
         if getattr(recipe, name) not in known:
             return f"{name} = {getattr(recipe, name)!r}", f"use one of {', '.join(map(str, known))}"
     for name in ("base", "epochs", "batch", "checkpoint_epochs", "threads"):
-        if not isinstance(getattr(recipe, name), int) or getattr(recipe, name) < 1:
-            return f"{name} = {getattr(recipe, name)!r}", "use a whole number of at least 1"
+        value = getattr(recipe, name)
+        if value is not None and (not isinstance(value, int) or value < 1):
+            return f"{name} = {value!r}", "use a whole number of at least 1"
     wrong = [name for name, count in _PREPROCESSED.items() if not _numbers(recipe.preprocessing, name, count)]
     if wrong:
         return (

@@ -1,0 +1,88 @@
+"""Which runs are set side by side, at which epoch, in which figure of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from restoration.training.study.folder import SeedFolder
+from restoration.training.study.recipe import FIGURES
+
+BASELINE = "pix2pix"
+"""Name of the recipe that the others are compared with."""
+TITLES = {
+    "a": "pix2pix over the epochs, and beside L1 alone",
+    "b": "pix2pix beside a GAN that does not see the gray picture",
+    "c": "A patch map of 16 x 16 beside one of 8 x 8",
+    "d": "Batch size and kernel size",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A kept generator in a figure."""
+
+    folder: SeedFolder
+    epoch: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A figure: generators of one width."""
+
+    figure: str
+    base: int
+    shown: tuple[Shown, ...]
+    folders: tuple[SeedFolder, ...]
+    """All its runs, for the curves."""
+
+    @property
+    def name(self) -> str:
+        """What its files are called by."""
+        return f"{self.figure}-base{self.base}"
+
+
+def comparisons(runs: Sequence[SeedFolder]) -> tuple[Comparison, ...]:
+    """Set the runs of each width side by side, at the last epoch that all of a figure have kept.
+
+    Figure a shows the baseline at its first and at its last kept epoch too.
+    """
+    recipes = {folder: folder.recipe() for folder in runs}
+    found = []
+    for base in sorted({recipe.base for recipe in recipes.values()}, reverse=True):
+        same = [folder for folder in runs if recipes[folder].base == base]
+        baseline = [folder for folder in same if recipes[folder].name == BASELINE]
+        for figure in FIGURES:
+            own = [folder for folder in same if recipes[folder].figure == figure and folder not in baseline]
+            if figure == FIGURES[0]:
+                shown = _over_epochs(baseline)
+            elif own:
+                shown = ()
+            else:
+                continue
+            together = (*baseline, *own)
+            if own:
+                shown = _unique((*shown, *_at_one_epoch(together)))
+            if shown:
+                found.append(Comparison(figure, base, shown, together))
+    return tuple(found)
+
+
+def _over_epochs(baseline: Sequence[SeedFolder]) -> tuple[Shown, ...]:
+    ends = ((folder, epoch) for folder in baseline for epoch in (folder.kept()[0], folder.kept()[-1]))
+    return tuple(_shown(folder, epoch) for folder, epoch in dict.fromkeys(ends))
+
+
+def _at_one_epoch(folders: Sequence[SeedFolder]) -> tuple[Shown, ...]:
+    common = set(folders[0].kept()).intersection(*(folder.kept() for folder in folders[1:]))
+    # Without a common epoch each shows its last one; the labels say which.
+    return tuple(_shown(folder, max(common) if common else folder.kept()[-1]) for folder in folders)
+
+
+def _shown(folder: SeedFolder, epoch: int) -> Shown:
+    return Shown(folder, epoch, f"{folder.recipe().name}, {epoch} epochs")
+
+
+def _unique(shown: Sequence[Shown]) -> tuple[Shown, ...]:
+    return tuple(dict.fromkeys(shown))

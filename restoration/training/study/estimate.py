@@ -1,0 +1,49 @@
+"""How long an epoch of a run takes on this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from restoration.training.study.album import SIDE
+from restoration.training.study.learning import learn
+from restoration.training.study.matrix import Planned
+from restoration.training.study.networks import first_state
+from restoration.training.study.recipe import SeedRecipe
+
+_Shape = tuple[int, int, int, str, int]
+
+
+@dataclass(slots=True)
+class Estimator:
+    """Tells the pace of runs; networks of one shape are timed once."""
+
+    device: torch.device
+    timed: dict[_Shape, float] = field(default_factory=dict)
+
+    def seconds_per_picture(self, plan: Planned) -> float:
+        """Return what a run took for a picture so far, or else what one batch takes now."""
+        if plan.folder.metrics.exists():
+            spent = json.loads(plan.folder.metrics.read_text("utf-8"))["spent"]
+            if spent["samples"]:
+                return float(spent["seconds"] / spent["samples"])
+        recipe = plan.recipe
+        # A CPU gains nothing by large batches, and one picture is soon learned from.
+        batch = recipe.batch if self.device.type == "cuda" else 1
+        shape = (recipe.base, recipe.kernel, recipe.patch_map, recipe.critic, batch)
+        if shape not in self.timed:
+            self.timed[shape] = self._time(recipe, batch)
+        return self.timed[shape]
+
+    def _time(self, recipe: SeedRecipe, batch: int) -> float:
+        if recipe.threads is not None:
+            torch.set_num_threads(recipe.threads)
+        state = first_state(recipe, self.device)
+        gray = torch.randn(batch, 3, SIDE, SIDE, device=self.device)
+        learn(state, recipe, gray, gray).tolist()
+        started = time.perf_counter()
+        learn(state, recipe, gray, gray).tolist()
+        return (time.perf_counter() - started) / batch

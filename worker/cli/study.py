@@ -1,0 +1,193 @@
+"""`saek study`: the study that Saek began with, from its recipes to a page with figures."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.console import err, out, plain, progress_bar, table, write_json
+from worker.cli.context import settings_and_logs
+from worker.cli.options import Json
+from worker.cli.words import count, duration, printable
+
+if TYPE_CHECKING:
+    from restoration.training.evaluation.terms import ProgressListener
+    from restoration.training.loop import TrainingProgress
+    from restoration.training.study.findings import Findings
+    from restoration.training.study.matrix import Planned
+
+_TOLD_SECONDS = 60.0
+
+
+def study(
+    *,
+    recipes: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPES",
+            help="Folder of recipes, or the name of a shipped one: seed.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of color pictures, with the sub-folders train and test.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ],
+    where: Annotated[
+        Path,
+        typer.Option("--out", metavar="OUT", help="Folder of the runs.", file_okay=False, show_default=False),
+    ],
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The page to write (.md); its figures go into a folder beside it, called like it.",
+            dir_okay=False,
+            show_default="OUT/study.md",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Run this recipe only. May be repeated.", show_default="all recipes"
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Run at most so many epochs.", show_default="those of the recipes"),
+    ] = None,
+    base: Annotated[
+        int | None,
+        typer.Option(min=1, help="Width of the networks.", show_default="that of the recipes"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run nothing; tell what is to be run, and how long it takes.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run a folder of recipes, go on where it was stopped, judge all runs, and write a page with figures."""
+    from restoration.training.study.conduct import Limits, conduct
+    from worker.library import library_from
+
+    library = library_from(settings_and_logs())
+    folder = _folder(recipes)
+    limits = Limits(tuple(only or ()), epochs, base)
+    page = report or where / "study.md"
+    if page.suffix != ".md":
+        raise typer.BadParameter(f"{page.name} does not end in .md", param_hint="--report")
+    if dry_run:
+        _tell_plan(_estimates(folder, data, where, limits), as_json=json)
+        return
+    with _progress() as (trained, progress):
+        findings = conduct(
+            folder, data, where, page, limits, library=library, trained=trained, progress=progress
+        )
+    if json:
+        from restoration.training.study.findings import as_document
+
+        write_json({"report": str(page), **as_document(findings)})
+    else:
+        _tell(findings, page)
+
+
+def _folder(recipes: str) -> Path:
+    from restoration.training.recipe import shipped_recipe
+
+    shipped = shipped_recipe(recipes).with_suffix("")
+    return Path(recipes) if Path(recipes).is_dir() or not shipped.is_dir() else shipped
+
+
+def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tuple[Planned, int, float]]":
+    """Return each run with the pictures of an epoch and the seconds that are left."""
+    import torch
+
+    from restoration.training.study.album import load_album
+    from restoration.training.study.estimate import Estimator
+    from restoration.training.study.matrix import planned, read_matrix
+
+    plans = planned(read_matrix(folder), where, only=limits.only, epochs=limits.epochs, base=limits.base)
+    pictures = len(load_album(data).train)
+    estimator = Estimator(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return [
+        (plan, pictures, plan.left * pictures * estimator.seconds_per_picture(plan) if plan.left else 0.0)
+        for plan in plans
+    ]
+
+
+def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bool) -> None:
+    total = sum(seconds for _, _, seconds in estimates)
+    if as_json:
+        runs = [
+            {
+                "name": plan.recipe.name,
+                "base": plan.recipe.base,
+                "batch": plan.recipe.batch,
+                "epochs": plan.recipe.epochs,
+                "done": plan.done,
+                "pictures": pictures,
+                "seconds": seconds,
+            }
+            for plan, pictures, seconds in estimates
+        ]
+        write_json(plain({"dry_run": True, "runs": runs, "seconds": total}, {}))
+        return
+    numbers = ("base", "batch", "epochs", "done", "time left")
+    made = table("run", *numbers, "what it is", right=numbers)
+    for plan, _, seconds in estimates:
+        one = plan.recipe
+        cells = (str(one.base), str(one.batch), str(one.epochs), str(plan.done), duration(seconds))
+        made.add_row(one.name, *cells, one.about)
+    console = out()
+    console.print(made)
+    how_many = count(len(estimates), "run")
+    console.print(f"{how_many}; about {duration(total)} on this machine, as busy as it is now.")
+
+
+def _tell(findings: "Findings", page: Path) -> None:
+    numbers = ("PSNR", "luminance kept", "of gray's chroma error", "CIEDE2000", "color of truth's")
+    made = table("", *numbers, right=numbers)
+    for one in findings.verdicts:
+        painted, kept = one.painted.rendering, one.kept.rendering
+        made.add_row(
+            one.exhibit.name,
+            f"{painted.figures.psnr:.2f}",
+            f"{kept.figures.psnr:.2f}",
+            f"{painted.chroma_ratio:.3f}",
+            f"{painted.figures.ciede2000:.2f}",
+            f"{painted.colorfulness_ratio:.3f}",
+        )
+    console = out()
+    console.print(made)
+    console.print(f"The page is {printable(page)}")
+
+
+@contextmanager
+def _progress() -> "Iterator[tuple[Callable[[Planned, TrainingProgress], None], ProgressListener]]":
+    """Yield listeners that show the work on standard error, as lines where that is no terminal."""
+    console = err()
+    with progress_bar(console) as bar:
+        task = bar.add_task("", name="reading pictures", stage="", total=None)
+        told = time.monotonic()
+
+        def show(name: str, stage: str, done: int, total: int) -> None:
+            nonlocal told
+            bar.update(task, name=name, stage=stage, completed=done, total=total)
+            if not console.is_terminal and time.monotonic() - told >= _TOLD_SECONDS:
+                told = time.monotonic()
+                console.print(f"{name}: {done:,} of {total:,}{', ' if stage else ''}{stage}")
+
+        def trained(plan: "Planned", now: "TrainingProgress") -> None:
+            left = duration(now.seconds_left)
+            stage = f"{now.phase}, loss {now.loss:.3f}, {now.samples_per_second:.1f} pictures/s, {left} left"
+            show(f"{plan.recipe.name} base {plan.recipe.base}", stage, now.step, now.steps)
+
+        yield trained, lambda what, done, total: show(what, "", done, total)
