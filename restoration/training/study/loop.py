@@ -50,6 +50,8 @@ def train_seed(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
     pace = steps_per_epoch(len(album.train), recipe.batch)
     folder.require_pictures(album)
     if folder.state.exists():
@@ -95,9 +97,9 @@ def _run(
                 epoch = state.step // pace
                 due = epoch % recipe.checkpoint_epochs == 0 or epoch == recipe.epochs
                 row = _keep(state, recipe, album, folder, epoch) if due else None
-                folder.add_epoch(epoch, state.step, losses, epoch_lap, row)
                 if row is not None:
                     folder.write_metrics(epoch, state.step, state.spent, row)
+                folder.add_epoch(epoch, state.step, losses, epoch_lap, row)
                 state.losses.zero_()
                 epoch_lap = Spent()
             if due:

@@ -76,9 +76,9 @@ def run_folder(out: Path, recipe: SeedRecipe) -> SeedFolder:
 
 
 def runs_made(out: Path) -> tuple[SeedFolder, ...]:
-    """Return the folders of all runs that have kept a generator, by name; TrainingError if one is damaged."""
+    """Return the folders of all runs that have kept a generator; TrainingError if one is damaged."""
     folders = [SeedFolder(path.parent) for path in sorted((out / "runs").glob("*/recipe.toml"))]
-    made = [(folder.recipe(), folder) for folder in folders if folder.kept()]
+    made = [(folder.recipe(), folder) for folder in folders if folder.kept() and folder.metrics.exists()]
     made.sort(key=lambda one: (-one[0].base, _place(one[0])))
     return tuple(folder for _, folder in made)
 

@@ -86,7 +86,8 @@ def save_state(state: SeedState, recipe: SeedRecipe, path: Path) -> None:
 
 def resumed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedState:
     """Read back what `save_state` wrote; TrainingError if it belongs to another recipe."""
-    content = torch.load(path, map_location=device, weights_only=True)
+    # To main memory first: Adam counts its steps there, and would wait for the device at each if moved.
+    content = torch.load(path, map_location="cpu", weights_only=True)
     if content["recipe"] != recipe.fingerprint():
         raise TrainingError(
             reason="the run was begun with another recipe",
@@ -94,15 +95,16 @@ def resumed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedS
             path=path.parent,
         )
     state = first_state(recipe, device)
-    state.step, state.spent, state.losses = content["step"], Spent(**content["spent"]), content["losses"]
+    state.step, state.spent = content["step"], Spent(**content["spent"])
+    state.losses = content["losses"].to(device)
     state.generator.load_state_dict(content["generator"])
     state.optimizer.load_state_dict(content["optimizer"])
     if state.critic is not None and state.critic_optimizer is not None:
         state.critic.load_state_dict(content["critic"])
         state.critic_optimizer.load_state_dict(content["critic_optimizer"])
-    torch.set_rng_state(cast(Tensor, content["random"]).cpu())
+    torch.set_rng_state(cast(Tensor, content["random"]))
     if device.type == "cuda" and len(content["random_cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all([one.cpu() for one in content["random_cuda"]])
+        torch.cuda.set_rng_state_all(content["random_cuda"])
     return state
 
 

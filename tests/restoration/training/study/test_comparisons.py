@@ -25,6 +25,7 @@ def made(tmp_path: Path, recipe: Recipe) -> Made:
         (folder.path / "recipe.toml").write_text(as_toml(one))
         for epoch in kept:
             folder.weights(epoch).touch()
+            folder.metrics.touch()
 
     return make
 
@@ -67,6 +68,13 @@ def test_without_a_common_epoch_each_shows_its_last(made: Made, tmp_path: Path) 
 
 def test_a_run_that_kept_nothing_yet_is_not_judged(made: Made, tmp_path: Path) -> None:
     made("pix2pix", "a", ())
+
+    assert runs_made(tmp_path) == ()
+
+
+def test_a_run_that_was_killed_while_it_kept_its_first_is_not_judged(made: Made, tmp_path: Path) -> None:
+    made("pix2pix", "a", (20,))
+    (tmp_path / "runs" / "pix2pix-base2" / "metrics.json").unlink()
 
     assert runs_made(tmp_path) == ()
 
