@@ -13,6 +13,7 @@ from restoration.pix2pix.chroma import ARCHITECTURES
 from restoration.training.evaluation.faults import EvaluationError
 from restoration.training.recipe import read_recipe
 from restoration.training.run import RunFolder
+from restoration.training.study.recipe import KIND, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ def _card_of_folder(folder: Path) -> ModelCard:
         raise EvaluationError(
             reason="there is no such folder",
             remedy="name an installed model (`saek models`), or the folder of a model or of a training run",
+            path=folder,
+        )
+    if kind_of(folder / "recipe.toml") == KIND:
+        raise EvaluationError(
+            reason="this run of the study paints color and luminance, and predicts no chroma",
+            remedy="see what `saek study` tells of it",
             path=folder,
         )
     run = RunFolder(folder)

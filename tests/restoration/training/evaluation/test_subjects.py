@@ -88,3 +88,12 @@ def test_a_run_of_another_kind_of_network_is_told(run: Path) -> None:
 
     with pytest.raises(EvaluationError, match="'seed', which predicts no chroma"):
         open_subjects([str(run)])
+
+
+def test_a_run_of_the_study_is_told_where_it_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text('kind = "seed"\n')
+
+    with pytest.raises(EvaluationError, match="predicts no chroma") as caught:
+        open_subjects([f"{tmp_path}/"])
+
+    assert "saek study" in caught.value.remedy
