@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from restoration.models import SHIPPED_ONLY, Library
+from restoration.models import SHIPPED_ONLY, Library, default_model
 from restoration.publishing import writing_to
 from restoration.training.evaluation.document import as_json
+from restoration.training.evaluation.features import Lite0Eye
 from restoration.training.evaluation.terms import ProgressListener, silent
 from restoration.training.loop import TrainingProgress
 from restoration.training.run import write_atomically
@@ -22,7 +23,6 @@ from restoration.training.study.findings import Findings, as_document, statistic
 from restoration.training.study.judging import Bench
 from restoration.training.study.loop import train_seed
 from restoration.training.study.matrix import Planned, planned, read_matrix, runs_made
-from restoration.training.study.preprocessing import Preprocessing
 from restoration.training.study.report import Drawn, report
 from restoration.training.study.sheets import figure_sheet
 
@@ -60,13 +60,28 @@ def conduct(
     matrix = read_matrix(recipes)
     plans = planned(matrix, out, only=limits.only, epochs=limits.epochs, base=limits.base)
     album = load_album(data)
+    # What is not installed is told now, not after hours.
+    eye, _ = Lite0Eye(), default_model(library)
     for plan in plans:
         if plan.left:
             _trained(plan, data, trained)
-    for folder in runs_made(out):
+    runs = runs_made(out)
+    for folder in runs:
         folder.require_pictures(album)
-    findings = _judged(
-        matrix[0].preprocessing, planned(matrix, out), album, out, library=library, progress=progress
+    preprocessing = matrix[0].preprocessing
+    progress("looking at the pictures", 0, 1)
+    bench = Bench(album, eye)
+    exhibits: list[Exhibit] = list(beside(album, bench, preprocessing, library))
+    exhibits += [exhibit for folder in runs for exhibit in of_run(folder, bench, _device())]
+    findings = Findings(
+        preprocessing=preprocessing,
+        statistics=statistics(album),
+        unreachable=preprocessing.unreachable_share(album.test.rgb),
+        threshold=bench.threshold,
+        pictures=(len(album.train), len(album.test)),
+        runs=runs,
+        verdicts=judged(exhibits, bench, album, out / "judged", progress),
+        matrix=planned(matrix, out),
     )
     notes = out / NOTES
     text = notes.read_text("utf-8") if notes.is_file() else ""
@@ -84,33 +99,6 @@ def _trained(plan: Planned, data: Path, listener: Callable[[Planned, TrainingPro
             listener(plan, told)
 
     train_seed(plan.recipe, data, plan.folder.path, progress=listen)
-
-
-def _judged(
-    preprocessing: Preprocessing,
-    matrix: Sequence[Planned],
-    album: Album,
-    out: Path,
-    *,
-    library: Library,
-    progress: ProgressListener,
-) -> Findings:
-    device = _device()
-    progress("looking at the pictures", 0, 1)
-    bench = Bench(album)
-    runs = runs_made(out)
-    exhibits: list[Exhibit] = list(beside(album, bench, preprocessing, library))
-    exhibits += [exhibit for folder in runs for exhibit in of_run(folder, bench, device)]
-    return Findings(
-        preprocessing=preprocessing,
-        statistics=statistics(album),
-        unreachable=preprocessing.unreachable_share(album.test.rgb),
-        threshold=bench.threshold,
-        pictures=(len(album.train), len(album.test)),
-        runs=runs,
-        verdicts=judged(exhibits, bench, album, out / "judged", progress),
-        matrix=tuple(matrix),
-    )
 
 
 def _drawn(findings: Findings, album: Album, page: Path, progress: ProgressListener) -> list[Drawn]:

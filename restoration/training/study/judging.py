@@ -29,9 +29,8 @@ class Judged:
 class Bench:
     """The test pictures, each with what is needed to compare with it."""
 
-    def __init__(self, album: Album) -> None:
-        """Raises TrainingError if the wheel of the pretrained network is not installed."""
-        self._eye = Lite0Eye()
+    def __init__(self, album: Album, eye: Lite0Eye) -> None:
+        self._eye = eye
         self.grays = tuple(gray_of(rgb) for rgb in album.test.rgb)
         everywhere = np.sum([counted(rgb) for rgb in album.train.rgb], axis=0)
         self.threshold = percentile(everywhere, EXTREME)

@@ -156,11 +156,25 @@ def _preprocessing(findings: Findings) -> str:
         "Per-channel mean and standard deviation over all pixels, the recipe's beside those that"
         " `saek data stats` finds (difference in brackets).\n\n"
         f"{_table(head, rows, words=1)}\n"
+        f"{_nearest(findings)}\n\n"
         f"Tanh ends at 1, so the generator reaches only {reach} (red, green, blue):"
         f" {findings.unreachable:.1%} of the test pictures' values lie beyond. A perfect generator under this"
         f" normalization has a PSNR of {figures.psnr:.2f} dB and a CIEDE2000 of {figures.ciede2000:.2f}; with"
         f" the gray picture's luminance under its chroma {kept.psnr:.2f} dB and {kept.ciede2000:.2f}.\n"
     )
+
+
+def _nearest(findings: Findings) -> str:
+    """Say of which pictures the figures are nearest to the recipe's."""
+    study = findings.preprocessing
+    given = (*study.color_mean, study.gray_mean, *study.color_std, study.gray_std)
+    away = {}
+    for name, found in findings.statistics.items():
+        ours = [one.mean for one in found.channels] + [one.std for one in found.channels]
+        away[name] = max(abs(first - second) for first, second in zip(ours, given, strict=True))
+    nearest, *others = sorted(away, key=away.__getitem__)
+    apart = ", ".join(f"those of {name} up to {away[name]:.5f}" for name in others)
+    return f"The figures of {nearest} are nearest, at most {away[nearest]:.5f} away; {apart}."
 
 
 def _figures(findings: Findings) -> str:

