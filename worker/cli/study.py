@@ -11,7 +11,7 @@ import typer
 from worker.cli.console import err, out, plain, progress_bar, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.cli.words import count, duration, printable
+from worker.cli.words import count, duration, printable, size
 
 if TYPE_CHECKING:
     from restoration.training.evaluation.terms import ProgressListener
@@ -124,7 +124,10 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
 
 
 def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bool) -> None:
+    from restoration.training.study.estimate import bytes_kept
+
     total = sum(seconds for _, _, seconds in estimates)
+    space = sum(bytes_kept(plan.recipe) for plan, _, _ in estimates)
     if as_json:
         runs = [
             {
@@ -138,7 +141,7 @@ def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bo
             }
             for plan, pictures, seconds in estimates
         ]
-        write_json(plain({"dry_run": True, "runs": runs, "seconds": total}, {}))
+        write_json(plain({"dry_run": True, "runs": runs, "seconds": total, "bytes": space}, {}))
         return
     numbers = ("base", "batch", "epochs", "done", "time left")
     made = table("run", *numbers, "what it is", right=numbers)
@@ -148,8 +151,8 @@ def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bo
         made.add_row(one.name, *cells, one.about)
     console = out()
     console.print(made)
-    how_many = count(len(estimates), "run")
-    console.print(f"{how_many}; about {duration(total)} on this machine, as busy as it is now.")
+    console.print(f"{count(len(estimates), 'run')} of {size(space)} in the end.")
+    console.print(f"About {duration(total)} on this machine, as busy as it is now.")
 
 
 def _tell(findings: "Findings", page: Path) -> None:

@@ -1,4 +1,4 @@
-"""How long an epoch of a run takes on this machine."""
+"""What a run costs: seconds on this machine, bytes on its disk."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ from restoration.training.study.networks import first_state
 from restoration.training.study.recipe import SeedRecipe
 
 _Shape = tuple[int, int, int, str, int]
+
+
+_STATE = 3
+"""Numbers in the state for each weight: itself and Adam's two means."""
+
+
+def bytes_kept(recipe: SeedRecipe) -> int:
+    """Return how many bytes a finished run takes: its kept generators, and its state."""
+    with torch.device("meta"):
+        state = first_state(recipe, torch.device("meta"))
+    generator = sum(one.numel() for one in state.generator.parameters())
+    critic = sum(one.numel() for one in state.critic.parameters()) if state.critic else 0
+    generators = -(-recipe.epochs // recipe.checkpoint_epochs)
+    return 4 * (generators * generator + _STATE * (generator + critic))
 
 
 @dataclass(slots=True)

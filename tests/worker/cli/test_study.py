@@ -38,7 +38,8 @@ def test_a_dry_run_tells_the_matrix_and_writes_nothing(told, saek, recipes, pict
     ]
     assert found["seconds"] == pytest.approx(sum(run["seconds"] for run in found["runs"]))
     assert found["runs"][0]["seconds"] > 0
-    assert "2 runs; about" in saek(*words).stdout
+    assert found["bytes"] > 0
+    assert "2 runs of" in saek(*words).stdout
     assert not (tmp_path / "out").exists()
 
 
