@@ -53,22 +53,21 @@ def channel_statistics(folder: Path, split: str | None = None) -> ChannelStatist
 
 def measured(pictures: Iterable[NDArray[np.uint8]]) -> ChannelStatistics:
     """Measure color bytes (H, W, 3), of at least one picture."""
-    sums, squares = np.zeros(4), np.zeros(4)
-    means, stds = np.zeros(4), np.zeros(4)
-    count = pixels = 0
+    # Pixels by their value: exact, small whatever the size of a picture, and in no order.
+    everywhere = np.zeros((4, 256), dtype=np.int64)
+    of_pictures = np.zeros((4, 2))
+    pictures_seen = 0
     for rgb in pictures:
-        values = np.dstack((rgb, gray_of(rgb))).reshape(-1, 4).astype(np.int64)
-        # Sums of bytes are exact, so the figures depend on no order.
-        total, square, size = values.sum(axis=0), (values * values).sum(axis=0), len(values)
-        sums, squares = sums + total, squares + square
-        means, stds = means + total / size, stds + _std(total, square, size)
-        count, pixels = count + 1, pixels + size
-    columns = (sums / pixels, _std(sums, squares, pixels), means / count, stds / count)
-    figures = np.stack(columns, axis=1) / 255.0
+        planes = (*np.moveaxis(rgb, -1, 0), gray_of(rgb))
+        counts = np.stack([np.bincount(plane.ravel(), minlength=256) for plane in planes])
+        everywhere += counts
+        of_pictures += _figures(counts)
+        pictures_seen += 1
+    figures = np.hstack((_figures(everywhere), of_pictures / pictures_seen))
     channels = tuple(
         Channel(name, *(float(value) for value in row)) for name, row in zip(CHANNELS, figures, strict=True)
     )
-    return ChannelStatistics(count, pixels, channels)
+    return ChannelStatistics(pictures_seen, int(everywhere[0].sum()), channels)
 
 
 def read(folder: Path, name: str, path: str) -> NDArray[np.uint8]:
@@ -99,7 +98,9 @@ def _entries(folder: Path, split: str | None) -> Sequence[tuple[str, str]]:
         entries = parts["train"] + parts["eval"] if split is None else parts[split]
     else:
         below = folder if split is None else folder / split
-        entries = [(below.name, path.relative_to(folder).as_posix()) for path in _files(below)]
+        entries = [
+            (below.name, (below / path).relative_to(folder).as_posix()) for path in pictures_below(below)
+        ]
     if not entries:
         where = "" if split is None else f" in {split}"
         raise TrainingError(
@@ -110,9 +111,10 @@ def _entries(folder: Path, split: str | None) -> Sequence[tuple[str, str]]:
     return entries
 
 
-def _files(folder: Path) -> list[Path]:
-    return [folder / path for path in pictures_below(folder)]
-
-
-def _std(total: NDArray[np.number], square: NDArray[np.number], size: int) -> NDArray[np.float64]:
-    return np.asarray(np.sqrt(np.maximum(square / size - (total / size) ** 2, 0.0)))
+def _figures(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean and standard deviation of each channel (4, 2) of pixels counted by their value (4, 256)."""
+    levels = np.arange(256) / 255.0
+    total = counts.sum(axis=1)
+    mean = counts @ levels / total
+    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / total
+    return np.stack((mean, np.sqrt(variance)), axis=1)
