@@ -18,7 +18,7 @@ from restoration.training.evaluation.rendering import colored, left_gray, predic
 _HEIGHT: Final = 240
 _GAP: Final = 6
 _PAPER: Final = (246, 244, 240)
-_QUALITY: Final = 88
+_QUALITY: Final = 78
 
 # Photographs in the wheel of scikit-image, CC0 or in the public domain (see its `data` module).
 PHOTOGRAPHS: Final = ("coffee", "chelsea", "rocket", "astronaut", "stereo_motorcycle", "retina")
