@@ -27,7 +27,7 @@ CLOSE: Final = 0.05
 
 _CLAIM = 0.5
 _FLOOR = 0.04
-_MIDDLE: Final = 0.0456
+_MIDDLE: Final = 0.0462
 """Doubt at which half of the pixels are close to the truth."""
 _SLOPE: Final = 1.35
 """By how much the logit of being close falls when the doubt grows e-fold."""
