@@ -19,6 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from restoration.confidence import Doubt
     from restoration.training.data import Picture
 
 CLASSES = 20
@@ -35,13 +36,11 @@ def held_out(folder: Path, half: str) -> "Iterator[Picture]":
             yield picture
 
 
-def measured(
-    options: argparse.Namespace,
-) -> "Iterator[tuple[str, NDArray[np.floating], NDArray[np.floating]]]":
+def measured(options: argparse.Namespace) -> "Iterator[tuple[str, Doubt, NDArray[np.floating]]]":
     """Yield set, doubts and chroma errors (n,) of each picture."""
     from restoration import Preset, default_model, load_model, model_card
     from restoration.color import luma
-    from restoration.confidence import doubt
+    from restoration.confidence import Doubt, doubt
     from restoration.training.evaluation.reliability import chroma_error, drawn
     from restoration.training.evaluation.rendering import colored, luminance_of, predicted_chroma
     from restoration.training.metrics import reduced
@@ -53,8 +52,8 @@ def measured(
         made = colored(gray, predicted_chroma(gray, Preset(options.preset), model))
         error = chroma_error(made, rgb).ravel()
         some = drawn(error.size, place)
-        doubts = doubt(luminance_of(gray), model.sizes, model.engine).ravel()
-        yield picture.set, doubts[some], error[some]
+        found = doubt(luminance_of(gray), model.sizes, model.engine)
+        yield picture.set, Doubt(found.values.ravel()[some], found.curve), error[some]
 
 
 def fitted(doubts: "NDArray[np.float64]", shares: "NDArray[np.float64]") -> tuple[float, float]:
@@ -76,10 +75,11 @@ def main() -> None:
     parser.add_argument("--half", choices=("validation", "test"), default="validation")
     options = parser.parse_args()
 
-    from restoration.confidence import CLOSE, share_close
+    from restoration.confidence import CLOSE, Doubt
     from restoration.training.evaluation.ranks import spearman
 
-    sets, doubts, errors = zip(*measured(options), strict=True)
+    sets, found, errors = zip(*measured(options), strict=True)
+    doubts = [one.values for one in found]
     inside = [(name, spearman(d, e)) for name, d, e in zip(sets, doubts, errors, strict=True)]
     known = [value for _, value in inside if value is not None]
     everywhere, error = np.concatenate(doubts), np.concatenate(errors)
@@ -91,11 +91,11 @@ def main() -> None:
     order = np.argsort(everywhere, kind="stable")
     parts = [(everywhere[part].mean(), error[part]) for part in np.array_split(order, CLASSES)]
     print("\ndoubt   close   told    mean error")
-    for middle, found in parts:
-        told = float(share_close(np.array([middle], np.float32))[0])
-        print(f"{middle:.4f}  {(found <= CLOSE).mean():.3f}   {told:.3f}   {found.mean():.4f}")
+    for middle, off in parts:
+        told = float(Doubt(np.array([middle], np.float32), found[0].curve).share_close()[0])
+        print(f"{middle:.4f}  {(off <= CLOSE).mean():.3f}   {told:.3f}   {off.mean():.4f}")
     middle, slope = fitted(
-        np.array([middle for middle, _ in parts]), np.array([(found <= CLOSE).mean() for _, found in parts])
+        np.array([middle for middle, _ in parts]), np.array([(off <= CLOSE).mean() for _, off in parts])
     )
     print(f"\nbest: middle {middle:.4f}, slope {slope:.2f}")
 

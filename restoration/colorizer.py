@@ -128,11 +128,16 @@ def infer(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
 
     Raises OutOfMemory, or FloatingPointError if the engine gave numbers that are not finite.
     """
+    return all_planes(engine, plane, multiple, least)[:2]
+
+
+def all_planes(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
+    """Return what `infer` does, and the error that the network foretells if it does (3, H, W)."""
     height, width = plane.shape
-    chroma = engine.predict(tiling.pad(plane, multiple, least)[None])[0, :, :height, :width]
-    if not np.isfinite(chroma).all():
+    planes = engine.predict(tiling.pad(plane, multiple, least)[None])[0, :, :height, :width]
+    if not np.isfinite(planes).all():
         raise FloatingPointError(f"the engine {engine.name} gave numbers that are not finite")
-    return chroma
+    return planes
 
 
 class _Run:

@@ -7,7 +7,10 @@ black and near white every color is small. The three together are the doubt::
 
     doubt = (spread + 0.5 |chroma| + 0.04) sqrt(min(Y, 1 - Y))
 
-and confidence is the share of pixels with so much doubt whose chroma turned out to be within `CLOSE` of the
+A network that has learned to foretell its own error (`restoration/pix2pix/doubt.py`) knows another part of
+it; then the doubt is the geometric mean of the two.
+
+Confidence is the share of pixels with so much doubt whose chroma turned out to be within `CLOSE` of the
 truth, measured on pictures whose colors are known (`docs/decisions/0012-confidence.md`).
 """
 
@@ -19,7 +22,7 @@ import numpy as np
 
 from restoration import resample
 from restoration.color import Float
-from restoration.colorizer import Sizes, contrast_stretch, infer, stretched, whole_shape
+from restoration.colorizer import Sizes, all_planes, contrast_stretch, infer, stretched, whole_shape
 from restoration.engines import Engine
 
 CLOSE: Final = 0.05
@@ -27,10 +30,36 @@ CLOSE: Final = 0.05
 
 _CLAIM = 0.5
 _FLOOR = 0.04
-_MIDDLE: Final = 0.0462
-"""Doubt at which half of the pixels are close to the truth."""
-_SLOPE: Final = 1.35
-"""By how much the logit of being close falls when the doubt grows e-fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How often a color was right, by its doubt: measured for one model, a guess for others of its kind."""
+
+    middle: float
+    """Doubt at which half of the pixels are close to the truth."""
+    slope: float
+    """By how much the logit of being close falls when the doubt grows e-fold."""
+
+
+BY_LOOKS: Final = Curve(0.0462, 1.35)
+"""Of archive-2, which foretells nothing."""
+FORETOLD: Final = Curve(0.0462, 1.35)
+"""Of a network that foretells its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """How doubtful each color is (H, W), 0 is not at all, and the curve that makes a share of it."""
+
+    values: Float
+    curve: Curve
+
+    def share_close(self) -> Float:
+        """Return the share (H, W) in [0, 1] of pixels so doubtful whose color was `CLOSE` to the truth."""
+        with np.errstate(divide="ignore"):
+            odds = np.log(self.values / np.float32(self.curve.middle)) * np.float32(self.curve.slope)
+        return np.asarray(1 / (1 + np.exp(odds)), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +89,15 @@ def confidence(
 ) -> Float:
     """Return the confidence (H, W) in [0, 1] of the color that is predicted for a luminance copy (H, W).
 
-    It is `share_close` of `doubt`, whose arguments and errors it shares.
+    It is the share of `doubt`, whose arguments and errors it shares.
     """
-    return share_close(doubt(luminance, sizes, engine, listener))
+    return doubt(luminance, sizes, engine, listener).share_close()
 
 
 def doubt(
     luminance: Float, sizes: Sizes, engine: Engine, listener: Callable[[int, int], None] | None = None
-) -> Float:
-    """Return how doubtful (H, W) the color is that is predicted for a luminance copy (H, W): 0 is not at all.
+) -> Doubt:
+    """Return how doubtful the color is that is predicted for a luminance copy (H, W).
 
     `luminance` is in [0, 1], the copy that `colorizer.colorize` is given; the looks are taken at the size of
     the whole-picture pass. `listener` is called with the looks done and the looks in all; whatever it raises
@@ -77,7 +106,8 @@ def doubt(
     height, width = luminance.shape
     seen = stretched(luminance, contrast_stretch(luminance))
     shape = whole_shape(height, width, sizes)
-    first = infer(engine, resample.resize(seen, *shape), sizes.multiple)
+    planes = all_planes(engine, resample.resize(seen, *shape), sizes.multiple)
+    first, foretold = planes[:2], planes[2:]
     distances = np.zeros(shape, np.float32)
     for done, look in enumerate(_LOOKS, start=1):
         if listener:
@@ -88,14 +118,10 @@ def doubt(
     spread = distances / np.float32(len(_LOOKS))
     unsure = resample.resize(spread + np.float32(_CLAIM) * np.hypot(*first), height, width)
     room = np.sqrt(np.clip(np.minimum(luminance, 1 - luminance), 0, 0.5))
-    return np.asarray((unsure + np.float32(_FLOOR)) * room, dtype=np.float32)
-
-
-def share_close(doubts: Float) -> Float:
-    """Return the share in [0, 1] of pixels with such doubts (...) whose color was `CLOSE` to the truth."""
-    with np.errstate(divide="ignore"):
-        odds = np.log(doubts / np.float32(_MIDDLE)) * np.float32(_SLOPE)
-    return np.asarray(1 / (1 + np.exp(odds)), dtype=np.float32)
+    doubts = np.asarray((unsure + np.float32(_FLOOR)) * room, dtype=np.float32)
+    if len(foretold):
+        return Doubt(np.sqrt(doubts * resample.resize(foretold[0], height, width)), FORETOLD)
+    return Doubt(doubts, BY_LOOKS)
 
 
 def _again(look: _Look, seen: Float, shape: tuple[int, int], multiple: int, engine: Engine) -> Float:

@@ -41,12 +41,12 @@ def require_runnable(card: ModelCard, weights: Path) -> None:
         raise ModelRefused(reason=f"its weights are not finite in {broken[0]}", remedy=_REMEDY)
     network = architecture.build()
     network.load_state_dict(state)
-    _require_chroma(network.eval(), card.multiple)
+    _require_chroma(network.eval(), card.multiple, card.out_channels)
 
 
 def _require_agreement(card: ModelCard, architecture: Architecture) -> None:
     said = (card.in_channels, card.out_channels, card.multiple, card.statistics)
-    true = (1, 2, architecture.multiple, architecture.statistics)
+    true = (1, architecture.channels, architecture.multiple, architecture.statistics)
     if said != true:
         raise ModelRefused(
             reason=f"its card says {said} for channels in and out, multiple and statistics; "
@@ -76,10 +76,10 @@ def _require_tensors(architecture: Architecture, weights: Path) -> None:
         )
 
 
-def _require_chroma(network: torch.nn.Module, multiple: int) -> None:
+def _require_chroma(network: torch.nn.Module, multiple: int, channels: int) -> None:
     side = max(multiple, _LEAST_SIDE)
     gray = torch.linspace(0.0, 1.0, side * side).reshape(1, 1, side, side)
     with torch.inference_mode():
-        chroma = network(gray).float()
-    if chroma.shape != (1, 2, side, side) or not bool((chroma.abs() <= 0.5).all()):
+        planes = network(gray).float()
+    if planes.shape != (1, channels, side, side) or not bool((planes[:, :2].abs() <= 0.5).all()):
         raise ModelRefused(reason="on a trial picture it gives no chroma in [-0.5, 0.5]", remedy=_REMEDY)

@@ -19,7 +19,8 @@ from restoration.pix2pix.statistics import Normalize, by_instance
 class ChromaGenerator(Protocol):
     """Gray picture in, chroma out.
 
-    `multiple` is the number of which each input side must be a multiple.
+    `multiple` is the number of which each input side must be a multiple. One that foretells its own error
+    gives a third plane, (N, 3, H, W): the distance at which (Cb, Cr) is expected to be from the truth.
     """
 
     multiple: int
@@ -61,14 +62,21 @@ class Architecture:
     """Make the network, a `ChromaGenerator`, with fresh weights."""
     multiple: int
     """Each input side is a multiple of this, pixels."""
+    channels: int
+    """Planes that it gives: 2, or 3 where it foretells its error."""
+    grown_from: str
+    """Architecture whose weights it can start from, with a fresh part for what that one lacks; "" if none."""
     statistics: Literal["fixed", "instance"]
     """Where normalization takes mean and variance from: the training ("fixed") or each input ("instance")."""
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
-        "lite0-unet": Architecture(Lite0Unet, Lite0Unet.multiple, "fixed"),
-        "seed-unet": Architecture(SeedChroma, SeedChroma.multiple, "instance"),
-        "seed-unet-half": Architecture(partial(SeedChroma, 32), SeedChroma.multiple, "instance"),
+        "lite0-unet": Architecture(Lite0Unet, Lite0Unet.multiple, 2, "", "fixed"),
+        "lite0-unet-doubt": Architecture(
+            partial(Lite0Unet, doubts=True), Lite0Unet.multiple, 3, "lite0-unet", "fixed"
+        ),
+        "seed-unet": Architecture(SeedChroma, SeedChroma.multiple, 2, "", "instance"),
+        "seed-unet-half": Architecture(partial(SeedChroma, 32), SeedChroma.multiple, 2, "", "instance"),
     }
 )

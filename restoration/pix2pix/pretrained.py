@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from restoration.pix2pix.doubt import DoubtHead
+
 # The lite networks saw (byte - 127) / 128, not ImageNet's mean and deviation of each channel.
 INPUT_MEAN = 127 / 255
 INPUT_STD = 128 / 255
@@ -135,11 +137,15 @@ class Lite0Unet(nn.Module):
     The pooled features of the whole input (what kind of scene it is) are added at the bottom, after Iizuka
     et al. 2016. Chroma is predicted at half the input's side and interpolated: the eye does not see the
     difference, and half the arithmetic is saved.
+
+    With `doubts` a third plane tells how far (Cb, Cr) is expected to be from the truth (`DoubtHead`), unless
+    `foretells` is turned off, as it is while the colors are learned. While it learns, `dropout` is the share
+    of the scene's features that is left out; of those at stride 32 half of that, of the skips a quarter.
     """
 
     multiple = 32
 
-    def __init__(self) -> None:
+    def __init__(self, *, doubts: bool = False) -> None:
         super().__init__()
         self.encoder = Lite0Encoder()
         bottom = LITE0_STAGES[-1][-1]
@@ -151,16 +157,28 @@ class Lite0Unet(nn.Module):
             channels = channels_out
         self.decoder = nn.ModuleList(decoder)
         self.chroma = nn.Conv2d(channels, 2, 3, padding=1)
+        self.doubt = DoubtHead(DECODER_CHANNELS, LITE0_HEAD) if doubts else None
+        self.foretells = doubts
+        self.dropout = 0.0
         nn.init.zeros_(self.scene.weight)
         nn.init.zeros_(self.scene.bias)
         nn.init.normal_(self.chroma.weight, std=0.002)
         nn.init.zeros_(cast(Tensor, self.chroma.bias))
 
     def forward(self, gray: Tensor) -> Tensor:
-        """Gray (N, 1, H, W) in [0, 1], sides multiples of 32 -> Cb and Cr (N, 2, H, W) in [-0.5, 0.5]."""
+        """Gray (N, 1, H, W) in [0, 1], sides multiples of 32 -> Cb and Cr (N, 2, H, W) in [-0.5, 0.5].
+
+        Or (N, 3, H, W), if it foretells its error: the third plane is a distance above 0.
+        """
         rgb = ((gray - INPUT_MEAN) / INPUT_STD).expand(-1, 3, -1, -1)
         skips, head = self.encoder(rgb)
-        return self.decode(skips, head)
+        levels, scene = self.decode(skips, head)
+        planes = 0.5 * torch.tanh(2.0 * self.chroma(levels[-1]).float())
+        if self.doubt is not None and self.foretells:
+            half = functional.avg_pool2d(gray, 2)
+            seen = [level.detach() for level in levels]
+            planes = torch.cat((planes, self.doubt(seen, scene.detach(), half, planes.detach())), dim=1)
+        return functional.interpolate(planes, scale_factor=2.0, mode="bilinear", align_corners=False)
 
     @torch.no_grad()
     def intensify(self, gain: float) -> None:
@@ -168,10 +186,14 @@ class Lite0Unet(nn.Module):
         for parameter in self.chroma.parameters():
             parameter.mul_(gain)
 
-    def decode(self, skips: list[Tensor], head: Tensor) -> Tensor:
-        """The second half of the network: the encoder's features -> chroma (N, 2, H, W)."""
-        x = skips[-1] + self.scene(head.mean(dim=(2, 3)))[:, :, None, None]
+    def decode(self, skips: list[Tensor], head: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Go up again: the encoder's features -> those of each decoder block, and the scene's (N, C)."""
+        scene = head.mean(dim=(2, 3))
+        kept = functional.dropout(scene, self.dropout, self.training)
+        x = skips[-1] + self.scene(kept)[:, :, None, None]
+        x = functional.dropout2d(x, self.dropout / 2, self.training)
+        levels: list[Tensor] = []
         for block, skip in zip(self.decoder, reversed(skips[:-1]), strict=True):
-            x = block(x, skip)
-        chroma = 0.5 * torch.tanh(2.0 * self.chroma(x).float())
-        return functional.interpolate(chroma, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = block(x, functional.dropout2d(skip, self.dropout / 4, self.training))
+            levels.append(x)
+        return levels, scene

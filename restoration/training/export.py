@@ -47,7 +47,7 @@ def export(
         "summary": f"Recipe {plan.name}: {plan.subject.architecture}, gray in, chroma out.",
         "architecture": plan.subject.architecture,
         "in_channels": 1,
-        "out_channels": 2,
+        "out_channels": architecture.channels,
         "multiple": architecture.multiple,
         "working_side": math.ceil(plan.working_side / architecture.multiple) * architecture.multiple,
         "statistics": architecture.statistics,

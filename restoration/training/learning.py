@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from restoration.pix2pix.doubt import doubt_loss, within_gamut
 from restoration.pix2pix.objective import adversarial_loss, discriminator_loss
 from restoration.pix2pix.statistics import frozen, measure_each
 from restoration.training.losses import chroma_loss
@@ -33,6 +34,10 @@ def learn(
     for group in state.optimizer.param_groups:
         group["lr"] = moment.rate * group["part"]
     learning_mode(state.network)
+    if moment.phase.doubt:
+        loss = _doubted(state.network, gray, true, plan)
+        _follow_loss(state, plan, loss)
+        return loss.detach()
     with torch.set_grad_enabled(not moment.critic_alone):
         made = colored(state.network, gray, wholes, plan)
     if moment.phase.adversarial > 0:
@@ -45,12 +50,25 @@ def learn(
         with _arithmetic(plan, device):
             judged = state.critic(gray, CRITIC_GAIN * made)
         loss = loss + moment.phase.adversarial * adversarial_loss(judged.float(), real=True)
+    _follow_loss(state, plan, loss)
+    return loss.detach()
+
+
+def _follow_loss(state: TrainingState, plan: TrainingRecipe, loss: Tensor) -> None:
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    # Not the network's: what an earlier phase taught last has a gradient still.
+    learning = [one for group in state.optimizer.param_groups for one in group["params"]]
+    nn.utils.clip_grad_norm_(learning, 1.0)
     state.optimizer.step()
     follow(state.average, state.network, plan.average, state.step)
-    return loss.detach()
+
+
+def _doubted(network: nn.Module, gray: Tensor, true: Tensor, plan: TrainingRecipe) -> Tensor:
+    """Tell how badly the error of the colors, as they will be shown, is foretold."""
+    with _arithmetic(plan, gray.device):
+        made, foretold = network(gray).float().split((2, 1), dim=1)
+    return doubt_loss(foretold, (within_gamut(gray, made) - true).norm(dim=1, keepdim=True))
 
 
 def colored(network: nn.Module, gray: Tensor, wholes: Tensor, plan: TrainingRecipe) -> Tensor:

@@ -17,9 +17,11 @@ from torch.nn import functional
 
 from restoration.models import SHIPPED_ONLY, Library
 from restoration.pix2pix.chroma import ChromaGenerator
+from restoration.training.branches import arrive, set_out
 from restoration.training.calibration import needed_gain
 from restoration.training.data import Split, load_split
 from restoration.training.device_load import watched
+from restoration.training.foretelling import doubt_correlation
 from restoration.training.learning import learn
 from restoration.training.metrics import Predict, Reference, Row, evaluate, references
 from restoration.training.pace import Spent, Stopwatch
@@ -119,17 +121,24 @@ def _run(
     supply = batches(drawing(split.train, plan), state.step, phases, workers=workers, folder=folder.path)
     losses: list[Tensor] = []
     samples = 0
-    saved = time.monotonic()
+    saved, measured = time.monotonic(), state.step
     with contextlib.closing(supply), watched(device) as load:
         stopwatch = Stopwatch()
         for batch in stopwatch.waiting_for(supply):
             moment = plan.at(state.step)
-            if moment.place == 0 and state.step > 0:
+            if moment.phase.doubt and state.gain is None:
+                if measured != state.step:
+                    _checkpoint(state, plan, folder, against)
+                _settle(state, plan, folder, against)
+            if moment.phase.branches > 1 and moment.place_in_branch == 0:
+                set_out(state, moment)
+            if moment.place_in_branch == 0 and state.step > 0:
                 state.optimizer = phase_optimizer(state.network, moment.phase, plan)
             losses.append(learn(state, plan, moment, batch, device))
             samples += moment.phase.batch
             state.step += 1
-            if state.step % CURVE_STEPS and state.step != plan.steps:
+            ended = state.step == plan.steps or moment.ends_branch
+            if state.step % CURVE_STEPS and not ended:
                 continue
             loss = float(torch.stack(losses).mean())
             lap = stopwatch.lap(samples)
@@ -145,9 +154,11 @@ def _run(
             folder.add_loss(state.step, moment, loss, lap, busy)
             if progress is not None:
                 progress(_told(plan, state.step, moment, loss=loss, lap=lap, busy=busy))
-            if time.monotonic() - saved >= 60.0 * plan.checkpoint_minutes or state.step == plan.steps:
+            if moment.ends_branch:
+                arrive(state, moment)
+            if ended or time.monotonic() - saved >= 60.0 * plan.checkpoint_minutes:
                 _checkpoint(state, plan, folder, against)
-                saved = time.monotonic()
+                saved, measured = time.monotonic(), state.step
                 stopwatch.restart()
 
 
@@ -177,12 +188,32 @@ def _checkpoint(
     """Measure the averaged weights on validation pictures, keep them if they are best, save the state."""
     predict = predictor(cast(ChromaGenerator, state.average))
     rows = evaluate(predict, against)
-    if rows[0].score < state.best_score:
+    doubt = None
+    if state.gain is not None:
+        doubt = doubt_correlation(all_planes(cast(ChromaGenerator, state.average)), against)
+        if doubt > state.best_doubt:
+            state.best_doubt = doubt
+            folder.keep_stretched(state.average)
+    elif rows[0].score < state.best_score:
         state.best_score, state.best_step = rows[0].score, state.step
         folder.keep_best(state.average)
-    folder.add_figures(state.step, rows[0])
+    folder.add_figures(state.step, rows[0], doubt)
     folder.draw_sheet(state.step, predict, against)
     save_state(state, plan, folder.state)
+
+
+def _settle(
+    state: TrainingState, plan: TrainingRecipe, folder: RunFolder, against: tuple[Reference, ...]
+) -> None:
+    """Take the best colors so far, stretched as the recipe asks: from here on they stay."""
+    folder.load_learned(state.average)
+    generator = cast(ChromaGenerator, state.average)
+    state.gain = 1.0
+    if plan.colorfulness:
+        state.gain = needed_gain(predictor(generator), against, plan.colorfulness)
+        generator.intensify(state.gain)
+        folder.keep_stretched(state.average)
+    state.network.load_state_dict(state.average.state_dict())
 
 
 def _finish(
@@ -192,17 +223,13 @@ def _finish(
     folder: RunFolder,
     against: tuple[Reference, ...],
 ) -> TrainingResult:
-    folder.load_best(state.average)
-    generator = cast(ChromaGenerator, state.average)
-    predict = predictor(generator)
-    gain = 1.0
-    if plan.colorfulness:
-        gain = needed_gain(predict, against, plan.colorfulness)
-        generator.intensify(gain)
-        folder.keep_stretched(state.average)
+    if state.gain is None:
+        _settle(state, plan, folder, against)
+    folder.load(state.average)
+    predict = predictor(cast(ChromaGenerator, state.average))
     validation = evaluate(predict, against)
     test = evaluate(predict, references(split.test, plan.evaluation_side)) if split.test else ()
-    folder.write_metrics(state.best_step, gain, validation, test, state.spent)
+    folder.write_metrics(state.best_step, state.gain or 1.0, validation, test, state.spent)
     return TrainingResult(folder.path, state.step, state.best_step, validation, test, state.spent)
 
 
@@ -211,6 +238,12 @@ def predictor(network: ChromaGenerator) -> Predict:
 
     Sides may be of any length: the last row and column are repeated up to what the generator takes.
     """
+    planes = all_planes(network)
+    return lambda gray: planes(gray)[:, :2]
+
+
+def all_planes(network: ChromaGenerator) -> Predict:
+    """Make a function like `predictor`'s that gives whatever planes the generator gives, (N, C, H, W)."""
     device = next(cast(nn.Module, network).parameters()).device
 
     @torch.inference_mode()
@@ -218,7 +251,7 @@ def predictor(network: ChromaGenerator) -> Predict:
         height, width = gray.shape[1:]
         extension = (0, -width % network.multiple, 0, -height % network.multiple)
         x = functional.pad(torch.from_numpy(gray)[:, None], extension, mode="replicate")
-        chroma = network(x.to(device, memory_format=torch.channels_last))
-        return np.asarray(chroma[..., :height, :width].cpu().numpy(), dtype=np.float32)
+        planes = network(x.to(device, memory_format=torch.channels_last))
+        return np.asarray(planes[..., :height, :width].cpu().numpy(), dtype=np.float32)
 
     return predict

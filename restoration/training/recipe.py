@@ -36,6 +36,7 @@ class Subject:
     # Where a crop's instance normalization takes its mean and variance: from the "crop" itself, or, as when
     # windows of a scan are colored, from the whole "picture".
     statistics: str = "crop"
+    dropout: float = 0.0  # share of the encoder's features that are left out while it learns, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class DataPlan:
     whole: float = 0.45  # share of samples that show the picture's full shorter side
     bordered: float = 0.12  # share that shows the whole picture inside a neutral border
     tightest: float = 0.35  # the tightest crop's side, in parts of the picture's shorter side
+    squeeze: float = 1.0  # a crop's sides differ by up to this factor before it becomes a square
     white_balance: float = 0.0  # part of a warm cast that is taken from a training picture, 0 to 1
     warm_step: float = (
         0.0  # for each step of this of mean Cr - Cb a picture is drawn e times less; 0: no matter
@@ -73,17 +75,24 @@ class Phase:
     samples: int
     size: int = 128  # side of a sample, pixels
     batch: int = 16
+    branches: int = 1  # times the phase is done, always from where it began; then all weights are averaged
     rate_first: float = 2e-3
     rate_last: float = 2e-3  # reached along half a cosine
     unfreeze_from: int | None = None  # encoder blocks from this one on are trained, all others frozen
     encoder_rate: float = 0.05  # learning rate of the unfrozen encoder, in parts of the decoder's
     adversarial: float = 0.0  # weight of the adversarial term; .01 keeps the seed's 1 : 100 to L1
+    doubt: bool = False  # the colors stay as they are, stretched; how far off they are is learned
     critic_first: int = 0  # samples on which the discriminator alone is trained, at the start of the phase
     shares: Mapping[str, float] = field(default_factory=dict)  # set -> share; empty: those of `[data]`
 
     @property
     def steps(self) -> int:
-        """Batches in this phase."""
+        """Batches in this phase, in all its branches."""
+        return self.branches * self.branch_steps
+
+    @property
+    def branch_steps(self) -> int:
+        """Batches in a branch of this phase."""
         return max(1, self.samples // self.batch)
 
 
@@ -97,14 +106,26 @@ class Moment:
 
     @property
     def rate(self) -> float:
-        """Learning rate, along half a cosine over the phase."""
-        part = 0.5 * (1.0 + math.cos(math.pi * self.place / self.phase.steps))
+        """Learning rate, along half a cosine over the phase, in each branch anew."""
+        part = 0.5 * (1.0 + math.cos(math.pi * self.place_in_branch / self.phase.branch_steps))
         return self.phase.rate_last + (self.phase.rate_first - self.phase.rate_last) * part
+
+    @property
+    def place_in_branch(self) -> int:
+        """The batch's place in its branch; that in the phase, if it has but one."""
+        return self.place % self.phase.branch_steps
+
+    @property
+    def ends_branch(self) -> bool:
+        """Whether this is the last batch of one of several branches."""
+        return self.phase.branches > 1 and self.place_in_branch == self.phase.branch_steps - 1
 
     @property
     def critic_alone(self) -> bool:
         """Whether only the discriminator learns from this batch."""
-        return self.phase.adversarial > 0 and self.place * self.phase.batch < self.phase.critic_first
+        return (
+            self.phase.adversarial > 0 and self.place_in_branch * self.phase.batch < self.phase.critic_first
+        )
 
 
 @dataclass(frozen=True, slots=True)

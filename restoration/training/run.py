@@ -44,6 +44,7 @@ CURVE_COLUMNS = (
     "ciede2000",
     "gray_ciede2000",
     "score",
+    "doubt_correlation",
 )
 SHEET_PICTURES = 16
 
@@ -140,8 +141,8 @@ class RunFolder:
             }
         )
 
-    def add_figures(self, step: int, row: Row) -> None:
-        """Add a line with the validation figures."""
+    def add_figures(self, step: int, row: Row, doubt: float | None = None) -> None:
+        """Add a line with the validation figures; `doubt` tells how well the error is foretold."""
         figures = {
             "chroma_ratio": row.chroma_ratio,
             "colorfulness_ratio": row.colorfulness_ratio,
@@ -150,7 +151,7 @@ class RunFolder:
             "ciede2000": row.predicted.ciede2000,
             "gray_ciede2000": row.gray.ciede2000,
             "score": row.score,
-        }
+        } | ({} if doubt is None else {"doubt_correlation": doubt})
         self._add({"step": step, **{name: f"{value:.4f}" for name, value in figures.items()}})
 
     def keep_best(self, network: nn.Module) -> None:
@@ -166,9 +167,13 @@ class RunFolder:
             draft.replace(self.learned)
         _write_weights(network, self.best)
 
-    def load_best(self, network: nn.Module) -> None:
+    def load_learned(self, network: nn.Module) -> None:
         """Fill a network with the best weights, as they were learned."""
         network.load_state_dict(load_file(self.learned if self.learned.exists() else self.best))
+
+    def load(self, network: nn.Module) -> None:
+        """Fill a network with the best weights."""
+        network.load_state_dict(load_file(self.best))
 
     def write_metrics(
         self, step: int, gain: float, validation: Sequence[Row], test: Sequence[Row], spent: Spent

@@ -88,7 +88,7 @@ def cut(rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Genera
         sample = _bordered(rgb, side, rng)
     else:
         tightest = plan.tightest if kind >= plan.bordered + plan.whole else 1.0
-        box = _box(rgb.shape, tightest, rng)
+        box = _box(rgb.shape, tightest, rng, plan.squeeze)
         sample = np.asarray(Image.fromarray(rgb).resize((side, side), Image.Resampling.BICUBIC, box=box))
     return np.ascontiguousarray(sample[:, ::-1]) if rng.random() < 0.5 else sample
 
@@ -135,18 +135,23 @@ def _photographed(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -
 
 
 def _box(
-    shape: tuple[int, ...], tightest: float, rng: np.random.Generator
+    shape: tuple[int, ...], tightest: float, rng: np.random.Generator, squeeze: float = 1.0
 ) -> tuple[float, float, float, float]:
     """A square within a picture of `shape` (H, W, ...): left, top, right, bottom.
 
-    Its side is between `tightest` and 1, in parts of the picture's shorter side.
+    Its side is between `tightest` and 1, in parts of the picture's shorter side; with `squeeze` one of its
+    sides, drawn by chance, is shorter by up to that factor.
     """
     height, width = shape[:2]
     short = min(height, width)
     part = float(np.exp(rng.uniform(np.log(tightest), 0.0))) if tightest < 1.0 else 1.0
     span = min(short, max(8.0, short * part))
-    left, top = rng.uniform(0, width - span), rng.uniform(0, height - span)
-    return float(left), float(top), float(left + span), float(top + span)
+    across = down = span
+    if squeeze > 1.0:
+        part = float(np.exp(-abs(factor := rng.uniform(-1.0, 1.0) * np.log(squeeze))))
+        across, down = (span * part, span) if factor < 0 else (span, span * part)
+    left, top = rng.uniform(0, width - across), rng.uniform(0, height - down)
+    return float(left), float(top), float(left + across), float(top + down)
 
 
 def _resized(

@@ -14,11 +14,17 @@ from torch import Tensor, nn
 from restoration.models import SHIPPED_ONLY, Library, load_weights, model_card
 from restoration.pix2pix.chroma import ARCHITECTURES
 from restoration.pix2pix.discriminator import PatchDiscriminator
+from restoration.pix2pix.doubt import DoubtHead
 from restoration.pix2pix.objective import initialize
 from restoration.pix2pix.pretrained import Lite0Unet
 from restoration.training.encoder import fill_from_wheel, trainable_part
 from restoration.training.pace import Spent
 from restoration.training.recipe import Phase, Subject, TrainingError, TrainingRecipe
+
+Weights = dict[str, Tensor]
+
+_APART = ("encoder.", "doubt.")
+"""Parts of a generator that do not learn with the rest, at the full rate."""
 
 
 @dataclass(slots=True)
@@ -33,6 +39,10 @@ class TrainingState:
     step: int = 0
     best_score: float = float("inf")
     best_step: int = -1
+    gain: float | None = None  # by how much the chroma was stretched, once it was
+    best_doubt: float = -1.0  # rank correlation of the best doubt head so far
+    origin: Weights = field(default_factory=dict)  # where the branches of the phase set out from
+    blend: Weights = field(default_factory=dict)  # average of those that have arrived
     spent: Spent = field(default_factory=Spent)
 
 
@@ -55,6 +65,7 @@ def first_state(
             reason=f"the side of the samples in {', '.join(odd)} does not fit {recipe.subject.architecture}",
             remedy=f"choose multiples of {multiple}",
         )
+    _check_doubt(recipe)
     _check_statistics(recipe)
     if recipe.subject.start:
         _start_from(network, recipe.subject, library)
@@ -62,6 +73,8 @@ def first_state(
         initialize(network)
     elif recipe.subject.pretrained:
         fill_from_wheel(network.encoder)
+    if isinstance(network, Lite0Unet):
+        network.dropout = recipe.subject.dropout
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     critic = PatchDiscriminator(condition_channels=1, picture_channels=2)
     initialize(critic)
@@ -80,12 +93,14 @@ def first_state(
 
 def _start_from(network: nn.Module, subject: Subject, library: Library) -> None:
     card = model_card(subject.start, library)
-    if card.architecture != subject.architecture:
+    older = ARCHITECTURES[subject.architecture].grown_from
+    if card.architecture not in {subject.architecture, older}:
         raise TrainingError(
             reason=f"{card.name} is a {card.architecture}, not a {subject.architecture}",
             remedy="start from a model of the same architecture",
         )
-    network.load_state_dict(load_weights(card))
+    grown = {} if card.architecture == subject.architecture else network.state_dict()
+    network.load_state_dict({**grown, **load_weights(card)})
 
 
 def _check_statistics(recipe: TrainingRecipe) -> None:
@@ -102,19 +117,38 @@ def _check_statistics(recipe: TrainingRecipe) -> None:
         )
 
 
+def _check_doubt(recipe: TrainingRecipe) -> None:
+    able = ARCHITECTURES[recipe.subject.architecture].channels == 3
+    last = [phase.doubt for phase in recipe.phases]
+    if any(last) and not able:
+        raise TrainingError(
+            reason=f"{recipe.subject.architecture} does not foretell its error",
+            remedy="leave out the phases with `doubt = true`, or train lite0-unet-doubt",
+        )
+    if last != sorted(last):
+        raise TrainingError(
+            reason="colors are learned after their error",
+            remedy="put the phases with `doubt = true` last",
+        )
+
+
 def phase_optimizer(network: nn.Module, phase: Phase, recipe: TrainingRecipe) -> torch.optim.AdamW:
     """Freeze what the phase leaves alone and make a fresh optimizer for the rest.
 
     The optimizer's groups carry `part`, their learning rate in parts of the phase's.
     """
     groups: list[dict[str, Any]] = []
+    network.requires_grad_(requires_grad=True)
     rest = list(network.parameters())
     if isinstance(network, Lite0Unet):
-        encoder = trainable_part(network.encoder, phase.unfreeze_from)
-        if encoder:
-            groups.append({"params": encoder, "part": phase.encoder_rate})
-        frozen = {id(parameter) for parameter in network.encoder.parameters()}
-        rest = [parameter for parameter in rest if id(parameter) not in frozen]
+        network.foretells = phase.doubt
+        if phase.doubt:
+            rest = _doubt_alone(network)
+        else:
+            encoder = trainable_part(network.encoder, phase.unfreeze_from)
+            if encoder:
+                groups.append({"params": encoder, "part": phase.encoder_rate})
+            rest = [one for name, one in network.named_parameters() if not name.startswith(_APART)]
     groups.append({"params": rest, "part": 1.0})
     on_cuda = next(network.parameters()).is_cuda
     return torch.optim.AdamW(
@@ -122,11 +156,27 @@ def phase_optimizer(network: nn.Module, phase: Phase, recipe: TrainingRecipe) ->
     )
 
 
+def _doubt_alone(network: Lite0Unet) -> list[nn.Parameter]:
+    network.requires_grad_(requires_grad=False)
+    return list(cast(DoubtHead, network.doubt).requires_grad_(requires_grad=True).parameters())
+
+
 def learning_mode(network: nn.Module) -> None:
-    """Training mode, but the encoder keeps ImageNet's batch statistics, which crops would spoil."""
+    """Training mode, but the encoder keeps ImageNet's batch statistics, which crops would spoil.
+
+    Where the error is what is learned, the colors are those that will be shown: without dropout.
+    """
     network.train()
     if isinstance(network, Lite0Unet):
         network.encoder.eval()
+        if network.doubt is not None and network.foretells:
+            network.eval()
+            network.doubt.train()
+
+
+def copied(network: nn.Module) -> Weights:
+    """Return the weights of a network as they are now."""
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 @torch.no_grad()
@@ -152,6 +202,8 @@ def save_state(state: TrainingState, recipe: TrainingRecipe, path: Path) -> None
         "step": state.step,
         "best_score": state.best_score,
         "best_step": state.best_step,
+        "gain": state.gain,
+        "best_doubt": state.best_doubt,
         "begun": begun,
         "recipe": recipe.fingerprint(begun),
         "spent": asdict(state.spent),
@@ -159,6 +211,8 @@ def save_state(state: TrainingState, recipe: TrainingRecipe, path: Path) -> None
         "random_cuda": torch.cuda.get_rng_state_all(),
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
+        "origin": state.origin,
+        "blend": state.blend,
         "critic": state.critic.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "critic_optimizer": state.critic_optimizer.state_dict(),
@@ -185,9 +239,11 @@ def resumed_state(
     state = first_state(recipe, device, library)
     state.step = content["step"]
     state.best_score, state.best_step = content["best_score"], content["best_step"]
+    state.gain, state.best_doubt = content["gain"], content["best_doubt"]
     state.spent = Spent(**content["spent"])
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])
+    state.origin, state.blend = content["origin"], content["blend"]
     state.critic.load_state_dict(content["critic"])
     state.optimizer = phase_optimizer(state.network, recipe.phases[content["begun"] - 1], recipe)
     state.optimizer.load_state_dict(content["optimizer"])

@@ -92,7 +92,7 @@ def _card_of_run(run: RunFolder) -> ModelCard:
         summary=f"The best checkpoint of a run of the recipe {plan.name}.",
         architecture=plan.subject.architecture,
         in_channels=1,
-        out_channels=2,
+        out_channels=architecture.channels,
         multiple=architecture.multiple,
         working_side=-(-plan.working_side // architecture.multiple) * architecture.multiple,
         statistics=architecture.statistics,

@@ -1,0 +1,111 @@
+"""Branches set out from one beginning, and the phase ends in the middle between all of them."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from restoration.training import TrainingProgress, train
+from restoration.training import loop as training_loop
+
+
+class Stopped(Exception):
+    """The end of a process, as the loop sees it."""
+
+
+@pytest.fixture(autouse=True)
+def _a_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_loop, "CURVE_STEPS", 1)
+
+
+@pytest.fixture
+def branched(tmp_path: Path) -> Path:
+    """Two steps, then three branches of two steps, with some dropout and crops of all shapes."""
+    path = tmp_path / "branched.toml"
+    path.write_text(
+        """
+        name = "branched"
+        checkpoint_minutes = 0.0
+        evaluation_side = 96
+        threads = 1
+        precision = "fp32"
+
+        [model]
+        pretrained = false
+        dropout = 0.3
+
+        [data]
+        squeeze = 1.3
+
+        [[phase]]
+        name = "start"
+        samples = 4
+        size = 32
+        batch = 2
+
+        [[phase]]
+        name = "branches"
+        samples = 4
+        branches = 3
+        size = 32
+        batch = 2
+        rate_first = 2e-3
+        rate_last = 1e-3
+        """
+    )
+    return path
+
+
+def _states(run: Path, branched: Path, album: Path, steps: int) -> dict[str, np.ndarray]:
+    """Train until so many steps are kept, and return the averaged weights."""
+
+    def stop(told: TrainingProgress) -> None:
+        if told.step == steps + 1:
+            raise Stopped
+
+    if steps < 8:
+        with pytest.raises(Stopped):
+            train(branched, album, run, progress=stop)
+    else:
+        train(branched, album, run)
+    kept = torch.load(run / "state.pt", weights_only=True)["average"]
+    return {name: one.numpy() for name, one in kept.items() if one.is_floating_point()}
+
+
+def test_the_phase_ends_with_the_mean_of_where_it_began_and_of_all_branches(
+    album: Path, branched: Path, tmp_path: Path
+) -> None:
+    began = _states(tmp_path / "0", branched, album, 2)
+    one, two, three = (_states(tmp_path / str(steps), branched, album, steps) for steps in (4, 6, 8))
+    name = "chroma.weight"
+    first = 2 * one[name] - began[name]
+    second = 3 * two[name] - 2 * one[name]
+    third = 4 * three[name] - 3 * two[name]
+    ends = [first, second, third]
+    assert np.allclose(three[name], np.mean([began[name], *ends], axis=0), atol=1e-6)
+    assert all(np.abs(end - began[name]).max() > 1e-4 for end in ends)
+    assert np.abs(first - second).max() > 1e-5
+
+
+def test_the_rate_falls_in_each_branch_anew(album: Path, branched: Path, tmp_path: Path) -> None:
+    train(branched, album, tmp_path / "run")
+    with (tmp_path / "run" / "curve.csv").open(newline="") as lines:
+        rates = [float(row["rate"]) for row in csv.DictReader(lines) if row["phase"] == "branches"]
+    assert rates == [2e-3, 1.5e-3] * 3
+
+
+@pytest.mark.parametrize("stop", [3, 4, 5])
+def test_a_run_stopped_in_a_branch_ends_as_if_it_had_not_been(
+    album: Path, branched: Path, tmp_path: Path, stop: int
+) -> None:
+    _states(tmp_path / "halves", branched, album, stop)
+    train(branched, album, tmp_path / "halves")
+    train(branched, album, tmp_path / "whole")
+    first, second = (load_file(tmp_path / run / "best.safetensors") for run in ("halves", "whole"))
+    assert all(np.array_equal(first[name].numpy(), second[name].numpy()) for name in first)
+    assert (tmp_path / "halves/curve.csv").read_text().count("\n") == (
+        tmp_path / "whole/curve.csv"
+    ).read_text().count("\n")
