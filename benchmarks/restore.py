@@ -25,7 +25,7 @@ def make_master(path: Path, megapixels: float, bits: int) -> None:
     side = round((megapixels * 1e6) ** 0.5)
     large = small.resize(side / small.width, kernel="cubic").crop(0, 0, side, side)
     top = 2**bits - 1
-    grained = (large + pyvips.Image.gaussnoise(side, side, sigma=3)) * (top / 255)
+    grained = (large + pyvips.Image.gaussnoise(side, side, mean=0, sigma=3)) * (top / 255)
     grained.cast("uchar" if bits == 8 else "ushort").tiffsave(
         str(path), compression="deflate", predictor="horizontal"
     )
