@@ -24,7 +24,7 @@ from restoration.facts import ScanFacts
 from restoration.opening import open_master
 from restoration.scan import first_line, load, unsupported
 
-STRIP_PIXELS = 1 << 17
+STRIP_PIXELS = 1 << 18
 """Pixels a strip: its planes fit a processor's cache."""
 
 _T = TypeVar("_T", bound=np.generic)
@@ -41,8 +41,9 @@ class Digest(Protocol):
 
 
 def strip_rows(width: int, height: int) -> int:
-    """Return how many rows make up a strip of a picture of that size."""
-    return max(1, min(height, STRIP_PIXELS // width))
+    """Return how many rows make up a strip of a picture of that size: all of them, or a power of two."""
+    most = max(1, STRIP_PIXELS // width)
+    return height if height <= most else 1 << (most.bit_length() - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from restoration.errors import LumaMismatch
 from restoration.room import Room
 
 _LEVELS = {1: 4, 2: 1}
-"""By bytes a sample. The noise in the low bytes of 16-bit samples cannot be compressed: higher levels were
-a third slower and not a percent smaller."""
+"""By bytes a sample. The noise in the low bytes of 16-bit samples cannot be compressed: level 6 takes two
+thirds longer there for half a percent."""
 
 
 def seal(samples: Gray, gray: Gray | None, room: Room) -> bytes:

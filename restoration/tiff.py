@@ -153,7 +153,7 @@ def _write_page(
 
 
 def rows_per_strip(canvas: Canvas) -> int:
-    """Return a divisor of `strip_rows`, so that each strip of ours is a whole number of the file's."""
+    """Return how many rows a strip of the file has, so that each strip of ours is a whole number of them."""
     rows = strip_rows(canvas.width, canvas.height)
-    wanted = max(1, _STRIP_BYTES // canvas.row_bytes)
-    return next(n for n in range(min(rows, wanted), 0, -1) if rows % n == 0)
+    wanted = max(1, min(rows, _STRIP_BYTES // canvas.row_bytes))
+    return wanted if rows == canvas.height else 1 << (wanted.bit_length() - 1)
