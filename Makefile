@@ -1,11 +1,15 @@
 # make demo   set everything up and color the demo pictures
 # make test   set everything up and run lint, types, layers and tests
+# make bench  print the tables of docs/speed.md
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint tests setup constraints clean-demo
+# what `make bench` runs, one after the other; each prints its own table
+BENCHMARKS := benchmarks/restore.py
+
+.PHONY: demo test lint tests bench setup constraints clean-demo
 
 demo: setup
 	$(BIN)/saek demo --into demo
@@ -28,6 +32,9 @@ lint: setup
 
 tests: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+bench: setup
+	for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 constraints: setup
 	@echo '# Exact versions that CI ran with. Names and versions only: no addresses. Refresh with `make constraints`.' > constraints.txt

@@ -1,19 +1,49 @@
 """How long one restoration takes, and how much memory, beside a plain copy of the same picture by libvips.
 
-    python benchmarks/restore.py [--megapixels 3 12] [--bits 8 16] [--preset balanced]
+    python benchmarks/restore.py [--megapixels 12 100] [--bits 8 16] [--preset balanced] [--pyramid]
+    python benchmarks/restore.py --megapixels 10 100 1000 --bits 8      (is time linear in pixels?)
 
-Each row is a process of its own, so that the peak memory is that of the row. The floor cannot be saved:
-reading the master and writing three bands, as a libvips gray-to-RGB copy does.
+Each figure is a process of its own, warm: it has restored a small picture before. Floors that cannot be
+saved, in the same run:
+
+copy    decode the master and write three bands of it: a libvips gray-to-RGB copy in the same format
+codec   compress the samples of the derivative and decompress them: grain in three bands that differ is more
+        to compress than the copy's three equal bands
+
+`pixels` is a restoration without the network: all else that Saek does, and the memory that it takes for it.
+Seconds are of the wall; CPU seconds, in brackets, are over all threads. Memory is the peak of the
+proportional set size over the process and its children, looked at ten times a second.
 """
 
 import argparse
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from restoration import LoadedModel, Recipe
+
+Figures = dict[str, float]
+
+
+class FlatChroma:
+    """Stands where the network would be."""
+
+    name = "none"
+
+    def predict(self, gray: np.ndarray) -> np.ndarray:
+        """Return a chroma that follows the gray."""
+        return np.stack((0.2 * (0.5 - gray), 0.2 * (gray - 0.4)), axis=1).astype(np.float32)
 
 
 def make_master(path: Path, megapixels: float, bits: int) -> None:
@@ -25,85 +55,173 @@ def make_master(path: Path, megapixels: float, bits: int) -> None:
     side = round((megapixels * 1e6) ** 0.5)
     large = small.resize(side / small.width, kernel="cubic").crop(0, 0, side, side)
     top = 2**bits - 1
-    grained = (large + pyvips.Image.gaussnoise(side, side, sigma=3)) * (top / 255)
+    grained = (large + pyvips.Image.gaussnoise(side, side, mean=0, sigma=3)) * (top / 255)
     grained.cast("uchar" if bits == 8 else "ushort").tiffsave(
-        str(path), compression="deflate", predictor="horizontal"
+        str(path), compression="deflate", predictor="horizontal", bigtiff=side**2 * bits > 3.2e10
     )
 
 
 def copy(master: Path, out: Path) -> None:
-    """The floor: decode, three equal bands, encode."""
+    """Decode, three equal bands, encode."""
     import pyvips
 
     gray = pyvips.Image.new_from_file(str(master), access="sequential", fail_on="warning")
-    gray.bandjoin([gray, gray]).tiffsave(str(out), compression="deflate", predictor="horizontal")
+    big = gray.width * gray.height * (6 if gray.format == "ushort" else 3) > 4e9
+    gray.bandjoin([gray, gray]).tiffsave(str(out), compression="deflate", predictor="horizontal", bigtiff=big)
 
 
-def restored(master: Path, out: Path, preset: str) -> dict[str, float]:
-    """Restore and return the seconds by stage."""
-    from restoration import recipe_for, restore
-    from restoration.recipe import Preset
+def codec(derivative: Path) -> "Callable[[], None]":
+    """Return a run of the codecs over the samples of a derivative, as long as its own, in one thread."""
+    import imagecodecs
+    import tifffile
 
-    return restore(master, recipe_for(preset=Preset(preset)), out, device="cpu").seconds
+    with tifffile.TiffFile(derivative) as tiff, derivative.open("rb") as file:
+        page = tiff.pages.first
+        pieces = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+        some = pieces[:: max(1, len(pieces) // 200)]
+        compressed = []
+        for offset, size in some:
+            file.seek(offset)
+            compressed.append(file.read(size))
+        level = 1 if page.bitspersample == 16 else 4
+    raw = [imagecodecs.zlibng_decode(piece) for piece in compressed]
+    share = len(pieces) / len(some)
+
+    def run() -> None:
+        began = time.process_time()
+        for piece, encoded in zip(raw, compressed, strict=True):
+            imagecodecs.deflate_encode(piece, level=level)
+            imagecodecs.zlibng_decode(encoded, out=len(piece))
+        spent = (time.process_time() - began) * share
+        print(json.dumps({"seconds": spent, "cpu": spent}))
+
+    return run
 
 
-def measure(words: list[str]) -> dict[str, float]:
-    """Run one row in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--row", *words], capture_output=True, text=True, check=True
+def model_and_recipe(kind: str, preset: str, *, pyramid: bool) -> "tuple[LoadedModel | None, Recipe]":
+    """Return what restores: the default model, or one without a network."""
+    from restoration import LoadedModel, Preset, Recipe, recipe_for
+    from restoration.colorizer import Sizes
+
+    if kind == "saek":
+        return None, recipe_for(preset=Preset(preset), pyramid=pyramid)
+    weights = "0" * 64
+    return LoadedModel(FlatChroma(), Sizes(256, 32), weights), Recipe(
+        "none", weights, Preset.FAST, pyramid=pyramid
     )
-    return json.loads(done.stdout.splitlines()[-1])
 
 
-def row(kind: str, master: str, preset: str) -> None:
-    """Do one row and print its figures as JSON."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out.tif"
-        stages: dict[str, float] = {}
-        if kind == "copy":
-            import pyvips  # noqa: F401  (not part of the measured time)
+def row(kind: str, master: Path, out: Path, preset: str, *, pyramid: bool) -> None:
+    """Take one figure and print it as JSON."""
+    stages: Figures = {}
+    if kind == "codec":
+        codec(out)()
+        return
+    if kind == "copy":
+        import pyvips  # noqa: F401  (not part of the measured time)
 
-            began = time.perf_counter()
-            copy(Path(master), out)
-        else:
+        began, cpu = time.perf_counter(), time.process_time()
+        copy(master, out)
+    else:
+        from restoration import restore
+
+        loaded, recipe = model_and_recipe(kind, preset, pyramid=pyramid)
+        with tempfile.TemporaryDirectory(dir=out.parent) as folder:
             warm = Path(folder) / "warm.tif"
             make_master(warm, 0.05, 8)
-            restored(warm, Path(folder) / "warm-out.tif", preset)
-            began = time.perf_counter()
-            stages = restored(Path(master), out, preset)
-        seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, **{f"stage_{k}": v for k, v in stages.items()}}))
+            restore(warm, recipe, Path(folder) / "out.tif", device="cpu", loaded=loaded)
+        began, cpu = time.perf_counter(), time.process_time()
+        stages = restore(master, recipe, out, device="cpu", loaded=loaded).seconds
+    seconds, spent = time.perf_counter() - began, time.process_time() - cpu
+    print(json.dumps({"seconds": seconds, "cpu": spent, **{f"stage_{k}": v for k, v in stages.items()}}))
+
+
+def measured(kind: str, master: Path, out: Path, options: argparse.Namespace) -> Figures:
+    """Take one figure in a process of its own, with the peak of its memory in MB."""
+    words = [kind, str(master), str(out), options.preset, "pyramid" if options.pyramid else ""]
+    process = subprocess.Popen([sys.executable, __file__, "--row", *words], stdout=subprocess.PIPE, text=True)
+    peak = 0
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.1):
+            peak = max(peak, sum(_pss(pid) for pid in _tree(process.pid)))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    told, _ = process.communicate()
+    ended.set()
+    watching.join()
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    return {**json.loads(told.splitlines()[-1]), "peak_mb": peak / 1e6}
+
+
+def _tree(pid: int) -> list[int]:
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [deeper for child in task.read_text().split() for deeper in _tree(int(child))]
+        except OSError:
+            continue
+    return found
+
+
+def _pss(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # it has ended
+    return 0
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--megapixels", type=float, nargs="+", default=[3, 12])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[12, 100])
     parser.add_argument("--bits", type=int, nargs="+", default=[8, 16], choices=[8, 16])
     parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--pyramid", action="store_true")
+    parser.add_argument("--folder", type=Path, help="where the pictures lie meanwhile")
     options = parser.parse_args()
-    print("        master   copy s   saek s  ratio  copy MB  saek MB  stages")
-    with tempfile.TemporaryDirectory() as folder:
+    print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; wall seconds (CPU seconds); peak MB")
+    print("        master          copy  codec         pixels    MB           saek    MB  ratio  stages")
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for megapixels in options.megapixels:
             for bits in options.bits:
-                master = Path(folder) / f"{megapixels:g}-{bits}.tif"
-                make_master(master, megapixels, bits)
-                floor = measure(["copy", str(master), options.preset])
-                ours = measure(["saek", str(master), options.preset])
-                stages = ", ".join(f"{k[6:]} {v:.2f}" for k, v in ours.items() if k.startswith("stage_"))
-                ratio = ours["seconds"] / floor["seconds"]
-                print(
-                    f"{megapixels:>6g} MP {bits:>2} b "
-                    f"{floor['seconds']:>8.2f} {ours['seconds']:>8.2f} {ratio:>6.1f} "
-                    f"{floor['peak_mb']:>8.0f} {ours['peak_mb']:>8.0f}  {stages}",
-                    flush=True,
-                )
-                master.unlink()
+                print(_line(Path(folder), megapixels, bits, options), flush=True)
+
+
+def _line(folder: Path, megapixels: float, bits: int, options: argparse.Namespace) -> str:
+    master = folder / "master.tif"
+    make_master(master, megapixels, bits)
+    floor = measured("copy", master, folder / "copy.tif", options)
+    (folder / "copy.tif").unlink()
+    pixels = measured("pixels", master, folder / "pixels.tif", options)
+    codecs = measured("codec", master, folder / "pixels.tif", options)
+    (folder / "pixels.tif").unlink()
+    ours = measured("saek", master, folder / "saek.tif", options)
+    (folder / "saek.tif").unlink()
+    master.unlink()
+    stages = ", ".join(f"{k[6:]} {v:.2f}" for k, v in ours.items() if k.startswith("stage_"))
+    return (
+        f"{megapixels:>6g} MP {bits:>2} b {_seconds(floor)} {codecs['cpu']:>6.2f} {_seconds(pixels)} "
+        f"{pixels['peak_mb']:>5.0f} {_seconds(ours)} {ours['peak_mb']:>5.0f} "
+        f"{ours['seconds'] / floor['seconds']:>6.2f}  {stages}"
+    )
+
+
+def _seconds(figures: Figures) -> str:
+    return f"{figures['seconds']:>6.2f} ({figures['cpu']:>5.1f})"
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--row"]:
-        row(*sys.argv[2:5])
+        row(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5], pyramid=bool(sys.argv[6]))
     else:
         main()

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from restoration.room import Room
+
 Gray: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16."""
 
@@ -29,11 +31,23 @@ _FEWEST_STEPS = ((1, (1,)), (2, (1,)), (0, (1,)), (2, (2, 3, 4)), (0, (2,)))
 """Channel and steps to try, green first: it moves the luma most, so mostly one step does."""
 
 
-def luma(rgb: Gray) -> Gray:
-    """Return the luma (...,) of RGB (..., 3), uint8 or uint16, in the same depth."""
-    r, g, b = (rgb[..., i].astype(np.uint32) for i in range(3))
-    value = (r * _R + g * _G + b * _B + 32768) >> 16  # at most 4,294,934,528: fits
-    return value.astype(rgb.dtype)
+def luma(rgb: Gray, room: Room | None = None) -> Gray:
+    """Return the luma (...,) of RGB (..., 3), uint8 or uint16, in the same depth.
+
+    It lies in `room` if one is given.
+    """
+    room = room or Room()
+    shape = rgb.shape[:-1]
+    value, part = (room.array(name, shape, np.uint32) for name in ("luma sum", "luma part"))
+    np.multiply(rgb[..., 0], _R, out=value, dtype=np.uint32)
+    for channel, weight in ((1, _G), (2, _B)):
+        np.multiply(rgb[..., channel], weight, out=part, dtype=np.uint32)
+        value += part
+    value += 32768  # at most 4,294,934,528: fits
+    value >>= 16
+    out: Gray = room.array("luma", shape, rgb.dtype)
+    np.copyto(out, value, casting="unsafe")
+    return out
 
 
 def chroma(rgb: Float) -> Float:
@@ -56,40 +70,60 @@ def adjusted(chroma: Float, strength: float, warmth: float) -> Float:
     return np.asarray(stronger + np.stack([amount * np.float32(part) for part in _AMBER]), dtype=np.float32)
 
 
-def recolor(gray: Gray, cb: Float, cr: Float) -> Gray:
+def recolor(gray: Gray, cb: Float, cr: Float, room: Room | None = None) -> Gray:
     """Return RGB (..., 3) whose luma is `gray` (...,) exactly, in the depth of `gray` (uint8 or uint16).
 
     `cb` and `cr` (...,) are finite and lie in [-0.5, 0.5] of the whole range; where the gamut does not hold
-    them they are scaled towards gray at constant luma, so the hue stays.
+    them they are scaled towards gray at constant luma, so the hue stays. RGB lies in `room` if one is given.
     """
+    room = room or Room()
     top = np.iinfo(gray.dtype).max
-    y = gray.astype(np.float32)
-    red = cr * np.float32(2 * (1 - _KR) * top)
-    blue = cb * np.float32(2 * (1 - _KB) * top)
-    green = (red * np.float32(-_KR / _KG)) + (blue * np.float32(-_KB / _KG))
-    scale = _gamut_scale(y, red, green, blue, top)
-    rgb = np.empty((*gray.shape, 3), gray.dtype)
+    y, red, green, blue, scale, spare, spare_2 = (
+        room.array(f"recolor {i}", gray.shape, np.float32) for i in range(7)
+    )
+    np.copyto(y, gray)
+    np.multiply(cr, np.float32(2 * (1 - _KR) * top), out=red)
+    np.multiply(cb, np.float32(2 * (1 - _KB) * top), out=blue)
+    np.multiply(red, np.float32(-_KR / _KG), out=green)
+    np.multiply(blue, np.float32(-_KB / _KG), out=spare)
+    green += spare
+    _gamut_scale(y, (red, green, blue), np.float32(top), scale, (spare, spare_2))
+    y += np.float32(0.5)  # a cast to integers cuts off, so this rounds; the scale keeps RGB inside the range
+    rgb: Gray = room.array("rgb", (*gray.shape, 3), gray.dtype)
     for i, difference in enumerate((red, green, blue)):
-        np.multiply(difference, scale, out=difference)
-        np.add(difference, y, out=difference)
-        np.rint(difference, out=difference)
-        np.clip(difference, 0, top, out=difference)
-        rgb[..., i] = difference
-    _settle(rgb.reshape(-1, 3), gray.reshape(-1))
+        np.multiply(difference, scale, out=spare)
+        np.add(spare, y, out=spare)
+        np.copyto(rgb[..., i], spare, casting="unsafe")
+    _settle(rgb.reshape(-1, 3), gray.reshape(-1), room)
     return rgb
 
 
-def _gamut_scale(y: Float, red: Float, green: Float, blue: Float, top: int) -> Float:
+def _gamut_scale(
+    y: Float, differences: tuple[Float, Float, Float], top: np.float32, out: Float, spare: tuple[Float, Float]
+) -> None:
+    """Write into `out` by how much, at most 1, the differences from luma fit the gamut."""
+    red, green, blue = differences
+    furthest, room = spare
     tiny = np.float32(1e-6)
-    highest = np.maximum(np.maximum(red, green), np.maximum(blue, tiny))
-    lowest = np.minimum(np.minimum(red, green), np.minimum(blue, -tiny))
-    scale = np.minimum((top - y) / highest, -y / lowest)
-    return np.minimum(scale, np.float32(1))
+    np.maximum(red, green, out=furthest)
+    np.maximum(furthest, blue, out=furthest)
+    np.maximum(furthest, tiny, out=furthest)
+    np.subtract(top, y, out=room)
+    np.divide(room, furthest, out=out)
+    np.minimum(red, green, out=furthest)
+    np.minimum(furthest, blue, out=furthest)
+    np.minimum(furthest, -tiny, out=furthest)
+    np.divide(y, furthest, out=room)
+    np.negative(room, out=room)
+    np.minimum(out, room, out=out)
+    np.minimum(out, np.float32(1), out=out)
 
 
-def _settle(rgb: Gray, gray: Gray) -> None:
+def _settle(rgb: Gray, gray: Gray, room: Room) -> None:
     """Nudge the few pixels (N, 3) whose rounded luma is a step off `gray` (N,), in place."""
-    open_ = np.flatnonzero(luma(rgb) != gray)
+    off = room.array("off", gray.shape, np.bool_)
+    np.not_equal(luma(rgb, room), gray, out=off)
+    open_ = np.flatnonzero(off)
     top = np.iinfo(rgb.dtype).max
     for channel, sizes in _FEWEST_STEPS:
         for size in sizes:

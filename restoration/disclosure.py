@@ -103,7 +103,7 @@ def packet(made: Provenance, master: MasterMetadata) -> tuple[bytes, MetadataRep
     changes = f"colors inferred by model {made.model}{_adjustment(made)}; luminance of the master kept"
     _say_where_it_comes_from(description, made, made.recipe_fingerprint, changes)
     _say_how(description, made)
-    report = MetadataReport(tuple(carried), (), tuple(dropped) + master.unread)
+    report = MetadataReport(tuple(carried), (), (*dropped, *master.unread, *master.left_out))
     return _wrapped(description), report
 
 
@@ -224,7 +224,9 @@ def _keep(master: MasterMetadata, node: etree._Element) -> tuple[dict[str, str],
     root = _parse(master.xmp) if master.xmp else None
     if master.xmp and root is None:
         dropped.append("XMP (damaged)")
+    said: dict[str, set[str]] = {}
     for name, value in _properties(root):
+        said[name] = {text.strip() for text in value.itertext() if text.strip()}
         if name == "dc:description":
             captions |= _captions(value)
             carried.append(name)
@@ -236,10 +238,15 @@ def _keep(master: MasterMetadata, node: etree._Element) -> tuple[dict[str, str],
     for name, texts in master.fields.items():
         if name == "dc:description":
             captions.setdefault("x-default", texts[0])
-        elif name not in carried:
-            _text_or_list(node, name, texts)
+            kept = set(captions.values())
+        elif name in carried:
+            kept = said[name]
+        else:
+            kept = _text_or_list(node, name, texts)
         if name not in carried:
             carried.append(name)
+        if not kept.issuperset(texts):
+            dropped.append(f"{name} (another value, outside XMP)")
     return captions, carried, dropped
 
 
@@ -283,7 +290,8 @@ def _name(key: str) -> str:
     return f"{prefixes[namespace]}:{local}" if namespace in prefixes else key
 
 
-def _text_or_list(node: etree._Element, name: str, texts: Sequence[str]) -> None:
+def _text_or_list(node: etree._Element, name: str, texts: Sequence[str]) -> set[str]:
+    """Write a property; return those of its texts that it has room for."""
     kind = _LISTS.get(name)
     if kind == "Alt":
         _alternatives(node, name, {"x-default": texts[0]})
@@ -291,8 +299,10 @@ def _text_or_list(node: etree._Element, name: str, texts: Sequence[str]) -> None
         items = etree.SubElement(etree.SubElement(node, _q(name)), _q(f"rdf:{kind}"))
         for text in texts:
             _text(items, "rdf:li", text)
+        return set(texts)
     else:
         _text(node, name, texts[0])
+    return {texts[0]}
 
 
 def _alternatives(node: etree._Element, name: str, texts: Mapping[str, str]) -> None:

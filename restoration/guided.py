@@ -11,23 +11,23 @@ import numpy as np
 
 from restoration import resample
 from restoration.color import Float, Gray
+from restoration.room import Room
 
 _EPSILON = 1e-3
 """Variance of luminance (range 0 to 1) below which a neighborhood counts as flat: about 8 of 255 steps."""
 
-_ROWS = 256
+_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Upsampler:
     """The averaged coefficients of both chroma planes, and the size they are enlarged to."""
 
-    slopes: Float
-    """(2, h, w)"""
-    offsets: Float
-    """(2, h, w)"""
-    height: int
-    width: int
+    coefficients: Float
+    """(4, h, w): two slopes, two offsets."""
+    down: resample.Linear
+    """Where the rows of the picture lie between those of the coefficients."""
+    across: resample.Linear
 
     @classmethod
     def solve(cls, chroma: Float, luminance: Float, height: int, width: int) -> "Upsampler":
@@ -36,39 +36,85 @@ class Upsampler:
         mean = _box(luminance, radius)
         variance: Float = _box(np.square(luminance), radius) - np.square(mean)
         spread: Float = np.maximum(variance, 0) + np.float32(_EPSILON)
-        slopes, offsets = (np.empty((2, *luminance.shape), np.float32) for _ in range(2))
-        for plane, slope, offset in zip(chroma, slopes, offsets, strict=True):
+        coefficients = np.empty((4, *luminance.shape), np.float32)
+        for plane, slope, offset in zip(chroma, coefficients[:2], coefficients[2:], strict=True):
             target = resample.enlarge(plane, *luminance.shape)
             mean_chroma = _box(target, radius)
             covariance: Float = _box(np.multiply(target, luminance), radius) - mean_chroma * mean
             fitted: Float = covariance / spread
             slope[...] = _box(fitted, radius)
             offset[...] = _box(np.subtract(mean_chroma, fitted * mean), radius)
-        return cls(slopes, offsets, height, width)
+        down, across = (
+            resample.Linear.between(*sizes) for sizes in zip(luminance.shape, (height, width), strict=True)
+        )
+        return cls(coefficients, down, across)
 
-    def rows(self, top: int, gray: Gray) -> Float:
-        """Return Cb and Cr (2, h, width) in [-0.5, 0.5] for rows of the scan's own integers (h, width)."""
-        along_height = resample.Linear.between(self.slopes.shape[1], self.height)
-        along_width = resample.Linear.between(self.slopes.shape[2], self.width)
-        rows = along_height.rows(top, top + gray.shape[0])
-        luminance = gray.astype(np.float32) * np.float32(1 / np.iinfo(gray.dtype).max)
-        chroma = along_width.along_width(rows.along_height(self.slopes))
+    def rows(self, top: int, gray: Gray, room: Room | None = None) -> Float:
+        """Return Cb and Cr (2, h, width) in [-0.5, 0.5] for rows of the scan's own integers (h, width).
+
+        They lie in `room` if one is given.
+        """
+        room = room or Room()
+        enlarged = self._enlarged(top, len(gray), room)
+        luminance = room.array("luminance", gray.shape, np.float32)
+        np.multiply(gray, np.float32(1 / np.iinfo(gray.dtype).max), out=luminance)
+        chroma = enlarged[:2]
         chroma *= luminance
-        chroma += along_width.along_width(rows.along_height(self.offsets))
+        chroma += enlarged[2:]
         return np.clip(chroma, -0.5, 0.5, out=chroma)
+
+    def _enlarged(self, top: int, count: int, room: Room) -> Float:
+        """Return the coefficients (4, count, width) for rows from `top`: across first, as it is dearer."""
+        down = self.down.rows(top, top + count)
+        first = int(down.first[0])
+        few = self.coefficients[:, first : int(down.second[-1]) + 1]
+        wide = room.array("wide", (*few.shape[:2], len(self.across.first)), np.float32)
+        self.across.take(few, wide, room)
+        steps = room.array("steps", (4, wide.shape[2]), np.float32)
+        enlarged = room.array("enlarged", (4, count, wide.shape[2]), np.float32)
+        for row in range(first, int(down.first[-1]) + 1):
+            begin, end = np.searchsorted(down.first, (row, row + 1))
+            upper, lower = wide[:, row - first], wide[:, min(row - first + 1, wide.shape[1] - 1)]
+            np.subtract(lower, upper, out=steps)
+            part = enlarged[:, begin:end]
+            np.multiply(down.part[begin:end, None], steps[:, None], out=part)
+            part += upper[:, None]
+        return enlarged
 
 
 def _box(plane: Float, radius: int) -> Float:
     """Return the mean of a plane (H, W) over squares of 2 radius + 1 samples; edges are held."""
-    return _box_rows(_box_rows(plane, radius).T, radius).T
+    return _box_columns(_box_rows(plane, radius), radius)
 
 
 def _box_rows(plane: Float, radius: int) -> Float:
     """Return the running mean of each row, some rows at a time so that the sums in double stay small."""
+    height, width = plane.shape
     size = 2 * radius + 1
     means = np.empty(plane.shape, np.float32)
-    for top in range(0, len(plane), _ROWS):
-        held = np.pad(plane[top : top + _ROWS], ((0, 0), (radius + 1, radius)), mode="edge")
-        sums = np.cumsum(held, axis=1, dtype=np.float64)
-        means[top : top + _ROWS] = (sums[:, size:] - sums[:, :-size]) / size
+    held_, sums_ = (np.empty((_ROWS, width + size)) for _ in range(2))
+    for top in range(0, height, _ROWS):
+        rows = plane[top : top + _ROWS]
+        held, sums = held_[: len(rows)], sums_[: len(rows)]
+        held[:, : radius + 1] = rows[:, :1]
+        held[:, radius + 1 : radius + 1 + width] = rows
+        held[:, radius + 1 + width :] = rows[:, -1:]
+        np.cumsum(held, axis=1, out=sums)
+        differences = held[:, :width]
+        np.subtract(sums[:, size:], sums[:, :-size], out=differences)
+        np.divide(differences, size, out=means[top : top + _ROWS], casting="same_kind")
+    return means
+
+
+def _box_columns(plane: Float, radius: int) -> Float:
+    """Return the running mean of each column: a whole row of sums moves down."""
+    last = len(plane) - 1
+    means = np.empty(plane.shape, np.float32)
+    sums = plane[0] * np.float64(radius + 1)
+    for row in range(1, radius + 1):
+        sums += plane[min(row, last)]
+    for row in range(len(plane)):
+        np.divide(sums, 2 * radius + 1, out=means[row], casting="same_kind")
+        sums += plane[min(row + radius + 1, last)]
+        sums -= plane[max(row - radius, 0)]
     return means

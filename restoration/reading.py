@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pyvips
 import tifffile
 
 from restoration import resample, tiff_header
+from restoration.area import AreaMean
 from restoration.color import Float, Gray, luma
 from restoration.errors import OutOfMemory, TruncatedImage
 from restoration.facts import ScanFacts
@@ -32,9 +33,17 @@ RowListener = Callable[[int, int], None]
 """Called with the rows done and the rows in all."""
 
 
+class Digest(Protocol):
+    """A running checksum, as `hashlib` makes them."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Take in more bytes."""
+
+
 def strip_rows(width: int, height: int) -> int:
-    """Return how many rows make up a strip of a picture of that size."""
-    return max(1, min(height, STRIP_PIXELS // width))
+    """Return how many rows make up a strip of a picture of that size: all of them, or a power of two."""
+    most = max(1, STRIP_PIXELS // width)
+    return height if height <= most else 1 << (most.bit_length() - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +64,39 @@ class Scan:
     scratch: Path
     """Folder for files without a name, used where the master cannot be streamed."""
 
-    def overview(self, long_side: int, listener: RowListener | None = None) -> Float:
+    def overview(
+        self, long_side: int, listener: RowListener | None = None, digest: Digest | None = None
+    ) -> Float:
         """Return the upright color bands (C, h, w) in [0, 1], C 1 or 3, averaged to `long_side` or smaller.
+
+        `digest` takes in the samples as they are stored.
 
         Raises TruncatedImage or OutOfMemory.
         """
         facts = self.facts
         long = max(facts.width, facts.height)
         height, width = resample.fit(facts.height, facts.width, min(long, long_side))
-        rows = _RowAverage(facts.height, height)
-        for top, samples in self.stored_strips():
-            colors = 3 if samples.shape[-1] >= 3 else 1
-            planes = np.moveaxis(samples[..., :colors], -1, 0).astype(np.float32)
-            planes /= np.iinfo(samples.dtype).max
-            narrow = planes if width == facts.width else resample.reduce(planes, planes.shape[1], width)
-            rows.add(top, narrow)
+        mean = AreaMean(facts.height, facts.width, height, width)
+        for top, samples in self.stored_strips(digest):
+            mean.add(samples[..., : 3 if samples.shape[-1] >= 3 else 1])
             if listener:
                 listener(top + samples.shape[0], facts.height)
-        return np.ascontiguousarray(_upright(rows.mean(), facts.orientation))
+        return np.ascontiguousarray(_upright(mean.planes(), facts.orientation))
 
-    def strips(self) -> Iterator[Strip]:
-        """Yield the upright master from top to bottom.
+    def strips(self, digest: Digest | None = None) -> Iterator[Strip]:
+        """Yield the upright master from top to bottom; `digest` takes in the samples as they are stored.
 
         Raises TruncatedImage, OutOfMemory or, from the scratch file, OSError.
         """
         if self.facts.orientation == 1:
-            yield from (_strip(top, samples) for top, samples in self.stored_strips())
+            yield from (_strip(top, samples) for top, samples in self.stored_strips(digest))
         else:
-            yield from self._turned_strips()
+            yield from self._turned_strips(digest)
 
-    def _turned_strips(self) -> Iterator[Strip]:
+    def _turned_strips(self, digest: Digest | None) -> Iterator[Strip]:
         facts = self.facts
         with tempfile.TemporaryFile(dir=self.scratch) as file:
-            for top, samples in self.stored_strips():
+            for top, samples in self.stored_strips(digest):
                 strip = _strip(top, samples)
                 planes = (strip.gray,) if strip.alpha is None else (strip.gray, strip.alpha)
                 lying = np.stack(planes, axis=1)  # rows, planes, columns: one row after the other in the file
@@ -97,13 +106,15 @@ class Scan:
             stored = np.frombuffer(memory, lying.dtype).reshape(facts.height, -1, facts.width)
             yield from _slices(_upright(np.moveaxis(stored, 1, 0), facts.orientation))
 
-    def stored_strips(self) -> Iterator[tuple[int, Gray]]:
+    def stored_strips(self, digest: Digest | None = None) -> Iterator[tuple[int, Gray]]:
         """Yield the top row and the samples (h, W, bands) of each strip as they are stored."""
         try:
-            if self._needs_second_reader():
-                yield from self._second_reader()
-            else:
-                yield from _vips_strips(load(self.path, self.facts))
+            second = self._needs_second_reader()
+            strips = self._second_reader() if second else _vips_strips(load(self.path, self.facts))
+            for top, samples in strips:
+                if digest:
+                    digest.update(np.ascontiguousarray(samples).data)
+                yield top, samples
         except pyvips.Error as error:
             raise self._damaged(first_line(error)) from error
 
@@ -147,38 +158,6 @@ class Scan:
             remedy="copy or scan it again",
             path=self.path,
         )
-
-
-class _RowAverage:
-    """Averages rows that come strip by strip to fewer rows of equal area."""
-
-    def __init__(self, height: int, target: int) -> None:
-        self._scale = target / height
-        self._target = target
-        self._sums: npt.NDArray[np.float64] | None = None
-
-    def add(self, top: int, planes: Float) -> None:
-        """Take in planes (C, h, w) that begin at row `top`."""
-        channels, height, width = planes.shape
-        if self._sums is None:
-            self._sums = np.zeros((channels, self._target, width))
-        if self._scale == 1:
-            self._sums[:, top : top + height] = planes
-            return
-        starts = np.arange(top, top + height) * self._scale
-        first = np.minimum(starts.astype(np.intp), self._target - 1)
-        spill = np.clip(starts + self._scale - (first + 1), 0, None)
-        spill[first == self._target - 1] = 0
-        for rows, share in ((first, self._scale - spill), (np.minimum(first + 1, self._target - 1), spill)):
-            begins = np.flatnonzero(np.diff(rows, prepend=-1))
-            weighted = planes * share[:, None].astype(np.float32)
-            self._sums[:, rows[begins]] += np.add.reduceat(weighted, begins, axis=1)
-
-    def mean(self) -> Float:
-        """Return the planes (C, target, w)."""
-        if self._sums is None:
-            raise ValueError("no rows were added")
-        return self._sums.astype(np.float32)
 
 
 def _vips_strips(image: pyvips.Image) -> Iterator[tuple[int, Gray]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Version of the pixel code: raised whenever the same recipe would give other pixels than before."""
 
 MAX_STRENGTH = 2.0
@@ -68,6 +68,11 @@ class Recipe:
     format: OutputFormat = OutputFormat.TIFF
     quality: int = 92
     """JPEG quality, 1 to 100; without effect on the lossless formats."""
+    pyramid: bool = False
+    """Tiles and reduced copies in a TIFF, for viewers that zoom; the pixels of the full picture are the same.
+
+    Without effect on the other formats. A recipe without it is written as recipes were before.
+    """
     algorithm: int = ALGORITHM
 
     def __post_init__(self) -> None:
@@ -76,6 +81,8 @@ class Recipe:
         object.__setattr__(self, "format", OutputFormat(self.format))
         object.__setattr__(self, "strength", float(self.strength))
         object.__setattr__(self, "warmth", float(self.warmth) + 0.0)  # -0.0 is 0.0
+        if not isinstance(self.pyramid, bool):
+            raise ValueError(f"pyramid must be true or false, not {self.pyramid!r}")
         if not self.model:
             raise ValueError("a recipe names a model")
         if not re.fullmatch(r"[0-9a-f]{64}", self.weights):
@@ -94,6 +101,8 @@ class Recipe:
         facts = self._facts()
         if self.format.lossless:
             del facts["quality"]
+        if self.format is not OutputFormat.TIFF:
+            facts.pop("pyramid", None)
         return hashlib.sha256(_canonical(facts).encode()).hexdigest()
 
     def to_json(self) -> str:
@@ -118,6 +127,8 @@ class Recipe:
         facts = {name: getattr(self, name) for name in self.__slots__}
         if not self.warmth:
             del facts["warmth"]
+        if not self.pyramid:
+            del facts["pyramid"]
         return facts
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restoration.color import Float
+from restoration.room import Room
 
 
 def fit(height: int, width: int, long_side: int) -> tuple[int, int]:
@@ -76,9 +77,16 @@ class Linear:
 
     def along_width(self, planes: Float) -> Float:
         """Interpolate (..., h, w) along its width."""
+        out = np.empty((*planes.shape[:-1], len(self.first)), np.float32)
+        self.take(planes, out, Room())
+        return out
+
+    def take(self, planes: Float, out: Float, room: Room) -> None:
+        """Interpolate (..., h, w) along its width into `out` (..., h, width)."""
         slopes = np.zeros_like(planes)
         np.subtract(planes[..., 1:], planes[..., :-1], out=slopes[..., :-1])
-        out = np.take(slopes, self.first, axis=-1)
+        held = room.array("held", out.shape, np.float32)
+        np.take(planes, self.first, axis=-1, out=held, mode="clip")  # "raise" would copy
+        np.take(slopes, self.first, axis=-1, out=out, mode="clip")
         out *= self.part
-        out += np.take(planes, self.first, axis=-1)
-        return out
+        out += held

@@ -1,6 +1,7 @@
 """The one door to the pixels: from a master and a recipe to a proven derivative, or to nothing at all."""
 
 import datetime as dt
+import hashlib
 import importlib.metadata
 import time
 from collections.abc import Iterator, Mapping
@@ -9,18 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
 from restoration import (
     confidence_map,
     derivative,
     disclosure,
+    lanes,
     metadata,
     monochrome,
     publishing,
     verification,
 )
-from restoration.color import Float, Gray, adjusted, recolor
+from restoration.color import Float, adjusted
 from restoration.colorizer import ChromaField, Sizes, colorize, count_windows, guide_side
 from restoration.confidence import PASSES, confidence
 from restoration.errors import ImageTooLarge, OutOfMemory, WeightsMismatch
@@ -40,9 +40,12 @@ from restoration.outcome import (
     Stage,
     Tone,
 )
-from restoration.reading import RowListener, Scan
+from restoration.painting import Canvas, Painting
+from restoration.reading import RowListener, Scan, Strip
 from restoration.recipe import OutputFormat, Preset, Recipe
 from restoration.scan import identify
+from restoration.sealing import mismatch
+from restoration.tiff import Proof
 
 _NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _DEFAULT_LIMITS = Limits()
@@ -56,6 +59,7 @@ def recipe_for(
     warmth: float = 0.0,
     format: OutputFormat = OutputFormat.TIFF,  # noqa: A002 - the recipe's own word
     quality: int = 92,
+    pyramid: bool = False,
     library: Library = SHIPPED_ONLY,
 ) -> Recipe:
     """Return the recipe that follows an installed model, the default one if none is named.
@@ -63,7 +67,7 @@ def recipe_for(
     Raises UnknownModel, or ValueError if a value is out of range.
     """
     card = default_model(library) if model is None else model_card(model, library)
-    return Recipe(card.name, card.weights, preset, strength, warmth, format, quality)
+    return Recipe(card.name, card.weights, preset, strength, warmth, format, quality, pyramid)
 
 
 def plan(
@@ -74,9 +78,9 @@ def plan(
     width, height = facts.upright_size
     windows = count_windows(height, width, recipe.preset, Sizes(card.working_side, card.multiple))
     lossless = recipe.format.lossless
-    bands = 3 + (facts.alpha and lossless)
-    sample_bytes = derivative.bit_depth(facts, recipe) // 8
-    size = facts.pixels * bands * sample_bytes if lossless else facts.pixels * bands * recipe.quality // 200
+    canvas = derivative.canvas_of(facts, recipe)
+    size = canvas.raw_bytes if lossless else canvas.raw_bytes * recipe.quality // 200
+    size += size // 3 * recipe.pyramid
     return Plan(windows + PASSES * with_confidence, facts.pixels, size)
 
 
@@ -93,12 +97,14 @@ def restore(
     loaded: LoadedModel | None = None,
     confidence: Path | None = None,
     library: Library = SHIPPED_ONLY,
+    threads: int | None = None,
 ) -> Restoration:
     """Color `master` by `recipe` into `out`, which appears whole and proven or not at all.
 
     An `out` that is already there is replaced only if it is a derivative of the same master by the same
     recipe (a job that was killed after its work and is done again). `loaded` is a model held open already;
-    without it the model is looked for in `library`.
+    without it the model is looked for in `library`. `threads` paint and compress beside the one that decodes
+    and writes; by default one a core, at most four.
 
     `confidence` asks for a map of how much the predicted colors can be trusted: a gray PNG of the picture at
     the size that its colors were inferred at, 1536 pixels on the longer side or fewer (4096 for the preset
@@ -111,7 +117,9 @@ def restore(
         raise ValueError("the confidence needs a file of its own")
     try:
         model = loaded or load_model(model_card(recipe.model, library), device)
-        return _Work(master, recipe, out, confidence, progress, limits, tags).run(model, expected_sha256)
+        return _Work(master, recipe, out, confidence, progress, limits, tags, threads).run(
+            model, expected_sha256
+        )
     except MemoryError as error:
         raise OutOfMemory(
             reason="main memory did not suffice", remedy="free some; work goes on by itself", path=master
@@ -136,6 +144,8 @@ class _Seen:
     """What the first reading of a master found."""
 
     scan: Scan
+    samples_sha256: bytes
+    """Of the master's samples as they are stored."""
     tone: Tone
     field: ChromaField
     upsampler: Upsampler
@@ -154,6 +164,7 @@ class _Work:
     progress: ProgressListener | None
     limits: Limits
     tags: Mapping[str, str]
+    threads: int | None
 
     def run(self, model: LoadedModel, expected_sha256: str | None) -> Restoration:
         clock = _Clock({})
@@ -166,31 +177,32 @@ class _Work:
             for path in filter(None, (self.out, self.map_out)):
                 publishing.require_replaceable(path, self.master, witness.sha256, self.recipe.fingerprint())
             scan = Scan(self.master, facts, self.out.parent)
-            overview = scan.overview(guide_side(self.recipe.preset), self._rows(Stage.READ))
+            samples = hashlib.sha256()
+            overview = scan.overview(guide_side(self.recipe.preset), self._rows(Stage.READ), samples)
             tone = monochrome.tone_of(overview)
             monochrome.require_monochrome(tone, self.master)
         with clock.measure(Stage.COLOR):
-            seen = self._color(scan, tone, overview, model)
+            seen = self._color(scan, tone, overview, model, samples.digest())
+            canvas = derivative.canvas_of(facts, self.recipe)
         with ExitStack() as drafts:
             unfinished = drafts.enter_context(publishing.draft(self.out))
             map_draft = drafts.enter_context(publishing.draft(self.map_out)) if self.map_out else None
             with clock.measure(Stage.WRITE):
-                report = self._write(unfinished, seen, witness)
+                report, proof = self._write(unfinished, seen, witness, canvas)
                 trust = self._draw(map_draft, seen, witness)
             with clock.measure(Stage.VERIFY):
-                measured = self._verify(unfinished, seen)
+                measured = self._verify(unfinished, seen, canvas, proof)
                 witness.still()
                 size, digest = publishing.digest(unfinished)
             if map_draft and self.map_out:
                 publishing.publish(map_draft, self.map_out)
             publishing.publish(unfinished, self.out)
-        width, height = facts.upright_size
         return Restoration(
             path=self.out,
             format=self.recipe.format,
-            width=width,
-            height=height,
-            bit_depth=derivative.bit_depth(facts, self.recipe),
+            width=canvas.width,
+            height=canvas.height,
+            bit_depth=canvas.bits,
             bytes=size,
             sha256=digest,
             pixel_sha256=measured.pixel_sha256,
@@ -211,7 +223,9 @@ class _Work:
             confidence=trust,
         )
 
-    def _color(self, scan: Scan, tone: Tone, overview: np.ndarray, model: LoadedModel) -> _Seen:
+    def _color(
+        self, scan: Scan, tone: Tone, overview: Float, model: LoadedModel, samples_sha256: bytes
+    ) -> _Seen:
         luminance = monochrome.luminance_of(overview)
         tell, looks = self._rows(Stage.COLOR), PASSES if self.map_out else 0
         field = colorize(
@@ -231,9 +245,12 @@ class _Work:
             )
         width, height = scan.facts.upright_size
         chroma = adjusted(field.chroma, self.recipe.strength, self.recipe.warmth)
-        return _Seen(scan, tone, field, Upsampler.solve(chroma, luminance, height, width), trust)
+        upsampler = Upsampler.solve(chroma, luminance, height, width)
+        return _Seen(scan, samples_sha256, tone, field, upsampler, trust)
 
-    def _write(self, path: Path, seen: _Seen, witness: Witness) -> MetadataReport:
+    def _write(
+        self, path: Path, seen: _Seen, witness: Witness, canvas: Canvas
+    ) -> tuple[MetadataReport, Proof | None]:
         facts = seen.scan.facts
         about = metadata.read(self.master, facts)
         packet, report = disclosure.packet(self._provenance(witness, seen.tone), about)
@@ -244,8 +261,13 @@ class _Work:
             )
         dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
         label = derivative.Label(packet, dpi, software(), about)
-        derivative.write(path, facts.upright_size, self._samples(seen), self.recipe, label)
-        return _completed(report, facts, self.recipe)
+        again = hashlib.sha256()
+        threads = self.threads or lanes.usual_threads()
+        painting = Painting(canvas, seen.upsampler, self._strips(seen, again), threads)
+        proof = derivative.write(path, painting, self.recipe, label)
+        if again.digest() != seen.samples_sha256:
+            raise mismatch("the master, read twice, did not give the same samples")
+        return _completed(report, facts, self.recipe), proof
 
     def _draw(self, path: Path | None, seen: _Seen, witness: Witness) -> ConfidenceMap | None:
         if path is None or self.map_out is None or seen.confidence is None:
@@ -253,23 +275,19 @@ class _Work:
         drawn = confidence_map.write(path, seen.confidence, self._provenance(witness, seen.tone))
         return replace(drawn, path=self.map_out)
 
-    def _samples(self, seen: _Seen) -> Iterator[Gray]:
-        to_8_bit = derivative.bit_depth(seen.scan.facts, self.recipe) == 8
+    def _strips(self, seen: _Seen, again: "hashlib._Hash") -> Iterator[Strip]:
         listener = self._rows(Stage.WRITE)
         _, rows = seen.scan.facts.upright_size
-        for strip in seen.scan.strips():
-            gray = derivative.to_8_bit(strip.gray) if to_8_bit else strip.gray
-            cb, cr = seen.upsampler.rows(strip.top, gray)
-            rgb = recolor(gray, cb, cr)
-            if strip.alpha is not None and self.recipe.format.lossless:
-                rgb = np.concatenate((rgb, strip.alpha[..., None]), axis=-1)
-            yield rgb
-            listener(strip.top + len(gray), rows)
+        for strip in seen.scan.strips(again):
+            yield strip
+            listener(strip.top + len(strip.gray), rows)
 
-    def _verify(self, path: Path, seen: _Seen) -> verification.Measured:
-        made = Scan(path, identify(path, Limits(1 << 62, 1 << 62)), self.out.parent)
+    def _verify(self, path: Path, seen: _Seen, canvas: Canvas, proof: Proof | None) -> verification.Measured:
+        listener = self._rows(Stage.VERIFY)
+        if proof:
+            return verification.confirm(path, canvas, proof, listener)
         lossless = self.recipe.format.lossless
-        measured = verification.measure(made, seen.scan, lossless=lossless, listener=self._rows(Stage.VERIFY))
+        measured = verification.measure(path, seen.scan, lossless=lossless, listener=listener)
         if not lossless:
             publishing.settle_luma_error(path, measured.luma_max_error, measured.luma_mean_error)
         return measured

@@ -32,6 +32,7 @@ def recipe_from(settings: Settings) -> Recipe:
         strength=settings.strength,
         warmth=settings.warmth,
         format=fmt,
+        pyramid=settings.pyramid,
         library=library,
     )
 

@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     format: str = Field(
         "tiff", description="`tiff` (lossless, default), `png` (lossless) or `jpeg` (access copy)."
     )
+    pyramid: bool = Field(
+        False,
+        description="TIFF in tiles with reduced copies, for viewers that zoom; same pixels.",
+    )
     device: str = Field("auto", description="`auto`, `cpu` or `cuda`.")
     threads: int | None = Field(
         None, ge=1, description="CPU threads of one worker process. Default: an equal share of the cores."

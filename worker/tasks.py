@@ -69,6 +69,7 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
                 progress=job.listen,
                 limits=limits_from(settings),
                 loaded=loaded,
+                threads=threads(),
                 expected_sha256=job.lease.scan_sha256,
                 tags={"job": str(job.lease.job_id)},
             )

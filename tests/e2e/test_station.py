@@ -1,6 +1,7 @@
 """A station as a user meets it: files dropped in every way, processes killed, nothing lost, nothing twice."""
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -172,13 +173,17 @@ def test_a_master_that_changes_before_its_work_is_registered_anew(station: Any) 
 @pytest.mark.timeout(200)
 def test_a_killed_station_goes_on_where_it_was(station: Any) -> None:
     for seed in range(3):
-        tifffile.imwrite(station.inbox / f"{seed}.tif", gray(seed, 8))
+        tags = [(271, 2, 0, "Epson", True), (315, 2, 0, "Kim", True)]
+        tifffile.imwrite(station.inbox / f"{seed}.tif", gray(seed, 8), extratags=tags)
     station.start()
     station.await_that(lambda: len(station.rows()) == 3, "the registration")
     station.kill()
     station.start("--until-idle")
     assert station.wait(120) == 0, station.tail()
     assert {row.state for row in station.rows().values()} == {FileState.DONE}
+    (made,) = json.loads(station.saek("status", "0.tif", "--json").stdout)["derivatives"]
+    assert "dc:creator" in made["facts"]["metadata"]["carried"]
+    assert "TIFF: Make" in made["facts"]["metadata"]["dropped"]
 
 
 @pytest.mark.slow

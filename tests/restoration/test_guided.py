@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restoration import resample
-from restoration.guided import Upsampler
+from restoration.guided import Upsampler, _box
 
 
 def gray_of(luminance: np.ndarray) -> np.ndarray:
@@ -43,3 +43,11 @@ def test_strips_join_without_a_seam(height: int, width: int, step: int) -> None:
     upsampler = Upsampler.solve(chroma, luminance, height, width)
     strips = [upsampler.rows(top, gray[top : top + step]) for top in range(0, height, step)]
     assert np.array_equal(np.concatenate(strips, axis=1), upsampler.rows(0, gray))
+
+
+@given(st.integers(1, 70), st.integers(1, 40), st.integers(2, 9))
+def test_a_box_is_the_mean_over_its_square(height: int, width: int, radius: int) -> None:
+    plane = np.random.default_rng(height).random((height, width), dtype=np.float32)
+    held = np.pad(plane, radius, mode="edge")
+    squares = np.lib.stride_tricks.sliding_window_view(held, (2 * radius + 1, 2 * radius + 1))
+    assert np.allclose(_box(plane, radius), squares.mean(axis=(2, 3)), atol=1e-6)

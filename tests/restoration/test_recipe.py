@@ -17,6 +17,7 @@ RECIPES = st.builds(
     warmth=st.floats(-1, 1),
     format=st.sampled_from(OutputFormat),
     quality=st.integers(1, 100),
+    pyramid=st.booleans(),
 )
 
 
@@ -27,7 +28,7 @@ def test_a_recipe_comes_back_from_its_json(recipe: Recipe) -> None:
 
 
 def test_the_fingerprint_is_pinned() -> None:
-    recipe = Recipe("archive-1", "0" * 64)
+    recipe = Recipe("archive-1", "0" * 64, algorithm=1)
     assert recipe.fingerprint() == "21d173c5bddbf3fd3ae38636f90c6dee6f9f2be767f2756f6ee5bc0ff84cbdc4"
 
 
@@ -40,6 +41,8 @@ def test_the_fingerprint_is_pinned() -> None:
         {"strength": 0.5},
         {"warmth": 0.1},
         {"format": "png"},
+        {"pyramid": True},
+        {"algorithm": 1},
     ],
 )
 def test_whatever_decides_the_pixels_changes_the_fingerprint(
@@ -52,6 +55,13 @@ def test_whatever_decides_the_pixels_changes_the_fingerprint(
 def test_quality_counts_only_where_it_has_an_effect(recipe: Callable[..., Recipe]) -> None:
     assert recipe("tiff", quality=50).fingerprint() == recipe("tiff", quality=90).fingerprint()
     assert recipe("jpeg", quality=50).fingerprint() != recipe("jpeg", quality=90).fingerprint()
+
+
+def test_a_pyramid_is_another_derivative_only_as_a_tiff(recipe: Callable[..., Recipe]) -> None:
+    assert recipe("tiff", pyramid=True).fingerprint() != recipe("tiff").fingerprint()
+    for fmt in ("png", "jpeg"):
+        assert recipe(fmt, pyramid=True).fingerprint() == recipe(fmt).fingerprint()
+    assert "pyramid" not in recipe("tiff").to_json()
 
 
 def test_a_whole_number_as_strength_is_the_same_recipe(recipe: Callable[..., Recipe]) -> None:
@@ -79,6 +89,7 @@ def test_a_recipe_from_before_there_was_warmth_is_the_same_recipe(recipe: Callab
         {"warmth": -1.1},
         {"warmth": float("nan")},
         {"quality": 0},
+        {"pyramid": "yes"},
         {"preset": "best"},
         {"weights": "abc"},
     ],

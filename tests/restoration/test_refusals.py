@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
+import pyvips
 from skimage import data
 
 from restoration import (
@@ -32,7 +32,9 @@ from restoration import (
     reading,
     restore,
 )
+from restoration.guided import Upsampler
 from restoration.metadata import MasterMetadata
+from restoration.painting import Canvas, Painting
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -187,13 +189,16 @@ def test_a_picture_too_wide_for_jpeg_says_so_before_the_work(
 @pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
 def test_a_disk_that_fills_up_is_worth_another_try(recipe: Recipes, tmp_path: Path, fmt: str) -> None:
     label = derivative.Label(b"<x/>", None, "Saek", MasterMetadata())
-    rgb = np.random.default_rng(0).integers(0, 256, (2000, 1000, 3), dtype=np.uint8)
+    gray = np.random.default_rng(0).integers(0, 256, (2000, 1000), dtype=np.uint8)
     rows = reading.strip_rows(1000, 2000)
-    strips = (rgb[top : top + rows] for top in range(0, 2000, rows))
+    strips = (reading.Strip(top, gray[top : top + rows], None) for top in range(0, 2000, rows))
+    flat = Upsampler.solve(np.zeros((2, 2, 1), np.float32), np.zeros((20, 10), np.float32), 2000, 1000)
+    painting = Painting(Canvas(1000, 2000, 3, 8), flat, strips, 2)
     with pytest.raises(NoSpace), publishing.draft(tmp_path / "out"):
-        derivative.write(Path("/dev/full"), (1000, 2000), strips, recipe(fmt), label)
+        derivative.write(Path("/dev/full"), painting, recipe(fmt), label)
 
 
+@pytest.mark.parametrize("fmt", ["tiff", "png"])
 def test_a_derivative_that_lost_a_single_step_is_not_kept(
     picture: Maker,
     gray8: Gray,
@@ -201,19 +206,45 @@ def test_a_derivative_that_lost_a_single_step_is_not_kept(
     loaded: LoadedModel,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    fmt: str,
 ) -> None:
     write = derivative.write
 
-    def spoil(path: Path, *rest: object) -> None:
-        write(path, *rest)
-        rgb = tifffile.imread(path)
-        rgb[100, 100] = rgb[100, 100] // 2 + 1
-        tifffile.imwrite(path, rgb, photometric="rgb")
+    def spoil(path: Path, *rest: object) -> object:
+        proof = write(path, *rest)
+        image = pyvips.Image.new_from_file(str(path)).copy_memory()
+        rgb = image.numpy()
+        rgb[300, 100] = rgb[300, 100] // 2 + 1
+        spoiled = pyvips.Image.new_from_array(rgb, interpretation="srgb")
+        if fmt == "png":
+            spoiled.pngsave(str(path))
+        else:
+            spoiled.tiffsave(str(path), compression="deflate", predictor="horizontal")
+        return proof
 
     monkeypatch.setattr(derivative, "write", spoil)
-    with pytest.raises(LumaMismatch, match="luminance differs"):
-        restore(picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded)
+    reason = "luminance differs" if fmt == "png" else "does not hold what was written|other samples"
+    with pytest.raises(LumaMismatch, match=reason):
+        restore(picture(gray8, "a.png"), recipe(fmt), tmp_path / "o", loaded=loaded)
     assert names(tmp_path) == {"a.png"}
+
+
+def test_a_master_that_reads_differently_the_second_time_gives_no_derivative(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = tiff(gray16)
+
+    def rewrite(progress: Progress) -> None:
+        if progress.stage is Stage.COLOR:
+            before = master.stat()
+            with master.open("r+b") as file:
+                file.seek(-1000, os.SEEK_END)
+                file.write(b"\0\0")
+            os.utime(master, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    with pytest.raises(LumaMismatch, match="read twice"):
+        restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, progress=rewrite)
+    assert names(tmp_path) == {"master.tif"}
 
 
 def test_a_folder_that_vanished_is_an_error_not_a_silence(

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import pyvips
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from skimage import data
 
@@ -18,14 +21,17 @@ from restoration import (
     Recipe,
     Stage,
     ToneKind,
-    derivative,
     disclosure,
+    painting,
     reading,
     restore,
     restoring,
 )
 from restoration.color import luma
+from restoration.colorizer import Sizes
 from restoration.derivative import srgb_profile
+
+WEIGHTS = "5" * 64
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -78,7 +84,7 @@ def test_a_jpeg_tells_how_far_its_luma_is_off(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     made = restore(tiff(gray16), recipe("jpeg", quality=95), tmp_path / "out.jpg", loaded=loaded)
-    off = np.abs(pillow_luma(made.path).astype(int) - derivative.to_8_bit(gray16))
+    off = np.abs(pillow_luma(made.path).astype(int) - painting.to_8_bit(gray16))
     assert abs(made.luma_max_error - off.max()) <= 1
     assert made.luma_mean_error == pytest.approx(off.mean(), abs=0.05)
     assert 0 < made.luma_mean_error < 2
@@ -315,3 +321,70 @@ def test_a_plan_counts_what_the_restoration_then_does(picture: Maker, tmp_path: 
     assert (made.windows, facts.pixels) == (expected.windows, expected.pixels)
     assert made.bytes < expected.bytes_estimate * 1.1
     assert restoring.plan(facts, replace(recipe, format="jpeg")).bytes_estimate < expected.bytes_estimate
+
+
+class SmoothChroma:
+    """A real, deterministic function from gray to chroma, as the fixture `engine` is."""
+
+    name = "test/cpu/smooth"
+
+    def predict(self, gray: Gray) -> Gray:
+        return np.stack((0.35 * (0.5 - gray), 0.3 * (gray - 0.4)), axis=1).astype(np.float32)
+
+
+SHAPES = st.one_of(
+    st.tuples(st.sampled_from([1, 2, 37, 97, 251]), st.sampled_from([1, 3, 41, 211])),
+    st.integers(1, 20).map(lambda n: (n, 20 * n)),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=SHAPES,
+    depth=st.sampled_from([np.uint8, np.uint16]),
+    mode=st.sampled_from(["gray", "gray-alpha", "toned", "inverted"]),
+    orientation=st.sampled_from([1, 3, 6]),
+    fmt=st.sampled_from(["tiff", "png", "pyramid"]),
+    strip=st.integers(1, 40),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 5),
+)
+def test_any_strip_height_gives_the_same_bytes(
+    shape: tuple[int, int],
+    depth: type,
+    mode: str,
+    orientation: int,
+    fmt: str,
+    strip: int,
+    threads: int,
+    seed: int,
+) -> None:
+    top = np.iinfo(depth).max
+    gray = np.random.default_rng(seed).integers(0, top + 1, shape).astype(depth)
+    samples, facts = gray, {"photometric": "minisblack"}
+    if mode == "gray-alpha":
+        samples, facts["extrasamples"] = np.dstack([gray, gray[::-1]]), ["unassalpha"]
+    elif mode == "toned":
+        samples, facts = np.dstack([gray, gray - gray // 255, gray - gray // 200]), {"photometric": "rgb"}
+    elif mode == "inverted":
+        facts["photometric"] = "miniswhite"
+    model = LoadedModel(SmoothChroma(), Sizes(256, 32), WEIGHTS)
+    recipe = Recipe(
+        "smooth", WEIGHTS, "fast", format="tiff" if fmt == "pyramid" else fmt, pyramid=fmt == "pyramid"
+    )
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        tag = [(274, 3, 1, orientation, True)]
+        tifffile.imwrite(
+            folder / "a.tif", samples, metadata=None, planarconfig="contig", extratags=tag, **facts
+        )
+        found = []
+        for rows, lanes in ((10**6, 1), (strip, threads)):
+            patch.setattr(reading, "STRIP_PIXELS", rows * shape[0 if orientation == 6 else 1])
+            out = folder / f"{rows}-{lanes}"
+            found.append(restore(folder / "a.tif", recipe, out, loaded=model, threads=lanes))
+        assert found[0].pixel_sha256 == found[1].pixel_sha256
+        truth = luma(samples) if mode == "toned" else top - gray if mode == "inverted" else gray
+        image = pyvips.Image.new_from_file(str(found[1].path), fail_on="warning").numpy()
+        upright = {1: truth, 3: truth[::-1, ::-1], 6: np.rot90(truth, -1)}[orientation]
+        assert np.array_equal(luma(image[..., :3]), upright)

@@ -60,6 +60,14 @@ FormatOption = Annotated[
     FormatName | None,
     typer.Option("--format", help="File format of the derivative.", show_default="the setting `format`"),
 ]
+Pyramid = Annotated[
+    bool | None,
+    typer.Option(
+        "--pyramid/--no-pyramid",
+        help="TIFF in tiles with reduced copies, for viewers that zoom.",
+        show_default="the setting `pyramid`",
+    ),
+]
 Device = Annotated[
     DeviceName | None, typer.Option(help="Where the network runs.", show_default="the setting `device`")
 ]

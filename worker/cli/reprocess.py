@@ -13,6 +13,7 @@ from worker.cli.options import (
     Json,
     Model,
     PresetOption,
+    Pyramid,
     Since,
     States,
     Strength,
@@ -46,6 +47,7 @@ def reprocess(
     strength: Strength = None,
     warmth: Warmth = None,
     format: FormatOption = None,  # noqa: A002  (the option's name)
+    pyramid: Pyramid = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Order nothing; tell the count, the pixels, the hours and the disk."),
@@ -61,7 +63,13 @@ def reprocess(
 
     settings = settings_and_logs()
     recipe = recipe_with(
-        settings, model=model, preset=preset, strength=strength, warmth=warmth, format=format
+        settings,
+        model=model,
+        preset=preset,
+        strength=strength,
+        warmth=warmth,
+        format=format,
+        pyramid=pyramid,
     )
     stale_for = recipe.fingerprint() if stale else None
     conditions = Conditions(collection or (), state or (), since, until, stale_for, everything)
@@ -84,6 +92,7 @@ def recipe_with(
     strength: float | None,
     warmth: float | None,
     format: str | None,  # noqa: A002  (the option's name)
+    pyramid: bool | None,
 ) -> "Recipe":
     """Return the recipe of the settings with what the command line says in their place.
 
@@ -92,7 +101,14 @@ def recipe_with(
     """
     from worker.recipes import recipe_from
 
-    said = {"model": model, "preset": preset, "strength": strength, "warmth": warmth, "format": format}
+    said = {
+        "model": model,
+        "preset": preset,
+        "strength": strength,
+        "warmth": warmth,
+        "format": format,
+        "pyramid": pyramid,
+    }
     return recipe_from(
         settings.model_copy(update={name: value for name, value in said.items() if value is not None})
     )

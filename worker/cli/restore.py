@@ -12,7 +12,16 @@ from rich.text import Text
 
 from worker.cli.console import err, out, plain, progress_bar, sentence, table, write_json
 from worker.cli.context import settings_and_logs
-from worker.cli.options import Device, FormatOption, Json, Model, PresetOption, Strength, Warmth
+from worker.cli.options import (
+    Device,
+    FormatOption,
+    Json,
+    Model,
+    PresetOption,
+    Pyramid,
+    Strength,
+    Warmth,
+)
 from worker.cli.pieces import Piece, format_of, one_file, pieces_of, refuse_overwriting
 from worker.cli.reprocess import recipe_facts, recipe_with
 from worker.cli.words import count, duration, megapixels, printable, size
@@ -53,6 +62,7 @@ def restore(
     strength: Strength = None,
     warmth: Warmth = None,
     format: FormatOption = None,  # noqa: A002  (the option's name)
+    pyramid: Pyramid = None,
     device: Device = None,
     confidence: Annotated[
         bool,
@@ -76,7 +86,15 @@ def restore(
         asked: str | None = format_of(output)
     else:
         asked = format
-    recipe = recipe_with(settings, model=model, preset=preset, strength=strength, warmth=warmth, format=asked)
+    recipe = recipe_with(
+        settings,
+        model=model,
+        preset=preset,
+        strength=strength,
+        warmth=warmth,
+        format=asked,
+        pyramid=pyramid,
+    )
     pieces = pieces_of(masters, output, recipe.format.suffix, with_confidence=confidence)
     refuse_overwriting(pieces, force=force or dry_run)
     if dry_run:
@@ -143,6 +161,7 @@ def _made(
             limits=limits_from(settings),
             loaded=load_model(model_card(recipe.model, library_from(settings)), device, settings.threads),
             confidence=next(iter(unfinished_map), None),
+            threads=settings.threads,
         )
         if made.confidence is not None and piece.confidence is not None:
             publish_draft(made.confidence.path, piece.confidence)

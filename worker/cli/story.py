@@ -98,7 +98,7 @@ def _job(job: JobStory) -> RenderableType:
 
 
 def _recipe(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in ("preset", "strength", "warmth", "format", "algorithm"):
+    for name in ("preset", "strength", "warmth", "format", "pyramid", "algorithm"):
         if name in recipe:
             yield name, recipe[name]
 
@@ -113,8 +113,16 @@ def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableT
         ("weights", made.weights_sha256),
         ("made by", f"{made.software} on {made.engine} in {duration(made.seconds)}"),
         ("made", f"{moment(made.created_at)}, job:{made.job_id}"),
+        *_metadata(made.facts.get("metadata", {})),
     ]
     return _card("Derivative", rows)
+
+
+def _metadata(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Tell what became of what the master says about itself."""
+    for name in ("carried", "replaced", "dropped"):
+        if report.get(name):
+            yield name, printable("; ".join(map(str, report[name])))
 
 
 def _events(events: Iterable[EventStory]) -> Table:

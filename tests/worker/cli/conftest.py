@@ -94,6 +94,13 @@ class Record:
             software="saek 0",
             weights_sha256="0" * 64,
             seconds=seconds,
+            facts={
+                "metadata": {
+                    "carried": ["dc:creator", "resolution"],
+                    "replaced": ["orientation 6: applied to the pixels"],
+                    "dropped": ["XMP (damaged)"],
+                }
+            },
         )
         with self.database.begin() as s:
             jobs.finish(s, lease, made)

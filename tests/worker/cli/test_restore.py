@@ -67,6 +67,19 @@ def test_the_recipe_is_what_the_command_line_says(told, scan, tmp_path):
     recipe = told(*words, "--warmth", "-0.3", "--format", "png", "--dry-run")["recipe"]
     assert (recipe["preset"], recipe["strength"], recipe["format"]) == ("fast", 0.5, "png")
     assert recipe["warmth"] == -0.3
+    assert "pyramid" not in recipe
+
+
+def test_a_pyramid_is_asked_for_by_option_or_setting(told, scan, tmp_path, monkeypatch):
+    words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast"]
+    plain = told(*words, "--dry-run")["recipe"]
+    asked = told(*words, "--pyramid", "--dry-run")["recipe"]
+    monkeypatch.setenv("SAEK_PYRAMID", "true")
+    assert told(*words, "--no-pyramid", "--dry-run")["recipe"] == plain
+    made = told(*words)
+    assert made["recipe"] == asked != plain
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.pages.first.is_tiled
 
 
 def test_the_ending_of_the_output_decides_the_format(saek, scan, tmp_path):

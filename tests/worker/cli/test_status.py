@@ -129,6 +129,15 @@ def test_the_story_tells_the_derivative_with_recipe_checksums_and_luma_error(sae
     assert shown.index("ingestion") < shown.index("to: queued") < shown.index("creation")
 
 
+def test_the_story_tells_what_became_of_the_masters_metadata(saek, told, record):
+    record.done("a.tif")
+    shown = saek("status", "a.tif").stdout
+    for words in ("dc:creator; resolution", "orientation 6: applied to the pixels", "XMP (damaged)"):
+        assert words in shown
+    report = told("status", "a.tif")["derivatives"][0]["facts"]["metadata"]
+    assert report["dropped"] == ["XMP (damaged)"]
+
+
 def test_the_story_of_a_refused_file_tells_reason_and_remedy(saek, record):
     record.refused("empty.tif")
     shown = saek("status", "empty.tif").stdout

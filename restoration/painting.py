@@ -1,0 +1,94 @@
+"""How a strip of gray becomes a strip of color of exactly that luma."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from restoration import lanes
+from restoration.color import Gray, recolor
+from restoration.guided import Upsampler
+from restoration.reading import Strip
+from restoration.room import Room
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What the samples of a derivative are."""
+
+    width: int
+    height: int
+    bands: int
+    """3, or 4 with alpha."""
+    bits: int
+    """8 or 16."""
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """Type of a sample."""
+        return np.uint8 if self.bits == 8 else np.uint16
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row, uncompressed."""
+        return self.width * self.bands * self.bits // 8
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of all samples, uncompressed."""
+        return self.row_bytes * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """Rows of a derivative; they lie in the room that they were painted in."""
+
+    top: int
+    gray: Gray
+    """What their luma must be (h, W)."""
+    samples: Gray
+    """(h, W, bands)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """A scan that is about to be painted, once."""
+
+    canvas: Canvas
+    upsampler: Upsampler
+    strips: Iterator[Strip]
+    """The upright scan from top to bottom, each strip `strip_rows` high but the last."""
+    threads: int
+
+    def each(self, work: Callable[[Painted, Room], _Result]) -> Iterator[_Result]:
+        """Paint strip after strip and yield `work` of each, in order; see `lanes.in_order`."""
+        return lanes.in_order(
+            self.strips, lambda strip, room: work(self._paint(strip, room), room), self.threads
+        )
+
+    def _paint(self, strip: Strip, room: Room) -> Painted:
+        gray = to_8_bit(strip.gray) if self.canvas.bits == 8 else strip.gray
+        cb, cr = self.upsampler.rows(strip.top, gray, room)
+        samples = recolor(gray, cb, cr, room)
+        if self.canvas.bands == 4 and strip.alpha is not None:
+            rgba: Gray = room.array("rgba", (*gray.shape, 4), gray.dtype)
+            rgba[..., :3] = samples
+            rgba[..., 3] = strip.alpha
+            samples = rgba
+        return Painted(strip.top, gray, samples)
+
+
+def as_it_is(painted: Painted, room: Room) -> Painted:
+    """Leave painted rows as they are: work for `Painting.each`."""
+    del room
+    return painted
+
+
+def to_8_bit(samples: Gray) -> Gray:
+    """Return uint8 samples; 16-bit ones are divided by 257 and rounded, so that white stays white."""
+    if samples.dtype == np.uint8:
+        return samples
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)

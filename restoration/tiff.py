@@ -1,0 +1,159 @@
+"""How a TIFF is written strip by strip or tile by tile, and what is remembered to prove the finished file."""
+
+import hashlib
+import itertools
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import tifffile
+
+from restoration import lanes
+from restoration.painting import Canvas, Painted, Painting, as_it_is
+from restoration.pyramid import TILE, Piece, levels_of, pieces
+from restoration.reading import strip_rows
+from restoration.room import Room
+from restoration.sealing import seal
+
+CLASSIC_BYTES: Final = 4_000_000_000
+"""Uncompressed samples beyond which offsets of 32 bits might not do."""
+
+_STRIP_BYTES: Final = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the finished file must be found to hold."""
+
+    pixel_sha256: str
+    """Of the samples of the full picture: rows top to bottom, interleaved, little-endian."""
+    first_sha256: str
+    """Of those of its first `strip_rows` rows."""
+    pages: tuple[str, ...]
+    """Of the compressed pieces of each page, one after the other."""
+
+
+Tags = dict[str, Any]
+"""Keywords of `tifffile.TiffWriter.write` for the first page."""
+
+
+def is_big(canvas: Canvas, *, pyramid: bool) -> bool:
+    """Whether the file needs offsets of 64 bits: decided before anything is compressed."""
+    levels = levels_of(canvas.width, canvas.height) if pyramid else ((canvas.width, canvas.height),)
+    pixels = sum(width * height for width, height in levels)
+    return pixels * canvas.bands * canvas.bits // 8 > CLASSIC_BYTES
+
+
+def write(path: Path, painting: Painting, tags: Tags, *, pyramid: bool) -> Proof:
+    """Paint and write with `tags`, every compressed piece proven. Raises OSError, LumaMismatch.
+
+    A pyramid has tiles of 256 and, as further pages, copies of half the size each down to one tile; their
+    tiles wait in a file without a name beside `path`. The pixels of the first page are the same either way.
+    """
+    samples = _Samples()
+    with tifffile.TiffWriter(path, bigtiff=is_big(painting.canvas, pyramid=pyramid), byteorder="<") as file:
+        if pyramid:
+            pages = _write_tiles(file, path.parent, samples, painting, tags)
+        else:
+            pages = (_write_strips(file, samples, painting, tags),)
+    return Proof(samples.whole.hexdigest(), samples.first, pages)
+
+
+class _Samples:
+    """The checksums of the samples of the first page, taken in as they are painted."""
+
+    def __init__(self) -> None:
+        self.whole = hashlib.sha256()
+        self.first = ""
+
+    def add(self, painted: Painted) -> None:
+        samples = painted.samples
+        self.whole.update(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).data)
+        self.first = self.first or self.whole.hexdigest()
+
+
+def _write_strips(tiff: tifffile.TiffWriter, samples: _Samples, painting: Painting, tags: Tags) -> str:
+    canvas, digest = painting.canvas, hashlib.sha256()
+    rows = rows_per_strip(canvas)
+
+    def sealed(painted: Painted, room: Room) -> tuple[Painted, list[bytes]]:
+        cuts = [slice(top, top + rows) for top in range(0, len(painted.gray), rows)]
+        return painted, [seal(painted.samples[cut], painted.gray[cut], room) for cut in cuts]
+
+    def encoded() -> Iterator[bytes]:
+        for painted, parts in painting.each(sealed):
+            samples.add(painted)
+            for part in parts:
+                digest.update(part)
+                yield part
+
+    _write_page(tiff, encoded(), canvas, (canvas.width, canvas.height), tags | {"rowsperstrip": rows})
+    return digest.hexdigest()
+
+
+def _write_tiles(
+    tiff: tifffile.TiffWriter, folder: Path, samples: _Samples, painting: Painting, tags: Tags
+) -> tuple[str, ...]:
+    canvas = painting.canvas
+    levels = levels_of(canvas.width, canvas.height)
+    digests = [hashlib.sha256() for _ in levels]
+
+    def painted() -> Iterator[Painted]:
+        for one in painting.each(as_it_is):
+            samples.add(one)
+            yield one
+
+    def sealed(piece: Piece, room: Room) -> tuple[int, bytes]:
+        return piece.level, seal(piece.samples, piece.gray, room)
+
+    with tempfile.TemporaryFile(dir=folder) as waiting:
+        sizes: list[list[tuple[int, int]]] = [[] for _ in levels]
+
+        def encoded() -> Iterator[bytes]:
+            for level, tile in lanes.in_order(pieces(painted(), canvas), sealed, painting.threads):
+                digests[level].update(tile)
+                if level == 0:
+                    yield tile
+                else:
+                    sizes[level].append((waiting.tell(), waiting.write(tile)))
+
+        def laid_by(level: int) -> Iterator[bytes]:
+            for start, size in sizes[level]:
+                waiting.seek(start)
+                yield waiting.read(size)
+
+        tiled = {"tile": (TILE, TILE)}
+        _write_page(tiff, encoded(), canvas, levels[0], tags | tiled)
+        for level in range(1, len(levels)):
+            _write_page(tiff, laid_by(level), canvas, levels[level], tiled | {"subfiletype": 1})
+    return tuple(digest.hexdigest() for digest in digests)
+
+
+def _write_page(
+    tiff: tifffile.TiffWriter, encoded: Iterator[bytes], canvas: Canvas, size: tuple[int, int], tags: Tags
+) -> None:
+    width, height = size
+    tiff.write(
+        itertools.chain(encoded),  # tifffile would close a generator after the last piece that it needs
+        shape=(height, width, canvas.bands),
+        dtype=canvas.dtype,
+        photometric="rgb",
+        planarconfig="contig",
+        extrasamples=["unassalpha"] if canvas.bands == 4 else None,
+        compression="adobe_deflate",  # the pieces come compressed
+        predictor=True,
+        metadata=None,
+        **tags,
+    )
+    if next(encoded, None) is not None:  # lets the iterator come to its end, too
+        raise ValueError("there are more pieces than the page has places")
+
+
+def rows_per_strip(canvas: Canvas) -> int:
+    """Return how many rows a strip of the file has, so that each strip of ours is a whole number of them."""
+    rows = strip_rows(canvas.width, canvas.height)
+    wanted = max(1, min(rows, _STRIP_BYTES // canvas.row_bytes))
+    return wanted if rows == canvas.height else 1 << (wanted.bit_length() - 1)
