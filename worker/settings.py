@@ -84,7 +84,12 @@ class Settings(BaseSettings):
     format: str = Field(
         "tiff", description="`tiff` (lossless, default), `png` (lossless) or `jpeg` (access copy)."
     )
-    device: str = Field("auto", description="`auto`, `cpu` or `cuda`.")
+    engine: str = Field(
+        "auto",
+        pattern="^(auto|torch|openvino)$",
+        description="`torch`, `openvino`, or `auto`: torch where there is a CUDA device, else OpenVINO.",
+    )
+    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="`auto`, `cpu` or `cuda`.")
     threads: int | None = Field(
         None, ge=1, description="CPU threads of one worker process. Default: an equal share of the cores."
     )

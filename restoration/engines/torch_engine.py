@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from restoration.engines.device import resolve_device
-from restoration.engines.engine import Engine
+from restoration.engines.engine import Engine, require_pictures
 from restoration.errors import ModelError, OutOfMemory
 from restoration.models import ModelCard, load_weights
 from restoration.pix2pix.chroma import ARCHITECTURES
@@ -44,11 +44,7 @@ class TorchEngine:
 
         Raises ValueError for another shape or type, OutOfMemory.
         """
-        multiple = self.card.multiple
-        if gray.ndim != 3 or gray.dtype != np.float32:
-            raise ValueError(f"gray must be float32 (N, H, W), not {gray.dtype} {gray.shape}")
-        if min(gray.shape) == 0 or gray.shape[1] % multiple or gray.shape[2] % multiple:
-            raise ValueError(f"the sides of {gray.shape} must be multiples of {multiple}")
+        require_pictures(gray, self.card.multiple)
         with _memory_reported(self.device), torch.inference_mode(), _deterministic():
             x = torch.from_numpy(np.ascontiguousarray(gray))[:, None]
             x = x.to(self.device, memory_format=torch.channels_last)

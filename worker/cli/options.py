@@ -13,6 +13,7 @@ PresetName = Literal["fast", "balanced", "fine", "native"]
 FormatName = Literal["tiff", "png", "jpeg"]
 """`restoration.OutputFormat`, likewise."""
 
+EngineName = Literal["auto", "torch", "openvino"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
@@ -59,6 +60,9 @@ Warmth = Annotated[
 FormatOption = Annotated[
     FormatName | None,
     typer.Option("--format", help="File format of the derivative.", show_default="the setting `format`"),
+]
+Engine = Annotated[
+    EngineName | None, typer.Option(help="What computes the network.", show_default="the setting `engine`")
 ]
 Device = Annotated[
     DeviceName | None, typer.Option(help="Where the network runs.", show_default="the setting `device`")
