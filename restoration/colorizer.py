@@ -8,7 +8,7 @@ and of it only what the pass before could not represent is taken::
 so a window can sharpen the color of what it sees but cannot move the palette.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from restoration import resample, tiling
 from restoration.color import Float
 from restoration.engines import Engine
+from restoration.engines.batching import in_groups
 from restoration.recipe import Preset
 
 NATIVE_SIDE = 4096
@@ -128,8 +129,15 @@ def infer(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
 
     Raises OutOfMemory, or FloatingPointError if the engine gave numbers that are not finite.
     """
-    height, width = plane.shape
-    chroma = engine.predict(tiling.pad(plane, multiple, least)[None])[0, :, :height, :width]
+    chroma: Float = infer_each(engine, (plane,), multiple, least)[0]
+    return chroma
+
+
+def infer_each(engine: Engine, planes: Sequence[Float], multiple: int, least: int = 0) -> Float:
+    """Return the chroma (N, 2, H, W) of planes (H, W) of one shape; as `infer` otherwise."""
+    height, width = planes[0].shape
+    padded = np.stack([tiling.pad(plane, multiple, least) for plane in planes])
+    chroma = engine.predict(padded)[:, :2, :height, :width]
     if not np.isfinite(chroma).all():
         raise FloatingPointError(f"the engine {engine.name} gave numbers that are not finite")
     return chroma
@@ -146,17 +154,22 @@ class _Run:
         self.done = 0
 
     def whole(self, plane: Float) -> Float:
-        return self._predict(plane, 0)
+        chroma = infer(self._engine, plane, self._multiple)
+        self._tell()
+        return chroma
 
     def windows(self, plane: Float, stride: int) -> Float:
         merged = np.zeros((2, *plane.shape), np.float32)
-        for window in tiling.windows(plane.shape[0], plane.shape[1], stride):
-            window.add(self._predict(window.cut(plane), tiling.WINDOW), merged)
+        for group in in_groups(tiling.windows(plane.shape[0], plane.shape[1], stride)):
+            parts = infer_each(
+                self._engine, [window.cut(plane) for window in group], self._multiple, tiling.WINDOW
+            )
+            for window, part in zip(group, parts, strict=True):
+                window.add(part, merged)
+                self._tell()
         return merged
 
-    def _predict(self, plane: Float, least: int) -> Float:
-        chroma = infer(self._engine, plane, self._multiple, least)
+    def _tell(self) -> None:
         self.done += 1
         if self._listener:
             self._listener(self.done, self._total)
-        return chroma

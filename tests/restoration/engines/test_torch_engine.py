@@ -117,10 +117,38 @@ def test_auto_takes_the_cpu_where_there_is_no_cuda(card: ModelCard) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_agrees_with_the_cpu_and_with_itself(card: ModelCard, engine: Engine) -> None:
     cuda = open_engine(card, device="cuda")
-    gray = _gray(2, 128, 128)
+    assert cuda.name == "torch/cuda-float16/trial"
 
-    assert cuda.predict(gray).tobytes() == cuda.predict(gray).tobytes()
-    assert np.allclose(cuda.predict(gray), engine.predict(gray), atol=1e-3)
+    for shape in ((2, 128, 128), (1, 256, 256), (7, 256, 256)):
+        gray = _gray(*shape)
+        assert cuda.predict(gray).tobytes() == cuda.predict(gray).tobytes()
+        assert np.allclose(cuda.predict(gray), engine.predict(gray), atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_recordings_of_one_size_do_not_write_over_what_was_given_out(card: ModelCard) -> None:
+    cuda = open_engine(card, device="cuda")
+    first = cuda.predict(_gray(2, 256, 256))
+    kept = first.copy()
+
+    cuda.predict(1 - _gray(2, 256, 256))
+
+    assert np.array_equal(first, kept)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_windows_that_do_not_fit_on_the_device_go_in_smaller_batches(card: ModelCard) -> None:
+    cuda = open_engine(card, device="cuda")
+    torch.cuda.set_per_process_memory_fraction(2**28 / torch.cuda.get_device_properties(0).total_memory)
+    try:
+        made = cuda.predict(_gray(32, 256, 256))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+    assert made.shape == (32, 2, 256, 256)
+    assert cuda.batches.pixels < 32 * 256**2
 
 
 def test_another_device_is_a_mistake_of_the_caller() -> None:
