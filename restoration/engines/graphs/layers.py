@@ -85,11 +85,6 @@ def doubled(x: Node, *, smooth: bool) -> Node:
     )
 
 
-def by_instance(x: Node, epsilon: float) -> Node:
-    """Normalize each channel of each input by its own mean and variance."""
-    return ops.mvn(x, ops.constant(np.array([2, 3], np.int64)), True, epsilon, "inside_sqrt")
-
-
 def leaky(x: Node, slope: float) -> Node:
     """Multiply what is negative by `slope`."""
     return ops.prelu(x, ops.constant(np.array([slope], np.float32)))

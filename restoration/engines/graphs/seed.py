@@ -8,7 +8,6 @@ from openvino import Node
 
 from restoration.engines.graphs.layers import (
     Weights,
-    by_instance,
     convolution,
     doubled,
     joined,
@@ -17,26 +16,29 @@ from restoration.engines.graphs.layers import (
     shifted,
     transposed,
 )
+from restoration.engines.graphs.normalizing import Normalize, by_instance
 
 _DOWNS = 8
 _UPS = 7
-_EPSILON = 1e-5
 
 
-def seed_unet(gray: Node, weights: Weights) -> Node:
-    """Gray (N, 1, H, W) in [0, 1], sides multiples of 256 -> chroma (N, 2, H, W) in [-0.5, 0.5]."""
+def seed_unet(gray: Node, weights: Weights, normalize: Normalize = by_instance) -> Node:
+    """Gray (N, 1, H, W) in [0, 1], sides multiples of 256 -> chroma (N, 2, H, W) in [-0.5, 0.5].
+
+    `normalize` does the work of the thirteen instance normalizations, in their order.
+    """
     x = shifted(scaled(gray, 2.0), -1.0)
     skips: list[Node] = []
     for index in range(_DOWNS):
         x = convolution(x, weights.take(f"unet.downs.{index}.layers.0.weight"), stride=2, padding=(1, 1))
         if index not in {0, _DOWNS - 1}:
-            x = by_instance(x, _EPSILON)
+            x = normalize(x)
         x = leaky(x, 0.2)
         skips.append(x)
     skips.pop()
     for index in range(_UPS):
         x = transposed(x, weights.take(f"unet.ups.{index}.layers.0.weight"), stride=2, padding=1)
-        x = joined((ops.relu(by_instance(x, _EPSILON)), skips.pop()))
+        x = joined((ops.relu(normalize(x)), skips.pop()))
     kernel, bias = weights.take("unet.final.2.weight"), weights.take("unet.final.2.bias")
     # A zero more on the left and the top: the kernel's side is even.
     x = ops.pad(

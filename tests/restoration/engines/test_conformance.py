@@ -17,6 +17,7 @@ from restoration.engines.engine import Engine
 from restoration.engines.graphs import GRAPHS
 from restoration.models import ModelCard, default_model, models
 from restoration.pix2pix.chroma import ARCHITECTURES
+from restoration.pix2pix.statistics import frozen, measure
 from restoration.training.metrics import ciede2000, lab, recolor
 
 MEAN, P99 = 0.3, 1.5
@@ -70,7 +71,13 @@ def test_every_architecture_has_a_graph() -> None:
     assert GRAPHS.keys() == ARCHITECTURES.keys()
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name == "seed-unet" else [])  # 54 million weights
+        for name in ARCHITECTURES
+    ],
+)
 def test_a_graph_computes_what_the_network_does(architecture: str, tmp_path: Path) -> None:
     card = _fresh(architecture, tmp_path)
     gray = np.random.default_rng(5).random((2, 256, 256), dtype=np.float32)
@@ -80,6 +87,29 @@ def test_a_graph_computes_what_the_network_does(architecture: str, tmp_path: Pat
 
     assert expected.std() > 1e-3
     assert np.abs(made - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("blank", [False, True])
+def test_statistics_of_a_picture_are_pooled_as_the_reference_pools_them(
+    tmp_path: Path, *, blank: bool
+) -> None:
+    card = _fresh("seed-unet-half", tmp_path)
+    reference = open_engine(card, "cpu", 1, "torch").network
+    generator = np.random.default_rng(5)
+    pictures = generator.random((3, 256, 256), dtype=np.float32) * np.float32([[[1.0]], [[0.5]], [[0.2]]])
+    if blank:
+        pictures = 0.5 + 1e-3 * (pictures - 0.5)  # the network sees 2 x - 1: grain on nothing
+    shares = np.float32([1.0, 2.0, 5.0])
+    measured = measure(reference, torch.from_numpy(pictures)[:, None], torch.from_numpy(shares))
+    gray = generator.random((2, 256, 512), dtype=np.float32)
+    with torch.inference_mode():
+        expected = frozen(reference, measured)(torch.from_numpy(gray)[:, None]).numpy()
+
+    steady = open_engine(card, "cpu", 1, "openvino").with_statistics(pictures, shares)
+
+    assert steady.name == "openvino/cpu/fresh"
+    # On blank pictures the floor makes random ones a hundred times stronger, and differences with them.
+    assert np.abs(steady.predict(gray) - expected).mean() < 1e-3 * np.abs(expected).mean()
 
 
 def _off(reference: Engine, tried: Engine, gray: NDArray[np.float32]) -> tuple[float, float]:

@@ -114,6 +114,11 @@ def test_another_shape_or_type_is_refused(shipped: Engine, gray: np.ndarray, rea
         shipped.predict(gray)
 
 
+def test_statistics_are_for_those_that_normalize_by_instance(shipped: Engine) -> None:
+    with pytest.raises(ValueError, match="does not normalize by instance"):
+        shipped.with_statistics(_gray(1, 256, 256), np.ones(1, np.float32))
+
+
 def test_changed_weights_are_not_run(card: ModelCard, shelf: Path) -> None:
     (shelf / card.file).write_bytes(b"other weights")
 
