@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from restoration.engines.device import choose, describe_engine, load_openvino
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 # Read when torch loads its OpenMP. Threads that spin while they wait made a window take 2 s instead of 0.17 s
 # as soon as another process wanted one of two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# `import openvino` calls a service that counts its users, unless this package cannot be imported. What an
+# archive does is nobody's business.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 __all__ = ["Engine", "describe_engine", "open_engine"]
 

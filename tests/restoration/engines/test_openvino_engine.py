@@ -1,6 +1,7 @@
 """The OpenVINO engine: what it promises, what it does without, and how it says that it cannot."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -179,6 +180,28 @@ def test_coloring_a_scan_on_the_cpu_loads_no_torch(tmp_path: Path) -> None:
     )
 
     assert done.stdout.split() == [f"openvino/cpu/{default_model().name}", "False"]
+
+
+def test_openvino_calls_nobody_and_leaves_nothing_in_the_home(tmp_path: Path) -> None:
+    """Left alone, its import alone calls a service that counts users, and writes an identity to the home."""
+    code = """
+import sys
+
+def refuse(event, arguments):
+    if event.startswith(("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen")):
+        raise SystemExit(f"{event} {arguments}")
+
+sys.addaudithook(refuse)
+import numpy as np
+from restoration.engines import open_engine
+from restoration.models import default_model
+open_engine(default_model(), "cpu", 1, "openvino").predict(np.zeros((1, 64, 64), np.float32))
+"""
+    environment = os.environ | {"HOME": str(tmp_path)}
+
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def _write_camera(path: Path) -> None:
