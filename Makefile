@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # what `make bench` runs, one after the other; each prints its own table
-BENCHMARKS := benchmarks/restore.py
+BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/cold.py
 
 .PHONY: demo test lint tests bench setup constraints clean-demo
 

@@ -8,7 +8,7 @@ and of it only what the pass before could not represent is taken::
 so a window can sharpen the color of what it sees but cannot move the palette.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from restoration import resample, tiling
 from restoration.color import Float
 from restoration.engines import Engine
+from restoration.engines.batching import in_groups
 from restoration.recipe import Preset
 
 NATIVE_SIDE = 4096
@@ -131,10 +132,21 @@ def infer(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
     return all_planes(engine, plane, multiple, least)[:2]
 
 
+def infer_each(engine: Engine, planes: Sequence[Float], multiple: int, least: int = 0) -> Float:
+    """Return the chroma (N, 2, H, W) of planes (H, W) of one shape; as `infer` otherwise."""
+    return _predicted(engine, planes, multiple, least)[:, :2]
+
+
 def all_planes(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
     """Return what `infer` does, and the error that the network foretells if it does (3, H, W)."""
-    height, width = plane.shape
-    planes = engine.predict(tiling.pad(plane, multiple, least)[None])[0, :, :height, :width]
+    planes: Float = _predicted(engine, (plane,), multiple, least)[0]
+    return planes
+
+
+def _predicted(engine: Engine, pictures: Sequence[Float], multiple: int, least: int) -> Float:
+    height, width = pictures[0].shape
+    padded = np.stack([tiling.pad(picture, multiple, least) for picture in pictures])
+    planes = engine.predict(padded)[..., :height, :width]
     if not np.isfinite(planes).all():
         raise FloatingPointError(f"the engine {engine.name} gave numbers that are not finite")
     return planes
@@ -151,17 +163,22 @@ class _Run:
         self.done = 0
 
     def whole(self, plane: Float) -> Float:
-        return self._predict(plane, 0)
+        chroma = infer(self._engine, plane, self._multiple)
+        self._tell()
+        return chroma
 
     def windows(self, plane: Float, stride: int) -> Float:
         merged = np.zeros((2, *plane.shape), np.float32)
-        for window in tiling.windows(plane.shape[0], plane.shape[1], stride):
-            window.add(self._predict(window.cut(plane), tiling.WINDOW), merged)
+        for group in in_groups(tiling.windows(plane.shape[0], plane.shape[1], stride)):
+            parts = infer_each(
+                self._engine, [window.cut(plane) for window in group], self._multiple, tiling.WINDOW
+            )
+            for window, part in zip(group, parts, strict=True):
+                window.add(part, merged)
+                self._tell()
         return merged
 
-    def _predict(self, plane: Float, least: int) -> Float:
-        chroma = infer(self._engine, plane, self._multiple, least)
+    def _tell(self) -> None:
         self.done += 1
         if self._listener:
             self._listener(self.done, self._total)
-        return chroma

@@ -8,7 +8,7 @@ from restoration.engines import Engine, open_engine
 from restoration.models import ModelCard
 
 _lock = threading.Lock()
-_open: dict[tuple[str, str, str], "LoadedModel"] = {}
+_open: dict[tuple[str, str, str, str], "LoadedModel"] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,17 @@ class LoadedModel:
     """sha256 of the weights."""
 
 
-def load_model(card: ModelCard, device: str = "auto", threads: int | None = None) -> LoadedModel:
-    """Return the model on that device, opened at the first call and kept; `threads` bounds the whole process.
+def load_model(
+    card: ModelCard, device: str = "auto", threads: int | None = None, engine: str = "auto"
+) -> LoadedModel:
+    """Return the model in that engine on that device, opened at the first call and kept.
 
-    Raises EngineUnavailable, WeightsMismatch or OutOfMemory.
+    The words are those of `restoration.engines.open_engine`; `threads` of the first call hold. Raises
+    EngineUnavailable, ModelError, WeightsMismatch or OutOfMemory.
     """
     with _lock:
-        key = (card.name, card.weights, device)
+        key = (card.name, card.weights, engine, device)
         if key not in _open:
             sizes = Sizes(card.working_side, card.multiple)
-            _open[key] = LoadedModel(open_engine(card, device, threads), sizes, card.weights)
+            _open[key] = LoadedModel(open_engine(card, device, threads, engine), sizes, card.weights)
         return _open[key]

@@ -92,6 +92,7 @@ def restore(
     progress: ProgressListener | None = None,
     limits: Limits = _DEFAULT_LIMITS,
     device: str = "auto",
+    engine: str = "auto",
     expected_sha256: str | None = None,
     tags: Mapping[str, str] = _NO_TAGS,
     loaded: LoadedModel | None = None,
@@ -103,8 +104,8 @@ def restore(
 
     An `out` that is already there is replaced only if it is a derivative of the same master by the same
     recipe (a job that was killed after its work and is done again). `loaded` is a model held open already;
-    without it the model is looked for in `library`. `threads` paint and compress beside the one that decodes
-    and writes; by default one a core, at most four.
+    without it the model is looked for in `library`, and opened in the `engine` on the `device`. `threads`
+    paint and compress beside the one that decodes and writes; by default one a core, at most four.
 
     `confidence` asks for a map of how much the predicted colors can be trusted: a gray PNG of the picture at
     the size that its colors were inferred at, 1536 pixels on the longer side or fewer (4096 for the preset
@@ -116,7 +117,7 @@ def restore(
     if confidence == out:
         raise ValueError("the confidence needs a file of its own")
     try:
-        model = loaded or load_model(model_card(recipe.model, library), device)
+        model = loaded or load_model(model_card(recipe.model, library), device, engine=engine)
         return _Work(master, recipe, out, confidence, progress, limits, tags, threads).run(
             model, expected_sha256
         )

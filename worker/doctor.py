@@ -225,12 +225,12 @@ def pillow(settings: Settings) -> Check:  # noqa: ARG001
 
 
 def engine(settings: Settings) -> Check:
-    """The network can run on the device that is set."""
+    """The network can run in the engine and on the device that are set."""
     from restoration import Transient
-    from restoration.engines import describe_device
+    from restoration.engines import describe_engine
 
     try:
-        return Check("engine", State.OK, describe_device(settings.device))
+        return Check("engine", State.OK, describe_engine(settings.engine, settings.device))
     except Transient as error:
         return Check("engine", State.FAILED, error.reason, error.remedy)
 

@@ -1,13 +1,10 @@
-"""Which recipe the settings ask for, and how recipes enter and leave the record."""
+"""Which recipe the settings ask for, and which one a job's record holds."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from db.recipes import ensure_recipe
-from restoration import Library, Limits, OutputFormat, Preset, Recipe, model_card, recipe_for
+from restoration import Limits, OutputFormat, Preset, Recipe, recipe_for
 from worker.errors import SettingsError
 from worker.library import library_from
 from worker.settings import Settings
@@ -34,18 +31,6 @@ def recipe_from(settings: Settings) -> Recipe:
         format=fmt,
         pyramid=settings.pyramid,
         library=library,
-    )
-
-
-def record_recipe(s: Session, recipe: Recipe, library: Library) -> int:
-    """Enter the recipe and its model unless they are known; return the recipe's id."""
-    return ensure_recipe(
-        s,
-        recipe.fingerprint(),
-        json.loads(recipe.to_json()),
-        model_name=recipe.model,
-        weights_sha256=recipe.weights,
-        card=model_card(recipe.model, library).entries(),
     )
 
 

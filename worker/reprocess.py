@@ -12,7 +12,7 @@ from db.selection import SelectedScan, Selection, mean_seconds_per_megapixel, se
 from restoration import Library, Recipe, ScanFacts, plan
 from worker.doctor import nearest_folder
 from worker.library import library_from
-from worker.recipes import record_recipe
+from worker.registration import record_recipe
 from worker.settings import Settings
 
 _AT_ONCE = 200

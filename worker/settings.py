@@ -88,7 +88,12 @@ class Settings(BaseSettings):
         False,
         description="TIFF in tiles with reduced copies, for viewers that zoom; same pixels.",
     )
-    device: str = Field("auto", description="`auto`, `cpu` or `cuda`.")
+    engine: str = Field(
+        "auto",
+        pattern="^(auto|torch|openvino)$",
+        description="`torch`, `openvino`, or `auto`: torch where there is a CUDA device, else OpenVINO.",
+    )
+    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="`auto`, `cpu` or `cuda`.")
     threads: int | None = Field(
         None, ge=1, description="CPU threads of one worker process. Default: an equal share of the cores."
     )

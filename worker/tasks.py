@@ -16,14 +16,12 @@ from restoration import (
     MissingFile,
     Recipe,
     Restoration,
-    load_model,
-    model_card,
     restore,
 )
 from worker.app import TASK, app, drain_mark, settings
+from worker.computing import open_model
 from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
-from worker.library import library_from
 from worker.outputs import derivative_path, draft, publish_draft, require_space
 from worker.recipes import limits_from, recipe_of
 
@@ -57,7 +55,7 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
         MissingFile: no place holds a file any more.
         MasterChanged: each place that does holds other bytes.
     """
-    loaded = load_model(model_card(recipe.model, library_from(settings)), settings.device, threads())
+    loaded = open_model(settings, recipe.model, threads=threads())
     changed: MasterChanged | None = None
     for master in job.lease.masters:
         path = settings.inbox_path / os.fsdecode(master.path)

@@ -1,11 +1,12 @@
-"""Engines run a generator on a device; torch is imported only when one is opened."""
+"""Engines run a generator on a device; what computes is imported only when one is opened."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
-from restoration.engines.device import describe_device
+from restoration.engines.device import choose, describe_engine, load_openvino
 from restoration.engines.engine import Engine
 
 if TYPE_CHECKING:
@@ -15,16 +16,29 @@ if TYPE_CHECKING:
 # as soon as another process wanted one of two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__all__ = ["Engine", "describe_device", "open_engine"]
+# `import openvino` calls a service that counts its users, unless this package cannot be imported. What an
+# archive does is nobody's business.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+__all__ = ["Engine", "describe_engine", "open_engine"]
 
 
-def open_engine(card: ModelCard, device: str = "auto", threads: int | None = None) -> Engine:
-    """Load a model onto a device: "auto" (CUDA where there is one), "cpu" or "cuda".
+def open_engine(
+    card: ModelCard, device: str = "auto", threads: int | None = None, engine: str = "auto"
+) -> Engine:
+    """Load a model into an engine: "torch", "openvino" or "auto", on a device: "cpu", "cuda" or "auto".
 
-    `threads` sets how many threads the CPU computes with, for the whole process. Raises EngineUnavailable
-    if CUDA is asked for and missing, WeightsMismatch if the weights are not those on the card, OutOfMemory
-    if they do not fit.
+    "auto" is torch on CUDA where there is a device, else OpenVINO on the CPU, without torch. `threads` sets
+    how many threads the CPU computes with; for torch this holds for the whole process. Raises
+    EngineUnavailable if what is asked for is missing, WeightsMismatch if the weights are not those on the
+    card, ModelError if they are not those of its architecture, OutOfMemory if they do not fit.
     """
-    from restoration.engines.torch_engine import open_torch_engine  # noqa: PLC0415  (torch takes seconds)
+    chosen = choose(engine, device)
+    if chosen.engine == "torch":
+        from restoration.engines.torch_engine import open_torch_engine  # noqa: PLC0415  (takes seconds)
 
-    return open_torch_engine(card, device, threads)
+        return open_torch_engine(card, chosen.device, threads)
+    load_openvino()
+    from restoration.engines.openvino_engine import open_openvino_engine  # noqa: PLC0415  (likewise)
+
+    return open_openvino_engine(card, threads)

@@ -1,18 +1,57 @@
-"""Where a network can be computed on this machine."""
+"""Which engine computes a network, and on which device of this machine."""
 
 from __future__ import annotations
 
+import ctypes
 import platform
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
 
 from restoration.errors import EngineUnavailable
 
+ENGINES = ("auto", "torch", "openvino")
 DEVICES = ("auto", "cpu", "cuda")
+
+_CUDA_DRIVER = "libcuda.so.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine and the device that it computes on."""
+
+    engine: Literal["torch", "openvino"]
+    device: Literal["cpu", "cuda"]
+
+
+def choose(engine: str = "auto", device: str = "auto") -> Choice:
+    """Turn what was asked for into what is really used.
+
+    "auto" is torch on CUDA where there is a device, else OpenVINO on the CPU; torch is loaded only where it
+    may compute. Raises EngineUnavailable if CUDA is asked for and there is none, or with OpenVINO, or if
+    torch cannot be loaded; ValueError for another word.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
+    if engine == "openvino" and device == "cuda":
+        raise EngineUnavailable(
+            reason="OpenVINO computes on the CPU here, not on CUDA",
+            remedy="use the engine auto or torch, or the device cpu or auto",
+        )
+    if engine == "torch":
+        return Choice("torch", resolve_device(device))
+    if engine == "openvino" or device == "cpu":
+        return Choice("openvino", "cpu")
+    if device == "cuda" or cuda_devices():
+        found = resolve_device(device)
+        return Choice("torch" if found == "cuda" else "openvino", found)
+    return Choice("openvino", "cpu")
 
 
 def resolve_device(device: str) -> Literal["cpu", "cuda"]:
-    """Turn "auto", "cpu" or "cuda" into the device that is really used.
+    """Turn "auto", "cpu" or "cuda" into the device that torch really uses.
 
     "auto" takes CUDA where there is a device. Raises EngineUnavailable if CUDA is asked for and there is
     none, or if torch cannot be loaded; ValueError for another word.
@@ -33,16 +72,56 @@ def resolve_device(device: str) -> Literal["cpu", "cuda"]:
     )
 
 
-def describe_device(device: str = "auto") -> str:
-    """Say in one line what a network would be computed on. Raises like `resolve_device`."""
-    chosen = resolve_device(device)
+def cuda_devices() -> int:
+    """Ask the driver, without torch, how many CUDA devices this process may use; 0 where there is none."""
+    try:
+        driver = ctypes.CDLL(_CUDA_DRIVER)
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return 0
+    return count.value
+
+
+def describe_engine(engine: str = "auto", device: str = "auto") -> str:
+    """Say in one line what a network would be computed by, and on what. Raises like `choose`."""
+    chosen = choose(engine, device)
+    if chosen.engine == "openvino":
+        openvino = load_openvino()
+        cpu = openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")
+        return f"openvino/cpu: {cpu} (OpenVINO {openvino.__version__.split('-')[0]})"
     torch = _torch()
-    if chosen == "cuda":
+    if chosen.device == "cuda":
         gib = torch.cuda.get_device_properties(0).total_memory / 2**30
-        return f"cuda: {torch.cuda.get_device_name(0)}, {gib:.0f} GiB (torch {torch.__version__})"
+        name = torch.cuda.get_device_name(0)
+        return f"torch/cuda: {name}, {gib:.0f} GiB (torch {torch.__version__})"
     capability = torch.backends.cpu.get_cpu_capability()
     threads = torch.get_num_threads()
-    return f"cpu: {platform.machine()} {capability}, {threads} threads (torch {torch.__version__})"
+    return f"torch/cpu: {platform.machine()} {capability}, {threads} threads (torch {torch.__version__})"
+
+
+def load_openvino() -> ModuleType:
+    """Import OpenVINO. Raises EngineUnavailable if it does not load."""
+    try:
+        import openvino  # noqa: PLC0415  (it takes a moment, and may not load)
+    except (ImportError, OSError) as error:
+        if interruption := _interruption(error):
+            raise interruption from None
+        raise EngineUnavailable(
+            reason=f"OpenVINO cannot be loaded: {error}",
+            remedy="install openvino again, or use the engine torch",
+        ) from error
+    module: ModuleType = openvino
+    return module
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    """Return the Ctrl-C behind an error: while extension modules load, it reads as a failed import."""
+    behind: BaseException | None = error
+    while behind is not None and isinstance(behind, Exception):
+        behind = behind.__cause__
+    return behind
 
 
 def _torch() -> ModuleType:

@@ -16,12 +16,25 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Engine, device and model, such as "torch/cpu/archive-1"."""
+        """Engine, device with the precision if it is not float32, and model.
+
+        Such as "openvino/cpu/archive-2" or "torch/cuda-float16/archive-2".
+        """
         ...
 
     def predict(self, gray: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Gray pictures (N, H, W) float32 in [0, 1] -> BT.601 Cb and Cr (N, 2, H, W) float32 in [-0.5, 0.5].
+        """Gray pictures (N, H, W) float32 in [0, 1] -> planes (N, C, H, W) float32.
 
-        H and W are multiples of the model card's `multiple`, or it is a ValueError. Raises OutOfMemory.
+        The first two planes are BT.601 Cb and Cr in [-0.5, 0.5]. H and W are multiples of the model card's
+        `multiple`, or it is a ValueError. Any number of pictures may be handed over: an engine takes as many
+        of them at once as is fast and fits. Raises OutOfMemory if not even one does.
         """
         ...
+
+
+def require_pictures(gray: NDArray[np.float32], multiple: int) -> None:
+    """Raise ValueError unless `gray` is what every engine takes: float32 (N, H, W), sides of `multiple`."""
+    if gray.ndim != 3 or gray.dtype != np.float32:
+        raise ValueError(f"gray must be float32 (N, H, W), not {gray.dtype} {gray.shape}")
+    if min(gray.shape) == 0 or gray.shape[1] % multiple or gray.shape[2] % multiple:
+        raise ValueError(f"the sides of {gray.shape} must be multiples of {multiple}")

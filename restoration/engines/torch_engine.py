@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from restoration.engines.batching import Batches
+from restoration.engines.cuda import RECORDED_SIDE, on_cuda
 from restoration.engines.device import resolve_device
-from restoration.engines.engine import Engine
+from restoration.engines.engine import Engine, require_pictures
 from restoration.errors import ModelError, OutOfMemory
 from restoration.models import ModelCard, load_weights
 from restoration.pix2pix.chroma import ARCHITECTURES
@@ -26,32 +28,39 @@ _OUT_OF_MEMORY = (
 )
 
 
+# Windows of 256 x 256 that a CUDA device takes at once, if they fit. The CPU takes one picture at a time: of
+# four at once each took it 2.4 times as long.
+_CUDA_WINDOWS = 32
+
+
 @dataclass(frozen=True, slots=True)
 class TorchEngine:
     """A network in evaluation mode and the card it was loaded from."""
 
     card: ModelCard
-    network: nn.Module
+    network: Callable[[Tensor], Tensor]
     device: torch.device
+    precision: torch.dtype = torch.float32
+    batches: Batches = field(default_factory=lambda: Batches(0))
 
     @property
     def name(self) -> str:
-        """Engine, device and model."""
-        return f"torch/{self.device.type}/{self.card.name}"
+        """Engine, device, precision where it is not float32, and model."""
+        half = "" if self.precision is torch.float32 else f"-{str(self.precision).removeprefix('torch.')}"
+        return f"torch/{self.device.type}{half}/{self.card.name}"
 
     def predict(self, gray: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Gray pictures (N, H, W) float32 in [0, 1] -> chroma (N, 2, H, W) float32 in [-0.5, 0.5].
+        """Gray pictures (N, H, W) float32 in [0, 1] -> planes (N, C, H, W) float32.
 
-        Raises ValueError for another shape or type, OutOfMemory.
+        On CUDA as many of them at once as fit. Raises ValueError for another shape or type, OutOfMemory.
         """
-        multiple = self.card.multiple
-        if gray.ndim != 3 or gray.dtype != np.float32:
-            raise ValueError(f"gray must be float32 (N, H, W), not {gray.dtype} {gray.shape}")
-        if min(gray.shape) == 0 or gray.shape[1] % multiple or gray.shape[2] % multiple:
-            raise ValueError(f"the sides of {gray.shape} must be multiples of {multiple}")
+        require_pictures(gray, self.card.multiple)
+        return self.batches.run(self._planes, gray)
+
+    def _planes(self, gray: NDArray[np.float32]) -> NDArray[np.float32]:
         with _memory_reported(self.device), torch.inference_mode(), _deterministic():
             x = torch.from_numpy(np.ascontiguousarray(gray))[:, None]
-            x = x.to(self.device, memory_format=torch.channels_last)
+            x = x.to(self.device, self.precision, memory_format=torch.channels_last)
             return np.ascontiguousarray(self.network(x).float().cpu().numpy())
 
 
@@ -75,8 +84,18 @@ def open_torch_engine(card: ModelCard, device: str, threads: int | None) -> Engi
         ) from error
     network.requires_grad_(requires_grad=False).eval()
     with _memory_reported(chosen):
-        network = network.to(chosen, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if chosen.type == "cuda":
+            return _on_cuda(card, network, chosen)
+        network = network.to(memory_format=torch.channels_last)
     return TorchEngine(card, network, chosen)
+
+
+def _on_cuda(card: ModelCard, network: nn.Module, device: torch.device) -> TorchEngine:
+    batches = Batches(_CUDA_WINDOWS * RECORDED_SIDE**2)
+    if card.statistics == "fixed":
+        return TorchEngine(card, on_cuda(network, device), device, torch.float16, batches)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TorchEngine(card, network, device, batches=batches)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from restoration.models.registry import (
     model_card,
     models,
 )
-from restoration.models.weights import load_weights, page_path, verify_model, weights_path
+from restoration.models.weights import load_arrays, load_weights, page_path, verify_model, weights_path
 
 __all__ = [
     "SHIPPED",
@@ -21,6 +21,7 @@ __all__ = [
     "card_toml",
     "default_model",
     "hidden_cards",
+    "load_arrays",
     "load_weights",
     "model_card",
     "models",

@@ -11,6 +11,8 @@ from restoration.errors import WeightsMismatch
 from restoration.models.card import REINSTALL, ModelCard
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -42,6 +44,16 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     from restoration.models.storage import unpacked  # noqa: PLC0415
 
     return unpacked(load(_weights_bytes(card)))
+
+
+def load_arrays(card: ModelCard) -> dict[str, NDArray[np.generic]]:
+    """Read what `load_weights` reads, as numpy arrays and without torch.
+
+    Raises WeightsMismatch, ValueError if the file holds no weights.
+    """
+    from restoration.models.arrays import read_arrays  # noqa: PLC0415  (a list of models needs no numpy)
+
+    return read_arrays(_weights_bytes(card))
 
 
 def _weights_bytes(card: ModelCard) -> bytes:

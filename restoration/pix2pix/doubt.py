@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from restoration.pix2pix.lite0 import LEAST_DOUBT
+
 WIDTH = 32
-LEAST = 0.002
-"""Least distance that is foretold: half a step of 255."""
 _DROPOUT = 0.3
 
 
@@ -40,7 +40,8 @@ class DoubtHead(nn.Module):
     def forward(self, levels: Sequence[Tensor], scene: Tensor, gray: Tensor, chroma: Tensor) -> Tensor:
         """Decoder features from coarse to fine, pooled scene (N, C), gray (N, 1, h, w), chroma (N, 2, h, w).
 
-        All but the coarser levels have the size (h, w) of the finest. Returns (N, 1, h, w), at least `LEAST`.
+        All but the coarser levels have the size (h, w) of the finest. Returns (N, 1, h, w), not below
+        `LEAST_DOUBT`.
         """
         pooled = functional.dropout(scene, _DROPOUT, self.training)
         room = torch.minimum(gray, 1.0 - gray).clamp_min(0.0).sqrt()
@@ -51,7 +52,7 @@ class DoubtHead(nn.Module):
             if said.shape[-2:] != x.shape[-2:]:
                 said = functional.interpolate(said, size=x.shape[-2:], mode="bilinear", align_corners=False)
             x = x + said
-        return LEAST + 0.1 * functional.softplus(self.mix(x).float() - 1.0)
+        return LEAST_DOUBT + 0.1 * functional.softplus(self.mix(x).float() - 1.0)
 
 
 def doubt_loss(foretold: Tensor, distance: Tensor) -> Tensor:

@@ -13,28 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restoration.pix2pix.doubt import DoubtHead
-
-# The lite networks saw (byte - 127) / 128, not ImageNet's mean and deviation of each channel.
-INPUT_MEAN = 127 / 255
-INPUT_STD = 128 / 255
-
-# EfficientNet-Lite0: (repeats, kernel, stride, expansion, output channels) of each stage.
-LITE0_STAGES = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
+from restoration.pix2pix.lite0 import (
+    DECODER_CHANNELS,
+    INPUT_MEAN,
+    INPUT_STD,
+    LITE0_HEAD,
+    LITE0_STAGES,
+    LITE0_STEM,
+    NORM_EPSILON,
+    SKIP_BLOCKS,
+    SKIP_CHANNELS,
+    same_padding,
 )
-LITE0_STEM = 32
-LITE0_HEAD = 1280
-
-# The last block at each resolution, and its channels: strides 2, 4, 8, 16.
-SKIP_BLOCKS = (0, 2, 4, 10)
-SKIP_CHANNELS = (16, 24, 40, 112)
-DECODER_CHANNELS = (192, 96, 64, 32)
 
 
 class SamePad(nn.Module):
@@ -42,8 +32,7 @@ class SamePad(nn.Module):
 
     def __init__(self, kernel: int, stride: int) -> None:
         super().__init__()
-        total = kernel - stride if stride > 1 else kernel - 1
-        self.padding = (total // 2, total - total // 2) * 2
+        self.padding = same_padding(kernel, stride) * 2
 
     def forward(self, x: Tensor) -> Tensor:
         """Pad (N, C, H, W) with zeros."""
@@ -61,7 +50,7 @@ def _convolution(
     return nn.Sequential(
         *pad,
         nn.Conv2d(channels_in, channels_out, kernel, stride, inner, groups=groups, bias=False),
-        nn.BatchNorm2d(channels_out, eps=1e-3, momentum=0.01),
+        nn.BatchNorm2d(channels_out, eps=NORM_EPSILON, momentum=0.01),
     )
 
 

@@ -16,11 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-EPSILON = 1e-5
-"""Added to every variance, as torch's instance normalization does."""
-
-FLOOR = 1e-4
-"""Least variance that is written down: blank paper must not make its grain a hundred times stronger."""
+from restoration.pix2pix.normalization import EPSILON, FLOOR
 
 Normalize = Callable[[Tensor], Tensor]
 """Features (N, C, H, W) -> the same, each channel less its mean and over its deviation."""

@@ -82,6 +82,24 @@ def test_the_listener_hears_each_window_and_can_stop_the_work() -> None:
     assert [done for done, _ in heard] == [1, 2, 3]
 
 
+def test_windows_come_by_the_dozen_and_each_lands_in_its_place() -> None:
+    class Counting(Moody):
+        def __init__(self) -> None:
+            self.handed: list[int] = []
+
+        def predict(self, gray: np.ndarray) -> np.ndarray:
+            self.handed.append(len(gray))
+            return np.concatenate([super(Counting, self).predict(part[None]) for part in gray])
+
+    engine = Counting()
+    field = colorize(picture(1300, 1100), Preset.NATIVE, SIZES, engine)
+
+    assert engine.handed[0] == 1
+    assert set(engine.handed[1:-1]) == {32}
+    assert sum(engine.handed) == field.windows
+    assert np.allclose(field.chroma, colorize(picture(1300, 1100), Preset.NATIVE, SIZES, Moody()).chroma)
+
+
 def test_numbers_that_are_not_finite_are_never_painted() -> None:
     with pytest.raises(FloatingPointError, match="broken"):
         colorize(picture(50, 50), Preset.FAST, SIZES, Broken())

@@ -11,7 +11,7 @@ import typer
 from worker.cli.console import err, progress_bar, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.evaluation_tables import tell
-from worker.cli.options import Device, Json, PresetName
+from worker.cli.options import Device, Engine, Json, PresetName
 
 if TYPE_CHECKING:
     from restoration.training.evaluation.measuring import Evaluation
@@ -78,6 +78,7 @@ def evaluate(
     confidence: Annotated[
         bool, typer.Option(help="Compute the confidence and compare it with the error.")
     ] = True,
+    engine: Engine = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
@@ -91,7 +92,13 @@ def evaluate(
 
     settings = settings_and_logs()
     terms = Terms(Half(half), side, Preset(preset), strength, confidence, blotch_threshold)
-    subjects = open_subjects(models, library_from(settings), device or settings.device, settings.threads)
+    subjects = open_subjects(
+        models,
+        library_from(settings),
+        device or settings.device,
+        settings.threads,
+        engine or settings.engine,
+    )
     evaluation = _evaluated(subjects, data, terms, scans=scans, report=report)
     if json:
         write_json(as_document(evaluation))

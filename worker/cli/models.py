@@ -155,10 +155,10 @@ def show(
     default, _ = default_and_fault(settings)
     page = page_path(card)
     if sheet is not None:
-        from restoration import load_model
         from restoration.training.evaluation.showcase import showcase
+        from worker.computing import open_model
 
-        showcase(load_model(card, settings.device, settings.threads), sheet)
+        showcase(open_model(settings, name), sheet)
         err().print(f"Drawn: {printable(sheet)}")
     facts = {
         **card.entries(),

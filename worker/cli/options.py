@@ -13,6 +13,7 @@ PresetName = Literal["fast", "balanced", "fine", "native"]
 FormatName = Literal["tiff", "png", "jpeg"]
 """`restoration.OutputFormat`, likewise."""
 
+EngineName = Literal["auto", "torch", "openvino"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
@@ -67,6 +68,9 @@ Pyramid = Annotated[
         help="TIFF in tiles with reduced copies, for viewers that zoom.",
         show_default="the setting `pyramid`",
     ),
+]
+Engine = Annotated[
+    EngineName | None, typer.Option(help="What computes the network.", show_default="the setting `engine`")
 ]
 Device = Annotated[
     DeviceName | None, typer.Option(help="Where the network runs.", show_default="the setting `device`")

@@ -14,6 +14,7 @@ from worker.cli.console import err, out, plain, progress_bar, sentence, table, w
 from worker.cli.context import settings_and_logs
 from worker.cli.options import (
     Device,
+    Engine,
     FormatOption,
     Json,
     Model,
@@ -63,6 +64,7 @@ def restore(
     warmth: Warmth = None,
     format: FormatOption = None,  # noqa: A002  (the option's name)
     pyramid: Pyramid = None,
+    engine: Engine = None,
     device: Device = None,
     confidence: Annotated[
         bool,
@@ -100,7 +102,7 @@ def restore(
     if dry_run:
         ended = [_planned(piece, recipe, settings) for piece in pieces]
     else:
-        ended = _restored(pieces, recipe, settings, device or settings.device)
+        ended = _restored(pieces, recipe, settings.model_copy(update=_said(engine=engine, device=device)))
     if json:
         write_json(
             {"dry_run": dry_run, "recipe": recipe_facts(recipe), "files": [_facts(one) for one in ended]}
@@ -126,14 +128,19 @@ def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
         return _Ended(piece, fault=error)
 
 
-def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, device: str) -> list[_Ended]:
+def _said(**options: str | None) -> dict[str, str]:
+    """Return the options that were given."""
+    return {name: word for name, word in options.items() if word is not None}
+
+
+def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings) -> list[_Ended]:
     from restoration import LumaMismatch, MasterError, Transient
 
     ended = []
     with _watched(len(pieces)) as listener:
         for piece in pieces:
             try:
-                made = _made(piece, recipe, settings, device, listener(piece.master))
+                made = _made(piece, recipe, settings, listener(piece.master))
                 ended.append(_Ended(piece, made=made))
             except (MasterError, Transient, LumaMismatch) as error:
                 ended.append(_Ended(piece, fault=error))
@@ -141,10 +148,10 @@ def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings, dev
 
 
 def _made(
-    piece: Piece, recipe: "Recipe", settings: Settings, device: str, listener: Callable[["Progress"], None]
+    piece: Piece, recipe: "Recipe", settings: Settings, listener: Callable[["Progress"], None]
 ) -> "Restoration":
-    from restoration import load_model, model_card, restore
-    from worker.library import library_from
+    from restoration import restore
+    from worker.computing import open_model
     from worker.outputs import draft, publish_draft
     from worker.recipes import limits_from
 
@@ -159,7 +166,7 @@ def _made(
             unfinished,
             progress=listener,
             limits=limits_from(settings),
-            loaded=load_model(model_card(recipe.model, library_from(settings)), device, settings.threads),
+            loaded=open_model(settings, recipe.model),
             confidence=next(iter(unfinished_map), None),
             threads=settings.threads,
         )

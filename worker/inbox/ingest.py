@@ -18,7 +18,8 @@ from worker.inbox.walk import look
 from worker.inbox.watch import start_watching, watch_mode
 from worker.intake import Taken, take_in
 from worker.library import library_from
-from worker.recipes import limits_from, recipe_from, record_recipe
+from worker.recipes import limits_from, recipe_from
+from worker.registration import record_recipe
 from worker.settings import Settings
 
 _PAUSE = 0.2

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from restoration.pix2pix.pretrained import INPUT_MEAN, INPUT_STD, Lite0Encoder
+from restoration.pix2pix.lite0 import INPUT_MEAN, INPUT_STD
+from restoration.pix2pix.pretrained import Lite0Encoder
 from restoration.training.encoder import fill_from_wheel
 
 SIDE = 224

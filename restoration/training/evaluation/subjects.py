@@ -30,6 +30,7 @@ def open_subjects(
     library: Library = SHIPPED_ONLY,
     device: str = "auto",
     threads: int | None = None,
+    engine: str = "auto",
 ) -> tuple[Subject, ...]:
     """Open models by name, or by a folder with a card and its weights, or by the folder of a training run.
 
@@ -42,7 +43,7 @@ def open_subjects(
         card = _card_of_folder(Path(word)) if _is_folder(word) else model_card(word, library)
         taken = card.name in {subject.name for subject in subjects}
         name = f"{card.name} ({place})" if taken else card.name
-        subjects.append(Subject(name, card, load_model(card, device, threads)))
+        subjects.append(Subject(name, card, load_model(card, device, threads, engine)))
     return tuple(subjects)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from restoration.color import recolor
-from restoration.pix2pix.doubt import LEAST, doubt_loss, within_gamut
+from restoration.pix2pix.doubt import doubt_loss, within_gamut
+from restoration.pix2pix.lite0 import LEAST_DOUBT
 from restoration.pix2pix.pretrained import Lite0Unet
 from restoration.training.data import chroma_of
 
@@ -22,7 +23,7 @@ def test_the_colors_are_the_same_with_and_without_doubt() -> None:
         colors, planes = plain(gray), doubting(gray)
     assert planes.shape == (2, 3, 64, 96)
     assert torch.allclose(planes[:, :2], colors, atol=1e-6)
-    assert float(planes[:, 2].min()) >= LEAST
+    assert float(planes[:, 2].min()) >= LEAST_DOUBT
 
 
 def test_no_color_learns_from_its_doubt() -> None:

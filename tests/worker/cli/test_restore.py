@@ -16,8 +16,8 @@ from skimage import data
 
 from restoration import OutputFormat, Preset, restore
 from restoration.confidence import PASSES
-from restoration.engines.device import DEVICES
-from worker.cli.options import DeviceName, FormatName, PresetName
+from restoration.engines.device import DEVICES, ENGINES
+from worker.cli.options import DeviceName, EngineName, FormatName, PresetName
 from worker.exits import Exit
 from worker.recipes import recipe_from
 
@@ -43,6 +43,7 @@ def test_choices_of_the_command_line_are_those_of_the_pixels():
     assert get_args(PresetName) == tuple(Preset)
     assert get_args(FormatName) == tuple(OutputFormat)
     assert get_args(DeviceName) == DEVICES
+    assert get_args(EngineName) == ENGINES
 
 
 def test_a_scan_comes_back_in_color_and_gives_the_master_back(saek, scan, tmp_path):
@@ -51,6 +52,37 @@ def test_a_scan_comes_back_in_color_and_gives_the_master_back(saek, scan, tmp_pa
     with Image.open(tmp_path / "out.tif") as made:
         assert made.mode == "RGB"
         assert np.array_equal(np.asarray(made.convert("L")), tifffile.imread(scan))
+
+
+def test_the_engine_is_the_one_asked_for_and_is_told(told, scan, tmp_path, monkeypatch):
+    def engine(*options: str) -> str:
+        done = told("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--force", *options)
+        return done["files"][0]["restoration"]["engine"].rpartition("/")[0]
+
+    assert engine("--device", "cpu") == "openvino/cpu"
+    assert engine("--device", "cpu", "--engine", "torch") == "torch/cpu"
+    monkeypatch.setenv("SAEK_DEVICE", "cpu")
+    monkeypatch.setenv("SAEK_ENGINE", "torch")
+    assert engine() == "torch/cpu"
+    assert engine("--engine", "openvino") == "openvino/cpu"
+
+
+def test_an_engine_that_has_no_such_device_is_a_reason_to_try_again(saek, scan, tmp_path):
+    done = saek(
+        "restore", str(scan), "-o", str(tmp_path / "o.tif"), "--engine", "openvino", "--device", "cuda"
+    )
+    assert done.exit_code == Exit.RETRY
+    assert not (tmp_path / "o.tif").exists()
+
+
+def test_on_a_cpu_nothing_is_loaded_that_is_not_needed(scan, tmp_path):
+    words = ["-m", "worker", "restore", str(scan), "-o", str(tmp_path / "out.tif"), "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *words], check=True, capture_output=True, text=True
+    )
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert {"restoration", "openvino"} <= loaded
+    assert not {"torch", "sqlalchemy", "celery"} & loaded
 
 
 def test_the_pixels_are_those_of_a_station(told, scan, tmp_path, settings):
