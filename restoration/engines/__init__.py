@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from restoration.engines.device import describe_device
-from restoration.engines.engine import Engine
+from restoration.engines.engine import Engine, InstanceEngine
 
 if TYPE_CHECKING:
     from restoration.models import ModelCard
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # as soon as another process wanted one of two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__all__ = ["Engine", "describe_device", "open_engine"]
+__all__ = ["Engine", "InstanceEngine", "describe_device", "open_engine"]
 
 
 def open_engine(card: ModelCard, device: str = "auto", threads: int | None = None) -> Engine:

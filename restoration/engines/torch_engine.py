@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from restoration.engines.device import resolve_device
 from restoration.engines.engine import Engine
+from restoration.engines.torch_statistics import steadied
 from restoration.errors import ModelError, OutOfMemory
 from restoration.models import ModelCard, load_weights
 from restoration.pix2pix.chroma import ARCHITECTURES
@@ -31,7 +32,7 @@ class TorchEngine:
     """A network in evaluation mode and the card it was loaded from."""
 
     card: ModelCard
-    network: nn.Module
+    network: Callable[[Tensor], Tensor]
     device: torch.device
 
     @property
@@ -53,6 +54,11 @@ class TorchEngine:
             x = torch.from_numpy(np.ascontiguousarray(gray))[:, None]
             x = x.to(self.device, memory_format=torch.channels_last)
             return np.ascontiguousarray(self.network(x).float().cpu().numpy())
+
+    def with_statistics(self, pictures: NDArray[np.float32], weights: NDArray[np.float32]) -> TorchEngine:
+        """Return the engine with the pooled statistics of pictures; see `InstanceEngine`."""
+        with _memory_reported(self.device):
+            return replace(self, network=steadied(self.card, self.network, self.device, pictures, weights))
 
 
 def open_torch_engine(card: ModelCard, device: str, threads: int | None) -> Engine:
