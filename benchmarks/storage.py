@@ -102,10 +102,11 @@ def rows(options: argparse.Namespace) -> tuple[str, int, list[Row]]:
     """Measure every way of storing; return title, number of pictures and the table."""
     from safetensors.torch import load, save
 
+    from restoration.cielab import lab, recolor
     from restoration.models.storage import Storage, packed, unpacked
     from restoration.pix2pix.chroma import ARCHITECTURES
     from restoration.training.data import LUMA, chroma_of
-    from restoration.training.metrics import ciede2000, lab, recolor
+    from restoration.training.metrics import ciede2000
 
     title, name, side, state = subject(options)
     architecture = ARCHITECTURES[name]

@@ -1,11 +1,12 @@
-"""How a scan's luminance becomes a chroma field: the whole-picture pass, then the detail passes.
+"""How a scan's luminance becomes a chroma field: the palette from the whole picture, then closer looks.
 
-The whole-picture pass sees everything and gives the palette. A detail pass sees windows at a larger scale,
-and of it only what the pass before could not represent is taken::
+A pass over the whole picture sees everything and gives the palette. A closer look sees the picture at a
+larger scale, in one piece or in windows, and of it only what came before could not represent is taken::
 
     chroma = enlarged(chroma before) + detail - enlarged(reduced(detail))
 
-so a window can sharpen the color of what it sees but cannot move the palette.
+so a window can sharpen the color of what it sees but cannot move the palette. `restoration.passes` says which
+passes a preset makes, `docs/tiling.md` why.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,28 +18,15 @@ from restoration import resample, tiling
 from restoration.color import Float
 from restoration.engines import Engine
 from restoration.engines.batching import in_groups
+from restoration.passes import Pass, Sizes, cost, passes, piece_cost
 from restoration.recipe import Preset
+from restoration.steadying import steadied
 
-NATIVE_SIDE = 4096
-"""Longest side at which windows are laid at the scan's own scale; larger scans are reduced to it."""
-
-_GUIDE_SIDE = 1536
-_LEAST_SIDE = 256
-_QUARTER_SIDE = 4 * tiling.WINDOW
-_STRIDES = {Preset.FAST: 256, Preset.BALANCED: 160, Preset.FINE: 128, Preset.NATIVE: 160}
 _LEAST_CONTRAST = 0.5
 _FLAT = 0.02
 
 WindowListener = Callable[[int, int], None]
 """Called with the windows done and the windows in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """What a generator wants its pictures to be: longest side of a whole picture, multiple of all sides."""
-
-    whole: int
-    multiple: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +37,44 @@ class ChromaField:
     stretch: tuple[float, float]
     """Gray values that the network's own copy mapped to black and to white."""
     windows: int
-
-
-def guide_side(preset: Preset) -> int:
-    """Return the longest side of the luminance copy that `colorize` and the guided upsampling work on."""
-    return NATIVE_SIDE if preset is Preset.NATIVE else _GUIDE_SIDE
-
-
-def count_windows(height: int, width: int, preset: Preset, sizes: Sizes) -> int:
-    """Return how many forward passes `colorize` makes for a picture of that size."""
-    shapes = _detail_shapes(height, width, preset, sizes)
-    return 1 + sum(tiling.count(*shape, stride=_STRIDES[preset]) for shape in shapes)
+    """Windows of 256 x 256 pixels that were computed; a larger piece counts as several."""
+    palette: Float
+    """Cb and Cr (2, h', w') of the whole-picture passes."""
+    stride: int | None
+    """How far the windows of the last detail pass lie apart at most; None if nothing was cut into windows."""
+    offset: tuple[int, int]
+    """How far before the picture's corner its first window began."""
 
 
 def colorize(
-    luminance: Float, preset: Preset, sizes: Sizes, engine: Engine, listener: WindowListener | None = None
+    luminance: Float,
+    preset: Preset,
+    sizes: Sizes,
+    engine: Engine,
+    listener: WindowListener | None = None,
+    *,
+    offset: tuple[int, int] = (0, 0),
 ) -> ChromaField:
-    """Infer the chroma of a luminance copy (H, W) in [0, 1], at most `guide_side(preset)` long.
+    """Infer the chroma of a luminance copy (H, W) in [0, 1], at most `guide_side` long.
 
-    `listener` is called after each window; whatever it raises stops the work.
+    `listener` is called after each window or piece; whatever it raises stops the work. `offset` begins the
+    first windows so many pixels before the picture's corner, to see what their place does. Raises
+    OutOfMemory, EngineUnavailable, FloatingPointError if the engine gave numbers that are not finite.
     """
     height, width = luminance.shape
-    shapes = _detail_shapes(height, width, preset, sizes)
+    planned = passes(height, width, preset, sizes)
     stretch = contrast_stretch(luminance)
     seen = stretched(luminance, stretch)
-    run = _Run(engine, sizes.multiple, listener, count_windows(height, width, preset, sizes))
-    chroma = run.whole(resample.resize(seen, *whole_shape(height, width, sizes)))
-    for shape in shapes:
-        detail = run.windows(resample.resize(seen, *shape), _STRIDES[preset])
-        detail += resample.enlarge(chroma - resample.reduce(detail, *chroma.shape[1:]), *shape)
-        chroma = np.clip(detail, -0.5, 0.5)
-    return ChromaField(chroma, stretch, run.done)
+    wholes = [resample.resize(seen, *one.shape) for one in planned.palette]
+    run = _Run(sizes, listener, cost(planned, sizes))
+    looks = zip(wholes, planned.palette, strict=True)
+    palette = _mean([run.whole(engine, plane, one) for plane, one in looks])
+    chroma, stride = palette, None
+    for one in planned.details:
+        detail = run.detail(engine, wholes[0], resample.resize(seen, *one.shape), one, offset)
+        detail += resample.enlarge(chroma - resample.reduce(detail, *chroma.shape[1:]), *one.shape)
+        chroma, stride = np.clip(detail, -0.5, 0.5), one.stride
+    return ChromaField(chroma, stretch, run.done, palette, stride, offset)
 
 
 def contrast_stretch(luminance: Float) -> tuple[float, float]:
@@ -103,27 +98,6 @@ def stretched(luminance: Float, stretch: tuple[float, float]) -> Float:
     return np.asarray(np.clip((luminance - low) / (high - low), 0, 1), dtype=np.float32)
 
 
-def whole_shape(height: int, width: int, sizes: Sizes) -> tuple[int, int]:
-    """Return height and width at which the network sees a whole picture.
-
-    It has seen nothing below 256 pixels in training, so thumbnails are enlarged.
-    """
-    return resample.fit(height, width, min(sizes.whole, max(_LEAST_SIDE, height, width)))
-
-
-def _detail_shapes(height: int, width: int, preset: Preset, sizes: Sizes) -> tuple[tuple[int, int], ...]:
-    """Each scale above the whole-picture pass; a window stays at least a quarter of the picture's side."""
-    sides: tuple[int, ...] = {
-        Preset.FAST: (),
-        Preset.BALANCED: (min(2 * sizes.whole, _QUARTER_SIDE),),
-        Preset.FINE: (min(2 * sizes.whole, _QUARTER_SIDE), _QUARTER_SIDE),
-        Preset.NATIVE: (NATIVE_SIDE,),
-    }[preset]
-    own = max(height, width)
-    scales = sorted({min(side, own) for side in sides})
-    return tuple(resample.fit(height, width, side) for side in scales if side > 1.25 * sizes.whole)
-
-
 def infer(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
     """Return the chroma (2, H, W) of one plane (H, W) in [0, 1], padded as the network needs it.
 
@@ -132,53 +106,71 @@ def infer(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
     return all_planes(engine, plane, multiple, least)[:2]
 
 
-def infer_each(engine: Engine, planes: Sequence[Float], multiple: int, least: int = 0) -> Float:
-    """Return the chroma (N, 2, H, W) of planes (H, W) of one shape; as `infer` otherwise."""
-    return _predicted(engine, planes, multiple, least)[:, :2]
+def infer_each(engine: Engine, windows: Sequence[Float], multiple: int) -> list[Float]:
+    """Return the chroma (2, h, w) of each window (h, w), at most 256 x 256; as `infer` otherwise."""
+    planes = _predicted(engine, windows, multiple, tiling.WINDOW)
+    return [part[:2, : len(window), : len(window[0])] for part, window in zip(planes, windows, strict=True)]
 
 
 def all_planes(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
     """Return what `infer` does, and the error that the network foretells if it does (3, H, W)."""
-    planes: Float = _predicted(engine, (plane,), multiple, least)[0]
+    height, width = plane.shape
+    planes: Float = _predicted(engine, (plane,), multiple, least)[0, :, :height, :width]
     return planes
 
 
 def _predicted(engine: Engine, pictures: Sequence[Float], multiple: int, least: int) -> Float:
-    height, width = pictures[0].shape
-    padded = np.stack([tiling.pad(picture, multiple, least) for picture in pictures])
-    planes = engine.predict(padded)[..., :height, :width]
+    planes = engine.predict(np.stack([tiling.pad(picture, multiple, least) for picture in pictures]))
     if not np.isfinite(planes).all():
         raise FloatingPointError(f"the engine {engine.name} gave numbers that are not finite")
     return planes
 
 
+def _mean(pieces: Sequence[Float]) -> Float:
+    """Return the mean of chroma planes (2, h, w) at the size of the last."""
+    shape = pieces[-1].shape[1:]
+    total = sum((resample.enlarge(piece, *shape) for piece in pieces[:-1]), start=pieces[-1])
+    return np.asarray(total / np.float32(len(pieces)), dtype=np.float32)
+
+
 class _Run:
     """Runs the generator and counts its windows."""
 
-    def __init__(self, engine: Engine, multiple: int, listener: WindowListener | None, total: int) -> None:
-        self._engine = engine
-        self._multiple = multiple
+    def __init__(self, sizes: Sizes, listener: WindowListener | None, total: int) -> None:
+        self._sizes = sizes
         self._listener = listener
         self._total = total
         self.done = 0
 
-    def whole(self, plane: Float) -> Float:
-        chroma = infer(self._engine, plane, self._multiple)
-        self._tell()
-        return chroma
+    def whole(self, engine: Engine, plane: Float, one: Pass) -> Float:
+        steady, measured = steadied(engine, self._sizes, plane)
+        self._tell(measured)
+        if one.mirrored:
+            return np.ascontiguousarray(self._piece(steady, plane[:, ::-1], one)[..., ::-1])
+        return self._piece(steady, plane, one)
 
-    def windows(self, plane: Float, stride: int) -> Float:
+    def detail(self, engine: Engine, whole: Float, plane: Float, one: Pass, offset: tuple[int, int]) -> Float:
+        if one.stride is None:
+            return self._piece(engine, plane, one)
+        steady, measured = steadied(engine, self._sizes, whole, plane)
+        self._tell(measured)
+        return self._windows(steady, plane, one.stride, offset)
+
+    def _windows(self, engine: Engine, plane: Float, stride: int, offset: tuple[int, int]) -> Float:
         merged = np.zeros((2, *plane.shape), np.float32)
-        for group in in_groups(tiling.windows(plane.shape[0], plane.shape[1], stride)):
-            parts = infer_each(
-                self._engine, [window.cut(plane) for window in group], self._multiple, tiling.WINDOW
-            )
+        for group in in_groups(tiling.windows(plane.shape[0], plane.shape[1], stride, offset)):
+            parts = infer_each(engine, [window.cut(plane) for window in group], self._sizes.multiple)
             for window, part in zip(group, parts, strict=True):
                 window.add(part, merged)
-                self._tell()
+                self._tell(1)
         return merged
 
-    def _tell(self) -> None:
-        self.done += 1
-        if self._listener:
+    def _piece(self, engine: Engine, plane: Float, one: Pass) -> Float:
+        chroma = infer(engine, plane, self._sizes.multiple)
+        self._tell(piece_cost(one, self._sizes))
+        return chroma
+
+    def _tell(self, windows: int) -> None:
+        self.done += windows
+        if self._listener and windows:
             self._listener(self.done, self._total)

@@ -22,8 +22,9 @@ import numpy as np
 
 from restoration import resample
 from restoration.color import Float
-from restoration.colorizer import Sizes, all_planes, contrast_stretch, infer, stretched, whole_shape
+from restoration.colorizer import all_planes, contrast_stretch, infer, stretched
 from restoration.engines import Engine
+from restoration.passes import Sizes, whole_shape
 
 CLOSE: Final = 0.05
 """Distance of (Cb, Cr) up to which a color counts as right: 13 of 255 steps."""

@@ -17,6 +17,7 @@
     ├── ModelError              the recipe cannot be followed on this installation
     │   ├── UnknownModel
     │   ├── WeightsMismatch
+    │   ├── RecipeOutdated      made for the pixel code of another version
     │   └── ModelRefused        a file that was offered as a model is none that can be run
     ├── Transient               try again later; the master is not to blame
     │   ├── NoSpace
@@ -144,6 +145,12 @@ class WeightsMismatch(ModelError):
     """The weights file is missing or is not the one that the model card or recipe names."""
 
     code = "weights-mismatch"
+
+
+class RecipeOutdated(ModelError):
+    """The recipe was made for the pixel code of another version, so its pixels cannot be made here."""
+
+    code = "recipe-outdated"
 
 
 class ModelRefused(ModelError):

@@ -3,9 +3,9 @@
 import threading
 from dataclasses import dataclass
 
-from restoration.colorizer import Sizes
 from restoration.engines import Engine, open_engine
 from restoration.models import ModelCard
+from restoration.passes import Sizes
 
 _lock = threading.Lock()
 _open: dict[tuple[str, str, str, str], "LoadedModel"] = {}
@@ -32,6 +32,6 @@ def load_model(
     with _lock:
         key = (card.name, card.weights, engine, device)
         if key not in _open:
-            sizes = Sizes(card.working_side, card.multiple)
+            sizes = Sizes(card.working_side, card.multiple, card.statistics)
             _open[key] = LoadedModel(open_engine(card, device, threads, engine), sizes, card.weights)
         return _open[key]

@@ -36,7 +36,7 @@ class Plan:
     """What a restoration would cost."""
 
     windows: int
-    """Forward passes of the generator over one 256-pixel window or whole picture."""
+    """Windows of 256 x 256 pixels that the generator computes; a larger piece counts as several."""
     pixels: int
     bytes_estimate: int
     """Size of the derivative: an upper estimate, uncompressed for the lossless formats."""
@@ -108,7 +108,7 @@ class Restoration:
     stretch: tuple[float, float]
     """Gray values in [0, 1] that the network's own copy maps to black and to white."""
     windows: int
-    """Passes of the generator that the colors took; those of the confidence are not among them."""
+    """Windows of 256 x 256 pixels that the colors took; those of the confidence are not among them."""
     seconds: dict[str, float]
     """By stage: read, color, write, verify."""
     model: str

@@ -20,13 +20,13 @@ class Preset(StrEnum):
     """How much detail of the chroma is inferred: each step costs more windows."""
 
     FAST = "fast"
-    """The whole-picture pass only."""
+    """One pass over the whole picture at the working side of the generator."""
     BALANCED = "balanced"
-    """The whole picture and windows at one intermediate scale."""
+    """The whole picture at the working side and at twice of it."""
     FINE = "fine"
-    """The whole picture and windows at two intermediate scales."""
+    """The same, with detail from four times the working side."""
     NATIVE = "native"
-    """The whole picture and windows at the scan's own scale: drawings, engravings."""
+    """The palette of `balanced`, with detail from the scan's own scale: drawings, engravings."""
 
 
 class OutputFormat(StrEnum):

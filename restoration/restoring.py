@@ -21,9 +21,9 @@ from restoration import (
     verification,
 )
 from restoration.color import Float, adjusted
-from restoration.colorizer import ChromaField, Sizes, colorize, count_windows, guide_side
+from restoration.colorizer import ChromaField, colorize
 from restoration.confidence import PASSES, confidence
-from restoration.errors import ImageTooLarge, OutOfMemory, WeightsMismatch
+from restoration.errors import ImageTooLarge, OutOfMemory, RecipeOutdated, WeightsMismatch
 from restoration.facts import Limits, ScanFacts
 from restoration.guided import Upsampler
 from restoration.jpeg import MAX_SIDE
@@ -41,8 +41,9 @@ from restoration.outcome import (
     Tone,
 )
 from restoration.painting import Canvas, Painting
+from restoration.passes import Sizes, count_windows, guide_side
 from restoration.reading import RowListener, Scan, Strip
-from restoration.recipe import OutputFormat, Preset, Recipe
+from restoration.recipe import ALGORITHM, OutputFormat, Preset, Recipe
 from restoration.scan import identify
 from restoration.sealing import mismatch
 from restoration.tiff import Proof
@@ -76,7 +77,8 @@ def plan(
     """Return what the restoration of a master would cost. Raises UnknownModel."""
     card = model_card(recipe.model, library)
     width, height = facts.upright_size
-    windows = count_windows(height, width, recipe.preset, Sizes(card.working_side, card.multiple))
+    sizes = Sizes(card.working_side, card.multiple, card.statistics)
+    windows = count_windows(height, width, recipe.preset, sizes)
     lossless = recipe.format.lossless
     canvas = derivative.canvas_of(facts, recipe)
     size = canvas.raw_bytes if lossless else canvas.raw_bytes * recipe.quality // 200
@@ -169,7 +171,7 @@ class _Work:
 
     def run(self, model: LoadedModel, expected_sha256: str | None) -> Restoration:
         clock = _Clock({})
-        self._require_weights(model)
+        self._require_recipe(model)
         with clock.measure(Stage.READ):
             witness = Witness.of(self.master)
             witness.expect(expected_sha256)
@@ -179,7 +181,9 @@ class _Work:
                 publishing.require_replaceable(path, self.master, witness.sha256, self.recipe.fingerprint())
             scan = Scan(self.master, facts, self.out.parent)
             samples = hashlib.sha256()
-            overview = scan.overview(guide_side(self.recipe.preset), self._rows(Stage.READ), samples)
+            overview = scan.overview(
+                guide_side(self.recipe.preset, facts.height, facts.width), self._rows(Stage.READ), samples
+            )
             tone = monochrome.tone_of(overview)
             monochrome.require_monochrome(tone, self.master)
         with clock.measure(Stage.COLOR):
@@ -316,7 +320,13 @@ class _Work:
 
         return tell
 
-    def _require_weights(self, model: LoadedModel) -> None:
+    def _require_recipe(self, model: LoadedModel) -> None:
+        if self.recipe.algorithm != ALGORITHM:
+            raise RecipeOutdated(
+                reason=f"the recipe is of version {self.recipe.algorithm} of the pixel code, "
+                f"installed is version {ALGORITHM}",
+                remedy="make a new recipe (saek reprocess), or install the version that made this one",
+            )
         if model.weights != self.recipe.weights:
             raise WeightsMismatch(
                 reason=f"the recipe asks for weights {self.recipe.weights[:12]}… of the model "

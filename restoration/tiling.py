@@ -24,23 +24,39 @@ class Span:
         return self.start + len(self.weights)
 
 
-def spans(length: int, size: int = WINDOW, stride: int = WINDOW // 2) -> tuple[Span, ...]:
+def spans(length: int, size: int = WINDOW, stride: int = WINDOW // 2, offset: int = 0) -> tuple[Span, ...]:
     """Lay windows of `size` at most `stride` apart over an axis, the last one ending with it.
 
     An axis shorter than `size` gets one span over all of it; whoever runs the window pads it. The weights are
     those of a Hann window, divided by their sum over all spans, so that they sum to 1 at every sample.
+
+    `offset`, in [0, stride), begins the first window so many samples before the axis; what lies outside is
+    cut off. Raises ValueError if stride or offset is out of its range.
     """
     if not 0 < stride <= size:
         raise ValueError(f"stride must lie in [1, {size}], not {stride}")
+    if not 0 <= offset < stride:
+        raise ValueError(f"offset must lie in [0, {stride}), not {offset}")
     if length <= size:
         return (Span(0, np.ones(length, np.float32)),)
-    count = -(-(length - size) // stride) + 1
-    starts = [round(i * (length - size) / (count - 1)) for i in range(count)]
+    room = length + offset - size
+    count = -(-room // stride) + 1
+    starts = [round(i * room / (count - 1)) for i in range(count)]
     bell = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-    total = np.zeros(length)
+    total = np.zeros(length + offset)
     for start in starts:
         total[start : start + size] += bell
-    return tuple(Span(s, (bell / total[s : s + size]).astype(np.float32)) for s in starts)
+    laid = []
+    for start in starts:
+        weights = (bell / total[start : start + size]).astype(np.float32)
+        laid.append(Span(max(0, start - offset), weights[max(0, offset - start) :]))
+    return tuple(laid)
+
+
+def borders(length: int, stride: int, offset: int = 0) -> tuple[int, ...]:
+    """Return the samples of an axis at which a window begins or has ended, without the ends of the axis."""
+    found = {edge for span in spans(length, stride=stride, offset=offset) for edge in (span.start, span.stop)}
+    return tuple(sorted(found - {0, length}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +76,10 @@ class Window:
         self.cut(merged)[...] += part * weights
 
 
-def windows(height: int, width: int, stride: int) -> Iterator[Window]:
-    """Yield the windows over a picture, row by row."""
-    columns = spans(width, stride=stride)
-    for row in spans(height, stride=stride):
+def windows(height: int, width: int, stride: int, offset: tuple[int, int] = (0, 0)) -> Iterator[Window]:
+    """Yield the windows over a picture, row by row; `offset` is that of `spans` along both axes."""
+    columns = spans(width, stride=stride, offset=offset[1])
+    for row in spans(height, stride=stride, offset=offset[0]):
         for column in columns:
             yield Window(row, column)
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from restoration.engines.device import choose, describe_engine, load_openvino
-from restoration.engines.engine import Engine
+from restoration.engines.engine import Engine, InstanceEngine
 
 if TYPE_CHECKING:
     from restoration.models import ModelCard
@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # archive does is nobody's business.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__all__ = ["Engine", "describe_engine", "open_engine"]
+__all__ = ["Engine", "InstanceEngine", "describe_engine", "open_engine"]
 
 
 def open_engine(

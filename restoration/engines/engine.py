@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,20 @@ class Engine(Protocol):
         The first two planes are BT.601 Cb and Cr in [-0.5, 0.5]. H and W are multiples of the model card's
         `multiple`, or it is a ValueError. Any number of pictures may be handed over: an engine takes as many
         of them at once as is fast and fits. Raises OutOfMemory if not even one does.
+        """
+        ...
+
+
+@runtime_checkable
+class InstanceEngine(Engine, Protocol):
+    """An engine that can run a generator that normalizes by instance with statistics measured before."""
+
+    def with_statistics(self, pictures: NDArray[np.float32], weights: NDArray[np.float32]) -> Engine:
+        """Return the engine with the pooled normalization statistics of pictures as its constants.
+
+        `pictures` (N, H, W) float32 in [0, 1], sides multiples of the card's `multiple`; `weights` (N,), not
+        negative. `restoration.pix2pix.statistics.measure` says how they are pooled, layer by layer, and what
+        their floor is. Raises ValueError if the generator does not normalize by instance, OutOfMemory.
         """
         ...
 

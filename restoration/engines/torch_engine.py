@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from restoration.engines.batching import Batches
 from restoration.engines.cuda import RECORDED_SIDE, on_cuda
 from restoration.engines.device import resolve_device
 from restoration.engines.engine import Engine, require_pictures
+from restoration.engines.torch_statistics import steadied
 from restoration.errors import ModelError, OutOfMemory
 from restoration.models import ModelCard, load_weights
 from restoration.pix2pix.chroma import ARCHITECTURES
@@ -62,6 +63,11 @@ class TorchEngine:
             x = torch.from_numpy(np.ascontiguousarray(gray))[:, None]
             x = x.to(self.device, self.precision, memory_format=torch.channels_last)
             return np.ascontiguousarray(self.network(x).float().cpu().numpy())
+
+    def with_statistics(self, pictures: NDArray[np.float32], weights: NDArray[np.float32]) -> TorchEngine:
+        """Return the engine with the pooled statistics of pictures; see `InstanceEngine`."""
+        with _memory_reported(self.device):
+            return replace(self, network=steadied(self.card, self.network, self.device, pictures, weights))
 
 
 def open_torch_engine(card: ModelCard, device: str, threads: int | None) -> Engine:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from restoration.training.metrics import Predict, Reference, colorfulness, recolor
+from restoration.cielab import recolor
+from restoration.training.metrics import Predict, Reference, colorfulness
 
 MOST = 2.0
 _HALVINGS = 10

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from restoration.cielab import recolor
 from restoration.training.data import chroma_of
 from restoration.training.evaluation.ranks import spearman
 from restoration.training.evaluation.reliability import drawn
-from restoration.training.metrics import Predict, Reference, recolor
+from restoration.training.metrics import Predict, Reference
 
 
 def doubt_correlation(predict: Predict, against: Sequence[Reference]) -> float:

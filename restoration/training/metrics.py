@@ -12,16 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from restoration.cielab import lab, recolor
 from restoration.training.data import LUMA, Picture, chroma_of
 
 Floats = NDArray[np.floating]
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
-# sRGB to CIE XYZ (IEC 61966-2-1), divided by the white point D65.
-_TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
-_TO_WHITE = _TO_XYZ / _TO_XYZ.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,33 +118,12 @@ def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
 
 
-def recolor(luma: NDArray[np.float32], chroma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Luma (H, W) and chroma (2, H, W) -> sRGB (H, W, 3) in [0, 1]; chroma shrinks into gamut."""
-    blue, red = chroma
-    offset = np.stack((1.402 * red, -0.344136 * blue - 0.714136 * red, 1.772 * blue), axis=-1)
-    y = luma[..., None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        room = np.where(offset > 0, (1.0 - y) / offset, np.where(offset < 0, -y / offset, np.inf))
-    scale = np.clip(room.min(axis=-1, keepdims=True), 0.0, 1.0)
-    return np.asarray(np.clip(y + scale * offset, 0.0, 1.0), dtype=np.float32)
-
-
 def colorfulness(rgb: Floats) -> float:
     """Hasler & Suesstrunk 2003, of sRGB (H, W, 3) in [0, 1], on their scale of bytes."""
     red, green, blue = (255.0 * rgb[..., channel] for channel in range(3))
     opponent = np.stack((red - green, 0.5 * (red + green) - blue))
     spread, mean = opponent.std(axis=(1, 2)), opponent.mean(axis=(1, 2))
     return float(np.hypot(*spread) + 0.3 * np.hypot(*mean))
-
-
-def lab(rgb: Floats) -> NDArray[np.float64]:
-    """CIE L*a*b* (D65) of sRGB (..., 3) in [0, 1]."""
-    values = np.asarray(rgb, dtype=np.float64)
-    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    ratio = light @ _TO_WHITE.T
-    root = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = np.moveaxis(root, -1, 0)
-    return np.stack((116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)), axis=-1)
 
 
 def ciede2000(first: Floats, second: Floats) -> NDArray[np.float64]:

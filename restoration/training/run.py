@@ -23,8 +23,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from restoration.cielab import recolor
 from restoration.training.data import Picture, Split
-from restoration.training.metrics import Predict, Reference, Row, recolor
+from restoration.training.metrics import Predict, Reference, Row
 from restoration.training.pace import Spent
 from restoration.training.provenance import commit
 from restoration.training.recipe import Moment, TrainingRecipe

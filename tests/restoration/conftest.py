@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, OutputFormat, Preset, Recipe
-from restoration.colorizer import Sizes
+from restoration.passes import Sizes
 
 WEIGHTS = "5" * 64
 

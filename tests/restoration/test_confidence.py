@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from restoration.colorizer import Sizes
 from restoration.confidence import PASSES, confidence
+from restoration.passes import Sizes
 
 SIZES = Sizes(256, 32)
 Floats = NDArray[np.float32]

@@ -24,6 +24,7 @@ from restoration import (
     OutputUnavailable,
     Progress,
     Recipe,
+    RecipeOutdated,
     Stage,
     TruncatedImage,
     WeightsMismatch,
@@ -168,6 +169,14 @@ def test_weights_that_the_recipe_does_not_name_are_not_used(
 ) -> None:
     with pytest.raises(WeightsMismatch):
         restore(picture(gray8, "a.png"), recipe(weights="6" * 64), tmp_path / "o.tif", loaded=loaded)
+
+
+def test_a_recipe_of_other_pixel_code_is_not_followed(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeOutdated, match="version 1 of the pixel code"):
+        restore(picture(gray8, "a.png"), recipe(algorithm=1), tmp_path / "o.tif", loaded=loaded)
+    assert not (tmp_path / "o.tif").exists()
 
 
 def test_limits_hold_for_restoring_too(

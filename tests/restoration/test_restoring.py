@@ -113,7 +113,7 @@ def test_the_record_tells_all(
     assert made.bytes == made.path.stat().st_size
     rgb = tifffile.imread(made.path)
     assert made.pixel_sha256 == hashlib.sha256(rgb.tobytes()).hexdigest()
-    assert (made.width, made.height, made.windows) == (251, 337, 1)
+    assert (made.width, made.height, made.windows) == (251, 337, 3)
     assert (made.engine, made.weights, made.model) == ("test/cpu/smooth", "5" * 64, "smooth")
     assert made.recipe_fingerprint == recipe().fingerprint()
     assert set(made.seconds) == {stage.value for stage in Stage}

@@ -16,6 +16,30 @@ def test_the_weights_sum_to_one_everywhere(length: int, stride: int) -> None:
     assert np.allclose(total, 1, atol=1e-5)
 
 
+@given(st.integers(1, 3000), st.integers(32, 256), st.data())
+def test_the_weights_sum_to_one_wherever_the_windows_begin(
+    length: int, stride: int, draw: st.DataObject
+) -> None:
+    offset = draw.draw(st.integers(0, stride - 1))
+    total = np.zeros(length)
+    for span in tiling.spans(length, stride=stride, offset=offset):
+        assert 0 <= span.start < span.stop <= length
+        total[span.start : span.stop] += span.weights
+    assert np.allclose(total, 1, atol=1e-5)
+
+
+def test_borders_are_where_windows_begin_or_end() -> None:
+    assert tiling.borders(200, 128) == ()
+    assert tiling.borders(512, 128) == (128, 256, 384)
+    assert tiling.borders(512, 128, offset=28) == (67, 161, 228, 256, 323, 417)
+
+
+@pytest.mark.parametrize("offset", [-1, 128])
+def test_an_offset_beyond_the_stride_is_refused(offset: int) -> None:
+    with pytest.raises(ValueError, match="offset"):
+        tiling.spans(1000, offset=offset)
+
+
 @given(st.integers(257, 3000), st.integers(32, 256))
 def test_windows_lie_inside_no_further_apart_than_the_stride(length: int, stride: int) -> None:
     spans = tiling.spans(length, stride=stride)

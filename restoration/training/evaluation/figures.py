@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from restoration.cielab import lab
 from restoration.training.data import chroma_of
 from restoration.training.evaluation.features import Features, feature_distance
 from restoration.training.evaluation.structure import ssim
 from restoration.training.evaluation.vividness import share_beyond
-from restoration.training.metrics import ciede2000, colorfulness, lab
+from restoration.training.metrics import ciede2000, colorfulness
 
 MOST_DECIBELS = 60.0
 """PSNR of equal pictures, whose own would be infinite."""

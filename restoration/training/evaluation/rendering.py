@@ -7,17 +7,18 @@ from numpy.typing import NDArray
 
 from restoration import resample
 from restoration.color import Float, Gray, recolor
-from restoration.colorizer import colorize, guide_side
+from restoration.colorizer import colorize
 from restoration.guided import Upsampler
 from restoration.loading import LoadedModel
+from restoration.passes import guide_side
 from restoration.recipe import Preset
 
 
 def predicted_chroma(gray: Gray, preset: Preset, model: LoadedModel) -> Float:
     """Return Cb and Cr (2, H, W) in [-0.5, 0.5] that `restore` would lay on a gray picture (H, W), uint8."""
     luminance = luminance_of(gray)
-    guide = guide_side(preset)
     height, width = gray.shape
+    guide = guide_side(preset, height, width)
     if max(height, width) > guide:
         luminance = resample.reduce(luminance, *resample.fit(height, width, guide))
     field = colorize(luminance, preset, model.sizes, model.engine)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from restoration import monochrome, resample
 from restoration.color import Float, Gray
-from restoration.colorizer import colorize, guide_side
+from restoration.colorizer import colorize
 from restoration.errors import MasterError
 from restoration.facts import Limits
+from restoration.passes import guide_side
 from restoration.reading import Scan
 from restoration.scan import identify
 from restoration.training.data import SUFFIXES
@@ -112,7 +113,8 @@ def measure_scans(
 
 
 def _luminance(path: Path, terms: Terms, scratch: Path) -> Float:
-    overview = Scan(path, identify(path, Limits()), scratch).overview(guide_side(terms.preset))
+    facts = identify(path, Limits())
+    overview = Scan(path, facts, scratch).overview(guide_side(terms.preset, facts.height, facts.width))
     monochrome.require_monochrome(monochrome.tone_of(overview), path)
     return monochrome.luminance_of(overview)
 

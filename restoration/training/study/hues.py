@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from restoration.training.metrics import ciede2000, lab
+from restoration.cielab import lab
+from restoration.training.metrics import ciede2000
 from restoration.training.study.preprocessing import Bytes
 
 HUES = {"red": (345.0, 50.0), "yellow": (75.0, 110.0), "green": (110.0, 200.0), "blue": (200.0, 320.0)}

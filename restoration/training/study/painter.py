@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from restoration.cielab import lab
 from restoration.pix2pix.generator import UNetGenerator
 from restoration.training.data import chroma_of
 from restoration.training.evaluation.rendering import colored
-from restoration.training.metrics import Figures, Row, ciede2000, colorfulness, lab
+from restoration.training.metrics import Figures, Row, ciede2000, colorfulness
 from restoration.training.study.album import Part
 from restoration.training.study.networks import new_generator
 from restoration.training.study.preprocessing import Bytes, Preprocessing, gray_of

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from skimage import data
 from skimage.color import rgb2lab
 
+from restoration.cielab import lab, recolor
 from restoration.training.data import LUMA, Picture, chroma_of
 from restoration.training.metrics import (
     Figures,
@@ -16,8 +17,6 @@ from restoration.training.metrics import (
     ciede2000,
     colorfulness,
     evaluate,
-    lab,
-    recolor,
     reduced,
     references,
 )

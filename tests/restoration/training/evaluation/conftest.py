@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, ModelCard
-from restoration.colorizer import Sizes
+from restoration.passes import Sizes
 from restoration.training.evaluation.features import Lite0Eye
 from restoration.training.evaluation.subjects import Subject
 
