@@ -1,6 +1,6 @@
 """How well confidence tells which colors are wrong, and the two constants of its curve, for one model.
 
-    python benchmarks/confidence.py --data DIR [--model NAME] [--side 256] [--preset fast] [--half validation]
+    python benchmarks/confidence.py --data DIR [--model NAME|DIR] [--side 256] [--preset P] [--half validation]
 
 The pictures are of the validation half of a folder's manifest; `--half test` is for reporting only. Of each,
 one pixel in eight is drawn by a fixed seed. Printed are Spearman's correlation of doubt with the chroma
@@ -38,21 +38,23 @@ def held_out(folder: Path, half: str) -> "Iterator[Picture]":
 
 def measured(options: argparse.Namespace) -> "Iterator[tuple[str, Doubt, NDArray[np.floating]]]":
     """Yield set, doubts and chroma errors (n,) of each picture."""
-    from restoration import Preset, default_model, load_model, model_card
+    from restoration import Preset, default_model
     from restoration.color import luma
     from restoration.confidence import Doubt, doubt
     from restoration.training.evaluation.reliability import chroma_error, drawn
     from restoration.training.evaluation.rendering import colored, luminance_of, predicted_chroma
+    from restoration.training.evaluation.subjects import open_subjects
     from restoration.training.metrics import reduced
 
-    model = load_model(model_card(options.model) if options.model else default_model(), "cpu", 1)
+    model = open_subjects([options.model or default_model().name], threads=1)[0].model
     for place, picture in enumerate(held_out(options.data, options.half)):
         rgb = reduced(picture.rgb, options.side)
         gray = luma(rgb)
-        made = colored(gray, predicted_chroma(gray, Preset(options.preset), model))
+        chroma = predicted_chroma(gray, Preset(options.preset), model)
+        made = colored(gray, chroma)
         error = chroma_error(made, rgb).ravel()
         some = drawn(error.size, place)
-        found = doubt(luminance_of(gray), model.sizes, model.engine)
+        found = doubt(luminance_of(gray), chroma, model.sizes, model.engine)
         yield picture.set, Doubt(found.values.ravel()[some], found.curve), error[some]
 
 

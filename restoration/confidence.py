@@ -86,23 +86,31 @@ PASSES: Final = 1 + len(_LOOKS)
 
 
 def confidence(
-    luminance: Float, sizes: Sizes, engine: Engine, listener: Callable[[int, int], None] | None = None
+    luminance: Float,
+    chroma: Float,
+    sizes: Sizes,
+    engine: Engine,
+    listener: Callable[[int, int], None] | None = None,
 ) -> Float:
-    """Return the confidence (H, W) in [0, 1] of the color that is predicted for a luminance copy (H, W).
+    """Return the confidence (H, W) in [0, 1] of the color that was predicted for a luminance copy (H, W).
 
     It is the share of `doubt`, whose arguments and errors it shares.
     """
-    return doubt(luminance, sizes, engine, listener).share_close()
+    return doubt(luminance, chroma, sizes, engine, listener).share_close()
 
 
 def doubt(
-    luminance: Float, sizes: Sizes, engine: Engine, listener: Callable[[int, int], None] | None = None
+    luminance: Float,
+    chroma: Float,
+    sizes: Sizes,
+    engine: Engine,
+    listener: Callable[[int, int], None] | None = None,
 ) -> Doubt:
-    """Return how doubtful the color is that is predicted for a luminance copy (H, W).
+    """Return how doubtful the color is that was predicted for a luminance copy (H, W).
 
-    `luminance` is in [0, 1], the copy that `colorizer.colorize` is given; the looks are taken at the size of
-    the whole-picture pass. `listener` is called with the looks done and the looks in all; whatever it raises
-    stops the work. Raises OutOfMemory.
+    `luminance` is in [0, 1], the copy that `colorizer.colorize` was given, and `chroma` (2, h, w) what it
+    gave; the looks are taken at the size of the first whole-picture pass. `listener` is called with the looks
+    done and the looks in all; whatever it raises stops the work. Raises OutOfMemory.
     """
     height, width = luminance.shape
     seen = stretched(luminance, contrast_stretch(luminance))
@@ -117,7 +125,8 @@ def doubt(
     if listener:
         listener(PASSES, PASSES)
     spread = distances / np.float32(len(_LOOKS))
-    unsure = resample.resize(spread + np.float32(_CLAIM) * np.hypot(*first), height, width)
+    claimed = resample.resize(np.hypot(*chroma), height, width)
+    unsure = resample.resize(spread, height, width) + np.float32(_CLAIM) * claimed
     room = np.sqrt(np.clip(np.minimum(luminance, 1 - luminance), 0, 0.5))
     doubts = np.asarray((unsure + np.float32(_FLOOR)) * room, dtype=np.float32)
     if len(foretold):

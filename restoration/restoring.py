@@ -244,6 +244,7 @@ class _Work:
         if self.map_out:
             trust = confidence(
                 luminance,
+                field.chroma,
                 model.sizes,
                 model.engine,
                 lambda done, _: tell(field.windows + done, field.windows + looks),

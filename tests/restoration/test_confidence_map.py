@@ -43,7 +43,8 @@ def test_the_map_is_the_confidence_in_255_steps(
 ) -> None:
     made = restore(tiff(gray8), recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
     luminance = gray8.astype(np.float32) / 255
-    expected = confidence(luminance, loaded.sizes, loaded.engine)
+    field = colorize(luminance, recipe().preset, loaded.sizes, loaded.engine)
+    expected = confidence(luminance, field.chroma, loaded.sizes, loaded.engine)
     told = made.confidence
     assert told is not None
     assert np.abs(read(told.path) / 255 - expected).max() < 0.51 / 255

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from restoration.color import Float
 from restoration.confidence import confidence
 from restoration.training.evaluation.extremes import Extremes, require_extremes, training_extremes
 from restoration.training.evaluation.features import Lite0Eye
@@ -145,7 +146,7 @@ class _Work:
             models[subject.name] = self._rendered(made, true)
             tally = self.tallies[subject.name]
             tally.trade.add(reference, chroma, gray.figures.chroma_l1, truth.figures.colorfulness)
-            looks[subject.name] = self._look(reference, made, subject, tally)
+            looks[subject.name] = self._look(reference, chroma, made, subject)
         self.watcher.picture(reference, looks)
         return PictureFigures(reference.name, reference.set, gray, truth, models)
 
@@ -153,11 +154,12 @@ class _Work:
         seen = true if rgb is true.rgb else Seen(rgb, self.eye.look(rgb))
         return Rendered(measure(seen, true, self.threshold), seen.features.pooled, counted(rgb))
 
-    def _look(self, reference: Reference, made: np.ndarray, subject: Subject, tally: _Tally) -> Look:
+    def _look(self, reference: Reference, chroma: Float, made: np.ndarray, subject: Subject) -> Look:
         error = chroma_error(made, reference.rgb)
         if not self.terms.confidence:
             return Look(made, error, None)
-        sure = confidence(luminance_of(reference.gray), subject.model.sizes, subject.model.engine)
+        luminance, model = luminance_of(reference.gray), subject.model
+        sure = confidence(luminance, chroma, model.sizes, model.engine)
         gray_error = chroma_error(left_gray(reference.gray), reference.rgb)
-        tally.reliability.add(sure, error, gray_error)
+        self.tallies[subject.name].reliability.add(sure, error, gray_error)
         return Look(made, error, sure)
