@@ -1,6 +1,6 @@
 """How well confidence tells which colors are wrong, and the two constants of its curve, for one model.
 
-    python benchmarks/confidence.py --data DIR [--model NAME|DIR] [--side 256] [--preset P] [--half validation]
+    python benchmarks/confidence.py --data DIR [--model NAME|DIR] [--side 256] [--preset P] [--half HALF]
 
 The pictures are of the validation half of a folder's manifest; `--half test` is for reporting only. Of each,
 one pixel in eight is drawn by a fixed seed. Printed are Spearman's correlation of doubt with the chroma
