@@ -20,7 +20,7 @@ class Preset(StrEnum):
     """How much detail of the chroma is inferred: each step costs more windows."""
 
     FAST = "fast"
-    """One pass over the whole picture at the working side of the generator."""
+    """Two looks at the whole picture: at the working side of the generator, and a quarter larger."""
     BALANCED = "balanced"
     """The whole picture at the working side and at twice of it."""
     FINE = "fine"

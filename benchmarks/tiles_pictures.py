@@ -1,0 +1,150 @@
+"""Draw the pictures of docs/tiling.md: naive tiles beside Saek, the looks that make a palette, detail.
+
+    python benchmarks/tiles_pictures.py [--model NAME] [--photograph astronaut] [--side 2048] [--into DIR]
+
+The scan is a color photograph that scikit-image ships, enlarged to `--side` pixels and made gray, so that the
+truth is known. Naive tiles are windows of 256 x 256 at the scan's own scale, one beside the other, without
+overlap; they are shown by the same model, in the same engine, what Saek shows it, the contrast stretched
+alike. Printed is the error of the chroma in parts of the error of leaving the picture gray. `--into` a folder
+of its own shows other photographs without changing the page, whose pictures lie in docs/images.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from restoration import LoadedModel
+    from restoration.color import Float, Gray
+
+PHOTOGRAPHS = ("astronaut", "coffee", "rocket")
+_BAND = 6
+_WIDTH = 1500
+_PLAIN = 153
+_STRONG = 2.0
+"""Chroma without its picture is drawn on one gray, at twice its strength."""
+
+
+def scan_of(name: str, side: int) -> "tuple[Gray, NDArray[np.uint8]]":
+    """Return the gray scan (H, W), uint8, and the truth (H, W, 3): a photograph enlarged to a longer side."""
+    from skimage import data
+
+    from restoration.color import luma
+    from restoration.resample import fit
+
+    rgb = np.asarray(getattr(data, name)())[..., :3]
+    height, width = fit(*rgb.shape[:2], side)
+    enlarged = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+    return luma(enlarged), enlarged
+
+
+def naive(gray: "Gray", model: "LoadedModel") -> "Float":
+    """Return the chroma (2, H, W) of tiles at the scan's own scale, each by itself."""
+    from restoration.colorizer import contrast_stretch, infer_each, stretched
+    from restoration.tiling import WINDOW
+
+    luminance = gray.astype(np.float32) / np.float32(255)
+    seen = stretched(luminance, contrast_stretch(luminance))
+    chroma = np.zeros((2, *seen.shape), np.float32)
+    for top in range(0, seen.shape[0], WINDOW):
+        for left in range(0, seen.shape[1], WINDOW):
+            tile = seen[top : top + WINDOW, left : left + WINDOW]
+            (part,) = infer_each(model.engine, [tile], model.sizes.multiple)
+            chroma[:, top : top + WINDOW, left : left + WINDOW] = part
+    return chroma
+
+
+def looks(gray: "Gray", model: "LoadedModel") -> "list[Float]":
+    """Return the chroma (2, h, w) of each look at the whole picture, turned back, then their mean."""
+    from restoration import Preset, resample
+    from restoration.colorizer import colorize, contrast_stretch, infer, stretched
+    from restoration.passes import guide_side, passes
+
+    luminance = gray.astype(np.float32) / np.float32(255)
+    side = min(max(gray.shape), guide_side(Preset.BALANCED, *gray.shape))
+    luminance = resample.reduce(luminance, *resample.fit(*gray.shape, side))
+    seen = stretched(luminance, contrast_stretch(luminance))
+    found = []
+    for one in passes(*luminance.shape, Preset.BALANCED, model.sizes).palette:
+        turn = -1 if one.mirrored else 1
+        plane = resample.resize(seen, *one.shape)[:, ::turn]
+        found.append(infer(model.engine, plane, model.sizes.multiple)[..., ::turn])
+    return [*found, colorize(luminance, Preset.BALANCED, model.sizes, model.engine).palette]
+
+
+def drawn(chroma: "Float") -> "NDArray[np.uint8]":
+    """Return chroma (2, H, W) as RGB bytes (H, W, 3), without its picture."""
+    from restoration.training.evaluation.rendering import colored
+
+    return colored(np.full(chroma.shape[1:], _PLAIN, np.uint8), chroma, _STRONG)
+
+
+def beside(pictures: "Sequence[NDArray[np.uint8]]", width: int) -> "NDArray[np.uint8]":
+    """Return pictures (H, W, 3) of one size side by side on white, together `width` wide."""
+    each = (width - _BAND * (len(pictures) - 1)) // len(pictures)
+    height = round(each * pictures[0].shape[0] / pictures[0].shape[1])
+    sheet = np.full((height, each * len(pictures) + _BAND * (len(pictures) - 1), 3), 255, np.uint8)
+    for place, picture in enumerate(pictures):
+        left = place * (each + _BAND)
+        small = Image.fromarray(picture).resize((each, height), Image.Resampling.LANCZOS)
+        sheet[:, left : left + each] = np.asarray(small)
+    return sheet
+
+
+def main() -> None:
+    """Print the errors and draw the pictures."""
+    from restoration import Preset, default_model, load_model, model_card, resample
+    from restoration.training.data import chroma_of
+    from restoration.training.evaluation.figures import chroma_l1
+    from restoration.training.evaluation.rendering import colored, left_gray, predicted_chroma
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", help="default: the default model")
+    parser.add_argument("--photograph", choices=PHOTOGRAPHS, default="astronaut")
+    parser.add_argument("--side", type=int, default=2048, help="longer side of the scan, pixels")
+    parser.add_argument("--into", type=Path, default=Path("docs/images"))
+    options = parser.parse_args()
+
+    model = load_model(model_card(options.model) if options.model else default_model(), "cpu", 1)
+    gray, truth = scan_of(options.photograph, options.side)
+    tiles = naive(gray, model)
+    ours = {
+        preset: predicted_chroma(gray, preset, model)
+        for preset in (Preset.FAST, Preset.BALANCED, Preset.FINE)
+    }
+    plain = chroma_l1(left_gray(gray), truth)
+    for name, chroma in (("naive tiles", tiles), *ours.items()):
+        print(f"{name:12s} chroma error {chroma_l1(colored(gray, chroma), truth) / plain:.3f} of gray's")
+
+    seen = looks(gray, model)
+    middle = tuple(slice(side // 5, side // 5 + side // 3) for side in gray.shape)
+    sheets = {
+        "tiling-naive": [
+            [left_gray(gray), colored(gray, tiles), colored(gray, ours[Preset.BALANCED])],
+            [drawn(chroma) for chroma in (chroma_of(truth), tiles, ours[Preset.BALANCED])],
+        ],
+        "tiling-looks": [[drawn(resample.enlarge(one, *seen[-1].shape[1:])) for one in seen]],
+        "tiling-detail": [
+            [
+                left_gray(gray)[middle],
+                *(drawn(ours[preset])[middle] for preset in (Preset.BALANCED, Preset.FINE)),
+            ]
+        ],
+    }
+    options.into.mkdir(parents=True, exist_ok=True)
+    for name, rows in sheets.items():
+        path = options.into / f"{name}.jpg"
+        Image.fromarray(np.vstack([beside(row, _WIDTH) for row in rows])).save(path, quality=86)
+        print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
