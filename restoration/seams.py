@@ -13,6 +13,7 @@ from restoration import resample, tiling
 from restoration.cielab import Floats, shown_chroma
 from restoration.color import Float, Gray, luma
 from restoration.colorizer import ChromaField
+from restoration.outcome import Seamlessness
 
 _FLAT = 2 / 255
 """Difference of luminance between neighbors up to which the picture is flat there."""
@@ -22,16 +23,6 @@ _UNSEEN = 0.02
 
 _FEWEST = 256
 """Flat pixels on either kind of line below which nothing can be said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seamlessness:
-    """What can be told cheaply of one chroma field."""
-
-    seam_ratio: float | None
-    """See `seam_ratio`; None if nothing was cut into windows, or the picture is flat nowhere near them."""
-    consistency: float
-    """See `consistency`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +61,11 @@ def merged(field: ChromaField, luminance: Float, chroma: Float | None = None) ->
 
 
 def seamlessness(field: ChromaField, luminance: Float) -> Seamlessness:
-    """Measure a field over the luminance copy (H, W) in [0, 1] that it was inferred for."""
+    """Measure a field over the luminance copy (H, W) in [0, 1] that it was inferred for, to four digits."""
     laid = merged(field, luminance)
-    return Seamlessness(
-        None if laid is None else seam_ratio([laid]), consistency(field.chroma, field.palette, luminance)
-    )
+    ratio = None if laid is None else seam_ratio([laid])
+    agreement = consistency(field.chroma, field.palette, luminance)
+    return Seamlessness(None if ratio is None else round(ratio, 4), round(agreement, 4))
 
 
 def seam_ratio(fields: Iterable[Merged]) -> float | None:
