@@ -31,8 +31,8 @@ class Merged:
 
     chroma: Float
     """Cb and Cr (2, h, w)."""
-    palette: Float
-    """Cb and Cr (2, h', w') of the whole-picture passes, which have no borders."""
+    reference: Float
+    """Cb and Cr (2, h', w') of the same picture without borders in these places."""
     luminance: Float
     """(h, w) in [0, 1]."""
     rows: tuple[int, ...]
@@ -42,17 +42,20 @@ class Merged:
     """Half of the distance between windows, pixels."""
 
 
-def merged(field: ChromaField, luminance: Float, chroma: Float | None = None) -> Merged | None:
+def merged(
+    field: ChromaField, luminance: Float, chroma: Float | None = None, reference: Float | None = None
+) -> Merged | None:
     """Return what `seam_ratio` looks at, None if nothing was cut into windows.
 
     `luminance` (H, W) is in [0, 1]; `chroma` (2, H, W) is what became of the field, if that is what counts.
+    `reference` (2, H', W') is the same picture's chroma with the windows elsewhere, or else the palette.
     """
     if field.stride is None:
         return None
     height, width = field.chroma.shape[1:]
     return Merged(
         field.chroma if chroma is None else resample.resize(chroma, height, width),
-        field.palette,
+        field.palette if reference is None else reference,
         resample.resize(luminance, height, width),
         tiling.borders(height, field.stride, field.offset[0]),
         tiling.borders(width, field.stride, field.offset[1]),
@@ -72,15 +75,15 @@ def seam_ratio(fields: Iterable[Merged]) -> float | None:
     """Return the median step of chroma across window borders over that on lines half a stride away.
 
     Only where the picture is flat; lines on both sides of a border are compared with it, and all fields count
-    together. The palette, which knows of no windows, tells how much the picture itself changes more at the
-    ones than at the others, and both are measured in parts of its steps. 1 is no seam; a seam gives more,
+    together. The reference, which has no borders there, tells how much the picture itself changes more at
+    the ones than at the others: both are measured in parts of its steps. 1 is no seam; a seam gives more,
     and colors that change between borders give less. None if too little is flat.
     """
     at, beside = _Steps(), _Steps()
     for one in fields:
-        palette = resample.enlarge(one.palette, one.chroma.shape[1], one.chroma.shape[2])
+        reference = resample.resize(one.reference, one.chroma.shape[1], one.chroma.shape[2])
         for lines, turned in ((one.rows, False), (one.columns, True)):
-            planes = [plane.swapaxes(1, 2) if turned else plane for plane in (one.chroma, palette)]
+            planes = [plane.swapaxes(1, 2) if turned else plane for plane in (one.chroma, reference)]
             luminance = one.luminance.T if turned else one.luminance
             away = {line + side * one.half for line in lines for side in (-1, 1)} - set(lines)
             at.add(planes, luminance, lines)
@@ -93,11 +96,12 @@ def seam_ratio(fields: Iterable[Merged]) -> float | None:
 def consistency(chroma: Float, palette: Float, luminance: Float) -> float:
     """Return the mean distance between a picture's colors, reduced, and those of its whole-picture passes.
 
-    Cb and Cr (2, H, W) of the picture and (2, h, w) of the palette; the luminance has any size.
+    Cb and Cr (2, H, W) of the picture and (2, h, w) of the palette, compared at the smaller of both sizes;
+    the luminance has any size.
     """
-    shape = palette.shape[1], palette.shape[2]
-    small = resample.resize(luminance, *shape)
-    made, wanted = (shown_chroma(small, one) for one in (resample.resize(chroma, *shape), palette))
+    height, width = (min(sides) for sides in zip(chroma.shape[1:], palette.shape[1:], strict=True))
+    small = resample.resize(luminance, height, width)
+    made, wanted = (shown_chroma(small, resample.resize(one, height, width)) for one in (chroma, palette))
     return float(np.hypot(*(made - wanted)).mean())
 
 
@@ -116,24 +120,24 @@ def luma_error(rgb: Gray, gray: Gray) -> int:
 
 
 class _Steps:
-    """Gathers the steps of a field and of its palette across lines, where luminance is flat."""
+    """Gathers the steps of a field and of its reference across lines, where luminance is flat."""
 
     def __init__(self) -> None:
         self._field: list[Floats] = []
-        self._palette: list[Floats] = []
+        self._reference: list[Floats] = []
         self.count = 0
 
     def add(self, planes: Sequence[Float], luminance: Float, lines: Iterable[int]) -> None:
         for line in lines:
             pair = luminance[line - 1 : line + 1]
             flat = np.abs(pair[1] - pair[0]) <= _FLAT
-            for plane, steps in zip(planes, (self._field, self._palette), strict=True):
+            for plane, steps in zip(planes, (self._field, self._reference), strict=True):
                 colors = shown_chroma(pair[:, flat], plane[:, line - 1 : line + 1, flat])
                 steps.append(np.hypot(*(colors[:, 1] - colors[:, 0])))
             self.count += int(flat.sum())
 
     def ratio(self) -> float:
-        field, palette = (
-            float(np.median(np.concatenate(steps))) + _UNSEEN for steps in (self._field, self._palette)
+        field, reference = (
+            float(np.median(np.concatenate(steps))) + _UNSEEN for steps in (self._field, self._reference)
         )
-        return field / palette
+        return field / reference

@@ -74,6 +74,15 @@ def test_what_the_picture_shows_at_the_lines_does_not_count(
     assert seam_ratio([laid(busy, luminance)]) == pytest.approx(1, abs=0.05)
 
 
+def test_windows_that_lie_elsewhere_can_be_what_is_compared_with(
+    field: ChromaField, luminance: np.ndarray
+) -> None:
+    checks = 0.01 * (np.indices((HEIGHT, WIDTH)).sum(axis=0) // 19 % 2).astype(np.float32)
+    one = merged(field, luminance, field.chroma + checks, field.chroma + checks)
+    assert one is not None
+    assert seam_ratio([one]) == 1
+
+
 def test_of_a_picture_that_is_flat_nowhere_nothing_is_said(field: ChromaField) -> None:
     checks = (np.indices((HEIGHT, WIDTH)).sum(axis=0) % 2).astype(np.float32)
     assert seam_ratio([laid(field, checks)]) is None
