@@ -72,6 +72,19 @@ class MetadataReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Seamlessness:
+    """How seamless the predicted chroma is, in CIE L*a*b* units; see `restoration.seams`."""
+
+    seam_ratio: float | None
+    """Step of color across window borders over that half a stride away, 1 for no seam.
+
+    None if nothing was cut into windows, or the picture is flat nowhere near their borders.
+    """
+    consistency: float
+    """Mean distance between the colors, reduced, and those of the whole-picture passes."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConfidenceMap:
     """The picture of how much the predicted colors can be trusted, and what it amounts to."""
 
@@ -109,6 +122,7 @@ class Restoration:
     """Gray values in [0, 1] that the network's own copy maps to black and to white."""
     windows: int
     """Windows of 256 x 256 pixels that the colors took; those of the confidence are not among them."""
+    seamlessness: Seamlessness
     seconds: dict[str, float]
     """By stage: read, color, write, verify."""
     model: str

@@ -37,6 +37,7 @@ from restoration.outcome import (
     Progress,
     ProgressListener,
     Restoration,
+    Seamlessness,
     Stage,
     Tone,
 )
@@ -46,6 +47,7 @@ from restoration.reading import RowListener, Scan, Strip
 from restoration.recipe import ALGORITHM, OutputFormat, Preset, Recipe
 from restoration.scan import identify
 from restoration.sealing import mismatch
+from restoration.seams import seamlessness
 from restoration.tiff import Proof
 
 _NO_TAGS: Mapping[str, str] = MappingProxyType({})
@@ -151,6 +153,7 @@ class _Seen:
     """Of the master's samples as they are stored."""
     tone: Tone
     field: ChromaField
+    seamlessness: Seamlessness
     upsampler: Upsampler
     confidence: Float | None
     """(h, w) of the overview, None if nobody asked for it."""
@@ -218,6 +221,7 @@ class _Work:
             tone=tone,
             stretch=seen.field.stretch,
             windows=seen.field.windows,
+            seamlessness=seen.seamlessness,
             seconds=clock.seconds,
             model=self.recipe.model,
             weights=self.recipe.weights,
@@ -252,7 +256,8 @@ class _Work:
         width, height = scan.facts.upright_size
         chroma = adjusted(field.chroma, self.recipe.strength, self.recipe.warmth)
         upsampler = Upsampler.solve(chroma, luminance, height, width)
-        return _Seen(scan, samples_sha256, tone, field, upsampler, trust)
+        seamless = seamlessness(field, luminance)
+        return _Seen(scan, samples_sha256, tone, field, seamless, upsampler, trust)
 
     def _write(
         self, path: Path, seen: _Seen, witness: Witness, canvas: Canvas

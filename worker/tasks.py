@@ -106,6 +106,7 @@ def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
         facts={
             "model": made.model,
             "windows": made.windows,
+            "seamlessness": asdict(made.seamlessness),
             "seconds": made.seconds,
             "tone": asdict(made.tone),
             "stretch": made.stretch,

@@ -182,6 +182,7 @@ def test_a_killed_station_goes_on_where_it_was(station: Any) -> None:
     assert station.wait(120) == 0, station.tail()
     assert {row.state for row in station.rows().values()} == {FileState.DONE}
     (made,) = json.loads(station.saek("status", "0.tif", "--json").stdout)["derivatives"]
+    assert made["facts"]["seamlessness"]["consistency"] < 1
     assert "dc:creator" in made["facts"]["metadata"]["carried"]
     assert "TIFF: Make" in made["facts"]["metadata"]["dropped"]
 

@@ -118,6 +118,8 @@ def test_the_record_tells_all(
     assert made.recipe_fingerprint == recipe().fingerprint()
     assert set(made.seconds) == {stage.value for stage in Stage}
     assert made.software.startswith("Saek ")
+    assert made.seamlessness.seam_ratio is None
+    assert 0 <= made.seamlessness.consistency < 0.5
     assert json.dumps([asdict(made.tone), made.stretch, made.seconds, asdict(made.metadata)])
 
 
@@ -388,3 +390,13 @@ def test_any_strip_height_gives_the_same_bytes(
         image = pyvips.Image.new_from_file(str(found[1].path), fail_on="warning").numpy()
         upright = {1: truth, 3: truth[::-1, ::-1], 6: np.rot90(truth, -1)}[orientation]
         assert np.array_equal(luma(image[..., :3]), upright)
+
+
+def test_the_record_tells_how_seamless_the_windows_are(
+    tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    rows, columns = np.mgrid[0:1021, 0:1301]
+    waves = (32000 + 15000 * np.sin(rows / 150) * np.cos(columns / 170)).astype(np.uint16)
+    made = restore(tiff(waves), recipe(preset=Preset.NATIVE), tmp_path / "out.tif", loaded=loaded)
+    assert made.seamlessness.seam_ratio == pytest.approx(1, abs=0.05)
+    assert made.seamlessness.consistency < 0.5

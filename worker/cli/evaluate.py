@@ -78,6 +78,12 @@ def evaluate(
     confidence: Annotated[
         bool, typer.Option(help="Compute the confidence and compare it with the error.")
     ] = True,
+    tiling: Annotated[
+        bool,
+        typer.Option(
+            "--tiling", help="Look for seams, by every preset, on the scans or else on the pictures."
+        ),
+    ] = False,
     engine: Engine = None,
     device: Device = None,
     json: Json = False,
@@ -91,7 +97,7 @@ def evaluate(
     from worker.library import library_from
 
     settings = settings_and_logs()
-    terms = Terms(Half(half), side, Preset(preset), strength, confidence, blotch_threshold)
+    terms = Terms(Half(half), side, Preset(preset), strength, confidence, tiling, blotch_threshold)
     subjects = open_subjects(
         models,
         library_from(settings),

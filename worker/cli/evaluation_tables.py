@@ -1,16 +1,18 @@
 """How an evaluation reads on the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from worker.cli.console import out, table
 from worker.cli.words import count, printable
 
 if TYPE_CHECKING:
+    from restoration.recipe import Preset
     from restoration.training.evaluation.groups import Group
     from restoration.training.evaluation.measuring import Evaluation
     from restoration.training.evaluation.reliability import Reliability
     from restoration.training.evaluation.scans import ScanFigures
+    from restoration.training.evaluation.tiled import TilingFigures
     from restoration.training.evaluation.trade import TradePoint
 
 _SHOWN = 5
@@ -23,6 +25,7 @@ def tell(evaluation: "Evaluation") -> None:
         measured_note,
         reliability_note,
         scans_note,
+        tiling_note,
     )
 
     console = out()
@@ -39,6 +42,10 @@ def tell(evaluation: "Evaluation") -> None:
         console.print(scans_note(evaluation.scans))
         for name, figures in evaluation.scans.models.items():
             console.print(_scans(name, figures))
+    if evaluation.tiling is not None:
+        console.print(tiling_note(evaluation.tiling))
+        for name, presets in evaluation.tiling.models.items():
+            console.print(_tiling(name, presets))
 
 
 def _figures(groups: Sequence["Group"]) -> object:
@@ -101,4 +108,16 @@ def _scans(name: str, figures: Sequence["ScanFigures"]) -> object:
     made = table("scan", *SCAN_COLUMNS, title=title, right=SCAN_COLUMNS)
     for one in figures[: max(_SHOWN, over)]:
         made.add_row(printable(one.name), *scan_cells(one))
+    return made
+
+
+def _tiling(name: str, presets: "Mapping[Preset, Sequence[TilingFigures]]") -> object:
+    from restoration.training.evaluation.wording import TILING_COLUMNS, tiling_cells
+
+    made = table(
+        "preset", "pictures", *TILING_COLUMNS, title=f"{name}: seams", right=("pictures", *TILING_COLUMNS)
+    )
+    for preset, figures in presets.items():
+        if figures:
+            made.add_row(preset.value, str(len(figures)), *tiling_cells(figures))
     return made

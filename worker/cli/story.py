@@ -108,6 +108,7 @@ def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableT
         ("file", printable(roots.get(made.root, Path(made.root)) / made.display)),
         ("picture", f"{made.format}, {made.width} x {made.height}, {made.bit_depth} bit, {size(made.bytes)}"),
         ("luma error", f"at most {made.luma_max_error:g}, {made.luma_mean_error:.4g} on average"),
+        ("seams", _seams(made.facts.get("seamlessness", {}))),
         ("sha256", made.sha256),
         ("pixels", made.pixel_sha256),
         ("weights", made.weights_sha256),
@@ -116,6 +117,15 @@ def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableT
         *_metadata(made.facts.get("metadata", {})),
     ]
     return _card("Derivative", rows)
+
+
+def _seams(measured: Mapping[str, Any]) -> str | None:
+    """Tell how seamless the colors are; nothing of derivatives from before that was measured."""
+    if "consistency" not in measured:
+        return None
+    agreement = f"colors within {measured['consistency']:.2f} Lab units of the whole picture's"
+    ratio = measured.get("seam_ratio")
+    return agreement if ratio is None else f"ratio {ratio:.2f}, {agreement}"
 
 
 def _metadata(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from restoration.errors import display_name
 from restoration.training.evaluation.groups import Group, PictureFigures, Rendering
 from restoration.training.evaluation.measuring import Evaluation
 from restoration.training.evaluation.terms import BLOTCH_LIMIT
+from restoration.training.evaluation.tiled import TilingMeasured
 from restoration.training.evaluation.vividness import EXTREME, SHOWN_BINS, SHOWN_WIDTH
 
 DIGITS = 6
@@ -73,6 +74,7 @@ def as_document(evaluation: Evaluation) -> dict[str, Any]:
                     for name, figures in scans.models.items()
                 },
             },
+            "tiling": None if evaluation.tiling is None else _tiling(evaluation.tiling),
         }
     )
     return dict(figures)
@@ -101,6 +103,20 @@ def _picture(picture: PictureFigures) -> dict[str, Any]:
         "gray": asdict(picture.gray.figures),
         "truth": asdict(picture.truth.figures),
         "models": {name: asdict(one.figures) for name, one in picture.models.items()},
+    }
+
+
+def _tiling(tiling: TilingMeasured) -> dict[str, Any]:
+    return {
+        "of": "scans" if tiling.of_scans else "pictures",
+        "refused": {display_name(name): reason for name, reason in tiling.refused.items()},
+        "models": {
+            model: {
+                preset.value: [asdict(one) | {"name": display_name(one.name)} for one in figures]
+                for preset, figures in presets.items()
+            }
+            for model, presets in tiling.models.items()
+        },
     }
 
 

@@ -27,6 +27,7 @@ from restoration.training.evaluation.rendering import colored, left_gray, lumina
 from restoration.training.evaluation.scans import ScansMeasured, list_scans, measure_scans
 from restoration.training.evaluation.subjects import Subject
 from restoration.training.evaluation.terms import ProgressListener, Terms, silent
+from restoration.training.evaluation.tiled import TilingMeasured, measure_tiling
 from restoration.training.evaluation.trade import TradePoint, TradeTally
 from restoration.training.evaluation.vividness import counted
 from restoration.training.evaluation.watching import Look, Watcher
@@ -52,6 +53,8 @@ class Evaluation:
     reliabilities: Mapping[str, Reliability]
     """By model; empty where no confidence was asked for."""
     scans: ScansMeasured | None
+    tiling: TilingMeasured | None
+    """None if it was not asked for."""
 
 
 @dataclass(slots=True)
@@ -100,6 +103,7 @@ def evaluate_models(
     if scans is not None:
         known = require_extremes(extremes, data)
         looked = measure_scans(scans, subjects, terms, known, progress=progress, watcher=watcher)
+    tiled = measure_tiling(scans, listing, subjects, terms, progress=progress) if terms.tiling else None
     return Evaluation(
         terms=terms,
         listing=listing,
@@ -114,6 +118,7 @@ def evaluate_models(
             name: tally.reliability.result() for name, tally in tallies.items() if terms.confidence
         },
         scans=looked,
+        tiling=tiled,
     )
 
 

@@ -16,13 +16,19 @@ from restoration.recipe import Preset
 
 def predicted_chroma(gray: Gray, preset: Preset, model: LoadedModel) -> Float:
     """Return Cb and Cr (2, H, W) in [-0.5, 0.5] that `restore` would lay on a gray picture (H, W), uint8."""
+    luminance = copy_of(gray, preset)
+    field = colorize(luminance, preset, model.sizes, model.engine)
+    return laid_on(field.chroma, luminance, gray)
+
+
+def copy_of(gray: Gray, preset: Preset) -> Float:
+    """Return the luminance copy (h, w) in [0, 1] of a gray picture that its colors are inferred for."""
     luminance = luminance_of(gray)
     height, width = gray.shape
     guide = guide_side(preset, height, width)
-    if max(height, width) > guide:
-        luminance = resample.reduce(luminance, *resample.fit(height, width, guide))
-    field = colorize(luminance, preset, model.sizes, model.engine)
-    return laid_on(field.chroma, luminance, gray)
+    if max(height, width) <= guide:
+        return luminance
+    return resample.reduce(luminance, *resample.fit(height, width, guide))
 
 
 def laid_on(chroma: Float, luminance: Float, gray: Gray) -> Float:

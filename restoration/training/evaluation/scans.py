@@ -17,6 +17,7 @@ from restoration.errors import MasterError
 from restoration.facts import Limits
 from restoration.passes import guide_side
 from restoration.reading import Scan
+from restoration.recipe import Preset
 from restoration.scan import identify
 from restoration.training.data import SUFFIXES
 from restoration.training.evaluation.extremes import Extremes
@@ -95,7 +96,7 @@ def measure_scans(
             progress("scans", number, len(paths))
             name = path.relative_to(folder).as_posix()
             try:
-                luminance = _luminance(path, terms, Path(scratch))
+                luminance = scan_luminance(path, terms.preset, Path(scratch))
             except MasterError as error:
                 refused[name] = error.reason
                 continue
@@ -112,9 +113,13 @@ def measure_scans(
     return ScansMeasured(extremes, refused, ordered)
 
 
-def _luminance(path: Path, terms: Terms, scratch: Path) -> Float:
+def scan_luminance(path: Path, preset: Preset, scratch: Path) -> Float:
+    """Return the luminance copy (h, w) in [0, 1] of a scan that its colors are inferred for.
+
+    Raises MasterError if it is a color picture, or cannot be read.
+    """
     facts = identify(path, Limits())
-    overview = Scan(path, facts, scratch).overview(guide_side(terms.preset, facts.height, facts.width))
+    overview = Scan(path, facts, scratch).overview(guide_side(preset, facts.height, facts.width))
     monochrome.require_monochrome(monochrome.tone_of(overview), path)
     return monochrome.luminance_of(overview)
 

@@ -34,6 +34,8 @@ class Terms:
     """Gain of the chroma."""
     confidence: bool = True
     """Whether the confidence is computed and compared with the error."""
+    tiling: bool = False
+    """Whether seams are looked for."""
     blotch_threshold: float | None = None
     """Chroma magnitude beyond which color is a blotch; None: from the training pictures, if there are any."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean
+
 from restoration.confidence import CLOSE
+from restoration.errors import display_name
 from restoration.training.evaluation.frechet import LEAST_PICTURES
 from restoration.training.evaluation.groups import Rendering
 from restoration.training.evaluation.measuring import Evaluation
@@ -10,6 +14,7 @@ from restoration.training.evaluation.pictures import HISTORICAL, Half
 from restoration.training.evaluation.reliability import Reliability, Tenth
 from restoration.training.evaluation.scans import SIDE, ScanFigures, ScansMeasured
 from restoration.training.evaluation.terms import BLOTCH_LIMIT
+from restoration.training.evaluation.tiled import SHIFTS, TilingFigures, TilingMeasured
 
 _HALVES = {
     Half.TEST: "the test half of the held-out pictures",
@@ -38,6 +43,10 @@ SCAN_COLUMNS = ("blotches", "beyond film", "strongest chroma", "colorfulness")
 
 TENTH_COLUMNS = ("confidence", "close to truth", "chroma error", "gray's error")
 """What `tenth_cells` writes."""
+
+
+TILING_COLUMNS = ("windows", "seam ratio", "shift spread", "consistency", "luma error")
+"""What `tiling_cells` writes."""
 
 
 def cells(rendering: Rendering) -> tuple[str, ...]:
@@ -125,6 +134,36 @@ def scan_cells(figures: ScanFigures) -> tuple[str, ...]:
     """Write the figures of a scan, in the order of `SCAN_COLUMNS`."""
     film = UNKNOWN if figures.beyond_film is None else f"{figures.beyond_film:.3%}"
     return f"{figures.blotches:.3%}", film, f"{figures.most:.3f}", f"{figures.colorfulness:.1f}"
+
+
+def tiling_cells(figures: Sequence[TilingFigures]) -> tuple[str, ...]:
+    """Write the worst of pictures and, in brackets, their mean, in the order of `TILING_COLUMNS`."""
+    ratios = [one.seam_ratio for one in figures if one.seam_ratio is not None]
+    spreads = [one.shift_spread for one in figures if one.shift_spread is not None]
+    agreements = [one.consistency for one in figures]
+    return (
+        f"{max(one.windows for one in figures):,} ({fmean(one.windows for one in figures):,.0f})",
+        _worst(ratios, max(ratios, key=lambda ratio: abs(ratio - 1), default=0)),
+        _worst(spreads, max(spreads, default=0)),
+        _worst(agreements, max(agreements)),
+        f"{max(one.luma_error for one in figures)}",
+    )
+
+
+def tiling_note(tiling: TilingMeasured) -> str:
+    """Say what was looked at, what the figures are, and which scans could not be colored."""
+    refused = "".join(f" {display_name(name)} was refused: {why}." for name, why in tiling.refused.items())
+    return (
+        f"Seams on {'scans' if tiling.of_scans else 'the pictures'}: the worst of all, and their mean."
+        " Seam ratio: step of color across borders of windows over that half a stride away; 1.00 is none."
+        f" Shift spread: deviation over {SHIFTS} places of the windows. Consistency: distance from the colors"
+        " of the whole picture. Both are in CIE L*a*b* units. Where nothing is cut into windows there is"
+        f" neither seam nor shift ({UNKNOWN}).{refused}"
+    )
+
+
+def _worst(figures: Sequence[float], worst: float) -> str:
+    return f"{worst:.3f} ({fmean(figures):.3f})" if figures else UNKNOWN
 
 
 def _correlation(value: float | None) -> str:

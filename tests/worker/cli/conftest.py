@@ -95,11 +95,12 @@ class Record:
             weights_sha256="0" * 64,
             seconds=seconds,
             facts={
+                "seamlessness": {"seam_ratio": 1.0123, "consistency": 0.0567},
                 "metadata": {
                     "carried": ["dc:creator", "resolution"],
                     "replaced": ["orientation 6: applied to the pixels"],
                     "dropped": ["XMP (damaged)"],
-                }
+                },
             },
         )
         with self.database.begin() as s:

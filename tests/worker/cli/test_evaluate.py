@@ -46,6 +46,7 @@ def test_a_shipped_model_stands_between_gray_and_truth(told, gallery, scans):
     assert found["models"][0]["confidence"]["correlation"] is not None
     assert found["scans"]["models"]["archive-1"][0]["name"] == "camera.png"
     assert 0 < found["blotches"]["threshold"] < 0.6
+    assert found["tiling"] is None
 
 
 def test_tables_on_standard_output_and_a_report(saek, gallery, tmp_path):
@@ -71,6 +72,19 @@ def test_models_side_by_side_and_a_folder_may_be_a_model(told, gallery, tmp_path
     assert [model["name"] for model in found["models"]] == ["archive-1", "archive-1 (2)"]
     assert found["groups"][0]["models"]["archive-1"] == found["groups"][0]["models"]["archive-1 (2)"]
     assert found["models"][0]["confidence"] is None
+
+
+def test_seams_are_looked_for_on_scans_by_every_preset(saek, told, gallery, scans):
+    words = ["--data", str(gallery), "--side", "64", "--no-confidence", "--scans", str(scans), "--tiling"]
+    result = saek("evaluate", "archive-1", *words)
+    assert result.exit_code == Exit.OK, result.stderr
+    assert "archive-1: seams" in result.stdout
+    found = told("evaluate", "archive-1", *words)["tiling"]
+    assert found["of"] == "scans"
+    assert set(found["models"]["archive-1"]) == {"fast", "balanced", "fine", "native"}
+    (one,) = found["models"]["archive-1"]["balanced"]
+    assert (one["name"], one["luma_error"], one["seam_ratio"]) == ("camera.png", 0, None)
+    assert one["consistency"] < 1
 
 
 def test_an_unknown_model_is_told(saek, gallery):

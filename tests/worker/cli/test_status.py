@@ -138,6 +138,13 @@ def test_the_story_tells_what_became_of_the_masters_metadata(saek, told, record)
     assert report["dropped"] == ["XMP (damaged)"]
 
 
+def test_the_story_tells_how_seamless_a_derivative_is(saek, told, record):
+    record.done("a.tif")
+    assert "ratio 1.01, colors within 0.06 Lab units of the whole picture's" in saek("status", "a.tif").stdout
+    measured = told("status", "a.tif")["derivatives"][0]["facts"]["seamlessness"]
+    assert measured == {"seam_ratio": 1.0123, "consistency": 0.0567}
+
+
 def test_the_story_of_a_refused_file_tells_reason_and_remedy(saek, record):
     record.refused("empty.tif")
     shown = saek("status", "empty.tif").stdout

@@ -17,11 +17,13 @@ from restoration.training.evaluation.pictures import HISTORICAL, OVERALL
 from restoration.training.evaluation.report import figures, tables
 from restoration.training.evaluation.report.strips import Strip, Strips
 from restoration.training.evaluation.scans import ScansMeasured
+from restoration.training.evaluation.tiled import TilingMeasured
 from restoration.training.evaluation.wording import (
     frechet_note,
     measured_note,
     reliability_note,
     scans_note,
+    tiling_note,
 )
 
 MOST_EXTREMES = 12
@@ -92,6 +94,7 @@ class _Page:
             *([self._confidence()] if self.evaluation.reliabilities else []),
             self._extremes(),
             *([self._scans(self.evaluation.scans)] if self.evaluation.scans is not None else []),
+            *([self._tiling(self.evaluation.tiling)] if self.evaluation.tiling is not None else []),
             self._sets(),
         ]
         links = [E.a(section.findtext("h2") or "", href=f"#{section.get('id')}") for section in sections]
@@ -184,6 +187,10 @@ class _Page:
             E.p(f"From left to right: {words}."),
             _strips(1 + len(self.models), drawn),
         )
+
+    def _tiling(self, tiling: TilingMeasured) -> etree._Element:
+        listed = [tables.tiling(name, presets) for name, presets in tiling.models.items()]
+        return _section("seams", "Seams", E.p(tiling_note(tiling)), *listed)
 
     def _sets(self) -> etree._Element:
         parts: list[etree._Element] = [E.p(f"From left to right: {self._columns()}.")]

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lxml import etree
 from lxml.builder import E
 
 from restoration.errors import display_name
+from restoration.recipe import Preset
 from restoration.training.evaluation.groups import Group
 from restoration.training.evaluation.measuring import Evaluation
 from restoration.training.evaluation.reliability import Reliability
 from restoration.training.evaluation.scans import ScanFigures
+from restoration.training.evaluation.tiled import TilingFigures
 from restoration.training.evaluation.trade import TradePoint, by_strength
 from restoration.training.evaluation.wording import (
     COLUMNS,
     SCAN_COLUMNS,
     TENTH_COLUMNS,
+    TILING_COLUMNS,
     cells,
     scan_cells,
     tenth_cells,
+    tiling_cells,
 )
 
 _MOST_SCANS = 20
@@ -79,6 +83,17 @@ def scans(name: str, found: Sequence[ScanFigures]) -> etree._Element:
     caption = f"{name}: {over} of {len(found)} scans over the limit; the worst first"
     head = ("scan", *SCAN_COLUMNS)
     return E.table(E.caption(caption), _head(head, words=1), E.tbody(*rows))
+
+
+def tiling(name: str, presets: Mapping[Preset, Sequence[TilingFigures]]) -> etree._Element:
+    """Write the worst and the mean figures of each preset."""
+    rows = [
+        _row((preset.value, str(len(figures)), *tiling_cells(figures)), words=1)
+        for preset, figures in presets.items()
+        if figures
+    ]
+    head = ("preset", "pictures", *TILING_COLUMNS)
+    return E.table(E.caption(name), _head(head, words=1), E.tbody(*rows))
 
 
 def _head(columns: Iterable[str], *, words: int) -> etree._Element:

@@ -36,7 +36,7 @@ def write(tmp_path_factory: pytest.TempPathFactory, subject: SubjectMaker) -> Ca
     def write(out: Path) -> None:
         with report_folder(out) as album:
             assert album is not None
-            terms = Terms(side=64, blotch_threshold=0.2)
+            terms = Terms(side=64, blotch_threshold=0.2, tiling=True)
             found = evaluate_models(models, pictures, terms, scans=scans, watcher=album)
             write_report(found, album)
 
@@ -157,3 +157,11 @@ def a_report(folder: Path) -> Path:
     for name in ("index.html", "evaluation.json", "old.jpg"):
         (out / name).write_text("old")
     return out
+
+
+def test_seams_have_a_table_for_each_model(report: Path, page: Any) -> None:
+    (section,) = page.xpath("//section[@id='seams']")
+    assert section.xpath(".//caption/text()") == ["sepia", "<i>&bold"]
+    assert section.xpath(".//tbody[1]/tr/td[1]/text()")[:4] == ["fast", "balanced", "fine", "native"]
+    document = json.loads((report / "evaluation.json").read_text())
+    assert document["tiling"]["models"]["sepia"]["fine"][0]["luma_error"] == 0
