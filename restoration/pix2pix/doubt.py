@@ -46,7 +46,7 @@ class DoubtHead(nn.Module):
         pooled = functional.dropout(scene, _DROPOUT, self.training)
         room = torch.minimum(gray, 1.0 - gray).clamp_min(0.0).sqrt()
         pixel = torch.cat((gray, room, 4.0 * chroma.norm(dim=1, keepdim=True), 4.0 * chroma[:, 1:]), dim=1)
-        x = self.pixel(pixel) + self.scene(pooled)[:, :, None, None]
+        x = self.pixel(pixel.to(self.pixel.weight.dtype)) + self.scene(pooled)[:, :, None, None]
         for narrow, level in zip(self.levels, levels, strict=True):
             said = narrow(functional.dropout2d(level, _DROPOUT, self.training))
             if said.shape[-2:] != x.shape[-2:]:

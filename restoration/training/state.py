@@ -93,14 +93,17 @@ def first_state(
 
 def _start_from(network: nn.Module, subject: Subject, library: Library) -> None:
     card = model_card(subject.start, library)
-    older = ARCHITECTURES[subject.architecture].grown_from
-    if card.architecture not in {subject.architecture, older}:
+    own, its = ARCHITECTURES[subject.architecture], ARCHITECTURES[card.architecture]
+    kin = {subject.architecture, own.grown_from}
+    if card.architecture not in kin and its.grown_from != subject.architecture:
         raise TrainingError(
             reason=f"{card.name} is a {card.architecture}, not a {subject.architecture}",
             remedy="start from a model of the same architecture",
         )
-    grown = {} if card.architecture == subject.architecture else network.state_dict()
-    network.load_state_dict({**grown, **load_weights(card)})
+    # What only one of the two has stays fresh, or is left out.
+    fresh = network.state_dict()
+    given = load_weights(card)
+    network.load_state_dict({name: given.get(name, tensor) for name, tensor in fresh.items()})
 
 
 def _check_statistics(recipe: TrainingRecipe) -> None:

@@ -19,6 +19,16 @@ def test_a_run_can_start_from_an_installed_model() -> None:
     assert all(torch.equal(tensor, weights[name]) for name, tensor in state.network.state_dict().items())
 
 
+def test_a_network_that_foretells_starts_from_one_that_does_not() -> None:
+    subject = replace(RECIPE.subject, architecture="lite0-unet-doubt", start="archive-2")
+
+    state = first_state(replace(RECIPE, subject=subject), torch.device("cpu"))
+
+    weights, network = load_weights(model_card("archive-2")), state.network.state_dict()
+    assert all(torch.equal(network[name], tensor) for name, tensor in weights.items())
+    assert {name.split(".")[0] for name in network.keys() - weights.keys()} == {"doubt"}
+
+
 def test_a_model_of_another_architecture_is_no_start() -> None:
     subject = replace(RECIPE.subject, architecture="seed-unet")
     with pytest.raises(TrainingError, match=r"not a seed-unet"):
