@@ -22,6 +22,7 @@ from restoration import (
     NoSpace,
     OutputExists,
     OutputUnavailable,
+    Preset,
     Progress,
     Recipe,
     RecipeOutdated,
@@ -36,6 +37,7 @@ from restoration import (
 from restoration.guided import Upsampler
 from restoration.metadata import MasterMetadata
 from restoration.painting import Canvas, Painting
+from restoration.passes import count_windows
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -131,12 +133,19 @@ def test_progress_runs_through_the_stages_to_their_ends(
 ) -> None:
     monkeypatch.setattr(reading, "STRIP_PIXELS", 251 * 50)
     heard: list[Progress] = []
-    restore(picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded, progress=heard.append)
+    restore(
+        picture(gray8, "a.png"),
+        recipe(preset=Preset.BALANCED),
+        tmp_path / "o.tif",
+        loaded=loaded,
+        progress=heard.append,
+    )
     assert list(dict.fromkeys(p.stage for p in heard)) == list(Stage)
     for stage in Stage:
         steps = [p for p in heard if p.stage is stage]
         assert [p.done for p in steps] == sorted({p.done for p in steps})
-        assert steps[-1].done == steps[-1].total == (3 if stage is Stage.COLOR else 337)
+        total = count_windows(337, 251, Preset.BALANCED, loaded.sizes) if stage is Stage.COLOR else 337
+        assert steps[-1].done == steps[-1].total == total
 
 
 def test_the_work_of_a_killed_process_is_replaced(
