@@ -24,6 +24,9 @@ _UNSEEN = 0.02
 _FEWEST = 256
 """Flat pixels on either kind of line below which nothing can be said."""
 
+_STRIP = 64
+"""Rows whose colors are held at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
@@ -110,8 +113,12 @@ def shift_spread(shifted: Sequence[Float], luminance: Float) -> float:
 
     Cb and Cr (2, h, w) of each run, the luminance (h, w); the mean over all places.
     """
-    colors = np.stack([shown_chroma(luminance, chroma) for chroma in shifted])
-    return float(np.sqrt(colors.var(axis=0).sum(axis=0)).mean())
+    total = 0.0
+    for top in range(0, len(luminance), _STRIP):
+        rows = slice(top, top + _STRIP)
+        colors = np.stack([shown_chroma(luminance[rows], chroma[:, rows]) for chroma in shifted])
+        total += float(np.sqrt(colors.var(axis=0).sum(axis=0)).sum())
+    return total / luminance.size
 
 
 def luma_error(rgb: Gray, gray: Gray) -> int:

@@ -1,5 +1,6 @@
 """The measures catch what they are for: a planted seam, a palette that jumps, one wrong pixel."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -118,6 +119,17 @@ def test_the_spread_is_a_standard_deviation_in_lab_units() -> None:
     luminance = np.full((8, 8), 0.5, np.float32)
     apart = consistency(gray + 0.01, gray, luminance)
     assert shift_spread([gray, gray + 0.01], luminance) == pytest.approx(apart / 2, rel=0.01)
+
+
+def test_the_spread_of_a_large_picture_takes_little_memory() -> None:
+    """Less than the pictures themselves: 4 x 2 planes of 4 bytes."""
+    luminance = np.full((2048, 512), 0.5, np.float32)
+    shifted = [np.full((2, 2048, 512), shift, np.float32) for shift in (0, 0.01, 0.02, 0.03)]
+    tracemalloc.start()
+    shift_spread(shifted, luminance)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < sum(chroma.nbytes for chroma in shifted)
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
