@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from restoration.cielab import recolor
-from restoration.training.data import chroma_of
 from restoration.training.evaluation.ranks import spearman
-from restoration.training.evaluation.reliability import drawn
+from restoration.training.evaluation.reliability import chroma_error, drawn
 from restoration.training.metrics import Predict, Reference
 
 
@@ -23,7 +22,7 @@ def doubt_correlation(predict: Predict, against: Sequence[Reference]) -> float:
     for place, one in enumerate(against):
         planes = predict(one.luma[None])[0]
         shown = np.rint(255.0 * recolor(one.luma, planes[:2])).astype(np.uint8)
-        error = np.hypot(*(chroma_of(shown) - chroma_of(one.rgb))).ravel()
+        error = chroma_error(shown, one.rgb).ravel()
         some = drawn(error.size, place)
         foretold.append(planes[2].ravel()[some])
         true.append(error[some])

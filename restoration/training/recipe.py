@@ -205,11 +205,24 @@ def read_recipe(path: Path) -> TrainingRecipe:
     }
     given["phases"] = tuple(_filled(Phase, phase, path) for phase in phases)
     recipe = _filled(TrainingRecipe, {**entries, **given}, path)
-    if recipe.workers is not None and recipe.workers < 0:
-        raise TrainingError(
-            reason=f"workers = {recipe.workers}", remedy="set 0 or more, or leave it out", path=path
-        )
+    wrong = _out_of_range(recipe)
+    if wrong is not None:
+        raise TrainingError(reason=wrong[0], remedy=wrong[1], path=path)
     return recipe
+
+
+def _out_of_range(recipe: TrainingRecipe) -> tuple[str, str] | None:
+    """Return the first value that cannot be, and what to do about it."""
+    if recipe.workers is not None and recipe.workers < 0:
+        return f"workers = {recipe.workers}", "set 0 or more, or leave it out"
+    if not 0.0 <= recipe.subject.dropout < 1.0:
+        return f"dropout = {recipe.subject.dropout:g}", "set 0 or more and less than 1"
+    if recipe.data.squeeze < 1.0:
+        return f"squeeze = {recipe.data.squeeze:g}", "set 1 or more"
+    for phase in recipe.phases:
+        if phase.branches < 1:
+            return f"branches = {phase.branches} in the phase {phase.name}", "set 1 or more"
+    return None
 
 
 def shipped_recipe(name: str) -> Path:

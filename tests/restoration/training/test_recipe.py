@@ -137,6 +137,9 @@ def test_phases_that_have_not_begun_may_change() -> None:
         ),
         ("name = ", "cannot be read"),
         ('name = "x"\nworkers = -1\n[[phase]]\nname = "only"\nsamples = 1', "workers = -1"),
+        ('name = "x"\n[[phase]]\nname = "only"\nsamples = 1\nbranches = 0', "branches = 0 in the phase only"),
+        ('name = "x"\n[model]\ndropout = 1.0\n[[phase]]\nname = "only"\nsamples = 1', "dropout = 1"),
+        ('name = "x"\n[data]\nsqueeze = 0.5\n[[phase]]\nname = "only"\nsamples = 1', r"squeeze = 0\.5"),
         (
             'name = "x"' + 2 * '\n[[phase]]\nname = "twin"\nsamples = 1',
             "two phases have one name",
