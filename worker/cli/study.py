@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from restoration.training.study.matrix import Planned
 
 _TOLD_SECONDS = 60.0
+
+
+class Precision(StrEnum):
+    """Precisions that a recipe knows, as an option names them."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
 
 
 def study(
@@ -69,6 +77,12 @@ def study(
         int | None,
         typer.Option(min=1, help="Width of the networks.", show_default="that of the recipes"),
     ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(
+            help="What convolutions compute in while they learn.", show_default="that of the recipes"
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Run nothing; tell what is to be run, and how long it takes.")
     ] = False,
@@ -80,7 +94,7 @@ def study(
 
     library = library_from(settings_and_logs())
     folder = _folder(recipes)
-    limits = Limits(tuple(only or ()), epochs, base)
+    limits = Limits(tuple(only or ()), epochs, base, precision)
     page = report or where / "study.md"
     if page.suffix != ".md":
         raise typer.BadParameter(f"{page.name} does not end in .md", param_hint="--report")
@@ -114,7 +128,14 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
     from restoration.training.study.estimate import Estimator
     from restoration.training.study.matrix import planned, read_matrix
 
-    plans = planned(read_matrix(folder), where, only=limits.only, epochs=limits.epochs, base=limits.base)
+    plans = planned(
+        read_matrix(folder),
+        where,
+        only=limits.only,
+        epochs=limits.epochs,
+        base=limits.base,
+        precision=limits.precision,
+    )
     pictures = len(load_album(data).train)
     estimator = Estimator(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     return [
@@ -133,6 +154,7 @@ def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bo
             {
                 "name": plan.recipe.name,
                 "base": plan.recipe.base,
+                "precision": plan.recipe.precision,
                 "batch": plan.recipe.batch,
                 "epochs": plan.recipe.epochs,
                 "done": plan.done,

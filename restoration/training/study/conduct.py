@@ -39,6 +39,7 @@ class Limits:
     """Names of recipes; none are all."""
     epochs: int | None = None
     base: int | None = None
+    precision: str | None = None
 
 
 def conduct(
@@ -58,7 +59,14 @@ def conduct(
     UnknownModel, WeightsMismatch, NoSpace, OutputUnavailable.
     """
     matrix = read_matrix(recipes)
-    plans = planned(matrix, out, only=limits.only, epochs=limits.epochs, base=limits.base)
+    plans = planned(
+        matrix,
+        out,
+        only=limits.only,
+        epochs=limits.epochs,
+        base=limits.base,
+        precision=limits.precision,
+    )
     album = load_album(data)
     # What is not installed is told now, not after hours.
     eye, _ = Lite0Eye(), default_model(library)

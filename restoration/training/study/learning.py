@@ -22,24 +22,31 @@ def learn(state: SeedState, recipe: SeedRecipe, gray: Tensor, true: Tensor) -> T
     """
     state.generator.train()
     seen = gray if recipe.critic == "conditional" else gray[:, :0]
-    made = state.generator(gray)
-    l1 = functional.l1_loss(made, true)
-    adversarial = torch.zeros_like(l1)
-    if state.critic is not None:
-        state.critic.requires_grad_(requires_grad=False)
-        adversarial = adversarial_loss(state.critic(seen, made), real=True)
+    with _precision(recipe, gray.device):
+        made = state.generator(gray).float()
+        l1 = functional.l1_loss(made, true)
+        adversarial = torch.zeros_like(l1)
+        if state.critic is not None:
+            state.critic.requires_grad_(requires_grad=False)
+            adversarial = adversarial_loss(state.critic(seen, made).float(), real=True)
     state.optimizer.zero_grad(set_to_none=True)
     (adversarial + recipe.l1_weight * l1).backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()
-    return torch.stack((adversarial.detach(), l1.detach(), _teach_critic(state, seen, true, made.detach())))
+    taught = _teach_critic(state, recipe, seen, true, made.detach())
+    return torch.stack((adversarial.detach(), l1.detach(), taught))
 
 
-def _teach_critic(state: SeedState, seen: Tensor, true: Tensor, made: Tensor) -> Tensor:
+def _teach_critic(state: SeedState, recipe: SeedRecipe, seen: Tensor, true: Tensor, made: Tensor) -> Tensor:
     if state.critic is None or state.critic_optimizer is None:
         return torch.zeros((), device=true.device)
     state.critic.requires_grad_(requires_grad=True)
-    loss = discriminator_loss(state.critic(seen, true), state.critic(seen, made))
+    with _precision(recipe, true.device):
+        loss = discriminator_loss(state.critic(seen, true).float(), state.critic(seen, made).float())
     state.critic_optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     state.critic_optimizer.step()
     return loss.detach()
+
+
+def _precision(recipe: SeedRecipe, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")

