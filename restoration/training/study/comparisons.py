@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from restoration.training.study.folder import SeedFolder
+from restoration.training.study.matrix import slug
 from restoration.training.study.recipe import FIGURES
 
 BASELINE = "pix2pix"
@@ -29,10 +30,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A figure: generators of one width."""
+    """A figure: generators of one width and precision."""
 
     figure: str
-    base: int
+    shape: str
+    """Width and precision, in words."""
     shown: tuple[Shown, ...]
     folders: tuple[SeedFolder, ...]
     """All its runs, for the curves."""
@@ -40,18 +42,18 @@ class Comparison:
     @property
     def name(self) -> str:
         """What its files are called by."""
-        return f"{self.figure}-base{self.base}"
+        return f"{self.figure}-{slug(self.shape)}"
 
 
 def comparisons(runs: Sequence[SeedFolder]) -> tuple[Comparison, ...]:
-    """Set the runs of each width side by side, at the last epoch that all of a figure have kept.
+    """Set the runs of each width and precision side by side, at the last epoch that all have kept.
 
-    Figure a shows the baseline at its first and at its last kept epoch too.
+    Figure a shows the baseline after its first round of epochs (20 in the study) and at its end too.
     """
     recipes = {folder: folder.recipe() for folder in runs}
     found = []
-    for base in sorted({recipe.base for recipe in recipes.values()}, reverse=True):
-        same = [folder for folder in runs if recipes[folder].base == base]
+    for shape in dict.fromkeys(recipes[folder].shape for folder in runs):
+        same = [folder for folder in runs if recipes[folder].shape == shape]
         baseline = [folder for folder in same if recipes[folder].name == BASELINE]
         for figure in FIGURES:
             own = [folder for folder in same if recipes[folder].figure == figure and folder not in baseline]
@@ -65,13 +67,19 @@ def comparisons(runs: Sequence[SeedFolder]) -> tuple[Comparison, ...]:
             if own:
                 shown = _unique((*shown, *_at_one_epoch(together)))
             if shown:
-                found.append(Comparison(figure, base, shown, together))
+                found.append(Comparison(figure, shape, shown, together))
     return tuple(found)
 
 
 def _over_epochs(baseline: Sequence[SeedFolder]) -> tuple[Shown, ...]:
-    ends = ((folder, epoch) for folder in baseline for epoch in (folder.kept()[0], folder.kept()[-1]))
+    ends = ((folder, epoch) for folder in baseline for epoch in (_first_round(folder), folder.kept()[-1]))
     return tuple(_shown(folder, epoch) for folder, epoch in dict.fromkeys(ends))
+
+
+def _first_round(folder: SeedFolder) -> int:
+    """Return the epoch of the first checkpoint that the recipe asks for, or else the first that is kept."""
+    kept, asked = folder.kept(), folder.recipe().checkpoint_epochs
+    return asked if asked in kept else kept[0]
 
 
 def _at_one_epoch(folders: Sequence[SeedFolder]) -> tuple[Shown, ...]:

@@ -32,7 +32,7 @@ def curve_files(comparison: Comparison, folder: Path) -> dict[str, Path]:
         lines = _lines(comparison.folders, loss)
         if not lines:
             continue
-        drawing = _chart(f"{words}, base {comparison.base}", lines, words)
+        drawing = _chart(f"{words}, {comparison.shape}", lines, words)
         path = folder / f"curve-{comparison.name}-{loss}.svg"
         path.write_bytes(etree.tostring(drawing, encoding="utf-8", pretty_print=True))
         files[loss] = path

@@ -76,15 +76,19 @@ def planned(
 
 def run_folder(out: Path, recipe: SeedRecipe) -> SeedFolder:
     """Name the folder of a run: runs of several widths and precisions lie side by side."""
-    ending = "" if recipe.precision == "float32" else f"-{recipe.precision}"
-    return SeedFolder(out / "runs" / f"{recipe.name}-base{recipe.base}{ending}")
+    return SeedFolder(out / "runs" / f"{recipe.name}-{slug(recipe.shape)}")
+
+
+def slug(shape: str) -> str:
+    """Return the shape of a recipe as names of files have it: base32, base32-bfloat16."""
+    return shape.replace(", ", "-").replace(" ", "")
 
 
 def runs_made(out: Path) -> tuple[SeedFolder, ...]:
     """Return the folders of all runs that have kept a generator; TrainingError if one is damaged."""
     folders = [SeedFolder(path.parent) for path in sorted((out / "runs").glob("*/recipe.toml"))]
     made = [(folder.recipe(), folder) for folder in folders if folder.kept() and folder.metrics.exists()]
-    made.sort(key=lambda one: (-one[0].base, one[0].precision != "float32", _place(one[0])))
+    made.sort(key=lambda one: (-one[0].base, one[0].precision == "bfloat16", _place(one[0])))
     return tuple(folder for _, folder in made)
 
 

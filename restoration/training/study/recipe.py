@@ -63,6 +63,12 @@ class SeedRecipe:
     """Threads of the processor; None: as many as torch takes by itself."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
+    @property
+    def shape(self) -> str:
+        """How wide and how exact its networks are, in words."""
+        exact = "" if self.precision == "float32" else f", {self.precision}"
+        return f"base {self.base}{exact}"
+
     def fingerprint(self) -> str:
         """sha256 (hex) over what decides the weights of each epoch; not over how many there are."""
         decisive = asdict(self)

@@ -62,6 +62,7 @@ def command_lines(findings: Findings, recipes: str) -> tuple[str, ...]:
         recipe = folder.recipe()
         asked = full.get(recipe.name, recipe)
         words = f" --base {recipe.base}" if recipe.base != asked.base else ""
+        words += f" --precision {recipe.precision}" if recipe.precision != asked.precision else ""
         words += f" --epochs {folder.epochs()}" if folder.epochs() < asked.epochs else ""
         limits.setdefault(words, []).append(recipe.name)
     places = "--data DIR --out OUT --report FILE"
@@ -82,8 +83,8 @@ def _opening(findings: Findings, recipes: str) -> str:
         f"which learns from {train} pictures and judges by {test} others, none of which is ever in a training"
         " batch; all figures are means over those, at 256 x 256 pixels. All numbers, and the losses of every"
         " epoch, are in `study.json` beside the figures. A command goes on where it was stopped. Without"
-        " `--only`, `--epochs` and `--base` it completes the whole matrix at full width, which is work for a"
-        " machine with a CUDA device.\n"
+        " `--only`, `--epochs`, `--base` and `--precision` it completes the whole matrix at full width, which"
+        " is work for a machine with a CUDA device.\n"
     )
 
 
@@ -97,6 +98,7 @@ def _runs(findings: Findings) -> str:
                 recipe.name,
                 recipe.about,
                 recipe.base,
+                recipe.precision,
                 folder.epochs(),
                 recipe.batch,
                 f"{recipe.kernel} x {recipe.kernel}",
@@ -110,6 +112,7 @@ def _runs(findings: Findings) -> str:
         "run",
         "what it is",
         "base",
+        "learns in",
         "epochs run",
         "batch",
         "kernel",
@@ -127,8 +130,7 @@ def _missing(findings: Findings) -> str:
     if not left:
         return "This is the whole matrix, at full width and length.\n"
     words = ", ".join(f"{one.recipe.name} ({one.done} of {one.recipe.epochs} epochs)" for one in left)
-    base = left[0].recipe.base
-    return f"Of the matrix at full width (base {base}) not done: {words}.\n"
+    return f"Of the matrix as the recipes have it ({left[0].recipe.shape}) not done: {words}.\n"
 
 
 def _preprocessing(findings: Findings) -> str:
@@ -215,7 +217,7 @@ def _luminance(findings: Findings) -> str:
 
 def _comparison(drawn: Drawn, findings: Findings) -> str:
     one = drawn.comparison
-    images = [f"![{loss}, base {one.base}]({file})" for loss, file in drawn.curves.items()]
+    images = [f"![{loss}, {one.shape}]({file})" for loss, file in drawn.curves.items()]
     last = [(folder, line) for folder in one.folders for line in folder.lines()[-1:]]
     rows = [
         (folder.recipe().name, line["epoch"], line["l1"], line["adversarial"], line["discriminator"])
@@ -230,7 +232,7 @@ def _comparison(drawn: Drawn, findings: Findings) -> str:
     ]
     names = ", ".join(name.rpartition("/")[2] for name in drawn.pictures)
     return (
-        f"## ({one.figure}) {TITLES[one.figure]}, base {one.base}\n\n"
+        f"## ({one.figure}) {TITLES[one.figure]}, {one.shape}\n\n"
         f"![gray, truth, {', '.join(item.label for item in one.shown)}]({drawn.sheet})\n\n"
         f"From above: gray, truth, {'; '.join(item.label for item in one.shown)}. Test pictures: {names}.\n\n"
         f"{_table(('', *COLUMNS), figures, words=1)}\n"
@@ -266,7 +268,7 @@ def _hues(findings: Findings) -> str:
 
 def _called(verdict: Verdict) -> str:
     recipe, epoch = verdict.exhibit.recipe, verdict.exhibit.epoch
-    return verdict.exhibit.name if recipe is None else f"{recipe.name}, base {recipe.base}, epoch {epoch}"
+    return verdict.exhibit.name if recipe is None else f"{recipe.name}, {recipe.shape}, epoch {epoch}"
 
 
 def _cells(judged: Judged) -> tuple[str, ...]:

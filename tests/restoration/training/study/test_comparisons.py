@@ -18,8 +18,8 @@ Made = Callable[..., None]
 def made(tmp_path: Path, recipe: Recipe) -> Made:
     """Put a run there, with the generators that it has kept."""
 
-    def make(name: str, figure: str, kept: Sequence[int], base: int = 2) -> None:
-        one = recipe(name=name, figure=figure, base=base)
+    def make(name: str, figure: str, kept: Sequence[int], **entries: object) -> None:
+        one = recipe(name=name, figure=figure, **{"checkpoint_epochs": 20, **entries})
         folder = run_folder(tmp_path, one)
         folder.path.mkdir(parents=True)
         (folder.path / "recipe.toml").write_text(as_toml(one))
@@ -57,6 +57,30 @@ def test_widths_are_not_mixed(made: Made, tmp_path: Path) -> None:
         "a-base2": ["pix2pix, 20 epochs", "pix2pix, 100 epochs"],
         "d-base2": ["pix2pix, 100 epochs", "batch-4, 100 epochs"],
     }
+
+
+def test_precisions_are_not_mixed(made: Made, tmp_path: Path) -> None:
+    made("pix2pix", "a", (20,), precision="bfloat16")
+    made("pix2pix", "a", (20, 100))
+    made("batch-4", "d", (20,), precision="bfloat16")
+
+    assert _labels(tmp_path) == {
+        "a-base2": ["pix2pix, 20 epochs", "pix2pix, 100 epochs"],
+        "a-base2-bfloat16": ["pix2pix, 20 epochs"],
+        "d-base2-bfloat16": ["pix2pix, 20 epochs", "batch-4, 20 epochs"],
+    }
+
+
+def test_a_shorter_look_does_not_stand_for_the_first_round(made: Made, tmp_path: Path) -> None:
+    made("pix2pix", "a", (10, 20, 100))
+    made("l1", "a", (10,))
+
+    assert _labels(tmp_path)["a-base2"] == [
+        "pix2pix, 20 epochs",
+        "pix2pix, 100 epochs",
+        "pix2pix, 10 epochs",
+        "l1, 10 epochs",
+    ]
 
 
 def test_without_a_common_epoch_each_shows_its_last(made: Made, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_every_recipe_is_run_and_every_kept_generator_is_judged(study: Study) ->
 
 
 def test_the_page_says_what_was_really_run(study: Study) -> None:
-    rows = re.findall(r"^\| ([\w-]+) \| [^|]+ \| 2 \| 1 \| ", study.text, re.MULTILINE)
+    rows = re.findall(r"^\| ([\w-]+) \| [^|]+ \| 2 \| float32 \| 1 \| ", study.text, re.MULTILINE)
 
     assert sorted(rows) == NAMES
     assert "saek study seed --base 2 --epochs 1 --data DIR --out OUT --report FILE" in study.text

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from restoration.pix2pix.objective import generator_loss
 from restoration.training.study.learning import learn
@@ -131,3 +132,19 @@ def test_every_variant_changes_both_networks(recipe: Recipe, entries: dict[str, 
 
     for old, network in zip(before, (state.generator, state.critic), strict=True):
         assert any(not torch.equal(old[name], now) for name, now in network.state_dict().items())
+
+
+def test_in_bfloat16_it_strives_for_the_same_and_weights_stay_float32(recipe: Recipe) -> None:
+    gray = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(4))
+    told, gradients = [], []
+    for precision in ("float32", "bfloat16"):
+        plan = recipe(precision=precision, base=8)
+        state = first_state(plan, CPU)
+        told.append(learn(state, plan, gray, -gray))
+        gradients.append(torch.cat([one.grad.flatten() for one in state.critic.parameters()]))
+        assert {one.dtype for one in state.generator.parameters()} == {torch.float32}
+
+    assert told[1].dtype == torch.float32
+    assert not torch.equal(told[0], told[1])
+    assert torch.allclose(told[0], told[1], rtol=0.02)
+    assert functional.cosine_similarity(*gradients, dim=0) > 0.99

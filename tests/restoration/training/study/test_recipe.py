@@ -56,6 +56,7 @@ def test_what_is_written_is_what_is_read(
         (HEAD + "surprise = 1", "unknown entry 'surprise'"),
         ('kind = "seed"\nname = "x"', "missing entry 'about', missing entry 'figure'"),
         (HEAD + "kernel = 7", "kernel = 7"),
+        (HEAD + 'precision = "float16"', "precision = 'float16'"),
         (HEAD + "patch_map = 4", "patch_map = 4"),
         (HEAD + 'critic = "kind"', "critic = 'kind'"),
         (HEAD + "epochs = 0", "epochs = 0"),
@@ -81,7 +82,15 @@ def test_a_recipe_that_cannot_be_followed_is_told_with_its_file(
 
 def test_only_what_decides_the_weights_of_an_epoch_is_in_the_fingerprint(recipe: Recipe) -> None:
     same = ({"epochs": 7}, {"threads": 2}, {"about": "else"}, {"checkpoint_epochs": 5}, {"figure": "b"})
-    others = ({"seed": 2}, {"base": 4}, {"kernel": 3}, {"batch": 2}, {"rate": 1e-4}, {"patch_map": 8})
+    others = (
+        {"seed": 2},
+        {"precision": "bfloat16"},
+        {"base": 4},
+        {"kernel": 3},
+        {"batch": 2},
+        {"rate": 1e-4},
+        {"patch_map": 8},
+    )
 
     assert all(recipe(**entries).fingerprint() == recipe().fingerprint() for entries in same)
     assert len({recipe(**entries).fingerprint() for entries in ({}, *others)}) == 1 + len(others)
