@@ -1,14 +1,17 @@
 """Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
 
+from restoration.confined import identify
 from restoration.contact_sheet import contact_sheet
 from restoration.errors import (
     AlreadyColor,
     EmptyFile,
     EngineUnavailable,
     ImageTooLarge,
+    ImplausiblePixels,
     LumaMismatch,
     MasterChanged,
     MasterError,
+    MasterUnavailable,
     MissingFile,
     ModelError,
     ModelRefused,
@@ -17,6 +20,7 @@ from restoration.errors import (
     OutOfMemory,
     OutputExists,
     OutputUnavailable,
+    ReaderFailed,
     RecipeOutdated,
     RestorationError,
     Transient,
@@ -47,7 +51,6 @@ from restoration.outcome import (
 from restoration.publishing import publish, writing_to
 from restoration.recipe import OutputFormat, Preset, Recipe
 from restoration.restoring import plan, recipe_for, restore
-from restoration.scan import identify
 
 __all__ = [
     "AlreadyColor",
@@ -55,12 +58,14 @@ __all__ = [
     "EmptyFile",
     "EngineUnavailable",
     "ImageTooLarge",
+    "ImplausiblePixels",
     "Library",
     "Limits",
     "LoadedModel",
     "LumaMismatch",
     "MasterChanged",
     "MasterError",
+    "MasterUnavailable",
     "MetadataReport",
     "MissingFile",
     "ModelCard",
@@ -76,6 +81,7 @@ __all__ = [
     "Preset",
     "Progress",
     "ProgressListener",
+    "ReaderFailed",
     "Recipe",
     "RecipeOutdated",
     "Restoration",

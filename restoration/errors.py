@@ -12,6 +12,7 @@
     │   ├── UnsupportedImage    an image, but not of a kind that is restored
     │   ├── TruncatedImage      cut off or damaged pixel data
     │   ├── ImageTooLarge
+    │   ├── ImplausiblePixels   decodes, but to noise
     │   ├── AlreadyColor
     │   └── MasterChanged       not the bytes that were registered
     ├── ModelError              the recipe cannot be followed on this installation
@@ -21,9 +22,11 @@
     │   └── ModelRefused        a file that was offered as a model is none that can be run
     ├── Transient               try again later; the master is not to blame
     │   ├── NoSpace
+    │   ├── MasterUnavailable   the storage of the masters does not answer
     │   ├── OutputUnavailable   the folder of the derivatives is away or read-only
     │   ├── OutOfMemory
     │   └── EngineUnavailable
+    ├── ReaderFailed            reading it crashed, hung or took too much: tried again, but not for ever
     ├── OutputExists            another file lies where the derivative should be
     └── LumaMismatch            our own fault: the derivative was not written
 """
@@ -117,6 +120,12 @@ class ImageTooLarge(MasterError):
     code = "image-too-large"
 
 
+class ImplausiblePixels(MasterError):
+    """The pixels can be decoded, but no picture looks like that."""
+
+    code = "implausible-pixels"
+
+
 class AlreadyColor(MasterError):
     """A color picture: it is never repainted."""
 
@@ -171,6 +180,12 @@ class NoSpace(Transient):
     code = "no-space"
 
 
+class MasterUnavailable(Transient):
+    """The storage that the master lies on does not answer."""
+
+    code = "master-unavailable"
+
+
 class OutputUnavailable(Transient):
     """The folder that the derivative belongs into is away, read-only or failing."""
 
@@ -187,6 +202,15 @@ class EngineUnavailable(Transient):
     """The engine or device that was asked for cannot be opened now."""
 
     code = "engine-unavailable"
+
+
+class ReaderFailed(RestorationError):
+    """The process that read the master crashed, hung or went beyond its limits.
+
+    The master is most likely at fault, but only trying again tells.
+    """
+
+    code = "reader-failed"
 
 
 class OutputExists(RestorationError):

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Ceilings that are checked against the header, before any pixel is decoded."""
+    """Ceilings of what a header may claim, checked before pixels are decoded, and of what reading costs."""
 
     max_pixels: int = 2_000_000_000
     max_bytes: int = 16_000_000_000
     """Decoded bytes: pixels x bands x bytes a sample."""
+    reader_bytes: int = 2_000_000_000
+    """Memory that the process which reads a master may write to."""
+    reader_cpu_seconds: int = 900
+    """Processor time that it may take over one master."""
+    reader_silent_seconds: int = 120
+    """Seconds within which it must come further."""
 
 
 @dataclass(frozen=True, slots=True)

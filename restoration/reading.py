@@ -22,6 +22,7 @@ from restoration.color import Float, Gray, luma
 from restoration.errors import OutOfMemory, TruncatedImage
 from restoration.facts import ScanFacts
 from restoration.opening import open_master
+from restoration.plausibility import Resemblance
 from restoration.scan import first_line, load, unsupported
 
 STRIP_PIXELS = 1 << 18
@@ -65,11 +66,15 @@ class Scan:
     """Folder for files without a name, used where the master cannot be streamed."""
 
     def overview(
-        self, long_side: int, listener: RowListener | None = None, digest: Digest | None = None
+        self,
+        long_side: int,
+        listener: RowListener | None = None,
+        digest: Digest | None = None,
+        resemblance: Resemblance | None = None,
     ) -> Float:
         """Return the upright color bands (C, h, w) in [0, 1], C 1 or 3, averaged to `long_side` or smaller.
 
-        `digest` takes in the samples as they are stored.
+        `digest` and `resemblance` take in the samples as they are stored.
 
         Raises TruncatedImage or OutOfMemory.
         """
@@ -79,6 +84,8 @@ class Scan:
         mean = AreaMean(facts.height, facts.width, height, width)
         for top, samples in self.stored_strips(digest):
             mean.add(samples[..., : 3 if samples.shape[-1] >= 3 else 1])
+            if resemblance:
+                resemblance.add(samples)
             if listener:
                 listener(top + samples.shape[0], facts.height)
         return np.ascontiguousarray(_upright(mean.planes(), facts.orientation))

@@ -23,6 +23,7 @@ from restoration import (
 from restoration.color import Float, adjusted
 from restoration.colorizer import ChromaField, colorize
 from restoration.confidence import PASSES, confidence
+from restoration.confined import Overview, shared_reader
 from restoration.errors import ImageTooLarge, OutOfMemory, RecipeOutdated, WeightsMismatch
 from restoration.facts import Limits, ScanFacts
 from restoration.guided import Upsampler
@@ -45,7 +46,6 @@ from restoration.painting import Canvas, Painting
 from restoration.passes import Sizes, count_windows, guide_side
 from restoration.reading import RowListener, Scan, Strip
 from restoration.recipe import ALGORITHM, OutputFormat, Preset, Recipe
-from restoration.scan import identify
 from restoration.sealing import mismatch
 from restoration.seams import seamlessness
 from restoration.tiff import Proof
@@ -115,8 +115,10 @@ def restore(
     the size that its colors were inferred at, 1536 pixels on the longer side or fewer (4096 for the preset
     native). It gets its name just before `out` does, under the same condition, and changes no pixel of it.
 
-    Raises MasterError, ModelError, Transient, OutputExists, LumaMismatch, ValueError if both paths are one,
-    or whatever `progress` raises; then nothing is left behind and the master was only read.
+    The master is read for the first time by a process of its own, within `limits`.
+
+    Raises MasterError, ReaderFailed, ModelError, Transient, OutputExists, LumaMismatch, ValueError if both
+    paths are one, or whatever `progress` raises; then nothing is left behind and the master was only read.
     """
     if confidence == out:
         raise ValueError("the confidence needs a file of its own")
@@ -173,33 +175,33 @@ class _Work:
     threads: int | None
 
     def run(self, model: LoadedModel, expected_sha256: str | None) -> Restoration:
-        clock = _Clock({})
+        clock, reader = _Clock({}), shared_reader()
         self._require_recipe(model)
         with clock.measure(Stage.READ):
             witness = Witness.of(self.master)
             witness.expect(expected_sha256)
-            facts = identify(self.master, self.limits)
+            facts = reader.identify(self.master, self.limits)
             self._require_room(facts)
             for path in filter(None, (self.out, self.map_out)):
                 publishing.require_replaceable(path, self.master, witness.sha256, self.recipe.fingerprint())
             scan = Scan(self.master, facts, self.out.parent)
-            samples = hashlib.sha256()
-            overview = scan.overview(
-                guide_side(self.recipe.preset, facts.height, facts.width), self._rows(Stage.READ), samples
-            )
-            tone = monochrome.tone_of(overview)
+            side = guide_side(self.recipe.preset, facts.height, facts.width)
+            seen = reader.overview(self.master, self.limits, side, self.out.parent, self._rows(Stage.READ))
+            if seen.facts != facts:
+                raise witness.changed("its header changed during the work")
+            tone = monochrome.tone_of(seen.planes)
             monochrome.require_monochrome(tone, self.master)
         with clock.measure(Stage.COLOR):
-            seen = self._color(scan, tone, overview, model, samples.digest())
+            known = self._color(scan, tone, seen, model)
             canvas = derivative.canvas_of(facts, self.recipe)
         with ExitStack() as drafts:
             unfinished = drafts.enter_context(publishing.draft(self.out))
             map_draft = drafts.enter_context(publishing.draft(self.map_out)) if self.map_out else None
             with clock.measure(Stage.WRITE):
-                report, proof = self._write(unfinished, seen, witness, canvas)
-                trust = self._draw(map_draft, seen, witness)
+                report, proof = self._write(unfinished, known, witness, canvas)
+                trust = self._draw(map_draft, known, witness)
             with clock.measure(Stage.VERIFY):
-                measured = self._verify(unfinished, seen, canvas, proof)
+                measured = self._verify(unfinished, known, canvas, proof)
                 witness.still()
                 size, digest = publishing.digest(unfinished)
             if map_draft and self.map_out:
@@ -219,9 +221,9 @@ class _Work:
             master_sha256=witness.sha256,
             master_facts=facts,
             tone=tone,
-            stretch=seen.field.stretch,
-            windows=seen.field.windows,
-            seamlessness=seen.seamlessness,
+            stretch=known.field.stretch,
+            windows=known.field.windows,
+            seamlessness=known.seamlessness,
             seconds=clock.seconds,
             model=self.recipe.model,
             weights=self.recipe.weights,
@@ -232,10 +234,8 @@ class _Work:
             confidence=trust,
         )
 
-    def _color(
-        self, scan: Scan, tone: Tone, overview: Float, model: LoadedModel, samples_sha256: bytes
-    ) -> _Seen:
-        luminance = monochrome.luminance_of(overview)
+    def _color(self, scan: Scan, tone: Tone, seen: Overview, model: LoadedModel) -> _Seen:
+        luminance = monochrome.luminance_of(seen.planes)
         tell, looks = self._rows(Stage.COLOR), PASSES if self.map_out else 0
         field = colorize(
             luminance,
@@ -257,7 +257,7 @@ class _Work:
         chroma = adjusted(field.chroma, self.recipe.strength, self.recipe.warmth)
         upsampler = Upsampler.solve(chroma, luminance, height, width)
         seamless = seamlessness(field, luminance)
-        return _Seen(scan, samples_sha256, tone, field, seamless, upsampler, trust)
+        return _Seen(scan, seen.samples_sha256, tone, field, seamless, upsampler, trust)
 
     def _write(
         self, path: Path, seen: _Seen, witness: Witness, canvas: Canvas

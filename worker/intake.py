@@ -10,8 +10,19 @@ import structlog
 
 from db.engine import Database
 from db.intake import quarantine_sighting, register, register_quarantined
+from db.queue import MAX_ATTEMPTS
 from db.values import Problem, ScanRecord, Seen
-from restoration import Limits, MasterChanged, MasterError, MissingFile, ScanFacts, Witness, identify
+from restoration import (
+    Limits,
+    MasterChanged,
+    MasterError,
+    MissingFile,
+    ReaderFailed,
+    RestorationError,
+    ScanFacts,
+    Witness,
+    identify,
+)
 from worker.inbox.walk import Entry, look
 
 INBOX = "inbox"
@@ -40,7 +51,8 @@ class Taken(StrEnum):
 def take_in(database: Database, root: Path, path: bytes, recipe_id: int, limits: Limits) -> Taken:
     """Register the file at `path` (relative to the folder `root`) and queue its job in the interactive lane.
 
-    Raises db.errors.DatabaseUnavailable; nothing is recorded then, and the next rescan finds the file again.
+    Raises db.errors.DatabaseUnavailable or restoration.Transient; nothing is recorded then, and the next
+    rescan finds the file again.
     """
     entry = look(os.fsencode(root), path)
     if entry is None:
@@ -62,9 +74,10 @@ def take_in(database: Database, root: Path, path: bytes, recipe_id: int, limits:
     return _register(database, seen, full, witness.sha256, recipe_id=recipe_id, limits=limits)
 
 
-def problem_of(error: MasterError) -> Problem:
-    """Return the error as the record keeps it."""
-    return Problem(code=error.code, reason=error.reason, remedy=error.remedy)
+def problem_of(error: RestorationError, times: int = 1) -> Problem:
+    """Return the error, met so many times, as the record keeps it."""
+    again = f", {times} times" if times > 1 else ""
+    return Problem(code=error.code, reason=error.reason + again, remedy=error.remedy)
 
 
 def display_name(path: bytes) -> str:
@@ -77,9 +90,10 @@ def _register(
 ) -> Taken:
     log = _log.bind(file=seen.display)
     try:
-        facts = identify(path, limits)
-    except MasterError as error:
-        record, problem = ScanRecord(sha256=sha256, bytes=seen.size), problem_of(error)
+        facts = _identified(path, limits)
+    except (MasterError, ReaderFailed) as error:
+        times = MAX_ATTEMPTS if isinstance(error, ReaderFailed) else 1
+        record, problem = ScanRecord(sha256=sha256, bytes=seen.size), problem_of(error, times)
         known = database.run(lambda s: register_quarantined(s, seen, record, problem))
         if known.new_sighting:
             log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
@@ -91,6 +105,16 @@ def _register(
         return Taken.KNOWN
     log.info("queued", scan=done.scan_id, job=done.job_id, sha256=sha256[:12])
     return Taken.QUEUED
+
+
+def _identified(path: Path, limits: Limits) -> ScanFacts:
+    """Read the header; a reader that died of it is no proof until it died of it several times."""
+    for _ in range(MAX_ATTEMPTS - 1):
+        try:
+            return identify(path, limits)
+        except ReaderFailed as error:
+            _log.warning("reading failed", file=display_name(os.fsencode(path.name)), reason=error.reason)
+    return identify(path, limits)
 
 
 def _seen(entry: Entry) -> Seen:

@@ -13,7 +13,7 @@ from db.engine import Database
 from db.errors import DatabaseUnavailable, LeaseLost
 from db.jobs import Lease
 from db.values import DerivativeRecord, Problem
-from restoration import MasterChanged, MasterError, ModelError, Progress, Stage, Transient
+from restoration import MasterChanged, MasterError, ModelError, Progress, ReaderFailed, Stage, Transient
 from worker.intake import problem_of
 from worker.settings import Settings
 
@@ -106,6 +106,9 @@ class HeldJob:
                 case MasterError():
                     jobs.fail(s, lease, problem_of(error), quarantine=True)
                     log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
+                case ReaderFailed():
+                    state = jobs.fail_attempt(s, lease, problem_of(error, lease.attempt))
+                    log.warning("reading it failed", now=state.value, code=error.code, reason=error.reason)
                 case Transient() | ModelError() | DatabaseUnavailable():
                     problem = Problem(error.code, error.reason, error.remedy)
                     jobs.retry_later(s, lease, problem, TRANSIENT_DELAY)

@@ -41,4 +41,10 @@ def recipe_of(body: Mapping[str, Any]) -> Recipe:
 
 def limits_from(settings: Settings) -> Limits:
     """Return the ceilings for masters."""
-    return Limits(max_pixels=settings.max_pixels, max_bytes=8 * settings.max_pixels)
+    return Limits(
+        max_pixels=settings.max_pixels,
+        max_bytes=8 * settings.max_pixels,
+        reader_bytes=settings.reader_bytes,
+        reader_cpu_seconds=settings.reader_cpu_seconds,
+        reader_silent_seconds=settings.reader_silent_seconds,
+    )

@@ -117,6 +117,18 @@ class Settings(BaseSettings):
     )
 
     max_pixels: int = Field(2_000_000_000, ge=1, description="A larger master is quarantined.")
+    reader_bytes: int = Field(
+        2_000_000_000,
+        ge=200_000_000,
+        description="Memory that the process which reads masters may write to; a file that needs more is "
+        "quarantined.",
+    )
+    reader_cpu_seconds: int = Field(
+        900, ge=1, description="Processor time that reading one master may take; the same."
+    )
+    reader_silent_seconds: int = Field(
+        120, ge=1, description="Within this time the reading of a master must come further; the same."
+    )
     min_free_bytes: int = Field(
         500_000_000, ge=0, description="Work waits while the outbox has less free space than this."
     )

@@ -30,6 +30,7 @@ from restoration import (
 from restoration.color import luma
 from restoration.colorizer import Sizes
 from restoration.derivative import srgb_profile
+from restoration.scan import identify
 
 WEIGHTS = "5" * 64
 
@@ -316,7 +317,7 @@ def test_the_shipped_model_colors_a_photograph(picture: Maker, tmp_path: Path) -
 
 def test_a_plan_counts_what_the_restoration_then_does(picture: Maker, tmp_path: Path) -> None:
     master = picture(data.camera(), "a.png")
-    facts = restoring.identify(master)
+    facts = identify(master)
     recipe = restoring.recipe_for(preset=Preset.BALANCED)
     expected = restoring.plan(facts, recipe)
     made = restore(master, recipe, tmp_path / "o.tif", device="cpu")

@@ -46,6 +46,7 @@ def _pixels(error: Exception) -> Exit | None:
         return Exit.INCOMPLETE
     codes = (
         (errors.MasterError, Exit.MASTER),
+        (errors.ReaderFailed, Exit.MASTER),
         (errors.ModelError, Exit.MODEL),
         (errors.Transient, Exit.RETRY),
     )

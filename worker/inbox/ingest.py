@@ -11,12 +11,13 @@ from watchdog.observers.api import BaseObserver
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.migrate import require_current
+from restoration import Transient
 from worker.inbox.ignore import ignored
 from worker.inbox.rescan import unknown_entries
 from worker.inbox.settle import Look, SettleTracker
 from worker.inbox.walk import look
 from worker.inbox.watch import start_watching, watch_mode
-from worker.intake import Taken, take_in
+from worker.intake import Taken, display_name, take_in
 from worker.library import library_from
 from worker.recipes import limits_from, recipe_from
 from worker.registration import record_recipe
@@ -116,6 +117,12 @@ class _Ingester:
         entry = look(self._root, path)
         seen = None if entry is None else Look(entry.size, entry.mtime_ns, entry.inode)
         if self._tracker.look(path, seen, time.monotonic()):
-            taken = take_in(self._database, self._settings.inbox_path, path, self._recipe_id, self._limits)
+            try:
+                taken = take_in(
+                    self._database, self._settings.inbox_path, path, self._recipe_id, self._limits
+                )
+            except Transient as error:
+                _log.warning("waiting", file=display_name(path), reason=error.reason, remedy=error.remedy)
+                taken = Taken.UNSETTLED
             if taken is Taken.UNSETTLED:
                 self._tracker.notice(path, time.monotonic())

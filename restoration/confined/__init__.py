@@ -1,0 +1,17 @@
+"""Files that nobody vouches for are read in a process that may die of it: see `reader`."""
+
+from pathlib import Path
+
+from restoration.confined.reader import Overview, Reader, shared_reader
+from restoration.facts import Limits, ScanFacts
+
+__all__ = ["Overview", "Reader", "identify", "shared_reader"]
+
+
+def identify(path: Path, limits: Limits = Limits()) -> ScanFacts:  # noqa: B008 - frozen
+    """Return what the header of the master at `path` says, read by a process of its own.
+
+    Raises MissingFile, UnsafeFile, UnreadableFile, EmptyFile, NotAnImage, UnsupportedImage, TruncatedImage or
+    ImageTooLarge; ReaderFailed if reading it crashes, hangs or takes too much; Transient.
+    """
+    return shared_reader().identify(path, limits)

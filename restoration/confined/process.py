@@ -1,0 +1,94 @@
+"""The process that reads: one file after the other, within limits that the kernel keeps.
+
+It is started by `reader`, asked on its standard input and answers on what was its standard output. It holds
+no secret and writes nothing but scratch files without a name. When nobody listens any more it ends.
+"""
+
+import hashlib
+import math
+import os
+import queue
+import resource
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restoration import metadata
+from restoration.confined import wire
+from restoration.errors import OutOfMemory, RestorationError
+from restoration.facts import Limits
+from restoration.plausibility import Resemblance
+from restoration.reading import Scan
+from restoration.scan import identify
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    replies = os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints must not look like a reply
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    wire.write(replies, wire.frame({"ready": True}))
+    asked: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    while True:
+        _serve(asked.get(), replies)
+
+
+def _listen(asked: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    """Pass requests on; at the end of standard input the process ends, whatever it is doing."""
+    try:
+        while (request := wire.receive(lambda size: os.read(0, size), 0)) is not None:
+            asked.put(request[0])
+    finally:
+        os._exit(0)
+
+
+def _serve(request: Mapping[str, Any], replies: int) -> None:
+    limits = Limits(**request["limits"])
+    path = wire.path_of(request["path"])
+    _confine(limits)
+    try:
+        if request["do"] == "identify":
+            wire.write(replies, wire.frame({"facts": wire.facts_words(identify(path, limits))}))
+        else:
+            _overview(path, request, limits, replies)
+    except (OutOfMemory, MemoryError):
+        wire.write(replies, wire.frame({"exhausted": True}))
+    except RestorationError as error:
+        wire.write(replies, wire.frame({"error": wire.error_words(error)}))
+    except Exception as error:  # noqa: BLE001  (libraries leak whatever they like on malformed files)
+        wire.write(replies, wire.frame({"failed": f"{type(error).__name__}: {error}"[:500]}))
+
+
+def _confine(limits: Limits) -> None:
+    """Limit memory to so many bytes and the processor to so many seconds from now."""
+    resource.setrlimit(resource.RLIMIT_DATA, (limits.reader_bytes, resource.RLIM_INFINITY))
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    until = math.ceil(spent.ru_utime + spent.ru_stime) + limits.reader_cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+
+
+def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: int) -> None:
+    facts = identify(path, limits)
+    # Read here for the first time: what it does to a reader it does to this one.
+    metadata.read(path, facts)
+    scan = Scan(path, facts, wire.path_of(request["scratch"]))
+    samples, resemblance = hashlib.sha256(), Resemblance(facts)
+
+    def told(done: int, total: int) -> None:
+        wire.write(replies, wire.frame({"rows": [done, total]}))
+
+    planes = scan.overview(request["long_side"], told, samples, resemblance)
+    resemblance.require(path)
+    raw = np.ascontiguousarray(planes, "<f4")
+    words = {"facts": wire.facts_words(facts), "shape": raw.shape, "samples": samples.hexdigest()}
+    wire.write(replies, wire.frame(words, raw.nbytes))
+    wire.write(replies, raw.data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

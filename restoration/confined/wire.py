@@ -1,0 +1,141 @@
+"""How a reading process and the one that it reads for talk: frames of JSON, planes of numbers behind them.
+
+A frame is two big-endian unsigned 32-bit lengths, the JSON in UTF-8, then raw bytes. Nothing is unpickled,
+and whatever comes out of a reading process is checked: a file may have taken it over.
+"""
+
+import base64
+import json
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from restoration import errors
+from restoration.facts import Limits, ScanFacts
+
+_LENGTHS = struct.Struct(">II")
+MAX_WORDS: Final = 1 << 20
+"""Longest JSON of a frame, bytes."""
+
+_CHUNK = 1 << 20
+
+Read = Callable[[int], bytes]
+"""Reads at most so many bytes; none at the end."""
+
+ERRORS: Final[Mapping[str, type[errors.RestorationError]]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.MissingFile,
+        errors.UnreadableFile,
+        errors.UnsafeFile,
+        errors.EmptyFile,
+        errors.NotAnImage,
+        errors.UnsupportedImage,
+        errors.TruncatedImage,
+        errors.ImageTooLarge,
+        errors.ImplausiblePixels,
+    )
+}
+"""What a reading process may find, by name."""
+
+
+class Garbled(Exception):
+    """What came is no frame, or not what was asked for."""
+
+
+def frame(words: Mapping[str, Any], size: int = 0) -> bytes:
+    """Return the head of a frame that `size` raw bytes follow."""
+    text = json.dumps(words).encode()
+    return _LENGTHS.pack(len(text), size) + text
+
+
+def write(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of it. Raises OSError, as when nobody reads any more."""
+    rest = memoryview(data).cast("B")
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def receive(read: Read, most: int) -> tuple[dict[str, Any], bytes] | None:
+    """Return the next frame, None at the end. Raises Garbled if it has more than `most` raw bytes."""
+    head = _exactly(read, _LENGTHS.size)
+    if head is None:
+        return None
+    words, size = _LENGTHS.unpack(head)
+    if words > MAX_WORDS or size > most:
+        raise Garbled(f"a frame of {words:,} and {size:,} bytes")
+    text, raw = _exactly(read, words), _exactly(read, size)
+    if text is None or raw is None:
+        return None
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise Garbled("a frame that is no JSON") from error
+    if not isinstance(told, dict):
+        raise Garbled("a frame without names")
+    return told, raw
+
+
+def path_words(path: Path) -> str:
+    """Return a path, whatever its bytes, as JSON can hold it."""
+    return base64.b64encode(os.fsencode(path)).decode()
+
+
+def path_of(words: str) -> Path:
+    """Undo `path_words`."""
+    return Path(os.fsdecode(base64.b64decode(words)))
+
+
+def facts_words(facts: ScanFacts) -> dict[str, Any]:
+    """Return facts as JSON can hold them."""
+    return asdict(facts)
+
+
+def facts_of(words: object) -> ScanFacts:
+    """Undo `facts_words`. Raises Garbled unless each value is of its kind."""
+    kinds = get_type_hints(ScanFacts)
+    if not isinstance(words, dict) or set(words) != set(kinds):
+        raise Garbled("facts of another shape")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in words.items()}
+    dpi = values["dpi"]
+    numbers = dpi is None or (len(dpi) == 2 and all(isinstance(one, int | float) for one in dpi))
+    fitting = numbers and all(
+        name == "dpi" or (isinstance(value, kinds[name]) and isinstance(value, bool) == (name == "alpha"))
+        for name, value in values.items()
+    )
+    if not fitting or min(values["width"], values["height"], values["bands"]) < 1:
+        raise Garbled("facts that cannot be")
+    return ScanFacts(**values)
+
+
+def limits_words(limits: Limits) -> dict[str, int]:
+    """Return limits as JSON can hold them."""
+    return {one.name: getattr(limits, one.name) for one in fields(limits)}
+
+
+def error_words(error: errors.RestorationError) -> dict[str, str]:
+    """Return an error, without its path, as JSON can hold it."""
+    return {"kind": type(error).__name__, "reason": error.reason, "remedy": error.remedy}
+
+
+def error_of(words: object, path: Path) -> errors.RestorationError:
+    """Undo `error_words`. Raises Garbled if it is none that a reading process may find."""
+    if not isinstance(words, dict) or set(words) != {"kind", "reason", "remedy"}:
+        raise Garbled("an error of another shape")
+    kind, reason, remedy = words["kind"], words["reason"], words["remedy"]
+    if kind not in ERRORS or not isinstance(reason, str) or not isinstance(remedy, str):
+        raise Garbled("an unknown error")
+    return ERRORS[kind](reason=reason, remedy=remedy, path=path)
+
+
+def _exactly(read: Read, size: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < size:
+        part = read(min(_CHUNK, size - len(parts)))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
