@@ -21,11 +21,12 @@ _LEAST_SIDE = 64
 _LEAST_SPREAD = 0.2
 """Standard deviation in parts of the full range; samples that lie anywhere have .29."""
 _UNRELATED = 0.05
-_MOST_COLUMNS = 2_048
+_SAMPLES = 32_768
+"""As many of a strip are looked at, two pairs of rows at least."""
 
 
 class Resemblance:
-    """Correlation of neighbors, along rows and along columns, over two rows of each strip of a master."""
+    """Correlation of neighbors, along rows and along columns, over a few rows of each strip of a master."""
 
     def __init__(self, facts: ScanFacts) -> None:
         self._telling = facts.bit_depth >= 8 and min(facts.width, facts.height) >= _LEAST_SIDE
@@ -35,9 +36,14 @@ class Resemblance:
         """Take in the next strip (h, W, bands), unsigned integers."""
         if not self._telling or samples.shape[0] < 2:
             return
-        two = samples[:2, :_MOST_COLUMNS, 0] / float(np.iinfo(samples.dtype).max)
-        self._pairs[0] += _sums(two[:, :-1], two[:, 1:])
-        self._pairs[1] += _sums(two[0], two[1])
+        height, width = samples.shape[:2]
+        pairs = min(height - 1, max(2, _SAMPLES // (2 * width)))
+        # All over the strip: in a grainy sky alone neighbors have little in common.
+        rows = np.linspace(0, height - 2, pairs).astype(np.intp)
+        full = float(np.iinfo(samples.dtype).max)
+        upper, lower = samples[rows, :, 0] / full, samples[rows + 1, :, 0] / full
+        self._pairs[0] += _sums(upper[:, :-1], upper[:, 1:])
+        self._pairs[1] += _sums(upper, lower)
 
     def require(self, path: Path) -> None:
         """Raise ImplausiblePixels for noise."""

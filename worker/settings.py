@@ -124,10 +124,15 @@ class Settings(BaseSettings):
         "quarantined.",
     )
     reader_cpu_seconds: int = Field(
-        900, ge=1, description="Processor time that reading one master may take; the same."
+        900,
+        ge=1,
+        description="Processor time that reading one master may take; a file that needs more is quarantined.",
     )
     reader_silent_seconds: int = Field(
-        120, ge=1, description="Within this time the reading of a master must come further; the same."
+        120,
+        ge=1,
+        description="Within this time the reading of a master must come further; a file that does not is "
+        "quarantined.",
     )
     min_free_bytes: int = Field(
         500_000_000, ge=0, description="Work waits while the outbox has less free space than this."

@@ -36,6 +36,8 @@ _FILES = 1_000
 
 _MOST_PLANES = 3
 _START_SECONDS = 60.0
+_HERE: Final = Path(__file__).parents[2]
+"""Where this very package is imported from."""
 _KEPT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG")
 _KEPT_BEGINNINGS: Final = ("LC_", "OMP_", "VIPS_", "MALLOC_", "GLIBC_")
 
@@ -92,13 +94,8 @@ class Reader:
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():
-            return
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        process.wait()
+        if process is not None and self._owner == os.getpid():
+            _end(process)
 
     def _ask(self, question: "_Question", parse: Callable[[dict[str, Any], bytes], T]) -> T:
         with self._lock:
@@ -176,7 +173,7 @@ class _Patience:
         Raises ReaderFailed if the process worked without a word for too long, MasterUnavailable if it waited.
         """
         worked, began = _processor_seconds(self._process.pid), time.monotonic()
-        while not self._poll.poll(1000.0):
+        while not self._poll.poll(min(1000.0, 250.0 * self._seconds + 20.0)):
             if time.monotonic() - began < self._seconds:
                 continue
             if _processor_seconds(self._process.pid) - worked > self._seconds / 4:
@@ -195,6 +192,7 @@ def _started() -> "subprocess.Popen[bytes]":
         for name, value in os.environ.items()
         if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
     }
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_HERE), kept.get("PYTHONPATH"))))
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "restoration.confined.process"],
@@ -204,12 +202,25 @@ def _started() -> "subprocess.Popen[bytes]":
             cwd="/",
             env=kept,
         )
+    except OSError as error:
+        raise _unstartable(str(error)) from error
+    try:
         ready = wire.receive(_Patience(process, Path(), _START_SECONDS).read, 0)
     except (OSError, wire.Garbled, RestorationError) as error:
+        _end(process)
         raise _unstartable(str(error)) from error
     if ready is None or "ready" not in ready[0]:
-        raise _unstartable(f"it ended with {process.wait()}")
+        raise _unstartable(f"it ended with {_end(process)}")
     return process
+
+
+def _end(process: "subprocess.Popen[bytes]") -> int:
+    """End a process, if it has not ended; return its exit code."""
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    return process.wait()
 
 
 def _unstartable(detail: str) -> Transient:

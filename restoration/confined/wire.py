@@ -101,7 +101,9 @@ def facts_of(words: object) -> ScanFacts:
         raise Garbled("facts of another shape")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in words.items()}
     dpi = values["dpi"]
-    numbers = dpi is None or (len(dpi) == 2 and all(isinstance(one, int | float) for one in dpi))
+    numbers = dpi is None or (
+        isinstance(dpi, tuple) and len(dpi) == 2 and all(isinstance(one, int | float) for one in dpi)
+    )
     fitting = numbers and all(
         name == "dpi" or (isinstance(value, kinds[name]) and isinstance(value, bool) == (name == "alpha"))
         for name, value in values.items()

@@ -194,7 +194,8 @@ def test_warmth_tints_neither_a_gray_picture_nor_black_and_white(
 def test_any_size_is_colored(
     tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, shape: tuple[int, int], preset: Preset
 ) -> None:
-    gray = np.random.default_rng(5).integers(0, 256, shape, dtype=np.uint8)
+    grain = np.random.default_rng(5).integers(0, 128, shape, dtype=np.uint8)
+    gray = grain + np.linspace(0, 127, shape[1]).astype(np.uint8)
     made = restore(tiff(gray), recipe(preset=preset), tmp_path / "out.tif", loaded=loaded)
     assert np.array_equal(luma(tifffile.imread(made.path).reshape(*shape, 3)), gray)
 

@@ -1,0 +1,70 @@
+"""Whatever a reading process answers is checked."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restoration.confined import wire
+from restoration.errors import TruncatedImage
+from restoration.facts import ScanFacts
+
+FACTS = ScanFacts("tiff", 20, 10, 1, 16, "gray", False, 1, 1, None, (300.0, 300.0), 999)
+json_values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+
+
+def reader_of(data: bytes):
+    rest = bytearray(data)
+
+    def read(size: int) -> bytes:
+        part = bytes(rest[:size])
+        del rest[:size]
+        return part
+
+    return read
+
+
+def test_facts_come_back_as_they_were() -> None:
+    told = wire.receive(reader_of(wire.frame({"facts": wire.facts_words(FACTS)})), 0)
+
+    assert told is not None
+    assert wire.facts_of(told[0]["facts"]) == FACTS
+
+
+@given(name=st.sampled_from(sorted(wire.facts_words(FACTS))), value=json_values | st.lists(json_values))
+def test_facts_of_another_kind_are_refused_or_are_facts(name: str, value: object) -> None:
+    words = wire.facts_words(FACTS) | {name: value}
+    try:
+        facts = wire.facts_of(words)
+    except wire.Garbled:
+        return
+    assert isinstance(facts.width, int)
+    assert facts.width >= 1
+    assert isinstance(facts.format, str)
+    assert facts.icc_sha256 is None or isinstance(facts.icc_sha256, str)
+    assert facts.dpi is None or len(facts.dpi) == 2
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_it_fail_otherwise(data: bytes) -> None:
+    try:
+        got = wire.receive(reader_of(data), 100)
+    except wire.Garbled:
+        return
+    assert got is None or isinstance(got[0], dict)
+
+
+def test_more_than_was_asked_for_is_not_taken() -> None:
+    with pytest.raises(wire.Garbled):
+        wire.receive(reader_of(wire.frame({}, 101) + bytes(101)), 100)
+
+
+def test_only_errors_that_a_file_can_have_are_passed_on() -> None:
+    path = Path("a.tif")
+    words = wire.error_words(TruncatedImage(reason="cut", remedy="copy it", path=None))
+
+    assert isinstance(wire.error_of(words, path), TruncatedImage)
+    for kind in ("OutputExists", "SystemExit", "MasterChanged", "__class__"):
+        with pytest.raises(wire.Garbled):
+            wire.error_of(words | {"kind": kind}, path)
