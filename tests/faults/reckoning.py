@@ -1,0 +1,83 @@
+"""What must hold when the dust has settled, looked up in the record and on the disk."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from db.engine import Database
+from db.files import files
+from db.schema import Derivative, Event, Job
+from db.vocabulary import EventType, FileState, JobState
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """Counts, and whatever is wrong in words."""
+
+    files: Mapping[str, int]
+    derivatives: int
+    executions: int
+    """Times that a job was begun."""
+    most_executions: int
+    """Of a single job."""
+    wrong: tuple[str, ...]
+
+
+def reckon(database: Database, outbox: Path, expected: Mapping[str, str], most_executions: int) -> Reckoning:
+    """Compare the record with the disk and both with how each file, by its path, is to end."""
+    wrong: list[str] = []
+    with database.read() as s:
+        found = {row.display: row for row in files(s)}
+        runs = Counter(
+            dict(
+                s.execute(
+                    select(Event.job_id, func.count())
+                    .where(
+                        Event.type == EventType.JOB_STATE_CHANGE,
+                        Event.detail["to"].as_string() == JobState.RUNNING.value,
+                    )
+                    .group_by(Event.job_id)
+                ).all()
+            )
+        )
+        leased = s.scalar(select(func.count()).where(Job.lease_owner.is_not(None)))
+        twice = s.execute(
+            select(Derivative.job_id, func.count()).group_by(Derivative.job_id).having(func.count() > 1)
+        ).all()
+        made = s.execute(select(Derivative.path, Derivative.sha256)).all()
+    states = Counter(row.state.value for row in found.values())
+    wrong += [
+        f"{name}: {'not in the record' if name in expected else 'nobody dropped it'}"
+        for name in sorted(set(expected) ^ set(found))
+    ]
+    for name, kind in expected.items():
+        row = found.get(name)
+        end = None if row is None else ("done" if row.state is FileState.DONE else row.code)
+        if row is not None and end != kind:
+            wrong.append(f"{name}: {row.state.value} {row.code or ''} instead of {kind} ({row.reason})")
+    if leased:
+        wrong.append(f"{leased} leases are still held")
+    wrong += [f"job {job} has {count} derivatives" for job, count in twice]
+    outputs = {outbox / os.fsdecode(path): digest for path, digest in made}
+    for path, digest in outputs.items():
+        if not path.is_file():
+            wrong.append(f"{path.name}: recorded, but not there")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            wrong.append(f"{path.name}: other bytes than recorded")
+    there = {path for path in outbox.rglob("*") if path.is_file() and not _belongs(path, outputs)}
+    wrong += [f"{path.relative_to(outbox)}: left over" for path in sorted(there)]
+    most = max(runs.values(), default=0)
+    if most > most_executions:
+        wrong.append(f"a job was begun {most} times")
+    return Reckoning(dict(states), len(made), sum(runs.values()), most, tuple(wrong))
+
+
+def _belongs(path: Path, outputs: Mapping[Path, str]) -> bool:
+    """Whether a file of the outbox is a derivative, the sidecar of one, or the outbox's own mark."""
+    sidecar = path.suffix == ".json" and path.with_suffix("") in outputs
+    return path in outputs or sidecar or (path.name.startswith(".saek") and "-job" not in path.name)
