@@ -14,6 +14,7 @@ from worker.broker import LANES
 from worker.exits import Exit
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
+from worker.vigil import start_vigil
 
 TASK = "saek.restore"
 
@@ -81,7 +82,9 @@ def run_worker(settings: Settings) -> Exit:
         optimization="fair",
         quiet=True,
     )
+    over = start_vigil(worker, settings)
     worker.start()
+    over.set()
     return Exit.OK if not worker.exitcode else Exit.INTERNAL
 
 
