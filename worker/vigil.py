@@ -1,10 +1,10 @@
 """Whether a worker still takes messages while there are some.
 
 A broker that drops its connections while every child is at work, so that none is being read from, goes
-unnoticed: the acknowledgments fail, and Celery waits for room that never comes (celery #8030, #10205). Such a
-worker looks alive and does nothing. So a thread watches: messages wait, nothing is at work, none was taken for
-a while. Then the consumer is made to connect anew; if that does not help, the worker ends, to be started again
-by whoever keeps it.
+unnoticed: the acknowledgments fail, and Celery waits for room that never comes (celery #8030, #10205). Such
+a worker looks alive and does nothing. So a thread watches: messages wait, nothing is at work, none was taken
+for a while. Then the consumer is made to connect anew; if that does not help, the worker ends, to be started
+again by whoever keeps it.
 """
 
 import os
