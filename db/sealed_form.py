@@ -2,14 +2,15 @@ r"""How events and a seal are spelled out, byte for byte, so that anybody can co
 
 Form 1. An event is one line of ASCII: a JSON object with sorted keys, no blanks, what is beyond ASCII as
 `\uXXXX`. It has each column of the row; the agent is spelled out, `at` is UTC with microseconds and `Z`, and
-a number that is whole and below 2**53 is written without a point, since databases do not agree on that. After
-the lines of a seal's events comes one more of the same kind with `seal`, `form`, `previous`, `events`,
+a whole number is written out in full without a point, since databases do not agree on that. After the lines
+of a seal's events comes one more of the same kind with `seal`, `form`, `previous`, `events`,
 `first_event_id`, `last_event_id` and `sealed_at`. Each line ends with a newline; the digest is their sha256.
 """
 
 import datetime as dt
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, String, select, type_coerce
@@ -19,8 +20,6 @@ from db.schema import Agent, Event
 FORM: Final = 1
 FIRST_PREVIOUS: Final = "0" * 64
 """What the first seal has for the digest of the one before."""
-
-_WHOLE: Final = 2**53
 
 
 def spelled_out() -> Select[Any]:
@@ -113,7 +112,7 @@ def _settled(value: Any) -> Any:
             return {key: _settled(item) for key, item in value.items()}
         case list():
             return [_settled(item) for item in value]
-        case float() if value.is_integer() and abs(value) < _WHOLE:
-            return int(value)
+        case float() if value.is_integer():
+            return int(Decimal(repr(value)))
         case _:
             return value

@@ -68,7 +68,7 @@ def seal_events(database: Database, *, blocks: int | None = None, block: int = B
         if seal is None:
             return made
         with database.begin() as s:
-            if insert_or_ignore(s, schema.Seal, _row(seal), ("id",)) is None:
+            if last_seal(s) != last or insert_or_ignore(s, schema.Seal, _row(seal), ("id",)) is None:
                 return made
         last = seal
         made += 1

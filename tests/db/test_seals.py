@@ -222,13 +222,16 @@ def test_missing_triggers_are_told_with_the_proof(database, note):
 
 def test_a_line_is_the_same_on_both_databases(database):
     with database.begin() as s:
-        detail = {"b": [1.0, 1e-07, 1e16, -0.0, 2.5, None, True], "a": "색", "deep": {"z": 3.0}}
+        detail = {"b": [1.0, 1e-07, 1e16, 1.25e300, -0.0, 2.5, None, True], "a": "색", "deep": {"z": 3.0}}
         events.append(s, [Happening(EventType.CREATION, detail, agent=Agent.person("민아"))], at=T)
     with database.read() as s:
         line = event_line(s.execute(spelled_out()).one())
     assert line == (
         b'{"agent":{"kind":"person","name":"\\ubbfc\\uc544","version":""},"at":"2026-11-23T10:00:00.000120Z",'
-        b'"derivative_id":null,"detail":{"a":"\\uc0c9","b":[1,1e-07,1e+16,0,2.5,null,true],"deep":{"z":3}},'
+        b'"derivative_id":null,"detail":{"a":"\\uc0c9","b":[1,1e-07,10000000000000000,125'
+        + b"0"
+        * 298
+        + b',0,2.5,null,true],"deep":{"z":3}},'
         b'"id":1,"job_id":null,"outcome":"success","scan_id":null,"sighting_id":null,"type":"creation"}\n'
     )
 
