@@ -80,7 +80,7 @@ def test_every_command_in_the_pages_exists(root, command_fault):
 
 @pytest.mark.parametrize(
     "line",
-    ["Run `saek verify` now.", "```sh\nsudo -u saek /opt/saek/bin/saek --home /h status --loud\n```"],
+    ["Run `saek guess` now.", "```sh\nsudo -u saek /opt/saek/bin/saek --home /h status --loud\n```"],
 )
 def test_a_command_that_does_not_exist_is_noticed(command_fault, line):
     (words,) = commands(line)
