@@ -9,7 +9,13 @@ from db.jobs import CANCELLED_BY_ORDER
 from db.queue import WORKER_DIED
 from worker.exits import Exit
 
-PAGES = ("docs/operations.md", "docs/models.md", "docs/troubleshooting.md", "CONTRIBUTING.md")
+PAGES = (
+    "docs/operations.md",
+    "docs/fixity.md",
+    "docs/models.md",
+    "docs/troubleshooting.md",
+    "CONTRIBUTING.md",
+)
 ENDS_WELL = {Exit.OK, Exit.INCOMPLETE, Exit.INTERRUPTED}
 
 
