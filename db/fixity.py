@@ -258,7 +258,7 @@ def _page(s: Session, holding: Holding, due: Due, after: _Key | None) -> list[He
     return [_held(row, holding) for row in rows]
 
 
-def _facts(holding: Holding, due: Due) -> Select[Any]:
+def _facts(holding: Holding, due: Due) -> Select[*tuple[Any, ...]]:
     asked = _ASKED[holding]
     columns = [asked.id, asked.scan_id, asked.root, asked.path, asked.display, asked.fixity_at]
     if holding is Holding.MASTER:
@@ -268,7 +268,7 @@ def _facts(holding: Holding, due: Due) -> Select[Any]:
     return _present(select(*columns), holding, due)
 
 
-def _present(query: Select[Any], holding: Holding, due: Due) -> Select[Any]:
+def _present(query: Select[*tuple[Any, ...]], holding: Holding, due: Due) -> Select[*tuple[Any, ...]]:
     """Narrow a query to the files that should be there.
 
     A master that left the inbox counts when its bytes are nowhere else in it: then it is missing.

@@ -22,7 +22,7 @@ FIRST_PREVIOUS: Final = "0" * 64
 """What the first seal has for the digest of the one before."""
 
 
-def spelled_out() -> Select[Any]:
+def spelled_out() -> Select[*tuple[Any, ...]]:
     """Return the query for all that `event_line` needs, in order; words are taken as they stand."""
     return (
         select(

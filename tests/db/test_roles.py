@@ -68,7 +68,7 @@ def test_the_working_role_can_do_all_of_the_work(working):
         "UPDATE agent SET name = 'somebody'",
         "ALTER TABLE event DISABLE TRIGGER USER",
         "DROP TRIGGER event_only_grows ON event",
-        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "ALTER FUNCTION refuse_change() RENAME TO allow_change",
         "LOCK TABLE event IN ACCESS EXCLUSIVE MODE",
         "DELETE FROM alembic_version",
     ],

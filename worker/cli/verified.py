@@ -100,7 +100,13 @@ def _takes(amount: Amount, asked: Asked) -> str:
 
 def _counts(done: Verified) -> Table:
     made = table(
-        "", "now", *Finding, "in all", "never checked", "oldest check", right=("now", *Finding, "in all")
+        "",
+        "this run",
+        *Finding,
+        "in all",
+        "never checked",
+        "oldest check",
+        right=("this run", *Finding, "in all"),
     )
     for kind, found in _plain_counts(done.tally).items():
         if kind not in done.standings and not sum(found.values()):

@@ -107,7 +107,9 @@ def foresee(database: Database, asked: Asked) -> Foreseen:
     """Return what a verification would read; only reads the record."""
     with database.read() as s:
         files = {
-            holding: amount_due(s, holding, asked.due, asked.chosen and asked.chosen[holding])
+            holding: amount_due(
+                s, holding, asked.due, None if asked.chosen is None else asked.chosen[holding]
+            )
             for holding in asked.holdings
         }
         last = last_seal(s)
@@ -150,11 +152,10 @@ def _orphans(
         done.tally.away[ROOTS[Holding.DERIVATIVE]] = str(error)
         return Orphans(complete=False)
     share = None if asked.seconds is None else time.monotonic() + _SHARE * asked.seconds
-    on_time = (lambda: True) if share is None else _until(share)
 
     def go_on(files: int) -> bool:
         listener.looking(files)
-        return on_time()
+        return share is None or time.monotonic() < share
 
     return find_orphans(database, outbox, go_on)
 
