@@ -32,7 +32,7 @@ def verified_screen(done: Verified, asked: Asked, roots: Mapping[str, Path]) -> 
     """Return what a verification found, the worst last, where it is seen first."""
     parts: list[RenderableType] = []
     if asked.holdings:
-        parts += [_counts(done), _pace(done), Text()]
+        parts += [_counts(done, asked), _pace(done), Text()]
     for root, reason in done.tally.away.items():
         parts.append(Text(f"{roots[root]}: {reason}. Nothing of it was checked.", style="bold red"))
     if done.attention:
@@ -98,30 +98,23 @@ def _takes(amount: Amount, asked: Asked) -> str:
     return f", in {duration(amount.bytes / asked.bytes_per_second)} or longer"
 
 
-def _counts(done: Verified) -> Table:
-    made = table(
-        "",
-        "this run",
-        *Finding,
-        "in all",
-        "never checked",
-        "oldest check",
-        right=("this run", *Finding, "in all"),
-    )
-    for kind, found in _plain_counts(done.tally).items():
-        if kind not in done.standings and not sum(found.values()):
-            continue
-        stand = done.standings.get(kind)
-        numbers = found if stand is None else {word.value: stand.findings[word] for word in Finding}
-        cells = [
-            Text(f"{numbers[word]:,}", style=_STYLES[word] if numbers[word] else "dim") for word in Finding
-        ]
-        whole = (
-            ("", "", "")
-            if stand is None
-            else (f"{stand.files:,}", f"{stand.unchecked:,}", moment(stand.oldest))
-        )
-        made.add_row(f"{kind}s", f"{sum(found.values()):,}", *cells, *whole)
+def _counts(done: Verified, asked: Asked) -> Table:
+    """Return how all files stand by their last checks, or, where files were chosen, what this run found."""
+    found = {kind: counts for kind, counts in _plain_counts(done.tally).items() if kind in asked.holdings}
+    heads = [f"{kind}s" for kind in found]
+    made = table("", *heads, right=(*heads,))
+    for word in Finding:
+        cells = []
+        for kind, counts in found.items():
+            stand = done.standings.get(kind)
+            number = counts[word] if stand is None else stand.findings[word]
+            cells.append(Text(f"{number:,}", style=_STYLES[word] if number else "dim"))
+        made.add_row(word.value, *cells)
+    if done.standings:
+        stands = [done.standings[kind] for kind in found]
+        made.add_row("never checked", *(f"{stand.unchecked:,}" for stand in stands))
+        made.add_row("oldest check", *(moment(stand.oldest) for stand in stands))
+        made.add_row("in this run", *(f"{sum(counts.values()):,}" for counts in found.values()))
     return made
 
 
@@ -134,21 +127,19 @@ def _pace(done: Verified) -> Text:
     return Text(line, style="dim")
 
 
-def _attention(done: Verified) -> RenderableType:
-    made = table("found", "file", "why, and what to do")
+def _attention(done: Verified) -> Text:
+    lines = Text()
     for one in done.attention[:_ROWS]:
         held = one.check.held
+        lines.append(f"{one.check.finding:<12}", style=_STYLES[one.check.finding])
+        lines.append(f"{held.root}/{printable(held.display)}\n")
         why = f"{sentence(one.check.reason)} " if one.check.reason else ""
         since = f"It left the inbox {moment(held.gone_at)}. " if held.gone_at else ""
-        made.add_row(
-            Text(one.check.finding, style=_STYLES[one.check.finding]),
-            f"{held.root}/{printable(held.display)}",
-            printable(f"{why}{since}{sentence(one.remedy)}"),
-        )
-    if len(done.attention) > _ROWS or done.tally.amiss > len(done.attention):
-        made.caption = f"{done.tally.amiss - min(_ROWS, len(done.attention)):,} more; --json names them."
-        made.caption_justify = "left"
-    return made
+        lines.append(f"  {printable(f'{why}{since}{sentence(one.remedy)}')}\n", style="dim")
+    if (more := done.tally.amiss - min(_ROWS, len(done.attention))) > 0:
+        lines.append(f"and {more:,} more; --json names a thousand\n")
+    lines.rstrip()
+    return lines
 
 
 def _orphans(found: Orphans, roots: Mapping[str, Path]) -> RenderableType:

@@ -81,9 +81,9 @@ def verify(
 ) -> None:
     """Read files again, compare them with the record, and prove that the record was only ever added to.
 
-    The files that were not checked for the longest time come first, so that a run that ended early goes on
-    with the next one. Without --masters, --derivatives, --orphans or --events it does all of them; with
-    files chosen, only those and what was made of them.
+    The longest unchecked come first: a run that ended early goes on with the next.
+
+    Without --masters, --derivatives, --orphans, --events it does all; with files chosen, only those.
     """
     from worker.fixity.verifying import Asked, foresee, verify_record
 

@@ -97,7 +97,11 @@ def test_what_needs_attention_is_named_with_its_remedy_and_ends_with_1(saek, tol
     (settings.outbox_path / "stray.tif").write_bytes(b"x")
     shown = saek("verify")
     assert shown.exit_code == Exit.INCOMPLETE
-    for words in ("changed  outbox/b.color.tif", "missing  outbox/c.color.tif", "changed  inbox/d.tif"):
+    for words in (
+        "changed     outbox/b.color.tif",
+        "missing     outbox/c.color.tif",
+        "changed     inbox/d.tif",
+    ):
         assert words in shown.stdout
     assert "1 orphan in" in shown.stdout
     assert "stray.tif" in shown.stdout
