@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from db.engine import Database, open_database
 from db.errors import SchemaOutOfDate
+from db.guards import missing_guards
 from db.schema import Base
 
 _UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server locks; PostgreSQL only
@@ -49,10 +50,14 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def check(url: str) -> tuple[str, ...]:
-    """Return what differs between the tables at `url` and the models, one line a difference."""
+    """Return what differs between the tables at `url` and the models, one line a difference.
+
+    A trigger that should keep events from being changed, but is not there, is a difference too.
+    """
     with _opened(url) as database, database.read() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
-        return tuple(str(difference) for difference in compare_metadata(context, Base.metadata))
+        tables = tuple(str(difference) for difference in compare_metadata(context, Base.metadata))
+        return (*tables, *(f"the trigger {name} is not in force" for name in missing_guards(session)))
 
 
 def require_current(url: str) -> None:

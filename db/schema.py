@@ -17,10 +17,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
 from db.columns import Facts, Id, Inode, UtcDateTime, Words, words_of
-from db.vocabulary import AgentKind, EventType, JobState, Lane, Outcome
+from db.vocabulary import AgentKind, EventType, Finding, JobState, Lane, Outcome
 
 _JOB_STATE = words_of(JobState, "state_known", closed=True)
 _LANE = words_of(Lane, "lane_known", closed=True)
+_FINDING = words_of(Finding, "fixity_known", closed=False)
 
 
 class Base(DeclarativeBase):
@@ -75,6 +76,7 @@ class Sighting(Base):
 
     `path` is bytes because a file name is. Uniqueness goes by the path's digest: a PostgreSQL index entry
     holds 2,704 bytes and a path up to 4,095. `size` and `mtime_ns` are null when it must be looked at anew.
+    `fixity` is what the last check of the file found, null before the first.
     """
 
     __tablename__ = "sighting"
@@ -87,6 +89,7 @@ class Sighting(Base):
             sqlite_where=text("superseded_at IS NULL"),
             postgresql_where=text("superseded_at IS NULL"),
         ),
+        Index("ix_sighting_fixity_at_id", "fixity_at", "id"),
         CheckConstraint("scan_id IS NOT NULL OR problem_code IS NOT NULL", name="has_a_scan_or_a_problem"),
         CheckConstraint("(problem_code IS NULL) = (quarantined_at IS NULL)", name="quarantine_is_dated"),
     )
@@ -109,6 +112,8 @@ class Sighting(Base):
     problem_reason: Mapped[str | None]
     problem_remedy: Mapped[str | None]
     quarantined_at: Mapped[dt.datetime | None]
+    fixity: Mapped[Finding | None] = mapped_column(_FINDING)
+    fixity_at: Mapped[dt.datetime | None]
 
 
 class Model(Base):
@@ -182,10 +187,16 @@ class Job(Base):
 
 
 class Derivative(Base):
-    """A file that was made from a scan by a job; no two were ever written to the same place."""
+    """A file that was made from a scan by a job; no two were ever written to the same place.
+
+    `fixity` is what the last check of the file found, null before the first.
+    """
 
     __tablename__ = "derivative"
-    __table_args__ = (UniqueConstraint("root", "path_sha256"),)
+    __table_args__ = (
+        UniqueConstraint("root", "path_sha256"),
+        Index("ix_derivative_fixity_at_id", "fixity_at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), unique=True)
@@ -210,10 +221,12 @@ class Derivative(Base):
     seconds: Mapped[float]
     facts: Mapped[dict[str, Any]]
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
+    fixity: Mapped[Finding | None] = mapped_column(_FINDING)
+    fixity_at: Mapped[dt.datetime | None]
 
 
 class Agent(Base):
-    """Who or what is answerable for an event."""
+    """Who or what is answerable for an event; rows are only ever added, and triggers hold that."""
 
     __tablename__ = "agent"
     __table_args__ = (UniqueConstraint("kind", "name", "version"),)
@@ -225,7 +238,7 @@ class Agent(Base):
 
 
 class Event(Base):
-    """Something that happened; rows are only ever added."""
+    """Something that happened; rows are only ever added, and triggers hold that."""
 
     __tablename__ = "event"
 
@@ -239,6 +252,27 @@ class Event(Base):
     sighting_id: Mapped[int | None] = mapped_column(ForeignKey("sighting.id"), index=True)
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), index=True)
     derivative_id: Mapped[int | None] = mapped_column(ForeignKey("derivative.id"), index=True)
+
+
+class Seal(Base):
+    """A digest over a run of events and over the seal before it; rows are only ever added.
+
+    Seal N covers the events after `last_event_id` of seal N - 1 up to its own; `db.sealed_form` says how.
+    """
+
+    __tablename__ = "seal"
+    __table_args__ = (
+        CheckConstraint("events > 0 AND first_event_id <= last_event_id", name="covers_events"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    form: Mapped[int]
+    first_event_id: Mapped[int] = mapped_column(BigInteger)
+    last_event_id: Mapped[int] = mapped_column(BigInteger)
+    events: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    previous_sha256: Mapped[str] = mapped_column(String(64))
+    sealed_at: Mapped[dt.datetime]
 
 
 class Control(Base):

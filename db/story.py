@@ -14,7 +14,7 @@ from db.errors import AmbiguousSelector
 from db.file_states import file_state, over_live_files
 from db.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.values import Agent, Problem
-from db.vocabulary import EventType, FileState, JobState, Lane, Outcome
+from db.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class SightingStory:
     superseded_at: dt.datetime | None
     gone_at: dt.datetime | None
     problem: Problem | None
+    fixity: Finding | None
+    fixity_at: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class DerivativeStory:
     seconds: float
     facts: Mapping[str, Any]
     created_at: dt.datetime
+    fixity: Finding | None
+    fixity_at: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)

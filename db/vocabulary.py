@@ -42,6 +42,7 @@ class EventType(StrEnum):
     """What happened: PREMIS 3 eventType terms, then local terms where PREMIS has none."""
 
     CREATION = "creation"
+    FIXITY_CHECK = "fixity check"
     FORMAT_IDENTIFICATION = "format identification"
     INGESTION = "ingestion"
     MESSAGE_DIGEST_CALCULATION = "message digest calculation"
@@ -70,3 +71,25 @@ class AgentKind(StrEnum):
     SOFTWARE = "software"
     MODEL = "model"
     PERSON = "person"
+
+
+class Holding(StrEnum):
+    """Which kind of file the record answers for."""
+
+    MASTER = "master"
+    DERIVATIVE = "derivative"
+
+
+class Finding(StrEnum):
+    """What a file was found to be when it was read again.
+
+    `changed` holds other bytes than were recorded although nothing says that it was written to; `rewritten`
+    is a master that was (its size or time differ too), which the rescan takes in. An `unreadable` file may be
+    sound: the disk, the network or a missing right kept it from being read.
+    """
+
+    INTACT = "intact"
+    CHANGED = "changed"
+    REWRITTEN = "rewritten"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"

@@ -24,6 +24,7 @@ from worker.broker import (
     waiting_jobs,
 )
 from worker.errors import BrokerUnavailable
+from worker.fixity.sealer import start_sealer
 from worker.settings import Settings
 
 _RETRY = 2.0
@@ -40,6 +41,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     require_current(settings.database_address())
     database = open_database(settings.database_address())
     client = connect(settings)
+    sealer = start_sealer(database, stop)
     pause = settings.dispatch_seconds
     try:
         while not stop.wait(pause):
@@ -51,6 +53,8 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                 _log.warning("waiting", reason=error.reason, remedy=error.remedy, seconds=_RETRY)
                 pause = _RETRY
     finally:
+        stop.set()
+        sealer.join(_RETRY)
         client.close()
         database.dispose()
 

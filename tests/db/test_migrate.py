@@ -7,7 +7,9 @@ from sqlalchemy import inspect, text
 from db import migrate
 from db.engine import open_database
 from db.errors import SchemaOutOfDate
+from db.proof import prove
 from db.schema import Base
+from db.seals import seal_events
 
 
 def test_an_empty_database_is_brought_to_this_release(empty_url):
@@ -121,3 +123,30 @@ def _rules(database):
             for check in inspector.get_check_constraints(table)
         }
     return indexes, checks
+
+
+def test_a_record_from_before_events_were_sealed_keeps_all_and_is_sealed(empty_url):
+    migrate.upgrade(empty_url, "0001")
+    at = "'2026-11-22 09:00:00.000000'" if empty_url.startswith("sqlite") else "'2026-11-22 09:00:00+00'"
+    with _opened(empty_url) as database:
+        with database.connect() as connection:
+            connection.execute(
+                text("INSERT INTO agent (id, kind, name, version) VALUES (1, 'software', 'saek', '0.1.0')")
+            )
+            for number in range(1, 4):
+                connection.execute(
+                    text(
+                        "INSERT INTO event (id, type, at, outcome, detail, agent_id)"
+                        f" VALUES ({number}, 'ingestion', {at}, 'success', '{{}}', 1)"
+                    )
+                )
+        migrate.upgrade(empty_url)
+        assert seal_events(database) == 1
+        proof = prove(database)
+        assert (proof.whole, proof.events, proof.missing_guards) == (True, 3, ())
+        migrate.downgrade(empty_url, "0001")
+        with database.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM event")) == 3
+            connection.execute(text("DELETE FROM event"))
+        migrate.upgrade(empty_url)
+        assert migrate.check(empty_url) == ()

@@ -9,7 +9,13 @@ from db.jobs import CANCELLED_BY_ORDER
 from db.queue import WORKER_DIED
 from worker.exits import Exit
 
-PAGES = ("docs/operations.md", "docs/models.md", "docs/troubleshooting.md", "CONTRIBUTING.md")
+PAGES = (
+    "docs/operations.md",
+    "docs/fixity.md",
+    "docs/models.md",
+    "docs/troubleshooting.md",
+    "CONTRIBUTING.md",
+)
 ENDS_WELL = {Exit.OK, Exit.INCOMPLETE, Exit.INTERRUPTED}
 
 
@@ -80,7 +86,7 @@ def test_every_command_in_the_pages_exists(root, command_fault):
 
 @pytest.mark.parametrize(
     "line",
-    ["Run `saek verify` now.", "```sh\nsudo -u saek /opt/saek/bin/saek --home /h status --loud\n```"],
+    ["Run `saek guess` now.", "```sh\nsudo -u saek /opt/saek/bin/saek --home /h status --loud\n```"],
 )
 def test_a_command_that_does_not_exist_is_noticed(command_fault, line):
     (words,) = commands(line)

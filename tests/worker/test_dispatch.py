@@ -8,6 +8,7 @@ import pytest
 
 from db.engine import Database
 from db.orders import pause, resume
+from db.proof import prove
 from db.vocabulary import Lane
 from worker.broker import connect, ping
 from worker.errors import BrokerUnavailable
@@ -128,3 +129,15 @@ def test_a_message_that_was_taken_but_whose_job_nobody_claimed_is_sent_again(
     time.sleep(3)
     assert ping(relay).depth["interactive"] == 1, "what waits in its lane is not sent twice"
     client.close()
+
+
+def test_what_happened_comes_under_a_seal(
+    request: pytest.FixtureRequest, database: Database, broker: Part, queue_job: QueueJob
+) -> None:
+    queue_job("a")
+    request.getfixturevalue("relay")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and prove(database).seals == 0:
+        time.sleep(0.1)
+    proof = prove(database)
+    assert (proof.seals, proof.unsealed, proof.whole) == (1, 0, True)

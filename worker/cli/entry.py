@@ -25,6 +25,7 @@ from worker.cli import (
     study,
     train,
     upkeep,
+    verify,
 )
 from worker.cli.faults import explain
 from worker.exits import Exit
@@ -94,6 +95,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Look": {
         "status": status.status,
         "doctor": upkeep.doctor,
+        "verify": verify.verify,
         "settings": upkeep.settings,
     },
     "Order": {

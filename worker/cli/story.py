@@ -114,6 +114,7 @@ def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableT
         ("weights", made.weights_sha256),
         ("made by", f"{made.software} on {made.engine} in {duration(made.seconds)}"),
         ("made", f"{moment(made.created_at)}, job:{made.job_id}"),
+        ("last check", None if made.fixity is None else f"{made.fixity}, {moment(made.fixity_at)}"),
         *_metadata(made.facts.get("metadata", {})),
     ]
     return _card("Derivative", rows)

@@ -1,0 +1,79 @@
+"""The rights that docs/fixity.md gives the working role suffice for the work, and not for rewriting it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from db.engine import open_database
+from db.fixity import Checked, Due, due_files, record_checks
+from db.jobs import finish
+from db.migrate import require_current
+from db.proof import prove
+from db.seals import seal_events
+from db.values import utcnow
+from db.vocabulary import Finding, Holding
+
+PAGE = (Path(__file__).parents[2] / "docs/fixity.md").read_text(encoding="utf-8")
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def working(archive, url, administer):
+    """The archive, at the hands of a role with the rights that the page gives; the tables are another's."""
+    database = archive.database
+    if database.dialect != "postgresql":
+        pytest.skip("SQLite has no roles")
+    with database.read() as s:
+        space = s.scalar(text("SELECT current_schema()"))
+        may = s.scalar(text("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user"))
+    if not may:
+        pytest.skip("this server lets us make no roles")
+    role = f"saek_work_{space[-12:]}"
+    (grants,) = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    grants = re.sub(r"--.*", "", grants).replace("SCHEMA public", f"SCHEMA {space}")
+    orders = [re.sub(r"\bsaek$", role, order.strip()) for order in grants.split(";") if order.strip()]
+    administer(url, f"CREATE ROLE {role}", *orders)
+    address = database.url.update_query_dict({"options": f"-csearch_path={space} -crole={role}"})
+    archive.database = open_database(address.render_as_string(hide_password=False))
+    yield archive
+    archive.database.dispose()
+    archive.database = database
+    administer(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def test_the_working_role_can_do_all_of_the_work(working):
+    require_current(working.database.url.render_as_string(hide_password=False))
+    lease = working.work_on()
+    with working.database.begin() as s:
+        finish(s, lease, working.derivative(), now=working.now)
+    held = list(due_files(working.database, list(Holding), Due(utcnow())))
+    with working.database.begin() as s:
+        record_checks(s, [Checked(file, Finding.INTACT) for file in held])
+    assert seal_events(working.database) == 1
+    proof = prove(working.database)
+    assert (proof.whole, proof.unsealed, proof.missing_guards) == (True, 0, ())
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "UPDATE event SET outcome = 'success'",
+        "DELETE FROM event",
+        "TRUNCATE event",
+        "DELETE FROM seal",
+        "UPDATE agent SET name = 'somebody'",
+        "ALTER TABLE event DISABLE TRIGGER USER",
+        "DROP TRIGGER event_only_grows ON event",
+        "ALTER FUNCTION refuse_change() RENAME TO allow_change",
+        "LOCK TABLE event IN ACCESS EXCLUSIVE MODE",
+        "DELETE FROM alembic_version",
+    ],
+)
+def test_the_working_role_cannot_rewrite_what_happened(working, order):
+    working.drop()
+    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"), working.database.begin() as s:
+        s.execute(text(order))

@@ -1,0 +1,155 @@
+"""How the files that are due are read again, one after the other, and what is found is entered."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from db.engine import Database
+from db.fixity import Checked, Chosen, Due, Held, due_files, record_checks
+from db.vocabulary import Finding, Holding
+from worker.fixity.folders import Folder, FolderAway
+from worker.fixity.reading import NoFile, NotRead, NotThere, Pace, read_again
+
+_AT_ONCE: Final = 100
+_AT_LEAST_EVERY: Final = 5.0
+"""Checks entered in one transaction, and seconds after which fewer are."""
+
+ROOTS: Final[Mapping[Holding, str]] = {Holding.MASTER: "inbox", Holding.DERIVATIVE: "outbox"}
+"""Name of the root that holds the files of a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When to stop: at a time of `time.monotonic`, after so many files. A file that was begun is finished."""
+
+    until: float | None = None
+    files: int | None = None
+
+    def spent(self) -> bool:
+        """Whether the time is up."""
+        return self.until is not None and time.monotonic() >= self.until
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has found, what stopped it (`seconds` or `limit`), and which roots are away, and why."""
+
+    counts: dict[Holding, dict[Finding, int]] = field(
+        default_factory=lambda: {holding: dict.fromkeys(Finding, 0) for holding in Holding}
+    )
+    bytes: int = 0
+    stopped: str | None = None
+    away: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def files(self) -> int:
+        """How many files were checked."""
+        return sum(sum(found.values()) for found in self.counts.values())
+
+    @property
+    def amiss(self) -> int:
+        """How many of them were not found intact."""
+        return self.files - sum(found[Finding.INTACT] for found in self.counts.values())
+
+
+def check_files(
+    database: Database,
+    folders: Mapping[str, Path],
+    holdings: Collection[Holding],
+    due: Due,
+    *,
+    pace: Pace,
+    budget: Budget,
+    chosen: Chosen | None = None,
+    begin: Callable[[Held], None] | None = None,
+    tell: Callable[[Checked], None] | None = None,
+) -> Tally:
+    """Check the files that are due, the longest unchecked first, until none is left or the budget is spent.
+
+    `begin` hears of each file before it is read, `tell` after. What was found is entered in short
+    transactions, also when the run is interrupted. Files in a folder that is away are left alone, and nothing
+    is said of them. Raises `DatabaseUnavailable`; what was not entered yet is read again next time.
+    """
+    tally, there = Tally(), {}
+    for holding in holdings:
+        present = _any_due(database, holding, replace(due, gone=False), chosen)
+        if not present and not _any_due(database, holding, due, chosen):
+            continue
+        try:
+            there[holding] = Folder.found(folders[ROOTS[holding]], may_be_empty=not present)
+        except FolderAway as error:
+            tally.away[ROOTS[holding]] = str(error)
+    with _entering(database) as enter:
+        for held in due_files(database, list(there), due, chosen):
+            folder = there[held.holding]
+            if ROOTS[held.holding] in tally.away:
+                continue
+            if budget.spent() or tally.files == budget.files:
+                tally.stopped = "seconds" if budget.spent() else "limit"
+                break
+            if begin is not None:
+                begin(held)
+            check = check_file(held, folder.path, pace)
+            if check.finding in {Finding.MISSING, Finding.UNREADABLE}:
+                try:
+                    folder.still_there()
+                except FolderAway as error:
+                    tally.away[ROOTS[held.holding]] = str(error)
+                    continue
+            tally.counts[held.holding][check.finding] += 1
+            tally.bytes += check.bytes or 0
+            enter(check)
+            if tell is not None:
+                tell(check)
+    return tally
+
+
+def check_file(held: Held, root: Path, pace: Pace) -> Checked:
+    """Read one file again and compare it with what was recorded; enters nothing."""
+    try:
+        read = read_again(root, held.path, pace)
+    except NotThere:
+        return Checked(held, Finding.MISSING)
+    except NoFile as error:
+        return Checked(held, Finding.CHANGED, str(error))
+    except NotRead as error:
+        return Checked(held, Finding.UNREADABLE, str(error))
+    if read.sha256 == held.sha256:
+        return Checked(held, Finding.INTACT, None, read.sha256, read.size)
+    written_to = (held.size, held.mtime_ns) != (read.size, read.mtime_ns)
+    if held.holding is Holding.MASTER and written_to:
+        reason = "it was written to since it was last seen"
+        return Checked(held, Finding.REWRITTEN, reason, read.sha256, read.size)
+    kept = "" if held.holding is Holding.DERIVATIVE else ", though its size and time are as recorded"
+    return Checked(held, Finding.CHANGED, f"it holds other bytes than recorded{kept}", read.sha256, read.size)
+
+
+def _any_due(database: Database, holding: Holding, due: Due, chosen: Chosen | None) -> bool:
+    return next(due_files(database, [holding], due, chosen), None) is not None
+
+
+@contextmanager
+def _entering(database: Database) -> Iterator[Callable[[Checked], None]]:
+    """Yield a function that takes checks and enters them by the hundred; the rest on leaving, however."""
+    waiting: list[Checked] = []
+    last = time.monotonic()
+
+    def flush() -> None:
+        nonlocal last
+        if waiting:
+            database.run(lambda s: record_checks(s, waiting))
+        waiting.clear()
+        last = time.monotonic()
+
+    def enter(check: Checked) -> None:
+        waiting.append(check)
+        if len(waiting) >= _AT_ONCE or time.monotonic() - last >= _AT_LEAST_EVERY:
+            flush()
+
+    try:
+        yield enter
+    finally:
+        flush()

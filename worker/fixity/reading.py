@@ -1,0 +1,154 @@
+"""How a file is read again: that file and no other, gently, from the disk rather than from memory."""
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_CHUNK: Final = 1 << 20
+_DROP_EVERY: Final = 16 * _CHUNK
+_BURST_SECONDS: Final = 0.5
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class NotThere(Exception):
+    """No file lies there."""
+
+
+class NoFile(Exception):
+    """Something else than a regular file lies there."""
+
+
+class NotRead(Exception):
+    """It could not be read, or changed meanwhile: it may be sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file as it was read."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
+class Pace:
+    """Lets so many bytes a second pass; None lets all."""
+
+    def __init__(self, bytes_per_second: float | None) -> None:
+        self._rate = bytes_per_second
+        self._free_at = time.monotonic()
+
+    def spend(self, count: int) -> None:
+        """Wait until `count` more bytes may pass; what was not used for half a second is lost."""
+        if self._rate is None:
+            return
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now - _BURST_SECONDS) + count / self._rate
+        if self._free_at > now:
+            time.sleep(self._free_at - now)
+
+
+def read_again(root: Path, path: bytes, pace: Pace) -> Reading:
+    """Read a whole file below `root` and return what it holds; no link is followed on the way.
+
+    What memory holds of it is let go before and after: the disk is asked, and others' files stay in memory.
+
+    Raises:
+        NotThere, NoFile, NotRead
+    """
+    descriptor = _opened(root, path)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise NoFile(f"a {_kind(before.st_mode)} lies there")
+        digest = _digest(descriptor, pace)
+        after = os.fstat(descriptor)
+    except OSError as error:
+        raise NotRead(f"it cannot be read to its end ({error.strerror})") from error
+    finally:
+        os.close(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise NotRead("it was written to while it was read")
+    return Reading(digest, after.st_size, after.st_mtime_ns)
+
+
+def _digest(descriptor: int, pace: Pace) -> str:
+    found, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    done = dropped = 0
+    _let_go(descriptor, 0, 0)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    while count := os.readv(descriptor, [buffer]):
+        found.update(buffer[:count])
+        done += count
+        if done - dropped >= _DROP_EVERY:
+            _let_go(descriptor, dropped, done - dropped)
+            dropped = done
+        pace.spend(count)
+    _let_go(descriptor, dropped, 0)
+    return found.hexdigest()
+
+
+def _let_go(descriptor: int, offset: int, length: int) -> None:
+    os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+
+
+def _opened(root: Path, path: bytes) -> int:
+    """Open a file below `root`, folder by folder, so that neither a link nor `..` leads out of it."""
+    *folders, name = path.split(b"/")
+    if any(part in {b"", b".", b".."} for part in (*folders, name)):
+        raise NotRead("its path on record is none that Saek writes")
+    try:
+        here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotRead(f"{root} cannot be opened ({error.strerror})") from error
+    try:
+        for folder in folders:
+            below = _step(folder, _FOLDER, here)
+            os.close(here)
+            here = below
+        return _step(name, _FILE, here)
+    finally:
+        os.close(here)
+
+
+def _step(name: bytes, how: int, folder: int) -> int:
+    try:
+        return os.open(name, how, dir_fd=folder)
+    except FileNotFoundError as error:
+        raise NotThere from error
+    except OSError as error:
+        is_folder = bool(how & os.O_DIRECTORY)
+        if error.errno in {errno.ELOOP, errno.ENOTDIR} and _is_link(name, folder):
+            if is_folder:
+                raise NotRead("a folder on the way to it is a symbolic link") from error
+            raise NoFile("a symbolic link lies there") from error
+        if error.errno == errno.ENOTDIR:
+            raise NotThere from error
+        if error.errno == errno.ENXIO:
+            raise NoFile("a socket or device lies there") from error
+        raise NotRead(f"it cannot be opened ({error.strerror})") from error
+
+
+def _is_link(name: bytes, folder: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFDIR: "folder",
+        stat.S_IFIFO: "pipe",
+        stat.S_IFSOCK: "socket",
+        stat.S_IFCHR: "device",
+        stat.S_IFBLK: "device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "special file")

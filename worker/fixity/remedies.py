@@ -1,0 +1,50 @@
+"""What to do about a file that was not found intact."""
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from db.fixity import Checked, making_of
+from db.vocabulary import Finding, Holding
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def remedy(s: "Session", check: Checked) -> str:
+    """Return what a person can do, with the command where one helps."""
+    if check.finding is Finding.UNREADABLE:
+        return "check the disk or share, and that Saek may read the file; it is tried again next time"
+    if check.finding is Finding.REWRITTEN:
+        return "nothing, if that was meant: the rescan takes it in as new; else put the master back"
+    wanted = f"sha256 {check.held.sha256}"
+    if check.held.holding is Holding.MASTER:
+        if check.finding is Finding.MISSING:
+            return f"put it back into the inbox, or restore it from your backup ({wanted})"
+        return f"restore it from your backup ({wanted}); Saek keeps no copy of a master"
+    command = remaking(s, check.held.id)
+    if command is None:
+        return f"restore it from your backup ({wanted}); it can be made anew only once its master is back"
+    return f"restore it from your backup ({wanted}), or make it anew beside it: {command}"
+
+
+def remaking(s: "Session", derivative_id: int) -> str | None:
+    """Return the command that makes a derivative anew, None if its master is not in the inbox.
+
+    What was made by a recipe is not made by it again, so that the command asks for the same picture in
+    another kind of file: with a pyramid or without one, or as TIFF.
+    """
+    making = making_of(s, derivative_id)
+    recipe = making.recipe
+    if making.sighting_id is None or "model" not in recipe:
+        return None
+    said = {"model": recipe["model"], "preset": recipe.get("preset", "balanced")}
+    said |= {"strength": f"{recipe.get('strength', 1):g}", "warmth": f"{recipe.get('warmth', 0):g}"}
+    options = (f"--{name} {shlex.quote(str(value))}" for name, value in said.items())
+    return " ".join(["saek reprocess", f"file:{making.sighting_id}", *options, _other_kind(recipe)])
+
+
+def _other_kind(recipe: Mapping[str, Any]) -> str:
+    if recipe.get("format") != "tiff":
+        return "--format tiff --no-pyramid"
+    return "--format tiff " + ("--no-pyramid" if recipe.get("pyramid") else "--pyramid")
