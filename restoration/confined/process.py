@@ -9,7 +9,6 @@ import math
 import os
 import queue
 import resource
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,4 +90,4 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -99,7 +99,9 @@ def facts_of(words: object) -> ScanFacts:
     kinds = get_type_hints(ScanFacts)
     if not isinstance(words, dict) or set(words) != set(kinds):
         raise Garbled("facts of another shape")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in words.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in words.items()
+    }
     dpi = values["dpi"]
     numbers = dpi is None or (
         isinstance(dpi, tuple) and len(dpi) == 2 and all(isinstance(one, int | float) for one in dpi)
