@@ -54,6 +54,7 @@ class EventType(StrEnum):
     REAPPEARANCE = "reappearance"
     REPLACEMENT = "replacement"
     JOB_STATE_CHANGE = "job state change"
+    RECOVERY = "recovery"
 
 
 class Outcome(StrEnum):
