@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import exists, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from db import events
@@ -93,9 +94,19 @@ def enter_sidecar(
 
     `evidence` goes into the events: which sidecar it was, and how the derivative was verified. A job that
     waits in the queue is done by this; one in any other state stays as it is, and then so does all else of
-    the derivative. The same sidecar again adds nothing. Raises `BrokenSidecar` and `RecipeConflict`.
+    the derivative. The same sidecar again adds nothing. Raises `BrokenSidecar` and `RecipeConflict`; the
+    session can be used after that, and holds nothing of this sidecar.
     """
-    now = now or utcnow()
+    try:
+        with s.begin_nested():
+            return _enter(s, sidecar, place, evidence, now or utcnow())
+    except (IntegrityError, DataError) as error:
+        raise BrokenSidecar(f"the record refuses what it tells ({error.orig})", "report it") from error
+
+
+def _enter(
+    s: Session, sidecar: Sidecar, place: Place, evidence: Mapping[str, Any], now: dt.datetime
+) -> Entered:
     scan_id, new_scan = _scan(s, sidecar)
     recipe_id = ensure_recipe(
         s,

@@ -1,6 +1,7 @@
 """Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
 
 from restoration.contact_sheet import contact_sheet
+from restoration.disclosure import STATEMENTS
 from restoration.errors import (
     AlreadyColor,
     EmptyFile,
@@ -9,6 +10,7 @@ from restoration.errors import (
     LumaMismatch,
     MasterChanged,
     MasterError,
+    MasterUnavailable,
     MissingFile,
     ModelError,
     ModelRefused,
@@ -44,12 +46,13 @@ from restoration.outcome import (
     Tone,
     ToneKind,
 )
-from restoration.publishing import publish, writing_to
+from restoration.publishing import disclosed, publish, writing_to
 from restoration.recipe import OutputFormat, Preset, Recipe
 from restoration.restoring import plan, recipe_for, restore
 from restoration.scan import identify
 
 __all__ = [
+    "STATEMENTS",
     "AlreadyColor",
     "ConfidenceMap",
     "EmptyFile",
@@ -61,6 +64,7 @@ __all__ = [
     "LumaMismatch",
     "MasterChanged",
     "MasterError",
+    "MasterUnavailable",
     "MetadataReport",
     "MissingFile",
     "ModelCard",
@@ -95,6 +99,7 @@ __all__ = [
     "Witness",
     "contact_sheet",
     "default_model",
+    "disclosed",
     "identify",
     "installed_models",
     "load_model",

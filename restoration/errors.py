@@ -21,6 +21,7 @@
     │   └── ModelRefused        a file that was offered as a model is none that can be run
     ├── Transient               try again later; the master is not to blame
     │   ├── NoSpace
+    │   ├── MasterUnavailable   the storage that holds the master is away or failing
     │   ├── OutputUnavailable   the folder of the derivatives is away or read-only
     │   ├── OutOfMemory
     │   └── EngineUnavailable
@@ -169,6 +170,12 @@ class NoSpace(Transient):
     """The disk is full."""
 
     code = "no-space"
+
+
+class MasterUnavailable(Transient):
+    """The storage that holds the master is away or failing; nothing is known of the master itself."""
+
+    code = "master-unavailable"
 
 
 class OutputUnavailable(Transient):

@@ -11,6 +11,7 @@ from watchdog.observers.api import BaseObserver
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.migrate import require_current
+from restoration import Transient
 from worker.inbox.ignore import ignored
 from worker.inbox.rescan import unknown_entries
 from worker.inbox.settle import Look, SettleTracker
@@ -21,6 +22,7 @@ from worker.library import library_from
 from worker.recipes import limits_from, recipe_from
 from worker.registration import record_recipe
 from worker.settings import Settings
+from worker.waiting import Teller
 
 _PAUSE = 0.2
 _RETRY = 5.0
@@ -37,7 +39,10 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         db.errors.SchemaOutOfDate: the tables are not those of this release.
         worker.errors.SettingsError, restoration.ModelError: there is no recipe to queue files for.
     """
-    require_current(settings.database_address())
+    teller = Teller(settings, "ingest")
+    _await_database(settings, stop, teller)
+    if stop.is_set():
+        return
     database = open_database(settings.database_address())
     recipe = recipe_from(settings)
     with database.begin() as s:
@@ -48,27 +53,41 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         mode=watch_mode(settings).value,
         recipe=recipe.fingerprint()[:12],
     )
-    ingester = _Ingester(settings, database, recipe_id)
+    ingester = _Ingester(settings, database, recipe_id, teller)
     try:
         while not stop.wait(_PAUSE):
             try:
                 ingester.round()
-            except (DatabaseUnavailable, OSError) as error:
-                _log.warning("waiting", reason=str(error), seconds=_RETRY)
-                ingester.rescan_soon()
+            except (DatabaseUnavailable, Transient, OSError) as error:
+                teller.waits(error)
+                ingester.begin_anew(watching=isinstance(error, DatabaseUnavailable))
                 stop.wait(_RETRY)
     finally:
+        teller.goes_on()
         ingester.close()
         database.dispose()
+
+
+def _await_database(settings: Settings, stop: threading.Event, teller: Teller) -> None:
+    while not stop.is_set():
+        try:
+            require_current(settings.database_address())
+        except DatabaseUnavailable as error:
+            teller.waits(error)
+            stop.wait(_RETRY)
+        else:
+            return
 
 
 class _Ingester:
     """One round looks at hints, at the inbox when a rescan is due, and at every file that is waited for."""
 
-    def __init__(self, settings: Settings, database: Database, recipe_id: int) -> None:
+    def __init__(self, settings: Settings, database: Database, recipe_id: int, teller: Teller) -> None:
         self._settings = settings
         self._database = database
         self._recipe_id = recipe_id
+        self._teller = teller
+        self._failing: set[bytes] = set()
         self._limits = limits_from(settings)
         self._root = os.fsencode(settings.inbox_path)
         self._hints: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -77,7 +96,7 @@ class _Ingester:
         self._next_rescan = time.monotonic()
 
     def round(self) -> None:
-        """Do what is due now. Raises OSError, DatabaseUnavailable."""
+        """Do what is due now. Raises OSError, DatabaseUnavailable, restoration.Transient."""
         self._watch()
         now = time.monotonic()
         while not self._hints.empty():
@@ -86,16 +105,24 @@ class _Ingester:
                 self._tracker.notice(path, now)
         if now >= self._next_rescan:
             waiting = set(self._tracker.waiting())
-            for entry in unknown_entries(self._database, self._settings.inbox_path):
+            for entry in unknown_entries(self._database, self._settings):
                 if entry.path not in waiting:
                     self._tracker.notice(entry.path, now)
             self._next_rescan = time.monotonic() + self._settings.rescan_seconds
         for path in self._tracker.waiting():
             self._look_at(path)
+        if not self._failing:
+            self._teller.goes_on()
 
-    def rescan_soon(self) -> None:
-        """Have the next round begin with a rescan, since a file may have been dropped by a failure."""
+    def begin_anew(self, *, watching: bool) -> None:
+        """Have the next round begin with a rescan, since a file may have been dropped by a failure.
+
+        Unless it is still being watched, the inbox gets a new observer: mounted again it is another folder.
+        """
         self._next_rescan = time.monotonic()
+        if not watching:
+            self.close()
+            self._observer = None
 
     def close(self) -> None:
         """Stop the observer."""
@@ -106,9 +133,7 @@ class _Ingester:
     def _watch(self) -> None:
         if self._observer is not None and not all(e.is_alive() for e in self._observer.emitters):
             _log.warning("the observer ended; a new one is started")
-            self.close()
-            self._observer = None
-            self.rescan_soon()
+            self.begin_anew(watching=False)
         if self._observer is None:
             self._observer = start_watching(self._settings, self._hints.put)
 
@@ -116,6 +141,19 @@ class _Ingester:
         entry = look(self._root, path)
         seen = None if entry is None else Look(entry.size, entry.mtime_ns, entry.inode)
         if self._tracker.look(path, seen, time.monotonic()):
+            self._take_in(path)
+        elif entry is None:
+            self._failing.discard(path)
+
+    def _take_in(self, path: bytes) -> None:
+        """Take a settled file in; one whose storage fails is waited for, and the others go on."""
+        try:
             taken = take_in(self._database, self._settings.inbox_path, path, self._recipe_id, self._limits)
-            if taken is Taken.UNSETTLED:
-                self._tracker.notice(path, time.monotonic())
+        except Transient as error:
+            self._failing.add(path)
+            self._teller.waits(error)
+            self._tracker.notice(path, time.monotonic())
+            return
+        self._failing.discard(path)
+        if taken is Taken.UNSETTLED:
+            self._tracker.notice(path, time.monotonic())
