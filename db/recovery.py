@@ -159,7 +159,7 @@ def recorded_derivatives(s: Session) -> Iterator[RecordedDerivative]:
 
 def latest_derivatives(s: Session, most: int = 20) -> list[bytes]:
     """Return the paths of the derivatives that were made last, newest first."""
-    return list(s.scalars(select(Derivative.path).order_by(Derivative.id.desc()).limit(most)))
+    return list(s.scalars(select(Derivative.path).order_by(Derivative.created_at.desc()).limit(most)))
 
 
 def _scan(s: Session, sidecar: Sidecar) -> tuple[int, bool]:

@@ -99,6 +99,11 @@ def overview(s: Session, *, now: dt.datetime | None = None) -> Overview:
     )
 
 
+def waiting_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[Waiting]:
+    """Return what passing causes queued jobs wait for now."""
+    return [waiting for waiting in _waiting(s, now or utcnow()) if waiting.code is not None]
+
+
 def running(s: Session) -> list[Running]:
     """Return what is worked on now, oldest first."""
     name = (

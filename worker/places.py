@@ -52,26 +52,34 @@ def require_outbox(settings: Settings, latest: Callable[[], Sequence[bytes]]) ->
     """
     outbox = settings.outbox_path
     mark = outbox / OUTBOX_MARK
+    if not os.path.lexists(mark):
+        if (problem := outbox_problem(settings, latest())) is not None:
+            raise problem
+        with writing_to(outbox):
+            mark.write_text(_WORDS, encoding="utf-8")
+    _remember(settings, "outbox", _look(outbox, marked=True))
+
+
+def outbox_problem(settings: Settings, made: Sequence[bytes]) -> OutputUnavailable | None:
+    """Return why the outbox is not the one that `made` was written to, None if it is; writes nothing."""
+    outbox = settings.outbox_path
+    mark = outbox / OUTBOX_MARK
     if os.path.lexists(mark):
-        _remember(settings, "outbox", _look(outbox, marked=True))
-        return
+        return None
     if not outbox.is_dir():
-        raise OutputUnavailable(
+        return OutputUnavailable(
             reason=f"the outbox {outbox} is not there",
             remedy="mount it again; work goes on by itself",
         )
-    made = latest()
     before = _recall(settings, "outbox", outbox)
     known = bool(made) or (before is not None and before.marked)
     if known and not any(os.path.lexists(outbox / os.fsdecode(path)) for path in made):
-        raise OutputUnavailable(
+        return OutputUnavailable(
             reason=f"{outbox} is not the outbox that it was: it lacks the file {OUTBOX_MARK} and what was "
             "made last, as an empty mount point would",
             remedy=f"mount the outbox again; work goes on by itself. If this folder is meant: touch '{mark}'",
         )
-    with writing_to(outbox):
-        mark.write_text(_WORDS, encoding="utf-8")
-    _remember(settings, "outbox", _look(outbox, marked=True))
+    return None
 
 
 def require_inbox(settings: Settings, known: Callable[[int], int]) -> None:
@@ -79,26 +87,38 @@ def require_inbox(settings: Settings, known: Callable[[int], int]) -> None:
 
     `known(most)` returns how many files, up to `most`, the record has seen there and not known to be gone.
     """
+    if (problem := inbox_problem(settings, known)) is not None:
+        raise problem
+    inbox = settings.inbox_path
+    marked = os.path.lexists(inbox / INBOX_MARK)
+    if marked or not _bare(inbox):
+        _remember(settings, "inbox", _look(inbox, marked=marked))
+
+
+def inbox_problem(settings: Settings, known: Callable[[int], int]) -> MasterUnavailable | None:
+    """Return why the inbox is not believed, None if it is; writes nothing."""
     inbox = settings.inbox_path
     before = _recall(settings, "inbox", inbox)
     marked = os.path.lexists(inbox / INBOX_MARK)
     if before is not None and before.marked and not marked:
-        raise MasterUnavailable(
+        return MasterUnavailable(
             reason=f"the inbox {inbox} lacks the file {INBOX_MARK} that it had",
             remedy=f"mount the inbox again; work goes on by itself. If this folder is meant: touch "
             f"'{inbox / INBOX_MARK}'",
         )
-    now = _look(inbox, marked=marked)
-    if marked or not _bare(inbox):
-        _remember(settings, "inbox", now)
-        return
-    most = FEW if before == now else 1
+    try:
+        if marked or not _bare(inbox):
+            return None
+    except MasterUnavailable as unreadable:
+        return unreadable
+    most = FEW if before == _look(inbox, marked=marked) else 1
     if known(most) >= most:
-        raise MasterUnavailable(
+        return MasterUnavailable(
             reason=f"the inbox {inbox} is empty all at once, as an empty mount point would be",
             remedy="mount it again, or drop a file; work goes on by itself. If it is meant to be empty: "
             f"touch '{inbox / INBOX_MARK}'",
         )
+    return None
 
 
 def _bare(inbox: Path) -> bool:
