@@ -90,7 +90,7 @@ def database(
         facts.pop("written")
         write_json({"dry_run": dry_run, "outbox": str(folder), "verified": verify, **facts})
     else:
-        made = table("", "", right=("",))
+        made = table("number", "", right=("number",))
         made.add_row(f"{report.read:,}", "sidecars read")
         made.add_row(f"{report.known:,}", "derivatives on record already")
         made.add_row(f"{entered.derivatives:,}", f"derivatives {'to enter' if dry_run else 'entered'}")
@@ -120,10 +120,10 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
         }
         write_json({"dry_run": dry_run, "derivatives": report.read, **kept})
     else:
-        verb = "would be written" if dry_run else "were written"
+        verb = "to write" if dry_run else "written"
         out().print(
-            f"{count(report.read, 'derivative')}: {report.written:,} sidecars {verb}, "
-            f"{report.known:,} are as they should be."
+            f"{count(report.read, 'derivative')}: {count(report.written, 'sidecar')} {verb}, "
+            f"{report.known:,} as they should be."
         )
     _end(report)
 
