@@ -5,8 +5,10 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,15 +19,17 @@ import pytest
 import redis
 import tifffile
 from skimage import data
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from db.files import FileRow
+from db.migrate import upgrade
 from db.schema import Event
 from db.status import overview
 from db.story import story
 from db.vocabulary import EventType, FileState, JobState
 from worker.broker import connect, ping
 from worker.errors import BrokerUnavailable
+from worker.settings import load_settings
 from worker.waiting import parts_that_wait
 
 
@@ -293,3 +297,123 @@ def state_of(station: Any, name: str) -> FileState | None:
 
 def waits_of(station: Any) -> set[str]:
     return {wait.part for wait in parts_that_wait(station.settings)}
+
+
+class Wire:
+    """A way to a PostgreSQL server that can be cut and mended: to its clients the server is away."""
+
+    def __init__(self, url: str) -> None:
+        self._address = make_url(url)
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._listen()
+
+    @property
+    def url(self) -> str:
+        query = {name: value for name, value in self._address.query.items() if name != "host"}
+        there = self._address.set(host="127.0.0.1", port=self.port, query=query)
+        return there.render_as_string(hide_password=False)
+
+    def cut(self) -> None:
+        with self._lock:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            for end in self._open:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+            self._open.clear()
+
+    def mend(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listen()
+
+    def _listen(self) -> None:
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = self._far_end()
+                with self._lock:
+                    self._open += [near, far]
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=_carry, args=(source, target), daemon=True).start()
+
+    def _far_end(self) -> socket.socket:
+        host = self._address.host or str(self._address.query.get("host", "127.0.0.1"))
+        port = self._address.port or int(str(self._address.query.get("port", 5432)))
+        if not host.startswith("/"):
+            return socket.create_connection((host, port))
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(f"{host}/.s.PGSQL.{port}")
+        return far
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(1 << 16):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+def test_a_database_that_is_away_for_longer_than_a_lease_costs_no_attempt(
+    apart: Any, new_postgres: Callable[[], str]
+) -> None:
+    url = new_postgres()
+    upgrade(url)
+    wire = Wire(url)
+    toml = apart.settings.home / "saek.toml"
+    toml.write_text(toml.read_text() + f'database_url = "{wire.url}"\n')
+    apart.settings = load_settings(home=apart.settings.home)
+    tifffile.imwrite(apart.settings.inbox_path / "plate.tif", np.tile(data.camera(), (9, 9)))
+    apart.start()
+    apart.await_that(lambda: state_of(apart, "plate.tif") is FileState.RUNNING, "the work")
+    wire.cut()
+    drop(apart.settings.inbox_path, "meanwhile.tif")
+    apart.await_that(lambda: {"dispatch", "ingest"} <= waits_of(apart), "the parts' waits", 40)
+    time.sleep(3 * apart.settings.lease_seconds)
+    assert apart.saek("status").returncode == 4
+    wire.mend()
+    names = ("plate.tif", "meanwhile.tif")
+    apart.await_that(
+        lambda: all(state_of(apart, name) is FileState.DONE for name in names), "the end of both files"
+    )
+    assert [attempts(apart, name) for name in names] == [[(JobState.DONE, 1)]] * 2
+    assert begun(apart) == 2
+    apart.await_that(lambda: not waits_of(apart), "the end of all waits", 20)
+    assert apart.stop() == 0
+    assert len(apart.made()) == 2
+    wire.cut()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_broker_whose_disk_is_full_is_waited_for(apart: Any, mount: Callable[..., None]) -> None:
+    broker = apart.settings.broker_data_path
+    broker.mkdir(mode=0o700)
+    mount(broker, "1m")
+    apart.start()
+    drop(apart.settings.inbox_path, "a.tif")
+    apart.await_that(lambda: state_of(apart, "a.tif") is FileState.DONE, "the first file")
+    with contextlib.suppress(OSError), (broker / "full").open("wb", buffering=0) as full:
+        while True:
+            full.write(bytes(4096))
+    client = connect(apart.settings)
+    with contextlib.suppress(redis.RedisError):
+        for number in range(2000):
+            client.set("saek:filling", str(number) * 1000)
+    drop(apart.settings.inbox_path, "b.tif")
+    apart.await_that(lambda: "dispatch" in waits_of(apart), "the dispatcher's wait", 40)
+    time.sleep(3)
+    (broker / "full").unlink()
+    apart.await_that(lambda: state_of(apart, "b.tif") is FileState.DONE, "the second file", 90)
+    assert attempts(apart, "b.tif") == [(JobState.DONE, 1)]
+    client.close()
+    assert apart.stop() == 0
