@@ -12,15 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from worker.errors import BrokerUnavailable, HomeError
 from worker.home import refuse_overlap, refuse_world_writable, station_runs
 from worker.settings import Settings, Watch
-
-if TYPE_CHECKING:
-    from db.status import Waiting
-    from worker.waiting import PartWaits
 
 MIN_PILLOW = 13
 """Older ones have a heap overflow in their JPEG reader."""
@@ -181,7 +176,9 @@ def database(settings: Settings) -> Check:
 
 def waiting(settings: Settings) -> Check:
     """Neither parts nor jobs wait for a cause to pass."""
-    parts, jobs = waits(settings)
+    from worker.waiting import all_that_waits
+
+    parts, jobs = all_that_waits(settings)
     told = {job.code for job in jobs}
     lines = [
         (f"{job.jobs} of the queued jobs wait since {_local(job.since)}: {job.reason}", job.remedy or "")
@@ -196,27 +193,6 @@ def waiting(settings: Settings) -> Check:
         return Check("waiting", State.OK, "nothing is waited for")
     found, remedies = zip(*lines, strict=True)
     return Check("waiting", State.WARNING, "; ".join(found), "; ".join(dict.fromkeys(remedies)))
-
-
-def waits(settings: Settings) -> "tuple[list[PartWaits], list[Waiting]]":
-    """Return what parts of this host wait for, and what queued jobs do, as far as the record can be asked."""
-    from db.engine import open_database
-    from db.errors import DatabaseError
-    from db.status import waiting_for_causes
-    from worker.waiting import parts_that_wait
-
-    parts = parts_that_wait(settings)
-    if settings.database_url is None and not (settings.home / "saek.db").exists():
-        return parts, []
-    try:
-        opened = open_database(settings.database_address())
-        try:
-            with opened.read() as s:
-                return parts, waiting_for_causes(s)
-        finally:
-            opened.dispose()
-    except DatabaseError:  # the check of the database tells
-        return parts, []
 
 
 def broker(settings: Settings) -> Check:

@@ -60,6 +60,16 @@ def require_outbox(settings: Settings, latest: Callable[[], Sequence[bytes]]) ->
     _remember(settings, "outbox", _look(outbox, marked=True))
 
 
+def require_mark(settings: Settings) -> None:
+    """Raise OutputUnavailable if the outbox lost its mark since the work began, as by an unmount."""
+    if not os.path.lexists(settings.outbox_path / OUTBOX_MARK):
+        raise OutputUnavailable(
+            reason=f"the outbox {settings.outbox_path} went away during the work: it lacks the file "
+            f"{OUTBOX_MARK}",
+            remedy="mount it again; work goes on by itself",
+        )
+
+
 def outbox_problem(settings: Settings, made: Sequence[bytes]) -> OutputUnavailable | None:
     """Return why the outbox is not the one that `made` was written to, None if it is; writes nothing."""
     outbox = settings.outbox_path

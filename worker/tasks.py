@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import structlog
+from sqlalchemy.orm import Session
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
@@ -26,6 +27,7 @@ from worker.gate import Gate
 from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
 from worker.outputs import derivative_path, draft
+from worker.places import require_mark
 from worker.recipes import limits_from, recipe_of
 from worker.sidecars import publish_both
 
@@ -53,7 +55,7 @@ def _restore(job_id: int) -> None:
         final = settings.outbox_path / os.fsdecode(path)
         with draft(final, f"job{job_id}", job.lease.token) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
-            job.finish(record_of(made, path), lambda s: publish_both(s, job_id, unfinished, final))
+            job.finish(record_of(made, path), lambda s: name_it(s, job_id, unfinished, final))
         _log.info("done", job=job_id, output=display_name(path), luma_error=made.luma_max_error)
 
 
@@ -96,6 +98,12 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
         remedy="put it back; it goes on by itself",
         path=job.lease.masters[-1].display if job.lease.masters else None,
     )
+
+
+def name_it(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
+    """Give derivative and sidecar their names, unless the outbox was unmounted under our feet."""
+    require_mark(settings)
+    publish_both(s, job_id, unfinished, final)
 
 
 def record_of(made: Restoration, path: bytes) -> DerivativeRecord:

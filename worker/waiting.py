@@ -12,6 +12,9 @@ from pathlib import Path
 
 import structlog
 
+from db.engine import open_database
+from db.errors import DatabaseError
+from db.status import Waiting, waiting_for_causes
 from worker.settings import Settings
 
 _log = structlog.get_logger()
@@ -91,6 +94,22 @@ def parts_that_wait(settings: Settings) -> list[PartWaits]:
         else:
             path.unlink(missing_ok=True)
     return sorted(found, key=lambda wait: wait.since)
+
+
+def all_that_waits(settings: Settings) -> tuple[list[PartWaits], list[Waiting]]:
+    """Return what parts of this host wait for, and what queued jobs do, as far as the record can be asked."""
+    parts = parts_that_wait(settings)
+    if settings.database_url is None and not (settings.home / "saek.db").exists():
+        return parts, []  # asking would make an empty file
+    try:
+        database = open_database(settings.database_address())
+        try:
+            with database.read() as s:
+                return parts, waiting_for_causes(s)
+        finally:
+            database.dispose()
+    except DatabaseError:  # told by whoever looks after the database
+        return parts, []
 
 
 def _folder(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from restoration import MasterUnavailable, OutputUnavailable
 from worker import places
-from worker.places import FEW, INBOX_MARK, OUTBOX_MARK, require_inbox, require_outbox
+from worker.places import FEW, INBOX_MARK, OUTBOX_MARK, require_inbox, require_mark, require_outbox
 from worker.settings import Settings
 
 Mount = Callable[[Path], None]
@@ -147,3 +147,14 @@ def test_a_memory_that_is_damaged_is_none(settings: Settings) -> None:
         (settings.home / "places.json").write_text(words)
         require_inbox(settings, known(0))
         require_outbox(settings, nothing)
+
+
+def test_an_outbox_that_goes_during_the_work_gets_nothing_into_its_mount_point(
+    settings: Settings, mount: Mount
+) -> None:
+    mount(settings.outbox_path)
+    require_outbox(settings, nothing)
+    require_mark(settings)
+    unmount(settings.outbox_path)
+    with pytest.raises(OutputUnavailable, match="during the work"):
+        require_mark(settings)

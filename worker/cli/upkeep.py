@@ -22,7 +22,8 @@ _MASK = "***"
 
 def doctor(json: Json = False) -> None:
     """Check what a station needs, and say what to do for each thing amiss."""
-    from worker.doctor import State, examine, waits
+    from worker.doctor import State, examine
+    from worker.waiting import all_that_waits
 
     settings = settings_and_logs()
     busy = (
@@ -32,7 +33,7 @@ def doctor(json: Json = False) -> None:
         checks = list(examine(settings))
     fit = all(check.state is not State.FAILED for check in checks)
     if json:
-        parts, jobs = waits(settings)
+        parts, jobs = all_that_waits(settings)
         waiting = {"parts": plain(parts, {}), "jobs": plain(jobs, {})}
         write_json({"ok": fit, "checks": plain(checks, {}), "waiting": waiting})
     else:

@@ -1,5 +1,6 @@
 """The ingester: notices files, waits until they are whole and takes them in; only the record remembers."""
 
+import errno
 import os
 import queue
 import threading
@@ -24,6 +25,7 @@ from worker.registration import record_recipe
 from worker.settings import Settings
 from worker.waiting import Teller
 
+_TOO_MANY_WATCHES = {errno.ENOSPC, errno.EMFILE}
 _PAUSE = 0.2
 _RETRY = 5.0
 
@@ -94,6 +96,7 @@ class _Ingester:
         self._tracker = SettleTracker(settings.settle_seconds)
         self._observer: BaseObserver | None = None
         self._next_rescan = time.monotonic()
+        self._deaf_until = 0.0
 
     def round(self) -> None:
         """Do what is due now. Raises OSError, DatabaseUnavailable, restoration.Transient."""
@@ -108,7 +111,9 @@ class _Ingester:
             for entry in unknown_entries(self._database, self._settings):
                 if entry.path not in waiting:
                     self._tracker.notice(entry.path, now)
-            self._next_rescan = time.monotonic() + self._settings.rescan_seconds
+            deaf = self._observer is None
+            pause = self._settings.poll_seconds if deaf else self._settings.rescan_seconds
+            self._next_rescan = time.monotonic() + pause
         for path in self._tracker.waiting():
             self._look_at(path)
         if not self._failing:
@@ -134,8 +139,20 @@ class _Ingester:
         if self._observer is not None and not all(e.is_alive() for e in self._observer.emitters):
             _log.warning("the observer ended; a new one is started")
             self.begin_anew(watching=False)
-        if self._observer is None:
+        if self._observer is not None or time.monotonic() < self._deaf_until:
+            return
+        try:
             self._observer = start_watching(self._settings, self._hints.put)
+        except OSError as error:
+            if error.errno not in _TOO_MANY_WATCHES:
+                raise
+            self._deaf_until = time.monotonic() + self._settings.rescan_seconds
+            _log.warning(
+                "the kernel lets no more folders be watched; rescans find what it cannot tell",
+                reason=str(error),
+                remedy="saek doctor tells which sysctl raises the limit",
+                seconds=self._settings.poll_seconds,
+            )
 
     def _look_at(self, path: bytes) -> None:
         entry = look(self._root, path)

@@ -81,3 +81,17 @@ def test_an_inbox_that_is_not_there_is_waited_for(settings: Settings, database: 
         tifffile.imwrite(settings.inbox_path / "a.tif", np.zeros((64, 64), np.uint8))
         await_that(lambda: states(database) == {"a.tif": FileState.QUEUED}, "the file")
         await_that(lambda: waits(settings) == [], "the end of the wait")
+
+
+def test_where_the_kernel_watches_no_more_folders_rescans_find_the_files(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+    monkeypatch.setattr("worker.inbox.ingest.start_watching", refuse)
+    settings = settings.model_copy(update={"poll_seconds": 0.2})
+    with ingesting(settings):
+        time.sleep(1)
+        tifffile.imwrite(settings.inbox_path / "a.tif", np.zeros((64, 64), np.uint8))
+        await_that(lambda: states(database) == {"a.tif": FileState.QUEUED}, "the file")
