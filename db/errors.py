@@ -9,6 +9,7 @@ DatabaseError
   LeaseLost              the job is no longer held by the caller, who must drop its work
   UnknownJob  UnknownScan  UnknownRecipe
   RecipeConflict         one fingerprint, or one model name and checksum, with two contents
+  BrokenSidecar          a file beside a derivative that tells nothing that can be entered
   EmptySelection         nothing was chosen and `all` was not said
   AmbiguousSelector      a prefix that fits more than one scan
 """
@@ -91,6 +92,12 @@ class DerivativeExists(DatabaseError):
     """A derivative that would take the place of another one."""
 
     code = "derivative-exists"
+
+
+class BrokenSidecar(DatabaseError):
+    """A sidecar that is damaged, or tells what no record could have told."""
+
+    code = "broken-sidecar"
 
 
 class EmptySelection(DatabaseError):

@@ -56,8 +56,10 @@ def files(
     """
     latest, other = aliased(Derivative), aliased(Derivative)
     latest_id = (
-        select(func.max(other.id))
+        select(other.id)  # by time: in a recovered record the ids tell no order
         .where(other.scan_id == Sighting.scan_id)
+        .order_by(other.created_at.desc(), other.id.desc())
+        .limit(1)
         .correlate(Sighting)
         .scalar_subquery()
     )

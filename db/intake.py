@@ -12,7 +12,14 @@ from db.events import Happening
 from db.quarantine import lock_scan, quarantine_scan, release_scan
 from db.queue import enqueue
 from db.schema import Job, Scan, Sighting
-from db.sightings import find_sighting, known_sightings, mark_gone, place_sighting, problem_values
+from db.sightings import (
+    count_known,
+    find_sighting,
+    known_sightings,
+    mark_gone,
+    place_sighting,
+    problem_values,
+)
 from db.transitions import move
 from db.upsert import insert_or_ignore
 from db.values import MASTER_CHANGED, MISSING_FILE, SAEK, Agent, Problem, ScanRecord, Seen, utcnow
@@ -21,6 +28,7 @@ from db.vocabulary import EventType, JobState, Lane, Outcome
 __all__ = [
     "Refused",
     "Registered",
+    "count_known",
     "find_sighting",
     "known_sightings",
     "mark_gone",

@@ -14,7 +14,7 @@ from db.errors import LeaseLost, UnknownJob
 from db.quarantine import lock_scan, quarantine_scan, release_scan
 from db.queue import failure_values, runnable
 from db.schema import Derivative, Job, Recipe, Scan, Sighting
-from db.transitions import backoff, move
+from db.transitions import backoff, move, rest
 from db.values import MASTER_CHANGED, DerivativeRecord, Problem, utcnow
 from db.vocabulary import JobState, Lane, Outcome
 
@@ -183,15 +183,17 @@ def fail_attempt(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime
     return _put_back(s, lease, problem, now=now, not_before=now + backoff(lease.attempt), spent=True)
 
 
-def retry_later(
-    s: Session, lease: Lease, problem: Problem, delay: dt.timedelta, *, now: dt.datetime | None = None
-) -> JobState:
-    """Put the job back for `delay` and give its attempt back (disk full, engine missing).
+def retry_later(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime | None = None) -> JobState:
+    """Put the job back and give its attempt back (disk full, engine missing); it rests longer each time.
 
     Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
     """
     now = now or utcnow()
-    return _put_back(s, lease, problem, now=now, not_before=now + delay, spent=False)
+    same_cause = (Job.id == lease.job_id) & (Job.failure_code == problem.code)
+    since = s.scalar(select(Job.waiting_since).where(same_cause)) or now
+    return _put_back(
+        s, lease, problem, now=now, not_before=now + rest(now - since), spent=False, waiting_since=since
+    )
 
 
 def yield_back(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None = None) -> JobState:
@@ -259,10 +261,15 @@ def _put_back(
     spent: bool,
     not_before: dt.datetime | None = None,
     wait_reason: str | None = None,
+    waiting_since: dt.datetime | None = None,
 ) -> JobState:
     """Return the job to the queue, or cancel it where that was asked for while it ran."""
     reason = problem.reason if problem else wait_reason
-    values: dict[str, Any] = {"not_before": not_before, "wait_reason": reason}
+    values: dict[str, Any] = {
+        "not_before": not_before,
+        "wait_reason": reason,
+        "waiting_since": waiting_since,
+    }
     detail: dict[str, Any] = {"reason": reason}
     if problem:
         values |= failure_values(problem)

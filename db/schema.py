@@ -171,6 +171,7 @@ class Job(Base):
     published_at: Mapped[dt.datetime | None]
     not_before: Mapped[dt.datetime | None]
     wait_reason: Mapped[str | None]
+    waiting_since: Mapped[dt.datetime | None]
     lease_owner: Mapped[str | None]
     lease_token: Mapped[int] = mapped_column(BigInteger)
     lease_expires_at: Mapped[dt.datetime | None]

@@ -43,6 +43,12 @@ def known_sightings(s: Session, root: str, prefix: bytes = b"") -> Iterator[Know
         yield KnownFile(row.path, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
 
 
+def count_known(s: Session, root: str, most: int) -> int:
+    """Return how many files under `root` are known and not gone, but no more than `most`."""
+    there = Sighting.superseded_at.is_(None) & Sighting.gone_at.is_(None) & (Sighting.root == root)
+    return len(s.scalars(select(Sighting.id).where(there).limit(most)).all())
+
+
 def find_sighting(s: Session, root: str, path: bytes) -> KnownFile | None:
     """Return what is known of one path."""
     row = s.execute(_KNOWN.where(*_live_at(root, path))).one_or_none()

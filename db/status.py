@@ -20,10 +20,18 @@ THROUGHPUT_WINDOW: Final = dt.timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many queued jobs wait for the same thing; `reason` is None for those that only wait their turn."""
+    """How many queued jobs wait for the same thing; `reason` is None for those that only wait their turn.
+
+    `code`, `remedy` and `since` belong to a passing cause, and are None for a pause or a rest. `next_at` is
+    when the first of the jobs is tried again.
+    """
 
     reason: str | None
     jobs: int
+    code: str | None = None
+    remedy: str | None = None
+    since: dt.datetime | None = None
+    next_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,11 @@ def overview(s: Session, *, now: dt.datetime | None = None) -> Overview:
     )
 
 
+def waiting_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[Waiting]:
+    """Return what passing causes queued jobs wait for now."""
+    return [waiting for waiting in _waiting(s, now or utcnow()) if waiting.code is not None]
+
+
 def running(s: Session) -> list[Running]:
     """Return what is worked on now, oldest first."""
     name = (
@@ -148,10 +161,28 @@ def _waiting(s: Session, now: dt.datetime) -> tuple[Waiting, ...]:
         (job_is_held(), "the " + cast(Job.lane, String) + " lane is paused"),
         (Job.not_before > now, func.coalesce(Job.wait_reason, "it rests before the next attempt")),
     )
-    waiting = select(reason.label("reason")).where(Job.state == JobState.QUEUED).subquery()
+    passing = ~job_is_held() & (Job.not_before > now) & Job.waiting_since.is_not(None)
+    waiting = (
+        select(
+            reason.label("reason"),
+            case((passing, Job.failure_code)).label("code"),
+            case((passing, Job.failure_remedy)).label("remedy"),
+            case((passing, Job.waiting_since)).label("since"),
+            case((passing, Job.not_before)).label("next_at"),
+        )
+        .where(Job.state == JobState.QUEUED)
+        .subquery()
+    )
     rows = s.execute(
-        select(waiting.c.reason, func.count().label("jobs"))
-        .group_by(waiting.c.reason)
+        select(
+            waiting.c.reason,
+            func.count().label("jobs"),
+            waiting.c.code,
+            func.max(waiting.c.remedy),
+            func.min(waiting.c.since),
+            func.min(waiting.c.next_at),
+        )
+        .group_by(waiting.c.reason, waiting.c.code)
         .order_by(func.count().desc())
     )
     return tuple(Waiting(*row) for row in rows)

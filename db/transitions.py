@@ -12,6 +12,8 @@ from db.schema import Job
 from db.values import SAEK, Agent
 from db.vocabulary import JobState, Outcome
 
+_FIRST_REST: Final = dt.timedelta(seconds=10)
+_LONGEST_REST: Final = dt.timedelta(minutes=5)
 _BACKOFFS: Final = tuple(dt.timedelta(seconds=seconds) for seconds in (10, 60, 360, 600))
 
 
@@ -74,6 +76,14 @@ def backoff(attempt: int) -> dt.timedelta:
     return _BACKOFFS[min(attempt, len(_BACKOFFS)) - 1]
 
 
+def rest(waited: dt.timedelta) -> dt.timedelta:
+    """Return how long a job that has waited for a passing cause rests before the next look.
+
+    Half as long again as it has waited: at least 10 s, at most 5 min, however often it was looked at.
+    """
+    return min(max(waited / 2, _FIRST_REST), _LONGEST_REST)
+
+
 def _on_entering(state: JobState, now: dt.datetime) -> dict[str, Any]:
     if state is JobState.RUNNING:
         return {
@@ -93,6 +103,7 @@ def _on_entering(state: JobState, now: dt.datetime) -> dict[str, Any]:
         "cancel_requested": False,
         "not_before": None,
         "wait_reason": None,
+        "waiting_since": None,
     }
     if state is JobState.QUEUED:
         return {**left, **_NO_PROGRESS, "queued_at": now, "published_at": None, "finished_at": None}

@@ -55,6 +55,7 @@ class EventType(StrEnum):
     REAPPEARANCE = "reappearance"
     REPLACEMENT = "replacement"
     JOB_STATE_CHANGE = "job state change"
+    RECOVERY = "recovery"
 
 
 class Outcome(StrEnum):

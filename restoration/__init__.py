@@ -2,6 +2,7 @@
 
 from restoration.confined import identify
 from restoration.contact_sheet import contact_sheet
+from restoration.disclosure import STATEMENTS
 from restoration.errors import (
     AlreadyColor,
     EmptyFile,
@@ -48,11 +49,12 @@ from restoration.outcome import (
     Tone,
     ToneKind,
 )
-from restoration.publishing import publish, writing_to
+from restoration.publishing import disclosed, publish, writing_to
 from restoration.recipe import OutputFormat, Preset, Recipe
 from restoration.restoring import plan, recipe_for, restore
 
 __all__ = [
+    "STATEMENTS",
     "AlreadyColor",
     "ConfidenceMap",
     "EmptyFile",
@@ -101,6 +103,7 @@ __all__ = [
     "Witness",
     "contact_sheet",
     "default_model",
+    "disclosed",
     "identify",
     "installed_models",
     "load_model",

@@ -22,7 +22,7 @@
     │   └── ModelRefused        a file that was offered as a model is none that can be run
     ├── Transient               try again later; the master is not to blame
     │   ├── NoSpace
-    │   ├── MasterUnavailable   the storage of the masters does not answer
+    │   ├── MasterUnavailable   the storage that holds the master is away or failing
     │   ├── OutputUnavailable   the folder of the derivatives is away or read-only
     │   ├── OutOfMemory
     │   └── EngineUnavailable
@@ -181,7 +181,7 @@ class NoSpace(Transient):
 
 
 class MasterUnavailable(Transient):
-    """The storage that the master lies on does not answer."""
+    """The storage that holds the master is away or failing; nothing is known of the master itself."""
 
     code = "master-unavailable"
 

@@ -17,13 +17,26 @@ from pathlib import Path
 
 import pyvips
 
-from restoration.errors import EmptyFile, MasterChanged, MissingFile, UnreadableFile, UnsafeFile
+from restoration.errors import (
+    EmptyFile,
+    MasterChanged,
+    MasterUnavailable,
+    MissingFile,
+    UnreadableFile,
+    UnsafeFile,
+)
+
+_FAILING = frozenset(
+    {errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET}
+    | {errno.ECONNABORTED, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
+    | {errno.ENFILE, errno.EMFILE, errno.ENOMEM}
+)
 
 
 def open_master(path: Path) -> BufferedReader:
     """Open the regular file at `path` for reading.
 
-    Raises MissingFile, UnsafeFile, UnreadableFile or EmptyFile.
+    Raises MissingFile, UnsafeFile, UnreadableFile, EmptyFile or MasterUnavailable.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -34,6 +47,7 @@ def open_master(path: Path) -> BufferedReader:
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENODEV}:
             raise _unsafe(path) from error
+        require_storage(error, path)
         raise UnreadableFile(
             reason=f"it cannot be opened ({error.strerror})", remedy="give the right to read it", path=path
         ) from error
@@ -51,6 +65,21 @@ def open_source(path: Path) -> pyvips.Source:
     """Open the regular file at `path` as a libvips source; raises as `open_master`."""
     with open_master(path) as file:
         return pyvips.Source.new_from_descriptor(file.fileno())  # libvips duplicates the descriptor
+
+
+def require_storage(error: OSError, path: Path) -> None:
+    """Raise MasterUnavailable if the error is that of a disk, share or system that fails, not of one file."""
+    if error.errno in _FAILING:
+        raise MasterUnavailable(
+            reason=f"the storage that it lies on fails ({error.strerror})",
+            remedy="check the disk or the share; work goes on by itself",
+            path=path,
+        ) from error
+
+
+def storage_fails(words: str) -> bool:
+    """Whether a library's message tells of a failing disk or share, in the words of the system."""
+    return any(os.strerror(code).lower() in words.lower() for code in _FAILING)
 
 
 def _unsafe(path: Path) -> UnsafeFile:
@@ -78,6 +107,7 @@ class Witness:
             try:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError as error:
+                require_storage(error, path)
                 raise UnreadableFile(
                     reason=f"it cannot be read to its end ({error.strerror})",
                     remedy="check the disk it lies on, or copy it again",

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,12 +83,20 @@ def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint
     if not os.path.lexists(out):
         return
     if out.is_file() and not out.is_symlink() and not out.samefile(master):
-        facts = disclosure.facts_in(_xmp_of(out))
+        facts = disclosed(out)
         if (facts.get("masterSha256"), facts.get("recipeFingerprint")) == (master_sha256, fingerprint):
             return
     raise OutputExists(
         reason="another file lies there", remedy="choose another name or move it away", path=out
     )
+
+
+def disclosed(path: Path) -> Mapping[str, str]:
+    """Return what a derivative says of its making (masterSha256, recipeFingerprint, weightsSha256, ...).
+
+    Empty for a file that is no derivative of ours or cannot be read.
+    """
+    return disclosure.facts_in(_xmp_of(path))
 
 
 def _xmp_of(path: Path) -> bytes:

@@ -4,12 +4,15 @@ libvips decodes; what it has no decoder for (ZSTD and LZMA TIFF) goes through ti
 master that lies on its side is laid upright on a scratch file too, so that memory stays bounded.
 """
 
+import errno
+import math
 import mmap
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +22,9 @@ import tifffile
 from restoration import resample, tiff_header
 from restoration.area import AreaMean
 from restoration.color import Float, Gray, luma
-from restoration.errors import OutOfMemory, TruncatedImage
+from restoration.errors import MasterUnavailable, NoSpace, OutOfMemory, TruncatedImage, display_name
 from restoration.facts import ScanFacts
-from restoration.opening import open_master
+from restoration.opening import open_master, require_storage, storage_fails
 from restoration.plausibility import Resemblance
 from restoration.scan import first_line, load, unsupported
 
@@ -76,7 +79,7 @@ class Scan:
 
         `digest` and `resemblance` take in the samples as they are stored.
 
-        Raises TruncatedImage or OutOfMemory.
+        Raises TruncatedImage, OutOfMemory, MasterUnavailable or NoSpace.
         """
         facts = self.facts
         long = max(facts.width, facts.height)
@@ -140,9 +143,19 @@ class Scan:
                 tifffile.TiffFile(file, name=self.path.name) as tiff,
             ):
                 page = tiff.pages.first
-                samples = page.asarray(out=f"memmap:{self.scratch}", maxworkers=1)
+                samples = page.asarray(out=self._room_for(page), maxworkers=1)
                 if page.planarconfig == 2 and samples.ndim == 3:
                     samples = np.moveaxis(samples, 0, -1)
+        except OSError as error:
+            require_storage(error, self.path)
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise NoSpace(
+                    reason=f"the disk of {display_name(self.scratch)} is full",
+                    remedy="free some space; work goes on by itself",
+                ) from error
+            raise self._damaged(str(error)) from error
+        except MemoryError as error:
+            raise self._damaged("memory") from error
         except tiff_header.LEAKS as error:
             raise self._damaged(str(error)) from error
         samples = samples.reshape(self.facts.height, self.facts.width, -1)
@@ -153,7 +166,23 @@ class Scan:
                 part = np.concatenate((np.iinfo(part.dtype).max - part[..., :1], part[..., 1:]), axis=-1)
             yield top, part
 
-    def _damaged(self, detail: str) -> TruncatedImage | OutOfMemory:
+    def _room_for(self, page: tifffile.TiffPage) -> "np.memmap[Any, Any]":
+        """Return memory over a file without a name whose space is there: a full disk must not kill us later.
+
+        Raises OSError.
+        """
+        dtype = np.dtype(page.dtype)
+        with tempfile.TemporaryFile(dir=self.scratch) as file:
+            os.posix_fallocate(file.fileno(), 0, math.prod(page.shape) * dtype.itemsize)
+            return np.memmap(file, dtype, "r+", shape=page.shape)
+
+    def _damaged(self, detail: str) -> TruncatedImage | OutOfMemory | MasterUnavailable:
+        if storage_fails(detail):
+            return MasterUnavailable(
+                reason=f"the storage that it lies on fails ({detail})",
+                remedy="check the disk or the share; work goes on by itself",
+                path=self.path,
+            )
         if "memory" in detail.lower():
             return OutOfMemory(
                 reason=f"memory did not suffice to read it ({detail})",

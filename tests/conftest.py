@@ -1,6 +1,8 @@
 """What all tests share: no settings from outside, and a real PostgreSQL server to make databases on."""
 
 import os
+import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +19,23 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("SAEK_") and not name.startswith("SAEK_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """A function that mounts a small file system in memory on a folder; all are taken down at the end."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, size: str = "1m") -> None:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "saek-test", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(command, check=False).returncode:
+            pytest.skip("this user may not mount a file system")
+        folder.chmod(0o755)
+        mounted.append(folder)
+
+    yield mount
+    for folder in reversed(mounted):
+        subprocess.run(["umount", "--lazy", folder], check=False, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")

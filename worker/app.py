@@ -29,6 +29,7 @@ def create_app(settings: Settings) -> Celery:
         broker_url=settings.broker_address(),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a broker whose disk is full refuses commands, and recovers
         broker_transport_options={
             # Redelivery by the broker is the second net; the reconciler is the first. A timeout shorter than
             # a task would have it run twice for ever.

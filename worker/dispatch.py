@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+import time
 from collections.abc import Iterable
 
 import redis
@@ -26,6 +27,7 @@ from worker.broker import (
 from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
 from worker.settings import Settings
+from worker.waiting import Teller
 
 _RETRY = 2.0
 
@@ -35,26 +37,37 @@ _log = structlog.get_logger()
 def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     """Keep the broker's lanes filled from the record until `stop` is set; broker and database are waited for.
 
+    After the database was away no job is taken from its worker before a lease's time has passed.
+
     Raises:
         db.errors.SchemaOutOfDate: the tables are not those of this release.
     """
-    require_current(settings.database_address())
+    teller = Teller(settings, "dispatch")
     database = open_database(settings.database_address())
     client = connect(settings)
     sealer = start_sealer(database, stop)
-    pause = settings.dispatch_seconds
+    pause, checked, reap_from = settings.dispatch_seconds, False, 0.0
     try:
         while not stop.wait(pause):
             try:
-                reconcile(database)
+                if not checked:
+                    require_current(settings.database_address())
+                    checked = True
+                if time.monotonic() >= reap_from:
+                    reconcile(database)
                 publish(database, client, settings)
                 pause = settings.dispatch_seconds
+                teller.goes_on()
             except (DatabaseUnavailable, BrokerUnavailable) as error:
-                _log.warning("waiting", reason=error.reason, remedy=error.remedy, seconds=_RETRY)
+                teller.waits(error)
                 pause = _RETRY
+                if isinstance(error, DatabaseUnavailable):
+                    # No worker could give a sign of life meanwhile: each gets a whole lease to do so.
+                    reap_from = time.monotonic() + _RETRY + settings.lease_seconds
     finally:
         stop.set()
         sealer.join(_RETRY)
+        teller.goes_on()
         client.close()
         database.dispose()
 

@@ -1,5 +1,6 @@
 """What a station needs, and whether it is there: one function a check."""
 
+import datetime as dt
 import locale
 import os
 import shutil
@@ -23,6 +24,7 @@ MIN_LIBVIPS = (8, 15)
 """The first with `fail_on="warning"` on every loader that is used."""
 
 _SKEW_SECONDS = 60.0
+_HOME_BYTES = 50_000_000
 _WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 _FOLDERS_COUNTED = 200_000
 
@@ -96,7 +98,38 @@ def disk(settings: Settings) -> Check:
         return Check("disk", State.FAILED, found, "Free some space, or lower SAEK_MIN_FREE_BYTES.")
     if free < 4 * settings.min_free_bytes:
         return Check("disk", State.WARNING, found, "Free some space soon.")
+    home = shutil.disk_usage(nearest_folder(settings.home)).free
+    if home < _HOME_BYTES:
+        return Check(
+            "disk",
+            State.FAILED,
+            f"{home / 1e6:,.0f} MB free for record and queue in {settings.home}",
+            "Free some space: without it nothing can be recorded.",
+        )
     return Check("disk", State.OK, found)
+
+
+def places(settings: Settings) -> Check:
+    """Inbox and outbox are the folders that they were, not the mount points of absent shares."""
+    from db.engine import open_database
+    from db.intake import count_known
+    from db.recovery import latest_derivatives
+    from restoration import Transient
+    from worker.intake import INBOX
+    from worker.places import inbox_problem, outbox_problem
+
+    if settings.database_url is None and not (settings.home / "saek.db").exists():
+        return Check("places", State.OK, "not compared: there is no record yet")
+    opened = open_database(settings.database_address())
+    try:
+        with opened.read() as s:
+            latest, known = latest_derivatives(s), lambda most: count_known(s, INBOX, most)
+            for problem in (outbox_problem(settings, latest), inbox_problem(settings, known)):
+                if isinstance(problem, Transient):
+                    return Check("places", State.FAILED, problem.reason, problem.remedy)
+    finally:
+        opened.dispose()
+    return Check("places", State.OK, "inbox and outbox are those that they were")
 
 
 def watching(settings: Settings) -> Check:
@@ -139,6 +172,27 @@ def database(settings: Settings) -> Check:
     except DatabaseError as error:
         return Check("database", State.FAILED, error.reason, error.remedy)
     return Check("database", State.OK, f"{dialect}, tables at {head()}")
+
+
+def waiting(settings: Settings) -> Check:
+    """Neither parts nor jobs wait for a cause to pass."""
+    from worker.waiting import all_that_waits
+
+    parts, jobs = all_that_waits(settings)
+    told = {job.code for job in jobs}
+    lines = [
+        (f"{job.jobs} of the queued jobs wait since {_local(job.since)}: {job.reason}", job.remedy or "")
+        for job in jobs
+    ]
+    lines += [
+        (f"{part.part} waits since {_local(part.since)}: {part.reason}", part.remedy)
+        for part in parts
+        if part.code not in told
+    ]
+    if not lines:
+        return Check("waiting", State.OK, "nothing is waited for")
+    found, remedies = zip(*lines, strict=True)
+    return Check("waiting", State.WARNING, "; ".join(found), "; ".join(dict.fromkeys(remedies)))
 
 
 def broker(settings: Settings) -> Check:
@@ -271,6 +325,8 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     outbox,
     overlap,
     disk,
+    places,
+    waiting,
     watching,
     database,
     broker,
@@ -310,6 +366,10 @@ def _folder(name: str, path: Path, setting: str, *, writes: bool) -> Check:
     except HomeError as error:
         return Check(name, State.FAILED, error.reason, error.remedy)
     return Check(name, State.OK, str(path))
+
+
+def _local(moment: dt.datetime | None) -> str:
+    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _count_folders(root: Path) -> int:

@@ -50,6 +50,7 @@ class HomeBusy(HomeError):
 class BrokerUnavailable(WorkerError):
     """The message broker cannot be reached or started."""
 
+    code: ClassVar[str] = "broker-unavailable"
     exit_code = Exit.BROKER
 
 

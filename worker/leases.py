@@ -5,20 +5,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import structlog
+from sqlalchemy.orm import Session
 
 from db import jobs
 from db.engine import Database
 from db.errors import DatabaseUnavailable, LeaseLost
 from db.jobs import Lease
 from db.values import DerivativeRecord, Problem
-from restoration import MasterChanged, MasterError, ModelError, Progress, ReaderFailed, Stage, Transient
+from restoration import MasterChanged, MasterError, Progress, ReaderFailed, Stage
 from worker.intake import problem_of
+from worker.passing import passing_cause
 from worker.settings import Settings
 
-TRANSIENT_DELAY = dt.timedelta(seconds=30)
-"""How long a job waits for a passing cause (disk full, device away) before it is tried again."""
+_LONGEST_PAUSE = 5.0
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -60,16 +64,25 @@ class HeldJob:
         if self._stop is not None:
             raise self._stop
 
-    def finish(self, record: DerivativeRecord, publish: Callable[[], None]) -> int:
+    def finish(self, record: DerivativeRecord, publish: Callable[[Session], None]) -> int:
         """Record the derivative; `publish` names the file once the fencing token has held, before the commit.
 
-        Raises LeaseLost if somebody else holds the job: the file keeps its draft name then.
+        A database that is away is waited for: the work is done. Raises LeaseLost if somebody else holds the
+        job: the file keeps its draft name then.
         """
         self._end()
-        with self._database.begin() as s:
-            derivative_id = jobs.finish(s, self.lease, record)
-            publish()
-        return derivative_id
+        published = False
+
+        def record_it() -> int:
+            nonlocal published
+            with self._database.begin() as s:
+                derivative_id = jobs.finish(s, self.lease, record)
+                if not published:
+                    publish(s)
+                published = True
+            return derivative_id
+
+        return self._when_there(record_it)
 
     def start(self) -> None:
         """Begin to keep the lease alive."""
@@ -86,9 +99,22 @@ class HeldJob:
         try:
             if isinstance(error, LeaseLost):
                 raise error
-            self._record(error)
+            self._when_there(lambda: self._record(error))
         except LeaseLost as lost:
             _log.warning("the lease was lost; the work is dropped", job=self.lease.job_id, reason=lost.reason)
+
+    def _when_there(self, step: Callable[[], T]) -> T:
+        """Do `step`, again and again while the database is away, unless the worker shuts down."""
+        pause = 0.5
+        while True:
+            try:
+                return step()
+            except DatabaseUnavailable as away:
+                if self._draining() is not None:
+                    raise
+                _log.warning("waiting", job=self.lease.job_id, code=away.code, reason=away.reason)
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _record(self, error: Exception) -> None:
         lease, log = self.lease, _log.bind(job=self.lease.job_id, attempt=self.lease.attempt)
@@ -109,10 +135,9 @@ class HeldJob:
                 case ReaderFailed():
                     state = jobs.fail_attempt(s, lease, problem_of(error, lease.attempt))
                     log.warning("reading it failed", now=state.value, code=error.code, reason=error.reason)
-                case Transient() | ModelError() | DatabaseUnavailable():
-                    problem = Problem(error.code, error.reason, error.remedy)
-                    jobs.retry_later(s, lease, problem, TRANSIENT_DELAY)
-                    log.warning("waiting", code=error.code, reason=error.reason, remedy=error.remedy)
+                case _ if (cause := passing_cause(error)) is not None:
+                    jobs.retry_later(s, lease, cause)
+                    log.warning("waiting", code=cause.code, reason=cause.reason, remedy=cause.remedy)
                 case _:
                     problem = Problem(
                         code=getattr(error, "code", "internal-error"),
@@ -124,7 +149,6 @@ class HeldJob:
 
     def _keep_alive(self) -> None:
         period = self._extend.total_seconds() / 6
-        alive_until = time.monotonic() + self._extend.total_seconds()
         while not self._over.wait(period):
             progress = self._progress
             try:
@@ -140,12 +164,8 @@ class HeldJob:
             except LeaseLost as error:
                 self._stop = error
                 return
-            except DatabaseUnavailable as error:
-                if time.monotonic() > alive_until:
-                    self._stop = error
-                    return
-                continue
-            alive_until = time.monotonic() + self._extend.total_seconds()
+            except DatabaseUnavailable:
+                continue  # while nobody can claim, nobody can take the job; the token tells if somebody did
             if control.cancel_requested:
                 self._stop = Cancelled("cancelled as asked")
             elif control.paused:
@@ -158,8 +178,9 @@ def claimed(
 ) -> Iterator[HeldJob | None]:
     """Claim the job, commit the attempt, and yield it; None if it is not to be had.
 
-    Whatever leaves the body becomes one transition in the record. Only a database that stays away leaves as
-    an exception (DatabaseUnavailable): the lease then runs out and the reconciler takes the job back.
+    Whatever leaves the body becomes one transition in the record, as soon as the database is there. Only at a
+    shutdown one that stays away leaves as an exception (DatabaseUnavailable): the lease then runs out and the
+    reconciler takes the job back.
     `draining` tells for how many seconds the worker has been shutting down, None while it does not.
     """
     term = dt.timedelta(seconds=settings.lease_seconds)

@@ -8,11 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import structlog
+from sqlalchemy.orm import Session
 
 from db.engine import Database, open_database
+from db.errors import DatabaseUnavailable
 from db.values import DerivativeRecord
 from restoration import (
     MasterChanged,
+    MasterUnavailable,
     MissingFile,
     Recipe,
     Restoration,
@@ -20,10 +23,13 @@ from restoration import (
 )
 from worker.app import TASK, app, drain_mark, settings
 from worker.computing import open_model
+from worker.gate import Gate
 from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
-from worker.outputs import derivative_path, draft, publish_draft, require_space
+from worker.outputs import derivative_path, draft
+from worker.places import require_mark
 from worker.recipes import limits_from, recipe_of
+from worker.sidecars import publish_both
 
 _log = structlog.get_logger()
 
@@ -31,18 +37,25 @@ _log = structlog.get_logger()
 @app.task(name=TASK)
 def restore_job(job_id: int) -> None:
     """Restore the scan of one job; a second delivery of the same message does nothing."""
+    try:
+        if gate().passes(job_id):
+            _restore(job_id)
+    except DatabaseUnavailable as away:  # the job stays as it is, and is sent again
+        _log.warning("waiting", job=job_id, code=away.code, reason=away.reason, remedy=away.remedy)
+
+
+def _restore(job_id: int) -> None:
     with claimed(database(), job_id, owner(), settings, drained_for) as job:
         if job is None:
             _log.info("nothing to claim", job=job_id)
             return
-        require_space(settings)
         recipe = recipe_of(job.lease.recipe_body)
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
         path = derivative_path(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
         final = settings.outbox_path / os.fsdecode(path)
         with draft(final, f"job{job_id}", job.lease.token) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
-            job.finish(record_of(made, path), publish=lambda: publish_draft(unfinished, final))
+            job.finish(record_of(made, path), lambda s: name_it(s, job_id, unfinished, final))
         _log.info("done", job=job_id, output=display_name(path), luma_error=made.luma_max_error)
 
 
@@ -53,10 +66,10 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
 
     Raises:
         MissingFile: no place holds a file any more.
-        MasterChanged: each place that does holds other bytes.
+        MasterChanged, MasterUnavailable: each place that does holds other bytes, or cannot be read now.
     """
     loaded = open_model(settings, recipe.model, threads=threads())
-    changed: MasterChanged | None = None
+    changed: MasterChanged | MasterUnavailable | None = None
     for master in job.lease.masters:
         path = settings.inbox_path / os.fsdecode(master.path)
         try:
@@ -73,6 +86,8 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
             )
         except MissingFile:
             continue
+        except MasterUnavailable as error:
+            changed = error
         except MasterChanged as error:
             changed = error
             take_in(database(), settings.inbox_path, master.path, job.lease.recipe_id, limits_from(settings))
@@ -83,6 +98,12 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
         remedy="put it back; it goes on by itself",
         path=job.lease.masters[-1].display if job.lease.masters else None,
     )
+
+
+def name_it(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
+    """Give derivative and sidecar their names, unless the outbox was unmounted under our feet."""
+    require_mark(settings)
+    publish_both(s, job_id, unfinished, final)
 
 
 def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
@@ -119,6 +140,12 @@ def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
 def database() -> Database:
     """The record, opened once a process."""
     return open_database(settings.database_address())
+
+
+@functools.cache
+def gate() -> Gate:
+    """The gate of this process."""
+    return Gate(database(), settings, drained_for)
 
 
 def threads() -> int:

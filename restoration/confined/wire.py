@@ -37,6 +37,9 @@ ERRORS: Final[Mapping[str, type[errors.RestorationError]]] = {
         errors.TruncatedImage,
         errors.ImageTooLarge,
         errors.ImplausiblePixels,
+        errors.MasterUnavailable,
+        errors.NoSpace,
+        errors.OutputUnavailable,
     )
 }
 """What a reading process may find, by name."""

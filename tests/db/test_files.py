@@ -28,9 +28,7 @@ def test_a_done_file_names_its_derivative(archive):
 def test_a_queued_file_tells_what_it_waits_for(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
-        jobs.retry_later(
-            s, lease, archive.problem("no-space"), dt.timedelta(minutes=1), now=archive.wait(seconds=6)
-        )
+        jobs.retry_later(s, lease, archive.problem("no-space"), now=archive.wait(seconds=6))
     (row,) = rows(archive)
     assert (row.state, row.reason, row.since) == (FileState.QUEUED, "because of no-space", archive.now)
 

@@ -100,7 +100,7 @@ class JobLife(RuleBasedStateMachine):
     @rule(lease=leases)
     def retry_later(self, lease):
         problem = self.archive.problem("no-space")
-        self.act(lease, lambda s, now: jobs.retry_later(s, lease, problem, _MINUTE, now=now), ends=True)
+        self.act(lease, lambda s, now: jobs.retry_later(s, lease, problem, now=now), ends=True)
 
     @rule(lease=leases)
     def yield_back(self, lease):

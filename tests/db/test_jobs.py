@@ -154,7 +154,7 @@ def test_a_worker_whose_job_was_taken_over_can_do_nothing_more(archive):
         lambda s: jobs.heartbeat(s, late, "detail", 1, 2, extend=MINUTE, now=archive.now),
         lambda s: jobs.fail(s, late, archive.problem(), quarantine=True, now=archive.now),
         lambda s: jobs.fail_attempt(s, late, archive.problem(), now=archive.now),
-        lambda s: jobs.retry_later(s, late, archive.problem(), MINUTE, now=archive.now),
+        lambda s: jobs.retry_later(s, late, archive.problem(), now=archive.now),
         lambda s: jobs.yield_back(s, late, "drain", now=archive.now),
         lambda s: jobs.supersede(s, late, "changed", now=archive.now),
         lambda s: jobs.cancelled(s, late, now=archive.now),
@@ -227,11 +227,46 @@ def test_a_full_disk_costs_no_attempt(archive):
         lease = archive.claim(job_id)
         assert lease.attempt == 1
         with archive.database.begin() as s:
-            jobs.retry_later(s, lease, archive.problem("no-space"), MINUTE, now=archive.now)
+            jobs.retry_later(s, lease, archive.problem("no-space"), now=archive.now)
         assert archive.claim(job_id) is None
-        archive.wait(minutes=1)
+        archive.wait(minutes=5)
     job = archive.job(job_id)
     assert (job.state, job.attempts, job.wait_reason) == (JobState.QUEUED, 0, "because of no-space")
+
+
+def test_a_passing_cause_is_looked_at_less_and_less_often_and_told_since_when(archive):
+    job_id, began, rests = archive.drop().job_id, archive.now, []
+    for _ in range(20):
+        lease = archive.claim(job_id)
+        with archive.database.begin() as s:
+            jobs.retry_later(s, lease, archive.problem("no-space"), now=archive.now)
+        rests.append(archive.job(job_id).not_before - archive.now)
+        assert archive.job(job_id).waiting_since == began
+        archive.wait(seconds=rests[-1].total_seconds())
+    assert rests[0] == dt.timedelta(seconds=10)
+    assert rests == sorted(rests)
+    assert rests[-1] == dt.timedelta(minutes=5)
+
+
+def test_another_cause_begins_a_wait_of_its_own(archive):
+    job_id = archive.drop().job_id
+    for code in ("no-space", "no-space", "out-of-memory"):
+        lease = archive.claim(job_id)
+        with archive.database.begin() as s:
+            jobs.retry_later(s, lease, archive.problem(code), now=archive.wait(minutes=5))
+        archive.wait(minutes=5)
+    assert archive.job(job_id).waiting_since == archive.now - dt.timedelta(minutes=5)
+
+
+def test_a_wait_is_over_when_the_job_ends(archive):
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.retry_later(s, lease, archive.problem("no-space"), now=archive.now)
+    archive.wait(minutes=1)
+    lease = archive.claim(lease.job_id)
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(), now=archive.now)
+    assert archive.job(lease.job_id).waiting_since is None
 
 
 def test_a_drained_job_can_be_claimed_again_at_once(archive):

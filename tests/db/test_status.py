@@ -96,13 +96,18 @@ def test_it_is_told_what_the_queue_waits_for(archive):
     archive.drop("c.tif", "c")
     archive.drop("d.tif", "d")
     with archive.database.begin() as s:
-        jobs.retry_later(s, resting, archive.problem("no-space"), dt.timedelta(minutes=1), now=archive.now)
+        jobs.retry_later(s, resting, archive.problem("no-space"), now=archive.now)
         pause(s, Lane.BULK, "kim", now=archive.now)
     assert {(waiting.reason, waiting.jobs) for waiting in look(archive).waiting} == {
         (None, 2),
         ("because of no-space", 1),
         ("the bulk lane is paused", 1),
     }
+    told = {waiting.reason: waiting for waiting in look(archive).waiting}
+    full = told["because of no-space"]
+    assert (full.code, full.remedy, full.since) == ("no-space", "copy it again", archive.now)
+    assert full.next_at == archive.now + dt.timedelta(seconds=10)
+    assert told["the bulk lane is paused"].since is None
 
 
 def test_the_time_left_follows_from_the_throughput_of_the_last_quarter_of_an_hour(archive):

@@ -14,6 +14,7 @@ PAGES = (
     "docs/fixity.md",
     "docs/models.md",
     "docs/troubleshooting.md",
+    "docs/recovery.md",
     "CONTRIBUTING.md",
 )
 ENDS_WELL = {Exit.OK, Exit.INCOMPLETE, Exit.INTERRUPTED}
@@ -29,7 +30,8 @@ def codes():
     """Every code that a person can meet in the log or in `saek status`."""
     trees = (restoration.errors.RestorationError, db.errors.DatabaseError)
     errors = {error.code for tree in trees for error in family(tree) if error.__module__ == tree.__module__}
-    return errors | {WORKER_DIED, CANCELLED_BY_ORDER.code, "internal-error", "name-not-utf-8"}
+    told = {WORKER_DIED, CANCELLED_BY_ORDER.code, worker.errors.BrokerUnavailable.code}
+    return errors | told | {"internal-error", "name-not-utf-8"}
 
 
 def explained(page):

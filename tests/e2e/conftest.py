@@ -12,7 +12,9 @@ import pytest
 from db.engine import Database, open_database
 from db.errors import DatabaseError
 from db.files import FileRow, files
+from worker.places import OUTBOX_MARK
 from worker.settings import Settings, load_settings
+from worker.sidecars import read_file, sidecar_of
 
 SETTINGS = """
 settle_seconds = 0.5
@@ -30,9 +32,10 @@ class Station:
 
     def __init__(self, home: Path, log: Path, extra: str = "") -> None:
         home.mkdir()
-        (home / "saek.toml").write_text(SETTINGS + extra)
+        self.configuration = SETTINGS + extra
+        (home / "saek.toml").write_text(self.configuration)
         self.settings: Settings = load_settings(home=home)
-        self.settings.inbox_path.mkdir()
+        self.settings.inbox_path.mkdir(exist_ok=True)
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -96,6 +99,16 @@ class Station:
             yield database
         finally:
             database.dispose()
+
+    def made(self) -> set[Path]:
+        """The derivatives in the outbox, each with its sidecar; nothing else lies there but the mark."""
+        outbox = self.settings.outbox_path
+        lying = {path for path in outbox.rglob("*") if path.is_file()}
+        made = {path for path in lying if path.suffix not in {".json", ""}}
+        assert lying == {*made, *map(sidecar_of, made), outbox / OUTBOX_MARK}
+        for path in made:
+            read_file(sidecar_of(path))
+        return made
 
     def output(self, row: FileRow) -> Path:
         assert row.derivative_path is not None

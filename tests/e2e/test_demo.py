@@ -21,7 +21,7 @@ def test_the_demonstration_ends_by_itself_and_shows_what_became_of_each_file(tmp
     samples = make_samples(tmp_path / "samples")
     assert ended.stdout.count("✓") == len(samples) == 6
     assert "✗" not in ended.stdout
-    made = [path for path in (tmp_path / "demo" / "outbox").rglob("*") if path.is_file()]
+    made = list((tmp_path / "demo" / "outbox").rglob("*.tif"))
     assert len(made) == sum(sample.problem is None for sample in samples)
     with Image.open(tmp_path / "demo" / "before-after.png") as sheet:
         assert min(sheet.size) > 300

@@ -21,6 +21,8 @@ from db.files import FileRow, files
 from db.migrate import upgrade
 from db.status import running
 from db.vocabulary import FileState
+from worker.places import OUTBOX_MARK
+from worker.sidecars import sidecar_of
 
 SETTINGS = """
 settle_seconds = 0.5
@@ -135,5 +137,6 @@ def test_two_workers_on_two_hosts_share_the_work_and_one_may_die(hosts: Hosts) -
     assert hosts.stop() == [0, 0, 0], hosts.log.read_text(errors="replace")[-6000:]
     wished = {hosts.outbox / os.fsdecode(row.derivative_path or b"") for row in made}
     assert len(wished) == 8
-    assert {p for p in hosts.outbox.rglob("*") if p.is_file()} == wished
+    lying = {p for p in hosts.outbox.rglob("*") if p.is_file()}
+    assert lying == {*wished, *(sidecar_of(p) for p in wished), hosts.outbox / OUTBOX_MARK}
     assert "secret" not in hosts.log.read_text(errors="replace")

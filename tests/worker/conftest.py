@@ -8,10 +8,16 @@ from db.engine import Database, open_database
 from db.intake import register
 from db.migrate import upgrade
 from db.recipes import ensure_recipe
-from db.values import ScanRecord, Seen
+from db.values import DerivativeRecord, ScanRecord, Seen
 from db.vocabulary import Lane
+from restoration import recipe_for
 from worker.home import prepare_home
+from worker.leases import claimed
+from worker.library import library_from
+from worker.outputs import derivative_path, draft
+from worker.registration import record_recipe
 from worker.settings import Settings, load_settings
+from worker.sidecars import publish_both
 
 
 @pytest.fixture
@@ -75,3 +81,54 @@ def queue_job(database: Database, recipe_id: int) -> Queue:
         return job
 
     return queue_job
+
+
+Made = Callable[..., tuple[int, Path]]
+
+
+@pytest.fixture
+def made(database: Database, settings: Settings) -> Made:
+    """Have a derivative of the named file made, as a worker records it; return its job and where it lies.
+
+    The pixels are no picture: what is told of them here is their checksum.
+    """
+    recipe = recipe_for()
+    with database.begin() as s:
+        recipe_id = record_recipe(s, recipe, library_from(settings))
+
+    def made(name: str) -> tuple[int, Path]:
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        seen = Seen("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
+        with database.begin() as s:
+            job = register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id).job_id
+        path = derivative_path(name.encode(), sha256, recipe.fingerprint(), ".tif")
+        final, content = settings.outbox_path / path.decode(), name.encode() * 100
+        record = DerivativeRecord(
+            path=path,
+            display=path.decode(),
+            format="tiff",
+            width=64,
+            height=64,
+            bit_depth=8,
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            pixel_sha256="2" * 64,
+            luma_max_error=0,
+            luma_mean_error=0,
+            engine="torch-cpu",
+            software="saek 0",
+            weights_sha256=recipe.weights,
+            seconds=1.0,
+            facts={"model": recipe.model, "seconds": {"read": 0.1}},
+        )
+        assert job is not None
+        with (
+            claimed(database, job, "tester", settings, lambda: None) as held,
+            draft(final, f"job{job}", 1) as unfinished,
+        ):
+            assert held is not None
+            unfinished.write_bytes(content)
+            held.finish(record, lambda s: publish_both(s, job, unfinished, final))
+        return job, final
+
+    return made

@@ -1,19 +1,24 @@
 import datetime as dt
+import errno
+import sqlite3
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from db import jobs
-from db.engine import Database
+from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable, LeaseLost
+from db.migrate import upgrade
 from db.orders import cancel, pause
 from db.queue import reap_expired
+from db.status import overview
 from db.story import story
 from db.values import DerivativeRecord, utcnow
 from db.vocabulary import JobState
-from restoration import NoSpace, NotAnImage, Progress, Stage
+from restoration import MasterUnavailable, NoSpace, NotAnImage, OutOfMemory, Progress, Stage
 from worker.leases import HeldJob, claimed
 from worker.settings import Settings
 
@@ -90,7 +95,7 @@ def test_a_second_delivery_does_nothing(database: Database, settings: Settings, 
     with claimed(database, job, "first", settings, lambda: None) as held:
         assert held is not None
         assert not hold(database, job, settings, nothing)
-        held.finish(record(), lambda: None)
+        held.finish(record(), lambda _: None)
     assert not hold(database, job, settings, nothing)
     assert state(database, job) == (JobState.DONE, 1, None)
 
@@ -178,7 +183,7 @@ def test_a_draining_worker_lets_a_job_finish_for_a_while(
 
     def work(held: HeldJob) -> None:
         held.listen(STEP)
-        held.finish(record(), lambda: None)
+        held.finish(record(), lambda _: None)
 
     hold(database, job, settings, work, drained)
     assert state(database, job)[0] is wished
@@ -193,7 +198,7 @@ def test_a_long_silence_of_the_restoration_does_not_lose_the_lease(
         time.sleep(1.5 * settings.lease_seconds)
         with database.begin() as s:
             assert reap_expired(s) == []
-        held.finish(record(), lambda: None)
+        held.finish(record(), lambda _: None)
 
     hold(database, job, settings, work)
     assert state(database, job)[0] is JobState.DONE
@@ -211,7 +216,7 @@ def test_whoever_lost_the_lease_publishes_nothing(
     with database.begin() as s:
         assert [r.job_id for r in reap_expired(s, now=utcnow() + dt.timedelta(minutes=1))] == [job]
     with pytest.raises(LeaseLost):
-        sleeper.finish(record(), published.touch)
+        sleeper.finish(record(), lambda _: published.touch())
     assert not published.exists()
     assert state(database, job)[0] is JobState.QUEUED
 
@@ -236,3 +241,100 @@ def test_a_database_that_was_away_for_a_moment_costs_no_attempt(
     job = queue_job("a.tif")
     hold(database, job, settings, raising(DatabaseUnavailable("the server restarted", "wait")))
     assert state(database, job)[:2] == (JobState.QUEUED, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MemoryError(), "out-of-memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out-of-memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "no-space"),
+        (MasterUnavailable(reason="the share is away", remedy="mount it"), "master-unavailable"),
+        (OutOfMemory(reason="the GPU is full", remedy="wait"), "out-of-memory"),
+    ],
+)
+def test_what_passes_is_waited_for_and_told_with_its_remedy(
+    database: Database, settings: Settings, queue_job: QueueJob, error: Exception, code: str
+) -> None:
+    job = queue_job("a.tif")
+    hold(database, job, settings, raising(error))
+    assert state(database, job) == (JobState.QUEUED, 0, code)
+    with database.read() as s:
+        (waiting,) = overview(s).waiting
+    assert (waiting.code, waiting.jobs) == (code, 1)
+    assert waiting.remedy
+    assert waiting.since is not None
+
+
+def lock(database: Database, seconds: float) -> threading.Thread:
+    """Have the record refuse all writers for a while, as a database does that is being restarted."""
+    locked = threading.Event()
+
+    def hold_lock() -> None:
+        with sqlite3.connect(str(database.url.database)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            locked.set()
+            time.sleep(seconds)
+
+    thread = threading.Thread(target=hold_lock)
+    thread.start()
+    locked.wait()
+    return thread
+
+
+@pytest.fixture
+def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The record by a process that waits for no lock."""
+    monkeypatch.setattr("db.engine.BUSY_TIMEOUT_S", 0)
+    upgrade(settings.database_address())
+    database = open_database(settings.database_address())
+    yield database
+    database.dispose()
+
+
+def test_work_that_is_done_is_recorded_once_the_database_is_back(
+    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job, published = queue_job("a.tif"), []
+
+    def work(held: HeldJob) -> None:
+        away = lock(impatient, 3 * settings.lease_seconds)
+        began = time.monotonic()
+        while time.monotonic() < began + 2 * settings.lease_seconds:
+            held.listen(STEP)  # a database that is away stops nobody
+            time.sleep(0.1)
+        held.finish(record(), lambda _: published.append(1))
+        away.join()
+
+    hold(impatient, job, settings, work)
+    assert state(database, job) == (JobState.DONE, 1, None)
+    assert published == [1]
+
+
+def test_a_failure_is_recorded_once_the_database_is_back(
+    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+
+    def work(_: HeldJob) -> None:
+        lock(impatient, 2.0)
+        raise NoSpace(reason="the disk is full", remedy="free some space")
+
+    hold(impatient, job, settings, work)
+    assert state(database, job) == (JobState.QUEUED, 0, "no-space")
+
+
+def test_a_shutdown_does_not_wait_for_the_database(
+    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("a.tif")
+    threads = []
+
+    def work(held: HeldJob) -> None:
+        threads.append(lock(impatient, 2.0))
+        held.finish(record(), lambda _: None)
+
+    with pytest.raises(DatabaseUnavailable):
+        hold(impatient, job, settings, work, drained=0.1)
+    threads[0].join()
+    assert state(database, job)[:2] == (JobState.RUNNING, 1)

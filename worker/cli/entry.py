@@ -17,6 +17,7 @@ from worker.cli import (
     evaluate,
     models,
     orders,
+    recover,
     reprocess,
     restore,
     serve,
@@ -117,6 +118,7 @@ for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(database.app, name="db", rich_help_panel="Run")
+app.add_typer(recover.app, name="recover", rich_help_panel="Order")
 app.add_typer(data.app, name="data", rich_help_panel="Make")
 app.add_typer(models.app, name="models", rich_help_panel="Look")
 

@@ -9,10 +9,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from db.status import Overview, Running
+from db.status import Overview, Running, Waiting
 from db.vocabulary import FileState, JobState, Lane
 from worker.cli.console import sentence, table
 from worker.cli.words import count, duration, megapixels, moment, printable
+from worker.waiting import PartWaits
 
 STYLES: Mapping[FileState, str] = {
     FileState.DONE: "green",
@@ -29,10 +30,17 @@ _BAR = 16
 
 
 def overview_screen(
-    view: Overview, work: Sequence[Running], home: Path, station: bool | None
+    view: Overview,
+    work: Sequence[Running],
+    waits: Sequence[PartWaits],
+    home: Path,
+    station: bool | None,
 ) -> RenderableType:
-    """Return the overview; `station` tells whether one runs here, None where the parts run on their own."""
-    parts: list[RenderableType] = [_head(view, home, station), Text(), _facts(view)]
+    """Return the overview; `station` tells whether one runs here, None where the parts run on their own.
+
+    `waits` are those of the parts on this host.
+    """
+    parts: list[RenderableType] = [_head(view, home, station), Text(), _facts(view, waits)]
     if work:
         parts += [Text(), _running(work, view.at)]
     if set(view.collections) - {""}:
@@ -49,7 +57,7 @@ def _head(view: Overview, home: Path, station: bool | None) -> Text:
     return head
 
 
-def _facts(view: Overview) -> Table:
+def _facts(view: Overview, waits: Sequence[PartWaits]) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column()
@@ -60,13 +68,27 @@ def _facts(view: Overview) -> Table:
         facts.add_row("Paused", Text(f"{lane}, since {moment(pause.since)}, by {pause.by}", style="yellow"))
     for waiting in view.waiting:
         if waiting.reason is not None:
-            facts.add_row(
-                "Waiting", Text(f"{count(waiting.jobs, 'job')}: {sentence(waiting.reason)}", style="yellow")
+            facts.add_row("Waiting", Text(_wait(waiting), style="yellow"))
+    told = {waiting.code for waiting in view.waiting}
+    for part in waits:
+        if part.code not in told:
+            words = (
+                f"{part.part}, since {moment(part.since)}: {sentence(part.reason)} {sentence(part.remedy)}"
             )
+            facts.add_row("Waiting", Text(words, style="yellow"))
     facts.add_row("Speed", _speed(view))
     if view.eta:
         facts.add_row("Time left", f"about {duration(view.eta.total_seconds())}")
     return facts
+
+
+def _wait(waiting: Waiting) -> str:
+    """Tell how many jobs wait, since when, for what, and what ends it."""
+    words = count(waiting.jobs, "job")
+    if waiting.since is not None:
+        words += f", since {moment(waiting.since)}"
+    words += f": {sentence(waiting.reason or '')}"
+    return f"{words} {sentence(waiting.remedy)}" if waiting.remedy else words
 
 
 def _states(states: Mapping[FileState, int]) -> Text:

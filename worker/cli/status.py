@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from db.files import FileRow
     from db.status import Overview, Running
     from db.story import Story
+    from worker.waiting import PartWaits
 
 REFRESH_SECONDS = 1.0
 
@@ -42,6 +43,7 @@ class _Whole:
     overview: "Overview"
     running: "Sequence[Running]"
     station: bool | None
+    parts: "Sequence[PartWaits]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
     from db.files import files
     from db.status import overview, running
     from worker.cli.selection import find_story
+    from worker.waiting import parts_that_wait
 
     with database.read() as s:
         if question.what is not None:
@@ -105,7 +108,7 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
             found = files(s, question.state, question.collection, question.limit + 1)
             rows = list(itertools.islice(found, question.limit + 1))
             return _Files(rows[: question.limit], more=len(rows) > question.limit)
-        return _Whole(overview(s), running(s), _station(settings))
+        return _Whole(overview(s), running(s), _station(settings), parts_that_wait(settings))
 
 
 def _station(settings: Settings) -> bool | None:
@@ -122,7 +125,9 @@ def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> Renderable
         case _Files():
             return _file_table(answer)
         case _Whole():
-            return overview_screen(answer.overview, answer.running, settings.home, answer.station)
+            return overview_screen(
+                answer.overview, answer.running, answer.parts, settings.home, answer.station
+            )
         case _:
             return story_screen(answer, roots(settings))
 
@@ -153,7 +158,12 @@ def _facts(answer: "Story | _Files | _Whole", settings: Settings) -> dict[str, A
             return {"files": plain(answer.rows, folders), "more": answer.more}
         case _Whole():
             facts: dict[str, Any] = plain(answer.overview, folders)
-            return {"station": answer.station, **facts, "running": plain(answer.running, folders)}
+            return {
+                "station": answer.station,
+                **facts,
+                "parts_waiting": plain(answer.parts, folders),
+                "running": plain(answer.running, folders),
+            }
         case _:
             told: dict[str, Any] = plain(answer, folders)
             return told

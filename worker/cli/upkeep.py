@@ -23,16 +23,19 @@ _MASK = "***"
 def doctor(json: Json = False) -> None:
     """Check what a station needs, and say what to do for each thing amiss."""
     from worker.doctor import State, examine
+    from worker.waiting import all_that_waits
 
     settings = settings_and_logs()
-    waiting = (
+    busy = (
         contextlib.nullcontext() if json else err().status("Looking at what a station needs", spinner="line")
     )
-    with waiting:
+    with busy:
         checks = list(examine(settings))
     fit = all(check.state is not State.FAILED for check in checks)
     if json:
-        write_json({"ok": fit, "checks": plain(checks, {})})
+        parts, jobs = all_that_waits(settings)
+        waiting = {"parts": plain(parts, {}), "jobs": plain(jobs, {})}
+        write_json({"ok": fit, "checks": plain(checks, {}), "waiting": waiting})
     else:
         styles = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"}
         made = table("check", "", "found", "what to do")

@@ -120,7 +120,7 @@ class Record:
         file = self.file(name)
         lease = self._begin(file)
         with self.database.begin() as s:
-            jobs.retry_later(s, lease, FULL, dt.timedelta(minutes=1))
+            jobs.retry_later(s, lease, FULL)
         return file
 
     def refused(self, name: str) -> int:

@@ -1,6 +1,7 @@
 import datetime as dt
 import hashlib
 import os
+import re
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_the_whole_tells_counts_what_runs_and_what_is_waited_for(saek, record):
     shown = saek("status").stdout
     assert "done 1   running 1   queued 1   quarantined 1" in shown
     assert "interactive 1, bulk 0" in shown
-    assert "1 job: Only 3 MB are free in the outbox." in shown
+    assert re.search(r"1 job, since [\d: -]+: Only 3 MB are free in the outbox\. Free some space\.", shown)
     running = next(line for line in shown.splitlines() if "b.tif" in line)
     assert "color" in running
     assert " 25 " in running

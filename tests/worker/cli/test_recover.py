@@ -1,0 +1,97 @@
+from worker.errors import BrokerUnavailable
+from worker.exits import Exit
+from worker.sidecars import sidecar_of
+from worker.waiting import Teller
+
+
+def test_recovering_the_queue_tells_what_was_in_the_way(saek, told, record):
+    record.waiting("a.tif")
+    record.file("b.tif")
+    shown = saek("recover", "queue", "--dry-run")
+    assert shown.exit_code == Exit.OK
+    assert "2  wait in the queue" in shown.stdout
+    assert "1  rested for a passing cause" in shown.stdout
+    assert "are tried at once" not in shown.stdout
+    assert told("recover", "queue", "--dry-run")["waiting"] == 1
+    assert "are tried at once" in saek("recover", "queue").stdout
+    assert told("recover", "queue") == {
+        "dry_run": False,
+        "queued": 2,
+        "sent": 0,
+        "waiting": 0,
+        "taken_back": 0,
+    }
+
+
+def test_recovering_the_queue_needs_a_record(saek, settings):
+    assert saek("recover", "queue").exit_code == Exit.DATABASE
+    assert not (settings.home / "saek.db").exists()
+
+
+def test_a_lost_record_is_entered_and_tells_how_much(saek, told, made, database, settings):
+    made("a.tif")
+    database.dispose()
+    for path in settings.home.glob("saek.db*"):
+        path.unlink()
+    assert told("recover", "database", "--dry-run")["entered"]["derivatives"] == 1
+    shown = saek("recover", "database", "--no-verify")
+    assert shown.exit_code == Exit.OK
+    assert "1  derivatives entered" in shown.stdout
+    again = told("recover", "database", "--from", str(settings.outbox_path))
+    assert (again["known"], again["troubles"], again["findings"]) == (1, 0, [])
+
+
+def test_what_cannot_be_entered_is_told_by_name_and_ends_with_1(saek, told, made, settings):
+    _, derivative = made("a.tif")
+    sidecar_of(derivative).write_text("{")
+    shown = saek("recover", "database")
+    assert shown.exit_code == Exit.INCOMPLETE
+    assert sidecar_of(derivative).name in shown.stderr
+    (finding,) = told("recover", "database")["findings"]
+    assert finding["remedy"]
+
+
+def test_sidecars_are_written_from_the_record(saek, told, made):
+    _, derivative = made("a.tif")
+    sidecar_of(derivative).unlink()
+    assert told("recover", "sidecars", "--dry-run")["written"] == 1
+    shown = saek("recover", "sidecars")
+    assert (shown.exit_code, "1 sidecar written" in shown.stdout) == (Exit.OK, True)
+    derivative.unlink()
+    assert saek("recover", "sidecars").exit_code == Exit.INCOMPLETE
+
+
+def test_an_outbox_that_is_away_is_worth_another_try(saek, settings):
+    assert saek("recover", "database", "--from", str(settings.home / "none")).exit_code == Exit.RETRY
+
+
+def test_status_and_doctor_tell_what_a_part_waits_for(saek, told, record, settings):
+    teller = Teller(settings, "dispatch")
+    teller.waits(BrokerUnavailable(reason="The broker does not answer.", remedy="Start it."))
+    assert "dispatch, since" in saek("status").stdout
+    (part,) = told("status")["parts_waiting"]
+    assert (part["part"], part["code"], part["remedy"]) == ("dispatch", "broker-unavailable", "Start it.")
+    assert part["since"].endswith("Z")
+    assert "The broker does not answer." in saek("doctor").stdout
+    assert told("doctor")["waiting"]["parts"] == [part]
+    teller.goes_on()
+    assert told("status")["parts_waiting"] == []
+
+
+def test_doctor_tells_how_many_jobs_wait_since_when_and_until_what(told, record):
+    record.waiting("a.tif")
+    found = told("doctor")
+    (job,) = found["waiting"]["jobs"]
+    assert (job["code"], job["jobs"], job["remedy"]) == ("no-space", 1, "free some space")
+    assert job["since"] <= job["next_at"]
+    check = next(check for check in found["checks"] if check["name"] == "waiting")
+    assert check["state"] == "warning"
+    assert "1 of the queued jobs" in check["found"]
+
+
+def test_doctor_tells_of_an_outbox_that_is_not_the_one_that_it_was(told, made, settings):
+    _, derivative = made("a.tif")
+    derivative.rename(settings.home / "elsewhere")
+    check = next(check for check in told("doctor")["checks"] if check["name"] == "places")
+    assert check["state"] == "failed"
+    assert "touch" in check["remedy"]

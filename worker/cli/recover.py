@@ -1,0 +1,149 @@
+"""`saek recover`: the queue from the record, the record from sidecars, sidecars from the record."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.console import complain, err, out, table, write_json
+from worker.cli.context import record, settings_and_logs
+from worker.cli.options import Json
+from worker.cli.words import count
+from worker.exits import Exit
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from worker.recovery import Finding, Report
+
+app = typer.Typer(
+    name="recover",
+    help="Build anew what was lost: the queue, the record, or the files beside the derivatives.",
+    no_args_is_help=True,
+)
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell what would be done.")]
+
+
+@app.command()
+def queue(dry_run: DryRun = False, json: Json = False) -> None:
+    """Send every queued job anew at once, end all rests, and take back the jobs of silent workers."""
+    from db.waits import inspect_queue, recover_queue
+
+    settings = settings_and_logs()
+    with record(settings) as database:
+        if dry_run:
+            with database.read() as s:
+                found = inspect_queue(s)
+        else:
+            found = database.run(recover_queue)
+    if json:
+        write_json({"dry_run": dry_run, **asdict(found)})
+        return
+    made = table("jobs", "", right=("jobs",))
+    made.add_row(f"{found.queued:,}", "wait in the queue")
+    made.add_row(f"{found.sent:,}", f"of these had been sent{_and(dry_run, 'are sent again')}")
+    made.add_row(f"{found.waiting:,}", f"rested for a passing cause{_and(dry_run, 'are tried at once')}")
+    made.add_row(f"{found.taken_back:,}", f"were held by silent workers{_and(dry_run, 'are taken back')}")
+    out().print(made)
+
+
+@app.command()
+def database(
+    outbox: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="OUTBOX",
+            help="The folder of derivatives to read.",
+            show_default="the outbox",
+            file_okay=False,
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Read each derivative and compare its checksum, or look at its size only.",
+        ),
+    ] = True,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Enter into the record what the sidecars in an outbox tell and it lacks; nothing is overwritten."""
+    from worker.recovery import record_for_recovery, recover_database
+
+    settings = settings_and_logs()
+    folder = (outbox or settings.outbox_path).expanduser().absolute()
+    opened = record_for_recovery(settings)
+    try:
+        with err().status("Reading sidecars", spinner="line") as status:
+            report = recover_database(
+                opened, folder, _teller(status, quiet=json), verify=verify, dry_run=dry_run
+            )
+    finally:
+        opened.dispose()
+    entered = report.entered
+    if json:
+        facts = asdict(report)
+        facts.pop("written")
+        write_json({"dry_run": dry_run, "outbox": str(folder), "verified": verify, **facts})
+    else:
+        made = table("number", "", right=("number",))
+        made.add_row(f"{report.read:,}", "sidecars read")
+        made.add_row(f"{report.known:,}", "derivatives on record already")
+        made.add_row(f"{entered.derivatives:,}", f"derivatives {'to enter' if dry_run else 'entered'}")
+        if not dry_run:
+            made.add_row(f"{entered.scans:,}", "scans entered")
+            made.add_row(f"{entered.sightings:,}", "files entered")
+            made.add_row(f"{entered.jobs:,}", "jobs entered as done")
+            made.add_row(f"{entered.completed:,}", "waiting jobs done by this")
+        out().print(made)
+    _end(report)
+
+
+@app.command()
+def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
+    """Write the sidecars that are missing or broken, from the record."""
+    from worker.recovery import recover_sidecars
+
+    settings = settings_and_logs()
+    with (
+        record(settings) as opened,
+        err().status("Looking at sidecars", spinner="line") as status,
+    ):
+        report = recover_sidecars(opened, settings.outbox_path, _teller(status, quiet=json), dry_run=dry_run)
+    if json:
+        kept: dict[str, Any] = {
+            name: value for name, value in asdict(report).items() if name not in {"entered", "read"}
+        }
+        write_json({"dry_run": dry_run, "derivatives": report.read, **kept})
+    else:
+        verb = "to write" if dry_run else "written"
+        out().print(
+            f"{count(report.read, 'derivative')}: {count(report.written, 'sidecar')} {verb}, "
+            f"{report.known:,} as they should be."
+        )
+    _end(report)
+
+
+def _and(dry_run: bool, done: str) -> str:
+    return "" if dry_run else f", and {done}"
+
+
+def _teller(status: "Status", *, quiet: bool) -> "Any":
+    def tell(report: "Report", finding: "Finding | None") -> None:
+        if finding is not None and not quiet:
+            from worker.cli.words import printable
+
+            complain(f"{printable(finding.display)}: {finding.reason}", finding.remedy)
+        elif report.read % 100 == 0:
+            status.update(f"{report.read:,} read, {count(report.troubles, 'trouble')}")
+
+    return tell
+
+
+def _end(report: "Report") -> None:
+    if report.troubles:
+        raise typer.Exit(Exit.INCOMPLETE)

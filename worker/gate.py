@@ -1,0 +1,88 @@
+"""Whether this host can work at all now; if not, the worker waits and the jobs are left to others.
+
+Disk, outbox and inbox are looked at before a job is claimed. While one is missing, the process keeps the one
+message in its hand, notes on that job what is waited for, and looks again every second: work goes on at once,
+no attempt and no event is spent, and a host whose share is away does not take the jobs of the others.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable
+
+from db.engine import Database
+from db.intake import count_known
+from db.recovery import latest_derivatives
+from db.transitions import rest
+from db.values import Problem, utcnow
+from db.waits import hold_off, let_go
+from restoration import Transient
+from worker.intake import INBOX
+from worker.outputs import require_space
+from worker.places import require_inbox, require_outbox
+from worker.settings import Settings
+from worker.waiting import Teller
+
+_LOOK = 1.0
+_LONGEST = 30.0
+
+
+class Gate:
+    """The gate that every job of this process goes through."""
+
+    def __init__(self, database: Database, settings: Settings, draining: Callable[[], float | None]) -> None:
+        self._database = database
+        self._settings = settings
+        self._draining = draining
+        self._teller = Teller(settings, "worker")
+        self._since: dt.datetime | None = None
+
+    def passes(self, job_id: int) -> bool:
+        """Return whether the job may be claimed; waits up to half a minute for what is missing.
+
+        False means that the job is to be left in the queue: it is sent again when it is due. Raises
+        DatabaseUnavailable.
+        """
+        missing = self._missing()
+        if missing is None:
+            self._go_on()
+            return True
+        now = utcnow()
+        self._since = self._since or now
+        self._teller.waits(missing)
+        pause = min(rest(now - self._since).total_seconds(), _LONGEST)
+        problem = Problem(missing.code, missing.reason, missing.remedy)
+        until = now + dt.timedelta(seconds=pause)
+        self._database.run(lambda s: hold_off(s, job_id, problem, until))
+        deadline = time.monotonic() + pause
+        while time.monotonic() < deadline and self._draining() is None:
+            time.sleep(_LOOK)
+            if self._missing() is None:
+                self._go_on()
+                return True
+        return False
+
+    def _missing(self) -> Transient | None:
+        try:
+            require_space(self._settings)
+            require_outbox(self._settings, self._latest)
+            require_inbox(self._settings, self._known)
+        except Transient as cause:
+            return cause
+        return None
+
+    def _go_on(self) -> None:
+        """Let the jobs go on that waited for what is there again."""
+        code = self._teller.code
+        if code is None:
+            return
+        self._database.run(lambda s: let_go(s, code))
+        self._teller.goes_on()
+        self._since = None
+
+    def _latest(self) -> list[bytes]:
+        with self._database.read() as s:
+            return latest_derivatives(s)
+
+    def _known(self, most: int) -> int:
+        with self._database.read() as s:
+            return count_known(s, INBOX, most)

@@ -1,0 +1,132 @@
+"""The JSON file beside each derivative that tells all that is on record of it, and its own checksum."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from sqlalchemy.orm import Session
+
+from db.errors import BrokenSidecar
+from db.sidecars import Sidecar, describe, read_sidecar
+from db.values import SAEK, utcnow
+from restoration import STATEMENTS, publish, writing_to
+from worker.recipes import recipe_of
+
+SCHEMA: Final = "saek-sidecar"
+VERSION: Final = 1
+"""Raised when a reader of the version before could not read it; keys are added without that."""
+
+SUFFIX: Final = ".json"
+MAX_BYTES: Final = 16_000_000
+
+_PURPOSE: Final = (
+    "All that Saek's record knew of the picture beside this file when it was made. From these files the "
+    "record can be built anew: saek recover database."
+)
+
+
+def sidecar_of(derivative: Path) -> Path:
+    """Return where the sidecar of a derivative lies: beside it, under its whole name and `.json`."""
+    return derivative.with_name(derivative.name + SUFFIX)
+
+
+def publish_both(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
+    """Give a finished draft its name, and before that a sidecar; both durably.
+
+    Call it inside the transaction that ends the job. A process that is killed leaves nothing, or the sidecar,
+    or both: the next attempt at the job writes both anew. Raises NoSpace, OutputUnavailable.
+    """
+    write_sidecar(s, job_id, final, unfinished.with_name(unfinished.name + SUFFIX))
+    with writing_to(final.parent):
+        publish(unfinished, final)
+
+
+def write_sidecar(s: Session, job_id: int, derivative: Path, draft: Path | None = None) -> None:
+    """Write the sidecar of a job's derivative, replacing the one that is there.
+
+    Raises NoSpace, OutputUnavailable, and LookupError if the record knows no derivative of the job.
+    """
+    text = sidecar_text(describe(s, job_id))
+    draft = draft or derivative.with_name(f".saek-job{job_id}-sidecar{SUFFIX}")
+    with writing_to(derivative.parent):
+        try:
+            draft.write_bytes(text)
+            publish(draft, sidecar_of(derivative))
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def sidecar_text(told: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a sidecar; the last key is the sha256 of all others."""
+    whole = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "statement": dict(STATEMENTS),
+        "purpose": _PURPOSE,
+        "software": f"{SAEK.name} {SAEK.version}",
+        "written_at": utcnow().isoformat(),
+        **told,
+    }
+    whole["digest"] = _digest(whole)
+    return json.dumps(whole, indent=1, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+
+
+def read_file(path: Path) -> tuple[Sidecar, str]:
+    """Return a sidecar and the sha256 of its file.
+
+    Raises BrokenSidecar: it is no regular file, too large, damaged, of a newer release, or tells nonsense.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _broken(f"it cannot be read ({error.strerror})") from error
+    if len(raw) > MAX_BYTES:
+        raise _broken(f"it is larger than {MAX_BYTES / 1e6:.0f} MB")
+    return parse(raw), hashlib.sha256(raw).hexdigest()
+
+
+def parse(raw: bytes) -> Sidecar:
+    """Return what the bytes of a sidecar tell. Raises BrokenSidecar."""
+    try:
+        told = json.loads(raw.decode(), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise _broken("it is no JSON; it may be cut off") from error
+    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
+        raise _broken("it is no sidecar of Saek's")
+    if told.get("version") != VERSION:
+        raise BrokenSidecar(
+            f"it has version {told.get('version')!r}, this release reads {VERSION}", "install a newer release"
+        )
+    if told.pop("digest", None) != _digest(told):
+        raise _broken("its checksum does not fit: it was changed or is damaged")
+    sidecar = read_sidecar(told)
+    try:
+        recipe = recipe_of(sidecar.recipe["body"])
+    except ValueError as error:
+        raise _broken(f"its recipe is none ({error})") from error
+    if (recipe.fingerprint(), recipe.weights) != (
+        sidecar.recipe["fingerprint"],
+        sidecar.model["weights_sha256"],
+    ):
+        raise _broken("fingerprint, recipe and model do not fit together")
+    return sidecar
+
+
+def _digest(whole: Mapping[str, Any]) -> str:
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
+def _broken(reason: str) -> BrokenSidecar:
+    return BrokenSidecar(
+        reason, "restore it from a backup, or write it anew from the record: saek recover sidecars"
+    )
