@@ -16,7 +16,12 @@ def _errors(module):
 @pytest.mark.parametrize("kind", _errors(restoration.errors), ids=lambda kind: kind.__name__)
 def test_each_error_of_the_pixels_has_its_code(kind):
     error = kind(reason="r", remedy="m")
-    wanted = {"MasterError": Exit.MASTER, "ModelError": Exit.MODEL, "Transient": Exit.RETRY}
+    wanted = {
+        "MasterError": Exit.MASTER,
+        "ReaderFailed": Exit.MASTER,
+        "ModelError": Exit.MODEL,
+        "Transient": Exit.RETRY,
+    }
     family = next((wanted[base.__name__] for base in kind.__mro__ if base.__name__ in wanted), Exit.INTERNAL)
     assert exit_code(error) is family
 
