@@ -14,7 +14,7 @@ from db.events import Happening
 from db.schema import Job, Sighting
 from db.transitions import move
 from db.upsert import insert_or_ignore
-from db.values import MASTER_CHANGED, SAEK, Agent, KnownFile, Problem, Seen, utcnow
+from db.values import MASTER_CHANGED, SAEK, Agent, KnownFile, KnownPlace, Problem, Seen, utcnow
 from db.vocabulary import EventType, JobState, Outcome
 
 _PAGE: Final = 500
@@ -43,6 +43,16 @@ def known_sightings(s: Session, root: str, prefix: bytes = b"") -> Iterator[Know
         yield KnownFile(row.path, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
 
 
+def known_places(s: Session, root: str) -> Iterator[KnownPlace]:
+    """Yield what is known of every path under `root`, in no order, in bounded memory.
+
+    The session must stay open while the iterator is used.
+    """
+    query = _KNOWN_PLACES.where(Sighting.root == root, Sighting.superseded_at.is_(None))
+    for row in s.execute(query.execution_options(yield_per=5000)):
+        yield KnownPlace(row.path_sha256, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
+
+
 def count_known(s: Session, root: str, most: int) -> int:
     """Return how many files under `root` are known and not gone, but no more than `most`."""
     there = Sighting.superseded_at.is_(None) & Sighting.gone_at.is_(None) & (Sighting.root == root)
@@ -61,10 +71,17 @@ def mark_gone(
     s: Session, root: str, paths: Iterable[bytes], agent: Agent = SAEK, *, now: dt.datetime | None = None
 ) -> int:
     """Note that files are no longer where they were seen; return how many were news."""
+    return mark_digests_gone(s, root, (sha256(path).digest() for path in paths), agent, now=now)
+
+
+def mark_digests_gone(
+    s: Session, root: str, digests: Iterable[bytes], agent: Agent = SAEK, *, now: dt.datetime | None = None
+) -> int:
+    """Do as `mark_gone`, for files that are named by the sha256 of their paths."""
     now = now or utcnow()
-    digests = (sha256(path).digest() for path in paths)
     count = 0
-    while page := list(islice(digests, _PAGE)):
+    rest = iter(digests)
+    while page := list(islice(rest, _PAGE)):
         gone = s.execute(
             update(Sighting)
             .where(
@@ -227,6 +244,10 @@ def _successor(prefix: bytes) -> bytes | None:
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
 
+
+_KNOWN_PLACES: Final = select(
+    Sighting.path_sha256, Sighting.size, Sighting.mtime_ns, Sighting.gone_at, Sighting.problem_code
+)
 
 _KNOWN: Final = select(
     Sighting.path, Sighting.size, Sighting.mtime_ns, Sighting.gone_at, Sighting.problem_code

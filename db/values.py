@@ -113,6 +113,16 @@ class KnownFile(NamedTuple):
     problem_code: str | None
 
 
+class KnownPlace(NamedTuple):
+    """The same of a path that is named by its sha256."""
+
+    path_sha256: bytes
+    size: int | None
+    mtime_ns: int | None
+    gone: bool
+    problem_code: str | None
+
+
 def utcnow() -> dt.datetime:
     """Return the time now, aware, in UTC."""
     return dt.datetime.now(dt.UTC)
