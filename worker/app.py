@@ -14,8 +14,7 @@ from worker.broker import LANES
 from worker.exits import Exit
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
-
-TASK = "saek.restore"
+from worker.transport import install
 
 settings = load_settings()
 """Read once a process: spawned children import this module and read the same."""
@@ -23,6 +22,7 @@ settings = load_settings()
 
 def create_app(settings: Settings) -> Celery:
     """Return the application over the broker that the settings name; opens no connection."""
+    install()
     app = Celery("saek", set_as_current=False)
     app.conf.update(
         broker_url=settings.broker_address(),

@@ -1,8 +1,6 @@
 """Where messages wait: the embedded Valkey of a station, and how any broker is reached and looked at."""
 
-import json
 import threading
-import uuid
 from dataclasses import dataclass
 
 import redis
@@ -10,6 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.errors import BrokerUnavailable
+from worker.messages import Refused, job_in
 from worker.settings import Settings
 
 LANES = ("interactive", "bulk")
@@ -46,7 +45,13 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
         data_dir=settings.broker_data_path,
         unix_socket_path=settings.broker_socket,
         persist=True,
-        config={"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"},
+        config={
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "proto-max-bulk-len": 1 << 20,  # the least that it takes; no message of ours has 8 kB
+        },
     )
     try:
         server.start()
@@ -106,20 +111,10 @@ def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
     found = set()
     for message in client.lrange(lane, 0, most - 1):
         try:
-            found.add(job_of(json.loads(message)["headers"]["id"]))
-        except (ValueError, KeyError, TypeError):
+            found.add(job_in(message))
+        except Refused:
             continue
     return found
-
-
-def message_id(job_id: int) -> str:
-    """Return a new id for a message about a job."""
-    return f"{job_id}.{uuid.uuid4()}"
-
-
-def job_of(message_id: str) -> int:
-    """Return the job that a message is about; raises ValueError if the id is none of `message_id`'s."""
-    return int(message_id.partition(".")[0])
 
 
 def remembers(client: "redis.Redis") -> bool:

@@ -12,18 +12,18 @@ from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.migrate import require_current
 from db.queue import Publishable, mark_published, reap_expired, reset_published, unpublished
-from worker.app import TASK, app
+from worker.app import app
 from worker.broker import (
     LANES,
     connect,
     lane_depths,
     leave_mark,
-    message_id,
     remembers,
     unavailable,
     waiting_jobs,
 )
 from worker.errors import BrokerUnavailable
+from worker.messages import TASK, message_id
 from worker.settings import Settings
 
 _RETRY = 2.0

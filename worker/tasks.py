@@ -18,10 +18,11 @@ from restoration import (
     Restoration,
     restore,
 )
-from worker.app import TASK, app, drain_mark, settings
+from worker.app import app, drain_mark, settings
 from worker.computing import open_model
 from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
+from worker.messages import TASK
 from worker.outputs import derivative_path, draft, publish_draft, require_space
 from worker.recipes import limits_from, recipe_of
 
