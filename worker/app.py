@@ -11,6 +11,7 @@ from celery.platforms import SecurityWarning
 from kombu import Queue
 
 from worker.broker import LANES
+from worker.encryption import broker_tls
 from worker.exits import Exit
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
@@ -26,6 +27,7 @@ def create_app(settings: Settings) -> Celery:
     app = Celery("saek", set_as_current=False)
     app.conf.update(
         broker_url=settings.broker_address(),
+        broker_use_ssl=broker_tls(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
@@ -42,7 +44,10 @@ def create_app(settings: Settings) -> Celery:
         task_create_missing_queues=False,
         include=["worker.tasks"],
         accept_content=["json"],
+        result_accept_content=["json"],
         task_serializer="json",
+        result_serializer="json",
+        event_serializer="json",
         result_backend=None,
         task_ignore_result=True,
         task_acks_late=True,

@@ -7,6 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from worker.encryption import broker_tls
 from worker.errors import BrokerUnavailable
 from worker.messages import Refused, job_in
 from worker.settings import Settings
@@ -71,12 +72,16 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
 
 
 def connect(settings: Settings, timeout: float = 5.0) -> "redis.Redis":
-    """Return a client of the broker; nothing is sent yet."""
+    """Return a client of the broker; nothing is sent yet. Raises SettingsError if TLS is not set right."""
     retry = Retry(NoBackoff(), 0)
     if settings.embedded_broker:
         return redis.Redis(unix_socket_path=str(settings.broker_socket), socket_timeout=timeout, retry=retry)
     return redis.Redis.from_url(
-        settings.broker_address(), socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+        settings.broker_address(),
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=retry,
+        **(broker_tls(settings) or {}),
     )
 
 
