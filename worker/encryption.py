@@ -23,7 +23,9 @@ def broker_tls(settings: Settings) -> dict[str, Any] | None:
     given: dict[str, Path] = {name: path for name in _FILES if (path := getattr(settings, name)) is not None}
     if settings.embedded_broker or not settings.broker_address().startswith("rediss://"):
         if given:
-            raise _wrong(next(iter(given)), "TLS is set, but the broker's address does not ask for it", "rediss://")
+            raise _wrong(
+                next(iter(given)), "TLS is set, but the broker's address does not ask for it", "rediss://"
+            )
         return None
     if ("broker_certificate" in given) != ("broker_key" in given):
         raise _wrong("broker_certificate", "a certificate and its key go together", "both, or neither")
@@ -45,7 +47,9 @@ def _require_private(key: Path | None) -> None:
                 remedy=f"Run: chmod o-rwx '{key}'",
             )
     except OSError as error:
-        raise _wrong("broker_key", f"{key} cannot be read ({error.strerror})", "a file that this user can read") from error
+        raise _wrong(
+            "broker_key", f"{key} cannot be read ({error.strerror})", "a file that this user can read"
+        ) from error
 
 
 def _require_loadable(given: dict[str, Path]) -> None:
@@ -59,7 +63,9 @@ def _require_loadable(given: dict[str, Path]) -> None:
             context.load_cert_chain(given[name], given["broker_key"], password="")
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         words = getattr(error, "strerror", None) or type(error).__name__
-        raise _wrong(name, f"{given[name]} cannot be used ({words})", "a PEM file; keys without a passphrase") from error
+        raise _wrong(
+            name, f"{given[name]} cannot be used ({words})", "a PEM file; keys without a passphrase"
+        ) from error
 
 
 def _wrong(name: str, what: str, wanted: str) -> SettingsError:

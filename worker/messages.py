@@ -39,7 +39,9 @@ _INERT: dict[str, Any] = {
 }
 """Headers that Celery would act on, with the value by which it does not."""
 
-_UNUSED = frozenset({"argsrepr", "id", "ignore_result", "kwargsrepr", "origin", "redelivered", "root_id", "task"})
+_UNUSED = frozenset(
+    {"argsrepr", "id", "ignore_result", "kwargsrepr", "origin", "redelivered", "root_id", "task"}
+)
 """Headers that are checked apart, or that nothing reads."""
 
 

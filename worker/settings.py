@@ -59,7 +59,9 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """All settings of a station; each is `SAEK_<NAME>` in the environment and `<name>` in `saek.toml`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         Path("~/saek"), description="The station's folder: inbox, outbox, database, broker, logs."

@@ -205,8 +205,16 @@ def test_a_wrong_password_is_told_without_it(papers: Papers, broker: int) -> Non
         ("rediss://localhost/0", {"broker_ca": "key"}, "SAEK_BROKER_CA"),
         ("rediss://localhost/0", {"broker_certificate": "client"}, "go together"),
         ("rediss://localhost/0", {"broker_key": "key"}, "go together"),
-        ("rediss://localhost/0", {"broker_certificate": "ca", "broker_key": "key"}, "SAEK_BROKER_CERTIFICATE"),
-        ("rediss://localhost/0", {"broker_certificate": "client", "broker_key": "missing"}, "SAEK_BROKER_KEY"),
+        (
+            "rediss://localhost/0",
+            {"broker_certificate": "ca", "broker_key": "key"},
+            "SAEK_BROKER_CERTIFICATE",
+        ),
+        (
+            "rediss://localhost/0",
+            {"broker_certificate": "client", "broker_key": "missing"},
+            "SAEK_BROKER_KEY",
+        ),
     ],
 )
 def test_tls_that_is_not_set_right_is_refused_by_name(

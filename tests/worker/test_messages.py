@@ -65,7 +65,10 @@ def test_json_of_any_shape_is_refused(content: Any) -> None:
         id_in(raw(content))
 
 
-@given(st.sampled_from(sorted({*SENT["headers"]} - {"argsrepr", "kwargsrepr", "origin", "ignore_result"})), _ANYTHING)
+@given(
+    st.sampled_from(sorted({*SENT["headers"]} - {"argsrepr", "kwargsrepr", "origin", "ignore_result"})),
+    _ANYTHING,
+)
 def test_a_header_of_another_value_is_refused(name: str, value: Any) -> None:
     forged = json.loads(raw(SENT))
     same = raw(forged["headers"][name]) == raw(value)
