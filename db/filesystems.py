@@ -1,5 +1,6 @@
 """Whether a path lies on a file system that SQLite can trust with its locks."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 _NETWORK = frozenset(
@@ -9,34 +10,51 @@ _NETWORK = frozenset(
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.ext2", "fuse.ext4", "fuse.exfat", "fuse.mergerfs", "fuse.ntfs-3g"})
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of /proc/self/mountinfo (proc_pid_mountinfo(5))."""
+
+    point: Path
+    device: str
+    root: Path
+    """The folder of the device that is seen at `point`; not `/` for a bind mount."""
+    kind: str
+
+
+def mounts(mountinfo: str | None = None) -> list[Mount]:
+    """Return what is mounted, in order; `mountinfo` is read when not given. Empty where the system tells nothing."""
+    if mountinfo is None:
+        source = Path("/proc/self/mountinfo")
+        if not source.exists():
+            return []
+        mountinfo = source.read_text(encoding="utf-8", errors="surrogateescape")
+    return [_parse(line) for line in mountinfo.splitlines()]
+
+
 def network_file_system(path: Path, mountinfo: str | None = None) -> str | None:
     """Return the type of the network file system that holds `path`, None when it is a local one.
 
     `mountinfo` is the text of Linux's /proc/self/mountinfo, read when not given. FUSE counts as network
     unless known to be local. Without such a file (not Linux) nothing can be told, and None is returned.
     """
-    if mountinfo is None:
-        source = Path("/proc/self/mountinfo")
-        if not source.exists():
-            return None
-        mountinfo = source.read_text(encoding="utf-8", errors="surrogateescape")
     target = path.resolve()
     holder, kind = Path("/"), ""
-    for line in mountinfo.splitlines():
-        mount_point, file_system = _parse(line)
+    for mount in mounts(mountinfo):
         # Later mounts cover earlier ones, hence >=.
-        if target.is_relative_to(mount_point) and len(mount_point.parts) >= len(holder.parts):
-            holder, kind = mount_point, file_system
+        if target.is_relative_to(mount.point) and len(mount.point.parts) >= len(holder.parts):
+            holder, kind = mount.point, mount.kind
     if kind in _NETWORK or (kind.startswith("fuse") and kind not in _LOCAL_FUSE):
         return kind
     return None
 
 
-def _parse(line: str) -> tuple[Path, str]:
-    """Split one mountinfo line (proc_pid_mountinfo(5)): the optional fields end at a lone dash."""
+def _parse(line: str) -> Mount:
+    """Split one line: the optional fields end at a lone dash."""
     fields = line.split(" ")
-    kind = fields[fields.index("-") + 1]
-    mount_point = fields[4]
+    return Mount(_path(fields[4]), fields[2], _path(fields[3]), fields[fields.index("-") + 1])
+
+
+def _path(text: str) -> Path:
     for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        mount_point = mount_point.replace(escape, character)
-    return Path(mount_point), kind
+        text = text.replace(escape, character)
+    return Path(text)

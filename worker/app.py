@@ -13,6 +13,7 @@ from kombu import Queue
 from worker.broker import LANES
 from worker.encryption import broker_tls
 from worker.exits import Exit
+from worker.folders import require_safe_folders
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
 from worker.transport import install
@@ -72,7 +73,12 @@ app = create_app(settings)
 
 
 def run_worker(settings: Settings) -> Exit:
-    """Serve both lanes, dropped files first, with `concurrency` processes until SIGTERM or SIGINT."""
+    """Serve both lanes, dropped files first, with `concurrency` processes until SIGTERM or SIGINT.
+
+    Raises:
+        HomeError: the folders are not safe to use.
+    """
+    require_safe_folders(settings)
     warnings.simplefilter("ignore", SecurityWarning)  # of pickle as root; only JSON is accepted
     worker = app.Worker(
         pool="prefork",
@@ -108,7 +114,7 @@ def _clear_drain_mark(**_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def _set_drain_mark(**_: Any) -> None:
-    settings.run_path.mkdir(parents=True, exist_ok=True)
+    settings.run_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     drain_mark(os.getpid()).touch()
 
 

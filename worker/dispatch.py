@@ -23,6 +23,7 @@ from worker.broker import (
     waiting_jobs,
 )
 from worker.errors import BrokerUnavailable
+from worker.folders import require_safe_folders
 from worker.messages import TASK, message_id
 from worker.settings import Settings
 
@@ -35,8 +36,10 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     """Keep the broker's lanes filled from the record until `stop` is set; broker and database are waited for.
 
     Raises:
+        HomeError: the folders are not safe to use.
         db.errors.SchemaOutOfDate: the tables are not those of this release.
     """
+    require_safe_folders(settings)
     require_current(settings.database_address())
     database = open_database(settings.database_address())
     client = connect(settings)

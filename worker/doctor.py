@@ -13,7 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from worker.errors import BrokerUnavailable, HomeError
-from worker.home import refuse_overlap, refuse_world_writable, station_runs
+from worker.folders import refuse_overlap, refuse_world_writable
+from worker.home import station_runs
 from worker.settings import Settings, Watch
 
 MIN_PILLOW = 13

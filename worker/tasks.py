@@ -24,6 +24,7 @@ from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
 from worker.messages import TASK
 from worker.outputs import derivative_path, draft, publish_draft, require_space
+from worker.places import LeadsOut, master_place, output_place
 from worker.recipes import limits_from, recipe_of
 
 _log = structlog.get_logger()
@@ -40,7 +41,7 @@ def restore_job(job_id: int) -> None:
         recipe = recipe_of(job.lease.recipe_body)
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
         path = derivative_path(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
-        final = settings.outbox_path / os.fsdecode(path)
+        final = output_place(settings.outbox_path, path)
         with draft(final, f"job{job_id}", job.lease.token) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
             job.finish(record_of(made, path), publish=lambda: publish_draft(unfinished, final))
@@ -55,14 +56,15 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
     Raises:
         MissingFile: no place holds a file any more.
         MasterChanged: each place that does holds other bytes.
+        LeadsOut: the record names only places outside of the inbox.
     """
     loaded = open_model(settings, recipe.model, threads=threads())
     changed: MasterChanged | None = None
+    outside: LeadsOut | None = None
     for master in job.lease.masters:
-        path = settings.inbox_path / os.fsdecode(master.path)
         try:
             return restore(
-                path,
+                master_place(settings.inbox_path, master.path),
                 recipe,
                 out,
                 progress=job.listen,
@@ -74,11 +76,21 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
             )
         except MissingFile:
             continue
+        except LeadsOut as error:
+            outside = error
+            _log.warning("passed over", job=job.lease.job_id, code=error.code, reason=error.reason)
         except MasterChanged as error:
             changed = error
-            take_in(database(), settings.inbox_path, master.path, job.lease.recipe_id, limits_from(settings))
-    if changed is not None:
-        raise changed
+            take_in(
+                database(),
+                settings.inbox_path,
+                master.path,
+                job.lease.recipe_id,
+                limits_from(settings),
+                hard_links=settings.hard_links,
+            )
+    if changed is not None or outside is not None:
+        raise changed or outside
     raise MissingFile(
         reason="the file is no longer in the inbox",
         remedy="put it back; it goes on by itself",

@@ -11,6 +11,7 @@ from watchdog.observers.api import BaseObserver
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.migrate import require_current
+from worker.folders import require_safe_folders
 from worker.inbox.ignore import ignored
 from worker.inbox.rescan import unknown_entries
 from worker.inbox.settle import Look, SettleTracker
@@ -34,9 +35,11 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     A full rescan comes first and then every `rescan_seconds`. What is away is waited for.
 
     Raises:
+        worker.errors.HomeError: the folders are not safe to use.
         db.errors.SchemaOutOfDate: the tables are not those of this release.
         worker.errors.SettingsError, restoration.ModelError: there is no recipe to queue files for.
     """
+    require_safe_folders(settings)
     require_current(settings.database_address())
     database = open_database(settings.database_address())
     recipe = recipe_from(settings)
@@ -116,6 +119,13 @@ class _Ingester:
         entry = look(self._root, path)
         seen = None if entry is None else Look(entry.size, entry.mtime_ns, entry.inode)
         if self._tracker.look(path, seen, time.monotonic()):
-            taken = take_in(self._database, self._settings.inbox_path, path, self._recipe_id, self._limits)
+            taken = take_in(
+                self._database,
+                self._settings.inbox_path,
+                path,
+                self._recipe_id,
+                self._limits,
+                hard_links=self._settings.hard_links,
+            )
             if taken is Taken.UNSETTLED:
                 self._tracker.notice(path, time.monotonic())
