@@ -31,6 +31,11 @@ def require_database_address(url: str) -> None:
         raise ValueError(_ENCODE)
 
 
+def holds_secret(url: str) -> bool:
+    """Whether the address holds a password, or could: one that cannot be read counts."""
+    return masked(url) != url
+
+
 def masked(url: str) -> str:
     """Return the URL without its password and without the values of its query."""
     try:

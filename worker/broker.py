@@ -138,7 +138,7 @@ def leave_mark(client: "redis.Redis") -> None:
 def public_address(settings: Settings) -> str:
     """The broker's address without user and password."""
     scheme, _, rest = settings.broker_address().partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    return f"{scheme}://{rest.rpartition('@')[2]}"  # it has no parameters: the settings see to that
 
 
 def unavailable(settings: Settings, error: Exception) -> BrokerUnavailable:

@@ -3,7 +3,9 @@
 import difflib
 import hashlib
 import os
+import stat
 import tempfile
+import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from worker.addresses import require_broker_address, require_database_address
+from worker.addresses import holds_secret, require_broker_address, require_database_address
 from worker.errors import SettingsError
 
 PREFIX = "SAEK_"
@@ -263,9 +265,30 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(
             reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Mend the file."
         ) from error
+    _refuse_open_file(settings.home.expanduser() / FILE_NAME)
     paths = {name: getattr(settings, name) for name in _PATHS}
     absolute = {name: path.expanduser().absolute() for name, path in paths.items() if path is not None}
     return settings.model_copy(update=absolute)
+
+
+def _refuse_open_file(file: Path) -> None:
+    """Refuse a file that everybody may write, or that everybody may read while it holds a password."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return  # there is none
+    if mode & stat.S_IWOTH:
+        raise SettingsError(
+            reason=f"{file} can be written by every user of this machine.", remedy=f"Run: chmod o-w '{file}'"
+        )
+    if not mode & stat.S_IROTH:
+        return
+    given = tomllib.loads(file.read_text(encoding="utf-8"))
+    if any(holds_secret(str(given[name])) for name in ("database_url", "broker_url") if name in given):
+        raise SettingsError(
+            reason=f"{file} holds a password and can be read by every user of this machine.",
+            remedy=f"Run: chmod o-rwx '{file}'",
+        )
 
 
 def _refuse_unknown_variables() -> None:
