@@ -39,6 +39,8 @@ def create_app(settings: Settings) -> Celery:
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "priority",
             "socket_keepalive": True,
+            "socket_connect_timeout": 5.0,
+            "socket_timeout": 10.0,  # of the TLS handshake too: a server without TLS says nothing to it
         },
         task_queues=[Queue(lane) for lane in LANES],
         task_default_queue=LANES[0],
