@@ -51,7 +51,7 @@ class Database:
 
     @property
     def url(self) -> URL:
-        """Where the record lies, to be shown: its text form hides the password, and parameters are left out."""
+        """Where the record lies, to be shown: its text hides the password and has no parameters."""
         return self._engine.url.set(query={})
 
     @contextmanager

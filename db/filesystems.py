@@ -22,7 +22,10 @@ class Mount:
 
 
 def mounts(mountinfo: str | None = None) -> list[Mount]:
-    """Return what is mounted, in order; `mountinfo` is read when not given. Empty where the system tells nothing."""
+    """Return what is mounted, in order; empty where the system tells nothing.
+
+    `mountinfo` is the text of /proc/self/mountinfo, read when not given.
+    """
     if mountinfo is None:
         source = Path("/proc/self/mountinfo")
         if not source.exists():

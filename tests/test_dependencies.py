@@ -11,8 +11,8 @@ CONSTRAINTS = (Path(__file__).parents[1] / "constraints.txt").read_text(encoding
 PINS = dict(line.split("==") for line in CONSTRAINTS.splitlines() if line and not line.startswith("#"))
 
 PERMISSIVE = re.compile(
-    r"(?i)\b(?:MIT|MIT-CMU|BSD|0BSD|Apache|ISC|PSF|Python-2\.0|Python Software Foundation|HPND|Zlib|Unlicense|"
-    r"CC0|MPL|Mozilla Public License|public domain)\b"
+    r"(?i)\b(?:MIT|MIT-CMU|BSD|0BSD|Apache|ISC|PSF|Python-2\.0|Python Software Foundation|HPND|Zlib|"
+    r"Unlicense|CC0|MPL|Mozilla Public License|public domain)\b"
 )
 VIRAL = re.compile(r"(?i)\b(?:A?GPL|(?:Affero |GNU )General Public License)")
 LESSER = re.compile(r"(?i)\bLGPL|Lesser General Public License")
@@ -40,7 +40,7 @@ PINNED = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in PIN
 
 
 def terms(distribution: Distribution) -> str:
-    """The words that a distribution has for its license: the expression, else classifiers, else the free field."""
+    """The words that a distribution has for its license."""
     facts = distribution.metadata
     if expression := facts.get("License-Expression"):
         return expression

@@ -117,7 +117,8 @@ def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
     A message that is none of ours is passed over: whoever delivers it will log it.
     """
     found = set()
-    for message in client.lrange(lane, 0, most - 1):
+    messages: list[bytes] = client.lrange(lane, 0, most - 1)  # type: ignore[assignment]  # as bytes
+    for message in messages:
         try:
             found.add(job_in(message))
         except Refused:

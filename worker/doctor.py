@@ -334,6 +334,11 @@ def _folder(name: str, path: Path, setting: str, *, writes: bool) -> Check:
         return Check(
             name, State.FAILED, f"{path} cannot be {wanted}", f"Give it to this user, or set {setting}."
         )
+    return _owned(name, path, writes=writes)
+
+
+def _owned(name: str, path: Path, *, writes: bool) -> Check:
+    """Look at who may change what lies in a folder that exists."""
     try:
         refuse_world_writable(path)
     except HomeError as error:
@@ -342,8 +347,8 @@ def _folder(name: str, path: Path, setting: str, *, writes: bool) -> Check:
         return Check(
             name,
             State.WARNING,
-            f"{path} belongs to another user (number {owner}), who can exchange what lies there",
-            "Give it to the user that Saek runs as, if that one is not meant to.",
+            f"{path} belongs to another user ({owner}), who can exchange what lies there",
+            "Give it to the user that Saek runs as, unless that one is meant to.",
         )
     return Check(name, State.OK, str(path))
 

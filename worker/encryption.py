@@ -1,4 +1,4 @@
-"""By which TLS the broker is reached: always with a certificate that is checked, never by the library's default.
+"""By which TLS the broker is reached: always with a certificate that is checked.
 
 kombu takes `rediss://` without further words for TLS that checks nothing.
 """
@@ -18,7 +18,8 @@ def broker_tls(settings: Settings) -> dict[str, Any] | None:
     """Return the TLS arguments of redis-py and kombu for this broker, None where it is reached without TLS.
 
     Raises:
-        SettingsError: a file is missing or damaged, the key is open to others, or TLS is set but not asked for.
+        SettingsError: a file is missing or damaged, the key is open to others, or TLS is set but the address
+            does not ask for it.
     """
     given: dict[str, Path] = {name: path for name in _FILES if (path := getattr(settings, name)) is not None}
     if settings.embedded_broker or not settings.broker_address().startswith("rediss://"):

@@ -50,7 +50,8 @@ def refuse_overlap(settings: Settings) -> None:
     for name, folder in (("inbox", inbox), ("outbox", outbox)):
         if folder.holds(home):
             raise HomeError(
-                reason=f"The {name} holds the station's home {settings.home}: its files would be taken for scans.",
+                reason=f"The {name} holds the station's home {settings.home}: settings and record would lie "
+                "among pictures.",
                 remedy=f"Give SAEK_{name.upper()} a folder outside or below the home.",
             )
         for own in (settings.models_path, settings.run_path, settings.broker_data_path, settings.log_path):
@@ -85,7 +86,7 @@ def refuse_shared(folder: Path) -> None:
     status = folder.stat()
     if status.st_uid != os.geteuid():
         raise HomeError(
-            reason=f"{folder} belongs to another user (number {status.st_uid}), who could pose as the broker.",
+            reason=f"{folder} belongs to another user ({status.st_uid}), who could pose as the broker.",
             remedy="Remove it, or run every part as that one user.",
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

@@ -145,7 +145,7 @@ def _require_utf_8(path: Path) -> None:
 
 def _hard_link(path: Path, names: int) -> UnsafeFile:
     return UnsafeFile(
-        reason=f"it is a hard link: {names - 1} more names lead to its bytes, by which others could change them",
+        reason=f"it is a hard link: {names - 1} more names lead to its bytes, and could change them",
         remedy="copy the file itself there, or set SAEK_HARD_LINKS=accept if such links are meant",
         path=path,
     )

@@ -1,9 +1,9 @@
 """What a message may say: the number of one job, and nothing else.
 
-Whoever can write to the broker can write anything there, and Celery does what headers tell it: call other tasks,
-publish further messages, hold a message for years, kill the process that works on it. So what arrives is read here
-before Celery sees it. Of a message that the relay could have sent only the number survives, in a new envelope;
-any other is refused.
+Whoever can write to the broker can write anything there, and Celery does what headers tell it: call other
+tasks, publish further messages, hold a message for years, kill the process that works on it. So what arrives
+is read here before Celery sees it. Of a message that the relay could have sent only the number survives, in a
+new envelope; any other is refused.
 """
 
 import base64
@@ -66,7 +66,7 @@ def id_in(raw: bytes) -> str:
         raise Refused("it asks for another task")
     found = headers.get("id")
     named = _ID.fullmatch(found) if isinstance(found, str) else None
-    if named is None:
+    if named is None or not isinstance(found, str):
         raise Refused("its id is none that the relay gives")
     if unknown := headers.keys() - _INERT.keys() - _UNUSED:
         raise Refused(f"it has {len(unknown)} headers that the relay does not send")

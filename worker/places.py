@@ -1,10 +1,10 @@
 """Which file a path on record names: always one below the folder that it belongs to.
 
-A row of the record, tampered with or restored from elsewhere, may hold `../../etc/passwd`, and a folder in the
-inbox may be a link. So every path from the record goes through here before it meets the file system: by its
-words alone first, then folder by folder without following a link. What remains: who may write to the folders can
-exchange one for a link between this look and the opening. A master is then known by its checksum, and is not
-what was registered; a derivative could land where the link leads.
+A row of the record, tampered with or restored from elsewhere, may hold `../../etc/passwd`, and a folder in
+the inbox may be a link. So every path from the record goes through here before it meets the file system: by
+its words alone first, then folder by folder without following a link. What remains: who may write to the folders
+can exchange one for a link between this look and the opening. A master is then known by its checksum, and is
+not what was registered; a derivative could land where the link leads.
 """
 
 import os
@@ -34,7 +34,7 @@ def master_place(inbox: Path, path: bytes) -> Path:
 
 
 def output_place(outbox: Path, path: bytes) -> Path:
-    """Return where a derivative lies or will lie. Raises LeadsOut, or OutputUnavailable for a linked folder."""
+    """Return where a derivative lies or will lie. Raises LeadsOut; OutputUnavailable for a linked folder."""
     parts = _parts(path)
     if (link := linked_folder(outbox, parts)) is not None:
         raise OutputUnavailable(

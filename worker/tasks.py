@@ -89,8 +89,8 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
                 limits_from(settings),
                 hard_links=settings.hard_links,
             )
-    if changed is not None or outside is not None:
-        raise changed or outside
+    if (amiss := changed or outside) is not None:
+        raise amiss
     raise MissingFile(
         reason="the file is no longer in the inbox",
         remedy="put it back; it goes on by itself",

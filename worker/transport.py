@@ -1,8 +1,8 @@
 """How messages come from the broker to Celery: checked and written anew before Celery or kombu reads one.
 
-kombu parses what BRPOP brings without a check: a word that is no JSON ends the worker, and a compressed body is
-unpacked whole. So the answer to BRPOP is read by `worker.messages` first. What is refused is logged and gone,
-as if nothing had come.
+kombu parses what BRPOP brings without a check: a word that is no JSON ends the worker, and a compressed body
+is unpacked whole. So the answer to BRPOP is read by `worker.messages` first. What is refused is logged and
+gone, as if nothing had come.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def install() -> None:
 
 
 def checked(answer: "list[bytes] | None", **_: Any) -> tuple[bytes, bytes] | None:
-    """Return the answer to BRPOP, a key and a message, with the message written anew; None if it is refused."""
+    """Return the answer to BRPOP, a key and a message, written anew; None if the message is refused."""
     if not answer:
         return None
     key, raw = answer
@@ -36,7 +36,7 @@ def checked(answer: "list[bytes] | None", **_: Any) -> tuple[bytes, bytes] | Non
         return None
 
 
-class _Unacknowledged(kombu_redis.QoS):  # type: ignore[misc]
+class _Unacknowledged(kombu_redis.QoS):
     """Messages under work, kept in the broker: others could have written there too."""
 
     def restore_by_tag(self, tag: bytes, client: Any = None, leftmost: bool = False) -> None:
@@ -50,7 +50,7 @@ class _Unacknowledged(kombu_redis.QoS):  # type: ignore[misc]
                 connection.zrem(self.unacked_index_key, tag)
 
 
-class Channel(kombu_redis.Channel):  # type: ignore[misc]
+class Channel(kombu_redis.Channel):
     """kombu's channel, whose deliveries are checked."""
 
     QoS = _Unacknowledged
@@ -61,7 +61,7 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
         return client
 
 
-class Transport(kombu_redis.Transport):  # type: ignore[misc]
+class Transport(kombu_redis.Transport):
     """kombu's Redis transport over those channels."""
 
     Channel = Channel

@@ -1,4 +1,4 @@
-"""TLS to broker and record, with certificates made here: real handshakes before a real Valkey and PostgreSQL."""
+"""TLS to broker and record: real handshakes before a real Valkey and PostgreSQL."""
 
 import contextlib
 import socket

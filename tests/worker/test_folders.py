@@ -63,7 +63,7 @@ def test_a_folder_open_to_everybody_is_refused_with_the_command_that_mends_it(
     with pytest.raises(HomeError) as caught:
         require_safe_folders(settings)
     assert f"chmod o-w '{folder}'" in caught.value.remedy
-    os.system(caught.value.remedy.removeprefix("Run: "))  # noqa: S605
+    os.system(caught.value.remedy.removeprefix("Run: "))
     require_safe_folders(settings)
 
 
@@ -83,7 +83,7 @@ def test_a_folder_of_sockets_that_others_write_to_is_refused(settings: Settings)
 
 
 def test_a_folder_of_sockets_that_belongs_to_another_is_refused(tmp_path: Path) -> None:
-    """The socket of a deep home lies in the temporary folder, where anybody could have made that folder first."""
+    """The socket of a deep home lies in the temporary folder, where others could have been first."""
     foreign = Path("/usr")
     if os.geteuid() == 0:
         foreign = tmp_path / "foreign"

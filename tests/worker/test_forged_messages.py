@@ -1,4 +1,4 @@
-"""Whoever can write to the broker cannot do more than name a job: seen on a real worker over a real broker."""
+"""Whoever can write to the broker can only name a job: seen on a real worker over a real broker."""
 
 import base64
 import contextlib

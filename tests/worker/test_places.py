@@ -76,10 +76,10 @@ def test_a_root_that_is_away_is_for_the_reader_to_tell(tmp_path: Path) -> None:
 
 
 def test_looking_leaves_no_descriptor_open(root: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(50):
         master_place(root, b"real/deep/a.tif")
         master_place(root, b"none/at/all.tif")
         with pytest.raises(LeadsOut):
             master_place(root, b"link/a.tif")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
