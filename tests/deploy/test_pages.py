@@ -9,7 +9,13 @@ from db.jobs import CANCELLED_BY_ORDER
 from db.queue import WORKER_DIED
 from worker.exits import Exit
 
-PAGES = ("docs/operations.md", "docs/models.md", "docs/troubleshooting.md", "CONTRIBUTING.md")
+PAGES = (
+    "docs/operations.md",
+    "docs/models.md",
+    "docs/troubleshooting.md",
+    "docs/security.md",
+    "CONTRIBUTING.md",
+)
 ENDS_WELL = {Exit.OK, Exit.INCOMPLETE, Exit.INTERRUPTED}
 
 
@@ -23,7 +29,7 @@ def codes():
     """Every code that a person can meet in the log or in `saek status`."""
     trees = (restoration.errors.RestorationError, db.errors.DatabaseError)
     errors = {error.code for tree in trees for error in family(tree) if error.__module__ == tree.__module__}
-    return errors | {WORKER_DIED, CANCELLED_BY_ORDER.code, "internal-error", "name-not-utf-8"}
+    return errors | {WORKER_DIED, CANCELLED_BY_ORDER.code, "internal-error", "name-not-utf-8", "leads-out"}
 
 
 def explained(page):
