@@ -2,9 +2,9 @@
 
 A row of the record, tampered with or restored from elsewhere, may hold `../../etc/passwd`, and a folder in
 the inbox may be a link. So every path from the record goes through here before it meets the file system: by
-its words alone first, then folder by folder without following a link. What remains: who may write to the folders
-can exchange one for a link between this look and the opening. A master is then known by its checksum, and is
-not what was registered; a derivative could land where the link leads.
+its words alone first, then folder by folder without following a link. What remains: who may write to the
+folders can exchange one for a link between this look and the opening. A master is then known by its
+checksum, and is not what was registered; a derivative could land where the link leads.
 """
 
 import os

@@ -140,7 +140,7 @@ def test_nobody_uses_the_broker_without_a_password(settings: Settings, broker: V
 
 @pytest.fixture
 def roles(postgres_server: str, administer: Callable[..., None]) -> Iterator[tuple[str, str]]:
-    """The addresses of a database of its own, for the owner of the tables and for the one who works in them."""
+    """The addresses of a database of its own: for the owner of the tables, and for who works in them."""
     server = make_url(postgres_server)
     name = f"saek_rights_{os.getpid()}"
     address = dict(server.translate_connect_args(username="user", database="dbname"), **server.query)
