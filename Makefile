@@ -1,5 +1,6 @@
 # make demo   set everything up and color the demo pictures
 # make test   set everything up and run lint, types, layers and tests
+# make audit  ask PyPI's advisories about every pinned dependency (needs the internet)
 # make bench  print the tables of docs/speed.md
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ READY := $(VENV)/.ready
 # what `make bench` runs, one after the other; each prints its own table
 BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/cold.py
 
-.PHONY: demo test lint tests bench setup constraints clean-demo
+.PHONY: demo test lint tests audit bench setup constraints clean-demo
 
 demo: setup
 	$(BIN)/saek demo --into demo
@@ -32,6 +33,9 @@ lint: setup
 
 tests: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+audit:
+	PYTHON=$(PYTHON) .ci/audit
 
 bench: setup
 	for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python $$each || exit 1; done

@@ -51,8 +51,8 @@ class Database:
 
     @property
     def url(self) -> URL:
-        """Where the record lies; its text form hides the password."""
-        return self._engine.url
+        """Where the record lies, to be shown: its text hides the password and has no parameters."""
+        return self._engine.url.set(query={})
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -116,7 +116,7 @@ def open_database(url: str) -> Database:
     """
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The address is not repeated: it may hold a password.
         raise UnsupportedDatabase("that is no database address", _ADDRESS_REMEDY) from None
     match address.get_backend_name():

@@ -1,7 +1,7 @@
 """Whether a path lies on a file system that SQLite can trust with its locks."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 _NETWORK = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs"}
@@ -10,11 +10,28 @@ _NETWORK = frozenset(
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.ext2", "fuse.ext4", "fuse.exfat", "fuse.mergerfs", "fuse.ntfs-3g"})
 
 
-class Mount(NamedTuple):
-    """Where a file system is mounted, and of what kind it is."""
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of /proc/self/mountinfo (proc_pid_mountinfo(5))."""
 
     point: Path
+    device: str
+    root: Path
+    """The folder of the device that is seen at `point`; not `/` for a bind mount."""
     kind: str
+
+
+def mounts(mountinfo: str | None = None) -> list[Mount]:
+    """Return what is mounted, in order; empty where the system tells nothing.
+
+    `mountinfo` is the text of /proc/self/mountinfo, read when not given.
+    """
+    if mountinfo is None:
+        source = Path("/proc/self/mountinfo")
+        if not source.exists():
+            return []
+        mountinfo = source.read_text(encoding="utf-8", errors="surrogateescape")
+    return [_parse(line) for line in mountinfo.splitlines()]
 
 
 def network_file_system(path: Path, mountinfo: str | None = None) -> str | None:
@@ -36,26 +53,23 @@ def mount_of(path: Path, mountinfo: str | None = None) -> Mount | None:
 
     `mountinfo` is the text of Linux's /proc/self/mountinfo, read when not given.
     """
-    if mountinfo is None:
-        source = Path("/proc/self/mountinfo")
-        if not source.exists():
-            return None
-        mountinfo = source.read_text(encoding="utf-8", errors="surrogateescape")
     target = path.resolve()
-    holder = Mount(Path("/"), "")
-    for line in mountinfo.splitlines():
-        mount_point, file_system = _parse(line)
+    holder = None
+    for mount in mounts(mountinfo):
         # Later mounts cover earlier ones, hence >=.
-        if target.is_relative_to(mount_point) and len(mount_point.parts) >= len(holder.point.parts):
-            holder = Mount(mount_point, file_system)
+        covers = holder is None or len(mount.point.parts) >= len(holder.point.parts)
+        if covers and target.is_relative_to(mount.point):
+            holder = mount
     return holder
 
 
-def _parse(line: str) -> tuple[Path, str]:
-    """Split one mountinfo line (proc_pid_mountinfo(5)): the optional fields end at a lone dash."""
+def _parse(line: str) -> Mount:
+    """Split one line: the optional fields end at a lone dash."""
     fields = line.split(" ")
-    kind = fields[fields.index("-") + 1]
-    mount_point = fields[4]
+    return Mount(_path(fields[4]), fields[2], _path(fields[3]), fields[fields.index("-") + 1])
+
+
+def _path(text: str) -> Path:
     for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        mount_point = mount_point.replace(escape, character)
-    return Path(mount_point), kind
+        text = text.replace(escape, character)
+    return Path(text)

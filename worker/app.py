@@ -11,12 +11,13 @@ from celery.platforms import SecurityWarning
 from kombu import Queue
 
 from worker.broker import LANES
+from worker.encryption import broker_tls
 from worker.exits import Exit
+from worker.folders import require_safe_folders
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
+from worker.transport import install
 from worker.vigil import start_vigil
-
-TASK = "saek.restore"
 
 settings = load_settings()
 """Read once a process: spawned children import this module and read the same."""
@@ -24,9 +25,11 @@ settings = load_settings()
 
 def create_app(settings: Settings) -> Celery:
     """Return the application over the broker that the settings name; opens no connection."""
+    install()
     app = Celery("saek", set_as_current=False)
     app.conf.update(
         broker_url=settings.broker_address(),
+        broker_use_ssl=broker_tls(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a broker whose disk is full refuses commands, and recovers
@@ -38,13 +41,18 @@ def create_app(settings: Settings) -> Celery:
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "priority",
             "socket_keepalive": True,
+            "socket_connect_timeout": 5.0,
+            "socket_timeout": 10.0,  # of the TLS handshake too: a server without TLS says nothing to it
         },
         task_queues=[Queue(lane) for lane in LANES],
         task_default_queue=LANES[0],
         task_create_missing_queues=False,
         include=["worker.tasks"],
         accept_content=["json"],
+        result_accept_content=["json"],
         task_serializer="json",
+        result_serializer="json",
+        event_serializer="json",
         result_backend=None,
         task_ignore_result=True,
         task_acks_late=True,
@@ -69,7 +77,12 @@ app = create_app(settings)
 
 
 def run_worker(settings: Settings) -> Exit:
-    """Serve both lanes, dropped files first, with `concurrency` processes until SIGTERM or SIGINT."""
+    """Serve both lanes, dropped files first, with `concurrency` processes until SIGTERM or SIGINT.
+
+    Raises:
+        HomeError: the folders are not safe to use.
+    """
+    require_safe_folders(settings)
     warnings.simplefilter("ignore", SecurityWarning)  # of pickle as root; only JSON is accepted
     worker = app.Worker(
         pool="prefork",
@@ -107,7 +120,7 @@ def _clear_drain_mark(**_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def _set_drain_mark(**_: Any) -> None:
-    settings.run_path.mkdir(parents=True, exist_ok=True)
+    settings.run_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     drain_mark(os.getpid()).touch()
 
 

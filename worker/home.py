@@ -2,12 +2,12 @@
 
 import fcntl
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from worker.errors import HomeBusy, HomeError
+from worker.folders import refuse_overlap, require_safe_folders
 from worker.settings import Settings
 
 
@@ -15,40 +15,14 @@ def prepare_home(settings: Settings) -> None:
     """Create the folders that are missing and refuse those that are not safe.
 
     Raises:
-        HomeError: the inbox and the outbox overlap, a folder is open to everybody, or one cannot be made.
+        HomeError: folders overlap, are open to others, or cannot be made.
     """
     refuse_overlap(settings)
     for folder in (settings.home, settings.inbox_path, settings.outbox_path, settings.log_path):
         _make(folder, 0o755)
     for private in (settings.run_path, settings.broker_data_path, settings.broker_socket.parent):
         _make(private, 0o700)
-    for folder in (settings.home, settings.inbox_path, settings.outbox_path, settings.broker_socket.parent):
-        refuse_world_writable(folder)
-
-
-def refuse_overlap(settings: Settings) -> None:
-    """Raise HomeError if derivatives would land in the inbox, or the inbox holds the station's own files."""
-    inbox, outbox = settings.inbox_path.resolve(), settings.outbox_path.resolve()
-    home = settings.home.resolve()
-    if inbox == outbox or inbox in outbox.parents or outbox in inbox.parents:
-        raise HomeError(
-            reason=f"The inbox {inbox} and the outbox {outbox} overlap: derivatives would become masters.",
-            remedy="Give SAEK_INBOX and SAEK_OUTBOX folders of their own.",
-        )
-    if inbox == home or inbox in home.parents:
-        raise HomeError(
-            reason=f"The inbox {inbox} holds the station's home {home}: its files would become masters.",
-            remedy="Give SAEK_INBOX a folder outside or below the home.",
-        )
-
-
-def refuse_world_writable(folder: Path) -> None:
-    """Raise HomeError if every user of the machine may write into `folder` (a sticky folder is no excuse)."""
-    if folder.stat().st_mode & stat.S_IWOTH:
-        raise HomeError(
-            reason=f"{folder} can be written by every user of this machine.",
-            remedy=f"Run: chmod o-w '{folder}'",
-        )
+    require_safe_folders(settings)
 
 
 @contextmanager

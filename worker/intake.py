@@ -20,10 +20,13 @@ from restoration import (
     ReaderFailed,
     RestorationError,
     ScanFacts,
+    UnsafeFile,
     Witness,
     identify,
 )
 from worker.inbox.walk import Entry, look
+from worker.locating import LeadsOut, master_place
+from worker.settings import HardLinks
 
 INBOX = "inbox"
 """Name of the root that paths in the record are relative to."""
@@ -48,8 +51,18 @@ class Taken(StrEnum):
     GONE = "gone"
 
 
-def take_in(database: Database, root: Path, path: bytes, recipe_id: int, limits: Limits) -> Taken:
+def take_in(
+    database: Database,
+    root: Path,
+    path: bytes,
+    recipe_id: int,
+    limits: Limits,
+    *,
+    hard_links: HardLinks = HardLinks.REFUSE,
+) -> Taken:
     """Register the file at `path` (relative to the folder `root`) and queue its job in the interactive lane.
+
+    What lies behind a linked folder is passed over: the link itself is what gets quarantined.
 
     Raises db.errors.DatabaseUnavailable or restoration.Transient; nothing is recorded then, and the next
     rescan finds the file again.
@@ -58,11 +71,13 @@ def take_in(database: Database, root: Path, path: bytes, recipe_id: int, limits:
     if entry is None:
         return Taken.GONE
     seen = _seen(entry)
-    full = root / os.fsdecode(path)
     try:
+        full = master_place(root, path)
         _require_utf_8(full)
+        if entry.regular and entry.names > 1 and hard_links is HardLinks.REFUSE:
+            raise _hard_link(full, entry.names)
         witness = Witness.of(full)
-    except MissingFile:
+    except (MissingFile, LeadsOut):
         return Taken.GONE
     except MasterChanged:
         return Taken.UNSETTLED
@@ -142,6 +157,14 @@ def _require_utf_8(path: Path) -> None:
             "it is then taken in by itself",
             path=path,
         ) from error
+
+
+def _hard_link(path: Path, names: int) -> UnsafeFile:
+    return UnsafeFile(
+        reason=f"it is a hard link: {names - 1} more names lead to its bytes, and could change them",
+        remedy="copy the file itself there, or set SAEK_HARD_LINKS=accept if such links are meant",
+        path=path,
+    )
 
 
 def _cp949_guess(path: Path) -> str:

@@ -3,12 +3,14 @@
 import difflib
 import hashlib
 import os
+import stat
 import tempfile
+import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,11 +18,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worker.addresses import holds_secret, require_broker_address, require_database_address
 from worker.errors import SettingsError
 
 PREFIX = "SAEK_"
 FILE_NAME = "saek.toml"
 SOCKET_PATH_BYTES = 100  # the kernel takes 107
+_PATHS = ("home", "inbox", "outbox", "models", "broker_ca", "broker_certificate", "broker_key")
 
 
 class Watch(StrEnum):
@@ -29,6 +33,22 @@ class Watch(StrEnum):
     AUTO = "auto"
     INOTIFY = "inotify"
     POLLING = "polling"
+
+
+class Verify(StrEnum):
+    """What must be right with the broker's certificate."""
+
+    FULL = "full"
+    """Its chain and the name of the host."""
+    CHAIN = "chain"
+    """Its chain alone: whoever holds a certificate of that authority could answer."""
+
+
+class HardLinks(StrEnum):
+    """What becomes of a file in the inbox that has further names."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
 
 
 class LogFormat(StrEnum):
@@ -41,7 +61,9 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """All settings of a station; each is `SAEK_<NAME>` in the environment and `<name>` in `saek.toml`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         Path("~/saek"), description="The station's folder: inbox, outbox, database, broker, logs."
@@ -60,7 +82,22 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(
         None, description="Redis URL of the broker. Default: an embedded Valkey on a socket under the home."
     )
+    broker_ca: Path | None = Field(
+        None,
+        description="PEM file of the authorities that vouch for a `rediss://` broker. Default: the system's.",
+    )
+    broker_certificate: Path | None = Field(
+        None, description="PEM file of the certificate that is shown to the broker, if it asks for one."
+    )
+    broker_key: Path | None = Field(None, description="PEM file of that certificate's private key.")
+    broker_verify: Verify = Field(
+        Verify.FULL, description="`full`, or `chain`: the name in the broker's certificate may be another."
+    )
 
+    hard_links: HardLinks = Field(
+        HardLinks.REFUSE,
+        description="`refuse`, or `accept` where `rsync --link-dest` or deduplication links files.",
+    )
     settle_seconds: float = Field(
         5.0, ge=0.1, le=3600, description="A file is taken when its size and time stood still for this long."
     )
@@ -205,6 +242,14 @@ class Settings(BaseSettings):
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"saek-{os.getuid()}-{digest}" / "broker.sock"
 
+    @field_validator("broker_url", "database_url")
+    @classmethod
+    def _readable(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            check = require_broker_address if info.field_name == "broker_url" else require_database_address
+            check(value.get_secret_value())
+        return value
+
     def database_address(self) -> str:
         """URL of the record, with its password: never log it."""
         if self.database_url is not None:
@@ -232,14 +277,35 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(
             reason=f"A setting is not valid: {problems}.",
             remedy=f"Mend it in the environment ({PREFIX}...) or in {FILE_NAME}; see docs/settings.md.",
-        ) from error
+        ) from None  # pydantic's own words could hold what was given
     except ValueError as error:
         raise SettingsError(
             reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Mend the file."
         ) from error
-    paths = {name: getattr(settings, name) for name in ("home", "inbox", "outbox", "models")}
+    _refuse_open_file(settings.home.expanduser() / FILE_NAME)
+    paths = {name: getattr(settings, name) for name in _PATHS}
     absolute = {name: path.expanduser().absolute() for name, path in paths.items() if path is not None}
     return settings.model_copy(update=absolute)
+
+
+def _refuse_open_file(file: Path) -> None:
+    """Refuse a file that everybody may write, or that everybody may read while it holds a password."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return  # there is none
+    if mode & stat.S_IWOTH:
+        raise SettingsError(
+            reason=f"{file} can be written by every user of this machine.", remedy=f"Run: chmod o-w '{file}'"
+        )
+    if not mode & stat.S_IROTH:
+        return
+    given = tomllib.loads(file.read_text(encoding="utf-8"))
+    if any(holds_secret(str(given[name])) for name in ("database_url", "broker_url") if name in given):
+        raise SettingsError(
+            reason=f"{file} holds a password and can be read by every user of this machine.",
+            remedy=f"Run: chmod o-rwx '{file}'",
+        )
 
 
 def _refuse_unknown_variables() -> None:

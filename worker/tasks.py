@@ -21,11 +21,13 @@ from restoration import (
     Restoration,
     restore,
 )
-from worker.app import TASK, app, drain_mark, settings
+from worker.app import app, drain_mark, settings
 from worker.computing import open_model
 from worker.gate import Gate
 from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
+from worker.locating import LeadsOut, master_place, output_place
+from worker.messages import TASK
 from worker.outputs import derivative_path, draft
 from worker.places import require_mark
 from worker.recipes import limits_from, recipe_of
@@ -52,7 +54,7 @@ def _restore(job_id: int) -> None:
         recipe = recipe_of(job.lease.recipe_body)
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
         path = derivative_path(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
-        final = settings.outbox_path / os.fsdecode(path)
+        final = output_place(settings.outbox_path, path)
         with draft(final, f"job{job_id}", job.lease.token) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
             job.finish(record_of(made, path), lambda s: name_it(s, job_id, unfinished, final))
@@ -67,14 +69,15 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
     Raises:
         MissingFile: no place holds a file any more.
         MasterChanged, MasterUnavailable: each place that does holds other bytes, or cannot be read now.
+        LeadsOut: the record names only places outside of the inbox.
     """
     loaded = open_model(settings, recipe.model, threads=threads())
     changed: MasterChanged | MasterUnavailable | None = None
+    outside: LeadsOut | None = None
     for master in job.lease.masters:
-        path = settings.inbox_path / os.fsdecode(master.path)
         try:
             return restore(
-                path,
+                master_place(settings.inbox_path, master.path),
                 recipe,
                 out,
                 progress=job.listen,
@@ -88,11 +91,21 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
             continue
         except MasterUnavailable as error:
             changed = error
+        except LeadsOut as error:
+            outside = error
+            _log.warning("passed over", job=job.lease.job_id, code=error.code, reason=error.reason)
         except MasterChanged as error:
             changed = error
-            take_in(database(), settings.inbox_path, master.path, job.lease.recipe_id, limits_from(settings))
-    if changed is not None:
-        raise changed
+            take_in(
+                database(),
+                settings.inbox_path,
+                master.path,
+                job.lease.recipe_id,
+                limits_from(settings),
+                hard_links=settings.hard_links,
+            )
+    if (amiss := changed or outside) is not None:
+        raise amiss
     raise MissingFile(
         reason="the file is no longer in the inbox",
         remedy="put it back; it goes on by itself",

@@ -15,6 +15,7 @@ PAGES = (
     "docs/models.md",
     "docs/troubleshooting.md",
     "docs/recovery.md",
+    "docs/security.md",
     "CONTRIBUTING.md",
 )
 ENDS_WELL = {Exit.OK, Exit.INCOMPLETE, Exit.INTERRUPTED}
@@ -31,7 +32,7 @@ def codes():
     trees = (restoration.errors.RestorationError, db.errors.DatabaseError)
     errors = {error.code for tree in trees for error in family(tree) if error.__module__ == tree.__module__}
     told = {WORKER_DIED, CANCELLED_BY_ORDER.code, worker.errors.BrokerUnavailable.code}
-    return errors | told | {"internal-error", "name-not-utf-8"}
+    return errors | told | {"internal-error", "name-not-utf-8", "leads-out"}
 
 
 def explained(page):

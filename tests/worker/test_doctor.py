@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from restoration.models import models
 from worker import doctor
@@ -122,3 +123,19 @@ def test_a_check_that_breaks_down_is_a_failed_check(check, monkeypatch):
     assert check("disk").state is State.FAILED
     assert "Input/output error" in check("disk").found
     assert check("text").state is State.OK
+
+
+def test_what_travels_in_the_clear_is_a_warning(settings):
+    assert doctor.encryption(settings).state is State.OK
+    remote = settings.model_copy(update={"database_url": SecretStr("postgresql://u:hush@db.example/saek")})
+    found = doctor.encryption(remote)
+    assert found.state is State.WARNING
+    assert "sslmode=verify-full" in found.remedy
+    assert "hush" not in str(found)
+
+
+def test_a_folder_of_sockets_that_others_write_to_is_a_failure(settings, check):
+    assert check("private").state is State.OK
+    settings.run_path.chmod(0o777)
+    assert check("private").state is State.FAILED
+    assert "chmod go-w" in check("private").remedy

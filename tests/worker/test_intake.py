@@ -1,5 +1,9 @@
+import itertools
 import os
+import socket
 import struct
+import threading
+import time
 import unicodedata
 import zlib
 from collections.abc import Callable
@@ -14,7 +18,7 @@ from db.files import FileRow, files
 from db.vocabulary import FileState
 from restoration import Limits
 from worker.intake import Taken, take_in
-from worker.settings import Settings
+from worker.settings import HardLinks, Settings
 
 TakeIn = Callable[[str | bytes], Taken]
 
@@ -92,6 +96,35 @@ def make_pipe(inbox: Path) -> bytes:
     return b"pipe.tif"
 
 
+def make_socket(inbox: Path) -> bytes:
+    here = Path.cwd()
+    os.chdir(inbox)  # the whole path would be too long for a socket
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind("socket.tif")
+    finally:
+        os.chdir(here)
+    return b"socket.tif"
+
+
+def make_linked_folder(inbox: Path) -> bytes:
+    (inbox.parent / "elsewhere").mkdir()
+    scan(inbox.parent / "elsewhere" / "a.tif")
+    (inbox / "1950").symlink_to(inbox.parent / "elsewhere")
+    return b"1950"
+
+
+def make_device(inbox: Path) -> bytes:
+    (inbox / "zero.tif").symlink_to("/dev/zero")
+    return b"zero.tif"
+
+
+def make_hard_link(inbox: Path) -> bytes:
+    scan(inbox.parent / "elsewhere.tif")
+    (inbox / "hard.tif").hardlink_to(inbox.parent / "elsewhere.tif")
+    return b"hard.tif"
+
+
 def make_empty(inbox: Path) -> bytes:
     (inbox / "empty.tif").touch()
     return b"empty.tif"
@@ -121,6 +154,10 @@ def make_bomb(inbox: Path) -> bytes:
         (make_cp949, "name-not-utf-8", "convmv"),
         (make_link, "unsafe-file", "file itself"),
         (make_pipe, "unsafe-file", "file itself"),
+        (make_socket, "unsafe-file", "file itself"),
+        (make_linked_folder, "unsafe-file", "file itself"),
+        (make_device, "unsafe-file", "file itself"),
+        (make_hard_link, "unsafe-file", "SAEK_HARD_LINKS"),
         (make_empty, "empty-file", "again"),
         (make_text, "not-an-image", ""),
         (make_bomb, "image-too-large", ""),
@@ -161,3 +198,53 @@ def test_a_file_that_was_replaced_becomes_a_scan_of_its_own(
     assert take("a.tif") is Taken.QUEUED
     (second,) = rows(database)
     assert second.scan_id != first.scan_id
+
+
+def test_hard_links_are_taken_in_where_they_are_meant(
+    settings: Settings, database: Database, recipe_id: int
+) -> None:
+    name = make_hard_link(settings.inbox_path)
+    taken = take_in(database, settings.inbox_path, name, recipe_id, Limits(), hard_links=HardLinks.ACCEPT)
+    assert taken is Taken.QUEUED
+
+
+def test_nothing_behind_a_linked_folder_is_taken_in(take: TakeIn, inbox: Path, database: Database) -> None:
+    """An observer that polls follows links, and tells of what lies behind them."""
+    make_linked_folder(inbox)
+    assert take("1950/a.tif") is Taken.GONE
+    assert rows(database) == []
+
+
+def test_a_file_that_turns_into_a_pipe_or_a_link_under_the_hand_never_hangs_intake(
+    take: TakeIn, inbox: Path, database: Database
+) -> None:
+    spare = inbox.parent / "spare"
+    target, over = inbox / "a.tif", threading.Event()
+
+    def turn() -> None:
+        for number in itertools.count():
+            if over.is_set():
+                return
+            match number % 4:
+                case 0:
+                    scan(spare)
+                case 1:
+                    os.mkfifo(spare)
+                case 2:
+                    spare.symlink_to("/dev/zero")
+                case 3:
+                    spare.symlink_to(inbox)
+            spare.replace(target)
+
+    scan(target)
+    turning = threading.Thread(target=turn)
+    turning.start()
+    seen, began = set(), time.monotonic()
+    try:
+        while time.monotonic() - began < 1.0:
+            seen.add(take("a.tif"))
+    finally:
+        over.set()
+        turning.join()
+    assert Taken.QUARANTINED in seen
+    assert len(rows(database)) == 1

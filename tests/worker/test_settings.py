@@ -52,3 +52,26 @@ def test_folders_follow_the_home_unless_they_are_set(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path, inbox=Path("~/scans"))
     assert settings.outbox_path == tmp_path / "outbox"
     assert settings.inbox_path == Path.home() / "scans"
+
+
+def test_a_file_with_a_password_that_everybody_may_read_is_refused_with_the_command_that_mends_it(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "saek.toml"
+    file.write_text('broker_url = "redis://:hush@127.0.0.1/0"\n')
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod o-rwx") as caught:
+        load_settings(home=tmp_path)
+    assert "hush" not in str(caught.value)
+    file.chmod(0o640)
+    assert "hush" in load_settings(home=tmp_path).broker_address()
+
+
+def test_a_file_without_a_password_may_be_read_by_everybody_but_not_written(tmp_path: Path) -> None:
+    file = tmp_path / "saek.toml"
+    file.write_text('broker_url = "redis://127.0.0.1/0"\n')
+    file.chmod(0o644)
+    load_settings(home=tmp_path)
+    file.chmod(0o666)
+    with pytest.raises(SettingsError, match="chmod o-w"):
+        load_settings(home=tmp_path)

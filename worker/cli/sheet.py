@@ -1,6 +1,5 @@
 """`saek contact-sheet`: what was made, before and after, on one picture."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,5 +77,7 @@ def _done(
 
 
 def _pair(row: "FileRow", settings: Settings) -> tuple[str, Path, Path]:
-    master = settings.inbox_path / os.fsdecode(row.path)
-    return row.display, master, settings.outbox_path / os.fsdecode(row.derivative_path or b"")
+    from worker.locating import master_place, output_place
+
+    master = master_place(settings.inbox_path, row.path)
+    return row.display, master, output_place(settings.outbox_path, row.derivative_path or b"")

@@ -5,19 +5,17 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import typer
 from pydantic import SecretStr
 from rich.text import Text
 
+from worker.addresses import MASK, masked
 from worker.cli.console import err, out, plain, sentence, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
 from worker.exits import Exit
 from worker.settings import FILE_NAME, PREFIX, Settings
-
-_MASK = "***"
 
 
 def doctor(json: Json = False) -> None:
@@ -82,7 +80,7 @@ def _effective(name: str, current: Settings) -> str | int | float | None:
             return masked(current.broker_address())
     value = getattr(current, name)
     if isinstance(value, SecretStr):
-        return _MASK
+        return MASK
     return value if value is None or isinstance(value, int | float) else str(value)
 
 
@@ -95,18 +93,3 @@ def _source(name: str, current: Settings) -> str:
 
 def _written(file: Path) -> dict[str, Any]:
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def masked(url: str) -> str:
-    """Return the URL without its password and without the values of its query."""
-    try:
-        parts = urlsplit(url)
-        credentials, at, place = parts.netloc.rpartition("@")
-    except ValueError:
-        return _MASK
-    if not parts.scheme:
-        return _MASK
-    user, colon, _ = credentials.partition(":")
-    shown = f"{user}{colon}{_MASK if colon else ''}{at}{place}"
-    query = "&".join(f"{key}={_MASK}" for key, _ in parse_qsl(parts.query, keep_blank_values=True))
-    return f"{parts.scheme}://{shown}{parts.path}" + (f"?{query}" if query else "")

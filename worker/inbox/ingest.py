@@ -13,6 +13,7 @@ from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.migrate import require_current
 from restoration import Transient
+from worker.folders import require_safe_folders
 from worker.inbox.ignore import ignored
 from worker.inbox.rescan import unknown_entries
 from worker.inbox.settle import Look, SettleTracker
@@ -38,9 +39,11 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     A full rescan comes first and then every `rescan_seconds`. What is away is waited for.
 
     Raises:
+        worker.errors.HomeError: the folders are not safe to use.
         db.errors.SchemaOutOfDate: the tables are not those of this release.
         worker.errors.SettingsError, restoration.ModelError: there is no recipe to queue files for.
     """
+    require_safe_folders(settings)
     teller = Teller(settings, "ingest")
     _await_database(settings, stop, teller)
     if stop.is_set():
@@ -165,7 +168,14 @@ class _Ingester:
     def _take_in(self, path: bytes) -> None:
         """Take a settled file in; one whose storage fails is waited for, and the others go on."""
         try:
-            taken = take_in(self._database, self._settings.inbox_path, path, self._recipe_id, self._limits)
+            taken = take_in(
+                self._database,
+                self._settings.inbox_path,
+                path,
+                self._recipe_id,
+                self._limits,
+                hard_links=self._settings.hard_links,
+            )
         except Transient as error:
             self._failing.add(path)
             self._teller.waits(error)

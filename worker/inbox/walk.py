@@ -18,6 +18,8 @@ class Entry:
     mtime_ns: int
     inode: int
     regular: bool
+    names: int = 1
+    """How many names lead to the bytes: more than 1 for a hard link."""
 
 
 def walk(root: bytes, below: bytes = b"") -> Iterator[Entry]:
@@ -49,4 +51,6 @@ def look(root: bytes, path: bytes) -> Entry | None:
         return None
     if stat.S_ISDIR(found.st_mode):
         return None
-    return Entry(path, found.st_size, found.st_mtime_ns, found.st_ino, stat.S_ISREG(found.st_mode))
+    return Entry(
+        path, found.st_size, found.st_mtime_ns, found.st_ino, stat.S_ISREG(found.st_mode), found.st_nlink
+    )

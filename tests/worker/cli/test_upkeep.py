@@ -1,6 +1,6 @@
 import pytest
 
-from worker.cli.upkeep import masked
+from worker.addresses import masked
 from worker.settings import Settings
 
 

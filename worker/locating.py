@@ -1,0 +1,86 @@
+"""Which file a path on record names: always one below the folder that it belongs to.
+
+A row of the record, tampered with or restored from elsewhere, may hold `../../etc/passwd`, and a folder in
+the inbox may be a link. So every path from the record goes through here before it meets the file system: by
+its words alone first, then folder by folder without following a link. What remains: who may write to the
+folders can exchange one for a link between this look and the opening. A master is then known by its
+checksum, and is not what was registered; a derivative could land where the link leads.
+"""
+
+import os
+from pathlib import Path
+
+from restoration import MasterError, OutputUnavailable
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class LeadsOut(MasterError):
+    """A path on record that would lead out of the folder it belongs to."""
+
+    code = "leads-out"
+
+
+def master_place(inbox: Path, path: bytes) -> Path:
+    """Return where a master lies, by its path on record. Raises LeadsOut."""
+    parts = _parts(path)
+    if (link := linked_folder(inbox, parts)) is not None:
+        raise LeadsOut(
+            reason=f"its folder {os.fsdecode(link)!r} is a link, which could lead anywhere",
+            remedy="put the folder itself into the inbox, or mount it there (mount --bind)",
+            path=os.fsdecode(path),
+        )
+    return inbox.joinpath(*map(os.fsdecode, parts))
+
+
+def output_place(outbox: Path, path: bytes) -> Path:
+    """Return where a derivative lies or will lie. Raises LeadsOut; OutputUnavailable for a linked folder."""
+    parts = _parts(path)
+    if (link := linked_folder(outbox, parts)) is not None:
+        raise OutputUnavailable(
+            reason=f"the folder {os.fsdecode(link)!r} in the outbox is a link, which could lead anywhere",
+            remedy="put a folder in its place, or mount the other one there (mount --bind)",
+        )
+    return outbox.joinpath(*map(os.fsdecode, parts))
+
+
+def linked_folder(root: Path, parts: list[bytes]) -> bytes | None:
+    """Return the first of the folders above the last part, from the root on, that is a link; None if none is.
+
+    The root itself may be one. What does not exist yet is no link.
+    """
+    try:
+        here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None  # whoever opens the file tells of it
+    try:
+        for depth, part in enumerate(parts[:-1], start=1):
+            try:
+                below = os.open(part, _FOLDER, dir_fd=here)
+            except OSError:
+                # ELOOP or ENOTDIR by system: ask again what lies there
+                return b"/".join(parts[:depth]) if _is_link(part, here) else None
+            os.close(here)
+            here = below
+    finally:
+        os.close(here)
+    return None
+
+
+def _parts(path: bytes) -> list[bytes]:
+    parts = path.split(b"/")
+    if b"\0" in path or any(part in {b"", b".", b".."} for part in parts):
+        raise LeadsOut(
+            reason="its path on record leads out of the folder it belongs to, or nowhere",
+            remedy="the record was tampered with or is damaged: compare it with a backup",
+            path=ascii(path),
+        )
+    return parts
+
+
+def _is_link(name: bytes, folder: int) -> bool:
+    try:
+        os.readlink(name, dir_fd=folder)
+    except OSError:
+        return False
+    return True

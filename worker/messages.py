@@ -1,0 +1,140 @@
+"""What a message may say: the number of one job, and nothing else.
+
+Whoever can write to the broker can write anything there, and Celery does what headers tell it: call other
+tasks, publish further messages, hold a message for years, kill the process that works on it. So what arrives
+is read here before Celery sees it. Of a message that the relay could have sent only the number survives, in a
+new envelope; any other is refused.
+"""
+
+import base64
+import binascii
+import json
+import re
+import uuid
+from typing import Any
+
+TASK = "saek.restore"
+
+MOST_BYTES = 8192
+"""The relay's own messages are an eighth of that."""
+MOST_JOB = 2**63 - 1
+
+_ID = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_NOTHING_MORE: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+_INERT: dict[str, Any] = {
+    "lang": "py",
+    "shadow": None,
+    "eta": None,
+    "expires": None,
+    "group": None,
+    "group_index": None,
+    "retries": 0,
+    "timelimit": [None, None],
+    "parent_id": None,
+    "replaced_task_nesting": 0,
+    "stamped_headers": None,
+    "stamps": {},
+}
+"""Headers that Celery would act on, with the value by which it does not."""
+
+_UNUSED = frozenset(
+    {"argsrepr", "id", "ignore_result", "kwargsrepr", "origin", "redelivered", "root_id", "task"}
+)
+"""Headers that are checked apart, or that nothing reads."""
+
+
+class Refused(ValueError):
+    """The message is none that the relay sends; says why, without repeating what it holds."""
+
+
+def message_id(job_id: int) -> str:
+    """Return a new id for a message about a job."""
+    return f"{job_id}.{uuid.uuid4()}"
+
+
+def id_in(raw: bytes) -> str:
+    """Return the id of a message that the relay could have sent. Raises Refused."""
+    if len(raw) > MOST_BYTES:
+        raise Refused(f"it has {len(raw):,} bytes, and the relay's have less than {MOST_BYTES:,}")
+    message = _object(raw, "it")
+    headers, properties = message.get("headers"), message.get("properties")
+    if not isinstance(headers, dict) or not isinstance(properties, dict):
+        raise Refused("it has no headers or no properties")
+    if headers.get("task") != TASK:
+        raise Refused("it asks for another task")
+    found = headers.get("id")
+    named = _ID.fullmatch(found) if isinstance(found, str) else None
+    if named is None or not isinstance(found, str):
+        raise Refused("its id is none that the relay gives")
+    if unknown := headers.keys() - _INERT.keys() - _UNUSED:
+        raise Refused(f"it has {len(unknown)} headers that the relay does not send")
+    for name, value in _INERT.items():
+        if not _same(headers.get(name, value), value):
+            raise Refused(f"its header {name} gives an order")
+    if headers.get("root_id", found) != found:
+        raise Refused("its root_id is not its id")
+    _require_body(message, properties, int(named[1]))
+    return found
+
+
+def job_in(raw: bytes) -> int:
+    """Return the job that a message is about. Raises Refused."""
+    return int(id_in(raw).partition(".")[0])
+
+
+def envelope(identity: str, lane: str) -> bytes:
+    """Return a message of that id as Celery's worker reads it, every word of it ours."""
+    job = int(identity.partition(".")[0])
+    body = json.dumps([[job], {}, _NOTHING_MORE]).encode()
+    return json.dumps(
+        {
+            "body": base64.b64encode(body).decode(),
+            "content-type": "application/json",
+            "content-encoding": "utf-8",
+            "headers": {**_INERT, "task": TASK, "id": identity, "root_id": identity},
+            "properties": {
+                "correlation_id": identity,
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": lane},
+                "delivery_tag": str(uuid.uuid4()),
+                "priority": 0,
+                "body_encoding": "base64",
+            },
+        }
+    ).encode()
+
+
+def _require_body(message: dict[str, Any], properties: dict[str, Any], job: int) -> None:
+    kind = message.get("content-type"), message.get("content-encoding"), properties.get("body_encoding")
+    if kind != ("application/json", "utf-8", "base64"):
+        raise Refused("its body is not JSON in base64")
+    body = message.get("body")
+    if not isinstance(body, str):
+        raise Refused("it has no body")
+    try:
+        content = _json(base64.b64decode(body, validate=True), "its body")
+    except (binascii.Error, ValueError) as error:
+        raise Refused("its body is not JSON in base64") from error
+    if job > MOST_JOB or not _same(content, [[job], {}, _NOTHING_MORE]):
+        raise Refused("its body says other things than the number of the job in its id")
+
+
+def _object(raw: bytes, what: str) -> dict[str, Any]:
+    found = _json(raw, what)
+    if not isinstance(found, dict):
+        raise Refused(f"{what} is no JSON object")
+    return found
+
+
+def _json(raw: bytes, what: str) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{what} is no JSON") from error
+
+
+def _same(one: object, other: object) -> bool:
+    """Equal in type too: for Python True is 1 and 1.0."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
