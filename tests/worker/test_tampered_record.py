@@ -52,7 +52,13 @@ def story(database: Database) -> tuple[JobState, str | None]:
 
 
 def everything(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file() and "saek.db" not in path.name}
+    """All files but those that a station keeps for itself."""
+    own = {"places.json", ".saek-outbox"}
+    return {
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and "saek.db" not in path.name and path.name not in own
+    }
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,14 @@ def test_a_run_that_was_stopped_goes_on_with_the_next(stock):
 def test_the_budget_of_time_lets_the_file_at_hand_be_finished(stock):
     for number in range(4):
         stock.add(str(number))
-    tally, _ = stock.check(Budget(until=time.monotonic() + 0.15), begin=lambda _held: time.sleep(0.1))
+    until, begun = time.monotonic() + 3, []
+
+    def begin(held):
+        begun.append(held)
+        if len(begun) == 2:
+            time.sleep(max(0.0, until - time.monotonic()))
+
+    tally, _ = stock.check(Budget(until=until), begin=begin)
     assert (tally.files, tally.stopped) == (2, "seconds")
     tally, _ = stock.check(Budget(until=time.monotonic() - 1))
     assert (tally.files, tally.stopped) == (0, "seconds")
