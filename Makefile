@@ -1,6 +1,7 @@
 # make demo   set everything up and color the demo pictures
 # make test   set everything up and run lint, types, layers and tests
 # make audit  ask PyPI's advisories about every pinned dependency (needs the internet)
+# make chaos  kill, freeze and starve a station at work, and see that nothing is lost (half an hour or more)
 # make bench  print the tables of docs/speed.md
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ READY := $(VENV)/.ready
 # what `make bench` runs, one after the other; each prints its own table
 BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/cold.py
 
-.PHONY: demo test lint tests audit bench setup constraints clean-demo
+.PHONY: demo test lint tests audit bench setup constraints clean-demo chaos
 
 demo: setup
 	$(BIN)/saek demo --into demo
@@ -33,6 +34,11 @@ lint: setup
 
 tests: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# 10,000 files and 200 kills each on SQLite with the embedded broker and on PostgreSQL with one reached by TCP
+chaos: setup
+	$(BIN)/python tests/faults/chaos.py --on embedded --files 10000 --kills 200 --seed 1
+	$(BIN)/python tests/faults/chaos.py --on distributed --files 10000 --kills 200 --seed 2
 
 audit:
 	PYTHON=$(PYTHON) .ci/audit

@@ -135,11 +135,11 @@ class Mischief:
             return False
         stopper = self.host.outbox / ".fill"
         status = os.statvfs(self.host.outbox)
-        with stopper.open("wb") as file:
-            try:
+        try:
+            with stopper.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, max(1, status.f_bavail * status.f_frsize - 8192))
-            except OSError:
-                return False
+        except OSError:
+            return False  # full, or read-only, already
         self._after(self.chance.uniform(3, 6), lambda: _until(lambda: _gone(stopper)))
         return True
 
