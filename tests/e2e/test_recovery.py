@@ -224,7 +224,8 @@ def test_a_disk_that_fills_up_while_writing_is_waited_for(apart: Any, mount: Cal
     toml = apart.settings.home / "saek.toml"
     toml.write_text(toml.read_text().replace("min_free_bytes = 1_000_000", "min_free_bytes = 0"))
     rng = np.random.default_rng(7)
-    tifffile.imwrite(inbox / "grain.tif", rng.integers(0, 2**16, (800, 900), dtype=np.uint16))
+    grain = rng.integers(0, 2**15, (800, 900), dtype=np.uint16)
+    tifffile.imwrite(inbox / "grain.tif", grain + np.linspace(0, 2**15 - 1, 900).astype(np.uint16))
     apart.start()
 
     def code() -> str | None:
@@ -371,6 +372,7 @@ def test_a_database_that_is_away_for_longer_than_a_lease_costs_no_attempt(
     wire = Wire(url)
     toml = apart.settings.home / "saek.toml"
     toml.write_text(toml.read_text() + f'database_url = "{wire.url}"\n')
+    toml.chmod(0o600)
     apart.settings = load_settings(home=apart.settings.home)
     tifffile.imwrite(apart.settings.inbox_path / "plate.tif", np.tile(data.camera(), (9, 9)))
     apart.start()

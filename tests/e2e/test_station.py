@@ -119,6 +119,12 @@ def test_twenty_files_end_once_and_right_though_everything_is_killed(station: An
     station.await_that(lambda: sum(r.state is FileState.DONE for r in station.rows().values()) >= 4, "4 done")
     os.kill(station.parts()["worker"], signal.SIGKILL)
     station.await_that(lambda: sum(r.state is FileState.DONE for r in station.rows().values()) >= 6, "6 done")
+
+    def the_dead_hold_nothing() -> bool:
+        with station.database() as database, database.read() as s:
+            return all(Path(f"/proc/{job.owner.rpartition(':')[2]}").exists() for job in running(s))
+
+    station.await_that(the_dead_hold_nothing, "the end of the leases of the dead")
     assert station.stop() == 0
     before = Counter(row.state for row in station.rows().values())
     assert not before[FileState.RUNNING]
