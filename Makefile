@@ -37,6 +37,7 @@ tests: setup
 
 # 10,000 files and 200 kills each on SQLite with the embedded broker and on PostgreSQL with one reached by TCP
 chaos: setup
+	$(BIN)/python tests/faults/hostile.py --files 3000 --seed 1
 	$(BIN)/python tests/faults/chaos.py --on embedded --files 10000 --kills 200 --seed 1
 	$(BIN)/python tests/faults/chaos.py --on distributed --files 10000 --kills 200 --seed 2
 

@@ -37,6 +37,8 @@ _LIBVIPS_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
 _MODES = {0: "gray-inverted", 1: "gray", 2: "rgb", 3: "palette", 6: "rgb"}
 _DEPTHS = {1, 2, 4, 8, 16}
 _CENTIMETER = 3
+_MOST_DIRECTORIES = 1_000
+"""Of a TIFF: a picture with its reduced copies and masks. A chain of thousands is an attack on its reader."""
 _REDUCED, _MASK = 1, 4
 
 
@@ -48,7 +50,7 @@ def read(file: io.BufferedReader, path: Path, size: int) -> ScanFacts:
     try:
         file.seek(0)
         with tifffile.TiffFile(file, name=path.name) as tiff:
-            pages = _pictures(tiff)
+            pages = _pictures(tiff, path)
             page = tiff.pages.first
             _require_supported(page, pages, path)
             _require_data(page, path, size)
@@ -66,11 +68,17 @@ def needs_second_reader(path: Path, file: io.BufferedReader) -> bool:
         return int(tiff.pages.first.compression) not in _LIBVIPS_COMPRESSIONS
 
 
-def _pictures(tiff: tifffile.TiffFile) -> int:
+def _pictures(tiff: tifffile.TiffFile, path: Path) -> int:
     first = tiff.pages.first
     count = 0
     page: Any
-    for page in tiff.pages:
+    for number, page in enumerate(tiff.pages):
+        if number >= _MOST_DIRECTORIES:
+            raise UnsupportedImage(
+                reason=f"it has more than {_MOST_DIRECTORIES:,} directories",
+                remedy="export it as a single-page 8- or 16-bit gray or RGB TIFF",
+                path=path,
+            )
         kind = int(page.tags.valueof(254, 0))
         reduced = kind & (_REDUCED | _MASK) or _is_thumbnail(page, first)
         count += 0 if reduced else 1
