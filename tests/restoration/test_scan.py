@@ -19,9 +19,9 @@ from restoration import (
     UnreadableFile,
     UnsafeFile,
     UnsupportedImage,
-    identify,
 )
 from restoration.derivative import srgb_profile
+from restoration.scan import identify
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
