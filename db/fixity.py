@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, sele
 from sqlalchemy.orm import Session, aliased
 
 from db import events
+from db.clock import clock
 from db.engine import Database
 from db.events import Happening
 from db.schema import Derivative, Recipe, Scan, Sighting
@@ -153,7 +154,7 @@ def record_checks(
     s: Session, checks: Sequence[Checked], *, agent: Agent = SAEK, now: dt.datetime | None = None
 ) -> None:
     """Enter what was found: one event a file, and on the file when and how it was last checked."""
-    now = now or utcnow()
+    now = now or clock(s)
     events.append(s, (_happening(check, agent) for check in checks), at=now)
     for holding, table in _ASKED.items():
         for finding in Finding:
@@ -169,7 +170,7 @@ def record_checks(
 
 def forget_future_checks(s: Session, *, now: dt.datetime | None = None) -> int:
     """Forget checks that are dated after now, as by a clock that was wrong: they would never come due."""
-    later = (now or utcnow()) + _SLACK
+    later = (now or clock(s)) + _SLACK
     return sum(
         len(
             s.scalars(

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from db import events
+from db.clock import clock
 from db.events import Happening
 from db.quarantine import lock_scan, quarantine_scan, release_scan
 from db.queue import enqueue
@@ -23,7 +24,7 @@ from db.sightings import (
 )
 from db.transitions import move
 from db.upsert import insert_or_ignore
-from db.values import MASTER_CHANGED, MISSING_FILE, SAEK, Agent, Problem, ScanRecord, Seen, utcnow
+from db.values import MASTER_CHANGED, MISSING_FILE, SAEK, Agent, Problem, ScanRecord, Seen
 from db.vocabulary import EventType, JobState, Lane, Outcome
 
 __all__ = [
@@ -78,7 +79,7 @@ def register(
     begin a new sighting. Bytes that were missed (their job found the file gone or replaced) have their jobs
     queued again. `job_id` is the job of the scan and the recipe, if there is one.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
     if not new_scan:
         release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
@@ -105,7 +106,7 @@ def register_quarantined(
 
     A scan that a derivative was made of stays out of quarantine.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
     release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
     quarantine_scan(s, scan_id, problem, agent, now=now)
@@ -119,7 +120,7 @@ def quarantine_sighting(
 
     The same problem seen again writes no event.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     sighting_id, new = place_sighting(s, seen, None, problem, agent, now=now)
     if not new:
         another = s.scalar(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from db.clock import clock
 from db.control import job_is_held
 from db.derivatives import enter_derivative
 from db.errors import LeaseLost, UnknownJob
@@ -15,7 +16,7 @@ from db.quarantine import lock_scan, quarantine_scan, release_scan
 from db.queue import failure_values, runnable
 from db.schema import Derivative, Job, Recipe, Scan, Sighting
 from db.transitions import backoff, move, rest
-from db.values import MASTER_CHANGED, DerivativeRecord, Problem, utcnow
+from db.values import MASTER_CHANGED, DerivativeRecord, Problem
 from db.vocabulary import JobState, Lane, Outcome
 
 
@@ -69,7 +70,7 @@ def claim(
     The caller commits before it begins to work. A job that another transaction is taking right now is passed
     over without waiting on PostgreSQL; on SQLite transactions that write take turns anyway.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     free = (
         select(Job.id)
         .where(Job.id == job_id, Job.state == JobState.QUEUED, runnable(now))
@@ -102,7 +103,7 @@ def heartbeat(
 
     A lease that ran out and that nobody took is good again: the token keeps two workers apart, not the clock.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     wanted = s.execute(
         update(Job)
         .where(_holds(lease))
@@ -128,7 +129,7 @@ def finish(s: Session, lease: Lease, record: DerivativeRecord, *, now: dt.dateti
     The same call again, by one who never heard the answer to the first, returns the same id. Raises
     `LeaseLost`, and `DerivativeExists` when another derivative was written to the same place.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     lock_scan(s, lease.scan_id)
     if not _leave(s, lease, JobState.DONE, now=now, detail={"seconds": record.seconds}):
         known = s.scalar(
@@ -164,7 +165,7 @@ def fail(
 
     Raises `LeaseLost`.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     lock_scan(s, lease.scan_id)
     _end_badly(s, lease, JobState.FAILED, problem, now=now)
     if quarantine:
@@ -176,7 +177,7 @@ def fail_attempt(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime
 
     A scan that failed for good and that nothing was ever made of is quarantined. Raises `LeaseLost`.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     if lease.attempt >= lease.max_attempts:
         fail(s, lease, problem, quarantine=True, now=now)
         return JobState.FAILED
@@ -188,7 +189,7 @@ def retry_later(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime 
 
     Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     same_cause = (Job.id == lease.job_id) & (Job.failure_code == problem.code)
     since = s.scalar(select(Job.waiting_since).where(same_cause)) or now
     return _put_back(
@@ -201,7 +202,7 @@ def yield_back(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None
 
     Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     return _put_back(s, lease, None, now=now, wait_reason=reason, spent=False)
 
 
@@ -211,12 +212,12 @@ def supersede(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None 
     Raises `LeaseLost`.
     """
     problem = Problem(MASTER_CHANGED, reason, "nothing to do: the new content has a job of its own")
-    _end_badly(s, lease, JobState.CANCELLED, problem, now=now or utcnow())
+    _end_badly(s, lease, JobState.CANCELLED, problem, now=now or clock(s))
 
 
 def cancelled(s: Session, lease: Lease, *, now: dt.datetime | None = None) -> None:
     """End the job as cancelled, as was asked. Raises `LeaseLost`."""
-    _end_badly(s, lease, JobState.CANCELLED, CANCELLED_BY_ORDER, now=now or utcnow())
+    _end_badly(s, lease, JobState.CANCELLED, CANCELLED_BY_ORDER, now=now or clock(s))
 
 
 CANCELLED_BY_ORDER = Problem("cancelled", "a person cancelled it", "run `saek retry` to queue it again")

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db import events
+from db.clock import clock
 from db.control import ALL
 from db.errors import UnknownScan
 from db.events import Happening
@@ -20,7 +21,7 @@ from db.schema import Control, Job, Recipe, Scan, Sighting
 from db.selection import Selection, select_files
 from db.transitions import Moved, move
 from db.upsert import insert_or_ignore
-from db.values import Agent, utcnow
+from db.values import Agent
 from db.vocabulary import EventType, JobState, Lane, Outcome
 
 _PAGE: Final = 500
@@ -66,13 +67,13 @@ def pause(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = N
 
     What runs in it is told at its next heartbeat.
     """
-    return _set_paused(s, [lane or ALL], by, now or utcnow(), paused=True)
+    return _set_paused(s, [lane or ALL], by, now or clock(s), paused=True)
 
 
 def resume(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = None) -> bool:
     """Let a lane go on; None lifts every pause. False if nothing was held."""
     scopes = [ALL, *Lane] if lane is None else [lane]
-    return _set_paused(s, scopes, by, now or utcnow(), paused=False)
+    return _set_paused(s, scopes, by, now or clock(s), paused=False)
 
 
 def cancel(
@@ -82,7 +83,7 @@ def cancel(
 
     Raises `EmptySelection`.
     """
-    now, agent = now or utcnow(), Agent.person(by)
+    now, agent = now or clock(s), Agent.person(by)
     ended = requested = 0
     for chosen in _chosen_jobs(s, what):
         moved = move(
@@ -128,7 +129,7 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
     Chosen files that never had a job (refused at intake, or never hashed) are forgotten as far as size and
     time go, so that the next rescan takes them in as if they were new. Raises `EmptySelection`.
     """
-    now, agent = now or utcnow(), Agent.person(by)
+    now, agent = now or clock(s), Agent.person(by)
     if not isinstance(what, Selection):
         moved = [job for chosen in _pages(Job.id, what) for job in _queue_again(s, chosen, agent, now)]
         released = _release(s, sorted({job.scan_id for job in moved}), agent, now)
@@ -155,7 +156,7 @@ def reprocess(
 
     A job that exists is left as it is, whatever its state. Raises `UnknownScan` and `UnknownRecipe`.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     created = existing = quarantined = 0
     ids = iter(scan_ids)
     while page := list(dict.fromkeys(islice(ids, _PAGE))):

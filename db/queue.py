@@ -9,13 +9,14 @@ from sqlalchemy import ColumnElement, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from db import events
+from db.clock import clock
 from db.control import job_is_held
 from db.errors import UnknownRecipe, UnknownScan
 from db.quarantine import lock_scan, quarantine_scan
 from db.schema import Job, Recipe, Scan
 from db.transitions import backoff, move
 from db.upsert import insert_missing
-from db.values import SAEK, Agent, Problem, utcnow
+from db.values import SAEK, Agent, Problem
 from db.vocabulary import JobState, Lane, Outcome
 
 MAX_ATTEMPTS: Final = 3
@@ -89,7 +90,7 @@ def enqueue_all(
 
     Raises `UnknownRecipe`.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     if s.scalar(select(Recipe.id).where(Recipe.id == recipe_id)) is None:
         raise UnknownRecipe(f"there is no recipe {recipe_id}", "enter it with `ensure_recipe` first")
     jobs = [
@@ -134,7 +135,7 @@ def unpublished(
     s: Session, limit: int, republish_after: dt.timedelta, *, now: dt.datetime | None = None
 ) -> list[Publishable]:
     """Return jobs to send: queued, due, lane not paused, never or long ago sent; interactive, then oldest."""
-    now = now or utcnow()
+    now = now or clock(s)
     rows = s.execute(
         select(Job.id, Job.lane)
         .where(
@@ -153,7 +154,7 @@ def mark_published(s: Session, ids: Iterable[int], *, now: dt.datetime | None = 
 
     Sent first and noted after, a message can be sent twice, which a claim forgives, but not be forgotten.
     """
-    now = now or utcnow()
+    now = now or clock(s)
     statement = (
         update(Job)
         .where(Job.id.in_(list(ids)), Job.state == JobState.QUEUED)
@@ -178,7 +179,7 @@ def reset_published(s: Session) -> int:
 
 def reap_expired(s: Session, *, now: dt.datetime | None = None) -> list[Reaped]:
     """Take back jobs whose lease ran out: queued, cancelled if so asked, failed after the last try."""
-    now = now or utcnow()
+    now = now or clock(s)
     lost = Job.lease_expires_at <= now
     found = s.execute(
         select(

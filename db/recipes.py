@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.clock import clock
 from db.errors import RecipeConflict, UnknownRecipe
 from db.schema import Job, Model, Recipe
 from db.upsert import insert_or_ignore
-from db.values import utcnow
 from db.vocabulary import JobState
 
 
@@ -35,7 +35,7 @@ def ensure_recipe(
             "fingerprint": fingerprint,
             "body": dict(body),
             "model_id": _ensure_model(s, model_name, weights_sha256, card),
-            "created_at": now or utcnow(),
+            "created_at": now or clock(s),
         }
         new = insert_or_ignore(s, Recipe, facts, ("fingerprint",))
         if new is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from db import events
+from db.clock import clock
 from db.errors import BrokenSidecar
 from db.events import Happening
 from db.quarantine import lock_scan, release_scan
@@ -19,7 +20,6 @@ from db.schema import Derivative, Event, Job, Recipe, Scan, Sighting
 from db.sidecars import Sidecar
 from db.transitions import move
 from db.upsert import insert_or_ignore
-from db.values import utcnow
 from db.vocabulary import EventType, JobState
 
 _PAGE: Final = 500
@@ -99,7 +99,7 @@ def enter_sidecar(
     """
     try:
         with s.begin_nested():
-            return _enter(s, sidecar, place, evidence, now or utcnow())
+            return _enter(s, sidecar, place, evidence, now or clock(s))
     except (IntegrityError, DataError) as error:
         raise BrokenSidecar(f"the record refuses what it tells ({error.orig})", "report it") from error
 

@@ -10,11 +10,12 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from db import events
+from db.clock import clock
 from db.events import Happening
 from db.schema import Job, Sighting
 from db.transitions import move
 from db.upsert import insert_or_ignore
-from db.values import MASTER_CHANGED, SAEK, Agent, KnownFile, KnownPlace, Problem, Seen, utcnow
+from db.values import MASTER_CHANGED, SAEK, Agent, KnownFile, KnownPlace, Problem, Seen
 from db.vocabulary import EventType, JobState, Outcome
 
 _PAGE: Final = 500
@@ -78,7 +79,7 @@ def mark_digests_gone(
     s: Session, root: str, digests: Iterable[bytes], agent: Agent = SAEK, *, now: dt.datetime | None = None
 ) -> int:
     """Do as `mark_gone`, for files that are named by the sha256 of their paths."""
-    now = now or utcnow()
+    now = now or clock(s)
     count = 0
     rest = iter(digests)
     while page := list(islice(rest, _PAGE)):

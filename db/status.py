@@ -8,10 +8,10 @@ from typing import Final
 from sqlalchemy import Float, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
+from db.clock import clock
 from db.control import Pause, job_is_held, pauses
 from db.file_states import file_state, over_live_files
 from db.schema import Derivative, Job, Sighting
-from db.values import utcnow
 from db.vocabulary import FileState, JobState, Lane
 
 THROUGHPUT_WINDOW: Final = dt.timedelta(minutes=15)
@@ -83,7 +83,7 @@ class Running:
 
 def overview(s: Session, *, now: dt.datetime | None = None) -> Overview:
     """Return the counts, the queue, the throughput of the last 15 minutes and what it promises."""
-    now = now or utcnow()
+    now = now or clock(s)
     collections = _files_by_collection(s)
     throughput = _throughput(s, now)
     return Overview(
@@ -101,7 +101,7 @@ def overview(s: Session, *, now: dt.datetime | None = None) -> Overview:
 
 def waiting_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[Waiting]:
     """Return what passing causes queued jobs wait for now."""
-    return [waiting for waiting in _waiting(s, now or utcnow()) if waiting.code is not None]
+    return [waiting for waiting in _waiting(s, now or clock(s)) if waiting.code is not None]
 
 
 def running(s: Session) -> list[Running]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from db.clock import clock
 from db.queue import failure_values, reap_expired
 from db.schema import Job
-from db.values import Problem, utcnow
+from db.values import Problem
 from db.vocabulary import JobState
 
 
@@ -27,13 +28,14 @@ class QueueRecovered:
 
 
 def hold_off(
-    s: Session, job_id: int, problem: Problem, until: dt.datetime, *, now: dt.datetime | None = None
+    s: Session, job_id: int, problem: Problem, pause: dt.timedelta, *, now: dt.datetime | None = None
 ) -> None:
-    """Have a queued job wait for a cause that keeps this host from any work; it was not claimed.
+    """Have a queued job wait a while for a cause that keeps this host from any work; it was not claimed.
 
     It stays in its state, so there is no event. The wait began when the first job that waits for the same
     cause began to wait.
     """
+    now = now or clock(s)
     began = s.scalar(
         select(func.min(Job.waiting_since)).where(
             Job.state == JobState.QUEUED, Job.failure_code == problem.code
@@ -43,9 +45,9 @@ def hold_off(
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.QUEUED)
         .values(
-            not_before=until,
+            not_before=now + pause,
             wait_reason=problem.reason,
-            waiting_since=began or now or utcnow(),
+            waiting_since=began or now,
             **failure_values(problem),
         )
         .execution_options(synchronize_session=False)
@@ -68,7 +70,7 @@ def let_go(s: Session, code: str | None = None) -> int:
 
 def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovered:
     """Have every queued job sent anew at once, and take back those of silent workers."""
-    now = now or utcnow()
+    now = now or clock(s)
     found = inspect_queue(s, now=now)
     reap_expired(s, now=now)
     let_go(s)
@@ -83,7 +85,7 @@ def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecover
 
 def inspect_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovered:
     """Return what `recover_queue` would do; only reads."""
-    now = now or utcnow()
+    now = now or clock(s)
     queued = Job.state == JobState.QUEUED
 
     def count(*conditions: object) -> int:

@@ -51,8 +51,7 @@ class Gate:
         self._teller.waits(missing)
         pause = min(rest(now - self._since).total_seconds(), _LONGEST)
         problem = Problem(missing.code, missing.reason, missing.remedy)
-        until = now + dt.timedelta(seconds=pause)
-        self._database.run(lambda s: hold_off(s, job_id, problem, until))
+        self._database.run(lambda s: hold_off(s, job_id, problem, dt.timedelta(seconds=pause)))
         deadline = time.monotonic() + pause
         while time.monotonic() < deadline and self._draining() is None:
             time.sleep(_LOOK)

@@ -18,7 +18,7 @@ def test_a_job_that_is_held_off_stays_queued_without_attempt_or_event(archive):
     job_id = archive.drop().job_id
     before = archive.count(Event)
     with archive.database.begin() as s:
-        hold_off(s, job_id, archive.problem(FULL), archive.now + dt.timedelta(seconds=30), now=archive.now)
+        hold_off(s, job_id, archive.problem(FULL), dt.timedelta(seconds=30), now=archive.now)
     assert archive.claim(job_id) is None
     job = archive.job(job_id)
     assert (job.state, job.attempts, job.wait_reason) == (JobState.QUEUED, 0, "because of no-space")
@@ -30,7 +30,7 @@ def test_jobs_that_are_held_off_one_after_the_other_wait_since_the_first(archive
     began = archive.now
     for job_id in (first, second):
         with archive.database.begin() as s:
-            hold_off(s, job_id, archive.problem(FULL), archive.wait(minutes=1), now=began)
+            hold_off(s, job_id, archive.problem(FULL), archive.wait(minutes=1) - began, now=began)
         began_later = archive.job(job_id).waiting_since
         assert began_later == began
 
@@ -38,16 +38,16 @@ def test_jobs_that_are_held_off_one_after_the_other_wait_since_the_first(archive
 def test_a_running_job_is_not_held_off(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
-        hold_off(s, lease.job_id, archive.problem(FULL), archive.now, now=archive.now)
+        hold_off(s, lease.job_id, archive.problem(FULL), dt.timedelta(0), now=archive.now)
     assert archive.job(lease.job_id).wait_reason is None
 
 
 def test_what_waits_for_one_cause_goes_on_when_that_is_gone(archive):
     full, away = archive.drop("a.tif", "a").job_id, archive.drop("b.tif", "b").job_id
-    until = archive.now + dt.timedelta(minutes=5)
+    pause = dt.timedelta(minutes=5)
     with archive.database.begin() as s:
-        hold_off(s, full, archive.problem(FULL), until, now=archive.now)
-        hold_off(s, away, archive.problem("output-unavailable"), until, now=archive.now)
+        hold_off(s, full, archive.problem(FULL), pause, now=archive.now)
+        hold_off(s, away, archive.problem("output-unavailable"), pause, now=archive.now)
         assert let_go(s, FULL) == 1
     assert to_send(archive) == [full]
     with archive.database.begin() as s:
