@@ -138,9 +138,8 @@ def test_every_column_is_sealed_and_who_did_it_too(archive, note, change):
     assert [what for _, what, _ in broken(archive.database)] == [Break.EVENTS_CHANGED]
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # PostgreSQL would not store it
 def test_what_is_no_time_or_json_any_more_is_a_change_and_no_crash(database, note):
-    if database.dialect != "sqlite":
-        pytest.skip("PostgreSQL would not store it")
     note(3)
     seal_events(database, block=1)
     tamper(
@@ -256,9 +255,8 @@ def test_the_digest_is_that_of_the_lines_and_the_facts_of_the_seal(database, not
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_nothing_is_sealed_over_an_event_that_is_still_being_written(database, url, note):
-    if database.dialect != "postgresql":
-        pytest.skip("SQLite has one writer at a time")
     other = open_database(url)
     try:
         with other.begin() as open_transaction:  # takes an id, and does not commit yet
