@@ -137,7 +137,8 @@ def test_work_that_is_stopped_leaves_neither_file(
 def test_progress_counts_the_looks_with_the_windows(
     tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
-    gray = np.random.default_rng(2).integers(0, 256, (500, 700), dtype=np.uint8)
+    grain = np.random.default_rng(2).integers(0, 128, (500, 700), dtype=np.uint8)
+    gray = grain + np.linspace(0, 127, 700).astype(np.uint8)
     heard: list[Progress] = []
     master, balanced = tiff(gray), recipe(preset=Preset.BALANCED)
     restore(

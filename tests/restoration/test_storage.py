@@ -19,10 +19,10 @@ from restoration import (
     Recipe,
     TruncatedImage,
     UnreadableFile,
-    identify,
     restore,
 )
 from restoration.reading import Scan
+from restoration.scan import identify
 
 
 @pytest.fixture

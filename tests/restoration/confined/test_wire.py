@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restoration.confined import wire
-from restoration.errors import TruncatedImage
+from restoration.errors import MasterUnavailable, NoSpace, TruncatedImage
 from restoration.facts import ScanFacts
 
 FACTS = ScanFacts("tiff", 20, 10, 1, 16, "gray", False, 1, 1, None, (300.0, 300.0), 999)
@@ -68,3 +68,10 @@ def test_only_errors_that_a_file_can_have_are_passed_on() -> None:
     for kind in ("OutputExists", "SystemExit", "MasterChanged", "__class__"):
         with pytest.raises(wire.Garbled):
             wire.error_of(words | {"kind": kind}, path)
+
+
+@pytest.mark.parametrize("kind", [MasterUnavailable, NoSpace])
+def test_a_passing_cause_stays_one(kind: type[MasterUnavailable] | type[NoSpace]) -> None:
+    words = wire.error_words(kind(reason="away", remedy="mount it"))
+
+    assert isinstance(wire.error_of(words, Path("a.tif")), kind)
