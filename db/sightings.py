@@ -30,20 +30,6 @@ class Place(NamedTuple):
     gone_at: dt.datetime | None
 
 
-def known_sightings(s: Session, root: str, prefix: bytes = b"") -> Iterator[KnownFile]:
-    """Yield what is known under `root`, in byte order of the path, in bounded memory.
-
-    Only paths that begin with `prefix`. The session must stay open while the iterator is used.
-    """
-    query = _KNOWN.where(Sighting.root == root, Sighting.superseded_at.is_(None)).order_by(Sighting.path)
-    if prefix:
-        query = query.where(Sighting.path >= prefix)
-        if (after := _successor(prefix)) is not None:
-            query = query.where(Sighting.path < after)
-    for row in s.execute(query.execution_options(yield_per=1000)):
-        yield KnownFile(row.path, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
-
-
 def known_places(s: Session, root: str) -> Iterator[KnownPlace]:
     """Yield what is known of every path under `root`, in no order, in bounded memory.
 
@@ -238,12 +224,6 @@ def _live_at(root: str, path: bytes) -> tuple[Any, ...]:
         Sighting.path_sha256 == sha256(path).digest(),
         Sighting.superseded_at.is_(None),
     )
-
-
-def _successor(prefix: bytes) -> bytes | None:
-    """Return the least byte string above all that begin with `prefix`, None if there is none."""
-    stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
 
 
 _KNOWN_PLACES: Final = select(
