@@ -1,13 +1,14 @@
 """How long a window and a whole picture take in each engine, beside the floor of this machine's arithmetic.
 
-    python benchmarks/engine.py [--model archive-2] [--threads 2] [--rounds 15]
+    python benchmarks/engine.py [--model archive-2] [--threads 2] [--rounds 10]
 
 The floor is the time in which the same processor, on the same threads and in the same run, does as many
 floating point operations in a matrix multiplication of 1536 x 1536 (the faster of numpy's and torch's). A
 network cannot be there altogether: depthwise convolutions do little arithmetic for the memory that they move,
 so the bytes that layers read and write are told, too, with the time that a plain copy takes for as many.
-Rounds of all rows and of the floor alternate; the best of each counts, as wall time and as processor time,
-which other programs disturb less.
+Rounds of all rows and of the floor alternate, each begun by a run that does not count: the threads of the
+library before it spin for some milliseconds longer and would take the cores from it. The best of each counts,
+as wall time and as processor time, which other programs disturb less.
 """
 
 import argparse
@@ -31,11 +32,13 @@ class Row:
     busy: list[float] = field(default_factory=list)
 
     def time(self) -> None:
-        """Run once."""
-        wall, busy = time.perf_counter(), time.process_time()
+        """Run once for the caches and for other threads to fall asleep, then three times."""
         self.run()
-        self.wall.append(time.perf_counter() - wall)
-        self.busy.append(time.process_time() - busy)
+        for _ in range(3):
+            wall, busy = time.perf_counter(), time.process_time()
+            self.run()
+            self.wall.append(time.perf_counter() - wall)
+            self.busy.append(time.process_time() - busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
     for library in ("OMP", "OPENBLAS", "MKL"):  # read when the libraries load
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
