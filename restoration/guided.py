@@ -63,6 +63,11 @@ class Upsampler:
         chroma += enlarged[2:]
         return np.clip(chroma, -0.5, 0.5, out=chroma)
 
+    def over(self, luminance: Float) -> Float:
+        """Return Cb and Cr (2, H, W) as they are laid over the luminance (H, W) that was solved for."""
+        chroma: Float = self.coefficients[:2] * luminance + self.coefficients[2:]
+        return np.clip(chroma, -0.5, 0.5, out=chroma)
+
     def _enlarged(self, top: int, count: int, room: Room) -> Float:
         """Return the coefficients (4, count, width) for rows from `top`: across first, as it is dearer."""
         down = self.down.rows(top, top + count)

@@ -254,9 +254,11 @@ class _Work:
                 lambda done, _: tell(field.windows + done, field.windows + looks),
             )
         width, height = scan.facts.upright_size
-        chroma = adjusted(field.chroma, self.recipe.strength, self.recipe.warmth)
+        chroma, palette = (
+            adjusted(one, self.recipe.strength, self.recipe.warmth) for one in (field.chroma, field.palette)
+        )
         upsampler = Upsampler.solve(chroma, luminance, height, width)
-        seamless = seamlessness(field, luminance)
+        seamless = seamlessness(field, luminance, upsampler.over(luminance), palette)
         return _Seen(scan, seen.samples_sha256, tone, field, seamless, upsampler, trust)
 
     def _write(

@@ -92,15 +92,15 @@ def test_of_a_picture_that_is_flat_nowhere_nothing_is_said(field: ChromaField) -
 def test_where_nothing_was_cut_there_is_no_seam_ratio(field: ChromaField, luminance: np.ndarray) -> None:
     whole = replace(field, stride=None)
     assert merged(whole, luminance) is None
-    assert seamlessness(whole, luminance).seam_ratio is None
+    assert seamlessness(whole, luminance, field.chroma, field.palette).seam_ratio is None
 
 
 def test_a_planted_palette_jump_is_caught(field: ChromaField, luminance: np.ndarray) -> None:
     """The right half of the picture was painted from a palette of its own."""
-    assert seamlessness(field, luminance).consistency < 0.2
+    assert seamlessness(field, luminance, field.chroma, field.palette).consistency < 0.2
     jumped = field.chroma.copy()
     jumped[1, :, WIDTH // 2 :] += 0.02
-    assert seamlessness(replace(field, chroma=jumped), luminance).consistency > 1
+    assert seamlessness(field, luminance, jumped, field.palette).consistency > 1
 
 
 def test_consistency_does_not_depend_on_the_size(field: ChromaField, luminance: np.ndarray) -> None:
