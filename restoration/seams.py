@@ -69,7 +69,7 @@ def merged(
 def seamlessness(field: ChromaField, luminance: Float, laid: Float, palette: Float) -> Seamlessness:
     """Measure a field over the luminance copy (H, W) in [0, 1] that it was inferred for, to four digits.
 
-    `laid` (2, H, W) is what the guided enlargement makes of the field on that copy, and `palette` (2, h, w) is
+    `laid` (2, H, W) is what the guided enlargement makes of the field on that copy, and `palette` (2, h, w)
     the field's, both with the strength and warmth that are asked for: how well they agree is told of what is
     seen. Borders of windows are looked for in the field itself, before the enlargement softens them.
     """
