@@ -1,5 +1,6 @@
 """What all tests share: no settings from outside, and a real PostgreSQL server to make databases on."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,12 +14,41 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from db.values import DerivativeRecord
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("SAEK_") and not name.startswith("SAEK_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def derivative_record() -> Callable[..., DerivativeRecord]:
+    """A function of a path below the outbox, and of what is to be known otherwise, of a colored picture."""
+
+    def made(path: str, **known: object) -> DerivativeRecord:
+        usual: dict[str, object] = {
+            "path": path.encode(),
+            "display": path,
+            "format": "tiff",
+            "width": 2000,
+            "height": 1500,
+            "bit_depth": 16,
+            "bytes": 18_000_000,
+            "sha256": hashlib.sha256(path.encode()).hexdigest(),
+            "pixel_sha256": "b" * 64,
+            "luma_max_error": 0.0,
+            "luma_mean_error": 0.0,
+            "engine": "torch-cpu 2.15",
+            "software": "saek 0.1.0",
+            "weights_sha256": "e" * 64,
+            "seconds": 6.0,
+        }
+        return DerivativeRecord(**(usual | known))  # type: ignore[arg-type]
+
+    return made
 
 
 @pytest.fixture

@@ -75,8 +75,8 @@ def database(url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def archive(database: Database) -> "Archive":
-    return Archive(database)
+def archive(database: Database, derivative_record: Callable[..., DerivativeRecord]) -> "Archive":
+    return Archive(database, derivative_record)
 
 
 @dataclass(slots=True)
@@ -84,6 +84,7 @@ class Archive:
     """An archive that puts files into the inbox and works on them, at a clock of its own."""
 
     database: Database
+    derivative_record: Callable[..., DerivativeRecord]
     now: dt.datetime = T0
 
     def wait(self, **duration: float) -> dt.datetime:
@@ -140,24 +141,7 @@ class Archive:
         return lease
 
     def derivative(self, name: str = "a.color.tif", **changes: object) -> DerivativeRecord:
-        made = DerivativeRecord(
-            path=name.encode(),
-            display=name,
-            format="tiff",
-            width=2000,
-            height=1500,
-            bit_depth=16,
-            bytes=18_000_000,
-            sha256=hashlib.sha256(name.encode()).hexdigest(),
-            pixel_sha256="b" * 64,
-            luma_max_error=0.0,
-            luma_mean_error=0.0,
-            engine="torch-cpu 2.15",
-            software="saek 0.1.0",
-            weights_sha256="e" * 64,
-            seconds=6.0,
-        )
-        return replace(made, **changes)
+        return self.derivative_record(name, **changes)
 
     def problem(self, code: str = "truncated-image") -> Problem:
         return Problem(code, f"because of {code}", "copy it again")

@@ -5,6 +5,7 @@ import datetime as dt
 import itertools
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -70,7 +71,7 @@ def new_archive(archive, migrated_sqlite, tmp_path):
         path = tmp_path / f"record-{len(opened)}.sqlite3"
         shutil.copy(migrated_sqlite, path)
         opened.append(open_database(f"sqlite:///{path}"))
-        return type(archive)(opened[-1])
+        return replace(archive, database=opened[-1])
 
     yield new_archive
     for database in opened:

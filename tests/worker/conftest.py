@@ -87,7 +87,7 @@ Made = Callable[..., tuple[int, Path]]
 
 
 @pytest.fixture
-def made(database: Database, settings: Settings) -> Made:
+def made(database: Database, settings: Settings, derivative_record: Callable[..., DerivativeRecord]) -> Made:
     """Have a derivative of the named file made, as a worker records it; return its job and where it lies.
 
     The pixels are no picture: what is told of them here is their checksum.
@@ -103,22 +103,11 @@ def made(database: Database, settings: Settings) -> Made:
             job = register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id).job_id
         path = derivative_path(name.encode(), sha256, recipe.fingerprint(), ".tif")
         final, content = settings.outbox_path / path.decode(), name.encode() * 100
-        record = DerivativeRecord(
-            path=path,
-            display=path.decode(),
-            format="tiff",
-            width=64,
-            height=64,
-            bit_depth=8,
+        record = derivative_record(
+            path.decode(),
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
-            pixel_sha256="2" * 64,
-            luma_max_error=0,
-            luma_mean_error=0,
-            engine="torch-cpu",
-            software="saek 0",
             weights_sha256=recipe.weights,
-            seconds=1.0,
             facts={"model": recipe.model, "seconds": {"read": 0.1}},
         )
         assert job is not None

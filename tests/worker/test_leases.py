@@ -70,32 +70,19 @@ def listen_until_stopped(held: HeldJob) -> None:
         time.sleep(0.05)
 
 
-def record() -> DerivativeRecord:
-    return DerivativeRecord(
-        path=b"a.tif",
-        display="a.tif",
-        format="tiff",
-        width=64,
-        height=64,
-        bit_depth=8,
-        bytes=5,
-        sha256="1" * 64,
-        pixel_sha256="2" * 64,
-        luma_max_error=0,
-        luma_mean_error=0,
-        engine="torch-cpu",
-        software="saek 0",
-        weights_sha256="0" * 64,
-        seconds=1.0,
-    )
+@pytest.fixture
+def record(derivative_record: Callable[..., DerivativeRecord]) -> DerivativeRecord:
+    return derivative_record("a.tif")
 
 
-def test_a_second_delivery_does_nothing(database: Database, settings: Settings, queue_job: QueueJob) -> None:
+def test_a_second_delivery_does_nothing(
+    database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
+) -> None:
     job = queue_job("a.tif")
     with claimed(database, job, "first", settings, lambda: None) as held:
         assert held is not None
         assert not hold(database, job, settings, nothing)
-        held.finish(record(), lambda _: None)
+        held.finish(record, lambda _: None)
     assert not hold(database, job, settings, nothing)
     assert state(database, job) == (JobState.DONE, 1, None)
 
@@ -177,20 +164,25 @@ def test_a_paused_lane_gets_its_job_back_unharmed(
 
 @pytest.mark.parametrize(("drained", "wished"), [(0.5, JobState.DONE), (1.5, JobState.QUEUED)])
 def test_a_draining_worker_lets_a_job_finish_for_a_while(
-    database: Database, settings: Settings, queue_job: QueueJob, drained: float, wished: JobState
+    database: Database,
+    settings: Settings,
+    queue_job: QueueJob,
+    drained: float,
+    wished: JobState,
+    record: DerivativeRecord,
 ) -> None:
     job = queue_job("a.tif")
 
     def work(held: HeldJob) -> None:
         held.listen(STEP)
-        held.finish(record(), lambda _: None)
+        held.finish(record, lambda _: None)
 
     hold(database, job, settings, work, drained)
     assert state(database, job)[0] is wished
 
 
 def test_a_long_silence_of_the_restoration_does_not_lose_the_lease(
-    database: Database, settings: Settings, queue_job: QueueJob
+    database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
 ) -> None:
     job = queue_job("a.tif")
 
@@ -198,14 +190,14 @@ def test_a_long_silence_of_the_restoration_does_not_lose_the_lease(
         time.sleep(1.5 * settings.lease_seconds)
         with database.begin() as s:
             assert reap_expired(s) == []
-        held.finish(record(), lambda _: None)
+        held.finish(record, lambda _: None)
 
     hold(database, job, settings, work)
     assert state(database, job)[0] is JobState.DONE
 
 
 def test_whoever_lost_the_lease_publishes_nothing(
-    database: Database, settings: Settings, queue_job: QueueJob, tmp_path: Path
+    database: Database, settings: Settings, queue_job: QueueJob, tmp_path: Path, record: DerivativeRecord
 ) -> None:
     job = queue_job("a.tif")
     published = tmp_path / "published"
@@ -216,7 +208,7 @@ def test_whoever_lost_the_lease_publishes_nothing(
     with database.begin() as s:
         assert [r.job_id for r in reap_expired(s, now=utcnow() + dt.timedelta(minutes=1))] == [job]
     with pytest.raises(LeaseLost):
-        sleeper.finish(record(), lambda _: published.touch())
+        sleeper.finish(record, lambda _: published.touch())
     assert not published.exists()
     assert state(database, job)[0] is JobState.QUEUED
 
@@ -293,7 +285,7 @@ def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[D
 
 
 def test_work_that_is_done_is_recorded_once_the_database_is_back(
-    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob
+    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
 ) -> None:
     job, published = queue_job("a.tif"), []
 
@@ -303,7 +295,7 @@ def test_work_that_is_done_is_recorded_once_the_database_is_back(
         while time.monotonic() < began + 2 * settings.lease_seconds:
             held.listen(STEP)  # a database that is away stops nobody
             time.sleep(0.1)
-        held.finish(record(), lambda _: published.append(1))
+        held.finish(record, lambda _: published.append(1))
         away.join()
 
     hold(impatient, job, settings, work)
@@ -325,14 +317,14 @@ def test_a_failure_is_recorded_once_the_database_is_back(
 
 
 def test_a_shutdown_does_not_wait_for_the_database(
-    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob
+    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
 ) -> None:
     job = queue_job("a.tif")
     threads = []
 
     def work(held: HeldJob) -> None:
         threads.append(lock(impatient, 2.0))
-        held.finish(record(), lambda _: None)
+        held.finish(record, lambda _: None)
 
     with pytest.raises(DatabaseUnavailable):
         hold(impatient, job, settings, work, drained=0.1)

@@ -55,8 +55,9 @@ def told(saek: Saek) -> Callable[..., Any]:
 class Record:
     """A record that is filled by the same functions that a station calls."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, derivative_record: Callable[..., DerivativeRecord]) -> None:
         self.database = database
+        self.derivative_record = derivative_record
         self.recipe = {"model": "old", "preset": "fast", "strength": 1.0, "format": "tiff", "algorithm": 1}
         with database.begin() as s:
             self.recipe_id = ensure_recipe(
@@ -78,21 +79,12 @@ class Record:
     def done(self, name: str, *, seconds: float = 2.0, side: int = 1000) -> Registered:
         file = self.file(name, side=side)
         lease = self._begin(file)
-        made = DerivativeRecord(
-            path=f"{name}.color.tif".encode(),
-            display=f"{name}.color.tif",
-            format="tiff",
+        made = self.derivative_record(
+            f"{name}.color.tif",
             width=side,
             height=side,
-            bit_depth=8,
             bytes=3_000_000,
             sha256="a" * 64,
-            pixel_sha256="b" * 64,
-            luma_max_error=0,
-            luma_mean_error=0.0,
-            engine="torch-cpu",
-            software="saek 0",
-            weights_sha256="0" * 64,
             seconds=seconds,
             facts={
                 "seamlessness": {"seam_ratio": 1.0123, "consistency": 0.0567},
@@ -142,6 +134,6 @@ def sha256_of(name: str) -> str:
 
 
 @pytest.fixture
-def record(database: Database) -> Record:
+def record(database: Database, derivative_record: Callable[..., DerivativeRecord]) -> Record:
     """The record of the station, empty but for one recipe, with functions that fill it."""
-    return Record(database)
+    return Record(database, derivative_record)

@@ -7,12 +7,12 @@ from sqlalchemy import text
 
 from db import jobs
 from db.intake import register
-from db.values import DerivativeRecord, ScanRecord, Seen
+from db.values import ScanRecord, Seen
 from worker.exits import Exit
 
 
 @pytest.fixture
-def colored(database, record, settings):
+def colored(database, record, settings, derivative_record):
     """Puts a master into the inbox and what was made of it into the outbox, and returns both files."""
 
     def colored(name):
@@ -31,30 +31,11 @@ def colored(database, record, settings):
         with database.begin() as s:
             lease = jobs.claim(s, job, "here:1", dt.timedelta(minutes=5))
         with database.begin() as s:
-            jobs.finish(s, lease, derivative(f"{name}.color.tif", made))
+            path, size = f"{name}.color.tif", made.stat().st_size
+            jobs.finish(s, lease, derivative_record(path, bytes=size, sha256=digest(made)))
         return master, made
 
     return colored
-
-
-def derivative(path, file):
-    return DerivativeRecord(
-        path=path.encode(),
-        display=path,
-        format="tiff",
-        width=8,
-        height=8,
-        bit_depth=8,
-        bytes=file.stat().st_size,
-        sha256=digest(file),
-        pixel_sha256="b" * 64,
-        luma_max_error=0,
-        luma_mean_error=0,
-        engine="torch-cpu",
-        software="saek",
-        weights_sha256="0" * 64,
-        seconds=1,
-    )
 
 
 def digest(file):

@@ -1,6 +1,7 @@
 import datetime as dt
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Stock:
     database: Database
     inbox: Path
     outbox: Path
+    derivative_record: Callable[..., DerivativeRecord]
 
     def add(self, name: str) -> tuple[Path, Path]:
         """Put a master into the inbox, color it for the record, and return both files."""
@@ -40,23 +42,7 @@ class Stock:
         made = self.outbox / path
         made.parent.mkdir(parents=True, exist_ok=True)
         made.write_bytes(f"{name} in color".encode())
-        record = DerivativeRecord(
-            path=path.encode(),
-            display=path,
-            format="tiff",
-            width=8,
-            height=8,
-            bit_depth=8,
-            bytes=made.stat().st_size,
-            sha256=sha256(made),
-            pixel_sha256="b" * 64,
-            luma_max_error=0,
-            luma_mean_error=0,
-            engine="torch-cpu",
-            software="saek",
-            weights_sha256="0" * 64,
-            seconds=1,
-        )
+        record = self.derivative_record(path, bytes=made.stat().st_size, sha256=sha256(made))
         with self.database.begin() as s:
             jobs.finish(s, lease, record)
         return master, made
@@ -103,5 +89,7 @@ def sha256(path: Path) -> str:
 
 
 @pytest.fixture
-def stock(database: Database, settings: Settings) -> Stock:
-    return Stock(database, settings.inbox_path, settings.outbox_path)
+def stock(
+    database: Database, settings: Settings, derivative_record: Callable[..., DerivativeRecord]
+) -> Stock:
+    return Stock(database, settings.inbox_path, settings.outbox_path, derivative_record)
