@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # what `make bench` runs, one after the other; each prints its own table
-BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/cold.py
+BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/windows.py benchmarks/cold.py \
+	benchmarks/throughput.py
 
 .PHONY: demo test lint tests audit bench setup constraints clean-demo chaos
 

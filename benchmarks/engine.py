@@ -1,6 +1,6 @@
 """How long a window and a whole picture take in each engine, beside the floor of this machine's arithmetic.
 
-    python benchmarks/engine.py [--model archive-2] [--threads 2] [--rounds 10]
+    python benchmarks/engine.py [--model archive-3] [--threads 2] [--rounds 10]
 
 The floor is the time in which the same processor, on the same threads and in the same run, does as many
 floating point operations in a matrix multiplication of 1536 x 1536 (the faster of numpy's and torch's). A
@@ -8,7 +8,8 @@ network cannot be there altogether: depthwise convolutions do little arithmetic 
 so the bytes that layers read and write are told, too, with the time that a plain copy takes for as many.
 Rounds of all rows and of the floor alternate, each begun by a run that does not count: the threads of the
 library before it spin for some milliseconds longer and would take the cores from it. The best of each counts,
-as wall time and as processor time, which other programs disturb less.
+as wall time and as processor time, which other programs disturb less. CUDA has a floor of its own, see
+benchmarks/windows.py.
 """
 
 import argparse
@@ -123,7 +124,6 @@ def main() -> None:
 
     import restoration.engines  # isort: skip  # noqa: F401  (before torch: it tells threads how to wait)
     import numpy as np
-    import torch
 
     from restoration import default_model, model_card
     from restoration.engines import describe_engine, open_engine
@@ -137,8 +137,6 @@ def main() -> None:
         "openvino bfloat16 *": openvino_row(card, "bf16", options.threads),
         "torch float32": open_engine(card, "cpu", options.threads, "torch").predict,
     }
-    if torch.cuda.is_available():
-        engines["torch cuda float16"] = open_engine(card, "cuda", options.threads, "torch").predict
     bases = floors(options.threads)
     rows: dict[tuple[str, int], Row] = {}
     for name, run in engines.items():

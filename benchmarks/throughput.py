@@ -1,0 +1,110 @@
+"""How many scans a second processes finish that work side by side, and what sets the pace.
+
+    python benchmarks/throughput.py [--megapixels 12] [--processes 1 2 3] [--scans 12] [--device auto]
+
+Each process is what a worker's child is: one model, one scan at a time, TIFF to TIFF. While one decodes or
+compresses, the network of another computes, so with enough of them the slowest part alone sets the pace. The
+bound is that pace: cores divided by the processor seconds of a scan, or on CUDA also the seconds of a scan's
+network, both as one process alone needs them, for the bound must not be slowed by what it bounds.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from restore import make_master
+from windows import DeviceLoad
+
+Figures = dict[str, float]
+
+
+def work(master: Path, folder: Path, count: int, *, device: str, threads: int, preset: str) -> None:
+    """Get warm, say so, wait for the word, then restore the master so many times; print the figures."""
+    from restoration import default_model, load_model, recipe_for, restore
+    from restoration.recipe import Preset
+
+    model = load_model(default_model(), device, threads)
+    recipe = recipe_for(preset=Preset(preset))
+    restore(master, recipe, folder / "warm.tif", device=device, loaded=model)
+    print(model.engine.name, flush=True)
+    sys.stdin.readline()
+    busy, color = time.process_time(), 0.0
+    for number in range(count):
+        made = restore(master, recipe, folder / f"{number}.tif", device=device, loaded=model)
+        color += made.seconds["color"]
+        made.path.unlink()
+    print(json.dumps({"busy": time.process_time() - busy, "color": color}))
+
+
+def side_by_side(processes: int, master: Path, options: argparse.Namespace) -> tuple[Figures, str, str]:
+    """Return the figures of all processes together, how busy a CUDA device was, and the engine."""
+    cores = len(os.sched_getaffinity(0))
+    threads = max(1, cores // processes)
+    each = max(1, options.scans // processes)
+    how = [options.device, str(threads), options.preset]
+    folders = [Path(tempfile.mkdtemp(dir=master.parent)) for _ in range(processes)]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--work", str(master), str(folder), str(each), *how],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+        )
+        for folder in folders
+    ]
+    engines = [worker.stdout.readline().strip() for worker in workers if worker.stdout]
+    load, began = DeviceLoad("/cuda" in engines[0]), time.perf_counter()
+    for worker in workers:
+        if worker.stdin:
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+    told = [json.loads(worker.communicate()[0].splitlines()[-1]) for worker in workers]
+    seconds = time.perf_counter() - began
+    for folder in folders:
+        shutil.rmtree(folder)
+    total = {name: sum(one[name] for one in told) for name in ("busy", "color")}
+    return {"seconds": seconds, "scans": float(each * processes), **total}, load.told(), engines[0]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--megapixels", type=float, default=12)
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--scans", type=int, default=12)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--preset", default="balanced")
+    options = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as folder:
+        master = Path(folder) / "master.tif"
+        make_master(master, options.megapixels, 8)
+        alone, _, engine = side_by_side(1, master, options)
+        bounds = [cores * alone["scans"] / alone["busy"]]
+        if "/cuda" in engine:
+            bounds.append(alone["scans"] / alone["color"])
+        print(f"{options.megapixels:g} MP, 8 bits, {engine}, {cores} cores, load {os.getloadavg()[0]:.1f}")
+        print(f"bound {min(bounds):.2f} scans a second\n")
+        print("processes  scans/s  of bound  processors busy  device busy")
+        for processes in options.processes:
+            done, device, _ = side_by_side(processes, master, options)
+            pace = done["scans"] / done["seconds"]
+            busy = done["busy"] / done["seconds"] / cores
+            print(f"{processes:>9} {pace:>8.2f} {pace / min(bounds):>9.0%} {busy:>16.0%} {device:>12}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--work"]:
+        given, into, number, device, threads, preset = sys.argv[2:]
+        work(Path(given), Path(into), int(number), device=device, threads=int(threads), preset=preset)
+    else:
+        main()
