@@ -34,17 +34,18 @@ FROM (SELECT n, n % 100 = 7 AS bad FROM generate_series(1, :scans) n) numbers
 _SIGHTINGS: Final = """
 INSERT INTO sighting (id, root, path, path_sha256, display, collection, size, mtime_ns, inode, scan_id,
     first_seen_at, last_seen_at)
-SELECT n, 'inbox', name::bytea, sha256(name::bytea), name, collection, 12000000, 1700000000000000000 + n, n, n,
-    now() - interval '400 days' + n * interval '1 second', now()
+SELECT n, 'inbox', name::bytea, sha256(name::bytea), name, collection, 12000000, 1700000000000000000 + n, n,
+    n, now() - interval '400 days' + n * interval '1 second', now()
 FROM (SELECT n, c.collection, c.collection || '/' || lpad(n::text, 7, '0') || '.tif' AS name
       FROM generate_series(1, :scans) n,
           LATERAL (SELECT 'fonds-' || n % 20 || '/box-' || n % 200 AS collection) c) names
 """
 
 _JOBS: Final = """
-INSERT INTO job (id, scan_id, recipe_id, state, lane, attempts, max_attempts, requested_by, created_at, queued_at,
-    published_at, not_before, wait_reason, waiting_since, lease_token, started_at, heartbeat_at, progress_done,
-    progress_total, cancel_requested, finished_at, failure_code, failure_reason, failure_remedy)
+INSERT INTO job (id, scan_id, recipe_id, state, lane, attempts, max_attempts, requested_by, created_at,
+    queued_at, published_at, not_before, wait_reason, waiting_since, lease_token, started_at, heartbeat_at,
+    progress_done, progress_total, cancel_requested, finished_at,
+    failure_code, failure_reason, failure_remedy)
 SELECT id, scan_id, recipe_id, state, CASE WHEN round = 0 THEN 'interactive' ELSE 'bulk' END,
     CASE WHEN state = 'queued' THEN 0 ELSE 1 END, 3, 'inbox', made, made, NULL,
     CASE WHEN waits THEN now() + interval '1 day' END, CASE WHEN waits THEN 'the disk is full' END,
@@ -64,8 +65,9 @@ FROM (
                 WHEN h >= 998 THEN 'cancelled'
                 WHEN round = 0 AND h >= 990 OR round = last AND place >= 0.5 THEN 'queued'
                 ELSE 'done' END AS state
-        FROM (SELECT n AS id, (n - 1) % :scans + 1 AS scan_id, (n - 1) / :scans AS round, (:jobs - 1) / :scans AS last,
-                  ((n - 1) % :scans)::float / :scans AS place, n::bigint * 7919 % 1000 AS h
+        FROM (SELECT n AS id, (n - 1) % :scans + 1 AS scan_id, (n - 1) / :scans AS round,
+                  (:jobs - 1) / :scans AS last, ((n - 1) % :scans)::float / :scans AS place,
+                  n::bigint * 7919 % 1000 AS h
               FROM generate_series(1, :jobs) n) numbers
     ) states
 ) chosen
@@ -75,9 +77,9 @@ _DERIVATIVES: Final = """
 INSERT INTO derivative (job_id, scan_id, recipe_id, root, path, path_sha256, display, format, width, height,
     bit_depth, bytes, sha256, pixel_sha256, luma_max_error, luma_mean_error, engine, software, weights_sha256,
     seconds, facts, created_at)
-SELECT id, scan_id, recipe_id, 'outbox', name::bytea, sha256(name::bytea), name, 'tiff', 4000, 3000, 8, 36000000,
-    encode(sha256(name::bytea), 'hex'), encode(sha256(name::bytea), 'hex'), 0, 0, 'openvino-cpu', 'saek 0.1.0',
-    repeat('0', 64), 2, '{"windows": 12, "stretch": false}', finished_at
+SELECT id, scan_id, recipe_id, 'outbox', name::bytea, sha256(name::bytea), name, 'tiff', 4000, 3000, 8,
+    36000000, encode(sha256(name::bytea), 'hex'), encode(sha256(name::bytea), 'hex'), 0, 0, 'openvino-cpu',
+    'saek 0.1.0', repeat('0', 64), 2, '{"windows": 12, "stretch": false}', finished_at
 FROM (SELECT *, 'box/' || lpad(scan_id::text, 7, '0') || '.' || recipe_id || '.tif' AS name
       FROM job WHERE state = 'done' ORDER BY id) made
 """
@@ -116,7 +118,7 @@ def fill(url: str, database: Database, scans: int, jobs: int) -> None:
         for statement in (_SCANS, _SIGHTINGS, _JOBS, _DERIVATIVES, _EVENTS):
             connection.execute(text(statement), facts)
         for table in _TABLES:
-            last = f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
+            last = f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"  # noqa: S608
             connection.execute(text(last))
     with psycopg.connect(url, autocommit=True) as connection:  # VACUUM runs in no transaction
         connection.execute("VACUUM ANALYZE")
@@ -137,7 +139,8 @@ def _without_indexes(connection: Connection) -> Iterator[None]:
         connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
     indexes = connection.execute(
         text(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(:tables) AND indexname !~ '^pk_'"
+            "SELECT indexname, indexdef FROM pg_indexes"
+            " WHERE tablename = ANY(:tables) AND NOT starts_with(indexname, 'pk_')"
         ),
         {"tables": list(_TABLES)},
     ).all()

@@ -26,7 +26,7 @@ WORKER_DIED: Final = "worker-died"
 """Failure code of a job whose worker process was not heard of any more."""
 
 IS_QUEUED: Final = Job.state == bindparam(None, JobState.QUEUED, literal_execute=True)
-"""That a job waits. Written out, because a planner that sees a parameter takes no index of queued jobs alone."""
+"""That a job waits; written out, since for a parameter no planner takes an index of queued jobs alone."""
 
 _WORKER_DIED_REMEDY: Final = (
     "look in the worker's log for lack of memory or a time limit, then run `saek retry`"

@@ -13,8 +13,8 @@ from kombu.exceptions import OperationalError
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
-from db.migrate import require_current
 from db.queue import mark_published, reap_expired, reset_published, unpublished
+from db.revision import require_current
 from db.vocabulary import Lane
 from worker.app import app
 from worker.broker import connect, lane_depths, leave_mark, remembers, unavailable, waiting_jobs
@@ -27,6 +27,7 @@ from worker.settings import Settings
 from worker.waiting import Teller
 
 _RETRY = 2.0
+_SHORTEST_PAUSE: Final = 0.02
 
 _DEEPEST: Final = 1000
 """So many messages at most wait in a lane; each round reads them all."""
@@ -53,6 +54,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     pause, checked, reap_from, left = settings.dispatch_seconds, False, 0.0, _NOTHING
     try:
         while not stop.wait(pause):
+            began = time.monotonic()
             try:
                 if not checked:
                     require_current(settings.database_address())
@@ -60,7 +62,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                 if time.monotonic() >= reap_from:
                     reconcile(database)
                 left = publish(database, client, settings, left)
-                pause = settings.dispatch_seconds
+                pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
                 teller.goes_on()
             except (DatabaseUnavailable, BrokerUnavailable) as error:
                 teller.waits(error)

@@ -26,6 +26,7 @@ STYLES: Mapping[FileState, str] = {
     FileState.GONE: "dim",
 }
 _SHOWN_COLLECTIONS = 12
+_SHOWN_RUNNING = 24
 _BAR = 16
 
 
@@ -131,7 +132,7 @@ def _running(work: Sequence[Running], now: dt.datetime) -> Table:
     made = table(
         "job", "file", "lane", "try", "stage", "", "%", "for", title="Running now", right=("job", "try", "%")
     )
-    for job in work:
+    for job in work[:_SHOWN_RUNNING]:
         share = 100 * job.done / job.total if job.total else 0.0
         stage = "is being cancelled" if job.cancel_requested else job.stage or "begins"
         made.add_row(
@@ -144,6 +145,9 @@ def _running(work: Sequence[Running], now: dt.datetime) -> Table:
             f"{share:.0f}",
             duration((now - job.started_at).total_seconds()),
         )
+    if len(work) > _SHOWN_RUNNING:
+        made.caption = f"and {count(len(work) - _SHOWN_RUNNING, 'more', 'more')}; --json lists all"
+        made.caption_justify = "left"
     return made
 
 

@@ -1,4 +1,4 @@
-"""A census for records that take long to count; indexes of the jobs that wait among the many that are done."""
+"""A census of what takes long to count; indexes of the jobs that wait, among the many that are done."""
 
 import sqlalchemy as sa
 from alembic import op
