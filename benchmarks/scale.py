@@ -211,6 +211,8 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
     try:
         while len(taken) < 1 and dispatcher.poll() is None:
             time.sleep(0.05)
+        if dispatcher.poll() is not None:
+            raise RuntimeError(f"the dispatcher ended with {dispatcher.returncode}")
         time.sleep(min(5.0, seconds))  # until it has found how much is taken
         began, before = time.monotonic(), len(taken)
         busy = _processor_seconds(dispatcher.pid)
