@@ -1,11 +1,11 @@
 """Which jobs wait, which must be sent, and which were lost on the way."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db import events
@@ -143,6 +143,12 @@ def unpublished(
         .limit(limit)
     )
     return list(rows)
+
+
+def count_begun(s: Session, ids: Collection[int]) -> int:
+    """Return how many of these jobs wait no longer: somebody claimed them, or they ended."""
+    begun = select(func.count()).select_from(Job).where(Job.id.in_(ids), Job.state != JobState.QUEUED)
+    return s.scalars(begun).one() if ids else 0
 
 
 def mark_published(s: Session, ids: Iterable[int], *, now: dt.datetime | None = None) -> int:

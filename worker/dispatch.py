@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
-from db.queue import mark_published, reap_expired, reset_published, unpublished
+from db.queue import count_begun, mark_published, reap_expired, reset_published, unpublished
 from db.revision import require_current
 from db.vocabulary import Lane
 from worker.app import app
@@ -32,7 +32,7 @@ _SHORTEST_PAUSE: Final = 0.02
 _DEEPEST: Final = 1000
 """So many messages at most wait in a lane; each round reads them all."""
 
-_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, frozenset[int]]] = MappingProxyType({})
 
 _log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     database = open_database(settings.database_address())
     client = connect(settings)
     beside = (start_sealer(database, stop), start_census(database, stop))
-    pause, checked, reap_from, left = settings.dispatch_seconds, False, 0.0, _NOTHING
+    pause, checked, reap_from, before = settings.dispatch_seconds, False, 0.0, _NOTHING
     try:
         while not stop.wait(pause):
             began = time.monotonic()
@@ -61,7 +61,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                     checked = True
                 if time.monotonic() >= reap_from:
                     reconcile(database)
-                left = publish(database, client, settings, left)
+                before = publish(database, client, settings, before)
                 pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
                 teller.goes_on()
             except (DatabaseUnavailable, BrokerUnavailable) as error:
@@ -87,12 +87,15 @@ def reconcile(database: Database) -> None:
 
 
 def publish(
-    database: Database, client: "redis.Redis", settings: Settings, left: Mapping[str, int] = _NOTHING
-) -> Mapping[str, int]:
-    """Fill the lanes with messages; return how many each holds now.
+    database: Database,
+    client: "redis.Redis",
+    settings: Settings,
+    before: Mapping[str, frozenset[int]] = _NOTHING,
+) -> Mapping[str, frozenset[int]]:
+    """Fill the lanes with messages; return for which jobs each holds one now.
 
-    `left` is what the round before returned. A lane is filled up to `dispatch_depth`, or to twice as many as
-    were taken since, so that it does not run dry until the next round however fast the workers are.
+    `before` is what the last round returned. A lane is filled up to `dispatch_depth`, or to twice as many as
+    were taken and begun since, so that it does not run dry until the next round however fast the workers are.
 
     A job whose message is no longer in its lane, but that nobody claimed, is sent again: whoever took the
     message is gone. A message is marked as sent after it was sent: a crash between the two sends it twice,
@@ -102,29 +105,30 @@ def publish(
         BrokerUnavailable: the broker does not answer.
     """
     republish_after = dt.timedelta(seconds=settings.republish_seconds)
+    deepest = max(settings.dispatch_depth, _DEEPEST)
     sent: list[int] = []
-    holds: dict[str, int] = {}
+    now: dict[str, frozenset[int]] = {}
     try:
         if not remembers(client):
             _forget_sent_messages(database)
             leave_mark(client)
         for lane, there in lane_depths(client).items():
-            taken = max(0, left.get(lane, 0) - there)
-            depth = max(settings.dispatch_depth, min(2 * taken, _DEEPEST))
-            waiting = waiting_jobs(client, lane, 4 * depth)
+            waiting = waiting_jobs(client, lane, 4 * deepest)
             with database.read() as s:
+                begun = count_begun(s, before.get(lane, frozenset()) - waiting)
+                depth = min(max(settings.dispatch_depth, 2 * begun), deepest)
                 due = unpublished(s, Lane(lane), depth + len(waiting), republish_after)
             chosen = [job_id for job_id in due if job_id not in waiting][: max(0, depth - there)]
             for job_id in chosen:
                 app.send_task(TASK, args=(job_id,), queue=lane, task_id=message_id(job_id), retry=False)
             sent += chosen
-            holds[lane] = there + len(chosen)
+            now[lane] = frozenset(waiting.union(chosen))
     except (redis.RedisError, OperationalError) as error:
         raise unavailable(settings, error) from error
     if sent:
         with database.begin() as s:
             mark_published(s, sent)
-    return holds
+    return now
 
 
 def _forget_sent_messages(database: Database) -> None:
