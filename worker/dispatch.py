@@ -32,7 +32,10 @@ _SHORTEST_PAUSE: Final = 0.02
 _DEEPEST: Final = 1000
 """So many messages at most wait in a lane; each round reads them all."""
 
-_NOTHING: Final[Mapping[str, frozenset[int]]] = MappingProxyType({})
+Lanes = Mapping[str, frozenset[int]]
+"""For which jobs each lane holds a message."""
+
+_NOTHING: Final[Lanes] = MappingProxyType({})
 
 _log = structlog.get_logger()
 
@@ -86,12 +89,7 @@ def reconcile(database: Database) -> None:
         _log.warning("a worker fell silent", job=job.job_id, now=job.outcome.value)
 
 
-def publish(
-    database: Database,
-    client: "redis.Redis",
-    settings: Settings,
-    before: Mapping[str, frozenset[int]] = _NOTHING,
-) -> Mapping[str, frozenset[int]]:
+def publish(database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING) -> Lanes:
     """Fill the lanes with messages; return for which jobs each holds one now.
 
     `before` is what the last round returned. A lane is filled up to `dispatch_depth`, or to twice as many as

@@ -150,7 +150,7 @@ def test_what_happened_comes_under_a_seal(
     assert (proof.seals, proof.unsealed, proof.whole) == (1, 0, True)
 
 
-@pytest.mark.parametrize(("begins", "fits"), [(True, lambda n: n > 16), (False, lambda n: n == 4)])
+@pytest.mark.parametrize(("begins", "fits"), [(True, lambda most: most > 4), (False, lambda most: most == 4)])
 def test_a_lane_is_filled_deeper_while_what_is_taken_is_begun(
     database: Database,
     broker: Part,
