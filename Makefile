@@ -3,6 +3,7 @@
 # make audit  ask PyPI's advisories about every pinned dependency (needs the internet)
 # make chaos  kill, freeze and starve a station at work, and see that nothing is lost (half an hour or more)
 # make bench  print the tables of docs/speed.md
+# make bench-queue  measure a record of a million scans (ten minutes, 10 GB of disk)
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/windows.py benchmarks/cold.py \
 	benchmarks/throughput.py
 
-.PHONY: demo test lint tests audit bench setup constraints clean-demo chaos
+.PHONY: demo test lint tests audit bench bench-queue setup constraints clean-demo chaos
 
 demo: setup
 	$(BIN)/saek demo --into demo
@@ -47,6 +48,9 @@ audit:
 
 bench: setup
 	for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+bench-queue: setup
+	$(BIN)/python benchmarks/scale.py
 
 constraints: setup
 	@echo '# Exact versions that CI ran with. Names and versions only: no addresses. Refresh with `make constraints`.' > constraints.txt

@@ -307,7 +307,9 @@ def _lost(s: Session, lease: Lease) -> LeaseLost | UnknownJob:
 
 
 def _lease(s: Session, job_id: int) -> Lease:
-    job = s.execute(
+    """Read the job with its masters; all in one question, since a claim is what workers wait for."""
+    there = (Sighting.scan_id == Job.scan_id) & Sighting.superseded_at.is_(None) & Sighting.gone_at.is_(None)
+    rows = s.execute(
         select(
             Job.lease_token,
             Job.attempts,
@@ -320,16 +322,19 @@ def _lease(s: Session, job_id: int) -> Lease:
             Recipe.id.label("recipe_id"),
             Recipe.body,
             Recipe.fingerprint,
+            Sighting.root,
+            Sighting.path,
+            Sighting.display,
+            Sighting.size,
+            Sighting.mtime_ns,
         )
         .join(Scan, Scan.id == Job.scan_id)
         .join(Recipe, Recipe.id == Job.recipe_id)
+        .outerjoin(Sighting, there)
         .where(Job.id == job_id)
-    ).one()
-    places = s.execute(
-        select(Sighting.root, Sighting.path, Sighting.display, Sighting.size, Sighting.mtime_ns)
-        .where(Sighting.scan_id == job.scan_id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None))
         .order_by(Sighting.last_seen_at.desc(), Sighting.id.desc())
-    )
+    ).all()
+    job = rows[0]
     return Lease(
         job_id=job_id,
         token=job.lease_token,
@@ -338,7 +343,11 @@ def _lease(s: Session, job_id: int) -> Lease:
         owner=job.lease_owner,
         scan_id=job.scan_id,
         scan_sha256=job.sha256,
-        masters=tuple(Master(*place) for place in places),
+        masters=tuple(
+            Master(row.root, row.path, row.display, row.size, row.mtime_ns)
+            for row in rows
+            if row.root is not None
+        ),
         recipe_id=job.recipe_id,
         recipe_body=job.body,
         fingerprint=job.fingerprint,

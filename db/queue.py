@@ -1,11 +1,11 @@
 """Which jobs wait, which must be sent, and which were lost on the way."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db import events
@@ -25,6 +25,9 @@ MAX_ATTEMPTS: Final = 3
 WORKER_DIED: Final = "worker-died"
 """Failure code of a job whose worker process was not heard of any more."""
 
+IS_QUEUED: Final = Job.state == bindparam(None, JobState.QUEUED, literal_execute=True)
+"""That a job waits; written out, since for a parameter no planner takes an index of queued jobs alone."""
+
 _WORKER_DIED_REMEDY: Final = (
     "look in the worker's log for lack of memory or a time limit, then run `saek retry`"
 )
@@ -36,14 +39,6 @@ class Enqueued:
 
     job_id: int
     created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Publishable:
-    """A job that a message should be sent for."""
-
-    job_id: int
-    lane: Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +127,28 @@ def runnable(now: dt.datetime) -> ColumnElement[bool]:
 
 
 def unpublished(
-    s: Session, limit: int, republish_after: dt.timedelta, *, now: dt.datetime | None = None
-) -> list[Publishable]:
-    """Return jobs to send: queued, due, lane not paused, never or long ago sent; interactive, then oldest."""
+    s: Session, lane: Lane, limit: int, republish_after: dt.timedelta, *, now: dt.datetime | None = None
+) -> list[int]:
+    """Return jobs of a lane to send, oldest first: queued, due, not held, never or long ago sent."""
     now = now or clock(s)
-    rows = s.execute(
-        select(Job.id, Job.lane)
+    rows = s.scalars(
+        select(Job.id)
         .where(
-            Job.state == JobState.QUEUED,
+            IS_QUEUED,
+            Job.lane == lane,
             runnable(now),
             or_(Job.published_at.is_(None), Job.published_at <= now - republish_after),
         )
-        .order_by(case((Job.lane == Lane.INTERACTIVE, 0), else_=1), Job.created_at, Job.id)
+        .order_by(Job.created_at, Job.id)
         .limit(limit)
     )
-    return [Publishable(job_id, lane) for job_id, lane in rows]
+    return list(rows)
+
+
+def count_begun(s: Session, ids: Collection[int]) -> int:
+    """Return how many of these jobs wait no longer: somebody claimed them, or they ended."""
+    begun = select(func.count()).select_from(Job).where(Job.id.in_(ids), Job.state != JobState.QUEUED)
+    return s.scalars(begun).one() if ids else 0
 
 
 def mark_published(s: Session, ids: Iterable[int], *, now: dt.datetime | None = None) -> int:

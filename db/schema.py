@@ -146,7 +146,22 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
         UniqueConstraint("scan_id", "recipe_id"),
-        Index("ix_job_state_lane_created_at", "state", "lane", "created_at"),
+        Index("ix_job_state_lane", "state", "lane"),
+        Index(
+            "ix_job_lane_created_at_id",
+            "lane",
+            "created_at",
+            "id",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_job_failure_code_waiting_since",
+            "failure_code",
+            "waiting_since",
+            sqlite_where=text("waiting_since IS NOT NULL"),
+            postgresql_where=text("waiting_since IS NOT NULL"),
+        ),
         CheckConstraint(
             "(state = 'running') = (lease_owner IS NOT NULL)"
             " AND (lease_owner IS NULL) = (lease_expires_at IS NULL)",
@@ -286,3 +301,14 @@ class Control(Base):
     paused: Mapped[bool]
     since: Mapped[dt.datetime]
     by: Mapped[str]
+
+
+class Census(Base):
+    """How many files and jobs were in which state when they were last counted; there is one row at most."""
+
+    __tablename__ = "census"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    taken_at: Mapped[dt.datetime]
+    facts: Mapped[dict[str, Any]]

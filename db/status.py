@@ -1,21 +1,24 @@
 """How the work stands as a whole."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Float, String, case, cast, func, select
+from sqlalchemy import Float, cast, func, select
 from sqlalchemy.orm import Session
 
+from db.census import Census, Queued, count_everything, count_queued, last_census, many_files
 from db.clock import clock
-from db.control import Pause, job_is_held, pauses
-from db.file_states import file_state, over_live_files
+from db.control import Pause, pauses
 from db.schema import Derivative, Job, Sighting
-from db.vocabulary import FileState, JobState, Lane
+from db.vocabulary import Basis, FileState, JobState, Lane
 
 THROUGHPUT_WINDOW: Final = dt.timedelta(minutes=15)
 """How far back the throughput, and with it the estimate of the time left, looks."""
+
+_LATEST: Final = 5_000
+"""So many derivatives tell the throughput well enough; a large station makes more within the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,14 @@ class Throughput:
 class Overview:
     """The work as a whole. Every state and lane is a key, with 0 where there is nothing.
 
-    `eta` is the time that the unheld queued and running pixels take at the throughput of the window; None
-    when nothing was finished within it.
+    Files, jobs, what they wait for and since when are as they were at `counted_at`; `basis` tells whether
+    that is now. All else is of now. `eta` is the time that the unheld queued and running pixels take at the
+    throughput of the window; None when nothing was finished within it.
     """
 
     at: dt.datetime
+    basis: Basis
+    counted_at: dt.datetime
     files: Mapping[FileState, int]
     collections: Mapping[str, Mapping[FileState, int]]
     jobs: Mapping[Lane, Mapping[JobState, int]]
@@ -81,27 +87,34 @@ class Running:
     cancel_requested: bool
 
 
-def overview(s: Session, *, now: dt.datetime | None = None) -> Overview:
-    """Return the counts, the queue, the throughput of the last 15 minutes and what it promises."""
+def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None) -> Overview:
+    """Return the counts, the queue, the throughput of the last 15 minutes and what it promises.
+
+    Where files are many the counts are those of the last census, unless they are to be `exact`.
+    """
     now = now or clock(s)
-    collections = _files_by_collection(s)
-    throughput = _throughput(s, now)
+    census, basis = _counts(s, now, exact=exact)
+    paused, throughput = pauses(s), _throughput(s, now)
+    held = _held(paused)
     return Overview(
         at=now,
-        files={state: sum(counts[state] for counts in collections.values()) for state in FileState},
-        collections=collections,
-        jobs=_jobs_by_lane(s),
-        waiting=_waiting(s, now),
+        basis=basis,
+        counted_at=census.taken_at,
+        files={state: sum(counts[state] for counts in census.collections.values()) for state in FileState},
+        collections=census.collections,
+        jobs=census.jobs,
+        waiting=_waiting(census.queued, held),
         throughput=throughput,
-        eta=_eta(s, throughput),
-        oldest_queued_at=s.scalar(select(func.min(Job.queued_at)).where(Job.state == JobState.QUEUED)),
-        paused=pauses(s),
+        eta=_eta(census, held, throughput),
+        oldest_queued_at=census.oldest_queued_at,
+        paused=paused,
     )
 
 
 def waiting_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[Waiting]:
     """Return what passing causes queued jobs wait for now."""
-    return [waiting for waiting in _waiting(s, now or clock(s)) if waiting.code is not None]
+    queued = count_queued(s, now or clock(s), Job.waiting_since.is_not(None))
+    return [waiting for waiting in _waiting(queued, _held(pauses(s))) if waiting.code is not None]
 
 
 def running(s: Session) -> list[Running]:
@@ -135,82 +148,72 @@ def running(s: Session) -> list[Running]:
     return [Running(*row) for row in rows]
 
 
-def _files_by_collection(s: Session) -> dict[str, dict[FileState, int]]:
-    files = over_live_files(select(Sighting.collection, file_state().label("state"))).subquery()
-    rows = s.execute(
-        select(files.c.collection, files.c.state, func.count())
-        .group_by(files.c.collection, files.c.state)
-        .order_by(files.c.collection)
-    )
-    counts: dict[str, dict[FileState, int]] = {}
-    for collection, state, count in rows:
-        counts.setdefault(collection, dict.fromkeys(FileState, 0))[FileState(state)] = count
-    return counts
+def _counts(s: Session, now: dt.datetime, *, exact: bool) -> tuple[Census, Basis]:
+    if exact or not many_files(s):
+        return count_everything(s, now), Basis.LIVE
+    census = last_census(s)
+    return (count_everything(s, now), Basis.NO_CENSUS) if census is None else (census, Basis.CENSUS)
 
 
-def _jobs_by_lane(s: Session) -> dict[Lane, dict[JobState, int]]:
-    counts = {lane: dict.fromkeys(JobState, 0) for lane in Lane}
-    rows = s.execute(select(Job.lane, Job.state, func.count()).group_by(Job.lane, Job.state))
-    for lane, state, count in rows:
-        counts[lane][state] = count
-    return counts
+def _held(paused: Iterable[Pause]) -> frozenset[Lane]:
+    return frozenset(lane for pause in paused for lane in Lane if pause.lane in {None, lane})
 
 
-def _waiting(s: Session, now: dt.datetime) -> tuple[Waiting, ...]:
-    reason = case(
-        (job_is_held(), "the " + cast(Job.lane, String) + " lane is paused"),
-        (Job.not_before > now, func.coalesce(Job.wait_reason, "it rests before the next attempt")),
-    )
-    passing = ~job_is_held() & (Job.not_before > now) & Job.waiting_since.is_not(None)
-    waiting = (
-        select(
-            reason.label("reason"),
-            case((passing, Job.failure_code)).label("code"),
-            case((passing, Job.failure_remedy)).label("remedy"),
-            case((passing, Job.waiting_since)).label("since"),
-            case((passing, Job.not_before)).label("next_at"),
+def _waiting(queued: Iterable[Queued], held: Container[Lane]) -> tuple[Waiting, ...]:
+    """Put together what waits for the same thing; in a lane that is held, that is its release."""
+    alike: dict[tuple[str | None, str | None], list[Queued]] = {}
+    for group in queued:
+        if group.lane in held:
+            pause = f"the {group.lane} lane is paused"
+            alike.setdefault((pause, None), []).append(Queued(group.lane, pause, group.jobs))
+        else:
+            alike.setdefault((group.reason, group.code), []).append(group)
+    waiting = [
+        Waiting(
+            reason,
+            sum(group.jobs for group in groups),
+            code,
+            max((group.remedy for group in groups if group.remedy is not None), default=None),
+            min((group.since for group in groups if group.since is not None), default=None),
+            min((group.next_at for group in groups if group.next_at is not None), default=None),
         )
-        .where(Job.state == JobState.QUEUED)
-        .subquery()
-    )
-    rows = s.execute(
-        select(
-            waiting.c.reason,
-            func.count().label("jobs"),
-            waiting.c.code,
-            func.max(waiting.c.remedy),
-            func.min(waiting.c.since),
-            func.min(waiting.c.next_at),
-        )
-        .group_by(waiting.c.reason, waiting.c.code)
-        .order_by(func.count().desc())
-    )
-    return tuple(Waiting(*row) for row in rows)
+        for (reason, code), groups in alike.items()
+    ]
+    return tuple(sorted(waiting, key=lambda group: -group.jobs))
 
 
 def _throughput(s: Session, now: dt.datetime) -> Throughput:
     """Count what was finished within the window, which begins no earlier than the work on it did."""
-    jobs, pixels, began = s.execute(
+    latest = (
+        select(Derivative.job_id, Derivative.width, Derivative.height, Derivative.created_at)
+        .where(Derivative.created_at > now - THROUGHPUT_WINDOW, Derivative.created_at <= now)
+        .order_by(Derivative.created_at.desc())
+        .limit(_LATEST)
+        .subquery()
+    )
+    jobs, pixels, began, first = s.execute(
         select(
             func.count(),
-            func.sum(cast(Derivative.width, Float) * Derivative.height),
+            func.sum(cast(latest.c.width, Float) * latest.c.height),
             func.min(Job.started_at),
-        )
-        .join(Job, Job.id == Derivative.job_id)
-        .where(Derivative.created_at > now - THROUGHPUT_WINDOW, Derivative.created_at <= now)
+            func.min(latest.c.created_at),
+        ).join(Job, Job.id == latest.c.job_id)
     ).one()
+    begins = first if jobs == _LATEST else began
     window = (
         THROUGHPUT_WINDOW
-        if began is None
-        else min(THROUGHPUT_WINDOW, max(now - began, dt.timedelta(seconds=1)))
+        if begins is None
+        else min(THROUGHPUT_WINDOW, max(now - begins, dt.timedelta(seconds=1)))
     )
     return Throughput(window, jobs, (pixels or 0) / 1e6)
 
 
-def _eta(s: Session, throughput: Throughput) -> dt.timedelta | None:
+def _eta(census: Census, held: Container[Lane], throughput: Throughput) -> dt.timedelta | None:
     """By the number of jobs: for all but plates a job costs the network's time, whatever its pixels."""
     if throughput.jobs == 0:
         return None
-    waiting = (Job.state == JobState.RUNNING) | (Job.state == JobState.QUEUED) & ~job_is_held()
-    left = s.scalar(select(func.count()).select_from(Job).where(waiting)) or 0
+    left = sum(
+        census.jobs[lane][JobState.RUNNING] + (0 if lane in held else census.jobs[lane][JobState.QUEUED])
+        for lane in Lane
+    )
     return throughput.window * (left / throughput.jobs)

@@ -38,6 +38,18 @@ class FileState(StrEnum):
     GONE = "gone"
 
 
+class Basis(StrEnum):
+    """By what the files and jobs in an overview were counted.
+
+    `live` ones were counted just now. `census` are those of the last count, because counting takes long;
+    `no-census` were counted just now although that takes long, because nobody had counted them before.
+    """
+
+    LIVE = "live"
+    CENSUS = "census"
+    NO_CENSUS = "no-census"
+
+
 class EventType(StrEnum):
     """What happened: PREMIS 3 eventType terms, then local terms where PREMIS has none."""
 

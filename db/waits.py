@@ -38,7 +38,7 @@ def hold_off(
     now = now or clock(s)
     began = s.scalar(
         select(func.min(Job.waiting_since)).where(
-            Job.state == JobState.QUEUED, Job.failure_code == problem.code
+            Job.state == JobState.QUEUED, Job.failure_code == problem.code, Job.waiting_since.is_not(None)
         )
     )
     s.execute(

@@ -68,6 +68,22 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., None]]:
         subprocess.run(["umount", "--lazy", folder], check=False, stderr=subprocess.DEVNULL)
 
 
+@pytest.fixture
+def bind_mount() -> Iterator[Callable[[Path, Path], None]]:
+    """A function that shows a folder at a second place too, as a mount; all are taken down at the end."""
+    mounted: list[Path] = []
+
+    def bind_mount(folder: Path, place: Path) -> None:
+        command = ["mount", "--bind", str(folder), str(place)]
+        if shutil.which("mount") is None or subprocess.run(command, check=False).returncode:
+            pytest.skip("this user may not mount a file system")
+        mounted.append(place)
+
+    yield bind_mount
+    for place in reversed(mounted):
+        subprocess.run(["umount", "--lazy", place], check=False, stderr=subprocess.DEVNULL)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of a real PostgreSQL: SAEK_TEST_POSTGRES_URL, or a server that a wheel brings."""

@@ -3,7 +3,9 @@
 import datetime as dt
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 import redis
 import structlog
@@ -11,18 +13,12 @@ from kombu.exceptions import OperationalError
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
-from db.migrate import require_current
-from db.queue import Publishable, mark_published, reap_expired, reset_published, unpublished
+from db.queue import count_begun, mark_published, reap_expired, reset_published, unpublished
+from db.revision import require_current
+from db.vocabulary import Lane
 from worker.app import app
-from worker.broker import (
-    LANES,
-    connect,
-    lane_depths,
-    leave_mark,
-    remembers,
-    unavailable,
-    waiting_jobs,
-)
+from worker.broker import connect, lane_depths, leave_mark, remembers, unavailable, waiting_jobs
+from worker.census import start_census
 from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
 from worker.folders import require_safe_folders
@@ -31,6 +27,15 @@ from worker.settings import Settings
 from worker.waiting import Teller
 
 _RETRY = 2.0
+_SHORTEST_PAUSE: Final = 0.02
+
+_DEEPEST: Final = 1000
+"""So many messages at most wait in a lane; each round reads them all."""
+
+Lanes = Mapping[str, frozenset[int]]
+"""For which jobs each lane holds a message."""
+
+_NOTHING: Final[Lanes] = MappingProxyType({})
 
 _log = structlog.get_logger()
 
@@ -48,18 +53,19 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     teller = Teller(settings, "dispatch")
     database = open_database(settings.database_address())
     client = connect(settings)
-    sealer = start_sealer(database, stop)
-    pause, checked, reap_from = settings.dispatch_seconds, False, 0.0
+    beside = (start_sealer(database, stop), start_census(database, stop))
+    pause, checked, reap_from, before = settings.dispatch_seconds, False, 0.0, _NOTHING
     try:
         while not stop.wait(pause):
+            began = time.monotonic()
             try:
                 if not checked:
                     require_current(settings.database_address())
                     checked = True
                 if time.monotonic() >= reap_from:
                     reconcile(database)
-                publish(database, client, settings)
-                pause = settings.dispatch_seconds
+                before = publish(database, client, settings, before)
+                pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
                 teller.goes_on()
             except (DatabaseUnavailable, BrokerUnavailable) as error:
                 teller.waits(error)
@@ -69,7 +75,8 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                     reap_from = time.monotonic() + _RETRY + settings.lease_seconds
     finally:
         stop.set()
-        sealer.join(_RETRY)
+        for thread in beside:
+            thread.join(_RETRY)
         teller.goes_on()
         client.close()
         database.dispose()
@@ -82,8 +89,11 @@ def reconcile(database: Database) -> None:
         _log.warning("a worker fell silent", job=job.job_id, now=job.outcome.value)
 
 
-def publish(database: Database, client: "redis.Redis", settings: Settings) -> int:
-    """Send messages until each lane holds `dispatch_depth` of them; return how many were sent.
+def publish(database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING) -> Lanes:
+    """Fill the lanes with messages; return for which jobs each holds one now.
+
+    `before` is what the last round returned. A lane is filled up to `dispatch_depth`, or to twice as many as
+    were taken and begun since, so that it does not run dry until the next round however fast the workers are.
 
     A job whose message is no longer in its lane, but that nobody claimed, is sent again: whoever took the
     message is gone. A message is marked as sent after it was sent: a crash between the two sends it twice,
@@ -92,37 +102,31 @@ def publish(database: Database, client: "redis.Redis", settings: Settings) -> in
     Raises:
         BrokerUnavailable: the broker does not answer.
     """
-    depth = settings.dispatch_depth
+    republish_after = dt.timedelta(seconds=settings.republish_seconds)
+    deepest = max(settings.dispatch_depth, _DEEPEST)
+    sent: list[int] = []
+    now: dict[str, frozenset[int]] = {}
     try:
         if not remembers(client):
             _forget_sent_messages(database)
             leave_mark(client)
-        waiting = {lane: waiting_jobs(client, lane, 4 * depth) for lane in LANES}
-        room = {lane: max(0, depth - there) for lane, there in lane_depths(client).items()}
-        limit = len(LANES) * depth + sum(map(len, waiting.values()))
-        with database.read() as s:
-            due = unpublished(s, limit, dt.timedelta(seconds=settings.republish_seconds))
-        chosen = _fitting((item for item in due if item.job_id not in waiting[item.lane.value]), room)
-        for item in chosen:
-            app.send_task(
-                TASK, args=(item.job_id,), queue=item.lane.value, task_id=message_id(item.job_id), retry=False
-            )
+        for lane, there in lane_depths(client).items():
+            waiting = waiting_jobs(client, lane, 4 * deepest)
+            with database.read() as s:
+                begun = count_begun(s, before.get(lane, frozenset()) - waiting)
+                depth = min(max(settings.dispatch_depth, 2 * begun), deepest)
+                due = unpublished(s, Lane(lane), depth + len(waiting), republish_after)
+            chosen = [job_id for job_id in due if job_id not in waiting][: max(0, depth - there)]
+            for job_id in chosen:
+                app.send_task(TASK, args=(job_id,), queue=lane, task_id=message_id(job_id), retry=False)
+            sent += chosen
+            now[lane] = frozenset(waiting.union(chosen))
     except (redis.RedisError, OperationalError) as error:
         raise unavailable(settings, error) from error
-    if chosen:
+    if sent:
         with database.begin() as s:
-            mark_published(s, [item.job_id for item in chosen])
-    return len(chosen)
-
-
-def _fitting(due: Iterable[Publishable], room: dict[str, int]) -> list[Publishable]:
-    left = dict(room)
-    chosen = []
-    for item in due:
-        if left[item.lane.value] > 0:
-            left[item.lane.value] -= 1
-            chosen.append(item)
-    return chosen
+            mark_published(s, sent)
+    return now
 
 
 def _forget_sent_messages(database: Database) -> None:

@@ -96,6 +96,11 @@ def refuse_shared(folder: Path) -> None:
         )
 
 
+def nearest_folder(path: Path) -> Path:
+    """Return the folder itself, or the nearest one above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
 def located(folder: Path, mountinfo: str | None = None) -> Location:
     """Return where a folder lies, or will lie; `mountinfo` is the text of /proc/self/mountinfo."""
     resolved = folder.resolve()

@@ -10,7 +10,7 @@ from db.engine import Database
 from db.orders import Reprocessed
 from db.selection import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
 from restoration import Library, Recipe, ScanFacts, plan
-from worker.doctor import nearest_folder
+from worker.folders import nearest_folder
 from worker.library import library_from
 from worker.registration import record_recipe
 from worker.settings import Settings

@@ -144,9 +144,13 @@ class Settings(BaseSettings):
         20.0, ge=0, description="On shutdown a running job may finish within this time, then it is put back."
     )
     dispatch_seconds: float = Field(
-        0.5, ge=0.05, description="Pause between rounds of the relay and the reconciler."
+        0.5, ge=0.05, description="A round of the relay and the reconciler begins so long after the last one."
     )
-    dispatch_depth: int = Field(16, ge=1, description="Messages kept waiting in the broker for each lane.")
+    dispatch_depth: int = Field(
+        16,
+        ge=1,
+        description="Messages kept waiting in the broker for each lane; more while workers take more.",
+    )
     republish_seconds: float = Field(
         15.0,
         ge=1,

@@ -79,7 +79,7 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
 def all_ended(settings: Settings, database: Database) -> bool:
     """Whether every file in the inbox is known as it is now and has no work waiting or under way."""
     with database.read() as s:
-        files = overview(s).files
+        files = overview(s, exact=True).files
     if files[FileState.QUEUED] or files[FileState.RUNNING] or files[FileState.REGISTERED]:
         return False
     return everything_known(database, settings.inbox_path)

@@ -13,7 +13,7 @@ from db.orders import cancel, reprocess, retry
 from db.queue import reap_expired, unpublished
 from db.schema import Derivative, Event, Job, Scan
 from db.selection import Selection
-from db.vocabulary import EventType, JobState
+from db.vocabulary import EventType, JobState, Lane
 
 STEPS = 60
 NAMES = [f"{n}.tif" for n in range(6)]
@@ -29,8 +29,9 @@ def take_part(archive, recipes, seed):
         register(s, archive.seen(pick.choice(NAMES), mtime_ns=pick.randrange(9)), content, recipes[0])
 
     def claim(s):
-        for job in unpublished(s, 20, dt.timedelta(0)):
-            lease = jobs.claim(s, job.job_id, f"worker-{seed}", dt.timedelta(seconds=0.1))
+        due = (job_id for lane in Lane for job_id in unpublished(s, lane, 20, dt.timedelta(0)))
+        for job_id in due:
+            lease = jobs.claim(s, job_id, f"worker-{seed}", dt.timedelta(seconds=0.1))
             if lease is not None:
                 leases.append(lease)
                 return

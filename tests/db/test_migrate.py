@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from db import migrate
+from db.census import last_census
 from db.engine import open_database
 from db.errors import SchemaOutOfDate
 from db.proof import prove
@@ -104,6 +105,15 @@ def _opened(url):
     database = open_database(url)
     yield database
     database.dispose()
+
+
+def test_the_first_census_finds_a_place_in_a_record_from_before(empty_url):
+    migrate.upgrade(empty_url, "0003")
+    with _opened(empty_url) as database:
+        migrate.upgrade(empty_url)
+        with database.read() as s:
+            assert last_census(s) is None
+    assert migrate.check(empty_url) == ()
 
 
 def _rules(database):

@@ -1,6 +1,7 @@
 import datetime as dt
 
 import pytest
+from sqlalchemy import event
 
 from db import jobs
 from db.errors import UnknownRecipe, UnknownScan
@@ -14,14 +15,17 @@ from db.queue import (
     unpublished,
 )
 from db.schema import Scan
+from db.values import Problem
 from db.vocabulary import JobState, Lane
+from db.waits import hold_off
 
 LONG_AGO = dt.timedelta(minutes=10)
+FULL = Problem("no-space", "the disk is full", "free some space")
 
 
 def to_send(archive, limit=100):
     with archive.database.read() as s:
-        return [job.job_id for job in unpublished(s, limit, LONG_AGO, now=archive.now)]
+        return [job_id for lane in Lane for job_id in unpublished(s, lane, limit, LONG_AGO, now=archive.now)]
 
 
 def test_the_same_scan_and_recipe_are_one_job(archive):
@@ -56,7 +60,38 @@ def test_dropped_files_are_sent_before_bulk_work_and_old_before_new(archive):
     archive.wait(seconds=1)
     second = archive.drop("2.tif", "2").job_id
     assert to_send(archive) == [first, second, bulk]
-    assert to_send(archive, limit=2) == [first, second]
+    assert to_send(archive, limit=1) == [first, bulk]
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (lambda s: unpublished(s, Lane.BULK, 99, LONG_AGO), "ix_job_lane_created_at_id"),
+        (lambda s: hold_off(s, 1, FULL, LONG_AGO), "ix_job_failure_code_waiting_since"),
+    ],
+)
+def test_jobs_that_wait_are_found_without_reading_those_that_are_done(archive, ask, index):
+    asked = []
+    with archive.database.begin() as s:
+        connection = s.connection()
+        if archive.database.dialect == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # of a few rows it reads all
+            connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def note(_connection, _cursor, statement, parameters, _context, _many):
+            asked.append((statement, parameters))
+
+        ask(s)
+        event.remove(connection, "before_cursor_execute", note)
+        explain = "EXPLAIN QUERY PLAN" if archive.database.dialect == "sqlite" else "EXPLAIN"
+        plans = [
+            str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+            for statement, parameters in asked
+            if statement.startswith("SELECT") and "FROM job" in statement
+        ]
+    assert len(plans) == 1
+    assert index in plans[0]
 
 
 def test_a_sent_job_is_sent_again_only_after_long(archive):

@@ -3,7 +3,7 @@ import datetime as dt
 from db import jobs
 from db.queue import mark_published, unpublished
 from db.schema import Event
-from db.vocabulary import JobState
+from db.vocabulary import JobState, Lane
 from db.waits import hold_off, inspect_queue, let_go, recover_queue
 
 FULL = "no-space"
@@ -11,7 +11,11 @@ FULL = "no-space"
 
 def to_send(archive):
     with archive.database.read() as s:
-        return [job.job_id for job in unpublished(s, 99, dt.timedelta(hours=1), now=archive.now)]
+        return [
+            job_id
+            for lane in Lane
+            for job_id in unpublished(s, lane, 99, dt.timedelta(hours=1), now=archive.now)
+        ]
 
 
 def test_a_job_that_is_held_off_stays_queued_without_attempt_or_event(archive):

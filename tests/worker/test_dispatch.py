@@ -1,17 +1,24 @@
+import datetime as dt
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from db import census
 from db.engine import Database
+from db.jobs import claim
 from db.orders import pause, resume
 from db.proof import prove
-from db.vocabulary import Lane
+from db.status import overview
+from db.vocabulary import Basis, Lane
+from worker import census as worker_census
 from worker.broker import connect, ping
 from worker.errors import BrokerUnavailable
+from worker.messages import job_in
 from worker.settings import Settings
 
 QueueJob = Callable[..., int]
@@ -141,3 +148,52 @@ def test_what_happened_comes_under_a_seal(
         time.sleep(0.1)
     proof = prove(database)
     assert (proof.seals, proof.unsealed, proof.whole) == (1, 0, True)
+
+
+@pytest.mark.parametrize(("begins", "fits"), [(True, lambda most: most > 4), (False, lambda most: most == 4)])
+def test_a_lane_is_filled_deeper_while_what_is_taken_is_begun(
+    database: Database,
+    broker: Part,
+    relay: Settings,
+    queue_job: QueueJob,
+    begins: bool,
+    fits: Callable[[int], bool],
+) -> None:
+    for number in range(60):
+        queue_job(f"{number}.tif")
+    await_depth(relay, 4, 0)
+    client, most = connect(relay), 0
+    for _ in range(8):
+        taken = client.rpop("interactive", 1000) or []
+        most = max(most, len(taken))
+        for message in taken if begins else ():
+            with database.begin() as s:
+                claim(s, job_in(message), "tester", dt.timedelta(minutes=5))
+        time.sleep(0.4)
+    client.close()
+    assert fits(most)
+
+
+def test_a_record_with_many_files_is_counted_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, database: Database, queue_job: QueueJob
+) -> None:
+    monkeypatch.setattr(census, "MANY_FILES", 2)
+    monkeypatch.setattr(worker_census, "SHORTEST_PAUSE", 0.05)
+    stop = threading.Event()
+    thread = worker_census.start_census(database, stop)
+    try:
+        for names in (("a.tif", "b.tif"), ("c.tif",)):
+            for name in names:
+                queue_job(name)
+            deadline, counted = time.monotonic() + 30, None
+            while time.monotonic() < deadline:
+                with database.read() as s:
+                    seen, exact = overview(s), overview(s, exact=True)
+                counted = seen.files if seen.basis is Basis.CENSUS else None
+                if counted == exact.files:
+                    break
+                time.sleep(0.05)
+            assert counted == exact.files
+    finally:
+        stop.set()
+        thread.join()

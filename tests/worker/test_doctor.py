@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from restoration.models import models
 from worker import doctor
-from worker.doctor import State
+from worker.doctor import State, storage
 from worker.importing import import_from
 from worker.library import choose_default
 from worker.settings import load_settings
@@ -68,7 +68,7 @@ def test_polling_is_told_with_its_pause(check, monkeypatch):
 def test_too_many_folders_for_the_kernel_fail(check, settings, monkeypatch, tmp_path):
     limit = tmp_path / "max_user_watches"
     limit.write_text("3\n")
-    monkeypatch.setattr(doctor, "_WATCHES", limit)
+    monkeypatch.setattr(storage, "_WATCHES", limit)
     states = []
     for name in ("a", "b"):
         states.append(check("watching").state)

@@ -29,7 +29,7 @@ def record(settings: Settings) -> Iterator["Database"]:
     """
     from db.engine import open_database
     from db.errors import SchemaOutOfDate
-    from db.migrate import require_current
+    from db.revision import require_current
 
     if settings.database_url is None and not (settings.home / "saek.db").is_file():
         raise SchemaOutOfDate(  # connecting would make an empty file

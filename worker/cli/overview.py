@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db.status import Overview, Running, Waiting
-from db.vocabulary import FileState, JobState, Lane
+from db.vocabulary import Basis, FileState, JobState, Lane
 from worker.cli.console import sentence, table
 from worker.cli.words import count, duration, megapixels, moment, printable
 from worker.waiting import PartWaits
@@ -26,6 +26,7 @@ STYLES: Mapping[FileState, str] = {
     FileState.GONE: "dim",
 }
 _SHOWN_COLLECTIONS = 12
+_SHOWN_RUNNING = 24
 _BAR = 16
 
 
@@ -63,6 +64,8 @@ def _facts(view: Overview, waits: Sequence[PartWaits]) -> Table:
     facts.add_column()
     facts.add_row("Files", _states(view.files) or Text("none yet: drop scans into the inbox"))
     facts.add_row("Queue", _queue(view))
+    if (basis := _basis(view)) is not None:
+        facts.add_row("Counted", basis)
     for pause in view.paused:
         lane = "both lanes" if pause.lane is None else f"the {pause.lane} lane"
         facts.add_row("Paused", Text(f"{lane}, since {moment(pause.since)}, by {pause.by}", style="yellow"))
@@ -80,6 +83,18 @@ def _facts(view: Overview, waits: Sequence[PartWaits]) -> Table:
     if view.eta:
         facts.add_row("Time left", f"about {duration(view.eta.total_seconds())}")
     return facts
+
+
+def _basis(view: Overview) -> str | None:
+    """Tell how old the counts are, or why they took so long; nothing where they are fresh as ever."""
+    match view.basis:
+        case Basis.LIVE:
+            return None
+        case Basis.CENSUS:
+            age = duration((view.at - view.counted_at).total_seconds())
+            return f"{age} ago; `saek status --exact` counts now"
+        case Basis.NO_CENSUS:
+            return "now, which takes its time with so many files: no dispatcher has taken a census yet"
 
 
 def _wait(waiting: Waiting) -> str:
@@ -117,7 +132,7 @@ def _running(work: Sequence[Running], now: dt.datetime) -> Table:
     made = table(
         "job", "file", "lane", "try", "stage", "", "%", "for", title="Running now", right=("job", "try", "%")
     )
-    for job in work:
+    for job in work[:_SHOWN_RUNNING]:
         share = 100 * job.done / job.total if job.total else 0.0
         stage = "is being cancelled" if job.cancel_requested else job.stage or "begins"
         made.add_row(
@@ -130,6 +145,9 @@ def _running(work: Sequence[Running], now: dt.datetime) -> Table:
             f"{share:.0f}",
             duration((now - job.started_at).total_seconds()),
         )
+    if len(work) > _SHOWN_RUNNING:
+        made.caption = f"and {count(len(work) - _SHOWN_RUNNING, 'more', 'more')}; --json lists all"
+        made.caption_justify = "left"
     return made
 
 

@@ -36,6 +36,7 @@ class _Question:
     state: FileState | None
     collection: str | None
     limit: int
+    exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,21 @@ def status(
         str | None, typer.Option(help="List the files in this sub-folder of the inbox and below it.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="List at most so many files.")] = 100,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Count now, however long it takes with very many files.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew each second until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
     """Tell how the work stands: as a whole, as a table of files, or the whole story of one file."""
     if watch and json:
         raise typer.BadParameter("--watch is for people; without it --json tells the state once")
+    if exact and (what is not None or state is not None or collection is not None):
+        raise typer.BadParameter("--exact is for the whole; one file and the table of files are always exact")
     if what is not None and (state is not None or collection is not None):
         raise typer.BadParameter("name one file, or list files with --state and --collection")
     settings = settings_and_logs()
-    question = _Question(what, state, collection, limit)
+    question = _Question(what, state, collection, limit, exact)
     with record(settings) as database:
         if watch:
             _watch(database, settings, question)
@@ -108,7 +114,8 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
             found = files(s, question.state, question.collection, question.limit + 1)
             rows = list(itertools.islice(found, question.limit + 1))
             return _Files(rows[: question.limit], more=len(rows) > question.limit)
-        return _Whole(overview(s), running(s), _station(settings), parts_that_wait(settings))
+        whole = overview(s, exact=question.exact)
+        return _Whole(whole, running(s), _station(settings), parts_that_wait(settings))
 
 
 def _station(settings: Settings) -> bool | None:

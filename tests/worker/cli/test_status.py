@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from db import census
+from db.census import take_census
 from worker.exits import Exit
 
 
@@ -35,6 +37,34 @@ def test_the_whole_tells_counts_what_runs_and_what_is_waited_for(saek, record):
     running = next(line for line in shown.splitlines() if "b.tif" in line)
     assert "color" in running
     assert " 25 " in running
+
+
+def test_with_many_files_the_age_of_the_counts_is_told_and_exact_ones_are_to_be_had(
+    saek, told, record, database, monkeypatch
+):
+    monkeypatch.setattr(census, "MANY_FILES", 2)
+    record.file("a.tif")
+    record.done("b.tif")
+    assert "no dispatcher has taken a census yet" in saek("status").stdout
+    take_census(database)
+    record.file("c.tif")
+    shown = saek("status").stdout
+    assert "done 1   queued 1" in shown
+    assert re.search(r"Counted +[\d.]+ m?s ago; `saek status --exact` counts now", shown)
+    seen, exact = told("status"), told("status", "--exact")
+    assert (seen["basis"], seen["files"]["queued"]) == ("census", 1)
+    assert (exact["basis"], exact["files"]["queued"]) == ("live", 2)
+    assert seen["counted_at"] < exact["counted_at"] == exact["at"]
+    assert "Counted" not in saek("status", "--exact").stdout
+
+
+def test_of_very_many_jobs_that_run_the_first_are_shown(saek, record):
+    for number in range(26):
+        record.running(f"{number:02}.tif")
+    shown = saek("status").stdout
+    assert "23.tif" in shown
+    assert "24.tif" not in shown
+    assert "and 2 more; --json lists all" in shown
 
 
 def test_collections_are_counted_each(told, record):
@@ -182,7 +212,9 @@ def test_a_checksum_prefix_that_fits_two_scans_asks_for_more(saek, record):
     assert saek("status", prefix).exit_code == Exit.USAGE
 
 
-@pytest.mark.parametrize("words", [["--watch", "--json"], ["a.tif", "--state", "done"], ["--limit", "0"]])
+@pytest.mark.parametrize(
+    "words", [["--watch", "--json"], ["a.tif", "--state", "done"], ["--limit", "0"], ["a.tif", "--exact"]]
+)
 def test_questions_that_make_no_sense_are_refused(saek, record, words):
     assert saek("status", *words).exit_code == Exit.USAGE
 

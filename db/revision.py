@@ -1,0 +1,60 @@
+"""Which revision the tables have and which one is needed; every command asks, so that it takes no Alembic."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import inspect, text
+
+from db.engine import Database, open_database
+from db.errors import SchemaOutOfDate
+
+_STEPS: Final = Path(__file__).parent / "migrations" / "versions"
+
+
+def head() -> str:
+    """Return the revision that this release needs."""
+    return _known()[-1]
+
+
+def current(url: str) -> str | None:
+    """Return the revision of the tables at `url`, None where there are none yet."""
+    with opened(url) as database, database.read() as s:
+        if not inspect(s.connection()).has_table("alembic_version"):
+            return None
+        revision: str | None = s.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def require_current(url: str) -> None:
+    """Raise `SchemaOutOfDate` unless the tables at `url` are those of this release."""
+    have, need = current(url), head()
+    if have == need:
+        return
+    if have is None or have in _known():
+        state = "has no tables yet" if have is None else f"has the tables of revision {have}, not {need}"
+        raise SchemaOutOfDate(f"the database {state}", "run `saek db upgrade`")
+    raise SchemaOutOfDate(
+        f"the database has revision {have}, which this release does not know",
+        "install the release that made it, or a newer one",
+    )
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """Yield the database at `url`, closed on leaving."""
+    database = open_database(url)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+def _known() -> list[str]:
+    """Return all revisions, the last one last: the files of the steps begin with them."""
+    found = sorted(path.name.partition("_")[0] for path in _STEPS.glob("[0-9]*_*.py"))
+    if not found:
+        msg = "the distribution lacks its migrations"
+        raise RuntimeError(msg)
+    return found

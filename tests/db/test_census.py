@@ -1,0 +1,126 @@
+from collections import Counter
+
+import pytest
+
+from db import census, jobs
+from db.census import count_everything, last_census, take_census
+from db.files import files
+from db.intake import quarantine_sighting
+from db.orders import cancel, pause
+from db.sightings import mark_gone
+from db.status import overview
+from db.values import utcnow
+from db.vocabulary import Basis, FileState, JobState, Lane
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """Three files are many."""
+    monkeypatch.setattr(census, "MANY_FILES", 3)
+
+
+def look(archive, **how):
+    with archive.database.read() as s:
+        return overview(s, now=archive.now, **how)
+
+
+def fill(archive):
+    """Have files in every state, several jobs to some of them, and work that waits for a disk."""
+    done = archive.work_on("album/done.tif", "done")
+    failed = archive.work_on("failed.tif", "failed")
+    bad = archive.work_on("bad.tif", "bad")
+    resting = archive.work_on("album/resting.tif", "resting")
+    archive.work_on("앨범/running.tif", "running")
+    archive.drop("album/queued.tif", "queued", lane=Lane.BULK)
+    dropped = archive.drop("cancelled.tif", "cancelled")
+    archive.drop("registered.tif", "registered", job=False)
+    archive.drop("gone.tif", "gone", job=False)
+    archive.drop("copy of done.tif", "done")
+    archive.drop("replaced.tif", "before")
+    archive.drop("replaced.tif", "after")
+    with archive.database.begin() as s:
+        jobs.finish(s, done, archive.derivative(), now=archive.now)
+        jobs.fail(s, failed, archive.problem(), quarantine=False, now=archive.now)
+        jobs.fail(s, bad, archive.problem(), quarantine=True, now=archive.now)
+        jobs.retry_later(s, resting, archive.problem("no-space"), now=archive.now)
+        quarantine_sighting(s, archive.seen("link.tif"), archive.problem("unsafe-file"), now=archive.now)
+        cancel(s, [dropped.job_id], "kim", now=archive.now)
+        mark_gone(s, "inbox", [b"gone.tif"], now=archive.now)
+
+
+def test_each_file_counts_in_the_state_that_it_is_listed_in(archive):
+    fill(archive)
+    with archive.database.read() as s:
+        listed = Counter((file.collection, file.state) for file in files(s))
+        counted = count_everything(s, archive.now).collections
+    assert {state for _, state in listed} == set(FileState)
+    assert listed == {
+        (name, state): count for name, states in counted.items() for state, count in states.items() if count
+    }
+
+
+def test_a_census_is_read_as_it_was_taken(archive, many):
+    fill(archive)
+    taken = take_census(archive.database)
+    assert taken is not None
+    with archive.database.read() as s:
+        assert last_census(s) == taken
+    assert taken.jobs[Lane.BULK][JobState.QUEUED] == 1
+    assert {(group.reason, group.code) for group in taken.queued} >= {(None, None)}
+
+
+def test_few_files_need_no_census(archive):
+    fill(archive)
+    assert take_census(archive.database) is None
+    seen = look(archive)
+    assert (seen.basis, seen.counted_at) == (Basis.LIVE, archive.now)
+
+
+def test_many_files_are_told_as_they_were_counted_last(archive, many):
+    fill(archive)
+    taken = take_census(archive.database)
+    archive.drop("late.tif", "late")
+    seen, exact = look(archive), look(archive, exact=True)
+    assert (seen.basis, seen.counted_at) == (Basis.CENSUS, taken.taken_at)
+    assert (exact.basis, exact.counted_at) == (Basis.LIVE, archive.now)
+    assert exact.files[FileState.QUEUED] == seen.files[FileState.QUEUED] + 1
+
+
+def test_a_new_census_takes_the_place_of_the_last_one(archive, many):
+    fill(archive)
+    take_census(archive.database)
+    archive.drop("late.tif", "late")
+    take_census(archive.database)
+    assert look(archive).files == look(archive, exact=True).files
+    assert archive.count(census.schema.Census) == 1
+
+
+def test_many_files_that_nobody_has_counted_are_counted_and_that_is_told(archive, many):
+    fill(archive)
+    seen = look(archive)
+    assert (seen.basis, seen.counted_at) == (Basis.NO_CENSUS, archive.now)
+    assert seen.files == look(archive, exact=True).files
+
+
+def test_what_is_paused_shows_at_once_however_old_the_counts_are(archive, many):
+    fill(archive)
+    take_census(archive.database)
+    with archive.database.begin() as s:
+        pause(s, Lane.BULK, "kim", now=archive.now)
+    seen = look(archive)
+    assert seen.basis is Basis.CENSUS
+    assert ("the bulk lane is paused", 1) in {(waiting.reason, waiting.jobs) for waiting in seen.waiting}
+
+
+def test_what_waits_tells_the_same_from_a_census_as_from_a_count(archive, many):
+    archive.now = utcnow()  # a census goes by the clock
+    for name in ("a", "b", "c"):
+        lease = archive.work_on(f"{name}.tif", name)
+        with archive.database.begin() as s:
+            jobs.retry_later(s, lease, archive.problem("no-space"), now=archive.wait(seconds=1))
+    take_census(archive.database)
+    seen = look(archive)
+    assert seen.basis is Basis.CENSUS
+    (full,) = seen.waiting
+    assert (full.jobs, full.code, full.remedy) == (3, "no-space", "copy it again")
+    assert seen.waiting == look(archive, exact=True).waiting

@@ -1,0 +1,97 @@
+"""What is installed: models, libraries, the engine, the locale."""
+
+import locale
+import sys
+
+from worker.doctor.findings import Check, State
+from worker.doctor.storage import folder_check
+from worker.settings import Settings
+
+MIN_PILLOW = 13
+"""Older ones have a heap overflow in their JPEG reader."""
+
+MIN_LIBVIPS = (8, 15)
+"""The first with `fail_on="warning"` on every loader that is used."""
+
+
+def model(settings: Settings) -> Check:
+    """The model that dropped files get is installed, and its weights are the ones on its card."""
+    from restoration import ModelError, verify_model
+    from worker.library import default_of
+    from worker.recipes import recipe_from
+
+    try:
+        recipe = recipe_from(settings)
+        verify_model(default_of(settings).card)
+    except ModelError as error:
+        return Check("model", State.FAILED, error.reason, error.remedy)
+    return Check("model", State.OK, f"{recipe.model}, weights {recipe.weights[:12]} as on its card")
+
+
+def models(settings: Settings) -> Check:
+    """All other models are whole, none hides another, and only their owner writes to their folder."""
+    from restoration import ModelError, verify_model
+    from restoration.models import card_paths, hidden_cards
+    from restoration.models.card import read_card
+    from worker.library import library_from
+
+    if settings.models_path.exists():
+        folder = folder_check("models", settings.models_path, "SAEK_MODELS", writes=False)
+        if folder.state is not State.OK:
+            return folder
+    library = library_from(settings)
+    cards = card_paths(library)
+    for path in cards:
+        try:
+            verify_model(read_card(path))
+        except ModelError as error:
+            return Check("models", State.WARNING, f"{path.stem}: {error.reason}", error.remedy)
+    for path in hidden_cards(library):
+        return Check(
+            "models",
+            State.WARNING,
+            f"{path} is never found: a model of that name comes with Saek",
+            "Import it again under another name, then remove the file.",
+        )
+    return Check("models", State.OK, f"{len(cards)} installed, all as on their cards")
+
+
+def libvips(settings: Settings) -> Check:  # noqa: ARG001  (all checks are called alike)
+    """Libvips loads and is new enough."""
+    import pyvips
+
+    version = tuple(pyvips.version(part) for part in range(3))
+    found = ".".join(map(str, version))
+    if version < MIN_LIBVIPS:
+        return Check("libvips", State.FAILED, found, "Reinstall: pip install --upgrade 'pyvips[binary]'")
+    return Check("libvips", State.OK, found)
+
+
+def pillow(settings: Settings) -> Check:  # noqa: ARG001
+    """Pillow is new enough to be let near unknown files."""
+    import PIL
+
+    found = PIL.__version__
+    if int(found.split(".", 1)[0]) < MIN_PILLOW:
+        return Check("pillow", State.FAILED, found, f"Run: pip install --upgrade 'pillow>={MIN_PILLOW}'")
+    return Check("pillow", State.OK, found)
+
+
+def engine(settings: Settings) -> Check:
+    """The network can run in the engine and on the device that are set."""
+    from restoration import Transient
+    from restoration.engines import describe_engine
+
+    try:
+        return Check("engine", State.OK, describe_engine(settings.engine, settings.device))
+    except Transient as error:
+        return Check("engine", State.FAILED, error.reason, error.remedy)
+
+
+def text(settings: Settings) -> Check:  # noqa: ARG001
+    """Names of files are UTF-8 for this process."""
+    names, words = sys.getfilesystemencoding(), locale.getencoding()
+    found = f"file names {names}, text {words}"
+    if names.lower() != "utf-8" or words.lower() not in {"utf-8", "utf8"}:
+        return Check("text", State.WARNING, found, "Set LANG or LC_ALL to a UTF-8 locale, such as C.UTF-8.")
+    return Check("text", State.OK, found)

