@@ -28,9 +28,9 @@ def head() -> str:
     return revision
 
 
-def current(url: str) -> str | None:
+def current(url: str, patience: float | None = None) -> str | None:
     """Return the revision of the tables at `url`, None where there are none yet."""
-    with _opened(url) as database, database.read() as session:
+    with _opened(url, patience) as database, database.read() as session:
         return _revision(session.connection())
 
 
@@ -60,9 +60,12 @@ def check(url: str) -> tuple[str, ...]:
         return (*tables, *(f"the trigger {name} is not in force" for name in missing_guards(session)))
 
 
-def require_current(url: str) -> None:
-    """Raise `SchemaOutOfDate` unless the tables at `url` are those of this release."""
-    have, need = current(url), head()
+def require_current(url: str, patience: float | None = None) -> None:
+    """Raise `SchemaOutOfDate` unless the tables at `url` are those of this release.
+
+    `patience` as for `open_database`.
+    """
+    have, need = current(url, patience), head()
     if have == need:
         return
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
@@ -76,8 +79,8 @@ def require_current(url: str) -> None:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Database]:
-    database = open_database(url)
+def _opened(url: str, patience: float | None = None) -> Iterator[Database]:
+    database = open_database(url, patience)
     try:
         yield database
     finally:

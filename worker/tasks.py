@@ -151,8 +151,8 @@ def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
 
 @functools.cache
 def database() -> Database:
-    """The record, opened once a process."""
-    return open_database(settings.database_address())
+    """The record, opened once a process; silence of its server leaves time to keep a lease alive."""
+    return open_database(settings.database_address(), patience=settings.lease_seconds / 3)
 
 
 @functools.cache
@@ -174,7 +174,7 @@ def owner() -> str:
 def drained_for() -> float | None:
     """Seconds since the parent began to shut down, None while it does not."""
     try:
-        began = drain_mark(os.getppid()).stat().st_mtime
+        began = float(drain_mark(os.getppid()).read_text())
     except FileNotFoundError:
         return None
-    return max(0.0, time.time() - began)
+    return time.monotonic() - began

@@ -11,6 +11,8 @@ import redis
 import structlog
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.messages import Refused, envelope, id_in
 
@@ -54,6 +56,10 @@ class Channel(kombu_redis.Channel):
     """kombu's channel, whose deliveries are checked."""
 
     QoS = _Unacknowledged
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """One more try, on a new connection: ten, as is redis-py's habit, take a minute in a dead network."""
+        return {**super()._connparams(asynchronous), "retry": Retry(NoBackoff(), 1)}
 
     def _create_client(self, asynchronous: bool = False) -> "redis.Redis":
         client: redis.Redis = super()._create_client(asynchronous)
