@@ -1,10 +1,10 @@
-"""Does the memory of a worker's child grow with the scans that it restores?
+"""How much the memory of a worker's child grows with the scans that it restores.
 
     python benchmarks/leak.py [--scans 350] [--every 50] [--preset fast]
 
-A station of its own home (SQLite, embedded broker, one child of one thread) takes in small scans, gray of 8 and
-16 bits and RGB prints, TIFF and PNG, each of its own content. At every so many that are done the resident
-memory of the child that restores is looked at, and that of the process that reads for it.
+A station of its own home (SQLite, embedded broker, one child of one thread) takes in small scans, gray of
+8 and 16 bits and RGB prints, TIFF and PNG, each of its own content. At every so many that are done the
+resident memory of the child that restores is looked at, and that of the process that reads for it.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def done(home: Path) -> int:
 
 
 def resident(word: str, below: int) -> tuple[int, int] | None:
-    """Return process id and resident bytes of the largest process below another whose command has the word."""
+    """Return id and resident bytes of the largest process below another whose command has the word."""
     found = []
     parents, commands = {}, {}
     for entry in Path("/proc").iterdir():

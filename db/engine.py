@@ -38,7 +38,7 @@ class Database:
         self._writer, self._reader = engine.execution_options(**{_WRITES: True}), engine
         if self.dialect == "postgresql":
             # What a row lock waited for must be seen after it; what is read for a person must fit together.
-            self._writer = engine.execution_options(isolation_level="READ COMMITTED")
+            self._writer = self._writer.execution_options(isolation_level="READ COMMITTED")
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -111,8 +111,8 @@ class Database:
 def open_database(url: str, patience: float | None = None) -> Database:
     """Return the database at `url`. Opens no connection yet.
 
-    A PostgreSQL server that says nothing for `patience` seconds in the midst of an answer counts as away; None
-    waits as long as the kernels of both hosts hear of each other.
+    A PostgreSQL server that owes an answer and says nothing for `patience` seconds counts as away; None waits
+    as long as the kernels of both hosts hear of each other.
 
     Raises `UnsupportedDatabase` for another kind than SQLite in a file or PostgreSQL, and `UnusableLocation`
     for a SQLite file on a network file system.

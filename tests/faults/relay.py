@@ -14,7 +14,7 @@ class Way(Enum):
 
     OPEN = auto()
     SWALLOWED = auto()
-    """Connections are taken, what is sent is acknowledged and lost. Those of that time stay dead afterwards."""
+    """What is sent is acknowledged and lost. Connections of that time stay dead afterwards."""
     STALLED = auto()
     """What is sent arrives once the network is healed, as when TCP sends it again."""
     CUT = auto()
@@ -22,9 +22,9 @@ class Way(Enum):
 
 
 class Relay:
-    """Listens on a port of this host and forwards to a server, a TCP port or a unix socket."""
+    """Listens on a port of this host and forwards to a server, by host and port or on a unix socket."""
 
-    def __init__(self, server: int | Path) -> None:
+    def __init__(self, server: tuple[str, int] | Path) -> None:
         self._server = server
         self._way = Way.OPEN
         self._delay = 0.0
@@ -107,8 +107,8 @@ class Relay:
         return self._pump(pipe, client, pipe.server)
 
     def _connect(self) -> socket.socket:
-        if isinstance(self._server, int):
-            return socket.create_connection(("127.0.0.1", self._server), timeout=5)
+        if not isinstance(self._server, Path):
+            return socket.create_connection(self._server, timeout=5)
         server = socket.socket(socket.AF_UNIX)
         server.connect(str(self._server))
         return server
