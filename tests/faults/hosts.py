@@ -76,7 +76,7 @@ class Host(ABC):
     def settings(self) -> Settings:
         """The settings that the parts see."""
         names = {name.removeprefix("SAEK_").lower(): value for name, value in self.environment.items()
-                 if name.startswith("SAEK_")}  # fmt: skip
+                 if name.startswith("SAEK_") and not name.startswith("SAEK_TEST_")}  # fmt: skip
         return load_settings(**names)
 
     def open(self) -> None:

@@ -36,7 +36,7 @@ class Turned(Embedded):
         beside = os.environ.get("PYTHONPATH", "")
         self.environment |= {
             "PYTHONPATH": f"{TURNED}{os.pathsep}{beside}",
-            "SAEK_TEST_CLOCK": str(self._offset),
+            "TURNED_CLOCK": str(self._offset),
         }
 
     def set(self, seconds: float) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 _true = time.time
-_offset = Path(os.environ["SAEK_TEST_CLOCK"])
+_offset = Path(os.environ["TURNED_CLOCK"])
 
 
 def _turned() -> float:
