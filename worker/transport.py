@@ -58,8 +58,11 @@ class Channel(kombu_redis.Channel):
     QoS = _Unacknowledged
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        """One more try, on a new connection: ten, as is redis-py's habit, take a minute in a dead network."""
-        return {**super()._connparams(asynchronous), "retry": Retry(NoBackoff(), 1)}
+        """No silent retries: redis-py's ten, some within others, take minutes in a network that is dead.
+
+        Celery and the relay try again themselves.
+        """
+        return {**super()._connparams(asynchronous), "retry": Retry(NoBackoff(), 0)}
 
     def _create_client(self, asynchronous: bool = False) -> "redis.Redis":
         client: redis.Redis = super()._create_client(asynchronous)

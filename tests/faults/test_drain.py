@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 MEGAPIXELS = float(os.environ.get("SAEK_TEST_DRAIN_MEGAPIXELS", "60"))
 DRAIN = 2.0
 """Seconds, as `hosts` sets it."""
+GRACE = 15.0
+"""Seconds that a station waits longer, before it kills."""
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_a_large_scan_is_put_back_at_sigterm_and_finished_by_the_next_worker(hos
     pid = host.pid("worker")
     host.hold("worker", kill=False)
     host.kill("worker", 15)
-    stops = await_that(host, lambda: host.pid("worker") is None, "the worker's end", DRAIN + 30)
+    stops = await_that(host, lambda: host.pid("worker") is None, "the worker's end", DRAIN + GRACE)
 
     # At once, not after the lease of a minute, and at no cost (decision 0009).
     put_back = job(host)

@@ -114,6 +114,22 @@ def test_all_parts_go_on_soon_after_their_server_is_back(host: Pair, server: str
     print(f"\n{server} {harm}: goes on after {goes_on:.1f} s")  # noqa: T201
 
 
+def test_parts_that_are_cut_off_from_everything_stop_when_they_are_told_to(host: Pair) -> None:
+    drop_large(host)
+    await_that(host, lambda: (found := job(host)) and found.progress_done, "work on it")
+    for relay in host.relays.values():
+        relay.swallow()
+    time.sleep(LEASE)
+
+    began = time.monotonic()
+    host.drain()  # within a minute, each
+
+    assert time.monotonic() - began < 60
+    for relay in host.relays.values():
+        relay.heal()
+    assert job(host).attempts == 1
+
+
 def test_a_slow_network_is_only_slow(host: Pair) -> None:
     for relay in host.relays.values():
         relay.delay(0.05)
