@@ -33,6 +33,9 @@ from worker.places import require_mark
 from worker.recipes import limits_from, recipe_of
 from worker.sidecars import publish_both
 
+_LEAST_PATIENCE = 3.0
+"""Seconds; a database that is merely busy may take one or two for an answer."""
+
 _log = structlog.get_logger()
 
 
@@ -152,7 +155,8 @@ def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
 @functools.cache
 def database() -> Database:
     """The record, opened once a process; silence of its server leaves time to keep a lease alive."""
-    return open_database(settings.database_address(), patience=settings.lease_seconds / 3)
+    patience = max(_LEAST_PATIENCE, settings.lease_seconds / 3)
+    return open_database(settings.database_address(), patience=patience)
 
 
 @functools.cache
