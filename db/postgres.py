@@ -32,10 +32,11 @@ _SERVERS_PROBES: Final = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
+    "client_connection_check_interval": "2s",  # who gave up waiting must not stand in the queue for a row
 }
 """The same of the server's kernel: a client that is gone must not hold rows locked for two hours."""
 
-IDLE_S = 30
+IDLE_S = 15
 """How long a client may be silent within a transaction that writes, before the server ends it."""
 
 
@@ -71,7 +72,10 @@ def connect(patience: float | None, *address: Any, **options: Any) -> Connection
     try:
         connection.autocommit = True
         for name, value in _SERVERS_PROBES.items():
-            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+            # `pg_settings` holds those that this server knows: the last one came with PostgreSQL 14.
+            connection.execute(
+                "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (value, name)
+            )
         connection.autocommit = False
     except BaseException:
         connection.close()

@@ -86,6 +86,25 @@ def test_who_asks_without_patience_waits(migrated_postgres):
     database.dispose()
 
 
+def test_who_gave_up_waiting_for_a_row_leaves_the_queue(archive, database, over):
+    if database.dialect == "sqlite":
+        return  # it has no queue
+    archive.drop()
+    with database.begin() as s:
+        s.execute(update(Job).values(requested_by="kim"))
+        with pytest.raises(DatabaseUnavailable), over.begin() as waiting:
+            waiting.execute(update(Job).values(requested_by="nobody"))
+        deadline = time.monotonic() + 8
+        queue = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE job%'"
+        )
+        while s.scalar(queue) and time.monotonic() < deadline:
+            s.execute(text("SELECT pg_stat_clear_snapshot()"))
+            time.sleep(0.2)
+        assert s.scalar(queue) == 0
+
+
 def test_a_client_that_vanished_while_it_wrote_holds_nobody_up(archive, database, monkeypatch):
     if database.dialect == "sqlite":
         return  # the kernel ends the locks of a dead process

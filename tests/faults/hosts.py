@@ -229,7 +229,10 @@ class Distributed(Host):
         }
         upgrade(self.settings.database_address())
         for part in self.parts:
-            database, broker = Relay(self._postgres_folder / ".s.PGSQL.5432"), Relay(("127.0.0.1", self._port))
+            database, broker = (
+                Relay(self._postgres_folder / ".s.PGSQL.5432"),
+                Relay(("127.0.0.1", self._port)),
+            )
             self.relays |= {(part, "database"): database, (part, "broker"): broker}
             over = url.set(host="127.0.0.1", port=database.port, query={})
             self._routes[part] = {
