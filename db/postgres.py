@@ -25,7 +25,7 @@ PROBES: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""What this host's kernel is asked for, in seconds and, the last, milliseconds; an address may say otherwise."""
+"""Asked of this host's kernel, in seconds and, the last, milliseconds; an address may say otherwise."""
 
 _SERVERS_PROBES: Final = {
     "tcp_keepalives_idle": "10",
