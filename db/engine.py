@@ -12,13 +12,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
+from db import postgres
 from db.errors import DatabaseUnavailable, Deadlock, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
 from db.filesystems import network_file_system
 
 BUSY_TIMEOUT_S: Final = 30
 """How long a SQLite writer waits for another, in seconds, before it gives up."""
 
-_CONNECT_TIMEOUT_S: Final = 10
 _WRITES: Final = "saek_writes"
 _DEADLOCK_DETECTED: Final = "40P01"  # PostgreSQL's SQLSTATE
 _TRIES: Final = 5
@@ -38,7 +38,7 @@ class Database:
         self._writer, self._reader = engine.execution_options(**{_WRITES: True}), engine
         if self.dialect == "postgresql":
             # What a row lock waited for must be seen after it; what is read for a person must fit together.
-            self._writer = engine.execution_options(isolation_level="READ COMMITTED")
+            self._writer = self._writer.execution_options(isolation_level="READ COMMITTED")
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -108,8 +108,11 @@ class Database:
             self._pid = os.getpid()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, patience: float | None = None) -> Database:
     """Return the database at `url`. Opens no connection yet.
+
+    A PostgreSQL server that owes an answer and says nothing for `patience` seconds counts as away; None waits
+    as long as the kernels of both hosts hear of each other.
 
     Raises `UnsupportedDatabase` for another kind than SQLite in a file or PostgreSQL, and `UnusableLocation`
     for a SQLite file on a network file system.
@@ -123,15 +126,26 @@ def open_database(url: str) -> Database:
         case "sqlite":
             return Database(_sqlite(address))
         case "postgresql":
-            return Database(
-                create_engine(
-                    address.set(drivername="postgresql+psycopg"),
-                    pool_pre_ping=True,
-                    connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "saek"},
-                )
-            )
+            return Database(_postgres(address, patience))
         case other:
             raise UnsupportedDatabase(f"{other} is not supported", _ADDRESS_REMEDY)
+
+
+def _postgres(address: URL, patience: float | None) -> Engine:
+    engine = create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+    def connect(_dialect: Any, _record: Any, address: list[Any], options: dict[str, Any]) -> Any:
+        return postgres.connect(patience, *address, **options)
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def _begin_postgres(connection: Connection) -> None:
+    """Let no lost client hold rows locked."""
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql(postgres.limit_idleness())
 
 
 def _sqlite(address: URL) -> Engine:

@@ -14,7 +14,7 @@ from db.control import job_is_held
 from db.errors import UnknownRecipe, UnknownScan
 from db.quarantine import lock_scan, quarantine_scan
 from db.schema import Job, Recipe, Scan
-from db.transitions import backoff, move
+from db.transitions import LONGEST_WAIT, backoff, move
 from db.upsert import insert_missing
 from db.values import SAEK, Agent, Problem
 from db.vocabulary import JobState, Lane, Outcome
@@ -39,6 +39,16 @@ class Enqueued:
 
     job_id: int
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """The last sign of life of the worker that holds a job, and how long its lease was from then on."""
+
+    job_id: int
+    token: int
+    heartbeat_at: dt.datetime
+    lease: dt.timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +132,21 @@ def enqueue_all(
 
 
 def runnable(now: dt.datetime) -> ColumnElement[bool]:
-    """Return the condition that a queued job may be worked on: it is due and its lane is not held."""
-    return or_(Job.not_before.is_(None), Job.not_before <= now) & ~job_is_held()
+    """Return the condition that a queued job may be worked on: it is due and its lane is not held.
+
+    What would be due too far from now was put off before the clock was turned back, and is due.
+    """
+    due = or_(Job.not_before.is_(None), Job.not_before <= now, Job.not_before > now + LONGEST_WAIT)
+    return due & ~job_is_held()
 
 
 def unpublished(
     s: Session, lane: Lane, limit: int, republish_after: dt.timedelta, *, now: dt.datetime | None = None
 ) -> list[int]:
-    """Return jobs of a lane to send, oldest first: queued, due, not held, never or long ago sent."""
+    """Return jobs of a lane to send, oldest first: queued, due, not held, never or long ago sent.
+
+    One that was sent in the future was sent before the clock was turned back, and counts as long ago.
+    """
     now = now or clock(s)
     rows = s.scalars(
         select(Job.id)
@@ -137,7 +154,11 @@ def unpublished(
             IS_QUEUED,
             Job.lane == lane,
             runnable(now),
-            or_(Job.published_at.is_(None), Job.published_at <= now - republish_after),
+            or_(
+                Job.published_at.is_(None),
+                Job.published_at <= now - republish_after,
+                Job.published_at > now + republish_after,
+            ),
         )
         .order_by(Job.created_at, Job.id)
         .limit(limit)
@@ -179,10 +200,39 @@ def reset_published(s: Session) -> int:
     return len(s.scalars(statement).all())
 
 
+def signs_of_life(s: Session) -> list[Sign]:
+    """Return the last sign of life of every worker at work."""
+    rows = s.execute(
+        select(Job.id, Job.lease_token, Job.heartbeat_at, Job.lease_expires_at).where(
+            Job.state == JobState.RUNNING
+        )
+    )
+    return [Sign(job, token, seen, expires - seen) for job, token, seen, expires in rows]  # type: ignore[arg-type,operator]  # a claim sets both
+
+
+def reap_silent(s: Session, signs: Iterable[Sign], *, now: dt.datetime | None = None) -> list[Reaped]:
+    """Take back the jobs whose workers gave no sign of life after these; as `reap_expired` else."""
+    now = now or clock(s)
+    return [
+        reaped
+        for sign in sorted(signs, key=lambda sign: sign.job_id)
+        for reaped in _take_back(
+            s,
+            (Job.id == sign.job_id)
+            & (Job.lease_token == sign.token)
+            & (Job.heartbeat_at == sign.heartbeat_at),
+            now,
+        )
+    ]
+
+
 def reap_expired(s: Session, *, now: dt.datetime | None = None) -> list[Reaped]:
     """Take back jobs whose lease ran out: queued, cancelled if so asked, failed after the last try."""
     now = now or clock(s)
-    lost = Job.lease_expires_at <= now
+    return _take_back(s, Job.lease_expires_at <= now, now)
+
+
+def _take_back(s: Session, lost: ColumnElement[bool], now: dt.datetime) -> list[Reaped]:
     found = s.execute(
         select(
             Job.id,

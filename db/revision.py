@@ -18,18 +18,21 @@ def head() -> str:
     return _known()[-1]
 
 
-def current(url: str) -> str | None:
+def current(url: str, patience: float | None = None) -> str | None:
     """Return the revision of the tables at `url`, None where there are none yet."""
-    with opened(url) as database, database.read() as s:
+    with opened(url, patience) as database, database.read() as s:
         if not inspect(s.connection()).has_table("alembic_version"):
             return None
         revision: str | None = s.scalar(text("SELECT version_num FROM alembic_version"))
         return revision
 
 
-def require_current(url: str) -> None:
-    """Raise `SchemaOutOfDate` unless the tables at `url` are those of this release."""
-    have, need = current(url), head()
+def require_current(url: str, patience: float | None = None) -> None:
+    """Raise `SchemaOutOfDate` unless the tables at `url` are those of this release.
+
+    `patience` as for `open_database`.
+    """
+    have, need = current(url, patience), head()
     if have == need:
         return
     if have is None or have in _known():
@@ -42,9 +45,9 @@ def require_current(url: str) -> None:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Database]:
-    """Yield the database at `url`, closed on leaving."""
-    database = open_database(url)
+def opened(url: str, patience: float | None = None) -> Iterator[Database]:
+    """Yield the database at `url`, closed on leaving; `patience` as for `open_database`."""
+    database = open_database(url, patience)
     try:
         yield database
     finally:

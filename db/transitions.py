@@ -84,6 +84,10 @@ def rest(waited: dt.timedelta) -> dt.timedelta:
     return min(max(waited / 2, _FIRST_REST), _LONGEST_REST)
 
 
+LONGEST_WAIT: Final = max(*_BACKOFFS, _LONGEST_REST)
+"""No job waits longer than that: one that seems to was told to before the clock was turned back."""
+
+
 def _on_entering(state: JobState, now: dt.datetime) -> dict[str, Any]:
     if state is JobState.RUNNING:
         return {

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def create_app(settings: Settings) -> Celery:
             "queue_order_strategy": "priority",
             "socket_keepalive": True,
             "socket_connect_timeout": 5.0,
-            "socket_timeout": 10.0,  # of the TLS handshake too: a server without TLS says nothing to it
+            "socket_timeout": 5.0,  # of the TLS handshake too: a server without TLS says nothing to it
+            "health_check_interval": 5,  # an answer to BRPOP that is so much overdue will not come
         },
         task_queues=[Queue(lane) for lane in LANES],
         task_default_queue=LANES[0],
@@ -103,7 +105,10 @@ def run_worker(settings: Settings) -> Exit:
 
 
 def drain_mark(worker_pid: int) -> Path:
-    """The file whose existence tells the children of this worker that it shuts down."""
+    """The file that tells the children of this worker that it shuts down, and since when.
+
+    By the clock that nobody can turn, which all processes of a host share.
+    """
     return settings.run_path / f"drain-{worker_pid}"
 
 
@@ -121,7 +126,10 @@ def _clear_drain_mark(**_: Any) -> None:
 @signals.worker_shutting_down.connect
 def _set_drain_mark(**_: Any) -> None:
     settings.run_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    drain_mark(os.getpid()).touch()
+    mark = drain_mark(os.getpid())
+    draft = mark.with_suffix(".draft")
+    draft.write_text(f"{time.monotonic()}")
+    draft.replace(mark)
 
 
 @signals.worker_shutdown.connect

@@ -83,6 +83,7 @@ def connect(settings: Settings, timeout: float = 5.0) -> "redis.Redis":
         settings.broker_address(),
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
+        socket_keepalive=True,
         retry=retry,
         **(broker_tls(settings) or {}),
     )

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
-from db.queue import count_begun, mark_published, reap_expired, reset_published, unpublished
+from db.queue import count_begun, mark_published, reap_silent, reset_published, signs_of_life, unpublished
 from db.revision import require_current
 from db.vocabulary import Lane
 from worker.app import app
@@ -24,6 +24,7 @@ from worker.fixity.sealer import start_sealer
 from worker.folders import require_safe_folders
 from worker.messages import TASK, message_id
 from worker.settings import Settings
+from worker.silence import Listener
 from worker.waiting import Teller
 
 _RETRY = 2.0
@@ -51,19 +52,18 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     """
     require_safe_folders(settings)
     teller = Teller(settings, "dispatch")
-    database = open_database(settings.database_address())
+    database = open_database(settings.database_address(), patience=settings.lease_seconds)
     client = connect(settings)
     beside = (start_sealer(database, stop), start_census(database, stop))
-    pause, checked, reap_from, before = settings.dispatch_seconds, False, 0.0, _NOTHING
+    pause, checked, before, listener = settings.dispatch_seconds, False, _NOTHING, Listener()
     try:
         while not stop.wait(pause):
             began = time.monotonic()
             try:
                 if not checked:
-                    require_current(settings.database_address())
+                    require_current(settings.database_address(), patience=settings.lease_seconds)
                     checked = True
-                if time.monotonic() >= reap_from:
-                    reconcile(database)
+                reconcile(database, listener)
                 before = publish(database, client, settings, before)
                 pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
                 teller.goes_on()
@@ -71,8 +71,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                 teller.waits(error)
                 pause = _RETRY
                 if isinstance(error, DatabaseUnavailable):
-                    # No worker could give a sign of life meanwhile: each gets a whole lease to do so.
-                    reap_from = time.monotonic() + _RETRY + settings.lease_seconds
+                    listener.forget()  # no worker could give a sign of life meanwhile
     finally:
         stop.set()
         for thread in beside:
@@ -82,10 +81,12 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
         database.dispose()
 
 
-def reconcile(database: Database) -> None:
-    """Take back the jobs whose lease ran out."""
-    reaped = database.run(reap_expired)
-    for job in reaped:
+def reconcile(database: Database, listener: Listener) -> None:
+    """Take back the jobs whose workers the listener has not heard of for a whole lease."""
+    with database.read() as s:
+        signs = signs_of_life(s)
+    silent = listener.silent(signs, time.monotonic())
+    for job in database.run(lambda s: reap_silent(s, silent)) if silent else ():
         _log.warning("a worker fell silent", job=job.job_id, now=job.outcome.value)
 
 

@@ -13,7 +13,7 @@ from db.engine import Database
 from db.intake import count_known
 from db.recovery import latest_derivatives
 from db.transitions import rest
-from db.values import Problem, utcnow
+from db.values import Problem
 from db.waits import hold_off, let_go
 from restoration import Transient
 from worker.intake import INBOX
@@ -34,7 +34,7 @@ class Gate:
         self._settings = settings
         self._draining = draining
         self._teller = Teller(settings, "worker")
-        self._since: dt.datetime | None = None
+        self._since: float | None = None
 
     def passes(self, job_id: int) -> bool:
         """Return whether the job may be claimed; waits up to half a minute for what is missing.
@@ -46,10 +46,10 @@ class Gate:
         if missing is None:
             self._go_on()
             return True
-        now = utcnow()
-        self._since = self._since or now
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
         self._teller.waits(missing)
-        pause = min(rest(now - self._since).total_seconds(), _LONGEST)
+        pause = min(rest(dt.timedelta(seconds=now - self._since)).total_seconds(), _LONGEST)
         problem = Problem(missing.code, missing.reason, missing.remedy)
         self._database.run(lambda s: hold_off(s, job_id, problem, dt.timedelta(seconds=pause)))
         deadline = time.monotonic() + pause

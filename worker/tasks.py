@@ -33,6 +33,9 @@ from worker.places import require_mark
 from worker.recipes import limits_from, recipe_of
 from worker.sidecars import publish_both
 
+_LEAST_PATIENCE = 3.0
+"""Seconds; a database that is merely busy may take one or two for an answer."""
+
 _log = structlog.get_logger()
 
 
@@ -151,8 +154,9 @@ def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
 
 @functools.cache
 def database() -> Database:
-    """The record, opened once a process."""
-    return open_database(settings.database_address())
+    """The record, opened once a process; silence of its server leaves time to keep a lease alive."""
+    patience = max(_LEAST_PATIENCE, settings.lease_seconds / 3)
+    return open_database(settings.database_address(), patience=patience)
 
 
 @functools.cache
@@ -174,7 +178,7 @@ def owner() -> str:
 def drained_for() -> float | None:
     """Seconds since the parent began to shut down, None while it does not."""
     try:
-        began = drain_mark(os.getppid()).stat().st_mtime
+        began = float(drain_mark(os.getppid()).read_text())
     except FileNotFoundError:
         return None
-    return max(0.0, time.time() - began)
+    return time.monotonic() - began

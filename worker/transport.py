@@ -11,6 +11,8 @@ import redis
 import structlog
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.messages import Refused, envelope, id_in
 
@@ -54,6 +56,13 @@ class Channel(kombu_redis.Channel):
     """kombu's channel, whose deliveries are checked."""
 
     QoS = _Unacknowledged
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """No silent retries: redis-py's ten, some within others, take minutes in a network that is dead.
+
+        Celery and the relay try again themselves.
+        """
+        return {**super()._connparams(asynchronous), "retry": Retry(NoBackoff(), 0)}
 
     def _create_client(self, asynchronous: bool = False) -> "redis.Redis":
         client: redis.Redis = super()._create_client(asynchronous)

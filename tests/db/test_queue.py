@@ -11,7 +11,9 @@ from db.queue import (
     enqueue,
     mark_published,
     reap_expired,
+    reap_silent,
     reset_published,
+    signs_of_life,
     unpublished,
 )
 from db.schema import Scan
@@ -21,6 +23,8 @@ from db.waits import hold_off
 
 LONG_AGO = dt.timedelta(minutes=10)
 FULL = Problem("no-space", "the disk is full", "free some space")
+LEASE = dt.timedelta(minutes=2)
+"""As the archive gives it."""
 
 
 def to_send(archive, limit=100):
@@ -179,3 +183,53 @@ def test_a_job_that_was_to_be_cancelled_is_not_queued_again(archive):
         cancel(s, [lease.job_id], "kim", now=archive.now)
         (reaped,) = reap_expired(s, now=archive.wait(minutes=2))
     assert reaped.outcome is JobState.CANCELLED
+
+
+def test_a_rest_that_a_clock_set_back_makes_long_is_over(archive):
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.retry_later(s, lease, archive.problem(), now=archive.now)
+    assert to_send(archive) == []
+
+    archive.wait(hours=-1)
+
+    assert to_send(archive) == [lease.job_id]
+    assert archive.claim(lease.job_id) is not None
+
+
+def test_a_message_that_was_sent_in_the_future_is_sent_again(archive):
+    job_id = archive.drop().job_id
+    with archive.database.begin() as s:
+        mark_published(s, [job_id], now=archive.now)
+    archive.wait(minutes=-5)
+    assert to_send(archive) == []
+
+    archive.wait(hours=-1)
+
+    assert to_send(archive) == [job_id]
+
+
+def test_a_worker_that_was_heard_of_since_keeps_its_job_whatever_the_clock_says(archive):
+    kept, lost = archive.work_on("a.tif", "a"), archive.work_on("b.tif", "b")
+    with archive.database.begin() as s:
+        signs = signs_of_life(s)
+    assert {(sign.job_id, sign.lease) for sign in signs} == {(kept.job_id, LEASE), (lost.job_id, LEASE)}
+    with archive.database.begin() as s:
+        jobs.heartbeat(s, kept, "color", 1, 2, extend=LEASE, now=archive.wait(hours=-1))
+
+    with archive.database.begin() as s:
+        reaped = reap_silent(s, signs, now=archive.now)
+
+    assert [job.job_id for job in reaped] == [lost.job_id]
+    assert archive.state(kept.job_id) is JobState.RUNNING
+
+
+def test_a_job_that_changed_hands_since_is_not_taken_back(archive):
+    first = archive.work_on()
+    with archive.database.begin() as s:
+        signs = signs_of_life(s)
+        jobs.yield_back(s, first, "the worker shuts down", now=archive.now)
+    assert archive.claim(first.job_id) is not None
+
+    with archive.database.begin() as s:
+        assert reap_silent(s, signs, now=archive.wait(hours=1)) == []

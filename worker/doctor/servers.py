@@ -27,7 +27,7 @@ def database(settings: Settings) -> Check:
     """The record can be reached and its tables are those of this release."""
     from db.engine import open_database
     from db.errors import DatabaseError
-    from db.migrate import head, require_current
+    from db.revision import head, require_current
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return Check(

@@ -48,7 +48,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     _await_database(settings, stop, teller)
     if stop.is_set():
         return
-    database = open_database(settings.database_address())
+    database = open_database(settings.database_address(), patience=settings.lease_seconds)
     recipe = recipe_from(settings)
     with database.begin() as s:
         recipe_id = record_recipe(s, recipe, library_from(settings))
@@ -76,7 +76,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
 def _await_database(settings: Settings, stop: threading.Event, teller: Teller) -> None:
     while not stop.is_set():
         try:
-            require_current(settings.database_address())
+            require_current(settings.database_address(), patience=settings.lease_seconds)
         except DatabaseUnavailable as error:
             teller.waits(error)
             stop.wait(_RETRY)

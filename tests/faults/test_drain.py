@@ -1,0 +1,111 @@
+"""SIGTERM in the midst of a large scan."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from hosts import Embedded
+from reckoning import reckon
+from skimage import data
+from sqlalchemy import select
+
+from db.files import files
+from db.schema import Derivative, Event, Job
+from db.vocabulary import EventType, FileState, JobState
+from restoration import Stage
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+MEGAPIXELS = float(os.environ.get("SAEK_TEST_DRAIN_MEGAPIXELS", "60"))
+DRAIN = 2.0
+"""Seconds, as `hosts` sets it."""
+GRACE = 15.0
+"""Seconds that a station waits longer, before it kills."""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Embedded]:
+    host = Embedded(tmp_path)
+    host.environment |= {"SAEK_CONCURRENCY": "1", "SAEK_LEASE_SECONDS": "60"}
+    host.open()
+    yield host
+    host.close()
+
+
+def drop(host: Embedded, name: str) -> None:
+    side = int((MEGAPIXELS * 1e6) ** 0.5)
+    tile = data.camera()
+    times = side // tile.shape[0] + 1
+    tifffile.imwrite(host.folder / name, np.tile(tile, (times, times))[:side, :side])
+    (host.folder / name).rename(host.inbox / name)
+
+
+def job(host: Embedded) -> Any:
+    with host.database() as database, database.read() as s:
+        return s.scalars(select(Job)).one_or_none()
+
+
+def await_that(host: Embedded, condition: Any, what: str, seconds: float = 600) -> float:
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            pytest.fail(f"{what} did not come true\n{host.log.read_text(errors='replace')[-6000:]}")
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def drafts(host: Embedded) -> list[Path]:
+    return [path for path in host.outbox.rglob(".*") if path.name != ".saek-outbox"]
+
+
+def test_a_large_scan_is_put_back_at_sigterm_and_finished_by_the_next_worker(host: Embedded) -> None:
+    drop(host, "large.tif")
+
+    def writing() -> bool:
+        found = job(host)
+        return found is not None and found.progress_stage == Stage.WRITE.value and drafts(host) != []
+
+    await_that(host, writing, "strips being written")
+    pid = host.pid("worker")
+    host.hold("worker", kill=False)
+    host.kill("worker", 15)
+    stops = await_that(host, lambda: host.pid("worker") is None, "the worker's end", DRAIN + GRACE)
+
+    # At once, not after the lease of a minute, and at no cost (decision 0009).
+    put_back = job(host)
+    assert put_back.state is JobState.QUEUED
+    assert (put_back.attempts, put_back.lease_owner, put_back.not_before) == (0, None, None)
+    assert put_back.wait_reason == "the worker shuts down"
+    assert drafts(host) == []
+    assert list(host.outbox.rglob("*.tif")) == []
+    assert pid is not None
+    assert not Path(f"/proc/{pid}").exists()
+
+    host.let_go("worker")
+
+    def done() -> bool:
+        with host.database() as database, database.read() as s:
+            return [row.state for row in files(s)] == [FileState.DONE]
+
+    finishes = await_that(host, done, "the end by the next worker")
+    host.drain()
+    with host.database() as database:
+        with database.read() as s:
+            made = s.execute(select(Derivative.luma_max_error, Derivative.width * Derivative.height)).one()
+            begun = s.scalars(
+                select(Event.id).where(
+                    Event.type == EventType.JOB_STATE_CHANGE, Event.detail["to"].as_string() == "running"
+                )
+            ).all()
+        told = reckon(database, host.outbox, {"large.tif": "done"}, 2)
+    assert made[0] == 0
+    assert job(host).attempts == 1
+    assert len(begun) == 2
+    assert told.wrong == ()
+    assert drafts(host) == []
+    print(f"\n{made[1] / 1e6:.0f} MP: stops after {stops:.1f} s, done {finishes:.1f} s later")  # noqa: T201
