@@ -194,9 +194,7 @@ class _Ingester:
                 return False
             self._rescan = _Rescan(rescan(self._database, self._settings))
             self._next_rescan = float("inf")  # until this one ended, or events are lost meanwhile
-        while time.monotonic() - now < _SLICE:
-            if len(self._tracker) >= _MOST:
-                return False
+        while len(self._tracker) < _MOST:
             step = self._rescan.step()
             if step is None:
                 self._end_rescan(self._rescan)
@@ -204,7 +202,9 @@ class _Ingester:
             for entry in step.unknown:
                 if entry.path not in self._tracker:
                     self._tracker.notice(entry.path, now)
-        return True
+            if time.monotonic() - now > _SLICE:
+                return True
+        return False
 
     def _end_rescan(self, ended: "_Rescan") -> None:
         by_looking = self._polls or self._unwatched.is_set()

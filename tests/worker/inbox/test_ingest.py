@@ -139,9 +139,11 @@ def test_an_order_to_stop_is_heeded_between_two_files(
     settings = settings.model_copy(update={"settle_seconds": 0.1})
     ingester = threading.Thread(target=run_ingest, args=(settings, stop))
     ingester.start()
-    eventually(lambda: states(database), "the first file")
-    stop.set()
-    ingester.join(20)
+    try:
+        eventually(lambda: states(database), "the first file")
+    finally:
+        stop.set()
+        ingester.join(20)
     assert not ingester.is_alive()
     assert len(states(database)) < 200
 
