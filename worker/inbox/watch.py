@@ -2,6 +2,7 @@
 
 import errno
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,6 +40,10 @@ _TELLING: list[type[FileSystemEvent]] = [
 """What is asked of the kernel: reading and each single write would fill its queue and tell nothing more."""
 
 TOO_MANY_WATCHES = frozenset({errno.ENOSPC, errno.EMFILE})
+
+# A folder that was moved out is watched on, and watched once more when it is moved in again: no harm, but watchdog
+# warns of it with a list of all folders.
+warnings.filterwarnings("ignore", "Callback with id .* already exists for watch", RuntimeWarning)
 
 
 @dataclass(frozen=True, slots=True)

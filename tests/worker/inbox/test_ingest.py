@@ -1,7 +1,6 @@
 """The ingester waits for what is away, tells of it, and goes on."""
 
 import errno
-import logging
 import os
 import threading
 import time
@@ -19,7 +18,6 @@ from db.engine import Database
 from db.files import files
 from db.vocabulary import FileState
 from worker.inbox.ingest import run_ingest
-from worker.logs import configure_logs
 from worker.settings import Settings
 from worker.waiting import parts_that_wait
 
@@ -164,31 +162,3 @@ def test_more_files_than_are_waited_for_at_once_are_all_taken_in(
         for number in range(10, 30):
             scan(settings.inbox_path / f"{number}.tif", number)
         eventually(lambda: len(states(database)) == 30, "those that came")
-
-
-def test_a_start_tells_what_the_inbox_held_and_how_long_looking_took(
-    settings: Settings,
-    database: Database,
-    ingesting: Ingesting,
-    eventually: Eventually,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    configure_logs(settings)
-    logging.getLogger().addHandler(caplog.handler)
-    (settings.inbox_path / "1950").mkdir()
-    for number in range(3):
-        scan(settings.inbox_path / "1950" / f"{number}.tif", number)
-
-    def told() -> list[dict[str, Any]]:
-        lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
-        return [line for line in lines if line["event"] == "the inbox was looked through"]
-
-    with ingesting(settings):
-        eventually(lambda: len(states(database)) == 3, "the files")
-    (settings.inbox_path / "1950" / "0.tif").unlink()
-    with ingesting(settings):
-        eventually(lambda: len(told()) == 2, "the second start")
-    first, second = told()
-    assert (first["files"], first["new"], first["changed"], first["gone"]) == (3, 3, 0, 0)
-    assert (second["files"], second["new"], second["changed"], second["gone"]) == (2, 0, 0, 1)
-    assert 0 <= first["seconds"] < 30

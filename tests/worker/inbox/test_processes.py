@@ -26,6 +26,9 @@ pytestmark = pytest.mark.parametrize(
 )
 
 
+LOOKED = "the inbox was looked through"
+
+
 class Ingester:
     """A process, and what it logged."""
 
@@ -91,13 +94,34 @@ def count(database: Database, table: Any, *where: Any) -> int:
 
 
 @pytest.mark.slow
+def test_a_start_tells_what_the_inbox_holds_and_how_long_looking_took(
+    started: Started, settings: Settings, database: Database, eventually: Eventually
+) -> None:
+    def looked(ingester: Ingester) -> dict[str, Any]:
+        eventually(lambda: ingester.told(LOOKED), "the look", 60)
+        return ingester.told(LOOKED)[0]
+
+    drop(settings.inbox_path, 5)
+    first = started()
+    assert [looked(first)[what] for what in ("files", "new", "changed", "gone")] == [5, 5, 0, 0]
+    eventually(lambda: count(database, Sighting) == 5, "all files", 60)
+    assert first.stop() == 0
+    *_, changed, removed = sorted(settings.inbox_path.rglob("*.tif"))
+    changed.write_bytes(b"other")
+    removed.unlink()
+    again = looked(started())
+    assert [again[what] for what in ("files", "new", "changed", "gone")] == [4, 0, 1, 1]
+    assert 0 <= again["seconds"] < 30
+
+
+@pytest.mark.slow
 def test_when_the_kernels_queue_overflows_the_inbox_is_looked_through_at_once(
     started: Started, settings: Settings, database: Database, eventually: Eventually
 ) -> None:
     """While it sleeps, more happens than the kernel keeps; no rescan is due for a day."""
     inbox = settings.inbox_path
     ingester = started(SAEK_RESCAN_SECONDS=86_400)
-    eventually(lambda: ingester.told("the inbox was looked through"), "the start", 60)
+    eventually(lambda: ingester.told(LOOKED), "the start", 60)
     ingester.process.send_signal(signal.SIGSTOP)
     fill_queue(inbox)
     drop(inbox, 40)
@@ -130,7 +154,7 @@ def test_two_ingesters_on_one_inbox_do_no_harm(
     drop(inbox, 90, first=30)
     eventually(lambda: count(database, Sighting) == 120, "all files", 90)
     for ingester in both:
-        looks = len(ingester.told("the inbox was looked through"))
+        looks = len(ingester.told(LOOKED))
         drop(inbox, 1, first=200 + looks)
     eventually(lambda: count(database, Sighting) >= 121, "more files", 60)
     assert [ingester.troubles() for ingester in both] == [[], []]
