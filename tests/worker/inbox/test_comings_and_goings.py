@@ -25,14 +25,20 @@ Ingesting = Callable[..., AbstractContextManager[None]]
 Eventually = Callable[..., None]
 
 pytestmark = pytest.mark.parametrize(
-    "settings", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+    ("settings", "watched"),
+    [
+        ("sqlite", Watch.INOTIFY),
+        ("sqlite", Watch.POLLING),
+        pytest.param("postgresql", Watch.INOTIFY, marks=pytest.mark.postgres),
+    ],
+    indirect=True,
 )
 
 QUEUED, GONE, QUARANTINED = FileState.QUEUED, FileState.GONE, FileState.QUARANTINED
-SETTLE = 0.5
+SETTLE = 0.4
 
 
-@pytest.fixture(params=[Watch.INOTIFY, Watch.POLLING])
+@pytest.fixture
 def watched(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     """Settings by which the kernel tells of files, or by which it does not and the inbox is looked at."""
     seconds = {"rescan_seconds": 1.0, "poll_seconds": 0.3, "settle_seconds": SETTLE}
