@@ -41,8 +41,8 @@ _TELLING: list[type[FileSystemEvent]] = [
 
 TOO_MANY_WATCHES = frozenset({errno.ENOSPC, errno.EMFILE})
 
-# A folder that was moved out is watched on, and once more when it is moved in again: no harm, but watchdog warns
-# of it with a list of all folders.
+# A folder that was moved out is watched on, and once more when it is moved in again: no harm, but watchdog
+# warns of it with a list of all folders.
 warnings.filterwarnings("ignore", "Callback with id .* already exists for watch", RuntimeWarning)
 
 

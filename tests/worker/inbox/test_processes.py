@@ -148,7 +148,7 @@ def test_two_ingesters_on_one_inbox_do_no_harm(
 ) -> None:
     inbox = settings.inbox_path
     drop(inbox, 30)
-    both = [started(SAEK_RESCAN_SECONDS=0.5) for _ in range(2)]
+    both = [started(SAEK_RESCAN_SECONDS=1) for _ in range(2)]
     for ingester in both:
         eventually(lambda one=ingester: one.told("watching"), "the start", 60)
     drop(inbox, 90, first=30)

@@ -1,4 +1,4 @@
-"""Benchmarks of what grows with an archive run, in a small form, and find what they must."""
+"""The benchmark of ingest runs, in a small form, and finds what it must."""
 
 import json
 import subprocess
