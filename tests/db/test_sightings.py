@@ -2,6 +2,7 @@ import datetime as dt
 from hashlib import sha256
 
 import pytest
+from sqlalchemy import text
 
 from db.sightings import find_sighting, mark_gone, places_at, places_left
 
@@ -60,6 +61,23 @@ def test_what_may_have_gone_comes_page_by_page_in_order(archive, names):
     rest = left(archive, after=first[-1][0])
     assert [path for _, path in first + rest] == [digest(name) for name in reversed(names)]
     assert left(archive, "elsewhere") == []
+
+
+def test_a_page_of_what_may_have_gone_costs_no_look_at_all_the_others(archive, names, monkeypatch):
+    if archive.database.dialect != "sqlite":
+        return  # PostgreSQL plans by what it knows of the rows
+    plans = []
+    with archive.database.read() as s:
+        real = s.execute
+
+        def execute(query):
+            words = str(query.compile(s.connection(), compile_kwargs={"literal_binds": True}))
+            plans.extend(row.detail for row in real(text(f"EXPLAIN QUERY PLAN {words}")))
+            return real(query)
+
+        monkeypatch.setattr(s, "execute", execute)
+        places_left(s, "inbox", archive.now, 0, 2)
+    assert plans == ["SEARCH sighting USING INTEGER PRIMARY KEY (rowid>?)"]
 
 
 def test_what_is_gone_or_was_seen_since_cannot_have_gone(archive, names):
