@@ -48,7 +48,7 @@ def places_left(
 
     They are live, not gone, and were last seen earlier than `before`.
     """
-    # Not `root =`: SQLite would go by the index of paths then, and sort all that it finds there for each page.
+    # Not `root =`: SQLite would go by the index of paths then, and sort all that lies there for each page.
     within = Sighting.root.concat("") == root
     query = (
         select(Sighting.id, Sighting.path_sha256)
