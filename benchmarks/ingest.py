@@ -75,6 +75,7 @@ class Ingester:
         self._log = (settings.home / "ingest.log").open("w+", encoding="utf-8")
         told = {
             "SAEK_HOME": settings.home,
+            "SAEK_INBOX": settings.inbox_path,
             "SAEK_DATABASE_URL": settings.database_address(),
             "SAEK_SETTLE_SECONDS": SETTLE,
             "SAEK_RESCAN_SECONDS": 86_400,
@@ -191,14 +192,24 @@ def burst(on: str, settings: "Settings", database: "Database", count: int) -> Bu
     return Burst(on, count, last, seconds, time.perf_counter() - began, peak, seen)
 
 
-def known(on: str, settings: "Settings", database: "Database", count: int) -> Known:
+@contextlib.contextmanager
+def full_inbox(folder: Path, count: int) -> Iterator[Path]:
+    """Yield a folder with so many small files in folders of folders."""
+    inbox = Path(tempfile.mkdtemp(prefix="saek-inbox-", dir=folder))
+    try:
+        for number, place in enumerate(places(count)):
+            path = inbox / place
+            if number % A_FOLDER == 0:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(str(number).encode())
+        yield inbox
+    finally:
+        shutil.rmtree(inbox)
+
+
+def known(on: str, settings: "Settings", database: "Database") -> Known:
     """Start the ingester on an inbox that the record knows."""
     inbox = settings.inbox_path
-    for number, place in enumerate(places(count)):
-        path = inbox / place
-        if number % A_FOLDER == 0:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(str(number).encode())
     began = time.perf_counter()
     files = sum(1 for _ in walked(inbox))
     floor = time.perf_counter() - began
@@ -264,7 +275,7 @@ def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
 
 def tells_reading(settings: "Settings") -> bool:
     """Whether the file system keeps the time of the first look into a file."""
-    probe = settings.inbox_path.parent / "probe"
+    probe = settings.home / "probe"
     probe.write_bytes(b"1")
     before = probe.stat().st_atime_ns
     time.sleep(0.05)
@@ -279,15 +290,17 @@ def await_line(ingester: Ingester, words: str) -> None:
 
 
 @contextlib.contextmanager
-def station(folder: Path, record: str | None) -> "Iterator[tuple[Settings, Database]]":
-    """Yield an empty station and its record, on SQLite unless an address is given."""
+def station(
+    folder: Path, record: str | None, inbox: Path | None = None
+) -> "Iterator[tuple[Settings, Database]]":
+    """Yield a new station and its empty record, on SQLite unless an address is given."""
     from db.engine import open_database
     from db.migrate import upgrade
     from worker.home import prepare_home
     from worker.settings import load_settings
 
     home = Path(tempfile.mkdtemp(prefix="saek-ingest-", dir=folder)) / "home"
-    settings = load_settings(home=home, **({} if record is None else {"database_url": record}))
+    settings = load_settings(home=home, inbox=inbox, database_url=record)
     prepare_home(settings)
     upgrade(settings.database_address())
     database = open_database(settings.database_address())
@@ -360,11 +373,14 @@ def main() -> None:
                     )
     if not options.json:
         print("\nknown        files  seconds  floor s  peak MB  unlike  read  slowest write s")
-    for on in options.on:
-        with addresses(on, options.postgres) as address:
-            for count in options.known:
-                with station(folder, address()) as (settings, database):
-                    start = known(on, settings, database, count)
+    for count in options.known:
+        with full_inbox(folder, count) as inbox:
+            for on in options.on:
+                with (
+                    addresses(on, options.postgres) as address,
+                    station(folder, address(), inbox) as (settings, database),
+                ):
+                    start = known(on, settings, database)
                 starts.append(start)
                 if not options.json:
                     read = "?" if start.read is None else start.read
