@@ -2,14 +2,14 @@
 # make test   set everything up and run lint, types, layers and tests
 # make audit  ask PyPI's advisories about every pinned dependency (needs the internet)
 # make chaos  kill, freeze and starve a station at work, and see that nothing is lost (half an hour or more)
-# make bench  print the tables of docs/speed.md
+# make bench  print the tables of docs/speed.md, and small forms of those of docs/reliability.md
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # what `make bench` runs, one after the other; each prints its own table
-BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/cold.py
+BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/cold.py benchmarks/ingest.py
 
 .PHONY: demo test lint tests audit bench setup constraints clean-demo chaos
 
