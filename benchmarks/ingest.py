@@ -7,9 +7,9 @@ kernel's queue of events has overflowed; then it goes on, its periodic rescan sw
 time from there until each file is on record. The floor is to stat and hash the same files, and no more.
 
 known: so many files lie in the inbox and are on record as they are. Counted is what the ingester tells of its
-rescan at the start; beside it the floor (os.scandir and lstat of the same files), the most memory that the
-process had, how many files were not as recorded (none) or were read (by their access times), and how long the
-slowest write to the record took that another process tried meanwhile.
+rescan at the start; beside it the processor time of the process, its imports included, the floor (os.scandir and
+lstat of the same files), the most memory that the process had, how many files were not as recorded (none) or
+were read (by their access times), and how long the slowest write took that another process tried meanwhile.
 """
 
 import argparse
@@ -59,6 +59,8 @@ class Known:
     on: str
     files: int
     seconds: float
+    busy_seconds: float
+    """Of the processor, from the start of the process on."""
     floor_seconds: float
     peak_mb: float
     unlike: int
@@ -106,6 +108,11 @@ class Ingester:
         """Return the most memory that the process has had so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
         return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+    def busy_seconds(self) -> float:
+        """Return the processor time that the process has taken so far."""
+        words = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return sum(map(int, words[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         """End it, as an operator would."""
@@ -222,12 +229,12 @@ def known(on: str, settings: "Settings", database: "Database") -> Known:
             write()
             slowest = max(slowest, time.perf_counter() - began)
             time.sleep(0.05)
-        peak = ingester.peak_mb()
+        peak, busy = ingester.peak_mb(), ingester.busy_seconds()
     finally:
         ingester.close()
     read = None if times is None else sum(times[path] != found.st_atime_ns for path, found in walked(inbox))
     unlike = line["new"] + line["changed"] + line["gone"] + abs(line["files"] - files)
-    return Known(on, files, line["seconds"], floor, peak, unlike, read, slowest)
+    return Known(on, files, line["seconds"], busy, floor, peak, unlike, read, slowest)
 
 
 def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
@@ -372,7 +379,7 @@ def main() -> None:
                         flush=True,
                     )
     if not options.json:
-        print("\nknown        files  seconds  floor s  peak MB  unlike  read  slowest write s")
+        print("\nknown        files  seconds  busy s  floor s  peak MB  unlike  read  slowest write s")
     for count in options.known:
         with full_inbox(folder, count) as inbox:
             for on in options.on:
@@ -385,7 +392,8 @@ def main() -> None:
                 if not options.json:
                     read = "?" if start.read is None else start.read
                     print(
-                        f"{start.on:<10} {start.files:>7} {start.seconds:>8.2f} {start.floor_seconds:>8.2f} "
+                        f"{start.on:<10} {start.files:>7} {start.seconds:>8.2f} "
+                        f"{start.busy_seconds:>7.2f} {start.floor_seconds:>8.2f} "
                         f"{start.peak_mb:>8.0f} {start.unlike:>7} {read:>5} "
                         f"{start.slowest_write_seconds:>16.2f}",
                         flush=True,
