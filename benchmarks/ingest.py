@@ -7,9 +7,9 @@ kernel's queue of events has overflowed; then it goes on, its periodic rescan sw
 time from there until each file is on record. The floor is to stat and hash the same files, and no more.
 
 known: so many files lie in the inbox and are on record as they are. Counted is what the ingester tells of its
-rescan at the start; beside it the processor time of the process (its imports included), the floor (os.scandir
-and lstat of the same files), the most memory that the process had, how many files were not as recorded (none)
-or were read (by their access times), and how long the slowest write took that another process tried meanwhile.
+rescan at the start; beside it the processor time of the process with its imports, the floor (os.scandir and
+lstat of the same files), the most memory that the process had, how many files were not as recorded (none) or
+were read (by their access times), and how long the slowest write took that another tried meanwhile.
 """
 
 import argparse
