@@ -107,6 +107,7 @@ class _Ingester:
         self._rescan: _Rescan | None = None
         self._next_rescan = time.monotonic()
         self._first = True
+        self._looked_through = False
         self._deaf_until = 0.0
 
     def round(self) -> bool:
@@ -118,7 +119,7 @@ class _Ingester:
         self._heed_hints()
         more = self._go_on_with_rescan()
         more |= self._look_at_waiting()
-        if not self._failing and self._rescan is None:
+        if not self._failing and (self._looked_through or len(self._tracker) >= _MOST):
             self._teller.goes_on()
         return more
 
@@ -128,7 +129,7 @@ class _Ingester:
         Unless it is still being watched, the inbox gets a new observer: mounted again it is another folder.
         """
         took = 0.0 if self._rescan is None else self._rescan.seconds
-        self._rescan = None
+        self._rescan, self._looked_through = None, False
         self._next_rescan = time.monotonic() + took  # what fails late is not tried without a pause
         if not watching:
             self.close()
@@ -212,7 +213,7 @@ class _Ingester:
         self._next_rescan = min(self._next_rescan, time.monotonic() + max(pause, ended.seconds))
         tell = _log.info if self._first or ended.found_something else _log.debug
         tell("the inbox was looked through", **ended.figures())
-        self._first, self._rescan = False, None
+        self._first, self._rescan, self._looked_through = False, None, True
 
     def _look_at_waiting(self) -> bool:
         began = time.monotonic()
