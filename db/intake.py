@@ -16,10 +16,10 @@ from db.schema import Job, Scan, Sighting
 from db.sightings import (
     count_known,
     find_sighting,
-    known_places,
-    mark_digests_gone,
     mark_gone,
     place_sighting,
+    places_at,
+    places_left,
     problem_values,
 )
 from db.transitions import move
@@ -32,9 +32,9 @@ __all__ = [
     "Registered",
     "count_known",
     "find_sighting",
-    "known_places",
-    "mark_digests_gone",
     "mark_gone",
+    "places_at",
+    "places_left",
     "quarantine_scan",
     "quarantine_sighting",
     "register",

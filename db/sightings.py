@@ -1,7 +1,7 @@
 """How one path is followed through time: seen, changed, gone, back again."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -30,14 +30,33 @@ class Place(NamedTuple):
     gone_at: dt.datetime | None
 
 
-def known_places(s: Session, root: str) -> Iterator[KnownPlace]:
-    """Yield what is known of every path under `root`, in no order, in bounded memory.
+def places_at(s: Session, root: str, digests: Sequence[bytes]) -> list[KnownPlace]:
+    """Return what is known of up to some thousands of paths under `root`, named by their sha256."""
+    query = _KNOWN_PLACES.where(
+        Sighting.root == root, Sighting.path_sha256.in_(digests), Sighting.superseded_at.is_(None)
+    )
+    return [
+        KnownPlace(row.id, row.path_sha256, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
+        for row in s.execute(query)
+    ]
 
-    The session must stay open while the iterator is used.
+
+def places_left(
+    s: Session, root: str, before: dt.datetime, after: int, limit: int
+) -> list[tuple[int, bytes]]:
+    """Return id and path's sha256 of sightings that may have gone, from the id after `after` on, in order.
+
+    They are live, not gone, and were last seen earlier than `before`.
     """
-    query = _KNOWN_PLACES.where(Sighting.root == root, Sighting.superseded_at.is_(None))
-    for row in s.execute(query.execution_options(yield_per=5000)):
-        yield KnownPlace(row.path_sha256, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
+    # Not `root =`: SQLite would go by the index of paths then, and sort all that lies there for each page.
+    within = Sighting.root.concat("") == root
+    query = (
+        select(Sighting.id, Sighting.path_sha256)
+        .where(Sighting.id > after, within, *_there_before(before))
+        .order_by(Sighting.id)
+        .limit(limit)
+    )
+    return [(row.id, row.path_sha256) for row in s.execute(query)]
 
 
 def count_known(s: Session, root: str, most: int) -> int:
@@ -55,28 +74,24 @@ def find_sighting(s: Session, root: str, path: bytes) -> KnownFile | None:
 
 
 def mark_gone(
-    s: Session, root: str, paths: Iterable[bytes], agent: Agent = SAEK, *, now: dt.datetime | None = None
+    s: Session,
+    sighting_ids: Iterable[int],
+    before: dt.datetime,
+    agent: Agent = SAEK,
+    *,
+    now: dt.datetime | None = None,
 ) -> int:
-    """Note that files are no longer where they were seen; return how many were news."""
-    return mark_digests_gone(s, root, (sha256(path).digest() for path in paths), agent, now=now)
+    """Note that files are no longer where they were seen; return how many were news.
 
-
-def mark_digests_gone(
-    s: Session, root: str, digests: Iterable[bytes], agent: Agent = SAEK, *, now: dt.datetime | None = None
-) -> int:
-    """Do as `mark_gone`, for files that are named by the sha256 of their paths."""
+    One that was seen again since `before`, as by another ingester, is left alone.
+    """
     now = now or clock(s)
     count = 0
-    rest = iter(digests)
+    rest = iter(sighting_ids)
     while page := list(islice(rest, _PAGE)):
         gone = s.execute(
             update(Sighting)
-            .where(
-                Sighting.root == root,
-                Sighting.path_sha256.in_(page),
-                Sighting.superseded_at.is_(None),
-                Sighting.gone_at.is_(None),
-            )
+            .where(Sighting.id.in_(page), *_there_before(before))
             .values(gone_at=now)
             .returning(Sighting.id, Sighting.scan_id)
             .execution_options(synchronize_session=False)
@@ -226,8 +241,17 @@ def _live_at(root: str, path: bytes) -> tuple[Any, ...]:
     )
 
 
+def _there_before(moment: dt.datetime) -> tuple[Any, ...]:
+    return (Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None), Sighting.last_seen_at < moment)
+
+
 _KNOWN_PLACES: Final = select(
-    Sighting.path_sha256, Sighting.size, Sighting.mtime_ns, Sighting.gone_at, Sighting.problem_code
+    Sighting.id,
+    Sighting.path_sha256,
+    Sighting.size,
+    Sighting.mtime_ns,
+    Sighting.gone_at,
+    Sighting.problem_code,
 )
 
 _KNOWN: Final = select(

@@ -115,8 +115,9 @@ class KnownFile(NamedTuple):
 
 
 class KnownPlace(NamedTuple):
-    """The same of a path that is named by its sha256."""
+    """The same of a path that is named by its sha256; `id` is that of the live sighting."""
 
+    id: int
     path_sha256: bytes
     size: int | None
     mtime_ns: int | None

@@ -150,8 +150,9 @@ def unavailable(settings: Settings, error: Exception) -> BrokerUnavailable:
         if settings.embedded_broker
         else "Check that it runs and that SAEK_BROKER_URL is right."
     )
+    cause = str(error).rstrip(".")
     return BrokerUnavailable(
-        reason=f"The broker at {public_address(settings)} does not answer: {error}.", remedy=remedy
+        reason=f"The broker at {public_address(settings)} does not answer: {cause}.", remedy=remedy
     )
 
 

@@ -1,34 +1,34 @@
 """The ingester: notices files, waits until they are whole and takes them in; only the record remembers."""
 
-import errno
 import os
 import queue
 import threading
 import time
+from collections.abc import Iterator
 
 import structlog
-from watchdog.observers.api import BaseObserver
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
-from db.migrate import require_current
+from db.revision import require_current
 from restoration import Transient
 from worker.folders import require_safe_folders
 from worker.inbox.ignore import ignored
-from worker.inbox.rescan import unknown_entries
+from worker.inbox.rescan import Step, rescan
 from worker.inbox.settle import Look, SettleTracker
 from worker.inbox.walk import look
-from worker.inbox.watch import start_watching, watch_mode
+from worker.inbox.watch import TOO_MANY_WATCHES, InboxObserver, Listener, start_watching, watch_mode
 from worker.intake import Taken, take_in
 from worker.library import library_from
 from worker.recipes import limits_from, recipe_from
 from worker.registration import record_recipe
-from worker.settings import Settings
+from worker.settings import Settings, Watch
 from worker.waiting import Teller
 
-_TOO_MANY_WATCHES = {errno.ENOSPC, errno.EMFILE}
 _PAUSE = 0.2
 _RETRY = 5.0
+_SLICE = 0.5  # seconds of one kind of work before the others, and the order to stop, are looked at again
+_MOST = 50_000  # files that are waited for at once; a rescan finds the others when their turn has come
 
 _log = structlog.get_logger()
 
@@ -36,7 +36,8 @@ _log = structlog.get_logger()
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """Take in whatever appears in the inbox until `stop` is set.
 
-    A full rescan comes first and then every `rescan_seconds`. What is away is waited for.
+    A full rescan comes first, then every `rescan_seconds`, and at once when events were lost. What is away is
+    waited for.
 
     Raises:
         worker.errors.HomeError: the folders are not safe to use.
@@ -59,13 +60,15 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         recipe=recipe.fingerprint()[:12],
     )
     ingester = _Ingester(settings, database, recipe_id, teller)
+    busy = False
     try:
-        while not stop.wait(_PAUSE):
+        while not stop.wait(0 if busy else _PAUSE):
             try:
-                ingester.round()
+                busy = ingester.round()
             except (DatabaseUnavailable, Transient, OSError) as error:
+                busy = False
                 teller.waits(error)
-                ingester.begin_anew(watching=isinstance(error, DatabaseUnavailable))
+                ingester.begin_anew(watching=isinstance(error, DatabaseUnavailable | PermissionError))
                 stop.wait(_RETRY)
     finally:
         teller.goes_on()
@@ -85,7 +88,7 @@ def _await_database(settings: Settings, stop: threading.Event, teller: Teller) -
 
 
 class _Ingester:
-    """One round looks at hints, at the inbox when a rescan is due, and at every file that is waited for."""
+    """One round does some of all that is due: hints, the rescan under way, the files that are waited for."""
 
     def __init__(self, settings: Settings, database: Database, recipe_id: int, teller: Teller) -> None:
         self._settings = settings
@@ -96,41 +99,42 @@ class _Ingester:
         self._limits = limits_from(settings)
         self._root = os.fsencode(settings.inbox_path)
         self._hints: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._lost = threading.Event()
+        self._unwatched = threading.Event()
         self._tracker = SettleTracker(settings.settle_seconds)
-        self._observer: BaseObserver | None = None
+        self._polls = watch_mode(settings) is Watch.POLLING
+        self._observer: InboxObserver | None = None
+        self._rescan: _Rescan | None = None
         self._next_rescan = time.monotonic()
+        self._first = True
+        self._looked_through = False
         self._deaf_until = 0.0
 
-    def round(self) -> None:
-        """Do what is due now. Raises OSError, DatabaseUnavailable, restoration.Transient."""
+    def round(self) -> bool:
+        """Do some of what is due now; return whether there is more of it.
+
+        Raises OSError, DatabaseUnavailable, restoration.Transient.
+        """
         self._watch()
-        now = time.monotonic()
-        while not self._hints.empty():
-            path = self._hints.get()
-            if not ignored(path):
-                self._tracker.notice(path, now)
-        if now >= self._next_rescan:
-            waiting = set(self._tracker.waiting())
-            for entry in unknown_entries(self._database, self._settings):
-                if entry.path not in waiting:
-                    self._tracker.notice(entry.path, now)
-            deaf = self._observer is None
-            pause = self._settings.poll_seconds if deaf else self._settings.rescan_seconds
-            self._next_rescan = time.monotonic() + pause
-        for path in self._tracker.waiting():
-            self._look_at(path)
-        if not self._failing:
+        self._heed_hints()
+        more = self._go_on_with_rescan()
+        more |= self._look_at_waiting()
+        if not self._failing and (self._looked_through or len(self._tracker) >= _MOST):
             self._teller.goes_on()
+        return more
 
     def begin_anew(self, *, watching: bool) -> None:
-        """Have the next round begin with a rescan, since a file may have been dropped by a failure.
+        """Have a rescan begin, since a file may have been dropped by a failure.
 
         Unless it is still being watched, the inbox gets a new observer: mounted again it is another folder.
         """
-        self._next_rescan = time.monotonic()
+        took = 0.0 if self._rescan is None else self._rescan.seconds
+        self._rescan, self._looked_through = None, False
+        self._next_rescan = time.monotonic() + took  # what fails late is not tried without a pause
         if not watching:
             self.close()
             self._observer = None
+            self._polls = watch_mode(self._settings) is Watch.POLLING
 
     def close(self) -> None:
         """Stop the observer."""
@@ -139,23 +143,85 @@ class _Ingester:
             self._observer.join(timeout=5)
 
     def _watch(self) -> None:
-        if self._observer is not None and not all(e.is_alive() for e in self._observer.emitters):
+        if self._polls:
+            return  # rescans are the looks
+        if self._observer is not None and not self._observer.hears():
             _log.warning("the observer ended; a new one is started")
             self.begin_anew(watching=False)
-        if self._observer is not None or time.monotonic() < self._deaf_until:
+        if time.monotonic() < self._deaf_until:
             return
+        if self._unwatched.is_set() and self._rescan is None:  # perhaps all can be watched by now
+            self._unwatched.clear()
+            self.begin_anew(watching=False)
+        if self._observer is not None:
+            return
+        listener = Listener(self._hints.put, self._lost.set, lambda _: self._unwatched.set())
         try:
-            self._observer = start_watching(self._settings, self._hints.put)
+            self._observer = start_watching(self._settings, listener)
         except OSError as error:
-            if error.errno not in _TOO_MANY_WATCHES:
+            if error.errno not in TOO_MANY_WATCHES:
                 raise
+            self._unwatched.set()
+
+    def _heed_hints(self) -> None:
+        if self._lost.is_set():
+            self._lost.clear()
+            _log.warning(
+                "events were lost: the kernel's queue overflowed; the inbox is looked through at once"
+            )
+            self._next_rescan = 0.0
+        if self._unwatched.is_set() and time.monotonic() >= self._deaf_until:
             self._deaf_until = time.monotonic() + self._settings.rescan_seconds
+            self._next_rescan = min(self._next_rescan, time.monotonic() + self._settings.poll_seconds)
             _log.warning(
                 "the kernel lets no more folders be watched; rescans find what it cannot tell",
-                reason=str(error),
                 remedy="saek doctor tells which sysctl raises the limit",
                 seconds=self._settings.poll_seconds,
             )
+        now = time.monotonic()
+        while not self._hints.empty():
+            path = self._hints.get()
+            if ignored(path):
+                continue
+            if len(self._tracker) < _MOST or path in self._tracker:
+                self._tracker.notice(path, now)
+            else:
+                self._next_rescan = 0.0
+
+    def _go_on_with_rescan(self) -> bool:
+        now = time.monotonic()
+        if self._rescan is None:
+            if now < self._next_rescan or len(self._tracker) >= _MOST:
+                return False
+            self._rescan = _Rescan(rescan(self._database, self._settings))
+            self._next_rescan = float("inf")  # until this one ended, or events are lost meanwhile
+        while len(self._tracker) < _MOST:
+            step = self._rescan.step()
+            if step is None:
+                self._end_rescan(self._rescan)
+                return False
+            for entry in step.unknown:
+                if entry.path not in self._tracker:
+                    self._tracker.notice(entry.path, now)
+            if time.monotonic() - now > _SLICE:
+                return True
+        return False
+
+    def _end_rescan(self, ended: "_Rescan") -> None:
+        by_looking = self._polls or self._unwatched.is_set()
+        pause = self._settings.poll_seconds if by_looking else self._settings.rescan_seconds
+        self._next_rescan = min(self._next_rescan, time.monotonic() + max(pause, ended.seconds))
+        tell = _log.info if self._first or ended.found_something else _log.debug
+        tell("the inbox was looked through", **ended.figures())
+        self._first, self._rescan, self._looked_through = False, None, True
+
+    def _look_at_waiting(self) -> bool:
+        began = time.monotonic()
+        for path in self._tracker.waiting():
+            self._look_at(path)
+            if time.monotonic() - began > _SLICE:
+                return True
+        return False
 
     def _look_at(self, path: bytes) -> None:
         entry = look(self._root, path)
@@ -184,3 +250,41 @@ class _Ingester:
         self._failing.discard(path)
         if taken is Taken.UNSETTLED:
             self._tracker.notice(path, time.monotonic())
+
+
+class _Rescan:
+    """A rescan under way, with what it found so far and the seconds that it took by itself."""
+
+    def __init__(self, steps: Iterator[Step]) -> None:
+        self._steps = steps
+        self.seconds = 0.0
+        self.files = self.new = self.changed = self.gone = 0
+
+    @property
+    def found_something(self) -> bool:
+        """Whether the record did not match the inbox."""
+        return bool(self.new or self.changed or self.gone)
+
+    def step(self) -> Step | None:
+        """Go on by one step; return what it found, None at the end. Raises as `rescan`."""
+        began = time.perf_counter()
+        try:
+            step = next(self._steps, None)
+        finally:
+            self.seconds += time.perf_counter() - began
+        if step is not None:
+            self.files += step.files
+            self.new += len(step.new)
+            self.changed += len(step.changed)
+            self.gone += step.gone
+        return step
+
+    def figures(self) -> dict[str, float]:
+        """Return what the log tells."""
+        return {
+            "files": self.files,
+            "new": self.new,
+            "changed": self.changed,
+            "gone": self.gone,
+            "seconds": round(self.seconds, 2),
+        }

@@ -1,45 +1,158 @@
 """What the inbox holds that the record does not know: the authority behind the observer's hints."""
 
+import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
+from db.clock import clock
 from db.engine import Database
-from db.intake import count_known, known_places, mark_digests_gone
-from worker.inbox.known import KnownPlaces
+from db.intake import count_known, mark_gone, places_at, places_left
+from db.values import KnownPlace
+from restoration import UnreadableFile
+from worker.inbox.marks import Marks
 from worker.inbox.walk import Entry, walk
 from worker.intake import INBOX
 from worker.places import require_inbox
 from worker.settings import Settings
 
+_PAGE = 1_000
+_SWEPT = 5_000
 
-def unknown_entries(database: Database, settings: Settings) -> Iterator[Entry]:
-    """Yield every entry that is new or changed since it was recorded, then mark as gone what is not there.
 
-    A file that could not be read is yielded each time: new rights do not show in its size and time. No file
-    is opened; a million known ones take 49 MB of memory while it lasts.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of a rescan found among the next files."""
+
+    files: int = 0
+    """How many were looked at."""
+    new: tuple[Entry, ...] = ()
+    """Not on record, or noted there as gone."""
+    changed: tuple[Entry, ...] = ()
+    """Of another size or time than on record."""
+    unreadable: tuple[Entry, ...] = ()
+    """As on record, where they could not be read: new rights do not show in size and time."""
+    gone: int = 0
+    """How many files on record were noted as gone: no longer there."""
+
+    @property
+    def unknown(self) -> tuple[Entry, ...]:
+        """The files to take in."""
+        return self.new + self.changed + self.unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A page of entries beside what the record knows of them."""
+
+    step: Step
+    known: tuple[int, ...]
+    """Ids of the sightings of those that are on record."""
+    unheard: tuple[bytes, ...]
+    """The sha256 of the paths that are not."""
+
+
+def rescan(database: Database, settings: Settings) -> Iterator[Step]:
+    """Compare the inbox with the record step by step, then note as gone what is on record and not there.
+
+    No file is opened, no lock on the record is held, and memory holds a page of files and a bit for each row
+    that the record ever had: 125 kB for a million. Files may be taken in between the steps, by this process
+    or by another.
+
     Raises OSError when a folder cannot be read, and MasterUnavailable when the inbox is not the one that it
-    was: nothing is marked as gone then.
+    was: nothing is noted as gone then.
     """
     require_inbox(settings, lambda most: _count(database, most))
-    known = _known(database)
-    yield from known.news(walk(os.fsencode(settings.inbox_path)))
-    require_inbox(settings, lambda most: _count(database, most))  # it may have gone during the walk
-    missing = known.missing()
-    if missing:
-        database.run(lambda s: mark_digests_gone(s, INBOX, missing))
+    with database.read() as s:
+        began = clock(s)
+    known, unheard = Marks(), Marks()
+    for page in _compared(database, walk(os.fsencode(settings.inbox_path))):
+        for sighting_id in page.known:
+            known.add(sighting_id)
+        for digest in page.unheard:
+            unheard.add(_short(digest))
+        yield page.step
+    yield from _sweep(database, settings, began, known, unheard)
 
 
 def everything_known(database: Database, root: Path) -> bool:
     """Whether each file in the inbox is recorded as it is now."""
-    return not any(_known(database).changes(walk(os.fsencode(root))))
+    pages = _compared(database, walk(os.fsencode(root)))
+    return not any(page.step.new or page.step.changed for page in pages)
+
+
+def _sweep(
+    database: Database, settings: Settings, began: dt.datetime, known: Marks, unheard: Marks
+) -> Iterator[Step]:
+    """Note as gone what was on record when the walk began, and was not met by it.
+
+    What the walk met as new counts as met: another ingester may have been entering it at that moment.
+    """
+    after = 0
+    while True:
+        with database.read() as s:
+            left = places_left(s, INBOX, began, after, _SWEPT)
+        missing = [place for place, digest in left if place not in known and _short(digest) not in unheard]
+        gone = 0
+        if missing:
+            require_inbox(settings, lambda most: _count(database, most))  # it may have gone during the walk
+            gone = database.run(partial(mark_gone, sighting_ids=missing, before=began))
+        yield Step(gone=gone)
+        if len(left) < _SWEPT:
+            return
+        after, _ = left[-1]
+
+
+def _compared(database: Database, entries: Iterable[Entry]) -> Iterator[_Compared]:
+    for page in _pages(entries):
+        digests = [sha256(entry.path).digest() for entry in page]
+        with database.read() as s:
+            places = {place.path_sha256: place for place in places_at(s, INBOX, digests)}
+        yield _beside(page, digests, places)
+
+
+def _pages(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Yield the entries by the thousand, and also those that came before a failure, before it is raised."""
+    page: list[Entry] = []
+    failure = None
+    try:
+        for entry in entries:
+            page.append(entry)
+            if len(page) == _PAGE:
+                yield page
+                page = []
+    except OSError as error:
+        failure = error
+    if page:
+        yield page
+    if failure is not None:
+        raise failure
+
+
+def _beside(page: list[Entry], digests: list[bytes], places: dict[bytes, KnownPlace]) -> _Compared:
+    new, changed, unreadable, unheard = [], [], [], []
+    for entry, digest in zip(page, digests, strict=True):
+        place = places.get(digest)
+        if place is None:
+            unheard.append(digest)
+        if place is None or place.gone:
+            new.append(entry)
+        elif (place.size, place.mtime_ns) != (entry.size, entry.mtime_ns):
+            changed.append(entry)
+        elif place.problem_code == UnreadableFile.code:
+            unreadable.append(entry)
+    step = Step(len(page), tuple(new), tuple(changed), tuple(unreadable))
+    return _Compared(step, tuple(place.id for place in places.values()), tuple(unheard))
+
+
+def _short(digest: bytes) -> int:
+    """Return 24 bits of a digest, so that marks take 2 MB; a chance hit defers a file to the next rescan."""
+    return int.from_bytes(digest[:3])
 
 
 def _count(database: Database, most: int) -> int:
     with database.read() as s:
         return count_known(s, INBOX, most)
-
-
-def _known(database: Database) -> KnownPlaces:
-    with database.read() as s:
-        return KnownPlaces(known_places(s, INBOX))

@@ -22,6 +22,9 @@ class SettleTracker:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, path: bytes) -> bool:
+        return path in self._waiting
+
     def notice(self, path: bytes, now: float) -> None:
         """Begin to wait for `path`, or begin anew if something happened to it."""
         self._waiting[path] = (None, now)

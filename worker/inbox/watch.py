@@ -1,50 +1,97 @@
-"""How hints of new files arrive: inotify where the kernel tells, polling where it does not."""
+"""How hints of new files arrive by inotify, where the kernel tells, and how it is known when it does not."""
 
+import errno
 import os
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from watchdog.events import (
     DirCreatedEvent,
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
-    FileModifiedEvent,
     FileMovedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
+from watchdog.observers.api import DEFAULT_OBSERVER_TIMEOUT, BaseObserver
+from watchdog.observers.inotify import InotifyEmitter
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchCallback,
+    WatchDescriptor,
+)
 
 from db.filesystems import network_file_system
 from worker.inbox.walk import walk
 from worker.settings import Settings, Watch
 
-_TELLING = (
+_TELLING: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
-    FileModifiedEvent,
     FileMovedEvent,
-)
+]
+"""What is asked of the kernel: reading and each single write would fill its queue and tell nothing more."""
+
+TOO_MANY_WATCHES = frozenset({errno.ENOSPC, errno.EMFILE})
+
+# A folder that was moved out is watched on, and once more when it is moved in again: no harm, but watchdog
+# warns of it with a list of all folders.
+warnings.filterwarnings("ignore", "Callback with id .* already exists for watch", RuntimeWarning)
 
 
-def start_watching(settings: Settings, hint: Callable[[bytes], None]) -> BaseObserver:
-    """Start an observer thread that calls `hint` with the path (below the inbox) of each file that stirs.
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom an observer tells, from threads of its own."""
 
-    Hints may be lost (the kernel's queue overflows) and repeated; the periodic rescan makes up for both.
+    hint: Callable[[bytes], None]
+    """Called with the path, below the inbox, of each file that stirs."""
+    lost: Callable[[], None]
+    """Called when the kernel's queue overflowed: it told of some events no more."""
+    unwatched: Callable[[OSError], None]
+    """Called when the kernel lets no more folders be watched; what happens in those is not told."""
+
+
+class InboxObserver(BaseObserver):
+    """An observer of folders by one inotify queue, whose overflow and limits are told."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._queue = _Queue(listener)
+        super().__init__(InotifyEmitter, timeout=DEFAULT_OBSERVER_TIMEOUT, inotify_fd=self._queue)
+        self._queue.start()
+
+    def hears(self) -> bool:
+        """Whether all of its threads are alive."""
+        return self.is_alive() and self._queue.is_alive() and all(e.is_alive() for e in self.emitters)
+
+    def on_thread_stop(self) -> None:
+        """End the threads and close the queue."""
+        super().on_thread_stop()
+        self._queue.stop()
+        self._queue.join()
+
+
+def start_watching(settings: Settings, listener: Listener) -> InboxObserver:
+    """Start a thread that tells the listener what stirs in the inbox.
+
+    Hints may be lost and repeated; rescans make up for both.
     Raises OSError when the kernel's limit of watches is reached.
     """
-    observer: BaseObserver
-    if watch_mode(settings) is Watch.POLLING:
-        observer = PollingObserver(timeout=settings.poll_seconds)
-    else:
-        observer = Observer()
+    observer = InboxObserver(listener)
     root = settings.inbox_path
-    observer.schedule(_Hints(os.fsencode(root), hint), str(root), recursive=True)
-    observer.start()
+    hints = _Hints(os.fsencode(root), listener.hint)
+    try:
+        observer.schedule(hints, str(root), recursive=True, event_filter=_TELLING)
+        observer.start()
+    except BaseException:
+        observer.stop()
+        raise
     return observer
 
 
@@ -58,14 +105,35 @@ def watch_mode(settings: Settings) -> Watch:
     return Watch.POLLING if network_file_system(settings.inbox_path) else Watch.INOTIFY
 
 
+class _Queue(InotifyFD):
+    """The kernel's queue of events. watchdog itself only logs what is told here."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        super().handle_event(event)  # after an overflow it watches all folders anew, before anyone looks
+        if event.is_queue_overflow:
+            self._listener.lost()
+
+    def add_callback(
+        self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
+    ) -> WatchDescriptor:
+        try:
+            return super().add_callback(path, mask, callback, id_)
+        except OSError as error:
+            if error.errno in TOO_MANY_WATCHES:
+                self._listener.unwatched(error)
+            raise
+
+
 class _Hints(FileSystemEventHandler):
     def __init__(self, root: bytes, hint: Callable[[bytes], None]) -> None:
         self._root = root
         self._hint = hint
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if not isinstance(event, _TELLING):
-            return
         path = os.fsencode(event.dest_path or event.src_path)
         if not path.startswith(self._root + b"/"):
             return

@@ -4,14 +4,15 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from watchdog.observers import inotify_c
 
 from db.engine import Database
 from db.files import files
@@ -20,26 +21,8 @@ from worker.inbox.ingest import run_ingest
 from worker.settings import Settings
 from worker.waiting import parts_that_wait
 
-
-@contextmanager
-def ingesting(settings: Settings) -> Iterator[None]:
-    stop = threading.Event()
-    settings = settings.model_copy(update={"settle_seconds": 0.1, "rescan_seconds": 1.0})
-    thread = threading.Thread(target=run_ingest, args=(settings, stop))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
-
-
-def await_that(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+Ingesting = Callable[..., AbstractContextManager[None]]
+Eventually = Callable[..., None]
 
 
 def states(database: Database) -> dict[str, FileState]:
@@ -52,7 +35,11 @@ def waits(settings: Settings) -> list[str]:
 
 
 def test_a_file_whose_storage_fails_is_waited_for_while_others_go_on(
-    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+    ingesting: Ingesting,
+    eventually: Eventually,
+    settings: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real, sound = os.open, threading.Event()
 
@@ -65,33 +52,113 @@ def test_a_file_whose_storage_fails_is_waited_for_while_others_go_on(
     for name in ("stale.tif", "z.tif"):
         tifffile.imwrite(settings.inbox_path / name, np.full((64, 64), len(name), np.uint8))
     with ingesting(settings):
-        await_that(lambda: states(database) == {"z.tif": FileState.QUEUED}, "the sound file")
-        await_that(lambda: waits(settings) == ["master-unavailable"], "the wait")
+        eventually(lambda: states(database) == {"z.tif": FileState.QUEUED}, "the sound file")
+        eventually(lambda: waits(settings) == ["master-unavailable"], "the wait")
         sound.set()
-        await_that(lambda: states(database).get("stale.tif") is FileState.QUEUED, "the other file")
-        await_that(lambda: waits(settings) == [], "the end of the wait")
+        eventually(lambda: states(database).get("stale.tif") is FileState.QUEUED, "the other file")
+        eventually(lambda: waits(settings) == [], "the end of the wait")
     assert waits(settings) == []
 
 
-def test_an_inbox_that_is_not_there_is_waited_for(settings: Settings, database: Database) -> None:
+def test_an_inbox_that_is_not_there_is_waited_for(
+    ingesting: Ingesting, eventually: Eventually, settings: Settings, database: Database
+) -> None:
     settings.inbox_path.rmdir()
     with ingesting(settings):
-        await_that(lambda: waits(settings) != [], "the wait")
+        eventually(lambda: waits(settings) != [], "the wait")
         settings.inbox_path.mkdir(mode=0o755)
         tifffile.imwrite(settings.inbox_path / "a.tif", np.zeros((64, 64), np.uint8))
-        await_that(lambda: states(database) == {"a.tif": FileState.QUEUED}, "the file")
-        await_that(lambda: waits(settings) == [], "the end of the wait")
+        eventually(lambda: states(database) == {"a.tif": FileState.QUEUED}, "the file")
+        eventually(lambda: waits(settings) == [], "the end of the wait")
 
 
+@pytest.mark.parametrize("unwatched", ["", "b"])
 def test_where_the_kernel_watches_no_more_folders_rescans_find_the_files(
-    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    database: Database,
+    ingesting: Ingesting,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+    unwatched: str,
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "inotify watch limit reached")
-
-    monkeypatch.setattr("worker.inbox.ingest.start_watching", refuse)
-    settings = settings.model_copy(update={"poll_seconds": 0.2})
-    with ingesting(settings):
+    """watchdog itself tells only of a root that is not watched."""
+    (settings.inbox_path / "b").mkdir()
+    refuse_watches(monkeypatch, settings.inbox_path / unwatched)
+    with ingesting(settings, poll_seconds=0.2, rescan_seconds=3600):
         time.sleep(1)
-        tifffile.imwrite(settings.inbox_path / "a.tif", np.zeros((64, 64), np.uint8))
-        await_that(lambda: states(database) == {"a.tif": FileState.QUEUED}, "the file")
+        scan(settings.inbox_path / "b" / "a.tif")
+        eventually(lambda: states(database) == {"b/a.tif": FileState.QUEUED}, "the file")
+
+
+def test_an_observer_that_could_not_start_leaves_no_queue_behind(
+    settings: Settings,
+    database: Database,
+    ingesting: Ingesting,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_watches(monkeypatch, settings.inbox_path)
+    before = queues()
+    with ingesting(settings, poll_seconds=0.2, rescan_seconds=0.5):
+        time.sleep(2)  # the observer is tried again each time
+        assert queues() == before
+
+
+def refuse_watches(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the kernel's limit of watches be reached at a folder."""
+    real = inotify_c.inotify_add_watch
+
+    def watch(queue: int, path: bytes, mask: int) -> int:
+        if os.fsdecode(path) == str(folder):
+            inotify_c.ctypes.set_errno(errno.ENOSPC)
+            return -1
+        return int(real(queue, path, mask))
+
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", watch)
+
+
+def queues() -> int:
+    """How many queues of events this process has open."""
+    held = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum("inotify" in str(target) for target in held)
+
+
+def scan(path: Path, seed: int = 0) -> None:
+    tifffile.imwrite(path, np.full((64, 64), seed % 256, np.uint8), software=str(seed))
+
+
+def test_an_order_to_stop_is_heeded_between_two_files(
+    settings: Settings, database: Database, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.inbox.ingest._SLICE", 0)
+    for number in range(200):
+        scan(settings.inbox_path / f"{number}.tif", number)
+    stop = threading.Event()
+    settings = settings.model_copy(update={"settle_seconds": 0.1})
+    ingester = threading.Thread(target=run_ingest, args=(settings, stop))
+    ingester.start()
+    try:
+        eventually(lambda: states(database), "the first file")
+    finally:
+        stop.set()
+        ingester.join(20)
+    assert not ingester.is_alive()
+    assert len(states(database)) < 200
+
+
+def test_more_files_than_are_waited_for_at_once_are_all_taken_in(
+    settings: Settings,
+    database: Database,
+    ingesting: Ingesting,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.inbox.ingest._MOST", 3)
+    monkeypatch.setattr("worker.inbox.rescan._PAGE", 2)
+    for number in range(10):
+        scan(settings.inbox_path / f"{number}.tif", number)
+    with ingesting(settings, rescan_seconds=3600):
+        eventually(lambda: len(states(database)) == 10, "those that were there")
+        for number in range(10, 30):
+            scan(settings.inbox_path / f"{number}.tif", number)
+        eventually(lambda: len(states(database)) == 30, "those that came")

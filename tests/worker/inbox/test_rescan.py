@@ -1,6 +1,8 @@
+import errno
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from db.files import files
 from db.intake import quarantine_sighting, register
 from db.values import Problem, ScanRecord, Seen
 from restoration import MasterUnavailable
-from worker.inbox.rescan import everything_known, unknown_entries
+from worker.inbox.rescan import everything_known, rescan
 from worker.settings import Settings
 
 Enter = Callable[[str], None]
@@ -39,7 +41,7 @@ def seen(inbox: Path, name: str) -> Seen:
 
 
 def unknown(database: Database, settings: Settings) -> list[bytes]:
-    return sorted(entry.path for entry in unknown_entries(database, settings))
+    return sorted(entry.path for step in rescan(database, settings) for entry in step.unknown)
 
 
 def gone(database: Database) -> list[str]:
@@ -111,15 +113,138 @@ def test_a_share_that_is_away_takes_no_file_with_it(
 
 
 def test_a_walk_during_which_the_share_goes_marks_nothing_as_gone(
-    inbox: Path, database: Database, settings: Settings, enter: Enter, mount: Callable[[Path], None]
+    inbox: Path,
+    database: Database,
+    settings: Settings,
+    enter: Enter,
+    mount: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("worker.inbox.rescan._PAGE", 1)
     mount(inbox)
-    for name in ("a.tif", "b.tif"):
+    for name in ("a.tif", "b/b.tif"):
+        (inbox / name).parent.mkdir(exist_ok=True)
         (inbox / name).write_bytes(b"1")
-    entries = unknown_entries(database, settings)
-    enter("a.tif")
-    next(entries)
+        enter(name)
+    steps = rescan(database, settings)
+    next(steps)
     subprocess.run(["umount", "--lazy", inbox], check=True)
     with pytest.raises(MasterUnavailable):
-        list(entries)
+        list(steps)
     assert gone(database) == []
+
+
+def test_each_step_tells_what_it_found(
+    inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.inbox.rescan._PAGE", 2)
+    for name in ("a.tif", "b.tif", "c.tif", "d.tif"):
+        (inbox / name).write_bytes(b"1")
+        enter(name)
+    (inbox / "a.tif").write_bytes(b"12")
+    (inbox / "b.tif").rename(inbox / "e.tif")
+    (inbox / "c.tif").unlink()
+
+    steps = list(rescan(database, settings))
+
+    assert [step.files for step in steps] == [2, 1, 0]
+    assert [entry.path for step in steps for entry in step.new] == [b"e.tif"]
+    assert [entry.path for step in steps for entry in step.changed] == [b"a.tif"]
+    assert sum(step.gone for step in steps) == 2
+    assert gone(database) == ["b.tif", "c.tif"]
+
+
+def test_more_files_than_fit_a_page_are_swept(
+    inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.inbox.rescan._SWEPT", 3)
+    for number in range(8):
+        (inbox / f"{number}.tif").write_bytes(b"1")
+        enter(f"{number}.tif")
+    for number in (0, 4, 7):
+        (inbox / f"{number}.tif").unlink()
+    assert unknown(database, settings) == []
+    assert gone(database) == ["0.tif", "4.tif", "7.tif"]
+
+
+def test_what_another_ingester_enters_during_the_walk_is_not_taken_for_gone(
+    inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.inbox.rescan._PAGE", 1)
+    (inbox / "a.tif").write_bytes(b"1")
+    steps = rescan(database, settings)
+    first = next(steps)
+    enter("a.tif")  # met as new
+    (inbox / "b.tif").write_bytes(b"1")
+    enter("b.tif")  # not met at all
+    list(steps)
+    assert [entry.path for entry in first.new] == [b"a.tif"]
+    assert gone(database) == []
+
+
+def test_known_files_are_not_opened(
+    inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        (inbox / f"{number}.tif").write_bytes(b"1")
+        enter(f"{number}.tif")
+    opened = []
+    hook = sys.addaudithook  # a hook stays for good, so that it looks at a switch
+    hook(lambda event, words: opened.append(words[0]) if event == "open" and watching else None)
+    watching = True
+    try:
+        assert unknown(database, settings) == []
+    finally:
+        watching = False
+    assert not [path for path in opened if str(inbox) in os.fsdecode(path)]
+
+
+def test_a_folder_that_may_not_be_read_fails_the_rescan_after_all_else_was_found(
+    inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "gone.tif").write_bytes(b"1")
+    enter("gone.tif")
+    (inbox / "gone.tif").unlink()
+    for name in ("a/a.tif", "locked/b.tif", "z/z.tif"):
+        (inbox / name).parent.mkdir()
+        (inbox / name).write_bytes(b"1")
+    lock(inbox / "locked", monkeypatch)
+    steps = rescan(database, settings)
+    assert sorted(entry.path for entry in next(steps).new) == [b"a/a.tif", b"z/z.tif"]
+    with pytest.raises(PermissionError, match="locked"):
+        list(steps)
+    assert gone(database) == []
+
+
+def lock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the right to read away; the superuser, whom that does not stop, is refused by hand."""
+    folder.chmod(0)
+    real = os.scandir
+
+    def listed(path: bytes) -> object:
+        if os.fsdecode(path) == str(folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path)
+
+    if os.geteuid() == 0:
+        monkeypatch.setattr("worker.inbox.walk.os.scandir", listed)
+
+
+def test_a_folder_that_is_moved_away_during_the_walk_does_not_stop_it(
+    inbox: Path,
+    database: Database,
+    settings: Settings,
+    enter: Enter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.inbox.rescan._PAGE", 1)
+    for name in ("a.tif", "moved/b.tif"):
+        (inbox / name).parent.mkdir(exist_ok=True)
+        (inbox / name).write_bytes(b"1")
+        enter(name)
+    steps = rescan(database, settings)
+    next(steps)
+    (inbox / "moved").rename(tmp_path / "moved")
+    list(steps)
+    assert gone(database) == ["moved/b.tif"]

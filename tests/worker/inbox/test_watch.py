@@ -3,9 +3,7 @@ import queue
 import shutil
 from pathlib import Path
 
-import pytest
-
-from worker.inbox.watch import start_watching, watch_mode
+from worker.inbox.watch import Listener, start_watching, watch_mode
 from worker.settings import Settings, Watch
 
 
@@ -16,13 +14,13 @@ def await_hints(hints: "queue.Queue[bytes]", wanted: set[bytes]) -> set[bytes]:
     return seen
 
 
-@pytest.mark.parametrize("mode", [Watch.INOTIFY, Watch.POLLING])
-def test_files_that_are_written_moved_in_or_renamed_are_hinted_at(
-    settings: Settings, tmp_path: Path, mode: Watch
-) -> None:
-    settings = settings.model_copy(update={"watch": mode, "poll_seconds": 0.2})
+def listener(hints: "queue.Queue[bytes]") -> Listener:
+    return Listener(hints.put, lambda: None, lambda _: None)
+
+
+def test_files_that_are_written_moved_in_or_renamed_are_hinted_at(settings: Settings, tmp_path: Path) -> None:
     hints: queue.Queue[bytes] = queue.Queue()
-    observer = start_watching(settings, hints.put)
+    observer = start_watching(settings, listener(hints))
     try:
         inbox = settings.inbox_path
         (inbox / "written.tif").write_bytes(b"1")
@@ -44,6 +42,25 @@ def test_files_that_are_written_moved_in_or_renamed_are_hinted_at(
     finally:
         observer.stop()
         observer.join()
+
+
+def test_reading_and_what_is_written_bit_by_bit_fill_no_queue(settings: Settings) -> None:
+    hints: queue.Queue[bytes] = queue.Queue()
+    inbox = settings.inbox_path
+    (inbox / "old.tif").write_bytes(b"1")
+    observer = start_watching(settings, listener(hints))
+    try:
+        with (inbox / "new.tif").open("wb", buffering=0) as slow:
+            for _ in range(10):
+                slow.write(b"1")
+                (inbox / "old.tif").read_bytes()
+        (inbox / "last.tif").touch()
+        await_hints(hints, {b"last.tif"})
+    finally:
+        observer.stop()
+        observer.join()
+    assert hints.qsize() <= 1  # of last.tif
+    assert not observer.hears()
 
 
 def test_a_local_disk_is_watched_by_the_kernel(settings: Settings) -> None:
