@@ -12,7 +12,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from db import postgres
 from db.errors import DatabaseUnavailable, Deadlock, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
 from db.filesystems import network_file_system
 
@@ -132,20 +131,20 @@ def open_database(url: str, patience: float | None = None) -> Database:
 
 
 def _postgres(address: URL, patience: float | None) -> Engine:
+    from db import postgres  # noqa: PLC0415  (a station with SQLite loads no psycopg)
+
     engine = create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
 
     def connect(_dialect: Any, _record: Any, address: list[Any], options: dict[str, Any]) -> Any:
         return postgres.connect(patience, *address, **options)
 
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_WRITES, False):
+            connection.exec_driver_sql(postgres.limit_idleness())  # no lost client may hold rows locked
+
     event.listen(engine, "do_connect", connect)
-    event.listen(engine, "begin", _begin_postgres)
+    event.listen(engine, "begin", begin)
     return engine
-
-
-def _begin_postgres(connection: Connection) -> None:
-    """Let no lost client hold rows locked."""
-    if connection.get_execution_options().get(_WRITES, False):
-        connection.exec_driver_sql(postgres.limit_idleness())
 
 
 def _sqlite(address: URL) -> Engine:
