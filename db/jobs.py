@@ -15,8 +15,9 @@ from db.errors import LeaseLost, UnknownJob
 from db.quarantine import lock_scan, quarantine_scan, release_scan
 from db.queue import failure_values, runnable
 from db.schema import Derivative, Job, Recipe, Scan, Sighting
+from db.sightings import mark_scan_gone
 from db.transitions import backoff, move, rest
-from db.values import MASTER_CHANGED, DerivativeRecord, Problem
+from db.values import MASTER_CHANGED, MISSING_FILE, DerivativeRecord, Problem
 from db.vocabulary import JobState, Lane, Outcome
 
 
@@ -163,11 +164,13 @@ def fail(
 ) -> None:
     """End the job as failed; quarantine its scan if told so and nothing was ever made of it.
 
-    Raises `LeaseLost`.
+    A file that was missing is noted as gone, so that it is news when it is back. Raises `LeaseLost`.
     """
     now = now or clock(s)
     lock_scan(s, lease.scan_id)
     _end_badly(s, lease, JobState.FAILED, problem, now=now)
+    if problem.code == MISSING_FILE:
+        mark_scan_gone(s, lease.scan_id, now=now)
     if quarantine:
         quarantine_scan(s, lease.scan_id, problem, now=now)
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
 from db import events
@@ -86,32 +86,44 @@ def mark_gone(
     One that was seen again since `before`, as by another ingester, is left alone.
     """
     now = now or clock(s)
-    count = 0
-    rest = iter(sighting_ids)
+    rest, count = iter(sighting_ids), 0
     while page := list(islice(rest, _PAGE)):
-        gone = s.execute(
-            update(Sighting)
-            .where(Sighting.id.in_(page), *_there_before(before))
-            .values(gone_at=now)
-            .returning(Sighting.id, Sighting.scan_id)
-            .execution_options(synchronize_session=False)
-        ).all()
-        events.append(
-            s,
-            (
-                Happening(
-                    EventType.DISAPPEARANCE,
-                    outcome=Outcome.WARNING,
-                    agent=agent,
-                    scan_id=scan_id,
-                    sighting_id=sighting_id,
-                )
-                for sighting_id, scan_id in gone
-            ),
-            at=now,
-        )
-        count += len(gone)
+        count += _note_gone(s, (Sighting.id.in_(page), *_there_before(before)), agent, now)
     return count
+
+
+def mark_scan_gone(s: Session, scan_id: int, agent: Agent = SAEK, *, now: dt.datetime | None = None) -> int:
+    """Note that a scan's file is at none of the places where it was seen; return how many were news.
+
+    Where it is there after all, the next look into the inbox takes it in again.
+    """
+    there = (Sighting.scan_id == scan_id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None))
+    return _note_gone(s, there, agent, now or clock(s))
+
+
+def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: Agent, now: dt.datetime) -> int:
+    gone = s.execute(
+        update(Sighting)
+        .where(*which)
+        .values(gone_at=now)
+        .returning(Sighting.id, Sighting.scan_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    events.append(
+        s,
+        (
+            Happening(
+                EventType.DISAPPEARANCE,
+                outcome=Outcome.WARNING,
+                agent=agent,
+                scan_id=scan_id,
+                sighting_id=sighting_id,
+            )
+            for sighting_id, scan_id in gone
+        ),
+        at=now,
+    )
+    return len(gone)
 
 
 def place_sighting(

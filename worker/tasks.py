@@ -71,7 +71,8 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
 
     Raises:
         MissingFile: no place holds a file any more.
-        MasterChanged, MasterUnavailable: each place that does holds other bytes, or cannot be read now.
+        MasterChanged, MasterUnavailable: each place that does holds other bytes, or cannot be read now, or
+            the whole inbox went away.
         LeadsOut: the record names only places outside of the inbox.
     """
     loaded = open_model(settings, recipe.model, threads=threads())
@@ -109,6 +110,7 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
             )
     if (amiss := changed or outside) is not None:
         raise amiss
+    gate().require_inbox()
     raise MissingFile(
         reason="the file is no longer in the inbox",
         remedy="put it back; it goes on by itself",

@@ -7,7 +7,6 @@ from db.census import count_everything, last_census, take_census
 from db.files import files
 from db.intake import quarantine_sighting
 from db.orders import cancel, pause
-from db.sightings import mark_gone
 from db.status import overview
 from db.values import utcnow
 from db.vocabulary import Basis, FileState, JobState, Lane
@@ -24,7 +23,8 @@ def look(archive, **how):
         return overview(s, now=archive.now, **how)
 
 
-def fill(archive):
+@pytest.fixture
+def filled(archive, take_away):
     """Have files in every state, several jobs to some of them, and work that waits for a disk."""
     done = archive.work_on("album/done.tif", "done")
     failed = archive.work_on("failed.tif", "failed")
@@ -45,69 +45,63 @@ def fill(archive):
         jobs.retry_later(s, resting, archive.problem("no-space"), now=archive.now)
         quarantine_sighting(s, archive.seen("link.tif"), archive.problem("unsafe-file"), now=archive.now)
         cancel(s, [dropped.job_id], "kim", now=archive.now)
-        mark_gone(s, "inbox", [b"gone.tif"], now=archive.now)
+        take_away(s, b"gone.tif", now=archive.now)
+    return archive
 
 
-def test_each_file_counts_in_the_state_that_it_is_listed_in(archive):
-    fill(archive)
-    with archive.database.read() as s:
+def test_each_file_counts_in_the_state_that_it_is_listed_in(filled):
+    with filled.database.read() as s:
         listed = Counter((file.collection, file.state) for file in files(s))
-        counted = count_everything(s, archive.now).collections
+        counted = count_everything(s, filled.now).collections
     assert {state for _, state in listed} == set(FileState)
     assert listed == {
         (name, state): count for name, states in counted.items() for state, count in states.items() if count
     }
 
 
-def test_a_census_is_read_as_it_was_taken(archive, many):
-    fill(archive)
-    taken = take_census(archive.database)
+def test_a_census_is_read_as_it_was_taken(filled, many):
+    taken = take_census(filled.database)
     assert taken is not None
-    with archive.database.read() as s:
+    with filled.database.read() as s:
         assert last_census(s) == taken
     assert taken.jobs[Lane.BULK][JobState.QUEUED] == 1
     assert {(group.reason, group.code) for group in taken.queued} >= {(None, None)}
 
 
-def test_few_files_need_no_census(archive):
-    fill(archive)
-    assert take_census(archive.database) is None
-    seen = look(archive)
-    assert (seen.basis, seen.counted_at) == (Basis.LIVE, archive.now)
+def test_few_files_need_no_census(filled):
+    assert take_census(filled.database) is None
+    seen = look(filled)
+    assert (seen.basis, seen.counted_at) == (Basis.LIVE, filled.now)
 
 
-def test_many_files_are_told_as_they_were_counted_last(archive, many):
-    fill(archive)
-    taken = take_census(archive.database)
-    archive.drop("late.tif", "late")
-    seen, exact = look(archive), look(archive, exact=True)
+def test_many_files_are_told_as_they_were_counted_last(filled, many):
+    taken = take_census(filled.database)
+    filled.drop("late.tif", "late")
+    seen, exact = look(filled), look(filled, exact=True)
     assert (seen.basis, seen.counted_at) == (Basis.CENSUS, taken.taken_at)
-    assert (exact.basis, exact.counted_at) == (Basis.LIVE, archive.now)
+    assert (exact.basis, exact.counted_at) == (Basis.LIVE, filled.now)
     assert exact.files[FileState.QUEUED] == seen.files[FileState.QUEUED] + 1
 
 
-def test_a_new_census_takes_the_place_of_the_last_one(archive, many):
-    fill(archive)
-    take_census(archive.database)
-    archive.drop("late.tif", "late")
-    take_census(archive.database)
-    assert look(archive).files == look(archive, exact=True).files
-    assert archive.count(census.schema.Census) == 1
+def test_a_new_census_takes_the_place_of_the_last_one(filled, many):
+    take_census(filled.database)
+    filled.drop("late.tif", "late")
+    take_census(filled.database)
+    assert look(filled).files == look(filled, exact=True).files
+    assert filled.count(census.schema.Census) == 1
 
 
-def test_many_files_that_nobody_has_counted_are_counted_and_that_is_told(archive, many):
-    fill(archive)
-    seen = look(archive)
-    assert (seen.basis, seen.counted_at) == (Basis.NO_CENSUS, archive.now)
-    assert seen.files == look(archive, exact=True).files
+def test_many_files_that_nobody_has_counted_are_counted_and_that_is_told(filled, many):
+    seen = look(filled)
+    assert (seen.basis, seen.counted_at) == (Basis.NO_CENSUS, filled.now)
+    assert seen.files == look(filled, exact=True).files
 
 
-def test_what_is_paused_shows_at_once_however_old_the_counts_are(archive, many):
-    fill(archive)
-    take_census(archive.database)
-    with archive.database.begin() as s:
-        pause(s, Lane.BULK, "kim", now=archive.now)
-    seen = look(archive)
+def test_what_is_paused_shows_at_once_however_old_the_counts_are(filled, many):
+    take_census(filled.database)
+    with filled.database.begin() as s:
+        pause(s, Lane.BULK, "kim", now=filled.now)
+    seen = look(filled)
     assert seen.basis is Basis.CENSUS
     assert ("the bulk lane is paused", 1) in {(waiting.reason, waiting.jobs) for waiting in seen.waiting}
 

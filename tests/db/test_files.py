@@ -6,7 +6,6 @@ from db import jobs
 from db.files import files
 from db.intake import quarantine_sighting
 from db.orders import cancel, reprocess
-from db.sightings import mark_gone
 from db.vocabulary import FileState
 
 
@@ -44,14 +43,14 @@ def test_a_failed_file_tells_why_and_what_to_do(archive, quarantine):
     assert row.since == archive.now
 
 
-def test_every_state_has_a_time_since_when(archive):
+def test_every_state_has_a_time_since_when(archive, take_away):
     archive.work_on("running.tif", "running")
     archive.drop("registered.tif", "registered", job=False)
     archive.drop("gone.tif", "gone", job=False)
     dropped = archive.drop("cancelled.tif", "cancelled")
     archive.wait(minutes=1)
     with archive.database.begin() as s:
-        mark_gone(s, "inbox", [b"gone.tif"], now=archive.now)
+        take_away(s, b"gone.tif", now=archive.now)
         cancel(s, [dropped.job_id], "kim", now=archive.now)
         quarantine_sighting(s, archive.seen("link.tif"), archive.problem("unsafe-file"), now=archive.now)
     assert {row.display: (row.state, archive.now - row.since) for row in rows(archive)} == {

@@ -15,7 +15,7 @@ from db.fixity import (
     record_checks,
     standing,
 )
-from db.intake import mark_gone, register
+from db.intake import register
 from db.jobs import finish
 from db.selection import Selection
 from db.strays import is_running, is_unfinished, known_derivatives
@@ -108,20 +108,20 @@ def test_only_what_was_not_checked_for_so_long_is_due_and_what_was_not_intact(ar
     assert len(names(archive, asked=due(archive, unless_since=archive.now - 30 * DAY))) == 8
 
 
-def test_masters_that_left_are_missing_unless_their_bytes_are_elsewhere_or_nobody_asks(archive):
+def test_masters_that_left_are_missing_unless_their_bytes_are_elsewhere_or_nobody_asks(archive, take_away):
     for name in ("left", "moved"):
         make(archive, name)
     with archive.database.begin() as s:
         register(s, archive.seen("moved/here.tif"), archive.content("moved"), None, now=archive.now)
-        mark_gone(s, "inbox", [b"left.tif", b"moved.tif"], now=archive.now)
+        take_away(s, b"left.tif", b"moved.tif", now=archive.now)
     assert names(archive, [Holding.MASTER]) == ["left.tif", "moved/here.tif"]
     assert names(archive, [Holding.MASTER], due(archive, gone=False)) == ["moved/here.tif"]
 
 
-def test_a_master_that_was_missing_when_it_left_is_not_asked_for_again_before_its_time(archive):
+def test_a_master_that_was_missing_when_it_left_is_not_asked_for_again_before_its_time(archive, take_away):
     make(archive, "a")
     with archive.database.begin() as s:
-        mark_gone(s, "inbox", [b"a.tif"], now=archive.now)
+        take_away(s, b"a.tif", now=archive.now)
     check(archive, ("a.tif", Finding.MISSING), ("a.color.tif", Finding.MISSING))
     recent = due(archive, unless_since=archive.now - DAY)
     assert names(archive, asked=recent) == ["a.color.tif"]
@@ -214,7 +214,7 @@ def test_choosing_files_chooses_what_was_made_of_them(archive):
         assert amount_due(s, Holding.DERIVATIVE, due(archive), chosen[Holding.DERIVATIVE]).files == 1
 
 
-def test_how_a_derivative_was_made_is_known_and_from_which_file_it_could_be_again(archive):
+def test_how_a_derivative_was_made_is_known_and_from_which_file_it_could_be_again(archive, take_away):
     make(archive, "a")
     with archive.database.read() as s:
         (derivative,) = s.scalars(select(schema.Derivative.id))
@@ -224,7 +224,7 @@ def test_how_a_derivative_was_made_is_known_and_from_which_file_it_could_be_agai
             s.scalar(select(func.min(schema.Sighting.id))),
         )
     with archive.database.begin() as s:
-        mark_gone(s, "inbox", [b"a.tif"], now=archive.now)
+        take_away(s, b"a.tif", now=archive.now)
     with archive.database.read() as s:
         assert making_of(s, derivative).sighting_id is None
 

@@ -13,7 +13,6 @@ from db.orders import cancel, pause, resume
 from db.quarantine import quarantine_scan
 from db.queue import MAX_ATTEMPTS, enqueue, reap_expired
 from db.schema import Derivative, Event, Scan
-from db.sightings import mark_gone
 from db.vocabulary import EventType, JobState, Lane, Outcome
 
 MINUTE = dt.timedelta(minutes=1)
@@ -27,7 +26,7 @@ def test_a_claim_takes_a_queued_job_and_counts_an_attempt(archive):
     assert (lease.recipe_body, lease.lane) == ({"strength": 1.0}, Lane.INTERACTIVE)
 
 
-def test_a_lease_names_every_place_where_the_bytes_are(archive):
+def test_a_lease_names_every_place_where_the_bytes_are(archive, take_away):
     archive.drop("gone.tif", "same")
     archive.drop("replaced.tif", "same")
     archive.drop("old.tif", "same")
@@ -35,7 +34,7 @@ def test_a_lease_names_every_place_where_the_bytes_are(archive):
     job_id = archive.drop("new.tif", "same").job_id
     archive.drop("replaced.tif", "other")
     with archive.database.begin() as s:
-        mark_gone(s, "inbox", [b"gone.tif"], now=archive.now)
+        take_away(s, b"gone.tif", now=archive.now)
     assert [master.path for master in archive.claim(job_id).masters] == [b"new.tif", b"old.tif"]
 
 

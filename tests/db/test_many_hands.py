@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from db import jobs
 from db.errors import LeaseLost
-from db.intake import mark_gone, register
+from db.intake import register
 from db.orders import cancel, reprocess, retry
 from db.queue import reap_expired, unpublished
 from db.schema import Derivative, Event, Job, Scan
@@ -19,7 +19,7 @@ STEPS = 60
 NAMES = [f"{n}.tif" for n in range(6)]
 
 
-def take_part(archive, recipes, seed):
+def take_part(archive, recipes, seed, take_away):
     """Do as many things as STEPS, at random; a lost lease is the only refusal there may be."""
     pick = random.Random(seed)
     leases = []
@@ -61,7 +61,7 @@ def take_part(archive, recipes, seed):
 
     def reconcile(s):
         reap_expired(s)
-        mark_gone(s, "inbox", [pick.choice(NAMES).encode()])
+        take_away(s, pick.choice(NAMES).encode())
 
     for _ in range(STEPS):
         step = pick.choice([drop, drop, claim, claim, end, end, order, reconcile])

@@ -6,7 +6,6 @@ from db import jobs
 from db.errors import EmptySelection
 from db.orders import reprocess
 from db.selection import Selection, mean_seconds_per_megapixel, select_scans
-from db.sightings import mark_gone
 from db.vocabulary import FileState
 
 
@@ -93,9 +92,9 @@ def test_a_scan_is_chosen_once_however_often_it_was_seen(album):
     assert len(chosen(album, all=True)) == 5
 
 
-def test_files_that_are_gone_are_not_chosen(album):
+def test_files_that_are_gone_are_not_chosen(album, take_away):
     with album.database.begin() as s:
-        mark_gone(s, "inbox", [b"5.tif"], now=album.now)
+        take_away(s, b"5.tif", now=album.now)
     assert chosen(album, ids=(4, 5)) == ["가족/4.tif"]
 
 

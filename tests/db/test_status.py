@@ -5,7 +5,6 @@ import pytest
 from db import jobs
 from db.intake import quarantine_sighting
 from db.orders import cancel, pause
-from db.sightings import mark_gone
 from db.status import overview, running
 from db.vocabulary import FileState, JobState, Lane
 
@@ -26,7 +25,7 @@ def test_an_empty_archive_counts_nothing(archive):
     assert (seen.collections, seen.waiting, seen.eta, seen.oldest_queued_at) == ({}, (), None, None)
 
 
-def test_each_file_is_counted_once_under_its_state_and_collection(archive):
+def test_each_file_is_counted_once_under_its_state_and_collection(archive, take_away):
     finish(archive, archive.work_on("album/done.tif", "done"))
     archive.work_on("album/running.tif", "running")
     archive.drop("album/queued.tif", "queued")
@@ -41,7 +40,7 @@ def test_each_file_is_counted_once_under_its_state_and_collection(archive):
         jobs.fail(s, bad, archive.problem(), quarantine=True, now=archive.now)
         quarantine_sighting(s, archive.seen("link.tif"), archive.problem("unsafe-file"), now=archive.now)
         cancel(s, [dropped.job_id], "kim", now=archive.now)
-        mark_gone(s, "inbox", [b"gone.tif"], now=archive.now)
+        take_away(s, b"gone.tif", now=archive.now)
     seen = look(archive)
     assert seen.files == {
         FileState.DONE: 2,
@@ -57,26 +56,26 @@ def test_each_file_is_counted_once_under_its_state_and_collection(archive):
     assert sum(seen.collections["album"].values()) == 3
 
 
-def test_a_file_that_went_before_its_turn_stays_in_sight(archive):
+def test_a_file_that_went_before_its_turn_stays_in_sight(archive, take_away):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.fail(s, lease, archive.problem("missing-file"), quarantine=True, now=archive.now)
-        mark_gone(s, "inbox", [b"a.tif"], now=archive.now)
+        take_away(s, b"a.tif", now=archive.now)
     assert look(archive).files[FileState.QUARANTINED] == 1
 
 
-def test_a_refused_file_that_was_taken_away_is_gone(archive):
+def test_a_refused_file_that_was_taken_away_is_gone(archive, take_away):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.fail(s, lease, archive.problem("truncated-image"), quarantine=True, now=archive.now)
-        mark_gone(s, "inbox", [b"a.tif"], now=archive.now)
+        take_away(s, b"a.tif", now=archive.now)
     assert look(archive).files[FileState.GONE] == 1
 
 
-def test_a_restored_file_that_was_taken_away_is_done(archive):
+def test_a_restored_file_that_was_taken_away_is_done(archive, take_away):
     finish(archive, archive.work_on())
     with archive.database.begin() as s:
-        mark_gone(s, "inbox", [b"a.tif"], now=archive.now)
+        take_away(s, b"a.tif", now=archive.now)
     assert look(archive).files[FileState.DONE] == 1
 
 

@@ -2,19 +2,25 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
+from sqlalchemy import select
 
 from db.engine import Database, open_database
 from db.intake import register
 from db.migrate import upgrade
 from db.recipes import ensure_recipe
+from db.schema import Job
 from db.values import DerivativeRecord, ScanRecord, Seen
 from db.vocabulary import Lane
-from restoration import recipe_for
+from restoration import Limits, recipe_for
 from worker.home import prepare_home
+from worker.intake import take_in
 from worker.leases import claimed
 from worker.library import library_from
 from worker.outputs import derivative_path, draft
+from worker.recipes import recipe_from
 from worker.registration import record_recipe
 from worker.settings import Settings, load_settings
 from worker.sidecars import publish_both
@@ -121,3 +127,22 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
         return job, final
 
     return made
+
+
+@pytest.fixture
+def job(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A queued job whose task runs in this process."""
+    from worker import tasks  # noqa: PLC0415  (it sets up Celery, which other tests need not)
+
+    own = settings.model_copy(update={"min_free_bytes": 0})
+    monkeypatch.setattr(tasks, "settings", own)
+    for kept in (tasks.database, tasks.gate):
+        kept.cache_clear()
+    tifffile.imwrite(settings.inbox_path / "a.tif", np.full((40, 60), 90, np.uint8))
+    with database.begin() as s:
+        recipe = record_recipe(s, recipe_from(own), library_from(own))
+    take_in(database, settings.inbox_path, b"a.tif", recipe, Limits())
+    with database.read() as s:
+        yield s.scalars(select(Job.id)).one()
+    for kept in (tasks.database, tasks.gate):
+        kept.cache_clear()

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,17 @@ def test_a_folder_that_cannot_be_made_is_waited_for(tmp_path: Path) -> None:
 
     with pytest.raises(OutputUnavailable, match="village"):
         enter()
+
+
+def test_a_draft_that_cannot_be_removed_is_waited_for_like_what_kept_it_from_being_written(
+    tmp_path: Path,
+) -> None:
+    """As where the outbox became read-only in the midst of the work."""
+
+    def write() -> None:
+        with draft(tmp_path / "a.tif", "job7", 1) as unfinished:
+            unfinished.mkdir()  # no unlink removes that
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    with pytest.raises(OutputUnavailable):
+        write()

@@ -1,39 +1,17 @@
 """A record that somebody has tampered with leads nowhere outside: seen on the task itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import tifffile
 from sqlalchemy import select, update
 
 from db.engine import Database
 from db.schema import Job, Scan, Sighting
 from db.vocabulary import JobState
-from restoration import Limits
 from worker import tasks
-from worker.intake import take_in
-from worker.library import library_from
-from worker.recipes import recipe_from
-from worker.registration import record_recipe
 from worker.settings import Settings
-
-
-@pytest.fixture
-def job(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A queued job whose task runs in this process."""
-    own = settings.model_copy(update={"min_free_bytes": 0})
-    monkeypatch.setattr(tasks, "settings", own)
-    tasks.database.cache_clear()
-    tifffile.imwrite(settings.inbox_path / "a.tif", np.full((40, 60), 90, np.uint8))
-    with database.begin() as s:
-        recipe = record_recipe(s, recipe_from(own), library_from(own))
-    take_in(database, settings.inbox_path, b"a.tif", recipe, Limits())
-    with database.read() as s:
-        yield s.scalars(select(Job.id)).one()
-    tasks.database.cache_clear()
 
 
 @pytest.fixture

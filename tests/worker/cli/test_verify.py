@@ -188,13 +188,11 @@ def test_an_outbox_that_is_away_is_told_and_no_file_called_missing(saek, told, c
     assert "Nothing of it was checked" in saek("verify").stdout
 
 
-def test_masters_that_left_on_purpose_can_be_left_out(saek, colored, database):
-    from db.intake import mark_gone  # noqa: PLC0415
-
+def test_masters_that_left_on_purpose_can_be_left_out(saek, colored, database, take_away):
     master, _ = colored("a")
     master.unlink()
     with database.begin() as s:
-        mark_gone(s, "inbox", [b"a.tif"])
+        take_away(s, b"a.tif")
     left = saek("verify")
     assert left.exit_code == Exit.INCOMPLETE
     assert "It left the inbox" in left.stdout

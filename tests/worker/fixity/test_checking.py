@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 
 from db.fixity import Due
-from db.intake import mark_gone
 from db.schema import Event
 from db.values import utcnow
 from db.vocabulary import EventType, Finding, Holding
@@ -156,17 +155,17 @@ def test_a_folder_that_goes_away_during_the_run_makes_no_file_missing(stock):
     assert (tally.files, list(tally.away)) == (4, ["outbox"])
 
 
-def test_an_inbox_that_the_rescan_saw_emptied_is_not_away(stock):
+def test_an_inbox_that_the_rescan_saw_emptied_is_not_away(stock, take_away):
     master, _ = stock.add("a")
     master.unlink()
     with stock.database.begin() as s:
-        mark_gone(s, "inbox", [b"a.tif"])
+        take_away(s, b"a.tif")
     tally, found = stock.check()
     assert findings(found)["a.tif"] is Finding.MISSING
     assert tally.away == {}
 
 
-def test_each_finding_has_a_remedy(stock):
+def test_each_finding_has_a_remedy(stock, take_away):
     files = {name: stock.add(name) for name in ("rot", "edited", "lost", "alone")}
     damage(files["rot"][0])
     damage(files["rot"][1])
@@ -175,7 +174,7 @@ def test_each_finding_has_a_remedy(stock):
     for file in files["alone"]:
         file.unlink()
     with stock.database.begin() as s:
-        mark_gone(s, "inbox", [b"alone.tif"])
+        take_away(s, b"alone.tif")
     _, found = stock.check()
     with stock.database.read() as s:
         told = {(c.held.holding, c.held.display.partition(".")[0]): remedy(s, c) for c in found}
