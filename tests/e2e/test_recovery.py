@@ -5,10 +5,8 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 import redis
 import tifffile
+from relay import Relay
 from skimage import data
 from sqlalchemy import make_url, select
 
@@ -300,65 +299,15 @@ def waits_of(station: Any) -> set[str]:
     return {wait.part for wait in parts_that_wait(station.settings)}
 
 
-class Wire:
-    """A way to a PostgreSQL server that can be cut and mended: to its clients the server is away."""
-
-    def __init__(self, url: str) -> None:
-        self._address = make_url(url)
-        self._open: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._listen()
-
-    @property
-    def url(self) -> str:
-        query = {name: value for name, value in self._address.query.items() if name != "host"}
-        there = self._address.set(host="127.0.0.1", port=self.port, query=query)
-        return there.render_as_string(hide_password=False)
-
-    def cut(self) -> None:
-        with self._lock:
-            self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            for end in self._open:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-                end.close()
-            self._open.clear()
-
-    def mend(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._listen()
-
-    def _listen(self) -> None:
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = self._far_end()
-                with self._lock:
-                    self._open += [near, far]
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=_carry, args=(source, target), daemon=True).start()
-
-    def _far_end(self) -> socket.socket:
-        host = self._address.host or str(self._address.query.get("host", "127.0.0.1"))
-        port = self._address.port or int(str(self._address.query.get("port", 5432)))
-        if not host.startswith("/"):
-            return socket.create_connection((host, port))
-        far = socket.socket(socket.AF_UNIX)
-        far.connect(f"{host}/.s.PGSQL.{port}")
-        return far
-
-
-def _carry(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := source.recv(1 << 16):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_RDWR)
+def relayed(url: str) -> tuple[Relay, str]:
+    """Return a way to a PostgreSQL server that can be cut and healed, and the address that takes it."""
+    address = make_url(url)
+    host = address.host or str(address.query.get("host", "127.0.0.1"))
+    port = address.port or int(str(address.query.get("port", 5432)))
+    relay = Relay(Path(host) / f".s.PGSQL.{port}" if host.startswith("/") else (host, port))
+    query = {name: value for name, value in address.query.items() if name != "host"}
+    there = address.set(host="127.0.0.1", port=relay.port, query=query)
+    return relay, there.render_as_string(hide_password=False)
 
 
 @pytest.mark.slow
@@ -369,9 +318,9 @@ def test_a_database_that_is_away_for_longer_than_a_lease_costs_no_attempt(
 ) -> None:
     url = new_postgres()
     upgrade(url)
-    wire = Wire(url)
+    wire, address = relayed(url)
     toml = apart.settings.home / "saek.toml"
-    toml.write_text(toml.read_text() + f'database_url = "{wire.url}"\n')
+    toml.write_text(toml.read_text() + f'database_url = "{address}"\n')
     toml.chmod(0o600)
     apart.settings = load_settings(home=apart.settings.home)
     tifffile.imwrite(apart.settings.inbox_path / "plate.tif", np.tile(data.camera(), (9, 9)))
@@ -382,7 +331,7 @@ def test_a_database_that_is_away_for_longer_than_a_lease_costs_no_attempt(
     apart.await_that(lambda: {"dispatch", "ingest"} <= waits_of(apart), "the parts' waits", 40)
     time.sleep(3 * apart.settings.lease_seconds)
     assert apart.saek("status").returncode == 4
-    wire.mend()
+    wire.heal()
     names = ("plate.tif", "meanwhile.tif")
     apart.await_that(
         lambda: all(state_of(apart, name) is FileState.DONE for name in names), "the end of both files"
