@@ -341,7 +341,7 @@ def test_a_database_that_is_away_for_longer_than_a_lease_costs_no_attempt(
     apart.await_that(lambda: not waits_of(apart), "the end of all waits", 20)
     assert apart.stop() == 0
     assert len(apart.made()) == 2
-    wire.cut()
+    wire.close()
 
 
 @pytest.mark.slow
