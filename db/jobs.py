@@ -90,6 +90,12 @@ def claim(
     return _lease(s, job_id) if taken else None
 
 
+def places_of(s: Session, job_id: int) -> list[bytes]:
+    """Return the paths at which a job's scan was ever seen."""
+    seen = select(Sighting.path).join(Job, Job.scan_id == Sighting.scan_id).where(Job.id == job_id)
+    return list(s.scalars(seen.distinct()))
+
+
 def heartbeat(
     s: Session,
     lease: Lease,

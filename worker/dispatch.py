@@ -13,16 +13,20 @@ from kombu.exceptions import OperationalError
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
+from db.jobs import places_of
 from db.queue import count_begun, mark_published, reap_silent, reset_published, signs_of_life, unpublished
 from db.revision import require_current
-from db.vocabulary import Lane
+from db.vocabulary import JobState, Lane
+from restoration import OutputUnavailable
 from worker.app import app
 from worker.broker import connect, lane_depths, leave_mark, remembers, unavailable, waiting_jobs
 from worker.census import start_census
 from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
 from worker.folders import require_safe_folders
+from worker.locating import LeadsOut, output_place
 from worker.messages import TASK, message_id
+from worker.outputs import clear_drafts
 from worker.settings import Settings
 from worker.silence import Listener
 from worker.waiting import Teller
@@ -63,7 +67,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                 if not checked:
                     require_current(settings.database_address(), patience=settings.lease_seconds)
                     checked = True
-                reconcile(database, listener)
+                reconcile(database, settings, listener)
                 before = publish(database, client, settings, before)
                 pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
                 teller.goes_on()
@@ -81,13 +85,25 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
         database.dispose()
 
 
-def reconcile(database: Database, listener: Listener) -> None:
+def reconcile(database: Database, settings: Settings, listener: Listener) -> None:
     """Take back the jobs whose workers the listener has not heard of for a whole lease."""
     with database.read() as s:
         signs = signs_of_life(s)
     silent = listener.silent(signs, time.monotonic())
     for job in database.run(lambda s: reap_silent(s, silent)) if silent else ():
         _log.warning("a worker fell silent", job=job.job_id, now=job.outcome.value)
+        if job.outcome is not JobState.QUEUED:  # no next holder will clear what this one left
+            _clear_drafts(database, settings, job.job_id)
+
+
+def _clear_drafts(database: Database, settings: Settings, job_id: int) -> None:
+    with database.read() as s:
+        masters = places_of(s, job_id)
+    for master in masters:
+        try:
+            clear_drafts(output_place(settings.outbox_path, master).parent, f"job{job_id}")
+        except (OutputUnavailable, LeadsOut) as error:
+            _log.warning("drafts may be left over", job=job_id, code=error.code, reason=error.reason)
 
 
 def publish(database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING) -> Lanes:

@@ -49,15 +49,21 @@ def draft(final: Path, work: str, token: int = 0) -> Iterator[Path]:
     """
     with writing_to(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
-        # The first holder has nothing to clear, and need not look through a folder of 100,000 files.
-        for stale in final.parent.glob(f".*saek-{work}-*") if token > 1 else ():
-            stale.unlink(missing_ok=True)
+    if token > 1:  # the first holder has nothing to clear, and need not look through 100,000 files
+        clear_drafts(final.parent, work)
     path = final.parent / f".saek-{work}-{token}{final.suffix}"
     try:
         yield path
     finally:
         with writing_to(final.parent):  # what made the work fail may keep the draft from being removed
             path.unlink(missing_ok=True)
+
+
+def clear_drafts(folder: Path, work: str) -> None:
+    """Remove what killed holders of a work left in a folder. Raises as `restoration.writing_to`."""
+    with writing_to(folder):
+        for stale in folder.glob(f".*saek-{work}-*"):
+            stale.unlink(missing_ok=True)
 
 
 def publish_draft(path: Path, final: Path) -> None:

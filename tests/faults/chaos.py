@@ -119,6 +119,7 @@ def table(told: dict[str, Any]) -> str:
         *((f"files {state}", f"{count:,}") for state, count in sorted(found["files"].items())),
         ("derivatives", f"{found['derivatives']:,}"),
         ("executions, most of one job", f"{found['executions']:,}, {found['most_executions']}"),
+        ("quarantined, killed at every try", f"{found['killed_off']:,}"),
         ("wrong", f"{len(found['wrong']):,}"),
     ]
     width = max(len(name) for name, _ in rows)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.files import files
+from db.queue import MAX_ATTEMPTS, WORKER_DIED
 from db.schema import Derivative, Event, Job
 from db.vocabulary import EventType, FileState, JobState
 
@@ -25,6 +27,8 @@ class Reckoning:
     """Times that a job was begun."""
     most_executions: int
     """Of a single job."""
+    killed_off: int
+    """Files in quarantine because their worker was killed as often as a job is tried: by lot, and rightly."""
     wrong: tuple[str, ...]
 
 
@@ -45,6 +49,11 @@ def reckon(database: Database, outbox: Path, expected: Mapping[str, str], most_e
                 ).all()
             )
         )
+        killed_off = {
+            row.display
+            for row in found.values()
+            if row.code == WORKER_DIED and row.scan_id is not None and _deaths(s, row.scan_id) >= MAX_ATTEMPTS
+        }
         leased = s.scalar(select(func.count()).where(Job.lease_owner.is_not(None)))
         twice = s.execute(
             select(Derivative.job_id, func.count()).group_by(Derivative.job_id).having(func.count() > 1)
@@ -58,7 +67,7 @@ def reckon(database: Database, outbox: Path, expected: Mapping[str, str], most_e
     for name, kind in expected.items():
         row = found.get(name)
         end = None if row is None else ("done" if row.state is FileState.DONE else row.code)
-        if row is not None and end != kind:
+        if row is not None and end != kind and name not in killed_off:
             wrong.append(f"{name}: {row.state.value} {row.code or ''} instead of {kind} ({row.reason})")
     if leased:
         wrong.append(f"{leased} leases are still held")
@@ -74,7 +83,17 @@ def reckon(database: Database, outbox: Path, expected: Mapping[str, str], most_e
     most = max(runs.values(), default=0)
     if most > most_executions:
         wrong.append(f"a job was begun {most} times")
-    return Reckoning(dict(states), len(made), sum(runs.values()), most, tuple(wrong))
+    return Reckoning(dict(states), len(made), sum(runs.values()), most, len(killed_off), tuple(wrong))
+
+
+def _deaths(s: Session, scan_id: int) -> int:
+    """How often a worker died or fell silent over a scan, by the record."""
+    deaths = select(func.count()).where(
+        Event.scan_id == scan_id,
+        Event.type == EventType.JOB_STATE_CHANGE,
+        Event.detail["code"].as_string() == WORKER_DIED,
+    )
+    return s.scalar(deaths) or 0
 
 
 def _belongs(path: Path, outputs: Mapping[Path, str]) -> bool:

@@ -7,19 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import update
 
 from db import census
 from db.engine import Database
 from db.jobs import claim
 from db.orders import pause, resume
 from db.proof import prove
+from db.schema import Job
 from db.status import overview
 from db.vocabulary import Basis, Lane
 from worker import census as worker_census
 from worker.broker import connect, ping
+from worker.dispatch import reconcile
 from worker.errors import BrokerUnavailable
 from worker.messages import job_in
 from worker.settings import Settings
+from worker.silence import Listener
 
 QueueJob = Callable[..., int]
 
@@ -197,3 +201,19 @@ def test_a_record_with_many_files_is_counted_now_and_then(
     finally:
         stop.set()
         thread.join()
+
+
+def test_what_a_dead_worker_left_is_removed_when_its_job_has_no_further_try(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    job = queue_job("box/a.tif")
+    with database.begin() as s:
+        s.execute(update(Job).values(max_attempts=1))
+        claim(s, job, "dead:1", dt.timedelta(0))
+    folder = settings.outbox_path / "box"
+    folder.mkdir()
+    names = [f".saek-job{job}-1.tif", f"..saek-job{job}-1.tif.0a1b2c3d.part", f".saek-job{job}0-1.tif"]
+    for name in names:
+        (folder / name).touch()
+    reconcile(database, settings, Listener())
+    assert [path.name for path in folder.iterdir()] == names[2:]
