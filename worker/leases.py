@@ -104,8 +104,13 @@ class HeldJob:
             _log.warning("the lease was lost; the work is dropped", job=self.lease.job_id, reason=lost.reason)
 
     def _when_there(self, step: Callable[[], T]) -> T:
-        """Do `step`, again and again while the database is away, unless the worker shuts down."""
-        pause = 0.5
+        """Do `step`, again and again while the database is away, unless the worker shuts down.
+
+        As often as a sign of life is given, of which it is the last: once the database is back, others hear
+        of the work before they give it up.
+        """
+        longest = min(_LONGEST_PAUSE, self._extend.total_seconds() / 6)
+        pause = min(0.5, longest)
         while True:
             try:
                 return step()
@@ -114,7 +119,7 @@ class HeldJob:
                     raise
                 _log.warning("waiting", job=self.lease.job_id, code=away.code, reason=away.reason)
                 time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, longest)
 
     def _record(self, error: Exception) -> None:
         lease, log = self.lease, _log.bind(job=self.lease.job_id, attempt=self.lease.attempt)

@@ -95,7 +95,9 @@ def test_jobs_that_wait_are_found_without_reading_those_that_are_done(archive, a
             if statement.startswith("SELECT") and "FROM job" in statement
         ]
     assert len(plans) == 1
-    assert index in plans[0]
+    # Both hold queued jobs only; of a few rows PostgreSQL takes the one as soon as the other.
+    either = {"ix_job_lane_created_at_id", "ix_job_failure_code_waiting_since"}
+    assert any(name in plans[0] for name in ({index} if archive.database.dialect == "sqlite" else either))
 
 
 def test_a_sent_job_is_sent_again_only_after_long(archive):
