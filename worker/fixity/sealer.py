@@ -1,13 +1,12 @@
 """How the events of a running station come under seals, now and then, beside the work."""
 
 import threading
+from functools import partial
 from typing import Final
 
-import structlog
-
 from db.engine import Database
-from db.errors import DatabaseError
 from db.seals import seal_events
+from worker.chores import Chore, start_chore
 
 SEAL_SECONDS: Final = 600.0
 """Pause between two looks at what is not sealed yet."""
@@ -15,24 +14,19 @@ SEAL_SECONDS: Final = 600.0
 _BLOCKS: Final = 4
 _BACKLOG_PAUSE: Final = 1.0
 
-_log = structlog.get_logger()
-
 
 def start_sealer(database: Database, stop: threading.Event) -> threading.Thread:
     """Start a thread that seals events until `stop` is set; what fails is logged and tried again."""
-    thread = threading.Thread(target=_keep_sealing, args=(database, stop), name="sealer", daemon=True)
-    thread.start()
-    return thread
+    chore = Chore(
+        name="sealer",
+        do=partial(seal_events, database, blocks=_BLOCKS),
+        pause=_pause,
+        first_pause=_BACKLOG_PAUSE,
+        delayed="events are not sealed yet",
+        failed="events could not be sealed",
+    )
+    return start_chore(chore, stop)
 
 
-def _keep_sealing(database: Database, stop: threading.Event) -> None:
-    pause = _BACKLOG_PAUSE
-    while not stop.wait(pause):
-        pause = SEAL_SECONDS
-        try:
-            if seal_events(database, blocks=_BLOCKS) == _BLOCKS:
-                pause = _BACKLOG_PAUSE
-        except DatabaseError as error:
-            _log.warning("events are not sealed yet", reason=error.reason, remedy=error.remedy)
-        except Exception as error:  # noqa: BLE001  (the relay goes on; the next look may find it mended)
-            _log.error("events could not be sealed", exc_info=error)
+def _pause(sealed: int | None, _: float) -> float:
+    return _BACKLOG_PAUSE if sealed == _BLOCKS else SEAL_SECONDS
