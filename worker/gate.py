@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable
 
 from db.engine import Database
-from db.intake import count_known
 from db.recovery import latest_derivatives
 from db.transitions import rest
 from db.values import Problem
 from db.waits import hold_off, let_go
 from restoration import Transient
-from worker.intake import INBOX
+from worker.intake import known_in_inbox
 from worker.outputs import require_space
 from worker.places import require_inbox, require_outbox
 from worker.settings import Settings
@@ -62,7 +61,7 @@ class Gate:
 
     def require_inbox(self) -> None:
         """Raise MasterUnavailable if the inbox is away, as it may be since the job passed."""
-        require_inbox(self._settings, self._known)
+        require_inbox(self._settings, known_in_inbox(self._database))
 
     def _missing(self) -> Transient | None:
         try:
@@ -85,7 +84,3 @@ class Gate:
     def _latest(self) -> list[bytes]:
         with self._database.read() as s:
             return latest_derivatives(s)
-
-    def _known(self, most: int) -> int:
-        with self._database.read() as s:
-            return count_known(s, INBOX, most)

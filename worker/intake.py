@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from db.engine import Database
-from db.intake import quarantine_sighting, register, register_quarantined
+from db.intake import count_known, quarantine_sighting, register, register_quarantined
 from db.queue import MAX_ATTEMPTS
 from db.values import Problem, ScanRecord, Seen
 from restoration import (
@@ -49,6 +50,16 @@ class Taken(StrEnum):
     UNSETTLED = "unsettled"
     """It changed while it was read: to be waited for again."""
     GONE = "gone"
+
+
+def known_in_inbox(database: Database) -> Callable[[int], int]:
+    """Return a function that tells how many files, up to so many, the record knows to be in the inbox."""
+
+    def known(most: int) -> int:
+        with database.read() as s:
+            return count_known(s, INBOX, most)
+
+    return known
 
 
 def take_in(

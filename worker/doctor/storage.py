@@ -77,10 +77,9 @@ def disk(settings: Settings) -> Check:
 def places(settings: Settings) -> Check:
     """Inbox and outbox are the folders that they were, not the mount points of absent shares."""
     from db.engine import open_database
-    from db.intake import count_known
     from db.recovery import latest_derivatives
     from restoration import Transient
-    from worker.intake import INBOX
+    from worker.intake import known_in_inbox
     from worker.places import inbox_problem, outbox_problem
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
@@ -88,10 +87,10 @@ def places(settings: Settings) -> Check:
     opened = open_database(settings.database_address())
     try:
         with opened.read() as s:
-            latest, known = latest_derivatives(s), lambda most: count_known(s, INBOX, most)
-            for problem in (outbox_problem(settings, latest), inbox_problem(settings, known)):
-                if isinstance(problem, Transient):
-                    return Check("places", State.FAILED, problem.reason, problem.remedy)
+            latest = latest_derivatives(s)
+        for problem in (outbox_problem(settings, latest), inbox_problem(settings, known_in_inbox(opened))):
+            if isinstance(problem, Transient):
+                return Check("places", State.FAILED, problem.reason, problem.remedy)
     finally:
         opened.dispose()
     return Check("places", State.OK, "inbox and outbox are those that they were")

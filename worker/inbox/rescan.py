@@ -10,12 +10,12 @@ from pathlib import Path
 
 from db.clock import clock
 from db.engine import Database
-from db.intake import count_known, mark_gone, places_at, places_left
+from db.intake import mark_gone, places_at, places_left
 from db.values import KnownPlace
 from restoration import UnreadableFile
 from worker.inbox.marks import Marks
 from worker.inbox.walk import Entry, walk
-from worker.intake import INBOX
+from worker.intake import INBOX, known_in_inbox
 from worker.places import require_inbox
 from worker.settings import Settings
 
@@ -65,7 +65,7 @@ def rescan(database: Database, settings: Settings) -> Iterator[Step]:
     Raises OSError when a folder cannot be read, and MasterUnavailable when the inbox is not the one that it
     was: nothing is noted as gone then.
     """
-    require_inbox(settings, lambda most: _count(database, most))
+    require_inbox(settings, known_in_inbox(database))
     with database.read() as s:
         began = clock(s)
     known, unheard = Marks(), Marks()
@@ -98,7 +98,7 @@ def _sweep(
         missing = [place for place, digest in left if place not in known and _short(digest) not in unheard]
         gone = 0
         if missing:
-            require_inbox(settings, lambda most: _count(database, most))  # it may have gone during the walk
+            require_inbox(settings, known_in_inbox(database))  # it may have gone during the walk
             gone = database.run(partial(mark_gone, sighting_ids=missing, before=began))
         yield Step(gone=gone)
         if len(left) < _SWEPT:
@@ -151,8 +151,3 @@ def _beside(page: list[Entry], digests: list[bytes], places: dict[bytes, KnownPl
 def _short(digest: bytes) -> int:
     """Return 24 bits of a digest, so that marks take 2 MB; a chance hit defers a file to the next rescan."""
     return int.from_bytes(digest[:3])
-
-
-def _count(database: Database, most: int) -> int:
-    with database.read() as s:
-        return count_known(s, INBOX, most)
