@@ -11,10 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from db.guards import missing_guards
-from db.revision import current, head, opened, require_current
+from db.revision import opened
 from db.schema import Base
-
-__all__ = ["check", "current", "downgrade", "head", "require_current", "upgrade"]
 
 _UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server locks; PostgreSQL only
 

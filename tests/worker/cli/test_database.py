@@ -1,4 +1,4 @@
-from db.migrate import head
+from db.revision import head
 from worker.exits import Exit
 
 
