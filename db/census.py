@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, case, func, select, update
@@ -25,19 +25,26 @@ _RESTS: Final = "it rests before the next attempt"
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """How many queued jobs of a lane wait for the same; `reason` is None for those that wait their turn.
+class Waiting:
+    """How many queued jobs wait for the same thing; `reason` is None for those that only wait their turn.
 
-    `code`, `remedy`, `since` and `next_at` belong to a passing cause, and are None for a mere rest.
+    `code`, `remedy` and `since` belong to a passing cause, and are None for a pause or a rest. `next_at` is
+    when the first of the jobs is tried again.
     """
 
-    lane: Lane
     reason: str | None
     jobs: int
     code: str | None = None
     remedy: str | None = None
     since: dt.datetime | None = None
     next_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued(Waiting):
+    """Those of one lane; of its pauses it does not know."""
+
+    lane: Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +126,14 @@ def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool])
             func.min(waiting.c.next_at),
         ).group_by(waiting.c.lane, waiting.c.reason, waiting.c.code)
     )
-    return [Queued(*row) for row in rows]
+    return [Queued(*what, lane=lane) for lane, *what in rows]
 
 
 def _facts(census: Census) -> dict[str, Any]:
     return {
         "collections": {name: _some(counts) for name, counts in census.collections.items()},
         "jobs": {lane: _some(counts) for lane, counts in census.jobs.items()},
-        "queued": [list(map(_plain, astuple(group))) for group in census.queued],
+        "queued": [{k: _plain(v) for k, v in asdict(group).items()} for group in census.queued],
         "oldest_queued_at": _plain(census.oldest_queued_at),
     }
 
@@ -143,8 +150,12 @@ def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Census:
             for lane, counts in facts["jobs"].items()
         },
         queued=tuple(
-            Queued(Lane(lane), reason, jobs, code, remedy, _moment(since), _moment(next_at))
-            for lane, reason, jobs, code, remedy, since, next_at in facts["queued"]
+            Queued(
+                **group
+                | {"lane": Lane(group["lane"])}
+                | {name: _moment(group[name]) for name in ("since", "next_at")}
+            )
+            for group in facts["queued"]
         ),
         oldest_queued_at=_moment(facts["oldest_queued_at"]),
     )

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Float, cast, func, select
 from sqlalchemy.orm import Session
 
-from db.census import Census, Queued, count_everything, count_queued, last_census, many_files
+from db.census import Census, Queued, Waiting, count_everything, count_queued, last_census, many_files
 from db.clock import clock
 from db.control import Pause, pauses
 from db.schema import Derivative, Job, Sighting
@@ -19,22 +19,6 @@ THROUGHPUT_WINDOW: Final = dt.timedelta(minutes=15)
 
 _LATEST: Final = 5_000
 """So many derivatives tell the throughput well enough; a large station makes more within the window."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How many queued jobs wait for the same thing; `reason` is None for those that only wait their turn.
-
-    `code`, `remedy` and `since` belong to a passing cause, and are None for a pause or a rest. `next_at` is
-    when the first of the jobs is tried again.
-    """
-
-    reason: str | None
-    jobs: int
-    code: str | None = None
-    remedy: str | None = None
-    since: dt.datetime | None = None
-    next_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +145,11 @@ def _held(paused: Iterable[Pause]) -> frozenset[Lane]:
 
 def _waiting(queued: Iterable[Queued], held: Container[Lane]) -> tuple[Waiting, ...]:
     """Put together what waits for the same thing; in a lane that is held, that is its release."""
-    alike: dict[tuple[str | None, str | None], list[Queued]] = {}
+    alike: dict[tuple[str | None, str | None], list[Waiting]] = {}
     for group in queued:
         if group.lane in held:
             pause = f"the {group.lane} lane is paused"
-            alike.setdefault((pause, None), []).append(Queued(group.lane, pause, group.jobs))
+            alike.setdefault((pause, None), []).append(Waiting(pause, group.jobs))
         else:
             alike.setdefault((group.reason, group.code), []).append(group)
     waiting = [

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import structlog
 
+from db.census import Waiting
 from db.engine import open_database
 from db.errors import DatabaseError
-from db.status import Waiting, waiting_for_causes
+from db.status import waiting_for_causes
 from worker.settings import Settings
 
 _log = structlog.get_logger()

@@ -9,7 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from db.status import Overview, Running, Waiting
+from db.census import Waiting
+from db.status import Overview, Running
 from db.vocabulary import Basis, FileState, JobState, Lane
 from worker.cli.console import sentence, table
 from worker.cli.words import count, duration, megapixels, moment, printable
