@@ -28,6 +28,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from processes import processor_seconds
+
 if TYPE_CHECKING:
     from db.engine import Database
     from worker.settings import Settings
@@ -111,8 +113,7 @@ class Ingester:
 
     def busy_seconds(self) -> float:
         """Return the processor time that the process has taken so far."""
-        words = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return sum(map(int, words[11:13])) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(self.process.pid)
 
     def close(self) -> None:
         """End it, as an operator would."""

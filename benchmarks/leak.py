@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from processes import command, resident_bytes, tree
 
 SETTINGS = """
 settle_seconds = 0.3
@@ -53,26 +54,7 @@ def done(home: Path) -> int:
 
 def resident(word: str, below: int) -> tuple[int, int] | None:
     """Return id and resident bytes of the largest process below another whose command has the word."""
-    found = []
-    parents, commands = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                pid = int(entry.name)
-                parents[pid] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                commands[pid] = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except (OSError, IndexError):
-                continue
-    for pid, command in commands.items():
-        above: int | None = pid
-        while above is not None and above != below:
-            above = parents.get(above)
-        if above == below and word in command:
-            try:
-                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-            except OSError:
-                continue
-            found.append((pages * os.sysconf("SC_PAGE_SIZE"), pid))
+    found = [(resident_bytes(pid), pid) for pid in tree(below) if pid != below and word in command(pid)]
     return (max(found)[1], max(found)[0]) if found else None
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from processes import proportional_bytes, tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +147,7 @@ def measured(kind: str, master: Path, out: Path, options: argparse.Namespace) ->
     def watch() -> None:
         nonlocal peak
         while not ended.wait(0.1):
-            peak = max(peak, sum(_pss(pid) for pid in _tree(process.pid)))
+            peak = max(peak, sum(proportional_bytes(pid) for pid in tree(process.pid)))
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -156,26 +157,6 @@ def measured(kind: str, master: Path, out: Path, options: argparse.Namespace) ->
     if process.returncode:
         raise SystemExit(process.returncode)
     return {**json.loads(told.splitlines()[-1]), "peak_mb": peak / 1e6}
-
-
-def _tree(pid: int) -> list[int]:
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [deeper for child in task.read_text().split() for deeper in _tree(int(child))]
-        except OSError:
-            continue
-    return found
-
-
-def _pss(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # it has ended
-    return 0
 
 
 def main() -> None:

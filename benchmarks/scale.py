@@ -26,6 +26,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from filling import fill
+from processes import processor_seconds
 
 from db import jobs as job_life
 from db.engine import Database, open_database
@@ -216,10 +217,10 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
             raise RuntimeError(f"the dispatcher ended with {dispatcher.returncode}")
         time.sleep(min(5.0, seconds))  # until it has found how much is taken
         began, before = time.monotonic(), len(taken)
-        busy = _processor_seconds(dispatcher.pid)
+        busy = processor_seconds(dispatcher.pid)
         time.sleep(seconds)
         sent, passed = len(taken) - before, time.monotonic() - began
-        busy = _processor_seconds(dispatcher.pid) - busy
+        busy = processor_seconds(dispatcher.pid) - busy
     finally:
         over.set()
         thread.join()
@@ -230,11 +231,6 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
     yield Row("the dispatcher, with takers that never wait", sent / passed, "jobs/s", 500, from_below=True)
     yield Row("the dispatcher's processor time meanwhile", 100 * busy / passed, "%")
     yield Row("jobs that were sent twice", twice, "jobs")
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def order_rows(database: Database) -> Iterator[Row]:
