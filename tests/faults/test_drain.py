@@ -1,7 +1,6 @@
 """SIGTERM in the midst of a large scan."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from hosts import Embedded
+from patience import await_that
 from reckoning import reckon
 from skimage import data
 from sqlalchemy import select
@@ -58,15 +58,6 @@ def job(host: Embedded) -> Any:
         return s.scalars(select(Job)).one_or_none()
 
 
-def await_that(host: Embedded, condition: Any, what: str, seconds: float = 600) -> float:
-    began = time.monotonic()
-    while not condition():
-        if time.monotonic() - began > seconds:
-            pytest.fail(f"{what} did not come true\n{host.log.read_text(errors='replace')[-6000:]}")
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
 def size_of(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -86,7 +77,7 @@ def test_a_large_scan_is_put_back_at_sigterm_and_finished_by_the_next_worker(hos
         assert found is None or found.state is not JobState.DONE, "the scan is too small for this machine"
         return any(size_of(path) > BEGUN for path in drafts(host))
 
-    await_that(host, writing, "strips being written")
+    await_that(host, writing, "strips being written", 600)
     pid = host.pid("worker")
     host.hold("worker", kill=False)
     host.kill("worker", 15)
@@ -108,7 +99,7 @@ def test_a_large_scan_is_put_back_at_sigterm_and_finished_by_the_next_worker(hos
         with host.database() as database, database.read() as s:
             return [row.state for row in files(s)] == [FileState.DONE]
 
-    finishes = await_that(host, done, "the end by the next worker")
+    finishes = await_that(host, done, "the end by the next worker", 600)
     host.drain()
     with host.database() as database:
         with database.read() as s:

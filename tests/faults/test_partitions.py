@@ -1,7 +1,7 @@
 """Networks that swallow, hold back or cut what the parts and their servers send each other."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from hosts import Distributed
+from patience import await_that
 from reckoning import reckon
 from skimage import data
 from sqlalchemy import select
@@ -36,16 +37,6 @@ def host(tmp_path: Path) -> Iterator[Pair]:
     host.open()
     yield host
     host.close()
-
-
-def await_that(host: Pair, condition: Callable[[], Any], what: str, seconds: float = 120) -> float:
-    """Wait until it comes true; return the seconds that it took."""
-    began = time.monotonic()
-    while not condition():
-        if time.monotonic() - began > seconds:
-            pytest.fail(f"{what} did not come true\n{host.log.read_text(errors='replace')[-8000:]}")
-        time.sleep(0.1)
-    return time.monotonic() - began
 
 
 def ends(host: Pair) -> int:
