@@ -4,11 +4,14 @@
 
 Each process is what a worker's child is: one model, one scan at a time, TIFF to TIFF. While one decodes or
 compresses, the network of another computes, so with enough of them the slowest part alone sets the pace. The
-bound is that pace: cores divided by the processor seconds of a scan, or on CUDA also the seconds of a scan's
-network, both as one process alone needs them, for the bound must not be slowed by what it bounds.
+bound is that pace: cores divided by the processor seconds of a scan, or on CUDA also the seconds in which a
+scan's pictures go to the network and come back, both as one process alone needs them, for the bound must not
+be slowed by what it bounds. Derivatives are flushed to the disk of the temporary folder; where that is slow,
+point TMPDIR to one in memory.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import shutil
@@ -17,11 +20,31 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from restore import make_master
 from windows import DeviceLoad
 
 Figures = dict[str, float]
+
+
+class Watched:
+    """An engine, and the seconds in which it computed, with all ways to its device and back."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def predict(self, gray: np.ndarray) -> np.ndarray:
+        """Compute, and count the time."""
+        began = time.perf_counter()
+        made = self._engine.predict(gray)
+        self.seconds += time.perf_counter() - began
+        return made
 
 
 def work(master: Path, folder: Path, count: int, *, device: str, threads: int, preset: str) -> None:
@@ -30,16 +53,17 @@ def work(master: Path, folder: Path, count: int, *, device: str, threads: int, p
     from restoration.recipe import Preset
 
     model = load_model(default_model(), device, threads)
+    engine = Watched(model.engine)
+    model = dataclasses.replace(model, engine=engine)
     recipe = recipe_for(preset=Preset(preset))
     restore(master, recipe, folder / "warm.tif", device=device, loaded=model)
     print(model.engine.name, flush=True)
     sys.stdin.readline()
-    busy, color = time.process_time(), 0.0
+    busy, engine.seconds = time.process_time(), 0.0
     for number in range(count):
         made = restore(master, recipe, folder / f"{number}.tif", device=device, loaded=model)
-        color += made.seconds["color"]
         made.path.unlink()
-    print(json.dumps({"busy": time.process_time() - busy, "color": color}))
+    print(json.dumps({"busy": time.process_time() - busy, "network": engine.seconds}))
 
 
 def side_by_side(processes: int, master: Path, options: argparse.Namespace) -> tuple[Figures, str, str]:
@@ -69,7 +93,7 @@ def side_by_side(processes: int, master: Path, options: argparse.Namespace) -> t
     seconds = time.perf_counter() - began
     for folder in folders:
         shutil.rmtree(folder)
-    total = {name: sum(one[name] for one in told) for name in ("busy", "color")}
+    total = {name: sum(one[name] for one in told) for name in ("busy", "network")}
     return {"seconds": seconds, "scans": float(each * processes), **total}, load.told(), engines[0]
 
 
@@ -91,9 +115,11 @@ def main() -> None:
         alone, _, engine = side_by_side(1, master, options)
         bounds = [cores * alone["scans"] / alone["busy"]]
         if "/cuda" in engine:
-            bounds.append(alone["scans"] / alone["color"])
+            bounds.append(alone["scans"] / alone["network"])
         print(f"{options.megapixels:g} MP, 8 bits, {engine}, {cores} cores, load {os.getloadavg()[0]:.1f}")
-        print(f"bound {min(bounds):.2f} scans a second\n")
+        parts = zip(("processors", "network"), bounds, strict=False)
+        takes = ", ".join(f"{1 / bound:.3f} s {name}" for name, bound in parts)
+        print(f"bound {min(bounds):.2f} scans a second; a scan takes {takes}\n")
         print("processes  scans/s  of bound  processors busy  device busy")
         for processes in options.processes:
             done, device, _ = side_by_side(processes, master, options)

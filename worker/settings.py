@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, description="CPU threads of one worker process. Default: an equal share of the cores."
     )
-    concurrency: int = Field(1, ge=1, le=64, description="Worker processes; one a GPU.")
+    concurrency: int = Field(1, ge=1, le=64, description="Worker processes; they share the cores and a GPU.")
 
     lease_seconds: float = Field(
         30.0, ge=2, description="A job whose worker gave no sign of life for this long is taken from it."

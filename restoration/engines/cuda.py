@@ -54,12 +54,16 @@ class Recorded:
 
     Launching its few hundred small kernels one by one takes the CPU longer than the device needs to compute
     them. Threads take turns, since a recording has one place for what it is given.
+
+    All are made on one stream, for CUDA's libraries keep 32 MB and more for each stream that they have seen.
+    Memory they do not share: what a recording took that then failed for want of it would not be given back.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._turn = threading.Lock()
         self._recordings: dict[int, _Recording] = {}
+        self._beside: torch.cuda.Stream | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Pictures (N, 1, H, W) on a CUDA device -> planes (N, C, H, W). Raises what the network raises."""
@@ -75,14 +79,16 @@ class Recorded:
         given = x.clone(memory_format=torch.preserve_format)
         # First on a stream of its own, as the recording demands: libraries make their plans and allocate
         # here, and a batch that does not fit fails here, where that is an ordinary error.
-        beside = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
+        if self._beside is None:
+            self._beside = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
+        beside = self._beside
         beside.wait_stream(torch.cuda.current_stream(x.device))
         with torch.cuda.stream(beside):
             for _ in range(2):
                 self._network(given)
         torch.cuda.current_stream(x.device).wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=beside):
             made = self._network(given)
         return _Recording(graph, given, made)
 

@@ -251,7 +251,9 @@ def all_planes(network: ChromaGenerator) -> Predict:
         height, width = gray.shape[1:]
         extension = (0, -width % network.multiple, 0, -height % network.multiple)
         x = functional.pad(torch.from_numpy(gray)[:, None], extension, mode="replicate")
-        planes = network(x.to(device, memory_format=torch.channels_last))
+        # Held-out pictures have many sizes: to try all kernels on each took 40 s where the pictures take 5.
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False):
+            planes = network(x.to(device, memory_format=torch.channels_last))
         return np.asarray(planes[..., :height, :width].cpu().numpy(), dtype=np.float32)
 
     return predict
