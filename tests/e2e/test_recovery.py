@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import redis
 import tifffile
+from patience import await_that
 from relay import Relay
 from skimage import data
 from sqlalchemy import make_url, select
@@ -141,7 +142,7 @@ def test_a_broker_that_lost_everything_is_filled_from_the_record_and_each_job_is
         except BrokerUnavailable:
             return -1
 
-    await_that(lambda: waiting() == 4, "four messages", apart)
+    await_that(apart, lambda: waiting() == 4, "four messages")
     for process in parts:
         process.kill()
         process.wait()
@@ -151,7 +152,7 @@ def test_a_broker_that_lost_everything_is_filled_from_the_record_and_each_job_is
     assert told(apart, "recover", "queue") == {**planned, "dry_run": False}
     assert told(apart, "recover", "queue")["sent"] == 0
     apart.start()
-    await_that(lambda: waiting() >= 0, "the broker", apart)
+    await_that(apart, lambda: waiting() >= 0, "the broker")
     client = connect(apart.settings)
     client.flushall()
     client.close()
@@ -250,18 +251,18 @@ def test_a_broker_that_is_away_is_told_and_work_goes_on_when_it_is_back(apart: A
     others = [part(apart, name) for name in ("dispatch", "worker", "ingest")]
     try:
         drop(inbox, "a.tif")
-        await_that(lambda: state_of(apart, "a.tif") is FileState.DONE, "the first file", apart)
+        await_that(apart, lambda: state_of(apart, "a.tif") is FileState.DONE, "the first file")
         with connect(apart.settings) as client, contextlib.suppress(redis.ConnectionError):
             client.shutdown(nosave=True)
         broker.wait(20)
         drop(inbox, "b.tif")
-        await_that(lambda: "dispatch" in waits_of(apart), "the dispatcher's wait", apart)
+        await_that(apart, lambda: "dispatch" in waits_of(apart), "the dispatcher's wait")
         (told_of,) = told(apart, "status")["parts_waiting"]
         assert (told_of["part"], told_of["code"]) == ("dispatch", "broker-unavailable")
-        await_that(lambda: state_of(apart, "b.tif") is FileState.QUEUED, "the second file's job", apart)
+        await_that(apart, lambda: state_of(apart, "b.tif") is FileState.QUEUED, "the second file's job")
         time.sleep(6)
         broker = part(apart, "broker")
-        await_that(lambda: state_of(apart, "b.tif") is FileState.DONE, "the second file", apart)
+        await_that(apart, lambda: state_of(apart, "b.tif") is FileState.DONE, "the second file")
         assert attempts(apart, "b.tif") == [(JobState.DONE, 1)]
         assert waits_of(apart) == set()
     finally:
@@ -280,14 +281,6 @@ def part(station: Any, name: str) -> "subprocess.Popen[bytes]":
             stdout=sink,
             stderr=sink,
         )
-
-
-def await_that(condition: Callable[[], object], what: str, station: Any, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not come true\n{station.tail()}")
-        time.sleep(0.1)
 
 
 def state_of(station: Any, name: str) -> FileState | None:
