@@ -20,11 +20,6 @@ from db.intake import mark_gone, places_at
 from db.values import DerivativeRecord, utcnow
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the slow ones begin first: at the end none is left that one process does while others idle."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
