@@ -34,9 +34,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# three at a time on two cores: many tests wait for parts that were killed, or for leases to end
 tests: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # 10,000 files and 200 kills each on SQLite with the embedded broker and on PostgreSQL with one reached by TCP
 chaos: setup
