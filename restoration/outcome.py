@@ -69,6 +69,8 @@ class MetadataReport:
     carried: tuple[str, ...]
     replaced: tuple[str, ...]
     dropped: tuple[str, ...]
+    noted: tuple[str, ...] = ()
+    """What is odd about the file or was guessed: plain sentences; none of it kept the picture from being made."""
 
 
 @dataclass(frozen=True, slots=True)

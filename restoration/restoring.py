@@ -369,4 +369,4 @@ def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe) -> Meta
         (carried if recipe.format.lossless else dropped).append("alpha")
     if facts.depth == 16 and not recipe.format.lossless:
         dropped.append("16-bit depth: JPEG has 8")
-    return MetadataReport(tuple(carried), tuple(replaced), tuple(dropped))
+    return replace(report, carried=tuple(carried), replaced=tuple(replaced), dropped=tuple(dropped))

@@ -210,6 +210,8 @@ def _tell(ended: Sequence[_Ended]) -> None:
             done = one.made
             took, error = duration(sum(done.seconds.values())), f"{done.luma_max_error}"
             made.add_row(name, _state(one), _places(done), size(done.bytes), error, took)
+            for note in done.metadata.noted:
+                made.add_row("", Text("note", style="dim"), Text(printable(note), style="dim"), "", "", "")
         elif one.planned is not None:
             cost = f"{megapixels(one.planned.pixels)}, {count(one.planned.windows, 'window')}"
             place = f"{printable(one.piece.output)} ({cost})"

@@ -131,7 +131,7 @@ def _seams(measured: Mapping[str, Any]) -> str | None:
 
 def _metadata(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Tell what became of what the master says about itself."""
-    for name in ("carried", "replaced", "dropped"):
+    for name in ("carried", "replaced", "dropped", "noted"):
         if report.get(name):
             yield name, printable("; ".join(map(str, report[name])))
 
