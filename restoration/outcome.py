@@ -70,7 +70,7 @@ class MetadataReport:
     replaced: tuple[str, ...]
     dropped: tuple[str, ...]
     noted: tuple[str, ...] = ()
-    """What is odd about the file or was guessed: plain sentences; none of it kept the picture from being made."""
+    """What is odd about the file or was guessed, in plain sentences; none of it stopped the work."""
 
 
 @dataclass(frozen=True, slots=True)
