@@ -83,8 +83,21 @@ def receive(read: Read, most: int) -> tuple[dict[str, Any], bytes] | None:
 
 
 def path_words(path: Path) -> str:
-    """Return a path, whatever its bytes, as JSON can hold it."""
-    return base64.b64encode(os.fsencode(path)).decode()
+    """Return an absolute path that leads where `path` does, whatever its bytes, as JSON can hold it.
+
+    The reading process works in a folder of its own, so a relative path would mean another file there. The
+    path is joined to the working folder and not simplified: `..` behind a symbolic link leads where the
+    kernel says. Raises MissingFile if `path` is relative and the working folder is gone.
+    """
+    try:
+        whole = path if path.is_absolute() else Path.cwd() / path
+    except FileNotFoundError as error:
+        raise errors.MissingFile(
+            reason="the working folder has been removed",
+            remedy="change to a folder that exists, or give the whole path",
+            path=path,
+        ) from error
+    return base64.b64encode(os.fsencode(whole)).decode()
 
 
 def path_of(words: str) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+from PIL import Image
 from skimage import data
 
 from restoration import Limits, MissingFile, OutOfMemory, ReaderFailed, TruncatedImage
@@ -72,6 +73,24 @@ def test_what_is_wrong_with_a_file_is_told_about_the_file(
         reader.identify(tmp_path / "none.tif", LIMITS)
 
     assert caught.value.path == cut
+
+
+@pytest.mark.parametrize("name", ["a.png", "./a.png", "folder/../a.png", "../here/a.png"])
+def test_relative_paths_are_those_of_this_process(
+    reader: Reader, picture: Maker, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "folder").mkdir(parents=True)
+    picture(data.camera(), "a.png").rename(tmp_path / "here" / "a.png")
+    lying = tmp_path / "here" / "lying.tif"
+    Image.fromarray(data.camera()).save(lying, tiffinfo={274: 6})
+    monkeypatch.chdir(tmp_path / "here")
+
+    assert reader.identify(Path(name), LIMITS).width == 512
+    assert reader.overview(Path(name), LIMITS, 100, Path()).planes.shape == (1, 100, 100)
+    assert reader.overview(Path("lying.tif"), LIMITS, 100, Path("folder")).facts.orientation == 6
+    with pytest.raises(MissingFile) as caught:
+        reader.identify(Path("none.png"), LIMITS)
+    assert caught.value.path == Path("none.png")
 
 
 def test_a_name_that_is_no_text_is_read_too(reader: Reader, picture: Maker, tmp_path: Path) -> None:

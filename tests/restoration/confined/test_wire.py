@@ -1,13 +1,14 @@
 """Whatever a reading process answers is checked."""
 
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from restoration.confined import wire
-from restoration.errors import MasterUnavailable, NoSpace, TruncatedImage
+from restoration.errors import MasterUnavailable, MissingFile, NoSpace, TruncatedImage
 from restoration.facts import ScanFacts
 
 FACTS = ScanFacts("tiff", 20, 10, 1, 16, "gray", False, 1, 1, None, (300.0, 300.0), 999)
@@ -75,3 +76,41 @@ def test_a_passing_cause_stays_one(kind: type[MasterUnavailable] | type[NoSpace]
     words = wire.error_words(kind(reason="away", remedy="mount it"))
 
     assert isinstance(wire.error_of(words, Path("a.tif")), kind)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(st.sampled_from([".", "..", "a", "a/b", "link", os.fsdecode(b"\xbb\xe7")]), max_size=6),
+    start=st.sampled_from(["", "a", "a/b", "link"]),
+)
+def test_a_relative_path_arrives_as_the_kernel_means(
+    parts: list[str], start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b" / "a" / "b").mkdir(parents=True, exist_ok=True)
+    if not (tmp_path / "link").is_symlink():
+        (tmp_path / "link").symlink_to("a/b")
+    monkeypatch.chdir(tmp_path / start)
+    here = Path(*parts)
+    try:
+        meant = os.stat(here)  # noqa: PTH116  (the kernel's own answer)
+    except OSError:
+        meant = None
+
+    there = wire.path_of(wire.path_words(here))
+
+    monkeypatch.chdir("/")
+    assert there.is_absolute()
+    if meant is None:
+        assert not there.exists()
+    else:
+        assert os.path.samestat(meant, there.stat())
+
+
+def test_a_removed_working_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    with pytest.raises(MissingFile, match="working folder"):
+        wire.path_words(Path("a.tif"))
+    monkeypatch.chdir(tmp_path)
