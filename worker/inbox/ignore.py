@@ -1,24 +1,55 @@
-"""Which names in the inbox are no scans: droppings of systems, sync tools and unfinished transfers."""
+"""Which names in the inbox are no scans: droppings of systems, sync tools and unfinished transfers.
+
+The names are those that the makers document: recycle bins and snapshots of Synology, QNAP, NetApp, TrueNAS,
+Thecus, Buffalo, Asustor, Samba, Windows and macOS; transfers under way of browsers, torrent programs, rsync,
+rclone, lftp, ProFTPD, WinSCP, Resilio, Syncthing, Nextcloud, and of the tools of Amazon and Google.
+"""
 
 import re
 
 _FOLDERS = re.compile(
-    rb"(?i)^(?:@eadir|#recycle|\$recycle\.bin|system volume information|\.[^/]+|__macosx|lost\+found)$"
+    rb"""(?isx)
+      \..+  # hidden: .zfs, .snapshot, .Trashes, .@__thumb, .stversions
+    | \#recycle | \#snapshot | @eadir | @tmp | @sharebin | @sharesnap | @snapshots?  # Synology
+    | @recycle | @recently-snapshot | @__thumb | @transcode | @upload_cache  # QNAP
+    | @gmt-[0-9.-]+  # previous versions, as Samba shows them
+    | ~snapshot | ~snapsht  # NetApp
+    | _nas_recycle_.* | trashbox | network[ ]recycle[ ]bin  # Thecus, Buffalo, Asustor
+    | \$recycle(\.bin)? | recycler | recycled | recycle[ ]bin
+    | system[ ]volume[ ]information | found\.[0-9]{3}
+    | network[ ]trash[ ]folder | temporary[ ]items | thevolumesettingsfolder | __macosx  # macOS
+    | lost\+found
+    | .+\.(download | lrdata | sb-.*)  # Safari, Lightroom's previews, macOS
+    """
 )
 _FILES = re.compile(
-    rb"(?i)^(?:\..*|thumbs\.db|desktop\.ini|~\$.*|.*~"
-    rb"|.*\.(?:part|partial|filepart|crdownload|download|tmp|temp|swp|!ut|!qb))$"
+    rb"""(?isx)
+      \..+  # hidden: .in.*, .rsync-partial, .name.XXXXXX, .ftpquota
+    | thumbs\.db(:encryptable)? | ehthumbs(_vista)?\.db | desktop\.ini | icon\r
+    | ~\$.* | .*~ | ~syncthing~.* | \#.*\#
+    | .*\.(
+          part | partial | filepart | dtapart | partfile | dlpart
+        | download | crdownload | opdownload | fdmdownload | wkdownload | xltd | td(\.cfg)?
+        | upload | uploading | downloading | inprogress | incomplete | unfinished
+        | ![a-z0-9]+ | (bc|jc|ut|ob)!  # torrents, Resilio; BitComet, FlashGet
+        | aria2(__temp)? | lftp-pget-status | bts | rsls[a-z]* | mega
+        | sb-.*  # macOS, while it saves
+        | tmp | temp | swp | swo | bak | bkp | backup | lock | lck
+      )
+    | .*_\.gstmp
+    | .*\.(tiff?|jpe?g|jp2|png|p[bgnp]m|bmp|gif|webp)\.(?=[0-9]*[a-f])[0-9a-f]{8}  # the AWS CLI
+    """
 )
 
 
 def ignored_folder(name: bytes) -> bool:
     """Whether a folder of this name is passed over with all it holds."""
-    return _FOLDERS.match(name) is not None
+    return _FOLDERS.fullmatch(name) is not None
 
 
 def ignored_file(name: bytes) -> bool:
     """Whether a file of this name is passed over; it is looked at again when it is renamed."""
-    return _FILES.match(name) is not None
+    return _FILES.fullmatch(name) is not None
 
 
 def ignored(relative: bytes) -> bool:
