@@ -1,0 +1,226 @@
+"""How the second decoder reads a PNG in pieces of some rows, though its codecs know whole pictures only.
+
+The data are inflated as a stream. Some rows at a time, still filtered, become a small PNG of their own, whose
+first row is the last one of those before; 8 bits and fewer are unfiltered by Pillow, 16 by libpng.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from restoration.color import Gray
+from restoration.opening import open_master
+from restoration.tiff_segments import Damaged, Undecodable, unpacked
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PALETTE: Final = 3
+_SAME_BYTES: Final = {1: (0, 8), 2: (4, 8), 3: (2, 8), 4: (6, 8), 6: (2, 16), 8: (6, 16)}
+"""Color type and bits of the pictures whose pixels have that many bytes."""
+_MOST_TABLE: Final = 4096
+"""Bytes of a chunk that explains pixels: a palette has 768 at most."""
+_READ: Final = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    width: int
+    height: int
+    bits: int
+    color: int
+    interlaced: bool
+    tables: Mapping[bytes, bytes]
+    """The chunks that explain the pixels, by name: PLTE and tRNS."""
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of a pixel; 1 if it is smaller."""
+        return max(1, _CHANNELS[self.color] * self.bits // 8)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row, without that of its filter."""
+        return -(-self.width * _CHANNELS[self.color] * self.bits // 8)
+
+
+def rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
+    """Yield `piece` rows (h, W, bands) at a time of a PNG, as bands of whole bytes or of 16 bits.
+
+    An interlaced one is read as a whole, up to `most` bytes. Palettes are expanded, and transparent colors
+    become alpha. Raises Damaged, Undecodable or MasterError.
+    """
+    with open_master(path) as file:
+        header, first = _header(file)
+        if header.interlaced:
+            yield from _interlaced(file, header, piece, most)
+            return
+        before = b""
+        step = 1 + header.row_bytes
+        stream = _inflated(file, first, step * header.height)
+        held = bytearray()
+        top = 0
+        while top < header.height:
+            count = min(piece, header.height - top)
+            while len(held) < count * step:
+                part = next(stream, None)
+                if part is None:
+                    raise Damaged(f"{top + len(held) // step:,} of {header.height:,} rows")
+                held += part
+            filtered = bytes(held[: count * step])
+            del held[: count * step]
+            raw = _unfiltered(header, filtered, before)
+            before = raw[-1].tobytes()
+            yield _samples(header, raw)
+            top += count
+
+
+def _interlaced(file: io.BufferedReader, header: _Header, piece: int, most: int) -> Iterator[Gray]:
+    if header.row_bytes * header.height > most:
+        raise Undecodable(f"an interlaced PNG of more than {most:,} bytes")
+    file.seek(0)
+    samples: Gray = np.asarray(imagecodecs.png_decode(file.read()))
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    yield from (samples[top : top + piece] for top in range(0, len(samples), piece))
+
+
+def _header(file: io.BufferedReader) -> tuple[_Header, int]:
+    """Return what comes before the data, and the length of their first chunk: the file stands at it."""
+    if file.read(8) != _SIGNATURE:
+        raise Damaged("no PNG")
+    fields: tuple[int, ...] = ()
+    tables: dict[bytes, bytes] = {}
+    while True:
+        length, kind = _chunk_head(file)
+        if kind == b"IDAT":
+            break
+        if kind in {b"IHDR", b"PLTE", b"tRNS"} and length <= _MOST_TABLE:
+            body = file.read(length)
+            if kind == b"IHDR":
+                fields = struct.unpack(">IIBBBBB", body)
+            else:
+                tables[kind] = body
+            file.seek(4, 1)
+        else:
+            file.seek(length + 4, 1)
+    if not fields or fields[3] not in _CHANNELS:
+        raise Damaged("no IHDR before the data")
+    width, height, bits, color = fields[:4]
+    return _Header(width, height, bits, color, bool(fields[6]), tables), length
+
+
+def _chunk_head(file: io.BufferedReader) -> tuple[int, bytes]:
+    head = file.read(8)
+    if len(head) < 8:
+        raise Damaged("it ends before its last chunk")
+    length, kind = struct.unpack(">I4s", head)
+    return int(length), bytes(kind)
+
+
+def _inflated(file: io.BufferedReader, length: int, size: int) -> Iterator[bytes]:
+    """Yield the inflated data, at most `size` bytes, from the chunk of `length` bytes that is next."""
+    inflate = zlib.decompressobj()
+    left = size
+    kind = b"IDAT"
+    while kind == b"IDAT" and left > 0:
+        check = zlib.crc32(kind)
+        while length > 0 and left > 0:
+            data = file.read(min(_READ, length))
+            if not data:
+                raise Damaged("it ends within its data")
+            length -= len(data)
+            check = zlib.crc32(data, check)
+            while data and left > 0:
+                try:
+                    part = inflate.decompress(data, min(left, _READ << 2))
+                except zlib.error as error:
+                    raise Damaged(str(error)) from error
+                left -= len(part)
+                if part:
+                    yield part
+                data = inflate.unconsumed_tail
+        if left > 0:
+            if file.read(4) != struct.pack(">I", check):
+                raise Damaged("the checksum of a piece of its data is another")
+            length, kind = _chunk_head(file)
+
+
+def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[np.uint8]:
+    """Return the bytes (h, row bytes) of filtered rows; `before` is the row above them, none at the top.
+
+    To a filter all pixels are alike that have the same number of bytes.
+    """
+    step = 1 + header.row_bytes
+    above = b"\0" + before if before else b""
+    data = above + filtered
+    rows = len(data) // step
+    color, bits = _SAME_BYTES[header.pixel_bytes]
+    head = struct.pack(">IIBBBBB", header.row_bytes // header.pixel_bytes, rows, bits, color, 0, 0, 0)
+    small = (
+        _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(data, 0)) + _chunk(b"IEND", b"")
+    )
+    try:
+        if bits == 8:
+            with Image.open(io.BytesIO(small), formats=("PNG",)) as picture:
+                raw = np.asarray(picture)
+        else:
+            raw = np.asarray(imagecodecs.png_decode(small)).astype(">u2").view(np.uint8)
+    except (OSError, SyntaxError, ValueError, RuntimeError) as error:
+        raise Damaged(str(error)) from error
+    return raw.reshape(rows, header.row_bytes)[1 if before else 0 :]
+
+
+def _samples(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
+    """Return the samples (h, W, bands) of unfiltered rows."""
+    shape = (len(raw), header.width, _CHANNELS[header.color])
+    packed: Gray
+    if header.bits == 16:
+        packed = raw.view(">u2").astype(np.uint16).reshape(shape)
+    elif header.bits == 8:
+        packed = raw.reshape(shape)
+    else:
+        packed = unpacked(raw, header.width, header.bits)[..., None]
+    return expanded(packed, header)
+
+
+def expanded(packed: Gray, header: _Header) -> Gray:
+    """Return samples with palettes and transparent colors applied, 1, 2 and 4 bits over the whole range."""
+    palette, transparent = header.tables.get(b"PLTE", b""), header.tables.get(b"tRNS", b"")
+    if header.color == _PALETTE:
+        return _looked_up(packed[..., 0], palette, transparent)
+    clear = None
+    if transparent and header.color in {0, 2}:
+        key = np.frombuffer(transparent, ">u2")
+        if len(key) != packed.shape[2]:
+            raise Damaged("a transparent color of another kind")
+        clear = np.all(packed == key, axis=2)
+    if header.bits < 8:
+        packed = packed * np.uint8(255 // ((1 << header.bits) - 1))
+    if clear is None:
+        return packed
+    alpha = np.where(clear, 0, np.iinfo(packed.dtype).max).astype(packed.dtype)
+    return np.concatenate((packed, alpha[..., None]), axis=2)
+
+
+def _looked_up(indices: Gray, palette: bytes, transparent: bytes) -> Gray:
+    colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    if int(indices.max()) >= len(colors):
+        raise Damaged("a color that its palette lacks")
+    if transparent:
+        alpha = np.full((len(colors), 1), 255, np.uint8)
+        known = np.frombuffer(transparent, np.uint8)[: len(colors)]
+        alpha[: len(known), 0] = known
+        colors = np.concatenate((colors, alpha), axis=1)
+    return np.asarray(colors[indices])
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

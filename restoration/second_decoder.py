@@ -1,0 +1,171 @@
+"""How the samples of a picture are read by decoders that share no code with libvips.
+
+The work reads a master through libvips, and a fault of libvips, or of how it is asked, would come through in
+the derivative and in any proof that asks libvips again. So the proof asks others: tifffile and imagecodecs
+for TIFF, Pillow's own decoders for PNG and GIF, libpng for PNG of 16 bits. JPEG and WebP have one decoder in
+the world that all libraries build upon; there only the way in which it is asked is proven.
+
+What counts is what is stored: no alpha is divided out, no profile applied. Samples are those that
+`Scan.stored_strips` must give. Memory is bounded by strips and tiles; what Pillow must hold as a whole is
+read up to `MOST_BYTES`, interlaced PNG, JPEG, WebP and GIF.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from restoration import lanes, png_rows, tiff_segments
+from restoration.color import Gray
+from restoration.errors import TruncatedImage
+from restoration.facts import ScanFacts
+from restoration.jpeg_scan import ended, probed
+from restoration.opening import open_master, require_storage
+from restoration.room import Room
+from restoration.tiff_header import LEAKS
+from restoration.tiff_segments import Damaged, Layout, Undecodable
+
+MOST_BYTES: Final = 1 << 29
+"""Of a picture that is decoded as a whole."""
+
+_WHOLE: Final = {"jpeg": "JPEG", "webp": "WEBP", "gif": "GIF"}
+_EXPANDED: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_PORTION: Final = 1 << 20
+"""Samples of a portion of a PNG."""
+_WARNED: Final = 1 << 62
+
+Image.MAX_IMAGE_PIXELS = _WARNED  # our own limits are kept before anything is decoded
+
+
+class NoSecondDecoder(Exception):
+    """There is no second decoder for such a picture: of its kind or of its size."""
+
+
+def reads(facts: ScanFacts) -> bool:
+    """Whether a second decoder may read such a master, as far as its facts tell; `strips` may refuse it."""
+    if facts.format in _WHOLE:
+        return facts.pixels * facts.bands <= MOST_BYTES
+    return facts.format in {"tiff", "png"}
+
+
+def strips(
+    path: Path, facts: ScanFacts, threads: int | None = None, *, strict: bool = False
+) -> Iterator[tuple[int, Gray]]:
+    """Yield the top row and the samples (h, W, bands) of rows, from top to bottom, in portions of any height.
+
+    Every pixel was there: nothing is filled up. In JPEG and LZW data this is looked into only if `strict`,
+    for they are decoded twice then; otherwise the comparison with the first decoder must tell.
+
+    Raises NoSecondDecoder, TruncatedImage or what `open_master` raises.
+    """
+    try:
+        if facts.format == "tiff":
+            found = _tiff(path, facts, threads or lanes.usual_threads(), strict=strict)
+        elif facts.format == "png":
+            found = _png(path, facts)
+        elif facts.format in _WHOLE:
+            found = _cut(_whole(path, facts, strict=strict), facts)
+        else:
+            raise NoSecondDecoder(facts.format)
+        top = 0
+        for samples in found:
+            yield top, samples
+            top += len(samples)
+        if top != facts.height:
+            raise Damaged(f"{top:,} of {facts.height:,} rows")
+    except Undecodable as error:
+        raise NoSecondDecoder(str(error)) from error
+    except (Damaged, SyntaxError, *LEAKS) as error:
+        if isinstance(error, OSError):
+            require_storage(error, path)
+        raise TruncatedImage(
+            reason=f"its pixel data are cut off or damaged ({error})",
+            remedy="copy or scan it again",
+            path=path,
+        ) from error
+
+
+def _tiff(path: Path, facts: ScanFacts, threads: int, *, strict: bool) -> Iterator[Gray]:
+    with open_master(path) as file, tifffile.TiffFile(file, name=path.name) as tiff:
+        page: Any = tiff.pages.first
+        layout = tiff_segments.layout_of(page)
+        if (layout.width, layout.height) != (facts.width, facts.height):
+            raise Damaged("its header tells of another size")
+        chosen = _chosen(page, layout, facts)
+        colormap = page.colormap if facts.mode == "palette" else None
+        descriptor = file.fileno()
+
+        def read(offset: int, size: int) -> bytes:
+            return os.pread(descriptor, size, offset)
+
+        def work(span: tuple[int, int], room: Room) -> Gray:
+            del room  # what is decoded outlives it
+            packed = tiff_segments.decode(layout, read, *span, strict=strict)
+            samples = tiff_segments.expand(packed, layout, colormap)[..., chosen]
+            if facts.mode == "gray-inverted":
+                samples = samples.copy()
+                samples[..., 0] = np.iinfo(samples.dtype).max - samples[..., 0]
+            return samples
+
+        yield from lanes.in_order(tiff_segments.spans(layout), work, threads)
+
+
+def _chosen(page: Any, layout: Layout, facts: ScanFacts) -> "slice | list[int]":
+    """Return which samples of a pixel belong to the picture: its colors, and alpha if it has any."""
+    colors = 3 if facts.mode in {"rgb", "palette", "ycbcr"} else 1
+    stored = layout.samples + (2 if facts.mode == "palette" else 0)
+    extras = facts.bands - colors
+    if stored < facts.bands or extras < 0:
+        raise Damaged("its header tells of other samples")
+    if extras != 1:
+        return slice(0, facts.bands)
+    kinds = [int(kind) for kind in page.extrasamples]
+    alpha = next((place for place, kind in enumerate(kinds) if kind in {1, 2}), 0)
+    return [*range(colors), colors + alpha]
+
+
+def _png(path: Path, facts: ScanFacts) -> Iterator[Gray]:
+    portion = max(1, _PORTION // (facts.width * facts.bands))
+    for samples in png_rows.rows(path, portion, MOST_BYTES):
+        yield _as_told(samples, facts)
+
+
+def _whole(path: Path, facts: ScanFacts, *, strict: bool) -> Gray:
+    if facts.pixels * facts.bands > MOST_BYTES:
+        raise Undecodable(f"more than {MOST_BYTES:,} bytes, decoded as a whole")
+    with open_master(path) as file:
+        data = file.read()
+    look = strict and facts.format == "jpeg"
+    samples = _plain(ended(data) if look else data, facts)
+    if look and not np.array_equal(samples, _plain(probed(data), facts)):
+        raise Damaged("pixels are missing")
+    return _as_told(samples, facts)
+
+
+def _plain(data: bytes, facts: ScanFacts) -> Gray:
+    with Image.open(io.BytesIO(data), formats=(_WHOLE[facts.format],)) as picture:
+        plain = picture.mode in {"L", "RGB", "RGBA"}
+        samples: Gray = np.asarray(picture if plain else picture.convert(_EXPANDED[facts.bands]))
+    if facts.format == "gif" and samples.ndim == 3 and samples.shape[2] == 4:
+        samples = samples * (samples[..., 3:] > 0)  # what is transparent was not drawn: it has no color
+    return samples[..., None] if samples.ndim == 2 else samples
+
+
+def _as_told(samples: Gray, facts: ScanFacts) -> Gray:
+    """Return samples with the bands of the facts: a palette of grays may be told of as gray."""
+    bands = samples.shape[2]
+    if bands == facts.bands:
+        return samples
+    if bands == facts.bands + 2 and np.ptp(samples[..., :3], axis=2).max() == 0:
+        return samples[..., 2:]
+    raise Damaged(f"{bands} samples a pixel where {facts.bands} are told of")
+
+
+def _cut(whole: Gray, facts: ScanFacts) -> Iterator[Gray]:
+    rows = max(1, _PORTION // (facts.width * facts.bands))
+    yield from (whole[top : top + rows] for top in range(0, len(whole), rows))

@@ -1,0 +1,383 @@
+"""How the strips and tiles of a TIFF are decoded one by one by the second decoder.
+
+tifffile tells where they lie; imagecodecs decompresses; numpy does the rest. Nothing is shared with libvips
+or libtiff. Each strip and tile must hold every pixel that is its own: what is missing is damage, never zeros.
+"""
+
+import io
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from restoration.color import Gray
+from restoration.jpeg_scan import as_one_stream, probed
+
+_CCITT: Final = {2, 3, 4}
+_LZW: Final = 5
+_JPEG: Final = 7
+_PIECE_PIXELS: Final = 1 << 18
+"""Pixels that are worked on at once, if strips and tiles are smaller than that."""
+_MOST_BYTES: Final = 1 << 29
+"""Of one strip or tile, decoded."""
+
+_Bytes = npt.NDArray[np.uint8]
+
+
+class Undecodable(Exception):
+    """The second decoder has no means to read this."""
+
+
+class Damaged(Exception):
+    """Pixels are missing or cannot be decoded."""
+
+
+def _deflate(data: bytes, size: int) -> bytes:
+    try:
+        whole = bytes(imagecodecs.zlibng_decode(data, out=size))
+    except imagecodecs.ZlibngError:
+        whole = b""
+    if len(whole) >= size:
+        return whole
+    # Longer than needed, or without its checksum: the first bytes are what counts.
+    return zlib.decompressobj().decompress(data, size)
+
+
+def _lzma(data: bytes, size: int) -> bytes:
+    return bytes(imagecodecs.lzma_decode(data, out=size))
+
+
+def _lzw(data: bytes, size: int) -> bytes:
+    return bytes(imagecodecs.lzw_decode(data, out=size))
+
+
+def _packbits(data: bytes, _size: int) -> bytes:
+    return bytes(imagecodecs.packbits_decode(data))
+
+
+def _zstd(data: bytes, size: int) -> bytes:
+    return bytes(imagecodecs.zstd_decode(data, out=size))
+
+
+_DECOMPRESS: Final[dict[int, Callable[[bytes, int], bytes]]] = {
+    1: lambda data, _: data,
+    5: _lzw,
+    8: _deflate,
+    32946: _deflate,
+    32773: _packbits,
+    34925: _lzma,
+    50000: _zstd,
+}
+_IMAGES: Final[dict[int, Callable[[bytes], Any]]] = {
+    33003: imagecodecs.jpeg2k_decode,
+    33004: imagecodecs.jpeg2k_decode,
+    33005: imagecodecs.jpeg2k_decode,
+    34712: imagecodecs.jpeg2k_decode,
+    34933: imagecodecs.png_decode,
+    50001: imagecodecs.webp_decode,
+    50002: imagecodecs.jpegxl_decode,
+}
+"""Compressions whose strips and tiles are whole pictures of another format."""
+
+_ERRORS: Final = (zlib.error, ValueError, RuntimeError, IndexError, TypeError, OverflowError, OSError)
+"""What the codecs raise on malformed data: their own errors are RuntimeErrors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the samples of one page lie, and how they are packed."""
+
+    width: int
+    height: int
+    samples: int
+    """Samples a pixel in the file."""
+    bits: int
+    byteorder: str
+    separate: bool
+    """Whether each sample has strips or tiles of its own."""
+    piece_width: int
+    piece_rows: int
+    """Of a strip or tile."""
+    tiled: bool
+    compression: int
+    predictor: int
+    low_bit_first: bool
+    photometric: int
+    subsampling: tuple[int, int]
+    """Of the chroma along width and height, where the samples are Y, Cb and Cr that no JPEG holds."""
+    t4options: int
+    jpegtables: bytes | None
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def across(self) -> int:
+        """Strips or tiles side by side."""
+        return -(-self.width // self.piece_width)
+
+    @property
+    def down(self) -> int:
+        """Rows of strips or tiles."""
+        return -(-self.height // self.piece_rows)
+
+    @property
+    def depth(self) -> int:
+        """Samples a pixel of one strip or tile."""
+        return 1 if self.separate else self.samples
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples in the file, in the file's byte order; packed ones as whole bytes."""
+        return np.dtype(f"{self.byteorder}u2" if self.bits == 16 else "u1")
+
+    def rows_of(self, band: int) -> int:
+        """Return the rows of the picture that a row of strips or tiles holds."""
+        return min(self.piece_rows, self.height - band * self.piece_rows)
+
+    def coded_rows(self, band: int) -> int:
+        """Return the rows that each of its pieces holds: tiles are whole."""
+        return self.piece_rows if self.tiled else self.rows_of(band)
+
+    def row_bytes(self) -> int:
+        """Return the bytes of one row of a strip or tile, uncompressed."""
+        return -(-self.piece_width * self.depth * self.bits // 8)
+
+
+def layout_of(page: Any) -> Layout:
+    """Return the layout of a page of tifffile's. Raises Undecodable or Damaged."""
+    bits, predictor = page.bitspersample, int(page.predictor)
+    width, height, samples = int(page.imagewidth), int(page.imagelength), int(page.samplesperpixel)
+    compression, photometric = int(page.compression), int(page.photometric)
+    if isinstance(bits, tuple) or bits not in {1, 2, 4, 8, 16} or int(page.sampleformat) != 1:
+        raise Undecodable(f"samples of {bits} bits, format {page.sampleformat}")
+    if predictor not in {1, 2} or (predictor == 2 and bits < 8):
+        raise Undecodable(f"predictor {predictor} with {bits} bits")
+    known = compression in _DECOMPRESS or compression in _IMAGES or compression in _CCITT
+    if not known and compression != _JPEG:
+        raise Undecodable(f"compression {compression}")
+    tiled = bool(page.is_tiled)
+    rows = int(page.tilelength if tiled else min(page.rowsperstrip, height))
+    subsampling = (1, 1)
+    if photometric == 6 and compression != _JPEG:
+        found = page.tags.valueof(530, (2, 2))
+        subsampling = (int(found[0]), int(found[1]))
+        packed = subsampling != (1, 1)
+        if not {*subsampling} <= {1, 2, 4} or (
+            packed and (bits != 8 or predictor != 1 or page.planarconfig == 2)
+        ):
+            raise Undecodable("YCbCr of that kind")
+    layout = Layout(
+        width=width,
+        height=height,
+        samples=samples,
+        bits=bits,
+        byteorder=str(page.parent.byteorder),
+        separate=int(page.planarconfig) == 2 and samples > 1,
+        piece_width=int(page.tilewidth) if tiled else width,
+        piece_rows=rows,
+        tiled=tiled,
+        compression=compression,
+        predictor=predictor,
+        low_bit_first=int(page.fillorder) == 2,
+        photometric=photometric,
+        subsampling=subsampling,
+        t4options=int(page.tags.valueof(292, 0)),
+        jpegtables=page.jpegtables,
+        offsets=tuple(page.dataoffsets),
+        sizes=tuple(page.databytecounts),
+    )
+    if min(width, height, rows, layout.piece_width, samples) < 1:
+        raise Damaged("a side of no length")
+    return _with_all_pieces(layout)
+
+
+def _with_all_pieces(layout: Layout) -> Layout:
+    pieces = layout.across * layout.down * (layout.samples if layout.separate else 1)
+    if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
+        raise Damaged(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
+    if layout.row_bytes() * layout.piece_rows > _MOST_BYTES and layout.compression != 1:
+        raise Undecodable("a strip or tile of that size")
+    return layout
+
+
+Read = Callable[[int, int], bytes]
+"""Returns the bytes at an offset, of that number; may be called by any thread."""
+
+
+def spans(layout: Layout) -> Iterator[tuple[int, int]]:
+    """Yield top and end of the rows that are decoded at once: whole strips or tiles where they are small."""
+    band = layout.piece_rows
+    wanted = max(1, _PIECE_PIXELS // layout.width)
+    if layout.compression == 1 and not layout.tiled and layout.subsampling == (1, 1) and band > wanted:
+        for top in range(0, layout.height, band):
+            end = min(top + band, layout.height)
+            yield from ((start, min(start + wanted, end)) for start in range(top, end, wanted))
+        return
+    step = band * max(1, wanted // band)
+    yield from ((top, min(top + step, layout.height)) for top in range(0, layout.height, step))
+
+
+def decode(layout: Layout, read: Read, top: int, end: int, *, strict: bool) -> Gray:
+    """Return the samples (h, W, samples) of the rows `top` to `end`, one of `spans`, in native byte order.
+
+    Packed ones (1, 2 or 4 bits) are integers of that many bits. `strict` looks for what a JPEG or LZW lacks.
+    Raises Damaged.
+    """
+    native = np.dtype(layout.dtype).newbyteorder("=")
+    out: Gray = np.empty((end - top, layout.width, layout.samples), native)
+    first, last = top // layout.piece_rows, (end - 1) // layout.piece_rows
+    for plane in range(layout.samples if layout.separate else 1):
+        chosen = slice(plane, plane + 1) if layout.separate else slice(None)
+        for band in range(first, last + 1):
+            begin = band * layout.piece_rows
+            rows = slice(max(begin, top), min(begin + layout.rows_of(band), end))
+            for column in range(layout.across):
+                index = (plane * layout.down + band) * layout.across + column
+                left = column * layout.piece_width
+                width = min(layout.piece_width, layout.width - left)
+                within = slice(rows.start - begin, rows.stop - begin)
+                piece = _piece(layout, read, index, band, within, strict=strict)
+                out[rows.start - top : rows.stop - top, left : left + width, chosen] = piece[:, :width]
+    return out
+
+
+def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
+    """Return the rows `within` a strip or tile."""
+    offset, size = layout.offsets[index], layout.sizes[index]
+    row_bytes, coded = layout.row_bytes(), layout.coded_rows(band)
+    whole = within == slice(0, coded) or layout.compression != 1 or layout.subsampling != (1, 1)
+    if layout.compression == 1 and layout.subsampling == (1, 1):
+        if size < row_bytes * layout.rows_of(band):
+            raise Damaged(f"strip or tile {index:,} has {size:,} bytes of {row_bytes * coded:,}")
+        if not whole:
+            offset, size = offset + within.start * row_bytes, (within.stop - within.start) * row_bytes
+    if size == 0:
+        raise Damaged(f"strip or tile {index:,} is empty")
+    data = read(offset, size)
+    if len(data) < size:
+        raise Damaged(f"the file ends within strip or tile {index:,}")
+    try:
+        samples = _decoded(layout, data, coded if whole else within.stop - within.start, strict=strict)
+    except _ERRORS as error:
+        raise Damaged(f"strip or tile {index:,}: {error}") from error
+    return samples[within] if whole else samples
+
+
+def _decoded(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+    if layout.compression == _JPEG:
+        return _jpeg(layout, data, rows, strict=strict)
+    if layout.compression in _IMAGES:
+        return _shaped(np.asarray(_IMAGES[layout.compression](data)), layout, rows)
+    if layout.low_bit_first:
+        data = bytes(imagecodecs.bitorder_decode(data))
+    if layout.compression in _CCITT:
+        return _ccitt(layout, data, rows)
+    if layout.subsampling != (1, 1):
+        return _subsampled(layout, data, rows, strict=strict)
+    size = rows * layout.row_bytes()
+    return _unpacked(layout, _decompressed(layout, data, size, strict=strict), rows)
+
+
+def _decompressed(layout: Layout, data: bytes, size: int, *, strict: bool) -> _Bytes:
+    """Return the first `size` bytes of what was compressed."""
+    decompress = _DECOMPRESS[layout.compression]
+    raw = decompress(data, size)
+    if len(raw) < size:
+        raise Damaged(f"{len(raw):,} of {size:,} bytes")
+    if strict and layout.compression == _LZW and raw != decompress(data + b"\xff" * 4, size):
+        raise Damaged("its last code is cut")  # the codec takes the missing bits for zeros
+    return np.frombuffer(raw, np.uint8)[:size]
+
+
+def _unpacked(layout: Layout, raw: _Bytes, rows: int) -> Gray:
+    shape = (rows, layout.piece_width, layout.depth)
+    if layout.bits < 8:
+        return unpacked(raw.reshape(rows, -1), layout.piece_width * layout.depth, layout.bits).reshape(shape)
+    samples: Gray = raw.view(layout.dtype).reshape(shape)
+    if not samples.dtype.isnative or layout.predictor == 2:
+        samples = samples.astype(samples.dtype.newbyteorder("="))
+    if layout.predictor == 2:
+        imagecodecs.delta_decode(samples, axis=1, out=samples)
+    return samples
+
+
+def _subsampled(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+    """Return Y, Cb and Cr of cells that hold the Y of several pixels and one Cb and Cr."""
+    across, down = layout.subsampling
+    cells = (-(-rows // down), -(-layout.piece_width // across))
+    size = math.prod(cells) * (across * down + 2)
+    packed = _decompressed(layout, data, size, strict=strict).reshape(*cells, across * down + 2)
+    out = np.empty((cells[0], down, cells[1], across, 3), np.uint8)
+    lightness = packed[..., :-2].reshape(*cells, down, across)
+    out[..., 0] = lightness.transpose(0, 2, 1, 3)
+    out[..., 1:] = packed[:, None, :, None, -2:]
+    return out.reshape(cells[0] * down, cells[1] * across, 3)[:rows, : layout.piece_width]
+
+
+def _ccitt(layout: Layout, data: bytes, rows: int) -> Gray:
+    def decoded(bits: bytes) -> Gray:
+        if layout.compression == 2:
+            return np.asarray(imagecodecs.ccittrle_decode(bits, rows, layout.piece_width))
+        if layout.compression == 3:
+            return np.asarray(
+                imagecodecs.ccittfax3_decode(bits, rows, layout.piece_width, t4options=layout.t4options)
+            )
+        return np.asarray(imagecodecs.ccittfax4_decode(bits, rows, layout.piece_width))
+
+    # The codec fills up what is missing: then what follows the data shows in the picture.
+    one, other = (decoded(data + tail) for tail in (b"\xff" * 64, b"\x2a\x91\x5c\x47" * 16))
+    if not np.array_equal(one, other):
+        raise Damaged("too few rows")
+    return _shaped(one, layout, rows)
+
+
+def _jpeg(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+    stream = as_one_stream(data, layout.jpegtables)
+    samples = _jpeg_samples(layout, stream)
+    if strict and not np.array_equal(samples, _jpeg_samples(layout, probed(stream))):
+        raise Damaged("pixels are missing")
+    return _shaped(samples, layout, rows)
+
+
+def _jpeg_samples(layout: Layout, stream: bytes) -> Gray:
+    if layout.photometric == 2 and not layout.separate:  # whatever its markers say, it is RGB
+        return np.asarray(imagecodecs.jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB"))
+    with Image.open(io.BytesIO(stream), formats=("JPEG",)) as picture:
+        return np.asarray(picture)
+
+
+def _shaped(samples: Gray, layout: Layout, rows: int) -> Gray:
+    """Return decoded samples as (rows, width, depth); a last strip may hold rows beyond the picture."""
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    height, width, depth = samples.shape
+    if height < rows or width < layout.piece_width or depth != layout.depth:
+        raise Damaged(f"{width} x {height} pixels of {depth} samples")
+    if samples.dtype != np.dtype(layout.dtype).newbyteorder("="):
+        raise Damaged(f"samples of type {samples.dtype}")
+    return samples[:rows, : layout.piece_width]
+
+
+def expand(samples: Gray, layout: Layout, colormap: Any | None) -> Gray:
+    """Return samples as whole bytes: fewer bits over the whole range, palette entries as their colors."""
+    if layout.photometric == 3:
+        if colormap is None:
+            raise Damaged("no color map")
+        table = np.asarray(colormap, np.uint16)  # (3, entries), 16 bits each
+        colors = (table >> 8).astype(np.uint8).T if int(table.max()) > 255 else table.astype(np.uint8).T
+        return np.concatenate((colors[samples[..., 0]], samples[..., 1:]), axis=-1)
+    if layout.bits < 8:
+        samples = samples * np.uint8(255 // ((1 << layout.bits) - 1))
+    return samples
+
+
+def unpacked(raw: _Bytes, count: int, bits: int) -> _Bytes:
+    """Return the first `count` integers of 1, 2 or 4 bits of each row (h, bytes), high bits first."""
+    single = np.unpackbits(raw, axis=1)[:, : count * bits].reshape(len(raw), count, bits)
+    weights = (1 << np.arange(bits)[::-1]).astype(np.uint8)
+    return np.asarray((single * weights).sum(axis=2, dtype=np.uint8))
