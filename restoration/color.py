@@ -23,6 +23,8 @@ Float: TypeAlias = npt.NDArray[np.float32]
 _R, _G, _B = 19595, 38470, 7471
 _KR, _KB = 0.299, 0.114
 _KG = 1 - _KR - _KB
+WEIGHTS = (_KR, _KG, _KB)
+"""Of red, green and blue in luma."""
 _AMBER = (-0.8, 0.6)
 """Direction of warmth in (Cb, Cr): between those of daylight at 5000 K (-.71, .71) and 9000 K (-.90, .43)."""
 _TILT = 0.5
@@ -82,12 +84,8 @@ def recolor(gray: Gray, cb: Float, cr: Float, room: Room | None = None) -> Gray:
         room.array(f"recolor {i}", gray.shape, np.float32) for i in range(7)
     )
     np.copyto(y, gray)
-    np.multiply(cr, np.float32(2 * (1 - _KR) * top), out=red)
-    np.multiply(cb, np.float32(2 * (1 - _KB) * top), out=blue)
-    np.multiply(red, np.float32(-_KR / _KG), out=green)
-    np.multiply(blue, np.float32(-_KB / _KG), out=spare)
-    green += spare
-    _gamut_scale(y, (red, green, blue), np.float32(top), scale, (spare, spare_2))
+    differences(cb, cr, top, (red, green, blue), spare)
+    gamut_scale(y, (red, green, blue), np.float32(top), scale, (spare, spare_2))
     y += np.float32(0.5)  # a cast to integers cuts off, so this rounds; the scale keeps RGB inside the range
     rgb: Gray = room.array("rgb", (*gray.shape, 3), gray.dtype)
     for i, difference in enumerate((red, green, blue)):
@@ -98,7 +96,17 @@ def recolor(gray: Gray, cb: Float, cr: Float, room: Room | None = None) -> Gray:
     return rgb
 
 
-def _gamut_scale(
+def differences(cb: Float, cr: Float, top: float, out: tuple[Float, Float, Float], spare: Float) -> None:
+    """Write into `out` how far red, green and blue lie from luma, in a range of `top`."""
+    red, green, blue = out
+    np.multiply(cr, np.float32(2 * (1 - _KR) * top), out=red)
+    np.multiply(cb, np.float32(2 * (1 - _KB) * top), out=blue)
+    np.multiply(red, np.float32(-_KR / _KG), out=green)
+    np.multiply(blue, np.float32(-_KB / _KG), out=spare)
+    green += spare
+
+
+def gamut_scale(
     y: Float, differences: tuple[Float, Float, Float], top: np.float32, out: Float, spare: tuple[Float, Float]
 ) -> None:
     """Write into `out` by how much, at most 1, the differences from luma fit the gamut."""

@@ -11,6 +11,7 @@ import numpy as np
 import pyvips
 from PIL import Image, ImageDraw, ImageFont
 
+from restoration import profile
 from restoration.errors import display_name
 from restoration.publishing import draft, publish
 from restoration.reading import Scan
@@ -82,8 +83,10 @@ def _cell(scratch: Path, caption: str, master: Path, derivative: Path) -> pyvips
 
 
 def _thumbnail(path: Path, scratch: Path) -> Image.Image:
-    """Read a picture strip by strip: memory does not grow with its size."""
-    planes = Scan(path, identify(path), scratch).overview(_CELL - _GAP)
+    """Read a picture strip by strip, as it is shown: memory does not grow with its size."""
+    facts = identify(path)
+    curve = profile.read(path, facts).curve
+    planes = Scan(path, facts, scratch).overview(_CELL - _GAP, curve=curve)
     pixels = np.rint(np.moveaxis(planes, 0, -1) * 255).astype(np.uint8)
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
 

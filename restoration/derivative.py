@@ -28,6 +28,8 @@ class Label:
     """Along width and height of the upright picture."""
     software: str
     master: MasterMetadata
+    profile: bytes
+    """ICC profile of the samples."""
 
 
 def bit_depth(facts: ScanFacts, recipe: Recipe) -> int:
@@ -68,7 +70,7 @@ def _tiff_tags(label: Label) -> tiff.Tags:
         if texts := label.master.fields.get(name):
             extra.append((code, 2, 0, "; ".join(texts).encode() + b"\0", True))
     return {
-        "iccprofile": srgb_profile(),
+        "iccprofile": label.profile,
         "resolution": label.dpi,
         "resolutionunit": "INCH" if label.dpi else None,
         "software": label.software,
@@ -79,7 +81,10 @@ def _tiff_tags(label: Label) -> tiff.Tags:
 
 def _write_png(path: Path, painting: Painting, recipe: Recipe, label: Label) -> None:
     del recipe
-    chunks = [png.icc_chunk(srgb_profile(), "sRGB"), png.exif_chunk(_exif(label))]
+    chunks = [
+        png.icc_chunk(label.profile, "sRGB" if label.profile == srgb_profile() else "Saek RGB"),
+        png.exif_chunk(_exif(label)),
+    ]
     if label.dpi:
         chunks.append(png.resolution_chunk(label.dpi))
     chunks.append(png.xmp_chunk(label.xmp))
@@ -99,7 +104,7 @@ def _write_jpeg(path: Path, painting: Painting, recipe: Recipe, label: Label) ->
         painting.canvas.width,
         painting.canvas.height,
         quality=recipe.quality,
-        profile=srgb_profile(),
+        profile=label.profile,
         dpi=label.dpi,
         blobs=blobs,
     ) as stream:

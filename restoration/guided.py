@@ -49,15 +49,17 @@ class Upsampler:
         )
         return cls(coefficients, down, across)
 
-    def rows(self, top: int, gray: Gray, room: Room | None = None) -> Float:
+    def rows(self, top: int, gray: Gray | Float, room: Room | None = None) -> Float:
         """Return Cb and Cr (2, h, width) in [-0.5, 0.5] for rows of the scan's own integers (h, width).
 
-        They lie in `room` if one is given.
+        Where those are not of sRGB it takes what they show instead, float32 in [0, 1]. The rows lie in `room`
+        if one is given.
         """
         room = room or Room()
         enlarged = self._enlarged(top, len(gray), room)
         luminance = room.array("luminance", gray.shape, np.float32)
-        np.multiply(gray, np.float32(1 / np.iinfo(gray.dtype).max), out=luminance)
+        full = {1: 255, 2: 65535}.get(gray.itemsize, 1)
+        np.multiply(gray, np.float32(1 / full), out=luminance)
         chroma = enlarged[:2]
         chroma *= luminance
         chroma += enlarged[2:]

@@ -42,7 +42,7 @@ class JpegStream:
         self._blobs = blobs
         self._error: Exception | None = None
         self._readable, self._writable = os.pipe()
-        chunks = [icc_chunk(profile, "sRGB"), *([resolution_chunk(dpi)] if dpi else [])]
+        chunks = [icc_chunk(profile, "RGB"), *([resolution_chunk(dpi)] if dpi else [])]
         self._png = PngStream(self._feed, width, height, chunks=chunks, level=0)
         self._thread = threading.Thread(target=self._save, name="jpeg", daemon=True)
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from restoration import lanes
+from restoration.appearance import Appearance
 from restoration.color import Gray, recolor
 from restoration.guided import Upsampler
 from restoration.reading import Strip
@@ -62,6 +63,8 @@ class Painting:
     strips: Iterator[Strip]
     """The upright scan from top to bottom, each strip `strip_rows` high but the last."""
     threads: int
+    appearance: Appearance | None = None
+    """How the samples are shown; None if as sRGB."""
 
     def each(self, work: Callable[[Painted, Room], _Result]) -> Iterator[_Result]:
         """Paint strip after strip and yield `work` of each, in order; see `lanes.in_order`."""
@@ -71,7 +74,12 @@ class Painting:
 
     def _paint(self, strip: Strip, room: Room) -> Painted:
         gray = to_8_bit(strip.gray) if self.canvas.bits == 8 else strip.gray
-        cb, cr = self.upsampler.rows(strip.top, gray, room)
+        if self.appearance is None:
+            cb, cr = self.upsampler.rows(strip.top, gray, room)
+        else:
+            seen = self.appearance.seen(gray, room)
+            cb, cr = self.upsampler.rows(strip.top, seen, room)
+            cb, cr = self.appearance.laid(gray, seen, cb, cr, room)
         samples = recolor(gray, cb, cr, room)
         if self.canvas.bands == 4 and strip.alpha is not None:
             rgba: Gray = room.array("rgba", (*gray.shape, 4), gray.dtype)

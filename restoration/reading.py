@@ -27,6 +27,7 @@ from restoration.facts import ScanFacts
 from restoration.opening import open_master, require_storage, storage_fails
 from restoration.plausibility import Resemblance
 from restoration.scan import first_line, load, unsupported
+from restoration.tone_curve import ToneCurve
 
 STRIP_PIXELS = 1 << 18
 """Pixels a strip: its planes fit a processor's cache."""
@@ -74,10 +75,12 @@ class Scan:
         listener: RowListener | None = None,
         digest: Digest | None = None,
         resemblance: Resemblance | None = None,
+        curve: ToneCurve | None = None,
     ) -> Float:
         """Return the upright color bands (C, h, w) in [0, 1], C 1 or 3, averaged to `long_side` or smaller.
 
-        `digest` and `resemblance` take in the samples as they are stored.
+        `digest` and `resemblance` take in the samples as they are stored; the bands are those that are shown
+        in sRGB if the samples have another `curve`.
 
         Raises TruncatedImage, OutOfMemory, MasterUnavailable or NoSpace.
         """
@@ -86,7 +89,8 @@ class Scan:
         height, width = resample.fit(facts.height, facts.width, min(long, long_side))
         mean = AreaMean(facts.height, facts.width, height, width)
         for top, samples in self.stored_strips(digest):
-            mean.add(samples[..., : 3 if samples.shape[-1] >= 3 else 1])
+            bands = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
+            mean.add(curve.shown(bands) if curve else bands)
             if resemblance:
                 resemblance.add(samples)
             if listener:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-ALGORITHM = 2
+ALGORITHM = 3
 """Version of the pixel code: raised whenever the same recipe would give other pixels than before."""
 
 MAX_STRENGTH = 2.0

@@ -20,6 +20,7 @@ from restoration import (
     publishing,
     verification,
 )
+from restoration.appearance import Appearance
 from restoration.color import Float, adjusted
 from restoration.colorizer import ChromaField, colorize
 from restoration.confidence import PASSES, confidence
@@ -29,6 +30,7 @@ from restoration.facts import Limits, ScanFacts
 from restoration.guided import Upsampler
 from restoration.jpeg import MAX_SIDE
 from restoration.loading import LoadedModel, load_model
+from restoration.matrix_profile import rgb_profile
 from restoration.models import SHIPPED_ONLY, Library, default_model, model_card
 from restoration.opening import Witness
 from restoration.outcome import (
@@ -44,6 +46,7 @@ from restoration.outcome import (
 )
 from restoration.painting import Canvas, Painting
 from restoration.passes import Sizes, count_windows, guide_side
+from restoration.profile import Look
 from restoration.reading import RowListener, Scan, Strip
 from restoration.recipe import ALGORITHM, OutputFormat, Preset, Recipe
 from restoration.sealing import mismatch
@@ -157,6 +160,7 @@ class _Seen:
     field: ChromaField
     seamlessness: Seamlessness
     upsampler: Upsampler
+    look: Look
     confidence: Float | None
     """(h, w) of the overview, None if nobody asked for it."""
 
@@ -259,7 +263,7 @@ class _Work:
         )
         upsampler = Upsampler.solve(chroma, luminance, height, width)
         seamless = seamlessness(field, luminance, upsampler.over(luminance), palette)
-        return _Seen(scan, seen.samples_sha256, tone, field, seamless, upsampler, trust)
+        return _Seen(scan, seen.samples_sha256, tone, field, seamless, upsampler, seen.look, trust)
 
     def _write(
         self, path: Path, seen: _Seen, witness: Witness, canvas: Canvas
@@ -273,14 +277,17 @@ class _Work:
                 replace(about, xmp=None, unread=(*about.unread, "XMP (too long)")),
             )
         dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
-        label = derivative.Label(packet, dpi, software(), about)
+        curve = seen.look.curve
+        profile = rgb_profile(curve, canvas.bits) if curve else derivative.srgb_profile()
+        label = derivative.Label(packet, dpi, software(), about, profile)
         again = hashlib.sha256()
         threads = self.threads or lanes.usual_threads()
-        painting = Painting(canvas, seen.upsampler, self._strips(seen, again), threads)
+        appearance = Appearance.of(curve, canvas.dtype) if curve else None
+        painting = Painting(canvas, seen.upsampler, self._strips(seen, again), threads, appearance)
         proof = derivative.write(path, painting, self.recipe, label)
         if again.digest() != seen.samples_sha256:
             raise mismatch("the master, read twice, did not give the same samples")
-        return _completed(report, facts, self.recipe), proof
+        return _completed(report, facts, self.recipe, seen.look), proof
 
     def _draw(self, path: Path | None, seen: _Seen, witness: Witness) -> ConfidenceMap | None:
         if path is None or self.map_out is None or seen.confidence is None:
@@ -356,17 +363,26 @@ def software() -> str:
     return f"Saek {importlib.metadata.version('saek')}"
 
 
-def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe) -> MetadataReport:
+def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe, look: Look) -> MetadataReport:
     """Add what became of the technical properties."""
     carried, replaced, dropped = list(report.carried), list(report.replaced), list(report.dropped)
     if facts.dpi:
         carried.append("resolution")
-    if facts.icc_sha256:
-        replaced.append(f"ICC profile (sha256 {facts.icc_sha256}): sRGB")
+    if look.origin:
+        digest = f" (sha256 {facts.icc_sha256})" if facts.icc_sha256 else ""
+        replaced.append(
+            f"{look.origin}{digest}: {'an RGB profile with its tone curve' if look.curve else 'sRGB'}"
+        )
     if facts.orientation != 1:
         replaced.append(f"orientation {facts.orientation}: applied to the pixels")
     if facts.alpha:
         (carried if recipe.format.lossless else dropped).append("alpha")
     if facts.depth == 16 and not recipe.format.lossless:
         dropped.append("16-bit depth: JPEG has 8")
-    return replace(report, carried=tuple(carried), replaced=tuple(replaced), dropped=tuple(dropped))
+    return replace(
+        report,
+        carried=tuple(carried),
+        replaced=tuple(replaced),
+        dropped=tuple(dropped),
+        noted=(*report.noted, *look.noted),
+    )

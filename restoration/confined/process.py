@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from restoration import metadata
-from restoration.confined import wire
+from restoration import metadata, profile
+from restoration.confined import looks, wire
 from restoration.errors import OutOfMemory, RestorationError
 from restoration.facts import Limits
 from restoration.plausibility import Resemblance
@@ -84,12 +84,20 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
     def told(done: int, total: int) -> None:
         wire.write(replies, wire.frame({"rows": [done, total]}))
 
-    planes = scan.overview(request["long_side"], told, samples, resemblance)
+    look = profile.read(path, facts)
+    planes = scan.overview(request["long_side"], told, samples, resemblance, look.curve)
     resemblance.require(path)
     raw = np.ascontiguousarray(planes, "<f4")
-    words = {"facts": wire.facts_words(facts), "shape": raw.shape, "samples": samples.hexdigest()}
-    wire.write(replies, wire.frame(words, raw.nbytes))
+    words = {
+        "facts": wire.facts_words(facts),
+        "shape": raw.shape,
+        "samples": samples.hexdigest(),
+        "look": looks.words(look),
+    }
+    light = looks.raw(look)
+    wire.write(replies, wire.frame(words, raw.nbytes + len(light)))
     wire.write(replies, raw.data)
+    wire.write(replies, light)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from restoration.color import Float
-from restoration.confined import wire
+from restoration.confined import looks, wire
 from restoration.errors import MasterUnavailable, OutOfMemory, ReaderFailed, RestorationError, Transient
 from restoration.facts import Limits, ScanFacts
+from restoration.profile import Look
 from restoration.reading import RowListener
 
 _FILES = 1_000
@@ -54,6 +55,8 @@ class Overview:
     """(C, h, w) in [0, 1], as of `Scan.overview`."""
     samples_sha256: bytes
     """Of the samples as they are stored."""
+    look: Look = Look()  # noqa: RUF009 - frozen
+    """With which tone curve it is shown; that of the planes is sRGB in any case."""
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ class Reader:
             "long_side": long_side,
             "scratch": wire.path_words(scratch),
         }
-        most = 4 * _MOST_PLANES * long_side**2
+        most = 4 * _MOST_PLANES * long_side**2 + looks.MAX_BYTES
         return self._ask(_Question(request, path, limits, most, listener), _overview_of)
 
     def close(self) -> None:
@@ -298,12 +301,14 @@ def _overview_of(told: dict[str, Any], raw: bytes) -> Overview:
             pass
         case _:
             raise wire.Garbled("an overview of another shape")
-    if min(bands, height, width) < 1 or bands not in {1, 3} or len(raw) != 4 * bands * height * width:
+    end = 4 * bands * height * width
+    if min(bands, height, width) < 1 or bands not in {1, 3} or len(raw) < end:
         raise wire.Garbled("an overview of another size")
-    planes = np.frombuffer(raw, "<f4").reshape(bands, height, width).astype(np.float32)
+    look = looks.look_of(told.get("look"), raw[end:])
+    planes = np.frombuffer(raw[:end], "<f4").reshape(bands, height, width).astype(np.float32)
     if not (np.isfinite(planes).all() and planes.min() >= 0 and planes.max() <= 1):
         raise wire.Garbled("an overview beyond black and white")
     try:
-        return Overview(_facts_of(told), planes, bytes.fromhex(samples))
+        return Overview(_facts_of(told), planes, bytes.fromhex(samples), look)
     except ValueError as error:
         raise wire.Garbled("an overview without a digest") from error

@@ -1,3 +1,4 @@
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,31 @@ def test_captions_are_drawn(tiff: Maker, gray8: np.ndarray, tmp_path: Path) -> N
     with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
         strips = [np.asarray(image)[-40:] for image in (a, b)]
     assert not np.array_equal(*strips)
+
+
+def test_pictures_look_as_their_profiles_tell(tiff: Maker, tmp_path: Path) -> None:
+    linear = np.full((300, 300), 55, np.uint8)  # linear light: 55 / 255 shows as 128 / 255 in sRGB
+    shown = np.full((300, 300), 128, np.uint8)
+    pair = ("a", tiff(linear, "a.tif", iccprofile=linear_gray_profile()), tiff(shown, "b.tif"))
+    contact_sheet([pair], tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as image:
+        sheet = np.asarray(image.convert("L"), int)
+    assert abs(sheet[170, 170] - sheet[170, 490]) <= 1
+    assert abs(sheet[170, 170] - 128) <= 1
+
+
+def linear_gray_profile() -> bytes:
+    tags = {
+        b"kTRC": b"curv" + bytes(8),
+        b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3I", 63190, 65536, 54061),
+    }
+    entries, body = b"", b""
+    for tag, content in tags.items():
+        entries += struct.pack(">4sII", tag, 132 + 24 + len(body), len(content))
+        body += content
+    head = struct.pack(">IIII", 132 + 24 + len(body), 0, 0x02400000, 0x6D6E7472) + b"GRAYXYZ " + bytes(12)
+    head += b"acsp" + bytes(28) + struct.pack(">3I", 63190, 65536, 54061) + bytes(48)
+    return head + struct.pack(">I", 2) + entries + body
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""With which tone curve a master is shown: its ICC profile, the gamma of a PNG, or else sRGB."""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyvips
+import tifffile
+
+from restoration import icc
+from restoration.facts import ScanFacts
+from restoration.opening import open_master
+from restoration.scan import load
+from restoration.tone_curve import STEPS, ToneCurve, lightness, linear
+
+_LIKE_SRGB: Final = 0.1
+"""L* up to which a curve is that of sRGB: profiles of sRGB differ by their rounding."""
+_ICC_TAG: Final = 34675
+_GAMMAS: Final = (0.1, 10.0)
+"""Exponents that the gamma of a PNG may lead to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a master is shown."""
+
+    curve: ToneCurve | None = None
+    """None is that of sRGB."""
+    origin: str | None = None
+    """What in the file tells it, with its name; None if nothing does."""
+    noted: tuple[str, ...] = ()
+    """What is odd about that, in sentences."""
+
+
+def read(path: Path, facts: ScanFacts) -> Look:
+    """Return how an identified master is shown; a profile that cannot be used is told, and sRGB is meant.
+
+    An ICC profile holds before all else, then in a PNG the chunk sRGB, then gAMA. Raises MasterError if the
+    file cannot be read, pyvips.Error if it is damaged.
+    """
+    if facts.icc_sha256:
+        profile = _tiff_profile(path, facts) if facts.format == "tiff" else _vips_profile(path, facts)
+        return _of_profile(profile, facts)
+    gamma = _png_gamma(path) if facts.format == "png" else None
+    return Look() if gamma is None else _of_gamma(gamma)
+
+
+def _of_profile(profile: bytes, facts: ScanFacts) -> Look:
+    name = icc.name(profile)
+    origin = f"ICC profile '{name}'" if name else "ICC profile"
+    try:
+        light = icc.neutral_light(profile)
+        space = icc.color_space(profile)
+    except icc.UnusableProfile as unusable:
+        return Look(
+            None, origin, (f"The {origin} cannot be used ({unusable}); the picture is shown as sRGB",)
+        )
+    picture = "gray" if facts.mode.startswith("gray") else "RGB"
+    noted: tuple[str, ...] = ()
+    if space != picture:
+        noted = (f"The {origin} is for {space}, the picture is {picture}: only its tone curve counts",)
+    return Look(_curve(name, light), origin, noted)
+
+
+def _of_gamma(gamma: float) -> Look:
+    origin = f"PNG gamma {gamma:g}"
+    exponent = 1 / gamma if gamma else 0.0
+    if not _GAMMAS[0] <= exponent <= _GAMMAS[1]:
+        return Look(None, origin, (f"The {origin} is no sensible one; the picture is shown as sRGB",))
+    return Look(_curve(origin, np.linspace(0, 1, STEPS) ** exponent), origin)
+
+
+def _curve(name: str, light: icc.Light) -> ToneCurve | None:
+    usual = linear(np.linspace(0, 1, STEPS))
+    if np.max(np.abs(lightness(light) - lightness(usual))) <= _LIKE_SRGB:
+        return None
+    return ToneCurve(name, light.astype(np.float32))
+
+
+def _tiff_profile(path: Path, facts: ScanFacts) -> bytes:
+    """Return the profile that the facts tell of, on whatever page it is."""
+    with open_master(path) as file, tifffile.TiffFile(file, name=path.name) as tiff:
+        page: Any
+        for page in tiff.pages:
+            profile = page.tags.valueof(_ICC_TAG)
+            if isinstance(profile, bytes) and hashlib.sha256(profile).hexdigest() == facts.icc_sha256:
+                return profile
+    return b""
+
+
+def _vips_profile(path: Path, facts: ScanFacts) -> bytes:
+    image = load(path, facts)
+    kind = image.get_typeof("icc-profile-data")
+    return bytes(image.get("icc-profile-data")) if kind == pyvips.GValue.blob_type else b""
+
+
+def _png_gamma(path: Path) -> float | None:
+    """Return gAMA, the exponent that light was encoded with; None if there is none, or sRGB holds before."""
+    gamma = None
+    with open_master(path) as file:
+        file.seek(8)
+        while len(header := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", header)
+            if kind in {b"IDAT", b"sRGB"}:
+                return None if kind == b"sRGB" else gamma
+            if kind == b"gAMA" and length == 4:
+                gamma = struct.unpack(">I", file.read(4))[0] / 100_000
+                length = 0
+            file.seek(length + 4, 1)
+    return gamma
