@@ -31,7 +31,7 @@ def test_the_fingerprint_is_pinned() -> None:
     recipe = Recipe("archive-1", "0" * 64, algorithm=1)
     assert recipe.fingerprint() == "21d173c5bddbf3fd3ae38636f90c6dee6f9f2be767f2756f6ee5bc0ff84cbdc4"
     recipe = Recipe("archive-1", "0" * 64)
-    assert recipe.fingerprint() == "89123fc3b10af9b82c69dc969dbb4ec24d4156d49d21bafbb63709c4675ed494"
+    assert recipe.fingerprint() == "01cc6e423d9c471858f7ca02a2fbbcf4233bff49929a4ea19b10d60428347492"
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_a_picture_too_wide_for_jpeg_says_so_before_the_work(
 
 @pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
 def test_a_disk_that_fills_up_is_worth_another_try(recipe: Recipes, tmp_path: Path, fmt: str) -> None:
-    label = derivative.Label(b"<x/>", None, "Saek", MasterMetadata())
+    label = derivative.Label(b"<x/>", None, "Saek", MasterMetadata(), derivative.srgb_profile())
     gray = np.random.default_rng(0).integers(0, 256, (2000, 1000), dtype=np.uint8)
     rows = reading.strip_rows(1000, 2000)
     strips = (reading.Strip(top, gray[top : top + rows], None) for top in range(0, 2000, rows))
