@@ -49,6 +49,7 @@ def _pixels(error: Exception) -> Exit | None:
         (errors.ReaderFailed, Exit.MASTER),
         (errors.ModelError, Exit.MODEL),
         (errors.Transient, Exit.RETRY),
+        (errors.OutputExists, Exit.INCOMPLETE),
     )
     return next((code for kind, code in codes if isinstance(error, kind)), None)
 

@@ -1,15 +1,21 @@
 """Which file each scan of `saek restore` becomes, and which names are refused."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
+from worker.cli.words import printable
+from worker.inbox.sidecars import sidecar
 from worker.inbox.walk import walk
 
+_STANDARD = Path("-")
+_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+"""What makes a name look like that of a file."""
 _CONFIDENCE = ".confidence.png"
 _FORMATS = {".tif": "tiff", ".tiff": "tiff", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
@@ -29,6 +35,63 @@ class Piece:
         return (self.output,) if self.confidence is None else (self.output, self.confidence)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The scans that the command line names, and what lies among them without being one."""
+
+    masters: tuple[tuple[Path, Path], ...]
+    """Each with its path below the folder that was named; of a single file, its name."""
+    sidecars: int = 0
+    """Files in the folders that are known to be no pictures."""
+    unread: tuple[tuple[Path, str], ...] = ()
+    """Folders that could not be read to their end, with the reason."""
+
+
+def found_in(masters: Sequence[Path], output: Path) -> Found:
+    """Look for scans; folders are looked through with all below them, and earlier outputs are not masters.
+
+    Raises:
+        typer.BadParameter: a folder that was named holds nothing that could be a scan.
+    """
+    found: list[tuple[Path, Path]] = []
+    unread: list[tuple[Path, str]] = []
+    sidecars = 0
+    for named in masters:
+        if not named.is_dir():
+            found.append((named, Path(named.name)))
+            continue
+        before = len(found)
+        paths, fault = _listed(named)
+        if fault is not None:
+            unread.append((named, fault))
+        for relative in paths:
+            if (named / relative).absolute().is_relative_to(output.absolute()):
+                continue
+            if sidecar(os.fsencode(relative.name)):
+                sidecars += 1
+            else:
+                found.append((named / relative, relative))
+        if len(found) == before and fault is None:
+            raise typer.BadParameter(f"{printable(named)} holds no scans")
+    return Found(tuple(found), sidecars, tuple(unread))
+
+
+def _listed(folder: Path) -> tuple[list[Path], str | None]:
+    """Return the paths below a folder, sorted, and what kept it from being read to its end."""
+    paths: list[bytes] = []
+    fault = None
+    try:
+        paths.extend(entry.path for entry in walk(os.fsencode(folder)))
+    except OSError as error:
+        fault = error.strerror or str(error)
+    return [Path(os.fsdecode(path)) for path in sorted(paths)], fault
+
+
+def is_standard(path: Path) -> bool:
+    """Whether `-` was said: standard input or output."""
+    return path == _STANDARD
+
+
 def one_file(masters: Sequence[Path], output: Path) -> bool:
     """Whether `output` is meant as the name of a file: one scan, and no folder there or in the wording."""
     return (
@@ -39,48 +102,71 @@ def one_file(masters: Sequence[Path], output: Path) -> bool:
     )
 
 
+def require_output(masters: Sequence[Path], output: str) -> Path:
+    """Return the output that was asked for.
+
+    Raises:
+        typer.BadParameter: it names a file of another format, or a file where a folder is needed.
+    """
+    path = Path(output)
+    if is_standard(path) or path.is_dir() or output.endswith("/") or not _ENDING.fullmatch(path.suffix):
+        return path
+    if path.suffix.lower() not in _FORMATS:
+        raise typer.BadParameter(
+            f"{printable(path)}: Saek writes {', '.join(_FORMATS)}; the name of a folder that does not exist "
+            "yet ends with /"
+        )
+    if not one_file(masters, path):
+        raise typer.BadParameter(
+            f"{printable(path)} is the name of a file; several scans, or a folder of scans, need a folder"
+        )
+    return path
+
+
 def format_of(output: Path) -> str:
     """Return the format that a name with a known ending asks for."""
     return _FORMATS[output.suffix.lower()]
 
 
 def pieces_of(
-    masters: Sequence[Path], output: Path, suffix: str, *, with_confidence: bool = False
+    found: Found, output: Path, suffix: str, *, single: bool = False, with_confidence: bool = False
 ) -> list[Piece]:
-    """Return the masters with their outputs; folders are taken with all below them and keep their shape.
+    """Return the masters with their outputs: `output` itself for a `single` one, else a file in it.
 
-    Two masters of one name but different endings both keep their ending in the new name. The map of
-    confidence of `a.tif` is `a.confidence.png`, beside it.
+    Scans of a folder keep its shape. Two masters of one name but different endings both keep their ending in
+    the new name. The map of confidence of `a.tif` is `a.confidence.png`, beside it.
 
     Raises:
         typer.BadParameter: the output is a file where a folder is needed, or two files get one name.
     """
-    pieces = _pieces(masters, output, suffix)
+    pieces = _single(found, output, suffix) if single else _in_folder(found, output, suffix)
     if with_confidence:
         pieces = [replace(piece, confidence=piece.output.with_suffix(_CONFIDENCE)) for piece in pieces]
     names = Counter(_key(path) for piece in pieces for path in piece.files)
     twins = [name for name, times in names.items() if times > 1]
     if twins:
         raise typer.BadParameter(
-            f"several files would become {twins[0]}; restore the scans into folders of their own"
+            f"several files would become {printable(twins[0])}; restore the scans into folders of their own"
         )
     return pieces
 
 
-def _pieces(masters: Sequence[Path], output: Path, suffix: str) -> list[Piece]:
-    if one_file(masters, output):
-        if output.suffix.lower() not in {
-            ending for ending in _FORMATS if _FORMATS[ending] == _FORMATS[suffix]
-        }:
-            raise typer.BadParameter(f"{output.name} does not end as --format says ({suffix})")
-        return [Piece(masters[0], output)]
+def _single(found: Found, output: Path, suffix: str) -> list[Piece]:
+    if output.suffix.lower() not in {ending for ending in _FORMATS if _FORMATS[ending] == _FORMATS[suffix]}:
+        raise typer.BadParameter(f"{printable(output.name)} does not end as --format says ({suffix})")
+    ((master, _),) = found.masters
+    return [Piece(master, output)]
+
+
+def _in_folder(found: Found, output: Path, suffix: str) -> list[Piece]:
     if output.exists() and not output.is_dir():
-        raise typer.BadParameter(f"{output} is a file; several scans, or a folder of scans, need a folder")
-    found = list(_found(masters, output))
-    stems = Counter(_key(relative.with_suffix("")) for _, relative in found)
+        raise typer.BadParameter(
+            f"{printable(output)} is a file; several scans, or a folder of scans, need a folder"
+        )
+    stems = Counter(_key(relative.with_suffix("")) for _, relative in found.masters)
     return [
         Piece(master, output / _renamed(relative, suffix, whole=stems[_key(relative.with_suffix(""))] > 1))
-        for master, relative in found
+        for master, relative in found.masters
     ]
 
 
@@ -94,18 +180,6 @@ def refuse_overwriting(pieces: Sequence[Piece], *, force: bool) -> None:
             )
         if path.exists() and not force:
             raise typer.BadParameter(f"{path} exists; --force replaces derivatives")
-
-
-def _found(masters: Sequence[Path], output: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield each master with its path below what was named, in order; earlier outputs are not masters."""
-    for named in masters:
-        if not named.is_dir():
-            yield named, Path(named.name)
-            continue
-        for path in sorted(entry.path for entry in walk(os.fsencode(named))):
-            relative = Path(os.fsdecode(path))
-            if not (named / relative).absolute().is_relative_to(output.absolute()):
-                yield named / relative, relative
 
 
 def _renamed(relative: Path, suffix: str, *, whole: bool) -> Path:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import structlog
 import typer
 from rich.text import Text
 
-from worker.cli.console import err, out, plain, progress_bar, sentence, table, write_json
+from worker.cli.console import complain, err, out, plain, progress_bar, sentence, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import (
     Device,
@@ -23,8 +24,19 @@ from worker.cli.options import (
     Strength,
     Warmth,
 )
-from worker.cli.pieces import Piece, format_of, one_file, pieces_of, refuse_overwriting
+from worker.cli.pieces import (
+    Found,
+    Piece,
+    format_of,
+    found_in,
+    is_standard,
+    one_file,
+    pieces_of,
+    refuse_overwriting,
+    require_output,
+)
 from worker.cli.reprocess import recipe_facts, recipe_with
+from worker.cli.stdio import require_redirected, scratch_folder, sent, spooled
 from worker.cli.words import count, duration, megapixels, printable, size
 from worker.exits import Exit
 from worker.settings import Settings
@@ -35,26 +47,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """What became of one master: exactly one of `made`, `planned` and `fault` is there."""
+    """What became of one master: exactly one of `made`, `planned`, `skipped` and `fault` is there."""
 
     piece: Piece
     made: "Restoration | None" = None
     planned: "Plan | None" = None
-    fault: "RestorationError | None" = None
+    skipped: str | None = None
+    """Why nothing was done."""
+    fault: "RestorationError | Exception | None" = None
 
 
 def restore(
     *,
     masters: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Scans, or folders of scans.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Scans, or folders of scans; - is standard input.", show_default=False
+        ),
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output",
             "-o",
             metavar="OUT",
-            help="The file to write (.tif, .png, .jpg), or a folder; several scans need a folder.",
+            help="The file to write (.tif, .png, .jpg), or a folder; several scans need a folder. "
+            "- is standard output.",
             show_default=False,
         ),
     ],
@@ -74,6 +92,10 @@ def restore(
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace derivatives that exist.")] = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option("--skip-existing", help="Pass over scans whose derivative exists: resume a long run."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; tell what would be made and what is refused.")
     ] = False,
@@ -84,38 +106,100 @@ def restore(
     A scan that cannot be restored is refused with the reason; the others are still made.
     """
     settings = settings_and_logs()
-    if format is None and one_file(masters, output):
-        asked: str | None = format_of(output)
-    else:
-        asked = format
+    place = require_output(masters, output)
+    _require_meant(masters, place, json=json, force=force, skip_existing=skip_existing, confidence=confidence)
+    single = one_file(masters, place)
     recipe = recipe_with(
         settings,
         model=model,
         preset=preset,
         strength=strength,
         warmth=warmth,
-        format=asked,
+        format=format_of(place) if format is None and single else format,
         pyramid=pyramid,
     )
-    pieces = pieces_of(masters, output, recipe.format.suffix, with_confidence=confidence)
-    refuse_overwriting(pieces, force=force or dry_run)
-    if dry_run:
-        ended = [_planned(piece, recipe, settings) for piece in pieces]
-    else:
-        ended = _restored(pieces, recipe, settings.model_copy(update=_said(engine=engine, device=device)))
+    with ExitStack() as scratch:
+        folder = scratch.enter_context(scratch_folder())
+        if any(map(is_standard, masters)):
+            masters = [spooled(folder)]
+        streamed = is_standard(place)
+        found = found_in(masters, folder / "out" if streamed else place)
+        pieces = pieces_of(
+            found,
+            folder / "out" if streamed else place,
+            recipe.format.suffix,
+            single=single,
+            with_confidence=confidence,
+        )
+        if not skip_existing:
+            refuse_overwriting(pieces, force=force or dry_run)
+        passed = _passed_over(pieces, recipe) if skip_existing else {}
+        due = [piece for piece in pieces if piece not in passed]
+        if dry_run:
+            ended = [_planned(piece, recipe, settings) for piece in due]
+        else:
+            ended = _restored(due, recipe, settings.model_copy(update=_said(engine=engine, device=device)))
+        outcomes = passed | {one.piece: one for one in ended}
+        ended = [outcomes[piece] for piece in pieces]
+        if streamed and not dry_run and ended[0].made is not None:
+            sent(ended[0].made.path)
     if json:
         write_json(
-            {"dry_run": dry_run, "recipe": recipe_facts(recipe), "files": [_facts(one) for one in ended]}
+            {
+                "dry_run": dry_run,
+                "recipe": recipe_facts(recipe),
+                "files": [_facts(one) for one in ended],
+                "sidecars": found.sidecars,
+                "unread": [{"folder": printable(path), "reason": why} for path, why in found.unread],
+            }
         )
     else:
-        _tell(ended)
-    code = _exit(ended)
+        _tell(ended, found, streamed=streamed and not dry_run)
+    code = _exit(ended, found)
     if code is not Exit.OK:
         raise typer.Exit(code)
 
 
+def _require_meant(
+    masters: Sequence[Path], output: Path, *, json: bool, force: bool, skip_existing: bool, confidence: bool
+) -> None:
+    """Raise typer.BadParameter for options that contradict each other."""
+    if force and skip_existing:
+        raise typer.BadParameter("--force and --skip-existing contradict each other")
+    if any(map(is_standard, masters)) and len(masters) > 1:
+        raise typer.BadParameter("standard input holds one picture; restore the others by another command")
+    if is_standard(output):
+        if len(masters) > 1 or masters[0].is_dir():
+            raise typer.BadParameter("standard output takes one picture; several scans need a folder")
+        if json or confidence:
+            raise typer.BadParameter("standard output takes the picture alone: no --json, no --confidence")
+        require_redirected()
+
+
+def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ended]:
+    """Return those whose derivative exists. A file that is none of ours is refused, not passed over."""
+    from restoration import OutputExists, disclosed
+
+    ended: dict[Piece, _Ended] = {}
+    for piece in pieces:
+        if not all(path.exists() for path in piece.files):
+            continue
+        facts = disclosed(piece.output)
+        if "masterSha256" not in facts:
+            fault = OutputExists(
+                reason=f"{printable(piece.output.name)} is there and is no derivative",
+                remedy="choose another output or move it away",
+            )
+            ended[piece] = _Ended(piece, fault=fault)
+        elif facts.get("recipeFingerprint") != recipe.fingerprint():
+            ended[piece] = _Ended(piece, skipped="exists, made by another recipe; --force makes it again")
+        else:
+            ended[piece] = _Ended(piece, skipped="exists")
+    return ended
+
+
 def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
-    from restoration import MasterError, identify, plan
+    from restoration import ModelError, identify, plan
     from worker.library import library_from
     from worker.recipes import limits_from
 
@@ -124,7 +208,9 @@ def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
         asked = piece.confidence is not None
         planned = plan(facts, recipe, library_from(settings), with_confidence=asked)
         return _Ended(piece, planned=planned)
-    except MasterError as error:
+    except ModelError:
+        raise
+    except Exception as error:  # noqa: BLE001  (one scan must not stop the others)
         return _Ended(piece, fault=error)
 
 
@@ -134,7 +220,11 @@ def _said(**options: str | None) -> dict[str, str]:
 
 
 def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings) -> list[_Ended]:
-    from restoration import LumaMismatch, MasterError, Transient
+    """Restore one after the other; what fails is that scan's, and the others go on.
+
+    Raises restoration.ModelError: no scan could be restored.
+    """
+    from restoration import ModelError
 
     ended = []
     with _watched(len(pieces)) as listener:
@@ -142,7 +232,9 @@ def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings) -> 
             try:
                 made = _made(piece, recipe, settings, listener(piece.master))
                 ended.append(_Ended(piece, made=made))
-            except (MasterError, Transient, LumaMismatch) as error:
+            except ModelError:
+                raise
+            except Exception as error:  # noqa: BLE001  (one scan must not stop the others)
                 ended.append(_Ended(piece, fault=error))
     return ended
 
@@ -202,25 +294,41 @@ def _watched(files: int) -> Iterator[Callable[[Path], Callable[["Progress"], Non
         yield watch
 
 
-def _tell(ended: Sequence[_Ended]) -> None:
+def _tell(ended: Sequence[_Ended], found: Found, *, streamed: bool) -> None:
+    console = err() if streamed else out()
     made = table("scan", "", "output, or reason and remedy", "size", "luma error", "took")
     for one in ended:
         name = printable(one.piece.master)
         if one.made is not None:
             done = one.made
             took, error = duration(sum(done.seconds.values())), f"{done.luma_max_error}"
-            made.add_row(name, _state(one), _places(done), size(done.bytes), error, took)
+            place = "standard output" if streamed else _places(done)
+            made.add_row(name, _state(one), place, size(done.bytes), error, took)
             for note in done.metadata.noted:
                 made.add_row("", Text("note", style="dim"), Text(printable(note), style="dim"), "", "", "")
         elif one.planned is not None:
             cost = f"{megapixels(one.planned.pixels)}, {count(one.planned.windows, 'window')}"
             place = f"{printable(one.piece.output)} ({cost})"
             made.add_row(name, _state(one), place, f"at most {size(one.planned.bytes_estimate)}", "", "")
+        elif one.skipped is not None:
+            made.add_row(name, _state(one), f"{printable(one.piece.output)} {one.skipped}", "", "", "")
         elif one.fault is not None:
-            made.add_row(
-                name, _state(one), f"{sentence(one.fault.reason)} {sentence(one.fault.remedy)}", "", "", ""
-            )
-    out().print(made)
+            reason, remedy = _problem(one.fault)
+            made.add_row(name, _state(one), f"{sentence(reason)} {sentence(remedy)}", "", "", "")
+    console.print(made)
+    if found.sidecars:
+        console.print(f"{count(found.sidecars, 'file')} passed over: sidecars, no pictures")
+    for folder, reason in found.unread:
+        complain(f"{printable(folder)} could not be read to its end ({reason})", "Give the right to read it")
+
+
+def _problem(fault: Exception) -> tuple[str, str]:
+    """Return reason and remedy; of a fault of Saek's own the traceback goes to the log."""
+    reason, remedy = getattr(fault, "reason", None), getattr(fault, "remedy", None)
+    if reason is not None and remedy is not None:
+        return str(reason), str(remedy)
+    structlog.get_logger("saek").error("internal error", exc_info=fault)
+    return f"a fault of Saek's own ({type(fault).__name__})", "the traceback is in the log; report it"
 
 
 def _places(made: "Restoration") -> str:
@@ -233,31 +341,36 @@ def _places(made: "Restoration") -> str:
 
 
 def _state(one: _Ended) -> Text:
+    if one.skipped is not None:
+        return Text("skipped", style="dim")
     if one.fault is None:
         return Text("done" if one.made is not None else "planned", style="green")
-    return Text("refused", style="yellow") if _code(one) is Exit.MASTER else Text("failed", style="bold red")
+    if _code(one) in {Exit.MASTER, Exit.INCOMPLETE}:
+        return Text("refused", style="yellow")
+    return Text("failed", style="bold red")
 
 
 def _facts(one: _Ended) -> dict[str, Any]:
-    fault = one.fault
+    problem = None
+    if one.fault is not None:
+        reason, remedy = _problem(one.fault)
+        problem = {"code": getattr(one.fault, "code", "internal-error"), "reason": reason, "remedy": remedy}
     return {
         "master": printable(one.piece.master),
         "output": printable(one.piece.output),
         "state": str(_state(one)),
         "restoration": plain(one.made, {}),
         "plan": plain(one.planned, {}),
-        "problem": None
-        if fault is None
-        else {"code": fault.code, "reason": fault.reason, "remedy": fault.remedy},
+        "skipped": one.skipped,
+        "problem": problem,
     }
 
 
-def _exit(ended: Sequence[_Ended]) -> Exit:
-    """Return the gravest outcome: a fault of ours, a passing cause, a master at fault, or none."""
-    codes = {_code(one) for one in ended}
-    return next(
-        code for code in (Exit.INTERNAL, Exit.RETRY, Exit.MASTER, Exit.OK) if code in codes or code is Exit.OK
-    )
+def _exit(ended: Sequence[_Ended], found: Found) -> Exit:
+    """Return the gravest outcome: a fault of ours, a passing cause, a master at fault, a folder, or none."""
+    codes = {_code(one) for one in ended} | ({Exit.INCOMPLETE} if found.unread else set())
+    gravest = (Exit.INTERNAL, Exit.RETRY, Exit.MASTER, Exit.INCOMPLETE)
+    return next((code for code in gravest if code in codes), Exit.OK)
 
 
 def _code(one: _Ended) -> Exit:

@@ -1,9 +1,16 @@
+import os
 from pathlib import Path
 
 import pytest
 import typer
 
-from worker.cli.pieces import Piece, pieces_of, refuse_overwriting
+from worker.cli.pieces import Piece, found_in, one_file, pieces_of, refuse_overwriting, require_output
+
+
+def laid_out(masters: list[Path], output: Path, suffix: str, *, with_confidence: bool = False) -> list[Piece]:
+    single = one_file(masters, output)
+    found = found_in(masters, output)
+    return pieces_of(found, output, suffix, single=single, with_confidence=with_confidence)
 
 
 def _touch(*paths: Path) -> None:
@@ -14,19 +21,19 @@ def _touch(*paths: Path) -> None:
 
 def test_one_scan_gets_the_name_that_was_asked_for(tmp_path):
     scan = tmp_path / "a.jpg"
-    assert pieces_of([scan], tmp_path / "b.tiff", ".tif") == [Piece(scan, tmp_path / "b.tiff")]
+    assert laid_out([scan], tmp_path / "b.tiff", ".tif") == [Piece(scan, tmp_path / "b.tiff")]
 
 
 def test_a_scan_and_a_folder_give_the_name_of_the_scan(tmp_path):
     scan = tmp_path / "a.jpg"
-    assert pieces_of([scan], tmp_path / "out", ".png") == [Piece(scan, tmp_path / "out" / "a.png")]
+    assert laid_out([scan], tmp_path / "out", ".png") == [Piece(scan, tmp_path / "out" / "a.png")]
 
 
 def test_a_folder_keeps_its_shape_and_leaves_out_what_a_station_would(tmp_path):
     _touch(
         tmp_path / "in/서울/a.tif", tmp_path / "in/b.png", tmp_path / "in/.hidden.tif", tmp_path / "in/c.part"
     )
-    made = pieces_of([tmp_path / "in"], tmp_path / "out", ".tif")
+    made = laid_out([tmp_path / "in"], tmp_path / "out", ".tif")
     assert [piece.output.relative_to(tmp_path / "out") for piece in made] == [
         Path("b.tif"),
         Path("서울/a.tif"),
@@ -35,30 +42,30 @@ def test_a_folder_keeps_its_shape_and_leaves_out_what_a_station_would(tmp_path):
 
 def test_what_was_made_before_is_not_a_master(tmp_path):
     _touch(tmp_path / "in/a.png", tmp_path / "in/out/a.tif")
-    assert [piece.master for piece in pieces_of([tmp_path / "in"], tmp_path / "in/out", ".tif")] == [
+    assert [piece.master for piece in laid_out([tmp_path / "in"], tmp_path / "in/out", ".tif")] == [
         tmp_path / "in/a.png"
     ]
 
 
 def test_two_masters_of_one_stem_both_keep_their_ending(tmp_path):
-    made = pieces_of([tmp_path / "a.jpg", tmp_path / "A.png", tmp_path / "b.png"], tmp_path / "out", ".tif")
+    made = laid_out([tmp_path / "a.jpg", tmp_path / "A.png", tmp_path / "b.png"], tmp_path / "out", ".tif")
     assert [piece.output.name for piece in made] == ["a.jpg.tif", "A.png.tif", "b.tif"]
 
 
 def test_two_masters_of_one_name_are_refused(tmp_path):
     with pytest.raises(typer.BadParameter, match="folders of their own"):
-        pieces_of([tmp_path / "x/a.tif", tmp_path / "y/a.tif"], tmp_path / "out", ".tif")
+        laid_out([tmp_path / "x/a.tif", tmp_path / "y/a.tif"], tmp_path / "out", ".tif")
 
 
 def test_several_scans_need_a_folder(tmp_path):
     _touch(tmp_path / "out.tif")
     with pytest.raises(typer.BadParameter, match="need a folder"):
-        pieces_of([tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out.tif", ".tif")
+        laid_out([tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out.tif", ".tif")
 
 
 def test_a_name_that_contradicts_the_format_is_refused(tmp_path):
     with pytest.raises(typer.BadParameter, match="--format"):
-        pieces_of([tmp_path / "a.png"], tmp_path / "out.jpg", ".tif")
+        laid_out([tmp_path / "a.png"], tmp_path / "out.jpg", ".tif")
 
 
 def test_a_master_is_never_written_to_not_even_by_force_or_through_a_link(tmp_path):
@@ -87,24 +94,78 @@ def test_a_derivative_is_replaced_by_force_only(tmp_path):
 
 def test_the_confidence_of_each_picture_lies_beside_it(tmp_path):
     scans = [tmp_path / "a.v2.jpg", tmp_path / "b.png", tmp_path / "b.tif"]
-    made = pieces_of(scans, tmp_path / "out", ".tif", with_confidence=True)
+    made = laid_out(scans, tmp_path / "out", ".tif", with_confidence=True)
     names = ["a.v2.confidence.png", "b.png.confidence.png", "b.tif.confidence.png"]
     assert [piece.confidence for piece in made] == [tmp_path / "out" / name for name in names]
 
 
 def test_a_confidence_that_would_get_the_name_of_a_picture_is_refused(tmp_path):
     scans = [tmp_path / "a.tif", tmp_path / "a.confidence.tif"]
-    assert len(pieces_of(scans, tmp_path / "out", ".png")) == 2
+    assert len(laid_out(scans, tmp_path / "out", ".png")) == 2
     with pytest.raises(typer.BadParameter, match="folders of their own"):
-        pieces_of(scans, tmp_path / "out", ".png", with_confidence=True)
+        laid_out(scans, tmp_path / "out", ".png", with_confidence=True)
 
 
 def test_a_confidence_is_written_over_nothing(tmp_path):
     _touch(tmp_path / "a.tif", tmp_path / "b.confidence.png")
-    pieces = pieces_of([tmp_path / "a.tif"], tmp_path / "b.tif", ".tif", with_confidence=True)
+    pieces = laid_out([tmp_path / "a.tif"], tmp_path / "b.tif", ".tif", with_confidence=True)
     with pytest.raises(typer.BadParameter, match="exists"):
         refuse_overwriting(pieces, force=False)
     refuse_overwriting(pieces, force=True)
-    own = pieces_of([tmp_path / "b.confidence.png"], tmp_path / "b.tif", ".tif", with_confidence=True)
+    own = laid_out([tmp_path / "b.confidence.png"], tmp_path / "b.tif", ".tif", with_confidence=True)
     with pytest.raises(typer.BadParameter, match="is a master"):
         refuse_overwriting(own, force=True)
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.webp", "x.jp2", "x.PDF", "scans.txt"])
+def test_a_name_of_another_format_is_refused(tmp_path, name):
+    with pytest.raises(typer.BadParameter, match=r"Saek writes \.tif"):
+        require_output([tmp_path / "a.png"], str(tmp_path / name))
+    (tmp_path / name).mkdir()
+    assert require_output([tmp_path / "a.png"], str(tmp_path / name)) == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["out", "out/", "x.gif/", "1963.01", ".", "-", "roll.12"])
+def test_names_of_folders_are_those_without_an_ending_or_with_a_slash(name):
+    assert require_output([Path("a.png")], name) == Path(name)
+
+
+def test_a_files_name_is_refused_for_several_scans(tmp_path):
+    for masters in ([tmp_path / "a.png", tmp_path / "b.png"], [tmp_path]):
+        with pytest.raises(typer.BadParameter, match="need a folder"):
+            require_output(masters, str(tmp_path / "out.tif"))
+
+
+def test_sidecars_in_a_folder_are_passed_over_and_counted(tmp_path):
+    names = ("a.tif", "a.xmp", "a.tif.md5", "notes.txt", "a.json", "b/Thumbs.db", "b/c.png", "b/c.XMP")
+    _touch(*(tmp_path / "in" / name for name in names))
+    found = found_in([tmp_path / "in"], tmp_path / "out")
+    assert [str(relative) for _, relative in found.masters] == ["a.tif", "b/c.png"]
+    assert found.sidecars == 5
+
+
+def test_a_sidecar_that_is_named_itself_is_a_master(tmp_path):
+    _touch(tmp_path / "a.xmp")
+    assert found_in([tmp_path / "a.xmp"], tmp_path / "out").masters == ((tmp_path / "a.xmp", Path("a.xmp")),)
+
+
+def test_a_folder_without_scans_is_refused(tmp_path):
+    _touch(tmp_path / "in/a.xmp")
+    with pytest.raises(typer.BadParameter, match="holds no scans"):
+        found_in([tmp_path / "in"], tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_read_keeps_no_other_from_it(tmp_path):
+    _touch(tmp_path / "a.tif")
+    deep = tmp_path / "in"
+    deep.mkdir()
+    here = os.open(deep, os.O_RDONLY)
+    for _ in range(20):  # deeper than a path may be long
+        os.mkdir("x" * 250, dir_fd=here)
+        inner = os.open("x" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    found = found_in([deep, tmp_path / "a.tif"], tmp_path / "out")
+    assert [relative for _, relative in found.masters] == [Path("a.tif")]
+    assert [folder for folder, _ in found.unread] == [deep]

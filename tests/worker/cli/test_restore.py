@@ -1,4 +1,5 @@
 import hashlib
+import io
 import json
 import os
 import signal
@@ -207,3 +208,88 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, settings):
     assert working.returncode == Exit.INTERRUPTED
     assert "Traceback" not in said
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_is_resumed_where_it_stopped(told, saek, scan, tmp_path):
+    Image.fromarray(data.moon()[:80, :96]).save(scan.with_name("moon.png"))
+    words = ["restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast"]
+    told("restore", str(scan), "-o", str(tmp_path / "out"), "--preset", "fast")
+    before = (tmp_path / "out/camera.tif").stat()
+    again = told(*words, "--skip-existing")["files"]
+    assert [file["state"] for file in again] == ["skipped", "done"]
+    assert (tmp_path / "out/camera.tif").stat().st_mtime_ns == before.st_mtime_ns
+    other = told(*words, "--skip-existing", "--strength", "0.5")["files"]
+    assert ["another recipe" in file["skipped"] for file in other] == [True, True]
+    assert saek(*words, "--skip-existing", "--force").exit_code == Exit.USAGE
+
+
+def test_a_file_that_is_no_derivative_is_not_passed_over(saek, scan, tmp_path):
+    (tmp_path / "out.tif").write_bytes(b"mine")
+    ended = saek("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--skip-existing")
+    assert ended.exit_code == Exit.INCOMPLETE
+    assert "is no derivative" in " ".join(ended.stdout.split())
+    assert (tmp_path / "out.tif").read_bytes() == b"mine"
+
+
+def _piped(*words: str, picture: bytes, folder: Path) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "worker", "restore", *words, "--preset", "fast"]
+    return subprocess.run(command, input=picture, capture_output=True, cwd=folder, check=False)
+
+
+@pytest.mark.parametrize("kind", ["tiff", "png", "jpeg"])
+def test_a_picture_comes_by_stdin_and_goes_by_stdout(scan, tmp_path, kind):
+    ran = _piped("-", "-o", "-", "--format", kind, picture=scan.read_bytes(), folder=tmp_path)
+    assert ran.returncode == Exit.OK, ran.stderr
+    with Image.open(io.BytesIO(ran.stdout)) as made:
+        assert made.format == kind.upper()
+        if kind != "jpeg":
+            assert np.array_equal(np.asarray(made.convert("L")), tifffile.imread(scan))
+    assert list(tmp_path.iterdir()) == [scan.parent]
+
+
+def test_what_stdin_holds_is_refused_like_a_file(tmp_path):
+    ran = _piped("-", "-o", "-", picture=b"no picture", folder=tmp_path)
+    assert (ran.returncode, ran.stdout) == (Exit.MASTER, b"")
+    assert b"no known image format" in ran.stderr
+
+
+def test_stdin_becomes_a_named_file(scan, tmp_path):
+    ran = _piped("-", "-o", "out.png", picture=scan.read_bytes(), folder=tmp_path)
+    assert ran.returncode == Exit.OK
+    with Image.open(tmp_path / "out.png") as made:
+        assert made.mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    "words", [("-", "b.tif", "-o", "x/"), ("a.tif", "b.tif", "-o", "-"), ("a.tif", "-o", "-", "--json")]
+)
+def test_streams_hold_one_picture_and_nothing_else(saek, words):
+    assert saek("restore", *words).exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("name", ["a.tif", "./a.tif", "below/../a.tif", "below/again/../../a.tif"])
+def test_relative_paths_are_those_of_the_folder_one_is_in(saek, scan, tmp_path, monkeypatch, name):
+    (tmp_path / "below/again").mkdir(parents=True)
+    scan.rename(tmp_path / "a.tif")
+    monkeypatch.chdir(tmp_path)
+    outputs = {"colored/": "colored/a.tif", "./one.png": "one.png", "below/../two.tif": "two.tif"}
+    for out, made in outputs.items():
+        ended = saek("restore", name, "-o", out, "--preset", "fast")
+        assert ended.exit_code == Exit.OK, ended.stdout
+        with Image.open(tmp_path / made) as picture:
+            assert np.array_equal(np.asarray(picture.convert("L")), tifffile.imread(tmp_path / "a.tif"))
+    assert saek("restore", "below/..", "-o", "third", "--dry-run").exit_code == Exit.OK
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_fault_of_our_own_with_one_scan_does_not_stop_the_others(saek, scan, tmp_path, monkeypatch):
+    Image.fromarray(data.moon()[:80, :96]).save(scan.with_name("moon.png"))
+
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("restoration.restoring.colorize", fails)
+    ended = saek("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast", "--json")
+    assert ended.exit_code == Exit.INTERNAL
+    files = json.loads(ended.stdout)["files"]
+    assert [file["problem"]["code"] for file in files] == ["internal-error"] * 2
