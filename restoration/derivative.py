@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Final
 
 import pyvips
-from PIL import Image
 
-from restoration import png, tiff
+from restoration import dates, exif, png, tiff
 from restoration.disclosure import STATEMENTS
 from restoration.facts import ScanFacts
 from restoration.jpeg import JpegStream
@@ -17,6 +16,16 @@ from restoration.recipe import OutputFormat, Recipe
 
 _PNG_LEVEL: Final = 4
 _EXIF_PREFIX: Final = b"Exif\0\0"
+_JPEG_TEXT_BYTES: Final = 16_000
+"""Of a text in the EXIF of a JPEG: three of them fit into one segment."""
+_TITLE, _DESCRIPTION, _ORIENTATION, _SOFTWARE, _ARTIST, _COPYRIGHT = 269, 270, 274, 305, 315, 33432
+_PNG_KEYWORDS: Final = {
+    _TITLE: "Title",
+    _DESCRIPTION: "Description",
+    _ARTIST: "Author",
+    _COPYRIGHT: "Copyright",
+}
+_TAKEN, _OFFSET, _FRACTION = 36867, 36881, 37521
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +71,22 @@ def srgb_profile() -> bytes:
 
 
 def _tiff_tags(label: Label) -> tiff.Tags:
+    texts = _texts(label)
     extra: list[tuple[int, int, int, object, bool]] = [
         (274, 3, 1, 1, True),
         (700, 1, len(label.xmp), label.xmp, True),
     ]
-    for code, name in ((315, "dc:creator"), (33432, "dc:rights")):
-        if texts := label.master.fields.get(name):
-            extra.append((code, 2, 0, "; ".join(texts).encode() + b"\0", True))
+    extra += [
+        (code, 2, 0, exif.text_value(texts[code]), True)
+        for code in (_TITLE, _ARTIST, _COPYRIGHT)
+        if code in texts
+    ]
     return {
         "iccprofile": label.profile,
         "resolution": label.dpi,
         "resolutionunit": "INCH" if label.dpi else None,
         "software": label.software,
-        "description": _description(label.master).encode(),
+        "description": exif.text_value(texts[_DESCRIPTION]).removesuffix(b"\0"),
         "extratags": extra,
     }
 
@@ -85,6 +97,7 @@ def _write_png(path: Path, painting: Painting, recipe: Recipe, label: Label) -> 
         png.icc_chunk(label.profile, "sRGB" if label.profile == srgb_profile() else "Saek RGB"),
         png.exif_chunk(_exif(label)),
     ]
+    chunks += [png.text_chunk(_PNG_KEYWORDS[code], text) for code, text in _texts(label).items()]
     if label.dpi:
         chunks.append(png.resolution_chunk(label.dpi))
     chunks.append(png.xmp_chunk(label.xmp))
@@ -98,7 +111,7 @@ def _write_png(path: Path, painting: Painting, recipe: Recipe, label: Label) -> 
 
 
 def _write_jpeg(path: Path, painting: Painting, recipe: Recipe, label: Label) -> None:
-    blobs = {"exif-data": _EXIF_PREFIX + _exif(label), "xmp-data": label.xmp}
+    blobs = {"exif-data": _EXIF_PREFIX + _exif(label, _JPEG_TEXT_BYTES), "xmp-data": label.xmp}
     with JpegStream(
         path,
         painting.canvas.width,
@@ -112,18 +125,27 @@ def _write_jpeg(path: Path, painting: Painting, recipe: Recipe, label: Label) ->
             stream.add(painted.samples)
 
 
-def _exif(label: Label) -> bytes:
+def _exif(label: Label, most_bytes: int | None = None) -> bytes:
     """Return EXIF in its TIFF form: upright, described, with the master's creator, rights and date."""
-    exif = Image.Exif()
-    exif[274] = 1
-    exif[270] = _description(label.master)
-    exif[305] = label.software
-    for code, name in ((315, "dc:creator"), (33432, "dc:rights")):
-        if texts := label.master.fields.get(name):
-            exif[code] = "; ".join(texts)
-    if texts := label.master.fields.get("exif:DateTimeOriginal"):
-        exif.get_ifd(34665)[36867] = texts[0]
-    return exif.tobytes().removeprefix(_EXIF_PREFIX)
+    photograph: dict[int, str | int] = {}
+    taken = label.master.fields.get("exif:DateTimeOriginal")
+    if taken and (told := dates.to_exif(taken[0])):
+        date, fraction, offset = told
+        photograph = {_TAKEN: date}
+        photograph |= {_FRACTION: fraction} if fraction else {}
+        photograph |= {_OFFSET: offset} if offset else {}
+    texts = {code: text for code, text in _texts(label).items() if code != _TITLE}  # a tag of TIFF only
+    return exif.block({_ORIENTATION: 1, _SOFTWARE: label.software, **texts}, photograph, most_bytes)
+
+
+def _texts(label: Label) -> dict[int, str]:
+    """Return the texts that a derivative carries outside of its XMP, too, by TIFF tag."""
+    fields = label.master.fields
+    texts = {_DESCRIPTION: _description(label.master)}
+    for code, name in ((_TITLE, "dc:title"), (_ARTIST, "dc:creator"), (_COPYRIGHT, "dc:rights")):
+        if found := fields.get(name):
+            texts[code] = "; ".join(found)
+    return texts
 
 
 def _description(master: MasterMetadata) -> str:

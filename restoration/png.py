@@ -31,6 +31,12 @@ def xmp_chunk(packet: bytes) -> bytes:
     return _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
 
 
+def text_chunk(keyword: str, text: str) -> bytes:
+    """Return the uncompressed iTXt that holds a text, in UTF-8."""
+    content = text.replace("\0", "").encode("utf-8", "replace")
+    return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + content)
+
+
 def exif_chunk(tiff: bytes) -> bytes:
     """Return eXIf for EXIF in its TIFF form, without the JPEG prefix."""
     return _chunk(b"eXIf", tiff)

@@ -16,6 +16,7 @@ import pyvips
 from restoration import disclosure
 from restoration.errors import NoSpace, OutputExists, OutputUnavailable, display_name
 
+_APP_1, _XMP_HEAD = 0xE1, b"http://ns.adobe.com/xap/1.0/\0"
 _HEAD_BYTES = 1 << 18
 """A JPEG's XMP packet lies within its first segments."""
 
@@ -71,11 +72,26 @@ def digest(path: Path) -> tuple[int, str]:
 
 
 def settle_luma_error(path: Path, largest: int, mean: float) -> None:
-    """Write the measured luma error of a JPEG into its packet, in place."""
+    """Write the measured luma error of a JPEG of ours into its packet, in place.
+
+    Raises ValueError unless it holds a packet that waits for it.
+    """
     with path.open("rb+") as file:
-        head = file.read(_HEAD_BYTES)
-        file.seek(0)
-        file.write(disclosure.settle_luma_error(head, largest, mean))
+        at, packet = _packet_of(file.read(_HEAD_BYTES))
+        file.seek(at)
+        file.write(disclosure.settled(packet, largest, mean))
+
+
+def _packet_of(head: bytes) -> tuple[int, bytes]:
+    """Return where the XMP packet of a JPEG begins, and the packet, found by walking through the segments."""
+    at = 2
+    while head[at : at + 1] == b"\xff":
+        size = int.from_bytes(head[at + 2 : at + 4])
+        start = at + 4 + len(_XMP_HEAD)
+        if head[at + 1] == _APP_1 and head[at + 4 : start] == _XMP_HEAD:
+            return start, head[start : at + 2 + size]
+        at += 2 + size
+    raise ValueError("the JPEG holds no packet")
 
 
 def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint: str) -> None:

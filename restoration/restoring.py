@@ -270,12 +270,9 @@ class _Work:
     ) -> tuple[MetadataReport, Proof | None]:
         facts = seen.scan.facts
         about = metadata.read(self.master, facts)
-        packet, report = disclosure.packet(self._provenance(witness, seen.tone), about)
-        if self.recipe.format is OutputFormat.JPEG and len(packet) > disclosure.MAX_JPEG_BYTES:
-            packet, report = disclosure.packet(
-                self._provenance(witness, seen.tone),
-                replace(about, xmp=None, unread=(*about.unread, "XMP (too long)")),
-            )
+        jpeg = self.recipe.format is OutputFormat.JPEG
+        most = disclosure.MAX_JPEG_BYTES if jpeg else disclosure.MOST_BYTES
+        packet, report = disclosure.packet(self._provenance(witness, seen.tone), about, most)
         dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
         curve = seen.look.curve
         profile = rgb_profile(curve, canvas.bits) if curve else derivative.srgb_profile()

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from restoration import metadata, profile
+from restoration import metadata, profile, xmp
 from restoration.confined import looks, wire
 from restoration.errors import OutOfMemory, RestorationError
 from restoration.facts import Limits
@@ -77,7 +77,9 @@ def _confine(limits: Limits) -> None:
 def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: int) -> None:
     facts = identify(path, limits)
     # Read here for the first time: what it does to a reader it does to this one.
-    metadata.read(path, facts)
+    about = metadata.read(path, facts)
+    if about.xmp:
+        xmp.read(about.xmp, about.extension)
     scan = Scan(path, facts, wire.path_of(request["scratch"]))
     samples, resemblance = hashlib.sha256(), Resemblance(facts)
 

@@ -149,7 +149,7 @@ def test_damaged_xmp_is_reported() -> None:
 
 def test_the_luma_error_of_a_jpeg_is_settled_in_place() -> None:
     xmp, _ = packet(replace(MADE, lossless=False), MasterMetadata())
-    settled = disclosure.settle_luma_error(b"\xff\xd8" + xmp, 13, 1.25)[2:]
+    settled = disclosure.settled(xmp, 13, 1.25)
     assert len(settled) == len(xmp)
     facts = disclosure.facts_in(settled)
     assert (int(facts["lumaMaxError"]), float(facts["lumaMeanError"])) == (13, 1.25)
@@ -158,7 +158,7 @@ def test_the_luma_error_of_a_jpeg_is_settled_in_place() -> None:
 def test_a_packet_without_marks_cannot_be_settled() -> None:
     xmp, _ = packet(MADE, MasterMetadata())
     with pytest.raises(ValueError, match="no marks"):
-        disclosure.settle_luma_error(xmp, 0, 0)
+        disclosure.settled(xmp, 0, 0)
 
 
 def test_a_map_says_that_it_is_a_map_and_is_not_the_derivative() -> None:

@@ -1,0 +1,227 @@
+"""Where the metadata of a PNG or JPEG lie: the blocks, and by name what else the container holds."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final
+
+from restoration import iptc
+
+PROFILE: Final = "ICC profile (not one for gray)"
+MOST_BYTES: Final = 1 << 25
+"""Of one block: longer ones are no metadata."""
+_XMP_KEYWORD: Final = "XML:com.adobe.xmp"
+_PNG_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_PNG_STORAGE: Final = frozenset(
+    {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"pHYs", b"sRGB", b"gAMA", b"cHRM", b"sBIT"}
+    | {b"acTL", b"fcTL", b"fdAT"}
+)
+_RAW_PROFILES: Final = {
+    "exif": "exif",
+    "app1": "exif",
+    "xmp": "xmp",
+    "iptc": "photoshop",
+    "8bim": "photoshop",
+}
+_EXIF, _XMP, _EXTENSION = (
+    b"Exif\0\0",
+    b"http://ns.adobe.com/xap/1.0/\0",
+    b"http://ns.adobe.com/xmp/extension/\0",
+)
+_KNOWN_HEADS: Final = (b"JFIF\0", b"ICC_PROFILE\0", b"Adobe")
+_APP_0, _APP_1, _APP_13, _COMMENT = 0xE0, 0xE1, 0xED, 0xFE
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_ALONE: Final = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})
+
+
+@dataclass(frozen=True, slots=True)
+class PngText:
+    """One text of a PNG."""
+
+    keyword: str
+    value: bytes
+    codec: str
+    """What its chunk declares: "latin-1" or "utf-8"."""
+
+
+@dataclass(slots=True)
+class Blocks:
+    """The metadata of a file, not yet read."""
+
+    exif: bytes | None = None
+    """In its TIFF form."""
+    iptc: bytes | None = None
+    """IPTC-IIM or the Photoshop resources that hold it."""
+    photoshop: bytes | None = None
+    """Photoshop's resources, where they stand beside IPTC-IIM."""
+    xmp: bytes | None = None
+    extension: "Extension | None" = None
+    texts: list[PngText] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """Blocks that are there but cannot be read, with the reason."""
+    left_out: list[str] = field(default_factory=list)
+    """What else the container holds."""
+
+
+@dataclass(slots=True)
+class Extension:
+    """What does not fit into the first XMP packet of a JPEG."""
+
+    guid: bytes
+    """MD5 of the whole, in hexadecimal digits."""
+    size: int
+    parts: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bytes | None:
+        """The extension, None unless all its parts are there."""
+        content = b"".join(part for _, part in sorted(self.parts.items()))
+        ends = [0, *(at + len(part) for at, part in sorted(self.parts.items()))]
+        return content if sorted(self.parts) == ends[:-1] and len(content) == self.size else None
+
+
+def of_png(file: BinaryIO, *, profile_is_used: bool) -> Blocks:
+    """Return what the chunks of a PNG hold, as far as it goes."""
+    found = Blocks()
+    for kind, length in _chunks(file):
+        if kind in _PNG_TEXTS:
+            _png_text(found, kind, file.read(min(length, MOST_BYTES)))
+        elif kind == b"eXIf":
+            found.exif = file.read(min(length, MOST_BYTES)).removeprefix(_EXIF)
+        elif kind == b"iCCP":
+            found.left_out.extend([] if profile_is_used else [PROFILE])
+        elif kind not in _PNG_STORAGE:
+            found.left_out.append(f"PNG: {kind.decode('latin-1')}")
+    return found
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield kind and length of each chunk, with the file at its content."""
+    at = 8
+    while True:
+        file.seek(at)
+        header = file.read(8)
+        if len(header) < 8:
+            return
+        length, kind = struct.unpack(">I4s", header)
+        yield kind, length
+        at += length + 12
+
+
+def _png_text(found: Blocks, kind: bytes, content: bytes) -> None:
+    name, _, rest = content.partition(b"\0")
+    keyword = name.decode("latin-1")
+    codec = "utf-8" if kind == b"iTXt" else "latin-1"
+    compressed = kind == b"zTXt"
+    if kind == b"iTXt":
+        compressed = rest[:1] == b"\1"
+        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    elif compressed:
+        rest = rest[1:]
+    value = _inflated(rest) if compressed else rest
+    raw = keyword.lower().removeprefix("raw profile type ")
+    if value is None:
+        found.unread.append(f"PNG text: {keyword} (damaged)")
+    elif keyword == _XMP_KEYWORD:
+        found.xmp = found.xmp or value
+    elif raw != keyword.lower() and raw in _RAW_PROFILES:
+        _raw_profile(found, keyword, _RAW_PROFILES[raw], value)
+    else:
+        found.texts.append(PngText(keyword, value, codec))
+
+
+def _raw_profile(found: Blocks, keyword: str, where: str, value: bytes) -> None:
+    """Take in what ImageMagick writes of other formats' blocks: name, length and hexadecimal digits."""
+    try:
+        content = bytes.fromhex(b"".join(value.split()[2:]).decode("ascii"))
+    except ValueError:
+        found.unread.append(f"PNG text: {keyword} (damaged)")
+        return
+    if content.startswith(_XMP):
+        where, content = "xmp", content.removeprefix(_XMP)
+    if where == "exif":
+        found.exif = found.exif or content.removeprefix(_EXIF)
+    elif where == "xmp":
+        found.xmp = found.xmp or content
+    else:
+        found.iptc = found.iptc or content
+
+
+def _inflated(content: bytes) -> bytes | None:
+    try:
+        inflater = zlib.decompressobj()
+        text = inflater.decompress(content, MOST_BYTES)
+    except zlib.error:
+        return None
+    return text if inflater.eof else None
+
+
+def of_jpeg(file: BinaryIO) -> Blocks:
+    """Return what the segments of a JPEG before its scan hold, as far as it goes."""
+    found = Blocks()
+    photoshop = []
+    for marker, content in _segments(file):
+        if marker == _COMMENT:
+            found.left_out.append("JPEG: comment")
+        elif marker == _APP_13 and content.startswith((*iptc.HEADS, b"\x1c")):
+            photoshop.append(_resource_bytes(content))
+        elif marker == _APP_1 and content.startswith((_EXIF, _XMP, _EXTENSION)):
+            _app_1(found, content)
+        elif _APP_0 <= marker < _APP_0 + 16 and not content.startswith(_KNOWN_HEADS):
+            label = content.partition(b"\0")[0][:32].decode("latin-1")
+            printable = "".join(c for c in label if c.isprintable())
+            found.left_out.append(f"JPEG: APP{marker - _APP_0} {printable}".strip())
+    found.iptc = b"".join(photoshop) or None
+    return found
+
+
+def _app_1(found: Blocks, content: bytes) -> None:
+    if content.startswith(_EXIF):
+        if found.exif is None:
+            found.exif = content.removeprefix(_EXIF)
+        else:
+            found.left_out.append("JPEG: a second EXIF block")
+    elif content.startswith(_XMP):
+        if found.xmp is None:
+            found.xmp = content.removeprefix(_XMP)
+        else:
+            found.left_out.append("JPEG: a second XMP packet")
+    else:
+        _extend(found, content.removeprefix(_EXTENSION))
+
+
+def _extend(found: Blocks, content: bytes) -> None:
+    if len(content) < 40:
+        found.unread.append("XMP extension (damaged)")
+        return
+    guid, (size, offset) = content[:32], struct.unpack_from(">II", content, 32)
+    if found.extension is None:
+        found.extension = Extension(guid, size)
+    if found.extension.guid == guid and sum(map(len, found.extension.parts.values())) < MOST_BYTES:
+        found.extension.parts[offset] = content[40:]
+
+
+def _resource_bytes(content: bytes) -> bytes:
+    head = next((head for head in iptc.HEADS if content.startswith(head)), b"")
+    return content[len(head) + (8 if head == iptc.HEADS[1] else 0) :]  # the older head is followed by 8 bytes
+
+
+def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield marker and content of each segment up to the scan; bytes between segments are passed over."""
+    file.seek(2)
+    total = 0
+    while total < MOST_BYTES:
+        byte = file.read(1)
+        while byte and byte != b"\xff":
+            byte = file.read(1)
+        while byte == b"\xff":
+            byte = file.read(1)
+        if not byte or byte[0] in {_START_OF_SCAN, _END_OF_IMAGE}:
+            return
+        if byte[0] in _ALONE or byte[0] == 0:
+            continue
+        size = file.read(2)
+        content = file.read(max(0, int.from_bytes(size) - 2))
+        total += len(content)
+        yield byte[0], content

@@ -1,0 +1,133 @@
+"""The tags of a TIFF directory as bytes: of a TIFF file, classic or big, or of an EXIF block.
+
+Both tifffile and Pillow decode text before anybody can ask in which encoding it is; here it stays bytes.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+_SIZES: Final = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+_UTF_8: Final = 129
+"""EXIF 3.0: text in UTF-8."""
+_MOST_TAGS: Final = 4096
+_BIG: Final = 43
+MOST_BYTES: Final = 1 << 25
+"""Of one value: longer ones are no metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag of a directory."""
+
+    kind: int
+    """Its TIFF type: 1 BYTE, 2 ASCII, 3 SHORT, 4 LONG, 7 UNDEFINED, ..."""
+    raw: bytes
+    """Its value in the byte order of the file."""
+    order: str
+    """"<" or ">"."""
+
+    @property
+    def text(self) -> bytes | None:
+        """The bytes of its text, None if it is no text."""
+        return self.raw if self.kind in {1, 2, 7, _UTF_8} else None
+
+    @property
+    def number(self) -> int | None:
+        """Its first value, None if it is no whole number."""
+        form = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}.get(self.kind)
+        if form is None or len(self.raw) < struct.calcsize(form):
+            return None
+        return int(struct.unpack_from(self.order + form, self.raw)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The tags of one directory by code; the first of two with one code."""
+
+    tags: dict[int, Tag]
+    damaged: bool
+    """A value lies outside of the file, or the directory ends too early."""
+
+
+class TagFile:
+    """A file, or the part of one behind its current position, that holds TIFF directories.
+
+    Raises struct.error or ValueError if the header is none.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._base = file.tell()
+        file.seek(0, 2)
+        self._size = file.tell() - self._base
+        marks = {b"II": "<", b"MM": ">"}
+        header = self._at(0, 16)
+        if header[:2] not in marks:
+            raise ValueError("no TIFF header")
+        self.order = marks[header[:2]]
+        version = struct.unpack_from(self.order + "H", header, 2)[0]
+        self._big = version == _BIG
+        self.first = int(
+            struct.unpack_from(self.order + ("Q" if self._big else "I"), header, 8 if self._big else 4)[0]
+        )
+
+    def directory(self, offset: int) -> Directory:
+        """Return the directory at `offset`; never fails."""
+        count_form, entry_size = ("Q", 20) if self._big else ("H", 12)
+        head = self._at(offset, struct.calcsize(count_form))
+        if len(head) < struct.calcsize(count_form):
+            return Directory({}, damaged=True)
+        count = min(int(struct.unpack(self.order + count_form, head)[0]), _MOST_TAGS)
+        entries = self._at(offset + len(head), count * entry_size)
+        tags: dict[int, Tag] = {}
+        damaged = len(entries) < count * entry_size
+        for code, tag in self._tags(entries, entry_size):
+            if tag is None:
+                damaged = True
+            else:
+                tags.setdefault(code, tag)
+        return Directory(tags, damaged)
+
+    def _tags(self, entries: bytes, size: int) -> Iterator[tuple[int, Tag | None]]:
+        room, form = (8, "Q") if self._big else (4, "I")
+        for at in range(0, len(entries) - size + 1, size):
+            code, kind, count = struct.unpack_from(f"{self.order}HH{form}", entries, at)
+            field = entries[at + size - room : at + size]
+            length = count * _SIZES.get(kind, 1 if kind == _UTF_8 else 0)
+            if length > room:
+                raw = self._at(int(struct.unpack(self.order + form, field)[0]), min(length, MOST_BYTES))
+            else:
+                raw = field[:length]
+            yield code, Tag(kind, raw, self.order) if len(raw) == length else None
+
+    def _at(self, offset: int, length: int) -> bytes:
+        if offset < 0 or offset >= self._size or length <= 0:
+            return b""
+        self._file.seek(self._base + offset)
+        return self._file.read(min(length, self._size - offset))
+
+
+def swapped(raw: bytes, width: int) -> bytes:
+    """Return `raw` with the bytes of each whole word of `width` bytes in the other order."""
+    whole = len(raw) // width * width
+    words = (raw[at : at + width][::-1] for at in range(0, whole, width))
+    return b"".join(words) + raw[whole:]
