@@ -9,16 +9,11 @@ from sqlalchemy.orm import Session
 from db import events
 from db.errors import DerivativeExists
 from db.events import Happening
-from db.schema import Derivative, Model, Recipe
+from db.links import name_owner, names_are_due
+from db.schema import Derivative, Model, Recipe, Sighting
 from db.upsert import insert_or_ignore
 from db.values import SAEK, Agent, DerivativeRecord
 from db.vocabulary import AgentKind, EventType, Outcome
-
-
-def derivative_owner(s: Session, root: str, path: bytes) -> int | None:
-    """Return the job whose derivative was written to this place, None when it is free."""
-    here = (Derivative.root == root, Derivative.path_sha256 == sha256(path).digest())
-    return s.scalar(select(Derivative.job_id).where(*here))
 
 
 def enter_derivative(
@@ -56,10 +51,12 @@ def enter_derivative(
         "facts": dict(record.facts),
         "created_at": now,
     }
-    derivative_id = insert_or_ignore(s, Derivative, facts, ("root", "path_sha256"))
+    derivative_id = None
+    if name_owner(s, record.root, record.path) is None:
+        derivative_id = insert_or_ignore(s, Derivative, facts, ("root", "path_sha256"))
     if derivative_id is None:
         raise DerivativeExists(
-            f"{record.root}/{record.display} was made by job {derivative_owner(s, record.root, record.path)}",
+            f"{record.root}/{record.display} is the name of another derivative on record",
             "write each derivative under a name of its own",
         )
     name, weights = s.execute(
@@ -88,4 +85,6 @@ def enter_derivative(
         ],
         at=now,
     )
+    if len(s.scalars(select(Sighting.id).where(Sighting.scan_id == scan_id).limit(2)).all()) > 1:
+        names_are_due(s, [scan_id], now)
     return derivative_id

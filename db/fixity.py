@@ -14,7 +14,8 @@ from db import events
 from db.clock import clock
 from db.engine import Database
 from db.events import Happening
-from db.schema import Derivative, Recipe, Scan, Sighting
+from db.links import names_are_due
+from db.schema import Derivative, Link, Recipe, Scan, Sighting
 from db.selection import Selection, select_files
 from db.values import SAEK, Agent, utcnow
 from db.vocabulary import EventType, Finding, Holding, Outcome
@@ -46,8 +47,9 @@ class Due:
 class Held:
     """A file that should be there: `sha256` and `bytes` are what was recorded.
 
-    `id` is that of the sighting or the derivative. `size` and `mtime_ns` are what the file system last showed
-    of a master, None when it must be looked at anew, and of derivatives.
+    `id` is that of the sighting, the derivative or the link; `derivative_id` is None of a master. `size`
+    and `mtime_ns` are what the file system last showed of a master, None when it must be looked at anew, and
+    of derivatives. `finding` is that of the last check.
     """
 
     holding: Holding
@@ -62,6 +64,8 @@ class Held:
     mtime_ns: int | None
     gone_at: dt.datetime | None
     checked_at: dt.datetime | None
+    derivative_id: int | None = None
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +151,23 @@ def choose(s: Session, selection: Selection) -> Chosen:
     derivatives: list[int] = []
     for page in _pages(sorted(scans)):
         derivatives += s.scalars(select(Derivative.id).where(Derivative.scan_id.in_(page)))
-    return {Holding.MASTER: masters, Holding.DERIVATIVE: derivatives}
+    links: list[int] = []
+    for page in _pages(derivatives):
+        live = (Link.derivative_id.in_(page), Link.withdrawn_at.is_(None))
+        links += s.scalars(select(Link.id).where(*live))
+    return {Holding.MASTER: masters, Holding.DERIVATIVE: derivatives, Holding.LINK: links}
 
 
 def record_checks(
     s: Session, checks: Sequence[Checked], *, agent: Agent = SAEK, now: dt.datetime | None = None
 ) -> None:
-    """Enter what was found: one event a file, and on the file when and how it was last checked."""
+    """Enter what was found: one event a file, and on the file when and how it was last checked.
+
+    A derivative that lacks a name, or has its first sound one again, has its names looked at.
+    """
     now = now or clock(s)
+    made = [check for check in checks if check.held.holding is not Holding.MASTER]
+    names_are_due(s, (c.held.scan_id for c in made if c.finding is Finding.MISSING or _was_amiss(c)), now)
     events.append(s, (_happening(check, agent) for check in checks), at=now)
     for holding, table in _ASKED.items():
         for finding in Finding:
@@ -166,6 +179,11 @@ def record_checks(
                     .values(fixity=finding, fixity_at=now)
                     .execution_options(synchronize_session=False)
                 )
+
+
+def _was_amiss(check: Checked) -> bool:
+    before = check.held.finding
+    return check.finding is Finding.INTACT and before not in {None, Finding.INTACT}
 
 
 def forget_future_checks(s: Session, *, now: dt.datetime | None = None) -> int:
@@ -261,11 +279,13 @@ def _page(s: Session, holding: Holding, due: Due, after: _Key | None) -> list[He
 
 def _facts(holding: Holding, due: Due) -> Select[*tuple[Any, ...]]:
     asked = _ASKED[holding]
-    columns = [asked.id, asked.scan_id, asked.root, asked.path, asked.display, asked.fixity_at]
+    columns: list[Any] = [asked.id, asked.root, asked.path, asked.display, asked.fixity, asked.fixity_at]
     if holding is Holding.MASTER:
-        columns += [Scan.sha256, Scan.bytes, Sighting.size, Sighting.mtime_ns, Sighting.gone_at]
+        columns += [Sighting.scan_id, Scan.sha256, Scan.bytes]
+        columns += [Sighting.size, Sighting.mtime_ns, Sighting.gone_at]
     else:
-        columns += [Derivative.sha256, Derivative.bytes]
+        columns += [Derivative.scan_id, Derivative.sha256, Derivative.bytes]
+        columns += [Derivative.id.label("derivative_id")]
     return _present(select(*columns), holding, due)
 
 
@@ -276,6 +296,9 @@ def _present(query: Select[*tuple[Any, ...]], holding: Holding, due: Due) -> Sel
     """
     if holding is Holding.DERIVATIVE:
         return query.select_from(Derivative)
+    if holding is Holding.LINK:
+        named = query.select_from(Link).join(Derivative, Derivative.id == Link.derivative_id)
+        return named.where(Link.withdrawn_at.is_(None))
     query = query.select_from(Sighting).join(Scan, Scan.id == Sighting.scan_id)
     query = query.where(Sighting.superseded_at.is_(None))
     if not due.gone:
@@ -286,7 +309,7 @@ def _present(query: Select[*tuple[Any, ...]], holding: Holding, due: Due) -> Sel
     return query.where(or_(Sighting.gone_at.is_(None), ~elsewhere))
 
 
-def _is_due(asked: type[Sighting] | type[Derivative], due: Due) -> ColumnElement[bool]:
+def _is_due(asked: type[Sighting] | type[Derivative] | type[Link], due: Due) -> ColumnElement[bool]:
     amiss = and_(asked.fixity_at < due.began, asked.fixity != Finding.INTACT)
     if asked is Sighting:
         amiss = and_(amiss, or_(asked.fixity != Finding.MISSING, Sighting.gone_at.is_(None)))
@@ -308,6 +331,8 @@ def _held(row: Row[Any], holding: Holding) -> Held:
         mtime_ns=row.mtime_ns if master else None,
         gone_at=row.gone_at if master else None,
         checked_at=row.fixity_at,
+        derivative_id=None if master else row.derivative_id,
+        finding=row.fixity,
     )
 
 
@@ -320,6 +345,8 @@ def _happening(check: Checked, agent: Agent) -> Happening:
         detail |= {"expected_bytes": held.bytes, "found_bytes": check.bytes}
     if check.reason is not None:
         detail |= {"reason": check.reason}
+    if held.holding is Holding.LINK:
+        detail |= {"name": held.display}
     master = held.holding is Holding.MASTER
     return Happening(
         EventType.FIXITY_CHECK,
@@ -328,7 +355,7 @@ def _happening(check: Checked, agent: Agent) -> Happening:
         agent,
         scan_id=held.scan_id,
         sighting_id=held.id if master else None,
-        derivative_id=None if master else held.id,
+        derivative_id=held.derivative_id,
     )
 
 
@@ -338,8 +365,9 @@ def _pages(ids: Collection[int]) -> Iterator[list[int]]:
         yield page
 
 
-_ASKED: Final[Mapping[Holding, type[Sighting] | type[Derivative]]] = {
+_ASKED: Final[Mapping[Holding, type[Sighting] | type[Derivative] | type[Link]]] = {
     Holding.MASTER: Sighting,
     Holding.DERIVATIVE: Derivative,
+    Holding.LINK: Link,
 }
 _OUTCOMES: Final = {Finding.INTACT: Outcome.SUCCESS, Finding.REWRITTEN: Outcome.WARNING}

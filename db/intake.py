@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from db import events
 from db.clock import clock
 from db.events import Happening
+from db.links import names_are_due
 from db.quarantine import lock_scan, quarantine_scan, release_scan
 from db.queue import enqueue
 from db.schema import Job, Scan, Sighting
@@ -154,6 +155,8 @@ def _enter(
         return Happening(kind, detail, outcome, agent, scan_id=scan_id, sighting_id=sighting_id)
 
     happenings = []
+    if new_sighting and not new_scan:
+        names_are_due(s, [scan_id], now)
     if new_sighting:
         where = {"root": seen.root, "name": seen.display, "size": seen.size}
         happenings.append(happening(EventType.INGESTION, where))

@@ -45,10 +45,20 @@ class Base(DeclarativeBase):
 
 
 class Scan(Base):
-    """One content, whatever the number of files that hold it."""
+    """One content, whatever the number of files that hold it.
+
+    From `names_due_at` on, the names of its derivatives in the outbox are to be compared with the places
+    where it was seen; null when they agree.
+    """
 
     __tablename__ = "scan"
     __table_args__ = (
+        Index(
+            "ix_scan_names_due_at",
+            "names_due_at",
+            sqlite_where=text("names_due_at IS NOT NULL"),
+            postgresql_where=text("names_due_at IS NOT NULL"),
+        ),
         CheckConstraint("(problem_code IS NULL) = (quarantined_at IS NULL)", name="quarantine_is_dated"),
     )
 
@@ -69,6 +79,7 @@ class Scan(Base):
     problem_reason: Mapped[str | None]
     problem_remedy: Mapped[str | None]
     quarantined_at: Mapped[dt.datetime | None]
+    names_due_at: Mapped[dt.datetime | None]
 
 
 class Sighting(Base):
@@ -205,7 +216,8 @@ class Job(Base):
 class Derivative(Base):
     """A file that was made from a scan by a job; no two were ever written to the same place.
 
-    `fixity` is what the last check of the file found, null before the first.
+    `path` is its first name in the outbox; `Link` has the others. `fixity` is what the last check of the file
+    found, null before the first.
     """
 
     __tablename__ = "derivative"
@@ -237,6 +249,38 @@ class Derivative(Base):
     seconds: Mapped[float]
     facts: Mapped[dict[str, Any]]
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
+    fixity: Mapped[Finding | None] = mapped_column(_FINDING)
+    fixity_at: Mapped[dt.datetime | None]
+
+
+class Link(Base):
+    """One more name of a derivative in the outbox: a hard link to its file, or a copy where there are none.
+
+    `Derivative` holds the first name. A link that was withdrawn stays on record; no two live ones are alike.
+    """
+
+    __tablename__ = "link"
+    __table_args__ = (
+        Index(
+            "uq_link_live_path",
+            "root",
+            "path_sha256",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+        Index("ix_link_fixity_at_id", "fixity_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    derivative_id: Mapped[int] = mapped_column(ForeignKey("derivative.id"), index=True)
+    root: Mapped[str]
+    path: Mapped[bytes]
+    path_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    display: Mapped[str]
+    copied: Mapped[bool]
+    created_at: Mapped[dt.datetime]
+    withdrawn_at: Mapped[dt.datetime | None]
     fixity: Mapped[Finding | None] = mapped_column(_FINDING)
     fixity_at: Mapped[dt.datetime | None]
 

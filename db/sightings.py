@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db import events
 from db.clock import clock
 from db.events import Happening
+from db.links import names_are_due
 from db.schema import Job, Sighting
 from db.transitions import move
 from db.upsert import insert_or_ignore
@@ -123,6 +124,7 @@ def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: Agent,
         ),
         at=now,
     )
+    names_are_due(s, (scan_id for _, scan_id in gone), now)
     return len(gone)
 
 
@@ -174,6 +176,7 @@ def _refresh(s: Session, before: Place, seen: Seen, agent: Agent, now: dt.dateti
     if before.gone_at is not None:
         back = Happening(EventType.REAPPEARANCE, agent=agent, scan_id=before.scan_id, sighting_id=before.id)
         events.append(s, [back], at=now)
+        names_are_due(s, [before.scan_id], now)
 
 
 def _supersede(s: Session, before: Place, agent: Agent, now: dt.datetime) -> None:
@@ -194,6 +197,7 @@ def _supersede(s: Session, before: Place, agent: Agent, now: dt.datetime) -> Non
     events.append(s, [replaced], at=now)
     if before.scan_id is None:
         return
+    names_are_due(s, [before.scan_id], now)
     elsewhere = exists().where(Sighting.scan_id == before.scan_id, Sighting.superseded_at.is_(None))
     reason = "the file now holds other bytes"
     move(

@@ -5,10 +5,10 @@ from hashlib import sha256
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from db.schema import Derivative, Job, Recipe, Scan
+from db.schema import Derivative, Job, Link, Recipe, Scan
 from db.vocabulary import JobState
 
 _PAGE: Final = 500
@@ -16,19 +16,24 @@ _UNFINISHED: Final = (JobState.QUEUED, JobState.RUNNING)
 
 
 def known_derivatives(s: Session, root: str, paths: Collection[bytes]) -> set[bytes]:
-    """Return those of the paths that a derivative on record was written to."""
+    """Return those of the paths that are names of derivatives on record, first or further ones."""
     known: set[bytes] = set()
     left: Iterator[bytes] = iter(paths)
     while page := {sha256(path).digest(): path for path in islice(left, _PAGE)}:
         rows = s.scalars(
             select(Derivative.path_sha256).where(Derivative.root == root, Derivative.path_sha256.in_(page))
         )
-        known |= {page[digest] for digest in rows}
+        links = s.scalars(
+            select(Link.path_sha256).where(
+                Link.root == root, Link.path_sha256.in_(page), Link.withdrawn_at.is_(None)
+            )
+        )
+        known |= {page[digest] for digest in (*rows, *links)}
     return known
 
 
 def is_unfinished(s: Session, scan_prefix: str, fingerprint_prefix: str) -> bool:
-    """Whether a job waits or runs for a scan and a recipe whose digests begin so."""
+    """Whether a file of a scan and a recipe whose digests begin so may be getting its name just now."""
     job = (
         select(Job.id)
         .join(Scan, Scan.id == Job.scan_id)
@@ -37,7 +42,7 @@ def is_unfinished(s: Session, scan_prefix: str, fingerprint_prefix: str) -> bool
             Scan.sha256 >= scan_prefix,
             Scan.sha256 < scan_prefix + "g",
             Recipe.fingerprint.startswith(fingerprint_prefix, autoescape=True),
-            Job.state.in_(_UNFINISHED),
+            or_(Job.state.in_(_UNFINISHED), Scan.names_due_at.is_not(None)),
         )
         .limit(1)
     )

@@ -54,11 +54,13 @@ class EventType(StrEnum):
     """What happened: PREMIS 3 eventType terms, then local terms where PREMIS has none."""
 
     CREATION = "creation"
+    DELETION = "deletion"
     FIXITY_CHECK = "fixity check"
     FORMAT_IDENTIFICATION = "format identification"
     INGESTION = "ingestion"
     MESSAGE_DIGEST_CALCULATION = "message digest calculation"
     POLICY_ASSIGNMENT = "policy assignment"
+    REPLICATION = "replication"
     QUARANTINE = "quarantine"
     UNQUARANTINE = "unquarantine"
     VALIDATION = "validation"
@@ -87,10 +89,11 @@ class AgentKind(StrEnum):
 
 
 class Holding(StrEnum):
-    """Which kind of file the record answers for."""
+    """Which kind of file the record answers for; a `link` is a derivative by one more name."""
 
     MASTER = "master"
     DERIVATIVE = "derivative"
+    LINK = "link"
 
 
 class Finding(StrEnum):

@@ -16,6 +16,7 @@ from worker.encryption import broker_tls
 from worker.exits import Exit
 from worker.folders import require_safe_folders
 from worker.logs import configure_logs
+from worker.mirroring import start_mirror
 from worker.settings import Settings, load_settings
 from worker.transport import install
 from worker.vigil import start_vigil
@@ -99,6 +100,7 @@ def run_worker(settings: Settings) -> Exit:
         quiet=True,
     )
     over = start_vigil(worker, settings)
+    start_mirror(settings, over)
     worker.start()
     over.set()
     return Exit.OK if not worker.exitcode else Exit.INTERNAL

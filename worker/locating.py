@@ -9,6 +9,7 @@ checksum, and is not what was registered; a derivative could land where the link
 
 import os
 from pathlib import Path
+from typing import Final
 
 from restoration import MasterError, OutputUnavailable
 
@@ -19,6 +20,21 @@ class LeadsOut(MasterError):
     """A path on record that would lead out of the folder it belongs to."""
 
     code = "leads-out"
+
+
+class PathTooLong(MasterError):
+    """A name in the outbox that no file system takes."""
+
+    code = "path-too-long"
+
+
+LONGEST_PATH: Final = 4095
+"""So many bytes the kernel takes of a whole path (PATH_MAX without its NUL)."""
+
+LONGEST_NAME: Final = 255
+"""So many the file systems take of each of its parts."""
+
+_BESIDE: Final = 40  # the sidecar of a derivative and the drafts of both have longer names
 
 
 def master_place(inbox: Path, path: bytes) -> Path:
@@ -34,8 +50,23 @@ def master_place(inbox: Path, path: bytes) -> Path:
 
 
 def output_place(outbox: Path, path: bytes) -> Path:
-    """Return where a derivative lies or will lie. Raises LeadsOut; OutputUnavailable for a linked folder."""
+    """Return where a derivative lies or will lie.
+
+    Raises:
+        LeadsOut: the path leads out of the outbox.
+        PathTooLong: no file can have this name.
+        OutputUnavailable: a folder above it is a link.
+    """
     parts = _parts(path)
+    whole = len(os.fsencode(outbox)) + 1 + len(path)
+    if whole + _BESIDE > LONGEST_PATH or max(map(len, parts)) > LONGEST_NAME:
+        raise PathTooLong(
+            reason=f"its path in the outbox would have {whole:,} bytes, or one of its parts more than "
+            f"{LONGEST_NAME}: no file can have it",
+            remedy="give its folders shorter names, or the outbox a shorter path (SAEK_OUTBOX); then run: "
+            "saek retry --state quarantined",
+            path=os.fsdecode(path),
+        )
     if (link := linked_folder(outbox, parts)) is not None:
         raise OutputUnavailable(
             reason=f"the folder {os.fsdecode(link)!r} in the outbox is a link, which could lead anywhere",

@@ -1,11 +1,12 @@
 """Where a derivative lies, and how it appears there whole or not at all."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from restoration import NoSpace, publish, writing_to
+from restoration import NoSpace, disclosed, publish, writing_to
 from worker.settings import Settings
 
 OUTBOX = "outbox"
@@ -14,28 +15,63 @@ OUTBOX = "outbox"
 _NAME_BYTES = 200  # of 255, so that drafts of the same name fit too
 
 
-def derivative_path(master: bytes, scan_sha256: str, fingerprint: str, suffix: str) -> bytes:
-    """Return the path, relative to the outbox: the master's folder and stem, then which scan and recipe.
+_DIGITS = ((12, 8), (64, 64))
+"""How many digits of the checksum and of the fingerprint a name has; more where those are another's."""
 
-    Versions by other recipes and contents of the same name lie side by side.
+_OLD_DIGITS = ((8, 8),)
+"""How many it had in releases before; such names stay as they are."""
+
+
+def derivative_names(master: bytes, scan_sha256: str, fingerprint: str, suffix: str) -> tuple[bytes, ...]:
+    """Return the names that a derivative may have, relative to the outbox, the first choice first.
+
+    Each has the master's folder and stem, then which scan and recipe: versions by other recipes and contents
+    of the same name lie side by side. The last has all digits of both, and is nobody else's.
     """
+    return tuple(_name(master, scan_sha256, fingerprint, suffix, digits) for digits in _DIGITS)
+
+
+def mirrors(name: bytes, master: bytes, scan_sha256: str, fingerprint: str) -> bool:
+    """Whether a derivative of this name is where one looks for that of the master, by any release's rule."""
+    suffix = os.path.splitext(name)[1].decode("ascii", "replace")  # noqa: PTH122  (bytes)
+    rules = (*_DIGITS, *_OLD_DIGITS)
+    return any(name == _name(master, scan_sha256, fingerprint, suffix, digits) for digits in rules)
+
+
+def _name(master: bytes, scan_sha256: str, fingerprint: str, suffix: str, digits: tuple[int, int]) -> bytes:
     folder, slash, name = master.rpartition(b"/")
     stem = name.rpartition(b".")[0] or name
-    tail = f".{scan_sha256[:8]}-{fingerprint[:8]}{suffix}".encode()
+    scan, recipe = digits
+    tail = f".{scan_sha256[:scan]}-{fingerprint[:recipe]}{suffix}".encode()
     room = _NAME_BYTES - len(tail)
     short = stem[:room].decode("utf-8", "ignore").encode() if len(stem) > room else stem
     return folder + slash + short + tail
 
 
-def require_space(settings: Settings) -> None:
-    """Raise NoSpace below `min_free_bytes` in the outbox, OutputUnavailable while it is away."""
+def is_anothers(final: Path, scan_sha256: str, fingerprint: str) -> bool:
+    """Whether a file lies there that is no derivative of this scan by this recipe, as its own label tells."""
+    try:
+        if not stat.S_ISREG(final.lstat().st_mode):
+            return True
+    except FileNotFoundError:
+        return False
+    facts = disclosed(final)
+    return (facts.get("masterSha256"), facts.get("recipeFingerprint")) != (scan_sha256, fingerprint)
+
+
+def require_space(settings: Settings, wanted: int = 0) -> None:
+    """Raise NoSpace if writing `wanted` bytes would leave less than `min_free_bytes` free in the outbox.
+
+    Raises OutputUnavailable while it is away.
+    """
     with writing_to(settings.outbox_path):
         status = os.statvfs(settings.outbox_path)
     free = status.f_bavail * status.f_frsize
-    if free < settings.min_free_bytes:
+    if free < settings.min_free_bytes + wanted:
         raise NoSpace(
             reason=f"only {free / 1e6:,.0f} MB are free in {settings.outbox_path}",
-            remedy=f"free some space; work goes on by itself at {settings.min_free_bytes / 1e6:,.0f} MB "
+            remedy=f"free some space; work goes on by itself at "
+            f"{(settings.min_free_bytes + wanted) / 1e6:,.0f} MB "
             "(SAEK_MIN_FREE_BYTES)",
         )
 

@@ -90,6 +90,15 @@ def read_file(path: Path) -> tuple[Sidecar, str]:
     return parse(raw), hashlib.sha256(raw).hexdigest()
 
 
+def tells_of(path: Path, sha256: str) -> bool:
+    """Whether a whole sidecar lies there that tells of the derivative with this checksum."""
+    try:
+        sidecar, _ = read_file(path)
+    except BrokenSidecar:
+        return False
+    return bool(sidecar.derivative["sha256"] == sha256)
+
+
 def parse(raw: bytes) -> Sidecar:
     """Return what the bytes of a sidecar tell. Raises BrokenSidecar."""
     try:

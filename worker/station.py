@@ -13,6 +13,7 @@ import structlog
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
+from db.links import any_names_due
 from db.migrate import upgrade
 from db.status import overview
 from db.vocabulary import FileState
@@ -77,10 +78,13 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
 
 
 def all_ended(settings: Settings, database: Database) -> bool:
-    """Whether every file in the inbox is known as it is now and has no work waiting or under way."""
+    """Whether every file in the inbox is known as it is now and has no work waiting or under way.
+
+    Nor may a derivative lack a name in the outbox.
+    """
     with database.read() as s:
-        files = overview(s, exact=True).files
-    if files[FileState.QUEUED] or files[FileState.RUNNING] or files[FileState.REGISTERED]:
+        files, names_due = overview(s, exact=True).files, any_names_due(s)
+    if names_due or files[FileState.QUEUED] or files[FileState.RUNNING] or files[FileState.REGISTERED]:
         return False
     return everything_known(database, settings.inbox_path)
 

@@ -4,6 +4,7 @@ import functools
 import os
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import structlog
 from sqlalchemy.orm import Session
 
 from db.engine import Database, open_database
-from db.errors import DatabaseUnavailable
+from db.errors import DatabaseUnavailable, DerivativeExists
 from db.values import DerivativeRecord
 from restoration import (
     MasterChanged,
     MasterUnavailable,
     MissingFile,
+    OutputExists,
     Recipe,
     Restoration,
     restore,
@@ -28,7 +30,7 @@ from worker.intake import display_name, take_in
 from worker.leases import HeldJob, claimed
 from worker.locating import LeadsOut, master_place, output_place
 from worker.messages import TASK
-from worker.outputs import derivative_path, draft
+from worker.outputs import derivative_names, draft, is_anothers
 from worker.places import require_mark
 from worker.recipes import limits_from, recipe_of
 from worker.sidecars import publish_both
@@ -56,12 +58,41 @@ def _restore(job_id: int) -> None:
             return
         recipe = recipe_of(job.lease.recipe_body)
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
-        path = derivative_path(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
-        final = output_place(settings.outbox_path, path)
-        with draft(final, f"job{job_id}", job.lease.token) as unfinished:
+        names = derivative_names(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
+        with draft(
+            output_place(settings.outbox_path, names[0]), f"job{job_id}", job.lease.token
+        ) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
-            job.finish(record_of(made, path), lambda s: name_it(s, job_id, unfinished, final))
+            path = record_under_free_name(job, made, names, unfinished)
         _log.info("done", job=job_id, output=display_name(path), luma_error=made.luma_max_error)
+
+
+def record_under_free_name(
+    job: HeldJob, made: Restoration, names: Sequence[bytes], unfinished: Path
+) -> bytes:
+    """Record the derivative under the first of the names that is nobody else's, and return that name.
+
+    A name is another's when the record says so, or when a file lies there that is no derivative of this scan
+    by this recipe. Raises OutputExists if all of them are.
+    """
+    lease = job.lease
+    for path in names:
+        final = output_place(settings.outbox_path, path)
+        if is_anothers(final, lease.scan_sha256, lease.fingerprint):
+            _log.warning("another file has this name", job=lease.job_id, output=display_name(path))
+            continue
+        publish = functools.partial(name_it, job_id=lease.job_id, unfinished=unfinished, final=final)
+        try:
+            job.finish(record_of(made, path), publish)
+        except DerivativeExists as taken:
+            _log.warning("another derivative has this name", job=lease.job_id, reason=taken.reason)
+        else:
+            return path
+    raise OutputExists(
+        reason="other files have all names that the derivative could have",
+        remedy="move them away, then run: saek retry",
+        path=os.fsdecode(names[-1]),
+    )
 
 
 def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoration:

@@ -19,7 +19,7 @@ from worker.home import prepare_home
 from worker.intake import take_in
 from worker.leases import claimed
 from worker.library import library_from
-from worker.outputs import derivative_path, draft
+from worker.outputs import derivative_names, draft
 from worker.recipes import recipe_from
 from worker.registration import record_recipe
 from worker.settings import Settings, load_settings
@@ -107,7 +107,7 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
         seen = Seen("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
         with database.begin() as s:
             job = register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id).job_id
-        path = derivative_path(name.encode(), sha256, recipe.fingerprint(), ".tif")
+        path, _ = derivative_names(name.encode(), sha256, recipe.fingerprint(), ".tif")
         final, content = settings.outbox_path / path.decode(), name.encode() * 100
         record = derivative_record(
             path.decode(),

@@ -6,28 +6,52 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restoration import NoSpace, OutputUnavailable
-from worker.outputs import derivative_path, draft, publish_draft, require_space
+from worker.outputs import derivative_names, draft, mirrors, publish_draft, require_space
 from worker.settings import Settings
 
 SHA, PRINT = "ab" * 32, "cd" * 32
 
 
 def test_a_derivative_lies_in_its_masters_folder_and_names_scan_and_recipe() -> None:
-    path = derivative_path("마을/학교.jpg".encode(), SHA, PRINT, ".tif")
-    assert path.decode() == "마을/학교.abababab-cdcdcdcd.tif"
+    path, whole = derivative_names("마을/학교.jpg".encode(), SHA, PRINT, ".tif")
+    assert path.decode() == "마을/학교.abababababab-cdcdcdcd.tif"
+    assert whole.decode() == f"마을/학교.{SHA}-{PRINT}.tif"
 
 
 def test_other_contents_and_other_recipes_lie_side_by_side() -> None:
-    paths = {derivative_path(b"a.tif", s * 32, r * 32, ".tif") for s in ("ab", "cd") for r in ("12", "34")}
-    assert len(paths) == 4
+    paths = {
+        name
+        for s in ("ab", "cd")
+        for r in ("12", "34")
+        for name in derivative_names(b"a.tif", s * 32, r * 32, ".tif")
+    }
+    assert len(paths) == 8
+
+
+def test_digests_that_begin_alike_still_have_two_names() -> None:
+    first = derivative_names(b"a.tif", "ab" * 31 + "01", PRINT, ".tif")
+    second = derivative_names(b"a.tif", "ab" * 31 + "02", PRINT, ".tif")
+    assert first[0] == second[0]
+    assert first[1] != second[1]
+
+
+def test_a_name_of_any_release_is_found_at_its_masters_place() -> None:
+    short, whole = derivative_names(b"1950/a.jpg", SHA, PRINT, ".tif")
+    for name in (short, whole, b"1950/a.abababab-cdcdcdcd.tif"):
+        assert mirrors(name, b"1950/a.jpg", SHA, PRINT)
+        assert not mirrors(name, b"1951/a.jpg", SHA, PRINT)
+        assert not mirrors(name, b"1950/a.jpg", "0" * 64, PRINT)
+        assert not mirrors(b"kept/" + name, b"1950/a.jpg", SHA, PRINT)
 
 
 @given(st.text(min_size=1, max_size=255).filter(lambda name: "/" not in name and "\0" not in name))
 def test_every_name_gives_a_name_that_a_file_system_takes(name: str) -> None:
     raw = name.encode("utf-8", "ignore")[:255] or b"x"
-    made = derivative_path(raw, SHA, PRINT, ".tif")
-    assert 0 < len(made) <= 220
-    assert made.endswith(b".abababab-cdcdcdcd.tif")
+    for made in derivative_names(raw, SHA, PRINT, ".tif"):
+        assert 0 < len(made) <= 220
+        assert made.endswith(
+            b"-cdcdcdcd.tif" if made.endswith(b"-cdcdcdcd.tif") else f"-{PRINT}.tif".encode()
+        )
 
 
 def test_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:

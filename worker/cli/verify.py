@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _AGE = re.compile(r"(\d{1,6})(min|h|d|w)")
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PARTS = {Holding.MASTER: "masters", Holding.DERIVATIVE: "derivatives", Holding.LINK: "derivatives"}
 _SEAL = re.compile(r"(\d{1,18}):([0-9a-fA-F]{64})")
 
 
@@ -99,7 +100,7 @@ def verify(
     settings = settings_and_logs()
     with record(settings) as database:
         asked = Asked(
-            holdings=tuple(kind for kind in Holding if f"{kind}s" in parts),
+            holdings=tuple(kind for kind in Holding if _PARTS[kind] in parts),
             orphans="orphans" in parts,
             events="events" in parts,
             due=_due(older_than, skip_gone=skip_gone),

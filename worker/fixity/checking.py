@@ -17,7 +17,11 @@ _AT_ONCE: Final = 100
 _AT_LEAST_EVERY: Final = 5.0
 """Checks entered in one transaction, and seconds after which fewer are."""
 
-ROOTS: Final[Mapping[Holding, str]] = {Holding.MASTER: "inbox", Holding.DERIVATIVE: "outbox"}
+ROOTS: Final[Mapping[Holding, str]] = {
+    Holding.MASTER: "inbox",
+    Holding.DERIVATIVE: "outbox",
+    Holding.LINK: "outbox",
+}
 """Name of the root that holds the files of a kind."""
 
 
@@ -110,6 +114,8 @@ def check_files(
 def check_file(held: Held, root: Path, pace: Pace) -> Checked:
     """Read one file again and compare it with what was recorded; enters nothing."""
     try:
+        if held.root != ROOTS[held.holding]:
+            raise NotRead(f"the record names a root {held.root!r}, which is not one of Saek's")
         read = read_again(root, held.path, pace)
     except NotThere:
         return Checked(held, Finding.MISSING)
@@ -123,7 +129,7 @@ def check_file(held: Held, root: Path, pace: Pace) -> Checked:
     if held.holding is Holding.MASTER and written_to:
         reason = "it was written to since it was last seen"
         return Checked(held, Finding.REWRITTEN, reason, read.sha256, read.size)
-    kept = "" if held.holding is Holding.DERIVATIVE else ", though its size and time are as recorded"
+    kept = ", though its size and time are as recorded" if held.holding is Holding.MASTER else ""
     return Checked(held, Finding.CHANGED, f"it holds other bytes than recorded{kept}", read.sha256, read.size)
 
 

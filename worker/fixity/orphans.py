@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PAGE: Final = 500
 _TOLD: Final = 1000
 _DRAFT: Final = re.compile(rb"^\.+saek-job(\d{1,18})-\d+\b")
-_OURS: Final = re.compile(rb"\.([0-9a-f]{8})-([0-9a-f]{8})\.[A-Za-z0-9]+$")
+_OURS: Final = re.compile(rb"\.([0-9a-f]{8,64})-([0-9a-f]{8,64})\.[A-Za-z0-9]+$")
 _SIDECAR: Final = b".json"
 
 
@@ -48,8 +48,9 @@ class Orphans:
 def find_orphans(database: Database, outbox: Path, go_on: Callable[[int], bool] | None = None) -> Orphans:
     """Look through the outbox until `go_on`, which hears how many files were looked at, says no; only reads.
 
-    No orphans are: derivatives, their sidecars (the same name and `.json`), what a job that is not finished
-    yet has written, and the droppings of systems and transfers that are passed over in the inbox too.
+    No orphans are: derivatives under all of their names, their sidecars (the same name and `.json`), what a
+    job that is not finished yet has written, and the droppings of systems and transfers that are passed over
+    in the inbox too.
     """
     result = Orphans()
     files = _walk(os.fsencode(outbox), result)
@@ -82,7 +83,7 @@ def _without_a_maker(s: "Session", page: list[tuple[bytes, int]]) -> Iterator[Or
 
 
 def _in_the_making(s: "Session", path: bytes) -> bool:
-    """Whether a job is under way that gives its file this name, which comes just before the record of it."""
+    """Whether a file may just be getting this name, which comes before the record of it."""
     ours = _OURS.search(path)
     return ours is not None and is_unfinished(s, ours[1].decode(), ours[2].decode())
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 def remedy(s: "Session", check: Checked) -> str:
     """Return what a person can do, with the command where one helps."""
+    if (check.held.holding, check.finding) == (Holding.LINK, Finding.MISSING):
+        return "nothing: a worker gives the derivative this name again, if it is still whole under another"
     if check.finding is Finding.UNREADABLE:
         return "check the disk or share, and that Saek may read the file; it is tried again next time"
     if check.finding is Finding.REWRITTEN:
@@ -22,10 +24,11 @@ def remedy(s: "Session", check: Checked) -> str:
         if check.finding is Finding.MISSING:
             return f"put it back into the inbox, or restore it from your backup ({wanted})"
         return f"restore it from your backup ({wanted}); Saek keeps no copy of a master"
-    command = remaking(s, check.held.id)
-    if command is None:
-        return f"restore it from your backup ({wanted}); it can be made anew only once its master is back"
-    return f"restore it from your backup ({wanted}), or make it anew beside it: {command}"
+    command = remaking(s, check.held.derivative_id or check.held.id)
+    again = "; it can be made anew only once its master is back"
+    if command is not None:
+        again = f", or make it anew beside it: {command}"
+    return f"restore it from your backup ({wanted}){again}"
 
 
 def remaking(s: "Session", derivative_id: int) -> str | None:

@@ -1,0 +1,385 @@
+"""Each file that holds a scan has its derivative under its own name, whatever happened in between."""
+
+import errno
+import hashlib
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from db.engine import Database
+from db.intake import register
+from db.links import any_names_due, places
+from db.schema import Derivative, Event, Link, Scan, Sighting
+from db.values import ScanRecord, Seen
+from db.vocabulary import EventType
+from worker import linking
+from worker.fixity.orphans import find_orphans
+from worker.mirroring import mirror
+from worker.places import OUTBOX_MARK
+from worker.settings import Settings, load_settings
+from worker.sidecars import read_file, sidecar_of
+
+Made = Callable[..., tuple[int, Path]]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def settings(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a station with either database."""
+    if request.param == "postgresql":
+        monkeypatch.setenv("SAEK_DATABASE_URL", request.getfixturevalue("new_postgres")())
+    monkeypatch.setenv("SAEK_MIN_FREE_BYTES", "0")
+    return load_settings()
+
+
+class Archive:
+    """An inbox and an outbox as the record sees them."""
+
+    def __init__(self, database: Database, settings: Settings, made: Made, take_away: Callable[..., int]):
+        self.database, self.settings, self.made, self._take_away = database, settings, made, take_away
+
+    def see(self, path: str, content: str) -> None:
+        """Have a file seen at a place, with the bytes that `made(content)` was made of."""
+        sha256 = hashlib.sha256(content.encode()).hexdigest()
+        seen = Seen("inbox", path.encode(), path, path.rpartition("/")[0], 10, 1, 1)
+        with self.database.begin() as s:
+            register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), None)
+
+    def leave(self, *paths: str) -> None:
+        with self.database.begin() as s:
+            assert self._take_away(s, *(path.encode() for path in paths)) == len(paths)
+
+    def settle(self) -> None:
+        """Let the chore work until nothing is left, and nothing may be amiss then."""
+        for _ in range(5):
+            mirror(self.database, self.settings)
+        with self.database.read() as s:
+            assert not any_names_due(s)
+        assert find_orphans(self.database, self.settings.outbox_path).found == []
+
+    @property
+    def outbox(self) -> Path:
+        return self.settings.outbox_path
+
+    def lying(self) -> set[str]:
+        """The derivatives in the outbox, each with a whole sidecar."""
+        found = {path for path in self.outbox.rglob("*") if path.is_file() and path.name != OUTBOX_MARK}
+        pictures = {path for path in found if path.suffix != ".json"}
+        assert found == pictures | {sidecar_of(path) for path in pictures}
+        for path in pictures:
+            read_file(sidecar_of(path))
+        return {os.fspath(path.relative_to(self.outbox)) for path in pictures}
+
+    def on_record(self) -> set[str]:
+        with self.database.read() as s:
+            links = s.scalars(select(Link.display).where(Link.withdrawn_at.is_(None))).all()
+            return {*s.scalars(select(Derivative.display)), *links}
+
+    def happened(self, kind: EventType) -> list[str]:
+        with self.database.read() as s:
+            return [row["name"] for row in s.scalars(select(Event.detail).where(Event.type == kind))]
+
+
+@pytest.fixture
+def archive(database: Database, settings: Settings, made: Made, take_away: Callable[..., int]) -> Archive:
+    return Archive(database, settings, made, take_away)
+
+
+def tail(path: Path) -> str:
+    """What a derivative's name has after the master's stem."""
+    return path.name.partition(".")[2]
+
+
+def test_a_duplicate_gets_a_link_of_its_own(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    archive.see("copies/b.jpg", "a.tif")
+    archive.settle()
+    link = archive.outbox / "copies" / f"b.{tail(first)}"
+    assert link.samefile(first)
+    assert archive.lying() == archive.on_record() == {first.name, f"copies/b.{tail(first)}"}
+    assert archive.happened(EventType.REPLICATION) == [f"copies/b.{tail(first)}"]
+
+
+def test_a_second_look_changes_nothing(archive: Archive) -> None:
+    archive.made("a.tif")
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    before = archive.lying(), archive.happened(EventType.REPLICATION)
+    with archive.database.begin() as s:
+        s.query(Scan).update({"names_due_at": Scan.first_seen_at})
+    archive.settle()
+    assert (archive.lying(), archive.happened(EventType.REPLICATION)) == before
+
+
+def test_a_duplicate_seen_before_the_work_is_done_is_not_forgotten(archive: Archive) -> None:
+    archive.see("early/b.tif", "a.tif")
+    _, first = archive.made("a.tif")
+    archive.settle()
+    assert f"early/b.{tail(first)}" in archive.lying()
+
+
+@pytest.mark.parametrize("order", ["seen first", "left first"])
+def test_the_derivatives_of_a_renamed_folder_follow(archive: Archive, order: str) -> None:
+    first = [archive.made(f"old/{name}.tif")[1] for name in "ab"]
+    for name in "ab":
+        if order == "seen first":
+            archive.see(f"new/{name}.tif", f"old/{name}.tif")
+            archive.settle()
+    archive.leave("old/a.tif", "old/b.tif")
+    archive.settle()
+    if order == "left first":
+        assert archive.lying() == {f"old/{path.name}" for path in first}, "the last name is never lost"
+        for name in "ab":
+            archive.see(f"new/{name}.tif", f"old/{name}.tif")
+        archive.settle()
+    assert archive.lying() == archive.on_record() == {f"new/{path.name}" for path in first}
+    assert not (archive.outbox / "old").exists()
+    assert archive.happened(EventType.DELETION) == [f"old/{path.name}" for path in first]
+
+
+def test_a_folder_that_is_renamed_back_is_followed_again(archive: Archive) -> None:
+    _, first = archive.made("old/a.tif")
+    for before, after in (("old", "new"), ("new", "old"), ("old", "new")):
+        archive.see(f"{after}/a.tif", "old/a.tif")
+        archive.leave(f"{before}/a.tif")
+        archive.settle()
+        assert archive.lying() == archive.on_record() == {f"{after}/{first.name}"}
+
+
+def test_a_master_that_left_keeps_its_derivative(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    archive.leave("a.tif")
+    archive.settle()
+    assert archive.lying() == {first.name}
+
+
+def test_a_link_without_a_record_is_found_again(archive: Archive) -> None:
+    """As after kill -9 between the link and its record."""
+    _, first = archive.made("a.tif")
+    archive.see("b.tif", "a.tif")
+    os.link(first, archive.outbox / f"b.{tail(first)}")
+    assert list(find_orphans(archive.database, archive.outbox).found) == []
+    archive.settle()
+    assert archive.on_record() == {first.name, f"b.{tail(first)}"}
+
+
+def test_a_name_that_was_removed_but_not_withdrawn_is_withdrawn(archive: Archive) -> None:
+    """As after kill -9 between the removal and its record."""
+    _, first = archive.made("a.tif")
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    archive.leave("a.tif")
+    for path in (first, sidecar_of(first)):
+        path.unlink()
+    archive.settle()
+    assert archive.lying() == archive.on_record() == {f"b.{tail(first)}"}
+
+
+@pytest.mark.parametrize("refusal", [errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP])
+def test_where_there_are_no_hard_links_it_is_copied(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr(os, "link", refuse)
+    _, first = archive.made("old/a.tif")
+    archive.see("new/a.tif", "old/a.tif")
+    archive.settle()
+    copy = archive.outbox / "new" / first.name
+    assert not copy.samefile(first)
+    assert copy.read_bytes() == first.read_bytes()
+    archive.leave("old/a.tif")
+    archive.settle()
+    assert archive.lying() == {f"new/{first.name}"}
+    with archive.database.read() as s:
+        assert (
+            s.scalars(select(Event.detail).where(Event.type == EventType.REPLICATION)).one()["how"] == "copy"
+        )
+
+
+def test_a_copy_waits_for_room(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linking, "_NO_LINKS", linking._NO_LINKS | {errno.EEXIST})
+    monkeypatch.setattr(os, "link", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EPERM, "no")))
+    archive.made("a.tif")
+    archive.see("b.tif", "a.tif")
+    crowded = archive.settings.model_copy(update={"min_free_bytes": 2**62})
+    mirror(archive.database, crowded)
+    assert len(archive.lying()) == 1
+    with archive.database.begin() as s:
+        assert any_names_due(s)
+        s.query(Scan).update({"names_due_at": Scan.first_seen_at})
+    archive.settle()
+    assert len(archive.lying()) == 2
+
+
+def test_a_file_of_somebody_elses_is_not_touched(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    mine = archive.outbox / f"b.{tail(first)}"
+    mine.write_bytes(b"mine")
+    archive.see("b.tif", "a.tif")
+    for _ in range(3):
+        mirror(archive.database, archive.settings)
+    assert mine.read_bytes() == b"mine"
+    (whole,) = (path for path in archive.outbox.glob("b.*.tif") if path != mine)
+    assert whole.samefile(first)
+    assert len(whole.name) > 130
+
+
+def test_a_copy_that_somebody_changed_is_not_removed(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EPERM, "no")))
+    _, first = archive.made("old/a.tif")
+    archive.see("new/a.tif", "old/a.tif")
+    archive.settle()
+    first.write_bytes(b"x" * first.stat().st_size)
+    archive.leave("old/a.tif")
+    archive.settle()
+    assert first.exists()
+    assert (archive.outbox / "new" / first.name).exists()
+
+
+def test_names_that_a_person_chose_are_left_alone(archive: Archive) -> None:
+    """A derivative that was moved by hand gets the name where it is looked for, and keeps the other one."""
+    _, first = archive.made("a.tif")
+    with archive.database.begin() as s:
+        made = s.scalars(select(Derivative)).one()
+        made.path, made.display = f"kept/{first.name}".encode(), f"kept/{first.name}"
+        made.path_sha256 = hashlib.sha256(made.path).digest()
+    (archive.outbox / "kept").mkdir()
+    for path in (first, sidecar_of(first)):
+        path.rename(archive.outbox / "kept" / path.name)
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    assert archive.lying() == {first.name, f"kept/{first.name}", f"b.{tail(first)}"}
+
+
+def test_names_by_the_rule_of_earlier_releases_stay(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    scan, recipe = tail(first).removesuffix(".tif").split("-")
+    old = f"a.{scan[:8]}-{recipe}.tif"
+    with archive.database.begin() as s:
+        made = s.scalars(select(Derivative)).one()
+        made.path, made.display = old.encode(), old
+        made.path_sha256 = hashlib.sha256(made.path).digest()
+    for path in (first, sidecar_of(first)):
+        path.rename(archive.outbox / path.name.replace(first.name, old))
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    assert archive.lying() == {old, f"b.{tail(first)}"}
+
+
+def test_same_bytes_under_one_stem_share_one_derivative(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    archive.see("a.jpg", "a.tif")
+    archive.leave("a.tif")
+    archive.settle()
+    assert archive.lying() == archive.on_record() == {first.name}
+
+
+def test_composed_and_decomposed_names_have_one_derivative_each(archive: Archive) -> None:
+    composed = "사진/가.tif"
+    decomposed = unicodedata.normalize("NFD", composed)
+    archive.made(composed)
+    archive.see(decomposed, composed)
+    archive.settle()
+    assert len(archive.lying()) == 2
+    archive.leave(composed)
+    archive.settle()
+    (left,) = archive.lying()
+    assert left.startswith(decomposed.removesuffix(".tif"))
+
+
+def test_one_entry_under_two_spellings_is_not_removed(tmp_path: Path) -> None:
+    one, other = tmp_path / "A.tif", tmp_path / "a.tif"
+    one.write_bytes(b"x")
+    assert linking.same_entry(one, other)  # as where case makes no difference: both lead to the one entry
+    os.link(one, other)
+    assert not linking.same_entry(one, other)
+    (tmp_path / "b").mkdir()
+    assert not linking.same_entry(one, tmp_path / "b" / "a.tif")
+
+
+def test_a_lost_name_is_given_again_from_another(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    for path in (first, sidecar_of(first)):
+        path.unlink()
+    with archive.database.begin() as s:
+        s.query(Scan).update({"names_due_at": Scan.first_seen_at})
+    archive.settle()
+    assert first.exists()
+    assert archive.on_record() == archive.lying() == {first.name, f"b.{tail(first)}"}
+
+
+def test_a_derivative_that_is_nowhere_stops_nothing(archive: Archive) -> None:
+    _, lost = archive.made("lost.tif")
+    _, first = archive.made("a.tif")
+    for path in (lost, sidecar_of(lost)):
+        path.unlink()
+    archive.see("copy/lost.tif", "lost.tif")
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    assert archive.lying() == {first.name, f"b.{tail(first)}"}
+
+
+@pytest.mark.parametrize("bad", [b"../x.tif", b"/etc/x.tif", b"link/x.tif"])
+def test_a_tampered_place_leads_nowhere_outside(archive: Archive, bad: bytes, tmp_path: Path) -> None:
+    _, first = archive.made("a.tif")
+    (tmp_path / "elsewhere").mkdir()
+    (archive.outbox / "link").symlink_to(tmp_path / "elsewhere")
+    archive.see("b.tif", "a.tif")
+    archive.see("c.tif", "a.tif")
+    with archive.database.begin() as s:
+        sighting = s.scalars(select(Sighting).where(Sighting.display == "b.tif")).one()
+        sighting.path, sighting.path_sha256 = bad, hashlib.sha256(bad).digest()
+    for _ in range(3):
+        mirror(archive.database, archive.settings)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not list(tmp_path.glob("x.*"))
+    assert not list(archive.settings.home.glob("x.*"))
+    assert first.exists()
+
+
+def test_nothing_is_done_while_the_outbox_is_away(archive: Archive) -> None:
+    archive.made("a.tif")
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    archive.see("c.tif", "a.tif")
+    share = archive.outbox.with_name("share")
+    archive.outbox.rename(share)
+    archive.outbox.mkdir()
+    assert mirror(archive.database, archive.settings) is None
+    assert list(archive.outbox.iterdir()) == []
+    archive.outbox.rmdir()
+    share.rename(archive.outbox)
+    archive.settle()
+    assert len(archive.lying()) == 3
+
+
+def test_many_moved_files_are_followed_in_few_looks(archive: Archive) -> None:
+    names = [f"{number}.tif" for number in range(70)]
+    for name in names:
+        archive.made(f"old/{name}")
+        archive.see(f"new/{name}", f"old/{name}")
+    archive.leave(*(f"old/{name}" for name in names))
+    archive.settle()
+    assert {Path(path).parent.name for path in archive.lying()} == {"new"}
+    assert len(archive.lying()) == 70
+
+
+def test_every_version_is_found_at_every_place(archive: Archive) -> None:
+    archive.made("a.tif")
+    archive.see("b.tif", "a.tif")
+    archive.settle()
+    with archive.database.read() as s:
+        (scan,) = s.scalars(select(Scan.id))
+        found = places(s, scan, "inbox")
+    assert found is not None
+    assert found.present == (b"a.tif", b"b.tif")
+    assert [len(made.names) for made in found.derivatives] == [2]

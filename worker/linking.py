@@ -1,0 +1,161 @@
+"""How a file of the outbox gets one more name: by a hard link, or by a copy where there are none."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from restoration import writing_to
+
+DRAFT: Final = ".saek-link-"
+"""How the names of unfinished copies begin."""
+
+_CHUNK: Final = 1 << 20
+_ABANDONED: Final = 3600.0
+"""Seconds after which an unfinished copy that nobody writes to is left over from a process that died."""
+
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+)
+"""What a system answers where it makes no (more) hard links; a right that is missing is told otherwise."""
+
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class NameTaken(Exception):
+    """Another file has the name."""
+
+
+class Damaged(Exception):
+    """The file that should get another name does not hold the bytes that were recorded."""
+
+
+def is_there(path: Path, size: int) -> bool:
+    """Whether a regular file of this size lies there; no link is followed."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
+
+
+def holds(path: Path, size: int, sha256: str) -> bool:
+    """Whether a regular file with these bytes lies there; reads it to its end."""
+    if not is_there(path, size):
+        return False
+    try:
+        with os.fdopen(os.open(path, _FILE), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def give_name(source: Path, target: Path, *, size: int, sha256: str, room: Callable[[int], None]) -> bool:
+    """Give the file at `source` the name `target` too; return whether it had to be copied.
+
+    A name that this very file or these very bytes have already is fine. `room` is asked before so many bytes
+    are copied, and raises if there is none. The folder of `target` is not brought to the disk: `settle` does.
+
+    Raises:
+        NameTaken, Damaged
+        NoSpace, OutputUnavailable: it cannot be written now.
+    """
+    with writing_to(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except FileExistsError:
+            return _has_it(source, target, size, sha256)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            return False
+    room(size)
+    with writing_to(target.parent):
+        return _copy(source, target, size, sha256)
+
+
+def same_entry(one: Path, other: Path) -> bool:
+    """Whether two names of one file are one entry of one folder, as where case or form make no difference.
+
+    To remove the one would remove the other.
+    """
+    try:
+        if not one.parent.samefile(other.parent):
+            return False
+        names = set(os.listdir(os.fsencode(one.parent)))  # noqa: PTH208  (bytes)
+    except OSError:
+        return True
+    return not {os.fsencode(one.name), os.fsencode(other.name)} <= names
+
+
+def remove_name(path: Path, outbox: Path) -> None:
+    """Remove a name, and the folders below the outbox that this leaves empty. Raises as `writing_to`."""
+    with writing_to(path.parent):
+        path.unlink(missing_ok=True)
+    for folder in path.parents:
+        if folder == outbox or not folder.is_relative_to(outbox):
+            return
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # it holds something else, or went before
+
+
+def settle(folders: Iterable[Path], outbox: Path) -> None:
+    """Bring the entries of folders, and of those above them, to the disk. Raises as `writing_to`."""
+    whole = {
+        above for folder in folders for above in (folder, *folder.parents) if above.is_relative_to(outbox)
+    }
+    for folder in sorted(whole):
+        with writing_to(folder), contextlib.suppress(FileNotFoundError):  # emptied and removed meanwhile
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _has_it(source: Path, target: Path, size: int, sha256: str) -> bool:
+    with contextlib.suppress(OSError):
+        if not target.is_symlink() and target.samefile(source):
+            return False
+    if holds(target, size, sha256):
+        return True
+    raise NameTaken
+
+
+def _copy(source: Path, target: Path, size: int, sha256: str) -> bool:
+    _clear_abandoned(target.parent)
+    draft = target.with_name(f"{DRAFT}{secrets.token_hex(8)}")
+    found, copied = hashlib.sha256(), 0
+    try:
+        with os.fdopen(os.open(source, _FILE), "rb") as file, draft.open("xb") as out:
+            while chunk := file.read(_CHUNK):
+                found.update(chunk)
+                copied += len(chunk)
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+        if (copied, found.hexdigest()) != (size, sha256):
+            raise Damaged
+        if os.path.lexists(target):
+            return _has_it(source, target, size, sha256)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def _clear_abandoned(folder: Path) -> None:
+    for draft in folder.glob(f"{DRAFT}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if draft.lstat().st_mtime < time.time() - _ABANDONED:
+                draft.unlink()
