@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db import schema
 from db.errors import AmbiguousSelector
 from db.file_states import file_state, over_live_files
+from db.links import Name, links_of
 from db.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.values import Agent, Problem
 from db.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
@@ -85,7 +86,7 @@ class JobStory:
 
 @dataclass(frozen=True, slots=True)
 class DerivativeStory:
-    """A file that was made."""
+    """A file that was made; `links` are its further names."""
 
     id: int
     job_id: int
@@ -109,6 +110,7 @@ class DerivativeStory:
     created_at: dt.datetime
     fixity: Finding | None
     fixity_at: dt.datetime | None
+    links: tuple[Name, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +257,11 @@ def _jobs(s: Session, scan_id: int) -> tuple[JobStory, ...]:
 def _derivatives(s: Session, scan_id: int) -> tuple[DerivativeStory, ...]:
     rows = s.execute(
         select(schema.Derivative.__table__).where(Derivative.scan_id == scan_id).order_by(Derivative.id)
+    ).all()
+    links = links_of(s, [row.id for row in rows])
+    return tuple(
+        DerivativeStory(**_same(DerivativeStory, row), links=tuple(links.get(row.id, ()))) for row in rows
     )
-    return tuple(DerivativeStory(**_same(DerivativeStory, row)) for row in rows)
 
 
 def _events(s: Session, condition: ColumnElement[bool]) -> tuple[EventStory, ...]:

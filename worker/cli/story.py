@@ -106,6 +106,10 @@ def _recipe(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
         ("file", printable(roots.get(made.root, Path(made.root)) / made.display)),
+        *(
+            ("also as", printable(roots.get(link.root, Path(link.root)) / link.display))
+            for link in made.links
+        ),
         ("picture", f"{made.format}, {made.width} x {made.height}, {made.bit_depth} bit, {size(made.bytes)}"),
         ("luma error", f"at most {made.luma_max_error:g}, {made.luma_mean_error:.4g} on average"),
         ("seams", _seams(made.facts.get("seamlessness", {}))),
