@@ -37,8 +37,11 @@ from typing import ClassVar
 
 
 def display_name(path: Path | str) -> str:
-    """Return `path` as printable text: undecodable bytes and line breaks show as escapes."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return `path` as printable text: undecodable bytes and controls of all kinds show as escapes."""
+    try:
+        text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a surrogate pair, which no name of a file can hold
+        text = str(path)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

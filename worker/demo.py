@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
@@ -24,6 +23,7 @@ from db.status import running
 from db.vocabulary import FileState
 from restoration import contact_sheet
 from restoration.samples import Sample, make_samples
+from worker.cli.console import PrintableConsole
 from worker.errors import HomeError, MissingExtra
 from worker.exits import Exit
 from worker.home import station_runs
@@ -46,7 +46,7 @@ def run_demo(into: Path) -> Exit:
         HomeError: `into` holds something else than an earlier demonstration.
         MissingExtra: scikit-image is not installed.
     """
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    console = PrintableConsole(width=None if sys.stdout.isatty() else _WIDTH)
     if importlib.util.find_spec("skimage") is None:
         raise MissingExtra(
             reason="The demonstration's photographs come with scikit-image, which is not installed.",
@@ -109,7 +109,9 @@ def _fresh_home(into: Path) -> Settings:
     return settings
 
 
-def _follow(station: "subprocess.Popen[bytes]", settings: Settings, count: int, console: Console) -> None:
+def _follow(
+    station: "subprocess.Popen[bytes]", settings: Settings, count: int, console: PrintableConsole
+) -> None:
     database = open_database(settings.database_address())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     deadline = time.monotonic() + _LIMIT
@@ -149,7 +151,9 @@ def _rows(database: Database) -> list[FileRow]:
         return list(files(s))
 
 
-def _report(samples: Sequence[Sample], rows: list[FileRow], settings: Settings, console: Console) -> bool:
+def _report(
+    samples: Sequence[Sample], rows: list[FileRow], settings: Settings, console: PrintableConsole
+) -> bool:
     """Print the table; return whether every file ended as it should."""
     found = {row.path: row for row in rows}
     table = Table("", "file", "state", "s", Column("output or reason", overflow="fold"), box=box.SIMPLE)

@@ -1,11 +1,15 @@
 """How the moving parts log: structured events, for people on a terminal or as JSON for collectors."""
 
+import io
+import json
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 import structlog
 
+from worker.printable import printable, printable_json, printable_lines
 from worker.settings import LogFormat, Settings
 
 _CHATTY = (
@@ -21,6 +25,40 @@ _CHATTY = (
 """Loggers of libraries whose everyday lines say nothing that ours do not."""
 
 
+_OF_SEVERAL_LINES = frozenset({"exception", "stack"})
+
+
+def _printable_event(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Escape what is not printable in an event: no name of a file forges a line or controls a terminal."""
+    return {
+        printable(key): printable_lines(value) if key in _OF_SEVERAL_LINES else _printable_value(value)
+        for key, value in event.items()
+    }
+
+
+def _printable_value(value: Any) -> Any:
+    """Return a value with its texts escaped; what is no text is shown by its repr, which escapes too."""
+    match value:
+        case str():
+            return printable(value.rstrip("\n"))
+        case Mapping():
+            return {printable(str(key)): _printable_value(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_printable_value(item) for item in value]
+        case _:
+            return value
+
+
+def _printable_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    written = io.StringIO()
+    structlog.dev.plain_traceback(written, exc_info)
+    stream.write(printable_lines(written.getvalue()))
+
+
+def _printable_json(event: Any, **options: Any) -> str:
+    return printable_json(json.dumps(event, ensure_ascii=False, **options))
+
+
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     """Send structlog's and the libraries' log lines to `stream` (standard error by default)."""
     target = stream or sys.stderr
@@ -33,10 +71,10 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     renderer: structlog.types.Processor
     if settings.log_format is LogFormat.JSON:
         shared.append(structlog.processors.format_exc_info)
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        renderer = structlog.processors.JSONRenderer(_printable_json)
     else:
         renderer = structlog.dev.ConsoleRenderer(
-            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=target.isatty(), exception_formatter=_printable_traceback
         )
     structlog.configure(
         processors=[
@@ -51,7 +89,11 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([] if settings.log_format is LogFormat.JSON else [_printable_event]),
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

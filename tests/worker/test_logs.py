@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hostile_names import NAMES, speaks
 
 from worker.logs import configure_logs
 from worker.settings import LogFormat, Settings
@@ -50,3 +51,33 @@ def test_a_traceback_is_part_of_its_line(settings: Settings) -> None:
         structlog.get_logger().error("the attempt failed", exc_info=error)
     (line,) = stream.getvalue().splitlines()
     assert "RuntimeError: surprise" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_controls_a_terminal_or_forges_a_line(
+    settings: Settings, name: str, log_format: LogFormat
+) -> None:
+    stream = io.StringIO()
+    configure_logs(settings.model_copy(update={"log_format": log_format}), stream)
+    log = structlog.get_logger()
+    log.warning("quarantined", file=name, seen=[name, {name: name}])
+    logging.getLogger("some.library").error("cannot read %s", name)
+    assert not speaks(stream.getvalue())
+    assert len(stream.getvalue().splitlines()) == 2
+    if log_format is LogFormat.JSON:
+        ours, theirs = map(json.loads, stream.getvalue().splitlines())
+        assert ours["file"] == name
+        assert theirs["event"] == f"cannot read {name}"
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+def test_an_error_that_holds_a_name_controls_no_terminal(settings: Settings, log_format: LogFormat) -> None:
+    stream = io.StringIO()
+    configure_logs(settings.model_copy(update={"log_format": log_format}), stream)
+    try:
+        raise RuntimeError("cannot read \x1b[31mred\x1b[0m\u202e.tif")
+    except RuntimeError as error:
+        structlog.get_logger().error("the attempt failed", exc_info=error)
+    assert "RuntimeError: cannot read \\" in stream.getvalue()
+    assert not speaks(stream.getvalue().replace("\t", ""))

@@ -5,15 +5,18 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from worker.printable import printable_json, printable_lines
 
 PIPE_WIDTH: Final = 160
 """Columns of a table that no terminal limits."""
@@ -32,7 +35,19 @@ def err() -> Console:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    return PrintableConsole(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+
+
+class PrintableConsole(Console):
+    """A console on which nothing but itself can control the terminal, whoever forgot to escape a name."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield the segments of a renderable, in printable characters."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(printable_lines(segment.text), segment.style)
 
 
 def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
@@ -78,7 +93,7 @@ def sentence(text: str) -> str:
 
 def write_json(payload: object) -> None:
     """Write `payload` as the one JSON document on standard output."""
-    sys.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(printable_json(json.dumps(payload, ensure_ascii=False, indent=2)) + "\n")
     sys.stdout.flush()
 
 

@@ -30,6 +30,7 @@ from worker.cli import (
 )
 from worker.cli.faults import explain
 from worker.exits import Exit
+from worker.printable import printable_lines
 
 
 class _Commands(TyperGroup):
@@ -38,7 +39,10 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, typer.TyperException):
+        except typer.TyperException as error:  # it may name files; Typer shows it as it is
+            error.message = printable_lines(error.message)
+            raise
+        except (typer.Exit, typer.Abort):
             raise
         except BrokenPipeError:
             _let_go_of_stdout()

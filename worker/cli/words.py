@@ -1,8 +1,10 @@
 """How times, sizes and counts read for people."""
 
 import datetime as dt
-import os
-from pathlib import Path
+
+from worker.printable import printable
+
+__all__ = ["count", "duration", "megapixels", "moment", "printable", "size"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -52,9 +54,3 @@ def megapixels(pixels: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return "1 job", "3 jobs", "1,200 jobs"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def printable(name: str | Path) -> str:
-    """Return a name that cannot speak to the terminal: bytes that are no text and controls are escapes."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

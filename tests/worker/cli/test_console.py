@@ -5,11 +5,12 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from hostile_names import NAMES, speaks
 from hypothesis import given
 from hypothesis import strategies as st
 
 from db.vocabulary import Lane
-from worker.cli.console import complain, out, plain, sentence, table, uri
+from worker.cli.console import complain, out, plain, sentence, table, uri, write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,3 +78,15 @@ def test_names_that_look_like_markup_show_as_they_are(capsys):
     shown.add_row("[bold]:smile: a.tif")
     out().print(shown)
     assert "[bold]:smile: a.tif" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_nobody_escaped_does_not_reach_the_terminal(capsys, name):
+    made = table("file")
+    made.add_row(name)
+    out().print(made)
+    out().print(name)
+    complain(f"{name} cannot be read")
+    write_json({"file": name})
+    told = capsys.readouterr()
+    assert not speaks(told.out + told.err)

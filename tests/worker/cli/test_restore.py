@@ -2,6 +2,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import tifffile
+from hostile_names import NAMES, speaks
 from PIL import Image
 from skimage import data
 
@@ -293,3 +296,20 @@ def test_a_fault_of_our_own_with_one_scan_does_not_stop_the_others(saek, scan, t
     assert ended.exit_code == Exit.INTERNAL
     files = json.loads(ended.stdout)["files"]
     assert [file["problem"]["code"] for file in files] == ["internal-error"] * 2
+
+
+def test_hostile_names_reach_no_terminal_and_no_metadata(scan, tmp_path):
+    folder = tmp_path / "masters"
+    masters = [scan.rename(folder / NAMES[0])]
+    masters += [Path(shutil.copyfile(masters[0], folder / name)) for name in NAMES[1:]]
+    words = ["-m", "worker", "restore", str(folder), "-o", str(tmp_path / "out"), "--preset", "fast"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, check=False)
+    assert done.returncode == Exit.OK, done.stderr
+    assert not speaks((done.stdout + done.stderr).decode())
+    for master in masters:
+        source = re.search(rb"<dc:source>([^<]*) \(urn", (tmp_path / "out" / master.name).read_bytes())
+        assert source is not None
+        assert source[1].decode() == master.name.encode("unicode_escape").decode()
+    for more in (["--force", "--json"], [], ["--dry-run"]):
+        again = subprocess.run([sys.executable, *words, *more], capture_output=True, check=False)
+        assert not speaks((again.stdout + again.stderr).decode()), more

@@ -4,6 +4,7 @@ import os
 import re
 
 import pytest
+from hostile_names import NAMES, speaks
 
 from db import census
 from db.census import take_census
@@ -225,3 +226,13 @@ def test_a_name_cannot_speak_to_the_terminal(saek, record):
         shown = saek(*words).stdout
         assert "\x1b" not in shown
         assert r"\x1b[2Jred.tif" in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_hostile_name_is_shown_as_escapes(saek, record, name):
+    record.done(name)
+    record.refused(f"fold\x1b[31mer/{name}")
+    for words in (["status"], ["status", "--state", "done"], ["status", name], ["status", "--json"]):
+        shown = saek(*words)
+        assert not speaks(shown.stdout + shown.stderr), words
+    assert name.encode("unicode_escape").decode() in saek("status", name).stdout
