@@ -88,9 +88,10 @@ class Scan:
         long = max(facts.width, facts.height)
         height, width = resample.fit(facts.height, facts.width, min(long, long_side))
         mean = AreaMean(facts.height, facts.width, height, width)
+        shown = curve.shown(np.uint8 if facts.depth == 8 else np.uint16) if curve else None
         for top, samples in self.stored_strips(digest):
             bands = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
-            mean.add(curve.shown(bands) if curve else bands)
+            mean.add(bands if shown is None else np.take(shown, bands))
             if resemblance:
                 resemblance.add(samples)
             if listener:

@@ -29,12 +29,12 @@ class ToneCurve:
     """Relative luminance (`STEPS`,) of neutral samples, in [0, 1] and never falling; the white of the
     profile is 1."""
 
-    def shown(self, samples: Gray) -> Gray:
-        """Return samples of any shape, uint8 or uint16, as sRGB would encode what they show (uint16)."""
-        shown: Gray = np.rint(encoded(self.of(samples.dtype)) * 65535).astype(np.uint16)[samples]
-        return shown
+    def shown(self, dtype: type[Any]) -> Gray:
+        """Return what sRGB would encode (uint16) for each integer of a depth, uint8 or uint16."""
+        values: Gray = np.rint(encoded(self.of(dtype).astype(np.float64)) * 65535).astype(np.uint16)
+        return values
 
-    def of(self, dtype: np.dtype[Any] | type[Any]) -> Float:
+    def of(self, dtype: type[Any]) -> Float:
         """Return the luminance of each integer of a depth, uint8 or uint16."""
         return self.light[:: 257 if dtype == np.uint8 else 1]
 

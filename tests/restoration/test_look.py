@@ -16,7 +16,9 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from restoration import LoadedModel, Recipe, restore
 from restoration.color import luma
+from restoration.confined import shared_reader
 from restoration.derivative import srgb_profile
+from restoration.facts import Limits
 
 Maker = Callable[..., Path]
 Recipes = Callable[..., Recipe]
@@ -138,7 +140,24 @@ GRAYS = {
     "parametric 2": gray_icc(parametric(2, 2.0, 0.85, 0.05, 0.1), version=4),
     "parametric 4": gray_icc(parametric(4, 2.2, 0.95, 0.05, 0.1, 0.1, 0.0, 0.0), version=4),
 }
+CUBE = (
+    b"mft2\0\0\0\0"
+    + bytes((3, 3, 2, 0))
+    + s15f16(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    + struct.pack(">HH", 2, 2)
+    + struct.pack(">6H", *(0, 65535) * 3)
+    + b"".join(
+        struct.pack(">3H", (r + g + b) * 65280 // 3, 32768, 32768)
+        for r in (0, 1)
+        for g in (0, 1)
+        for b in (0, 1)
+    )
+    + struct.pack(">6H", *(0, 65535) * 3)
+)
+"""From RGB to Lab: L* is the mean of the samples."""
+
 COLORS = {
+    "RGB by a table": icc({"A2B0": CUBE}, space="RGB", connection="Lab"),
     "Adobe RGB": rgb_icc(power(563 / 256), ADOBE),
     "ProPhoto": rgb_icc(power(1.8), PROPHOTO),
     "linear RGB": rgb_icc(power(1.0), PROPHOTO),
@@ -379,3 +398,66 @@ def test_the_shown_color_is_that_of_the_same_picture_in_srgb(
     assert deltaE_ciede2000(wanted, shown).mean() < 2
     assert np.abs(wanted[..., 1:]).mean() > 15
     assert np.abs(shown - wanted)[..., 1:].mean() < 1
+
+
+def test_alpha_orientation_and_pyramid_go_with_a_curve(
+    gray16: Gray, tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    samples = np.stack((gray16, 65535 - gray16), axis=-1)
+    master = tiff(
+        samples,
+        photometric="minisblack",
+        planarconfig="contig",
+        extrasamples=["unassalpha"],
+        extratags=[(274, 3, 1, 6, True)],
+        iccprofile=GRAYS["linear"],
+    )
+    made = restore(master, recipe(pyramid=True), tmp_path / "out.tif", loaded=loaded)
+    rgba = tifffile.imread(made.path)
+    assert np.array_equal(luma(rgba[..., :3]), np.rot90(gray16, -1))
+    assert np.array_equal(rgba[..., 3], 65535 - np.rot90(gray16, -1))
+    with tifffile.TiffFile(made.path) as file:
+        profile = file.pages.first.tags.valueof(34675)
+    assert np.array_equal(curve_in(profile), np.linspace(0, 1, 65536))
+
+
+def test_a_webp_keeps_its_curve(gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path) -> None:
+    rgb = Image.fromarray(np.stack([gray8] * 3, axis=-1))
+    rgb.save(tmp_path / "a.webp", lossless=True, icc_profile=COLORS["ProPhoto"])
+    made = restore(tmp_path / "a.webp", recipe(), tmp_path / "out.tif", loaded=loaded)
+    samples, profile = read_back(made.path)
+    assert np.array_equal(luma(samples), gray8)
+    assert np.abs(curve_in(profile) - np.linspace(0, 1, 65536) ** (round(1.8 * 256) / 256)).max() < 1e-4
+
+
+def test_the_name_of_a_profile_is_told_on_one_line(
+    gray8: Gray, tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    for i, name in enumerate((described("Dot\x1b[31m Gain\n20%"), translated("도트\n게인"))):
+        profile = gray_icc(power(1.0), name=name)
+        made = restore(
+            tiff(gray8, f"{i}.tif", iccprofile=profile), recipe(), tmp_path / f"{i}.out", loaded=loaded
+        )
+        (line,) = made.metadata.replaced
+        assert line.isprintable()
+        assert ("Gain 20%" in line, "도트 게인" in line) == (i == 0, i == 1)
+        _, own = read_back(made.path)
+        told = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(own)))
+        assert "Saek RGB, tone curve of its master" in told
+
+
+def test_jpegs_of_large_profiles_keep_their_curve(
+    gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    curve = sampled(dot_gain(np.linspace(0, 1, 20_000)))
+    profile = icc({"kTRC": curve, "priv": b"data" + bytes(100_000)})  # several APP2 segments
+    Image.fromarray(gray8).save(tmp_path / "a.jpg", icc_profile=profile)
+    made = restore(tmp_path / "a.jpg", recipe("jpeg"), tmp_path / "out.jpg", loaded=loaded)
+    wanted = star(ramp(8), profile)
+    assert np.abs(star(np.stack([ramp(8)] * 3, axis=-1), read_back(made.path)[1]) - wanted).max() < 0.5
+
+
+def test_the_network_sees_what_is_shown(gray16: Gray, tiff: Maker, tmp_path: Path) -> None:
+    samples = np.rint(linear(gray16 / 65535) * 65535).astype(np.uint16)
+    seen = shared_reader().overview(tiff(samples, iccprofile=GRAYS["linear"]), Limits(), 1000, tmp_path)
+    assert np.abs(seen.planes[0] - gray16 / 65535).max() < 2e-3
