@@ -40,11 +40,11 @@ class UnusableProfile(Exception):
 
 
 def color_space(profile: bytes) -> str:
-    """Return "gray", "RGB", or what else the header says. Raises UnusableProfile."""
+    """Return "gray", "RGB" or what else the header says. Raises UnusableProfile."""
     if len(profile) < _HEADER + 4 or profile[36:40] != b"acsp":
         raise UnusableProfile("its header is not that of an ICC profile")
     space = profile[16:20].decode("latin-1").strip()
-    return {"GRAY": "gray"}.get(space, "".join(c for c in space if c.isprintable()))
+    return {"GRAY": "gray"}.get(space, "".join(c for c in space if c.isprintable()) or "an unknown space")
 
 
 def name(profile: bytes) -> str:
