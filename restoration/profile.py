@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from restoration.tone_curve import STEPS, ToneCurve, lightness, linear
 _LIKE_SRGB: Final = 0.1
 """L* up to which a curve is that of sRGB: profiles of sRGB differ by their rounding."""
 _ICC_TAG: Final = 34675
+_MOST_ENTRIES: Final = 4_096
 _GAMMAS: Final = (0.1, 10.0)
 """Exponents that the gamma of a PNG may lead to."""
 
@@ -35,6 +36,13 @@ class Look:
     """What is odd about that, in sentences."""
 
 
+_UNREAD: Final = Look(
+    None,
+    "ICC profile",
+    ("The ICC profile cannot be read (damaged, or not for such a picture); it is not used",),
+)
+
+
 def read(path: Path, facts: ScanFacts) -> Look:
     """Return how an identified master is shown; a profile that cannot be used is told, and sRGB is meant.
 
@@ -44,8 +52,11 @@ def read(path: Path, facts: ScanFacts) -> Look:
     if facts.icc_sha256:
         profile = _tiff_profile(path, facts) if facts.format == "tiff" else _vips_profile(path, facts)
         return _of_profile(profile, facts)
-    gamma = _png_gamma(path) if facts.format == "png" else None
-    return Look() if gamma is None else _of_gamma(gamma)
+    if facts.format == "tiff":
+        return _UNREAD if _holds_icc_tag(path) else Look()
+    gamma, unread = _png_chunks(path) if facts.format == "png" else (None, False)
+    look = Look() if gamma is None else _of_gamma(gamma)
+    return replace(look, noted=(*_UNREAD.noted, *look.noted)) if unread else look
 
 
 def _of_profile(profile: bytes, facts: ScanFacts) -> Look:
@@ -97,17 +108,35 @@ def _vips_profile(path: Path, facts: ScanFacts) -> bytes:
     return bytes(image.get("icc-profile-data")) if kind == pyvips.GValue.blob_type else b""
 
 
-def _png_gamma(path: Path) -> float | None:
-    """Return gAMA, the exponent that light was encoded with; None if there is none, or sRGB holds before."""
-    gamma = None
+def _holds_icc_tag(path: Path) -> bool:
+    """Whether the first directory of a TIFF names a profile: of one cut off tifffile tells nothing."""
+    with open_master(path) as file:
+        head = file.read(16)
+        order = "<" if head[:2] == b"II" else ">"
+        big = head[2:4] in {b"+\0", b"\0+"}
+        (first,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
+        file.seek(first)
+        size = 8 if big else 2
+        (count,) = struct.unpack(order + ("Q" if big else "H"), file.read(size).ljust(size, b"\0"))
+        step = 20 if big else 12
+        entries = file.read(step * min(count, _MOST_ENTRIES))
+    codes = (struct.unpack_from(order + "H", entries, at)[0] for at in range(0, len(entries) - 1, step))
+    return _ICC_TAG in codes
+
+
+def _png_chunks(path: Path) -> tuple[float | None, bool]:
+    """Return gAMA, the exponent that light was encoded with, and whether there is an ICC profile.
+
+    None if there is no gAMA, or sRGB holds before it.
+    """
+    found: dict[bytes, float] = {}
     with open_master(path) as file:
         file.seek(8)
         while len(header := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", header)
-            if kind in {b"IDAT", b"sRGB"}:
-                return None if kind == b"sRGB" else gamma
-            if kind == b"gAMA" and length == 4:
-                gamma = struct.unpack(">I", file.read(4))[0] / 100_000
-                length = 0
-            file.seek(length + 4, 1)
-    return gamma
+            if kind == b"IDAT":
+                break
+            value = file.read(4) if kind == b"gAMA" and length == 4 else b""
+            found[kind] = struct.unpack(">I", value)[0] / 100_000 if len(value) == 4 else 0.0
+            file.seek(length - len(value) + 4, 1)
+    return None if b"sRGB" in found else found.get(b"gAMA"), b"iCCP" in found

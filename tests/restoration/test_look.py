@@ -14,11 +14,12 @@ import tifffile
 from PIL import Image, ImageCms
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from restoration import LoadedModel, Recipe, restore
+from restoration import LoadedModel, Recipe, profile, restore
 from restoration.color import luma
 from restoration.confined import shared_reader
 from restoration.derivative import srgb_profile
 from restoration.facts import Limits
+from restoration.scan import identify
 
 Maker = Callable[..., Path]
 Recipes = Callable[..., Recipe]
@@ -461,3 +462,32 @@ def test_the_network_sees_what_is_shown(gray16: Gray, tiff: Maker, tmp_path: Pat
     samples = np.rint(linear(gray16 / 65535) * 65535).astype(np.uint16)
     seen = shared_reader().overview(tiff(samples, iccprofile=GRAYS["linear"]), Limits(), 1000, tmp_path)
     assert np.abs(seen.planes[0] - gray16 / 65535).max() < 2e-3
+
+
+def test_profiles_that_no_reader_gives_are_told(
+    gray8: Gray, picture: Maker, tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    whole = picture(gray8, "a.png", icc_profile=GRAYS["dot gain"]).read_bytes()
+    at = whole.index(b"iCCP") + 30
+    (tmp_path / "a.png").write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+    for master in (tmp_path / "a.png", picture(gray8, "b.png", icc_profile=COLORS["ProPhoto"])):
+        made = restore(master, recipe(), tmp_path / f"{master.stem}.out", loaded=loaded)
+        assert read_back(made.path)[1] == srgb_profile()
+        assert [line for line in made.metadata.noted if line.startswith("The ICC profile cannot be read")]
+
+
+@pytest.mark.parametrize("big", [False, True], ids=["classic", "big"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_profile_beyond_the_end_of_a_tiff_is_told(gray8: Gray, tiff: Maker, big: bool, order: str) -> None:
+    path = tiff(gray8, bigtiff=big, byteorder=order, iccprofile=GRAYS["dot gain"])
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        entry = file.pages.first.tags[34675].offset
+    assert profile.read(path, identify(path)).curve is not None
+    width = 8 if big else 4
+    start = entry + 4 + width
+    data[start : start + width] = struct.pack(order + ("Q" if big else "I"), len(data) + 100)
+    path.write_bytes(data)
+    look = profile.read(path, identify(path))
+    assert look.curve is None
+    assert look.noted[0].startswith("The ICC profile cannot be read")
