@@ -18,7 +18,8 @@ from restoration import resample, tiling
 from restoration.color import Float
 from restoration.engines import Engine
 from restoration.engines.batching import in_groups
-from restoration.passes import Pass, Sizes, cost, passes, piece_cost
+from restoration.passes import Pass, Sizes, cost, passes, piece_costs
+from restoration.pieces import pieces
 from restoration.recipe import Preset
 from restoration.steadying import steadied
 
@@ -27,6 +28,9 @@ _FLAT = 0.02
 
 WindowListener = Callable[[int, int], None]
 """Called with the windows done and the windows in all."""
+
+PieceListener = Callable[[int], None]
+"""Called with the number of the piece that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,13 @@ def stretched(luminance: Float, stretch: tuple[float, float]) -> Float:
     return np.asarray(np.clip((luminance - low) / (high - low), 0, 1), dtype=np.float32)
 
 
-def infer(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
+def infer(engine: Engine, plane: Float, multiple: int, listener: PieceListener | None = None) -> Float:
     """Return the chroma (2, H, W) of one plane (H, W) in [0, 1], padded as the network needs it.
 
-    Raises OutOfMemory, or FloatingPointError if the engine gave numbers that are not finite.
+    A plane larger than the network may be shown is cut into pieces; `listener` is called after each. Raises
+    OutOfMemory, or FloatingPointError if the engine gave numbers that are not finite.
     """
-    return all_planes(engine, plane, multiple, least)[:2]
+    return all_planes(engine, plane, multiple, listener)[:2]
 
 
 def infer_each(engine: Engine, windows: Sequence[Float], multiple: int) -> list[Float]:
@@ -112,14 +117,25 @@ def infer_each(engine: Engine, windows: Sequence[Float], multiple: int) -> list[
     return [part[:2, : len(window), : len(window[0])] for part, window in zip(planes, windows, strict=True)]
 
 
-def all_planes(engine: Engine, plane: Float, multiple: int, least: int = 0) -> Float:
+def all_planes(engine: Engine, plane: Float, multiple: int, listener: PieceListener | None = None) -> Float:
     """Return what `infer` does, and the error that the network foretells if it does (3, H, W)."""
+    merged: Float | None = None
     height, width = plane.shape
-    planes: Float = _predicted(engine, (plane,), multiple, least)[0, :, :height, :width]
-    return planes
+    for number, piece in enumerate(pieces(height, width, multiple)):
+        rows, columns = piece.shape
+        part: Float = _predicted(engine, (piece.cut(plane),), multiple)[0, :, :rows, :columns]
+        if listener:
+            listener(number)
+        if part.shape[1:] == plane.shape:
+            return part
+        if merged is None:
+            merged = np.zeros((len(part), *plane.shape), np.float32)
+        piece.add(part, merged)
+    assert merged is not None  # noqa: S101  (there is at least one piece)
+    return merged
 
 
-def _predicted(engine: Engine, pictures: Sequence[Float], multiple: int, least: int) -> Float:
+def _predicted(engine: Engine, pictures: Sequence[Float], multiple: int, least: int = 0) -> Float:
     planes = engine.predict(np.stack([tiling.pad(picture, multiple, least) for picture in pictures]))
     if not np.isfinite(planes).all():
         raise FloatingPointError(f"the engine {engine.name} gave numbers that are not finite")
@@ -166,9 +182,8 @@ class _Run:
         return merged
 
     def _piece(self, engine: Engine, plane: Float, one: Pass) -> Float:
-        chroma = infer(engine, plane, self._sizes.multiple)
-        self._tell(piece_cost(one, self._sizes))
-        return chroma
+        costs = piece_costs(one, self._sizes)
+        return infer(engine, plane, self._sizes.multiple, lambda number: self._tell(costs[number]))
 
     def _tell(self, windows: int) -> None:
         self.done += windows

@@ -18,6 +18,9 @@ _EPSILON = 1e-3
 
 _ROWS = 32
 
+_TALL = 64
+"""Height in parts of the width beyond which columns are summed as rows are: theirs are too short by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upsampler:
@@ -91,7 +94,10 @@ class Upsampler:
 
 def _box(plane: Float, radius: int) -> Float:
     """Return the mean of a plane (H, W) over squares of 2 radius + 1 samples; edges are held."""
-    return _box_columns(_box_rows(plane, radius), radius)
+    means = _box_rows(plane, radius)
+    if len(plane) > _TALL * plane.shape[1]:
+        return np.ascontiguousarray(_box_rows(np.ascontiguousarray(means.T), radius).T)
+    return _box_columns(means, radius)
 
 
 def _box_rows(plane: Float, radius: int) -> Float:

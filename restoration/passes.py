@@ -3,19 +3,23 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from restoration import resample, tiling
+from restoration.pieces import LONGEST, ONE_PIECE, fits, padded, pieces
 from restoration.recipe import Preset
 
 NATIVE_SIDE: Final = 4096
 """Longest side at which windows are laid at the scan's own scale; larger scans are reduced to it."""
 
-ONE_PIECE: Final = 1 << 20
-"""Most pixels that a generator is shown at once; what is larger is cut into windows."""
+LOOK: Final = 1 << 21
+"""Most pixels, with padding, of a look at a whole panorama that is shown in several pieces."""
 
 SAMPLED: Final = 8
-"""Windows of a detail pass whose normalization statistics are measured, at most."""
+"""Windows of a detail pass whose normalization statistics are measured, at most; of the whole picture as many
+beside them, or twice as many alone."""
+
+_Item = TypeVar("_Item")
 
 _GUIDE_SIDE = 1536
 _LEAST_SIDE = 256
@@ -47,7 +51,7 @@ class Pass:
     height: int
     width: int
     stride: int | None
-    """How far windows lie apart at most; None for the picture in one piece."""
+    """How far windows lie apart at most; None for the whole picture, in one piece if it is small enough."""
     mirrored: bool = False
     """Whether the picture is shown left for right, and its color turned back."""
 
@@ -62,7 +66,7 @@ class Passes:
     """What a preset makes of a picture: the palette from whole pictures, the detail from closer looks."""
 
     palette: tuple[Pass, ...]
-    """By rising size, in one piece each; the palette is their mean."""
+    """By rising size, in one piece each but for extreme panoramas; the palette is their mean."""
     details: tuple[Pass, ...]
     """By rising size; each gives what the ones before could not represent."""
 
@@ -73,7 +77,7 @@ def guide_side(preset: Preset, height: int, width: int) -> int:
     Pictures beyond 1:2 get as many pixels as those of 1:2.
     """
     side = NATIVE_SIDE if preset is Preset.NATIVE else _GUIDE_SIDE
-    return round(side * math.sqrt(_elongation(height, width)))
+    return min(round(side * math.sqrt(_elongation(height, width))), side * side // 2)
 
 
 def passes(height: int, width: int, preset: Preset, sizes: Sizes) -> Passes:
@@ -87,17 +91,17 @@ def passes(height: int, width: int, preset: Preset, sizes: Sizes) -> Passes:
     stretch = _elongation(height, width)
     first = min(sizes.whole, max(_LEAST_SIDE, own / stretch)) * stretch
     sides = [min(factor * sizes.whole, _QUARTER_SIDE) * stretch for factor in (2, 4)]
-    palette, details = [_piece(height, width, first)], []
+    palette, details = [_whole(height, width, first, sizes)], []
     if sizes.statistics == "instance":
         stride = tiling.WINDOW // 2
         wanted = {Preset.BALANCED: sides[:1], Preset.FINE: sides}.get(preset, [])
-        details = [Pass(*resample.fit(height, width, round(min(side, own))), stride) for side in wanted]
+        details = [Pass(*_cut(height, width, min(side, own)), stride) for side in wanted]
     else:
         second = first if preset is Preset.FAST else min(sides[0], own)
         side = max(_SECOND * first, second)
-        palette.append(replace(_piece(height, width, side), mirrored=True))
+        palette.append(replace(_whole(height, width, side, sizes), mirrored=True))
         if preset is Preset.FINE:
-            details.append(_piece(height, width, min(sides[1], own)))
+            details.append(_whole(height, width, min(sides[1], own), sizes))
     seen = tuple(palette)
     closer = tuple(_growing(details, max(seen[-1].shape)))
     native = _native(height, width, sizes)
@@ -125,22 +129,39 @@ def cost(planned: Passes, sizes: Sizes) -> int:
     """Return how many windows of 256 x 256 pixels a generator computes; a larger piece counts as several."""
     total = 0
     for one in planned.palette:
-        total += piece_cost(one, sizes) * (2 if sizes.statistics == "instance" else 1)
+        total += sum(piece_costs(one, sizes)) + measured(one, sizes)
     for one in planned.details:
         if one.stride is None:
-            total += piece_cost(one, sizes)
+            total += sum(piece_costs(one, sizes))
         else:
-            total += tiling.count(*one.shape, one.stride)
-        if sizes.statistics == "instance":
-            total += sum(piece_cost(piece, sizes) for piece in planned.palette)
-            total += len(sampled(*one.shape))
+            total += tiling.count(*one.shape, one.stride) + measured(planned.palette[0], sizes, one)
     return total
 
 
-def piece_cost(one: Pass, sizes: Sizes) -> int:
-    """Return how many windows a piece is worth: by its pixels with padding, rounded up."""
-    height, width = (-(-side // sizes.multiple) * sizes.multiple for side in one.shape)
-    return -(-height * width // tiling.WINDOW**2)
+def piece_costs(one: Pass, sizes: Sizes) -> tuple[int, ...]:
+    """Return how many windows each piece of a look is worth: by its pixels with padding, rounded up."""
+    parts = pieces(one.height, one.width, sizes.multiple)
+    shapes = ((padded(side, sizes.multiple) for side in part.shape) for part in parts)
+    return tuple(-(-height * width // tiling.WINDOW**2) for height, width in shapes)
+
+
+def measured(whole: Pass, sizes: Sizes, detail: Pass | None = None) -> int:
+    """Return how many windows have their statistics measured before a look, at the detail if there is one."""
+    if sizes.statistics == "fixed":
+        return 0
+    tiles = len(measured_tiles(*whole.shape, alone=detail is None))
+    return tiles + (len(sampled(*detail.shape)) if detail else 0)
+
+
+def measured_tiles(height: int, width: int, *, alone: bool) -> tuple[tuple[int, int], ...]:
+    """Return top and left of the tiles whose statistics stand for a whole picture.
+
+    They are all of 256 x 256 side by side, or as many as may be measured at once, spread evenly; `alone`
+    without windows of a detail pass.
+    """
+    rows, columns = (range(0, side, tiling.WINDOW) for side in (height, width))
+    tiles = [(top, left) for top in rows for left in columns]
+    return tuple(_spread(tiles, min(len(tiles), 2 * SAMPLED if alone else SAMPLED)))
 
 
 def sampled(height: int, width: int) -> tuple[tuple[int, int], ...]:
@@ -160,17 +181,33 @@ def _elongation(height: int, width: int) -> float:
     return max(1.0, max(height, width) / min(height, width) / _PANORAMA)
 
 
-def _piece(height: int, width: int, side: float) -> Pass:
-    """Lay one piece of that longer side, or of the most pixels that one piece may have."""
-    most = math.sqrt(ONE_PIECE * max(height, width) / min(height, width))
+def _whole(height: int, width: int, side: float, sizes: Sizes) -> Pass:
+    """Lay a look at the whole picture of that longer side, or of the most pixels that it may have.
+
+    Beyond 1:64 one piece would show next to nothing of the shorter side: there it is several.
+    """
+    ratio = max(height, width) / min(height, width)
+    if ratio <= LONGEST:
+        most = math.sqrt(ONE_PIECE * ratio)
+    else:
+        most = min(side, math.sqrt(LOOK * ratio))
+        most = LOOK / padded(min(resample.fit(height, width, round(most))), sizes.multiple)
     return Pass(*resample.fit(height, width, round(min(side, most))), None)
+
+
+def _cut(height: int, width: int, side: float) -> tuple[int, int]:
+    """Return height and width of a copy of that longer side, or with as many windows as a native square."""
+    shape = resample.fit(height, width, round(side))
+    most = NATIVE_SIDE**2 // max(min(shape), tiling.WINDOW // 2)
+    return resample.fit(height, width, min(max(shape), most))
 
 
 def _native(height: int, width: int, sizes: Sizes) -> Pass:
     side = min(max(height, width), guide_side(Preset.NATIVE, height, width))
     shape = resample.fit(height, width, side)
-    fits = sizes.statistics == "fixed" and shape[0] * shape[1] <= ONE_PIECE
-    return Pass(*shape, None if fits else tiling.WINDOW // 2)
+    if sizes.statistics == "fixed" and shape[0] * shape[1] <= ONE_PIECE and fits(*shape, sizes.multiple):
+        return Pass(*shape, None)
+    return Pass(*_cut(height, width, side), tiling.WINDOW // 2)
 
 
 def _growing(wanted: list[Pass], before: int) -> Iterator[Pass]:
@@ -181,6 +218,6 @@ def _growing(wanted: list[Pass], before: int) -> Iterator[Pass]:
             before = max(one.shape)
 
 
-def _spread(spans: Sequence[tiling.Span], count: int) -> Sequence[tiling.Span]:
-    """Return `count` of the spans at even distances."""
-    return [spans[(2 * n + 1) * len(spans) // (2 * count)] for n in range(count)]
+def _spread(items: Sequence[_Item], count: int) -> Sequence[_Item]:
+    """Return `count` of the items at even distances."""
+    return [items[(2 * n + 1) * len(items) // (2 * count)] for n in range(count)]

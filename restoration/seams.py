@@ -27,6 +27,9 @@ _FEWEST = 256
 _STRIP = 64
 """Rows whose colors are held at once."""
 
+_AT_ONCE = 1 << 17
+"""Pixels whose colors are, where rows do not matter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
@@ -109,8 +112,14 @@ def consistency(chroma: Float, palette: Float, luminance: Float) -> float:
     """
     height, width = (min(sides) for sides in zip(chroma.shape[1:], palette.shape[1:], strict=True))
     small = resample.resize(luminance, height, width)
-    made, wanted = (shown_chroma(small, resample.resize(one, height, width)) for one in (chroma, palette))
-    return float(np.hypot(*(made - wanted)).mean())
+    small = small.ravel()
+    made, wanted = (resample.resize(one, height, width).reshape(2, -1) for one in (chroma, palette))
+    total = 0.0
+    for start in range(0, small.size, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        colors = (shown_chroma(small[part], one[:, part]) for one in (made, wanted))
+        total += float(np.hypot(*np.subtract(*colors)).sum())
+    return total / small.size
 
 
 def shift_spread(shifted: Sequence[Float], luminance: Float) -> float:

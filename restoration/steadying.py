@@ -9,15 +9,13 @@ windows side by side::
 and every window is run with them as constants. Half of the weight is the whole picture's.
 """
 
-import math
-
 import numpy as np
 
 from restoration import tiling
 from restoration.color import Float
 from restoration.engines import Engine, InstanceEngine
 from restoration.errors import EngineUnavailable
-from restoration.passes import Sizes, sampled
+from restoration.passes import Sizes, measured_tiles, sampled
 
 WHOLE_SHARE = 0.5
 """Weight of the whole picture's statistics among those of its windows."""
@@ -37,7 +35,8 @@ def steadied(engine: Engine, sizes: Sizes, whole: Float, detail: Float | None = 
             reason=f"the engine {engine.name} cannot run a generator with a picture's statistics",
             remedy="use the device cpu or cuda with the engine torch for this model",
         )
-    pictures = _tiles(whole, sizes.multiple)
+    tiles = measured_tiles(*whole.shape, alone=detail is None)
+    pictures = np.stack([_tile(whole, top, left) for top, left in tiles])
     weights = np.full(len(pictures), 1 / len(pictures), np.float32)
     if detail is not None:
         windows = np.stack([_window(detail, top, left) for top, left in sampled(*detail.shape)])
@@ -47,12 +46,12 @@ def steadied(engine: Engine, sizes: Sizes, whole: Float, detail: Float | None = 
     return engine.with_statistics(pictures, weights), len(pictures)
 
 
-def _tiles(plane: Float, multiple: int) -> Float:
-    """Cut the padded plane (h, w) into (N, 256, 256), side by side."""
-    padded = tiling.pad(plane, math.lcm(multiple, tiling.WINDOW), 0)
-    rows, columns = (side // tiling.WINDOW for side in padded.shape)
-    cut = padded.reshape(rows, tiling.WINDOW, columns, tiling.WINDOW).swapaxes(1, 2)
-    return np.ascontiguousarray(cut.reshape(-1, tiling.WINDOW, tiling.WINDOW))
+def _tile(plane: Float, top: int, left: int) -> Float:
+    """Cut 256 x 256 out of a plane (h, w) that goes on reflected at its lower and right edge."""
+    above, before = min(top, tiling.WINDOW), min(left, tiling.WINDOW)
+    part = plane[top - above : top + tiling.WINDOW, left - before : left + tiling.WINDOW]
+    lacking = (above + tiling.WINDOW - part.shape[0], before + tiling.WINDOW - part.shape[1])
+    return np.pad(part, [(0, count) for count in lacking], mode="reflect")[above:, before:]
 
 
 def _window(plane: Float, top: int, left: int) -> Float:

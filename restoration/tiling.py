@@ -66,6 +66,11 @@ class Window:
     rows: Span
     columns: Span
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return len(self.rows.weights), len(self.columns.weights)
+
     def cut(self, plane: Float) -> Float:
         """Return the part of a plane (..., H, W) under the window."""
         return plane[..., self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
@@ -82,6 +87,14 @@ def windows(height: int, width: int, stride: int, offset: tuple[int, int] = (0, 
     for row in spans(height, stride=stride, offset=offset[0]):
         for column in columns:
             yield Window(row, column)
+
+
+def rectangles(height: int, width: int, size: tuple[int, int]) -> tuple[Window, ...]:
+    """Return windows of `size` (height, width) that overlap by a quarter or more, row by row."""
+    rows, columns = (
+        spans(length, side, max(1, 3 * side // 4)) for length, side in zip((height, width), size, strict=True)
+    )
+    return tuple(Window(row, column) for row in rows for column in columns)
 
 
 def count(height: int, width: int, stride: int) -> int:

@@ -1,9 +1,10 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restoration import Preset
-from restoration.passes import ONE_PIECE, Sizes, cost, count_windows, guide_side, passes, sampled, whole_shape
+from restoration import Preset, resample, tiling
+from restoration.passes import LOOK, Sizes, cost, count_windows, guide_side, passes, sampled, whole_shape
+from restoration.pieces import ONE_PIECE, SHOWN, pieces
 
 FIXED = Sizes(256, 32)
 INSTANCE = Sizes(256, 256, "instance")
@@ -59,14 +60,50 @@ def test_a_larger_piece_counts_as_the_windows_that_it_would_fill() -> None:
     assert count_windows(1024, 1024, Preset.FINE, FIXED) == 1 + 4 + 16
 
 
-@given(st.integers(1, 60_000), st.integers(1, 60_000), st.sampled_from(Preset))
-def test_no_piece_is_larger_than_a_generator_is_shown_at_once(
-    height: int, width: int, preset: Preset
+sides = st.one_of(st.integers(1, 70), st.integers(1, 60_000), st.integers(1, 10_000_000))
+
+
+def computed(shape: tuple[int, int], multiple: int) -> int:
+    """Pixels with padding, by hand."""
+    height, width = shape
+    return (height + -height % multiple) * (width + -width % multiple)
+
+
+@given(sides, sides, st.sampled_from(Preset), st.sampled_from([FIXED, INSTANCE]))
+@settings(deadline=None)
+def test_no_shape_makes_the_network_see_more_than_its_limit(
+    height: int, width: int, preset: Preset, sizes: Sizes
 ) -> None:
-    planned = passes(height, width, preset, FIXED)
+    side = min(max(height, width), guide_side(preset, height, width))
+    planned = passes(*resample.fit(height, width, side), preset, sizes)
     for one in (*planned.palette, *planned.details):
-        assert one.stride or one.height * one.width <= 1.01 * ONE_PIECE + max(one.shape)
-    assert cost(planned, FIXED) >= 1
+        if one.stride is None:
+            assert all(
+                computed(part.shape, sizes.multiple) <= SHOWN for part in pieces(*one.shape, sizes.multiple)
+            )
+            assert computed(one.shape, sizes.multiple) <= LOOK + sizes.multiple * max(one.shape)
+        else:
+            assert tiling.count(*one.shape, one.stride) <= 1100
+    assert 1 <= cost(planned, sizes) <= 3000
+
+
+@given(sides, sides, st.sampled_from(Preset))
+def test_the_luminance_copy_is_bounded_for_every_shape(height: int, width: int, preset: Preset) -> None:
+    side = guide_side(preset, height, width)
+    copy = resample.fit(height, width, min(side, max(height, width)))
+    assert copy[0] * copy[1] <= (4096 if preset is Preset.NATIVE else 1536) ** 2
+
+
+@given(st.integers(1, 60_000), st.floats(1, 64), st.booleans(), st.sampled_from(Preset))
+def test_what_is_no_extreme_panorama_is_shown_in_one_piece(
+    short: int, ratio: float, upright: bool, preset: Preset
+) -> None:
+    shape = (int(short * ratio), short) if upright else (short, int(short * ratio))
+    planned = passes(*shape, preset, FIXED)
+    for one in (*planned.palette, *planned.details):
+        if one.stride is None:
+            assert len(pieces(*one.shape, 32)) == 1
+            assert one.height * one.width <= 1.01 * ONE_PIECE + max(one.shape)
 
 
 @pytest.mark.parametrize("shape", [(1000, 20_000), (20_000, 1000), (40, 800)])
