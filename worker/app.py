@@ -17,6 +17,7 @@ from worker.exits import Exit
 from worker.folders import require_safe_folders
 from worker.logs import configure_logs
 from worker.mirroring import start_mirror
+from worker.refusal import refusal
 from worker.settings import Settings, load_settings
 from worker.transport import install
 from worker.vigil import start_vigil
@@ -99,6 +100,7 @@ def run_worker(settings: Settings) -> Exit:
         optimization="fair",
         quiet=True,
     )
+    refusal.tell(settings)
     over = start_vigil(worker, settings)
     start_mirror(settings, over)
     worker.start()

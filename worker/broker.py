@@ -144,13 +144,19 @@ def public_address(settings: Settings) -> str:
 
 
 def unavailable(settings: Settings, error: Exception) -> BrokerUnavailable:
-    """Say that the broker does not answer, and what to do."""
+    """Say that the broker does not answer, or refuses what is asked of it, and what to do."""
+    cause = str(error).rstrip(".")
+    if isinstance(error, redis.ResponseError) or isinstance(error.__cause__, redis.ResponseError):
+        return BrokerUnavailable(
+            reason=f"The broker at {public_address(settings)} refuses: {cause}.",
+            remedy="Have it take writes again (memory, disk space, replicas, its role, rights of the user); "
+            "work goes on by itself.",
+        )
     remedy = (
         "Start the station (saek station), which runs the embedded broker."
         if settings.embedded_broker
         else "Check that it runs and that SAEK_BROKER_URL is right."
     )
-    cause = str(error).rstrip(".")
     return BrokerUnavailable(
         reason=f"The broker at {public_address(settings)} does not answer: {cause}.", remedy=remedy
     )

@@ -3,6 +3,9 @@
 kombu parses what BRPOP brings without a check: a word that is no JSON ends the worker, and a compressed body
 is unpacked whole. So the answer to BRPOP is read by `worker.messages` first. What is refused is logged and
 gone, as if nothing had come.
+
+A broker that refuses writes refuses the first one that a new connection makes, before Celery holds that
+connection. Nobody closed it then, and two sockets were left behind at each try.
 """
 
 from typing import Any
@@ -15,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.messages import Refused, envelope, id_in
+from worker.refusal import refusal
 
 _log = structlog.get_logger()
 
@@ -74,3 +78,17 @@ class Transport(kombu_redis.Transport):
     """kombu's Redis transport over those channels."""
 
     Channel = Channel
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have the loop watch a connection; one that cannot be used is closed before the error goes on.
+
+        Raises redis.ResponseError if the broker refuses writes, after a pause, or redis.ConnectionError.
+        """
+        try:
+            super().register_with_event_loop(connection, loop)
+        except Exception as error:
+            self.close_connection(connection)
+            if isinstance(error, redis.ResponseError):
+                refusal.met(error)
+            raise
+        refusal.over()

@@ -4,7 +4,7 @@ A broker that drops its connections while every child is at work, so that none i
 unnoticed: the acknowledgments fail, and Celery waits for room that never comes (celery #8030, #10205). Such
 a worker looks alive and does nothing. So a thread watches: messages wait, nothing is at work, none was taken
 for a while. Then the consumer is made to connect anew; if that does not help, the worker ends, to be started
-again by whoever keeps it.
+again by whoever keeps it. A broker that refuses writes is another matter: that is known, and waited for.
 """
 
 import os
@@ -18,6 +18,7 @@ import structlog
 from celery.worker import state
 
 from worker.broker import connect, lane_depths
+from worker.refusal import refusal
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ def _watch(worker: "Worker", settings: Settings, over: threading.Event) -> None:
         taken = sum(state.total_count.values())
         if taken != before:
             idle_since, warned = now, False
-        elif state.active_requests or not _messages_wait(client) or state.should_stop is not None:
+        elif (
+            state.active_requests
+            or refusal.lasts
+            or state.should_stop is not None
+            or not _messages_wait(client)
+        ):
             idle_since = now
         elif now - idle_since > PATIENCE_SECONDS:
             idle_since = now
