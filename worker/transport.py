@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 import structlog
-from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import TRANSPORT_ALIASES, _transport_cache
 from kombu.transport import redis as kombu_redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -27,6 +27,7 @@ def install() -> None:
     """Have every connection of this process to a redis:// or rediss:// address go by this transport."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
+        _transport_cache.pop(scheme, None)  # whoever connected before got kombu's own
 
 
 def checked(answer: "list[bytes] | None", **_: Any) -> tuple[bytes, bytes] | None:
