@@ -6,6 +6,9 @@ The luma of an RGB pixel is, for both depths and in integers::
 
 the BT.601 weights in 16-bit fixed point with rounding; for 8 bits that is Pillow's `convert("L")`.
 The weights sum to 65536, so a neutral pixel has its own value as luma.
+
+With 16 bits those weights may be a third of a step off the exact ones, .299, .587 and .114. So a pixel counts
+as right only if .299 R + .587 G + .114 B, too, is less than half a step from the gray.
 """
 
 from typing import Any, TypeAlias
@@ -29,6 +32,9 @@ _AMBER = (-0.8, 0.6)
 """Direction of warmth in (Cb, Cr): between those of daylight at 5000 K (-.71, .71) and 9000 K (-.90, .43)."""
 _TILT = 0.5
 """How far full warmth moves a color, in parts of its own chroma."""
+_MOST_EXCESS = {1: 498, 2: 499}
+"""By bytes a sample, thousandths of a step: at 500 it would depend on how halves are rounded. With 8 bits the
+two kinds of weights differ by less than 2 thousandths, so that at 498 both give the same integer."""
 _FEWEST_STEPS = ((1, (1,)), (2, (1,)), (0, (1,)), (2, (2, 3, 4)), (0, (2,)))
 """Channel and steps to try, green first: it moves the luma most, so mostly one step does."""
 
@@ -128,9 +134,16 @@ def gamut_scale(
 
 
 def _settle(rgb: Gray, gray: Gray, room: Room) -> None:
-    """Nudge the few pixels (N, 3) whose rounded luma is a step off `gray` (N,), in place."""
+    """Nudge the few pixels (N, 3) whose luma is a step off `gray` (N,) by either reckoning, in place."""
     off = room.array("off", gray.shape, np.bool_)
-    np.not_equal(luma(rgb, room), gray, out=off)
+    most = _MOST_EXCESS[rgb.itemsize]
+    excess = _excess(rgb, gray, room)
+    excess += most
+    np.greater(excess.view(np.uint32), 2 * most, out=off)  # negative ones are larger still
+    if rgb.itemsize > 1:  # with 8 bits one follows from the other
+        differing = room.array("differing", gray.shape, np.bool_)
+        np.not_equal(luma(rgb, room), gray, out=differing)
+        off |= differing
     open_ = np.flatnonzero(off)
     top = np.iinfo(rgb.dtype).max
     for channel, sizes in _FEWEST_STEPS:
@@ -138,11 +151,23 @@ def _settle(rgb: Gray, gray: Gray, room: Room) -> None:
             if not open_.size:
                 return
             pixels, wanted = rgb[open_].astype(np.int64), gray[open_]
-            now = luma(rgb[open_]).astype(np.int64)
-            pixels[:, channel] += size * np.sign(wanted.astype(np.int64) - now)
+            pixels[:, channel] -= size * np.sign(_excess(rgb[open_], wanted))
             inside = (pixels[:, channel] >= 0) & (pixels[:, channel] <= top)
             tried = np.where(inside[:, None], pixels, rgb[open_]).astype(rgb.dtype)
-            right = luma(tried) == wanted
+            right = (luma(tried) == wanted) & (np.abs(_excess(tried, wanted)) <= most)
             rgb[open_[right]] = tried[right]
             open_ = open_[~right]
     rgb[open_] = gray[open_][:, None]  # where no step fits, gray is exact
+
+
+def _excess(rgb: Gray, gray: Gray, room: Room | None = None) -> npt.NDArray[np.int32]:
+    """Return by how many thousandths of a step the luma of RGB (N, 3), unrounded, exceeds `gray` (N,)."""
+    room = room or Room()
+    value, part = (room.array(f"excess {i}", gray.shape, np.int32) for i in range(2))
+    np.multiply(rgb[:, 0], 299, out=value, dtype=np.int32)  # at most 65,535,000: fits
+    for channel, weight in ((1, 587), (2, 114)):
+        np.multiply(rgb[:, channel], weight, out=part, dtype=np.int32)
+        value += part
+    np.multiply(gray, 1000, out=part, dtype=np.int32)
+    value -= part
+    return value

@@ -109,3 +109,49 @@ def test_black_and_white_stay_neutral() -> None:
     gray = np.array([[0, 255]], np.uint8)
     rgb = color.recolor(gray, np.full((1, 2), 0.4, np.float32), np.full((1, 2), -0.3, np.float32))
     assert rgb.tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def on_the_edge(depth: type, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gray and chroma whose red, green and blue are all rounded by almost half a step, the same way.
+
+    Then the luma is almost half a step off, where kinds of weights and of rounding give different integers.
+    """
+    rng = np.random.default_rng(11)
+    top = int(np.iinfo(depth).max)
+    halves = rng.choice([-0.4995, 0.4995], count)
+    red, blue = (rng.integers(-top // 4, top // 4, count) + halves for _ in range(2))
+    green = -(0.299 * red + 0.114 * blue) / 0.587
+    near = np.abs(green - np.floor(green) - 0.5) < 0.02
+    red, blue = red[near], blue[near]
+    gray = rng.integers(top // 3, 2 * top // 3, red.size).astype(depth)
+    return gray, (blue / (1.772 * top)).astype(np.float32), (red / (1.402 * top)).astype(np.float32)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_luma_is_kept_by_exact_and_by_integer_weights(depth: type) -> None:
+    gray, cb, cr = on_the_edge(depth, 2_000_000)
+    assert len(gray) > 50_000
+    rgb = color.recolor(gray, cb, cr).astype(np.int64)
+
+    thousandths = rgb @ np.array([299, 587, 114]) - 1000 * gray.astype(np.int64)
+    assert np.abs(thousandths).max() < 500  # whichever way halves are rounded
+    assert np.array_equal((rgb @ np.array([19595, 38470, 7471]) + 32768) >> 16, gray)
+    assert np.array_equal(np.rint(rgb @ np.array([0.299, 0.587, 0.114])), gray)
+
+
+@given(
+    hnp.arrays(np.uint16, (4, 6)),
+    hnp.arrays(np.float32, (2, 4, 6), elements=CHROMA),
+)
+def test_both_kinds_of_weights_agree_for_any_picture(gray: np.ndarray, chroma: np.ndarray) -> None:
+    for one in (gray, (gray >> 8).astype(np.uint8)):
+        rgb = color.recolor(one, *chroma).astype(np.int64)
+        assert np.abs(rgb @ np.array([299, 587, 114]) - 1000 * one.astype(np.int64)).max() < 500
+        assert np.array_equal((rgb @ np.array([19595, 38470, 7471]) + 32768) >> 16, one)
+
+
+def test_with_8_bits_the_integer_weights_follow_from_the_exact_ones() -> None:
+    differences = np.array([19595, 38470, 7471]) * 1000 / 65536 - np.array([299, 587, 114])
+    most = 255 * differences[differences > 0].sum()  # thousandths of a step, if only these channels are full
+    assert abs(differences.sum()) < 1e-9
+    assert color._MOST_EXCESS[1] + most < 500
