@@ -5,6 +5,7 @@ from restoration.contact_sheet import contact_sheet
 from restoration.disclosure import STATEMENTS
 from restoration.errors import (
     AlreadyColor,
+    DecodersDisagree,
     EmptyFile,
     EngineUnavailable,
     ImageTooLarge,
@@ -57,6 +58,7 @@ __all__ = [
     "STATEMENTS",
     "AlreadyColor",
     "ConfidenceMap",
+    "DecodersDisagree",
     "EmptyFile",
     "EngineUnavailable",
     "ImageTooLarge",

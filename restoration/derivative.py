@@ -11,7 +11,7 @@ from restoration.disclosure import STATEMENTS
 from restoration.facts import ScanFacts
 from restoration.jpeg import JpegStream
 from restoration.metadata import MasterMetadata
-from restoration.painting import Canvas, Painting, as_it_is
+from restoration.painting import Canvas, PaintedDigest, Painting, Proof, as_it_is
 from restoration.recipe import OutputFormat, Recipe
 
 _PNG_LEVEL: Final = 4
@@ -52,16 +52,16 @@ def canvas_of(facts: ScanFacts, recipe: Recipe) -> Canvas:
     return Canvas(width, height, 3 + (facts.alpha and recipe.format.lossless), bit_depth(facts, recipe))
 
 
-def write(path: Path, painting: Painting, recipe: Recipe, label: Label) -> tiff.Proof | None:
+def write(path: Path, painting: Painting, recipe: Recipe, label: Label) -> Proof | None:
     """Paint a scan and write one derivative to `path`.
 
-    Return what proves a TIFF, whose luminance was compared piece by piece; None for a format that is yet to
-    be read back. Raises OSError, LumaMismatch.
+    Return what a lossless one must be found to hold, None for a lossy one. Raises OSError, LumaMismatch.
     """
     if recipe.format is OutputFormat.TIFF:
         return tiff.write(path, painting, _tiff_tags(label), pyramid=recipe.pyramid)
-    writer = _write_png if recipe.format is OutputFormat.PNG else _write_jpeg
-    writer(path, painting, recipe, label)
+    if recipe.format is OutputFormat.PNG:
+        return _write_png(path, painting, label)
+    _write_jpeg(path, painting, recipe, label)
     return None
 
 
@@ -91,8 +91,8 @@ def _tiff_tags(label: Label) -> tiff.Tags:
     }
 
 
-def _write_png(path: Path, painting: Painting, recipe: Recipe, label: Label) -> None:
-    del recipe
+def _write_png(path: Path, painting: Painting, label: Label) -> Proof:
+    samples = PaintedDigest()
     chunks = [
         png.icc_chunk(label.profile, "sRGB" if label.profile == srgb_profile() else "Saek RGB"),
         png.exif_chunk(_exif(label)),
@@ -106,8 +106,10 @@ def _write_png(path: Path, painting: Painting, recipe: Recipe, label: Label) -> 
             file.write, painting.canvas.width, painting.canvas.height, chunks=chunks, level=_PNG_LEVEL
         )
         for painted in painting.each(as_it_is):
+            samples.add(painted)
             stream.add(painted.samples)
         stream.close()
+    return samples.proof()
 
 
 def _write_jpeg(path: Path, painting: Painting, recipe: Recipe, label: Label) -> None:

@@ -13,6 +13,7 @@
     │   ├── TruncatedImage      cut off or damaged pixel data
     │   ├── ImageTooLarge
     │   ├── ImplausiblePixels   decodes, but to noise
+    │   ├── DecodersDisagree    two decoders see different pixels in it
     │   ├── AlreadyColor
     │   └── MasterChanged       not the bytes that were registered
     ├── ModelError              the recipe cannot be followed on this installation
@@ -127,6 +128,12 @@ class ImplausiblePixels(MasterError):
     """The pixels can be decoded, but no picture looks like that."""
 
     code = "implausible-pixels"
+
+
+class DecodersDisagree(MasterError):
+    """Two independent decoders see different pixels in the file, so nobody knows which picture it holds."""
+
+    code = "decoders-disagree"
 
 
 class AlreadyColor(MasterError):

@@ -135,5 +135,7 @@ class Restoration:
     software: str
     """Name and version, as written into the file."""
     metadata: MetadataReport
+    decoders: int
+    """How many decoders that share no code the proof rests on: 2, or 1 where there is no second one."""
     confidence: ConfidenceMap | None = None
     """None if nobody asked for it."""

@@ -1,5 +1,6 @@
 """How a strip of gray becomes a strip of color of exactly that luma."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -48,10 +49,38 @@ class Painted:
     """Rows of a derivative; they lie in the room that they were painted in."""
 
     top: int
-    gray: Gray
-    """What their luma must be (h, W)."""
     samples: Gray
     """(h, W, bands)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the finished file must be found to hold."""
+
+    pixel_sha256: str
+    """Of the samples of the picture: rows top to bottom, interleaved, little-endian."""
+    first_sha256: str
+    """Of those of its first `strip_rows` rows."""
+    copies: tuple[str, ...] = ()
+    """Of the compressed pieces of each reduced copy, one after the other."""
+
+
+class PaintedDigest:
+    """The checksums of the samples of a picture, taken in as they are painted."""
+
+    def __init__(self) -> None:
+        self._whole = hashlib.sha256()
+        self._first = ""
+
+    def add(self, painted: Painted) -> None:
+        """Take in the next rows."""
+        samples = painted.samples
+        self._whole.update(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).data)
+        self._first = self._first or self._whole.hexdigest()
+
+    def proof(self, copies: tuple[str, ...] = ()) -> Proof:
+        """Return what all of it proves."""
+        return Proof(self._whole.hexdigest(), self._first, copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +115,7 @@ class Painting:
             rgba[..., :3] = samples
             rgba[..., 3] = strip.alpha
             samples = rgba
-        return Painted(strip.top, gray, samples)
+        return Painted(strip.top, samples)
 
 
 def as_it_is(painted: Painted, room: Room) -> Painted:

@@ -23,8 +23,6 @@ class Piece:
 
     level: int
     samples: Gray
-    gray: Gray | None
-    """What its luma must be (TILE, TILE), on level 0."""
 
 
 def levels_of(width: int, height: int) -> tuple[tuple[int, int], ...]:
@@ -39,20 +37,20 @@ def pieces(rows: Iterator[Painted], canvas: Canvas) -> Iterator[Piece]:
     """Yield the tiles of all levels; those of one level come row by row, left to right."""
     levels = [_Level(i, *size, canvas) for i, size in enumerate(levels_of(canvas.width, canvas.height))]
     for painted in rows:
-        yield from _enter(levels, painted.samples, painted.gray)
+        yield from _enter(levels, painted.samples)
 
 
-def _enter(levels: list["_Level"], samples: Gray, gray: Gray | None) -> Iterator[Piece]:
+def _enter(levels: list["_Level"], samples: Gray) -> Iterator[Piece]:
     level, below = levels[0], levels[1:]
     at = 0
     while at < len(samples):
-        taken = level.take(samples[at:], None if gray is None else gray[at:])
+        taken = level.take(samples[at:])
         if level.full:
             yield from level.tiles()
             halved = level.halved()
             level.empty()
             if below and halved.size:
-                yield from _enter(below, halved, None)
+                yield from _enter(below, halved)
         if not taken:
             return  # an odd last row has no half
         at += taken
@@ -65,7 +63,6 @@ class _Level:
         self._index, self._width, self._height = index, width, height
         rows = min(TILE, height)
         self._samples: Gray = np.empty((rows, width, canvas.bands), canvas.dtype)
-        self._gray: Gray | None = np.empty((rows, width), canvas.dtype) if index == 0 else None
         self._done = 0
         self._filled = 0
 
@@ -74,13 +71,11 @@ class _Level:
         """Whether a row of tiles, or the rest of the picture, is there."""
         return self._filled > 0 and self._filled == min(TILE, self._height - self._done)
 
-    def take(self, samples: Gray, gray: Gray | None) -> int:
+    def take(self, samples: Gray) -> int:
         """Take in rows until a row of tiles is full; return how many."""
         count = min(len(samples), TILE - self._filled, self._height - self._done - self._filled)
         place = slice(self._filled, self._filled + count)
         self._samples[place] = samples[:count, : self._width]
-        if self._gray is not None and gray is not None:
-            self._gray[place] = gray[:count]
         self._filled += count
         return count
 
@@ -88,8 +83,7 @@ class _Level:
         """Yield the tiles of the full row; they are copies."""
         for left in range(0, self._width, TILE):
             place = (slice(self._filled), slice(left, left + TILE))
-            gray = None if self._gray is None else _padded(self._gray[place])
-            yield Piece(self._index, _padded(self._samples[place]), gray)
+            yield Piece(self._index, _padded(self._samples[place]))
 
     def halved(self) -> Gray:
         """Return the full row averaged two by two, without an odd last row or column unless it is alone."""
@@ -115,5 +109,4 @@ class _Level:
 
 def _padded(part: Gray) -> Gray:
     rows, columns = TILE - part.shape[0], TILE - part.shape[1]
-    edges = [(0, rows), (0, columns), (0, 0)][: part.ndim]
-    return np.pad(part, edges, mode="edge")
+    return np.pad(part, [(0, rows), (0, columns), (0, 0)], mode="edge")

@@ -20,6 +20,7 @@ import pyvips
 import tifffile
 
 from restoration import resample, tiff_header
+from restoration.agreement import Agreement
 from restoration.area import AreaMean
 from restoration.color import Float, Gray, luma
 from restoration.errors import MasterUnavailable, NoSpace, OutOfMemory, TruncatedImage, display_name
@@ -74,15 +75,17 @@ class Scan:
         long_side: int,
         listener: RowListener | None = None,
         digest: Digest | None = None,
+        *,
         resemblance: Resemblance | None = None,
         curve: ToneCurve | None = None,
+        agreement: Agreement | None = None,
     ) -> Float:
         """Return the upright color bands (C, h, w) in [0, 1], C 1 or 3, averaged to `long_side` or smaller.
 
-        `digest` and `resemblance` take in the samples as they are stored; the bands are those that are shown
-        in sRGB if the samples have another `curve`.
+        `digest`, `resemblance` and `agreement` take in the samples as they are stored; the bands are those
+        that are shown in sRGB if the samples have another `curve`.
 
-        Raises TruncatedImage, OutOfMemory, MasterUnavailable or NoSpace.
+        Raises TruncatedImage, DecodersDisagree, OutOfMemory, MasterUnavailable or NoSpace.
         """
         facts = self.facts
         long = max(facts.width, facts.height)
@@ -92,6 +95,8 @@ class Scan:
         for top, samples in self.stored_strips(digest):
             bands = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
             mean.add(bands if shown is None else np.take(shown, bands))
+            if agreement:
+                agreement.add(top, samples)
             if resemblance:
                 resemblance.add(samples)
             if listener:
@@ -124,7 +129,7 @@ class Scan:
     def stored_strips(self, digest: Digest | None = None) -> Iterator[tuple[int, Gray]]:
         """Yield the top row and the samples (h, W, bands) of each strip as they are stored."""
         try:
-            second = self._needs_second_reader()
+            second = self.second_decoder_only()
             strips = self._second_reader() if second else _vips_strips(load(self.path, self.facts))
             for top, samples in strips:
                 if digest:
@@ -133,7 +138,8 @@ class Scan:
         except pyvips.Error as error:
             raise self._damaged(first_line(error)) from error
 
-    def _needs_second_reader(self) -> bool:
+    def second_decoder_only(self) -> bool:
+        """Whether the first decoder has no means to read it, so that the second one reads it for the work."""
         if self.facts.format != "tiff":
             return False
         with open_master(self.path) as file:

@@ -20,6 +20,7 @@ from restoration import (
     publishing,
     verification,
 )
+from restoration.agreement import Reference
 from restoration.appearance import Appearance
 from restoration.color import Float, adjusted
 from restoration.colorizer import ChromaField, colorize
@@ -44,17 +45,19 @@ from restoration.outcome import (
     Stage,
     Tone,
 )
-from restoration.painting import Canvas, Painting
+from restoration.painting import Canvas, Painting, Proof
 from restoration.passes import Sizes, count_windows, guide_side
 from restoration.profile import Look
 from restoration.reading import RowListener, Scan, Strip
 from restoration.recipe import ALGORITHM, OutputFormat, Preset, Recipe
 from restoration.sealing import mismatch
 from restoration.seams import seamlessness
-from restoration.tiff import Proof
 
 _NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _DEFAULT_LIMITS = Limits()
+
+ONE_DECODER = "The proof rests on one decoder: no second one reads a picture of this kind or size"
+"""Noted about a derivative whose proof is weaker for it."""
 
 
 def recipe_for(
@@ -156,6 +159,7 @@ class _Seen:
     scan: Scan
     samples_sha256: bytes
     """Of the master's samples as they are stored."""
+    reference: Reference
     tone: Tone
     field: ChromaField
     seamlessness: Seamlessness
@@ -211,6 +215,7 @@ class _Work:
             if map_draft and self.map_out:
                 publishing.publish(map_draft, self.map_out)
             publishing.publish(unfinished, self.out)
+        decoders = min(known.reference.decoders, measured.decoders)
         return Restoration(
             path=self.out,
             format=self.recipe.format,
@@ -234,7 +239,8 @@ class _Work:
             recipe_fingerprint=self.recipe.fingerprint(),
             engine=model.engine.name,
             software=software(),
-            metadata=report,
+            metadata=_proven(report, decoders),
+            decoders=decoders,
             confidence=trust,
         )
 
@@ -263,7 +269,9 @@ class _Work:
         )
         upsampler = Upsampler.solve(chroma, luminance, height, width)
         seamless = seamlessness(field, luminance, upsampler.over(luminance), palette)
-        return _Seen(scan, seen.samples_sha256, tone, field, seamless, upsampler, seen.look, trust)
+        return _Seen(
+            scan, seen.samples_sha256, seen.reference, tone, field, seamless, upsampler, seen.look, trust
+        )
 
     def _write(
         self, path: Path, seen: _Seen, witness: Witness, canvas: Canvas
@@ -277,13 +285,11 @@ class _Work:
         curve = seen.look.curve
         profile = rgb_profile(curve, canvas.bits) if curve else derivative.srgb_profile()
         label = derivative.Label(packet, dpi, software(), about, profile)
-        again = hashlib.sha256()
-        threads = self.threads or lanes.usual_threads()
         appearance = Appearance.of(curve, canvas.dtype) if curve else None
-        painting = Painting(canvas, seen.upsampler, self._strips(seen, again), threads, appearance)
+        painting = Painting(
+            canvas, seen.upsampler, self._strips(seen, self._rows(Stage.WRITE)), self._lanes, appearance
+        )
         proof = derivative.write(path, painting, self.recipe, label)
-        if again.digest() != seen.samples_sha256:
-            raise mismatch("the master, read twice, did not give the same samples")
         return _completed(report, facts, self.recipe, seen.look), proof
 
     def _draw(self, path: Path | None, seen: _Seen, witness: Witness) -> ConfidenceMap | None:
@@ -292,22 +298,31 @@ class _Work:
         drawn = confidence_map.write(path, seen.confidence, self._provenance(witness, seen.tone))
         return replace(drawn, path=self.map_out)
 
-    def _strips(self, seen: _Seen, again: "hashlib._Hash") -> Iterator[Strip]:
-        listener = self._rows(Stage.WRITE)
+    def _strips(self, seen: _Seen, listener: RowListener | None = None) -> Iterator[Strip]:
+        """Read the master again: the same samples that two decoders have seen. Raises LumaMismatch."""
+        again = hashlib.sha256()
         _, rows = seen.scan.facts.upright_size
         for strip in seen.scan.strips(again):
             yield strip
-            listener(strip.top + len(strip.gray), rows)
+            if listener:
+                listener(strip.top + len(strip.gray), rows)
+        if again.digest() != seen.samples_sha256:
+            raise mismatch("the master, read again, did not give the same samples")
 
     def _verify(self, path: Path, seen: _Seen, canvas: Canvas, proof: Proof | None) -> verification.Measured:
         listener = self._rows(Stage.VERIFY)
         if proof:
-            return verification.confirm(path, canvas, proof, listener)
-        lossless = self.recipe.format.lossless
-        measured = verification.measure(path, seen.scan, lossless=lossless, listener=listener)
-        if not lossless:
-            publishing.settle_luma_error(path, measured.luma_max_error, measured.luma_mean_error)
+            return verification.confirm(
+                path, canvas, proof, seen.reference, threads=self._lanes, listener=listener
+            )
+        measured = verification.measure(path, self._strips(seen), canvas.height, listener)
+        publishing.settle_luma_error(path, measured.luma_max_error, measured.luma_mean_error)
         return measured
+
+    @property
+    def _lanes(self) -> int:
+        """How many threads work side by side."""
+        return self.threads or lanes.usual_threads()
 
     def _provenance(self, witness: Witness, tone: Tone) -> disclosure.Provenance:
         return disclosure.Provenance(
@@ -358,6 +373,13 @@ class _Work:
 def software() -> str:
     """Return name and version of this software."""
     return f"Saek {importlib.metadata.version('saek')}"
+
+
+def _proven(report: MetadataReport, decoders: int) -> MetadataReport:
+    """Add what the proof rests on, if on less than it should."""
+    if decoders > 1:
+        return report
+    return replace(report, noted=(*report.noted, ONE_DECODER))
 
 
 def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe, look: Look) -> MetadataReport:

@@ -1,8 +1,7 @@
-"""How a piece of a TIFF is compressed and at once proven to hold the master's luminance.
+"""How a piece of a TIFF is compressed, and how one that is not decoded again later is proven at once.
 
 What libdeflate has compressed is decompressed by zlib-ng, which shares no code with it, in the same thread
-while the samples are still at hand. The piece counts as proven if every sample came back and the luma of each
-pixel is the master's integer.
+while the samples are still at hand. It counts as proven if every sample came back.
 """
 
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from restoration.color import Gray, luma
+from restoration.color import Gray
 from restoration.errors import LumaMismatch
 from restoration.room import Room
 
@@ -19,23 +18,19 @@ _LEVELS = {1: 4, 2: 1}
 thirds longer there for half a percent."""
 
 
-def seal(samples: Gray, gray: Gray | None, room: Room) -> bytes:
-    """Return (h, W, bands) as deflate with a horizontal predictor, zlib framing.
-
-    `gray` (h, W) is what the luma must be; None for a reduced copy, which has no master. Raises LumaMismatch.
-    """
+def seal(samples: Gray, room: Room) -> bytes:
+    """Return (h, W, bands) as deflate with a horizontal predictor, zlib framing."""
     height, width, bands = samples.shape
     flat = samples.reshape(height, width * bands)
     differences: Gray = room.array("differences", flat.shape, flat.dtype)
     differences[:, :bands] = flat[:, :bands]
     np.subtract(flat[:, bands:], flat[:, :-bands], out=differences[:, bands:])
     raw: Any = differences.data.cast("B")  # any buffer will do, whatever the codec's stub says
-    encoded = bytes(imagecodecs.deflate_encode(raw, level=_LEVELS[samples.itemsize]))
-    _prove(encoded, samples, gray, room)
-    return encoded
+    return bytes(imagecodecs.deflate_encode(raw, level=_LEVELS[samples.itemsize]))
 
 
-def _prove(encoded: bytes, samples: Gray, gray: Gray | None, room: Room) -> None:
+def prove(encoded: bytes, samples: Gray, room: Room) -> None:
+    """Raise LumaMismatch unless a compressed piece gives its samples (h, W, bands) back."""
     decoded = room.array("decoded", (samples.nbytes,), np.uint8)
     try:
         size = len(imagecodecs.zlibng_decode(encoded, out=decoded.data))
@@ -45,9 +40,6 @@ def _prove(encoded: bytes, samples: Gray, gray: Gray | None, room: Room) -> None
     imagecodecs.delta_decode(back, axis=1, out=back)
     if size != samples.nbytes or not np.array_equal(back, samples):
         raise mismatch("what was compressed comes back with other samples")
-    if gray is not None and not np.array_equal(luma(back[..., :3], room), gray):
-        off = np.abs(luma(back[..., :3], room).astype(np.int64) - gray).max()
-        raise mismatch(f"its luminance differs from the master's by {off} steps")
 
 
 def mismatch(reason: str) -> LumaMismatch:

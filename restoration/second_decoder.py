@@ -2,8 +2,9 @@
 
 The work reads a master through libvips, and a fault of libvips, or of how it is asked, would come through in
 the derivative and in any proof that asks libvips again. So the proof asks others: tifffile and imagecodecs
-for TIFF, Pillow's own decoders for PNG and GIF, libpng for PNG of 16 bits. JPEG and WebP have one decoder in
-the world that all libraries build upon; there only the way in which it is asked is proven.
+for TIFF, Pillow's own decoders for PNG and GIF, libpng for PNG of 16 bits. For JPEG, libjpeg-turbo is asked:
+libvips comes with mozjpeg, which has grown out of it. WebP has one decoder in the world, so that only the way
+in which it is asked is proven.
 
 What counts is what is stored: no alpha is divided out, no profile applied. Samples are those that
 `Scan.stored_strips` must give. Memory is bounded by strips and tiles; what Pillow must hold as a whole is
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image
@@ -33,10 +35,12 @@ from restoration.tiff_segments import Damaged, Layout, Undecodable
 MOST_BYTES: Final = 1 << 29
 """Of a picture that is decoded as a whole."""
 
-_WHOLE: Final = {"jpeg": "JPEG", "webp": "WEBP", "gif": "GIF"}
+_WHOLE: Final = {"jpeg", "webp", "gif"}
 _EXPANDED: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _PORTION: Final = 1 << 20
 """Samples of a portion of a PNG."""
+_SIDE_BY_SIDE: Final = 1 << 25
+"""Bytes that rows decoded at once may have so that several portions of rows are decoded side by side."""
 _WARNED: Final = 1 << 62
 
 Image.MAX_IMAGE_PIXELS = _WARNED  # our own limits are kept before anything is decoded
@@ -46,30 +50,36 @@ class NoSecondDecoder(Exception):
     """There is no second decoder for such a picture: of its kind or of its size."""
 
 
-def reads(facts: ScanFacts) -> bool:
+def reads(facts: ScanFacts, most_bytes: int = MOST_BYTES) -> bool:
     """Whether a second decoder may read such a master, as far as its facts tell; `strips` may refuse it."""
     if facts.format in _WHOLE:
-        return facts.pixels * facts.bands <= MOST_BYTES
+        return facts.pixels * facts.bands <= most_bytes
     return facts.format in {"tiff", "png"}
 
 
 def strips(
-    path: Path, facts: ScanFacts, threads: int | None = None, *, strict: bool = False
+    path: Path,
+    facts: ScanFacts,
+    threads: int | None = None,
+    *,
+    strict: bool = False,
+    most_bytes: int = MOST_BYTES,
 ) -> Iterator[tuple[int, Gray]]:
     """Yield the top row and the samples (h, W, bands) of rows, from top to bottom, in portions of any height.
 
     Every pixel was there: nothing is filled up. In JPEG and LZW data this is looked into only if `strict`,
-    for they are decoded twice then; otherwise the comparison with the first decoder must tell.
+    for they are decoded twice then; otherwise the comparison with the first decoder must tell. What can only
+    be decoded as a whole may have `most_bytes`.
 
     Raises NoSecondDecoder, TruncatedImage or what `open_master` raises.
     """
     try:
         if facts.format == "tiff":
-            found = _tiff(path, facts, threads or lanes.usual_threads(), strict=strict)
+            found = _tiff(path, facts, threads or lanes.usual_threads(), most_bytes, strict=strict)
         elif facts.format == "png":
-            found = _png(path, facts)
+            found = _png(path, facts, most_bytes)
         elif facts.format in _WHOLE:
-            found = _cut(_whole(path, facts, strict=strict), facts)
+            found = _cut(_whole(path, facts, most_bytes, strict=strict), facts)
         else:
             raise NoSecondDecoder(facts.format)
         top = 0
@@ -90,10 +100,10 @@ def strips(
         ) from error
 
 
-def _tiff(path: Path, facts: ScanFacts, threads: int, *, strict: bool) -> Iterator[Gray]:
+def _tiff(path: Path, facts: ScanFacts, threads: int, most_bytes: int, *, strict: bool) -> Iterator[Gray]:
     with open_master(path) as file, tifffile.TiffFile(file, name=path.name) as tiff:
         page: Any = tiff.pages.first
-        layout = tiff_segments.layout_of(page)
+        layout = tiff_segments.layout_of(page, most_bytes)
         if (layout.width, layout.height) != (facts.width, facts.height):
             raise Damaged("its header tells of another size")
         chosen = _chosen(page, layout, facts)
@@ -112,7 +122,12 @@ def _tiff(path: Path, facts: ScanFacts, threads: int, *, strict: bool) -> Iterat
                 samples[..., 0] = np.iinfo(samples.dtype).max - samples[..., 0]
             return samples
 
-        yield from lanes.in_order(tiff_segments.spans(layout), work, threads)
+        spans = tiff_segments.spans(layout)
+        rows = max(end - top for top, end in tiff_segments.spans(layout))
+        if rows * layout.width * layout.samples * layout.dtype.itemsize > _SIDE_BY_SIDE:
+            yield from (work(span, Room()) for span in spans)
+        else:
+            yield from lanes.in_order(spans, work, threads)
 
 
 def _chosen(page: Any, layout: Layout, facts: ScanFacts) -> "slice | list[int]":
@@ -129,15 +144,15 @@ def _chosen(page: Any, layout: Layout, facts: ScanFacts) -> "slice | list[int]":
     return [*range(colors), colors + alpha]
 
 
-def _png(path: Path, facts: ScanFacts) -> Iterator[Gray]:
+def _png(path: Path, facts: ScanFacts, most_bytes: int) -> Iterator[Gray]:
     portion = max(1, _PORTION // (facts.width * facts.bands))
-    for samples in png_rows.rows(path, portion, MOST_BYTES):
+    for samples in png_rows.rows(path, portion, most_bytes):
         yield _as_told(samples, facts)
 
 
-def _whole(path: Path, facts: ScanFacts, *, strict: bool) -> Gray:
-    if facts.pixels * facts.bands > MOST_BYTES:
-        raise Undecodable(f"more than {MOST_BYTES:,} bytes, decoded as a whole")
+def _whole(path: Path, facts: ScanFacts, most_bytes: int, *, strict: bool) -> Gray:
+    if facts.pixels * facts.bands > most_bytes:
+        raise Undecodable(f"more than {most_bytes:,} bytes, decoded as a whole")
     with open_master(path) as file:
         data = file.read()
     look = strict and facts.format == "jpeg"
@@ -148,7 +163,10 @@ def _whole(path: Path, facts: ScanFacts, *, strict: bool) -> Gray:
 
 
 def _plain(data: bytes, facts: ScanFacts) -> Gray:
-    with Image.open(io.BytesIO(data), formats=(_WHOLE[facts.format],)) as picture:
+    if facts.format == "jpeg":
+        gray_or_rgb: Gray = np.asarray(imagecodecs.jpeg8_decode(data))
+        return gray_or_rgb[..., None] if gray_or_rgb.ndim == 2 else gray_or_rgb
+    with Image.open(io.BytesIO(data), formats=(facts.format.upper(),)) as picture:
         plain = picture.mode in {"L", "RGB", "RGBA"}
         samples: Gray = np.asarray(picture if plain else picture.convert(_EXPANDED[facts.bands]))
     if facts.format == "gif" and samples.ndim == 3 and samples.shape[2] == 4:

@@ -4,36 +4,22 @@ import hashlib
 import itertools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import tifffile
 
 from restoration import lanes
-from restoration.painting import Canvas, Painted, Painting, as_it_is
+from restoration.painting import Canvas, Painted, PaintedDigest, Painting, Proof, as_it_is
 from restoration.pyramid import TILE, Piece, levels_of, pieces
 from restoration.reading import strip_rows
 from restoration.room import Room
-from restoration.sealing import seal
+from restoration.sealing import prove, seal
 
 CLASSIC_BYTES: Final = 4_000_000_000
 """Uncompressed samples beyond which offsets of 32 bits might not do."""
 
 _STRIP_BYTES: Final = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What the finished file must be found to hold."""
-
-    pixel_sha256: str
-    """Of the samples of the full picture: rows top to bottom, interleaved, little-endian."""
-    first_sha256: str
-    """Of those of its first `strip_rows` rows."""
-    pages: tuple[str, ...]
-    """Of the compressed pieces of each page, one after the other."""
 
 
 Tags = dict[str, Any]
@@ -53,49 +39,32 @@ def write(path: Path, painting: Painting, tags: Tags, *, pyramid: bool) -> Proof
     A pyramid has tiles of 256 and, as further pages, copies of half the size each down to one tile; their
     tiles wait in a file without a name beside `path`. The pixels of the first page are the same either way.
     """
-    samples = _Samples()
+    samples = PaintedDigest()
     with tifffile.TiffWriter(path, bigtiff=is_big(painting.canvas, pyramid=pyramid), byteorder="<") as file:
         if pyramid:
-            pages = _write_tiles(file, path.parent, samples, painting, tags)
-        else:
-            pages = (_write_strips(file, samples, painting, tags),)
-    return Proof(samples.whole.hexdigest(), samples.first, pages)
+            return samples.proof(_write_tiles(file, path.parent, samples, painting, tags))
+        _write_strips(file, samples, painting, tags)
+        return samples.proof()
 
 
-class _Samples:
-    """The checksums of the samples of the first page, taken in as they are painted."""
-
-    def __init__(self) -> None:
-        self.whole = hashlib.sha256()
-        self.first = ""
-
-    def add(self, painted: Painted) -> None:
-        samples = painted.samples
-        self.whole.update(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).data)
-        self.first = self.first or self.whole.hexdigest()
-
-
-def _write_strips(tiff: tifffile.TiffWriter, samples: _Samples, painting: Painting, tags: Tags) -> str:
-    canvas, digest = painting.canvas, hashlib.sha256()
+def _write_strips(tiff: tifffile.TiffWriter, samples: PaintedDigest, painting: Painting, tags: Tags) -> None:
+    canvas = painting.canvas
     rows = rows_per_strip(canvas)
 
     def sealed(painted: Painted, room: Room) -> tuple[Painted, list[bytes]]:
-        cuts = [slice(top, top + rows) for top in range(0, len(painted.gray), rows)]
-        return painted, [seal(painted.samples[cut], painted.gray[cut], room) for cut in cuts]
+        cuts = [slice(top, top + rows) for top in range(0, len(painted.samples), rows)]
+        return painted, [seal(painted.samples[cut], room) for cut in cuts]
 
     def encoded() -> Iterator[bytes]:
         for painted, parts in painting.each(sealed):
             samples.add(painted)
-            for part in parts:
-                digest.update(part)
-                yield part
+            yield from parts
 
     _write_page(tiff, encoded(), canvas, (canvas.width, canvas.height), tags | {"rowsperstrip": rows})
-    return digest.hexdigest()
 
 
 def _write_tiles(
-    tiff: tifffile.TiffWriter, folder: Path, samples: _Samples, painting: Painting, tags: Tags
+    tiff: tifffile.TiffWriter, folder: Path, samples: PaintedDigest, painting: Painting, tags: Tags
 ) -> tuple[str, ...]:
     canvas = painting.canvas
     levels = levels_of(canvas.width, canvas.height)
@@ -106,18 +75,21 @@ def _write_tiles(
             samples.add(one)
             yield one
 
-    def sealed(piece: Piece, room: Room) -> tuple[int, bytes]:
-        return piece.level, seal(piece.samples, piece.gray, room)
+    def compressed(piece: Piece, room: Room) -> tuple[int, bytes]:
+        sealed = seal(piece.samples, room)
+        if piece.level:  # the picture itself is decoded again when it is finished
+            prove(sealed, piece.samples, room)
+        return piece.level, sealed
 
     with tempfile.TemporaryFile(dir=folder) as waiting:
         sizes: list[list[tuple[int, int]]] = [[] for _ in levels]
 
         def encoded() -> Iterator[bytes]:
-            for level, tile in lanes.in_order(pieces(painted(), canvas), sealed, painting.threads):
-                digests[level].update(tile)
+            for level, tile in lanes.in_order(pieces(painted(), canvas), compressed, painting.threads):
                 if level == 0:
                     yield tile
                 else:
+                    digests[level].update(tile)
                     sizes[level].append((waiting.tell(), waiting.write(tile)))
 
         def laid_by(level: int) -> Iterator[bytes]:
@@ -129,7 +101,7 @@ def _write_tiles(
         _write_page(tiff, encoded(), canvas, levels[0], tags | tiled)
         for level in range(1, len(levels)):
             _write_page(tiff, laid_by(level), canvas, levels[level], tiled | {"subfiletype": 1})
-    return tuple(digest.hexdigest() for digest in digests)
+    return tuple(digest.hexdigest() for digest in digests[1:])
 
 
 def _write_page(

@@ -4,7 +4,6 @@ tifffile tells where they lie; imagecodecs decompresses; numpy does the rest. No
 or libtiff. Each strip and tile must hold every pixel that is its own: what is missing is damage, never zeros.
 """
 
-import io
 import math
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from typing import Any, Final
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from restoration.color import Gray
 from restoration.jpeg_scan import as_one_stream, probed
@@ -24,8 +22,6 @@ _LZW: Final = 5
 _JPEG: Final = 7
 _PIECE_PIXELS: Final = 1 << 18
 """Pixels that are worked on at once, if strips and tiles are smaller than that."""
-_MOST_BYTES: Final = 1 << 29
-"""Of one strip or tile, decoded."""
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -149,8 +145,11 @@ class Layout:
         return -(-self.piece_width * self.depth * self.bits // 8)
 
 
-def layout_of(page: Any) -> Layout:
-    """Return the layout of a page of tifffile's. Raises Undecodable or Damaged."""
+def layout_of(page: Any, most_bytes: int) -> Layout:
+    """Return the layout of a page of tifffile's, whose strips or tiles may have `most_bytes`, decoded.
+
+    Raises Undecodable or Damaged.
+    """
     bits, predictor = page.bitspersample, int(page.predictor)
     width, height, samples = int(page.imagewidth), int(page.imagelength), int(page.samplesperpixel)
     compression, photometric = int(page.compression), int(page.photometric)
@@ -194,14 +193,14 @@ def layout_of(page: Any) -> Layout:
     )
     if min(width, height, rows, layout.piece_width, samples) < 1:
         raise Damaged("a side of no length")
-    return _with_all_pieces(layout)
+    return _with_all_pieces(layout, most_bytes)
 
 
-def _with_all_pieces(layout: Layout) -> Layout:
+def _with_all_pieces(layout: Layout, most_bytes: int) -> Layout:
     pieces = layout.across * layout.down * (layout.samples if layout.separate else 1)
     if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
         raise Damaged(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
-    if layout.row_bytes() * layout.piece_rows > _MOST_BYTES and layout.compression != 1:
+    if layout.row_bytes() * layout.piece_rows > most_bytes and layout.compression != 1:
         raise Undecodable("a strip or tile of that size")
     return layout
 
@@ -348,8 +347,7 @@ def _jpeg(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
 def _jpeg_samples(layout: Layout, stream: bytes) -> Gray:
     if layout.photometric == 2 and not layout.separate:  # whatever its markers say, it is RGB
         return np.asarray(imagecodecs.jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB"))
-    with Image.open(io.BytesIO(stream), formats=("JPEG",)) as picture:
-        return np.asarray(picture)
+    return np.asarray(imagecodecs.jpeg8_decode(stream))
 
 
 def _shaped(samples: Gray, layout: Layout, rows: int) -> Gray:

@@ -1,10 +1,12 @@
-"""Whether a finished derivative, read back from the disk, gives the master back.
+"""Whether a finished derivative, read back from the disk by the second decoder, gives the master back.
 
-A TIFF was proven while it was written, each compressed piece by itself (`sealing`): its file is then found,
-by its own header, to hold those very pieces. Of the other formats every pixel is decoded again and compared.
+Every pixel of the file is decoded again, by code that neither wrote it nor read the master for the work
+(`second_decoder`), and its luma is computed in other ways than by the code that colored it (`bt601`). The
+gray of the master that it must be was seen by both decoders when the master was read first (`agreement`).
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,18 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from restoration import tiff_header
-from restoration.color import Gray, luma
+from restoration import bt601, lanes, second_decoder, tiff_header
+from restoration.agreement import Reference, Rows
+from restoration.color import Gray
 from restoration.errors import LumaMismatch, MasterError
-from restoration.facts import Limits
+from restoration.facts import Limits, ScanFacts
 from restoration.opening import open_master
-from restoration.painting import Canvas, to_8_bit
-from restoration.reading import RowListener, Scan
+from restoration.painting import Canvas, Proof, to_8_bit
+from restoration.reading import RowListener, Scan, Strip
+from restoration.room import Room
 from restoration.scan import identify
 from restoration.sealing import mismatch
-from restoration.tiff import Proof
+from restoration.second_decoder import NoSecondDecoder
 
 _NO_LIMITS = Limits(1 << 62, 1 << 62)
 
@@ -35,76 +39,123 @@ class Measured:
     luma_mean_error: float
     pixel_sha256: str
     """Of the decoded samples: rows top to bottom, interleaved, little-endian."""
+    decoders: int
+    """How many decoders that share no code have read the derivative: 2, or 1 where there is no second one."""
 
 
-def confirm(path: Path, canvas: Canvas, proof: Proof, listener: RowListener | None = None) -> Measured:
-    """Find in the finished TIFF the pieces that were proven, at the places that its own header tells.
+def confirm(
+    path: Path,
+    canvas: Canvas,
+    proof: Proof,
+    reference: Reference,
+    *,
+    threads: int,
+    listener: RowListener | None = None,
+) -> Measured:
+    """Decode a lossless derivative and find in it the samples that were painted, with the right luma.
 
-    The reader of masters must see the canvas in it, and in its first strip the samples that were painted.
-    Raises LumaMismatch.
+    libvips must see the same in its first rows, so that two decoders understand it. Raises LumaMismatch.
     """
     try:
         facts = identify(path, _NO_LIMITS)
+        seen = (facts.width, facts.height, facts.bands, facts.bit_depth, facts.mode, facts.orientation)
+        if seen != (canvas.width, canvas.height, canvas.bands, canvas.bits, "rgb", 1):
+            raise _not_kept(f"its header tells of {seen}", path)
+        samples, gray, alpha = _digests(path, facts, threads, listener)
+        if samples != proof.pixel_sha256:
+            raise _not_kept("it holds other samples than were painted", path)
+        if gray != reference.gray_sha256:
+            raise _not_kept("its luminance differs from that of the master as another decoder reads it", path)
+        if canvas.bands == 4 and alpha != reference.alpha_sha256:
+            raise _not_kept("its alpha is not that of the master", path)
         _, first = next(Scan(path, facts, path.parent).stored_strips())
-        pages = _pages(path, listener)
-    except (MasterError, *tiff_header.LEAKS) as error:
+        if hashlib.sha256(_little_endian(first)).hexdigest() != proof.first_sha256:
+            raise _not_kept("libvips sees other samples in it", path)
+        if proof.copies and _copies(path) != proof.copies:
+            raise _not_kept("its reduced copies are not those that were written", path)
+    except (MasterError, NoSecondDecoder, *tiff_header.LEAKS) as error:
         raise _not_kept(f"it cannot be read back ({error})", path) from error
-    seen = (facts.width, facts.height, facts.bands, facts.bit_depth, facts.mode, facts.orientation)
-    if seen != (canvas.width, canvas.height, canvas.bands, canvas.bits, "rgb", 1):
-        raise _not_kept(f"its header tells of {seen}", path)
-    if hashlib.sha256(_little_endian(first)).hexdigest() != proof.first_sha256:
-        raise _not_kept("another reader sees other samples in it", path)
-    if pages != proof.pages:
-        raise _not_kept("it does not hold what was written", path)
-    return Measured(0, 0.0, proof.pixel_sha256)
+    return Measured(0, 0.0, samples, 2)
 
 
-def _pages(path: Path, listener: RowListener | None) -> tuple[str, ...]:
-    """Return the sha256 of the compressed pieces of each page of a TIFF."""
+def _digests(
+    path: Path, facts: ScanFacts, threads: int, listener: RowListener | None
+) -> tuple[str, str, str]:
+    """Return the sha256 of the samples, of their luma and of their alpha. Raises LumaMismatch."""
+
+    def reckoned(portion: tuple[int, Gray], room: Room) -> tuple[int, Gray, Gray]:
+        del room
+        top, samples = portion
+        gray = bt601.by_integers(samples[..., :3])
+        if not np.array_equal(gray, bt601.by_thousandths(samples[..., :3])):
+            raise _not_kept("its luminance depends on how its weights are rounded", path)
+        return top, samples, gray
+
+    whole, luminance, opacity = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    portions = second_decoder.strips(path, facts, threads)
+    for top, samples, gray in lanes.in_order(portions, reckoned, threads):
+        whole.update(_little_endian(samples))
+        luminance.update(_little_endian(gray))
+        if samples.shape[2] == 4:
+            opacity.update(_little_endian(samples[..., 3]))
+        if listener:
+            listener(top + len(samples), facts.height)
+    return whole.hexdigest(), luminance.hexdigest(), opacity.hexdigest()
+
+
+def _copies(path: Path) -> tuple[str, ...]:
+    """Return the sha256 of the compressed pieces of each page of a TIFF but the first."""
     found: list[str] = []
     page: Any
     with open_master(path) as file, tifffile.TiffFile(file, name=path.name) as tiff:
-        for page in tiff.pages:
+        for page in tiff.pages[1:]:
             digest = hashlib.sha256()
-            pieces = list(zip(page.dataoffsets, page.databytecounts, strict=True))
-            for i, (offset, size) in enumerate(pieces):
+            for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
                 file.seek(offset)
                 digest.update(file.read(size))
-                if listener and not found:
-                    listener((i + 1) * page.imagelength // len(pieces), page.imagelength)
             found.append(digest.hexdigest())
     return tuple(found)
 
 
-def measure(path: Path, master: Scan, *, lossless: bool, listener: RowListener | None = None) -> Measured:
-    """Decode the derivative and the master side by side and compare luma, and alpha where it was carried.
+def measure(path: Path, strips: Iterator[Strip], rows: int, listener: RowListener | None = None) -> Measured:
+    """Decode a lossy derivative and compare its luma with the gray of the master's upright `strips`.
 
-    Raises LumaMismatch if a lossless derivative differs in a single pixel, or if it cannot be read back.
+    All strips, `rows` rows in all, are taken. Raises LumaMismatch if the derivative cannot be read back, or
+    what reading the master raises.
     """
     digest = hashlib.sha256()
     largest, total, seen = 0, 0, 0
-    expected = _Rows(master)
+    decoders, made = _read_back(path)
+    for strip in strips:
+        samples = made.take(len(strip.gray))
+        digest.update(_little_endian(samples))
+        error = np.abs(bt601.by_integers(samples[..., :3]).astype(np.int32) - to_8_bit(strip.gray))
+        largest = max(largest, int(error.max()))
+        total += int(error.sum(dtype=np.int64))
+        seen += error.size
+        if listener:
+            listener(strip.top + len(samples), rows)
+    return Measured(largest, total / seen, digest.hexdigest(), decoders)
+
+
+def _read_back(path: Path) -> "tuple[int, Rows]":
+    """Return how many decoders read a JPEG of ours, counting the one that wrote it, and its rows."""
+
+    def portions() -> Iterator[tuple[int, Gray]]:
+        try:
+            yield from found
+        except MasterError as error:
+            raise _not_kept(f"it cannot be read back ({error.reason})", path) from error
+
     try:
-        made = Scan(path, identify(path, _NO_LIMITS), path.parent)
-        for top, samples in made.stored_strips():
-            digest.update(_little_endian(samples))
-            gray, alpha = expected.take(len(samples))
-            wanted = gray if samples.dtype == gray.dtype else to_8_bit(gray)
-            error = np.abs(luma(samples[..., :3]).astype(np.int32) - wanted)
-            largest = max(largest, int(error.max()))
-            total += int(error.sum(dtype=np.int64))
-            seen += error.size
-            if samples.shape[2] == 4 and (alpha is None or not np.array_equal(samples[..., 3], alpha)):
-                raise _not_kept("its alpha is not that of the master", path)
-            if lossless and largest:
-                raise _not_kept(f"its luminance differs from the master's by {largest} steps", path)
-            if listener:
-                listener(top + len(samples), made.facts.height)
+        facts = identify(path, _NO_LIMITS)
     except MasterError as error:
-        if error.path == master.path:
-            raise
         raise _not_kept(f"it cannot be read back ({error.reason})", path) from error
-    return Measured(largest, total / seen, digest.hexdigest())
+    if second_decoder.reads(facts):
+        decoders, found = 2, second_decoder.strips(path, facts, strict=True)
+    else:
+        decoders, found = 1, Scan(path, facts, path.parent).stored_strips()
+    return decoders, Rows(portions())
 
 
 def _not_kept(reason: str, path: Path) -> LumaMismatch:
@@ -114,27 +165,3 @@ def _not_kept(reason: str, path: Path) -> LumaMismatch:
 
 def _little_endian(samples: Gray) -> memoryview:
     return np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).data
-
-
-class _Rows:
-    """Hands out the rows of a scan in portions of any size."""
-
-    def __init__(self, scan: Scan) -> None:
-        self._strips = scan.strips()
-        self._gray: Gray = np.empty((0, 0), np.uint8)
-        self._alpha: Gray | None = None
-
-    def take(self, count: int) -> tuple[Gray, Gray | None]:
-        """Return gray and alpha of the next `count` rows."""
-        while len(self._gray) < count:
-            strip = next(self._strips)
-            self._gray = np.concatenate((self._gray, strip.gray)) if len(self._gray) else strip.gray
-            if strip.alpha is not None:
-                self._alpha = (
-                    strip.alpha if self._alpha is None else np.concatenate((self._alpha, strip.alpha))
-                )
-        gray, self._gray = self._gray[:count], self._gray[count:]
-        if self._alpha is None:
-            return gray, None
-        alpha, self._alpha = self._alpha[:count], self._alpha[count:]
-        return gray, alpha

@@ -181,6 +181,7 @@ def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
             "tone": asdict(made.tone),
             "stretch": made.stretch,
             "metadata": asdict(made.metadata),
+            "decoders": made.decoders,
         },
     )
 

@@ -12,12 +12,14 @@ import queue
 import resource
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from restoration import metadata, profile, xmp
+from restoration import metadata, profile, second_decoder, xmp
+from restoration.agreement import Agreement
 from restoration.confined import looks, wire
 from restoration.errors import OutOfMemory, RestorationError
 from restoration.facts import Limits
@@ -80,14 +82,20 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
     about = metadata.read(path, facts)
     if about.xmp:
         xmp.read(about.xmp, about.extension)
-    scan = Scan(path, facts, wire.path_of(request["scratch"]))
+    scratch = wire.path_of(request["scratch"])
+    scan = Scan(path, facts, scratch)
     samples, resemblance = hashlib.sha256(), Resemblance(facts)
+    most = min(second_decoder.MOST_BYTES, limits.reader_bytes // 4)
+    other = None if scan.second_decoder_only() else second_decoder.strips(path, facts, most_bytes=most)
+    agreement = Agreement(path, facts, scratch, other)
 
     def told(done: int, total: int) -> None:
         wire.write(replies, wire.frame({"rows": [done, total]}))
 
     look = profile.read(path, facts)
-    planes = scan.overview(request["long_side"], told, samples, resemblance, look.curve)
+    planes = scan.overview(
+        request["long_side"], told, samples, resemblance=resemblance, curve=look.curve, agreement=agreement
+    )
     resemblance.require(path)
     raw = np.ascontiguousarray(planes, "<f4")
     words = {
@@ -95,6 +103,7 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
         "shape": raw.shape,
         "samples": samples.hexdigest(),
         "look": looks.words(look),
+        "reference": asdict(agreement.finish()),
     }
     light = looks.raw(look)
     wire.write(replies, wire.frame(words, raw.nbytes + len(light)))

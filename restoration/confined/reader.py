@@ -12,6 +12,7 @@ read what its user can read, and answer for the files that come after.
 import atexit
 import functools
 import os
+import re
 import select
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from restoration.agreement import Reference
 from restoration.color import Float
 from restoration.confined import looks, wire
 from restoration.errors import MasterUnavailable, OutOfMemory, ReaderFailed, RestorationError, Transient
@@ -43,6 +45,8 @@ _KEPT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG")
 _KEPT_BEGINNINGS: Final = ("LC_", "OMP_", "VIPS_", "MALLOC_", "GLIBC_")
 
 
+_HEX: Final = re.compile("[0-9a-f]{64}")
+
 T = TypeVar("T")
 
 
@@ -55,6 +59,8 @@ class Overview:
     """(C, h, w) in [0, 1], as of `Scan.overview`."""
     samples_sha256: bytes
     """Of the samples as they are stored."""
+    reference: Reference
+    """What the derivative is held against."""
     look: Look = Look()  # noqa: RUF009 - frozen
     """With which tone curve it is shown; that of the planes is sRGB in any case."""
 
@@ -309,6 +315,16 @@ def _overview_of(told: dict[str, Any], raw: bytes) -> Overview:
     if not (np.isfinite(planes).all() and planes.min() >= 0 and planes.max() <= 1):
         raise wire.Garbled("an overview beyond black and white")
     try:
-        return Overview(_facts_of(told), planes, bytes.fromhex(samples), look)
+        return Overview(
+            _facts_of(told), planes, bytes.fromhex(samples), _reference_of(told.get("reference")), look
+        )
     except ValueError as error:
         raise wire.Garbled("an overview without a digest") from error
+
+
+def _reference_of(words: object) -> Reference:
+    match words:
+        case {"decoders": 1 | 2 as decoders, "gray_sha256": str(gray), "alpha_sha256": str(alpha), **rest}:
+            if not rest and _HEX.fullmatch(gray) and _HEX.fullmatch(alpha):
+                return Reference(decoders, gray, alpha)
+    raise wire.Garbled("an overview without a reference")

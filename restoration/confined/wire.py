@@ -37,6 +37,7 @@ ERRORS: Final[Mapping[str, type[errors.RestorationError]]] = {
         errors.TruncatedImage,
         errors.ImageTooLarge,
         errors.ImplausiblePixels,
+        errors.DecodersDisagree,
         errors.MasterUnavailable,
         errors.NoSpace,
         errors.OutputUnavailable,

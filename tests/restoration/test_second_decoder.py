@@ -427,15 +427,19 @@ def test_a_cut_png_is_damage(tmp_path: Path, lost: int) -> None:
         read(path)
 
 
-def test_what_would_take_too_much_memory_has_no_second_decoder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(second_decoder, "MOST_BYTES", 90 * 70 - 1)
-    Image.fromarray(grain(90, 70)).save(tmp_path / "a.jpg")
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif", "a.webp"])
+def test_what_would_take_too_much_memory_has_no_second_decoder(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    image = Image.fromarray(grain(90, 70, 3))
+    image.save(path)
+    if name == "a.tif":
+        tifffile.imwrite(path, np.asarray(image), compression="lzw", rowsperstrip=90)
+    facts = identify(path)
+    size = facts.pixels * facts.bands
 
-    assert not second_decoder.reads(identify(tmp_path / "a.jpg"))
+    assert sum(len(rows) for _, rows in second_decoder.strips(path, facts, most_bytes=size)) == 90
     with pytest.raises(NoSecondDecoder):
-        read(tmp_path / "a.jpg")
+        next(second_decoder.strips(path, facts, most_bytes=size - 1))
 
 
 def test_pictures_beyond_pillows_own_limit_are_read(tmp_path: Path) -> None:

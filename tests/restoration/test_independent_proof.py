@@ -1,0 +1,120 @@
+"""Work and proof read the master by different decoders, so that no fault of one goes unnoticed.
+
+Masters are made of known arrays, derivatives read by Pillow or tifffile: none of it is our own code.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from restoration import DecodersDisagree, LoadedModel, Recipe, restore, restoring
+from restoration.confined import Reader
+
+Gray = np.ndarray
+Maker = Callable[..., Path]
+Recipes = Callable[..., Recipe]
+
+OFF_BY_ONE = """
+import sys
+
+if "restoration.confined.process" in sys.orig_argv:
+    from restoration import reading
+
+    strips = reading._vips_strips
+
+    def wrong(image):
+        for top, samples in strips(image):
+            samples = samples.copy()
+            samples[-1, -1, 0] ^= 1
+            yield top, samples
+
+    reading._vips_strips = wrong
+"""
+
+
+@pytest.fixture
+def reader_of_wrong_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    """A reading process whose libvips gives the last pixel of each strip a step off."""
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "sitecustomize.py").write_text(OFF_BY_ONE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "wrong"))
+    reader = Reader()
+    monkeypatch.setattr(restoring, "shared_reader", lambda: reader)
+    yield reader
+    reader.close()
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jpg"])
+def test_a_decoder_that_errs_by_one_step_gives_no_derivative(
+    picture: Maker,
+    gray8: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    reader_of_wrong_pixels: Reader,
+    name: str,
+) -> None:
+    del reader_of_wrong_pixels
+    master = picture(gray8, name)
+    out = master.with_name("out.tif")
+
+    with pytest.raises(DecodersDisagree, match="1 steps apart"):
+        restore(master, recipe(), out, loaded=loaded)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("compression", [None, "lzw", "adobe_deflate", "packbits"])
+def test_the_luma_of_the_derivative_is_the_array_that_was_written(
+    tiff: Maker,
+    gray8: Gray,
+    gray16: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    fmt: str,
+    bits: int,
+    compression: str,
+) -> None:
+    gray = gray8 if bits == 8 else gray16
+    master = tiff(gray, compression=compression, tile=(64, 48))
+    made = restore(master, recipe(fmt), master.with_name(f"out.{fmt}"), loaded=loaded)
+    rgb = _samples(made.path).astype(np.int64)
+
+    assert made.decoders == 2
+    assert not any("decoder" in note for note in made.metadata.noted)
+    assert made.luma_max_error == 0
+    assert np.array_equal((rgb @ np.array([19595, 38470, 7471]) + 32768) >> 16, gray)
+    assert np.array_equal((rgb @ np.array([299, 587, 114]) + 500) // 1000, gray)
+
+
+def _samples(path: Path) -> Gray:
+    """Return RGB as tifffile, or for PNG libpng, reads it."""
+    return tifffile.imread(path) if path.suffix == ".tiff" else imagecodecs.png_decode(path.read_bytes())
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lzma"])
+def test_a_proof_by_one_decoder_is_told(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, compression: str
+) -> None:
+    master = tiff(gray16, compression=compression)
+    made = restore(master, recipe(), master.with_name("out.tif"), loaded=loaded)
+
+    assert made.decoders == 1
+    assert restoring.ONE_DECODER in made.metadata.noted
+
+
+def test_a_jpeg_is_measured_as_pillow_reads_it(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel
+) -> None:
+    master = tiff(gray8)
+    made = restore(master, recipe("jpeg"), master.with_name("out.jpg"), loaded=loaded)
+    with Image.open(made.path) as opened:
+        off = np.abs(np.asarray(opened.convert("L")).astype(int) - gray8)
+
+    assert (made.luma_max_error, made.decoders) == (off.max(), 2)
+    assert made.luma_mean_error == pytest.approx(off.mean())
