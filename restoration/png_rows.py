@@ -19,7 +19,8 @@ from PIL import Image
 
 from restoration.color import Gray
 from restoration.opening import open_master
-from restoration.tiff_segments import Damaged, Undecodable, unpacked
+from restoration.segment_layout import Damaged, Undecodable
+from restoration.tiff_segments import unpacked
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

@@ -29,8 +29,8 @@ from restoration.facts import ScanFacts
 from restoration.jpeg_scan import ended, probed
 from restoration.opening import open_master, require_storage
 from restoration.room import Room
+from restoration.segment_layout import Damaged, Layout, Undecodable, layout_of
 from restoration.tiff_header import LEAKS
-from restoration.tiff_segments import Damaged, Layout, Undecodable
 
 MOST_BYTES: Final = 1 << 29
 """Of a picture that is decoded as a whole."""
@@ -103,7 +103,7 @@ def strips(
 def _tiff(path: Path, facts: ScanFacts, threads: int, most_bytes: int, *, strict: bool) -> Iterator[Gray]:
     with open_master(path) as file, tifffile.TiffFile(file, name=path.name) as tiff:
         page: Any = tiff.pages.first
-        layout = tiff_segments.layout_of(page, most_bytes)
+        layout = layout_of(page, most_bytes)
         if (layout.width, layout.height) != (facts.width, facts.height):
             raise Damaged("its header tells of another size")
         chosen = _chosen(page, layout, facts)

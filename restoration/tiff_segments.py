@@ -7,7 +7,6 @@ or libtiff. Each strip and tile must hold every pixel that is its own: what is m
 import math
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import imagecodecs
@@ -16,22 +15,30 @@ import numpy.typing as npt
 
 from restoration.color import Gray
 from restoration.jpeg_scan import as_one_stream, probed
+from restoration.segment_layout import (
+    CCITT,
+    DEFLATE,
+    JPEG,
+    JPEG_2000,
+    JPEG_XL,
+    LZMA,
+    LZW,
+    PACKBITS,
+    PNG,
+    WEBP,
+    ZSTD,
+    Damaged,
+    Layout,
+)
 
-_CCITT: Final = {2, 3, 4}
-_LZW: Final = 5
-_JPEG: Final = 7
 _PIECE_PIXELS: Final = 1 << 18
 """Pixels that are worked on at once, if strips and tiles are smaller than that."""
 
+_MOST_GROWTH: Final = 4
+"""No compression makes data longer than that many times; what is beyond is not read."""
+_LEAST_READ: Final = 1 << 16
+
 _Bytes = npt.NDArray[np.uint8]
-
-
-class Undecodable(Exception):
-    """The second decoder has no means to read this."""
-
-
-class Damaged(Exception):
-    """Pixels are missing or cannot be decoded."""
 
 
 def _deflate(data: bytes, size: int) -> bytes:
@@ -63,146 +70,22 @@ def _zstd(data: bytes, size: int) -> bytes:
 
 _DECOMPRESS: Final[dict[int, Callable[[bytes, int], bytes]]] = {
     1: lambda data, _: data,
-    5: _lzw,
-    8: _deflate,
-    32946: _deflate,
-    32773: _packbits,
-    34925: _lzma,
-    50000: _zstd,
+    LZW: _lzw,
+    **dict.fromkeys(DEFLATE, _deflate),
+    PACKBITS: _packbits,
+    LZMA: _lzma,
+    ZSTD: _zstd,
 }
 _IMAGES: Final[dict[int, Callable[[bytes], Any]]] = {
-    33003: imagecodecs.jpeg2k_decode,
-    33004: imagecodecs.jpeg2k_decode,
-    33005: imagecodecs.jpeg2k_decode,
-    34712: imagecodecs.jpeg2k_decode,
-    34933: imagecodecs.png_decode,
-    50001: imagecodecs.webp_decode,
-    50002: imagecodecs.jpegxl_decode,
+    **dict.fromkeys(JPEG_2000, imagecodecs.jpeg2k_decode),
+    PNG: imagecodecs.png_decode,
+    WEBP: imagecodecs.webp_decode,
+    JPEG_XL: imagecodecs.jpegxl_decode,
 }
 """Compressions whose strips and tiles are whole pictures of another format."""
 
 _ERRORS: Final = (zlib.error, ValueError, RuntimeError, IndexError, TypeError, OverflowError, OSError)
 """What the codecs raise on malformed data: their own errors are RuntimeErrors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the samples of one page lie, and how they are packed."""
-
-    width: int
-    height: int
-    samples: int
-    """Samples a pixel in the file."""
-    bits: int
-    byteorder: str
-    separate: bool
-    """Whether each sample has strips or tiles of its own."""
-    piece_width: int
-    piece_rows: int
-    """Of a strip or tile."""
-    tiled: bool
-    compression: int
-    predictor: int
-    low_bit_first: bool
-    photometric: int
-    subsampling: tuple[int, int]
-    """Of the chroma along width and height, where the samples are Y, Cb and Cr that no JPEG holds."""
-    t4options: int
-    jpegtables: bytes | None
-    offsets: tuple[int, ...]
-    sizes: tuple[int, ...]
-
-    @property
-    def across(self) -> int:
-        """Strips or tiles side by side."""
-        return -(-self.width // self.piece_width)
-
-    @property
-    def down(self) -> int:
-        """Rows of strips or tiles."""
-        return -(-self.height // self.piece_rows)
-
-    @property
-    def depth(self) -> int:
-        """Samples a pixel of one strip or tile."""
-        return 1 if self.separate else self.samples
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the samples in the file, in the file's byte order; packed ones as whole bytes."""
-        return np.dtype(f"{self.byteorder}u2" if self.bits == 16 else "u1")
-
-    def rows_of(self, band: int) -> int:
-        """Return the rows of the picture that a row of strips or tiles holds."""
-        return min(self.piece_rows, self.height - band * self.piece_rows)
-
-    def coded_rows(self, band: int) -> int:
-        """Return the rows that each of its pieces holds: tiles are whole."""
-        return self.piece_rows if self.tiled else self.rows_of(band)
-
-    def row_bytes(self) -> int:
-        """Return the bytes of one row of a strip or tile, uncompressed."""
-        return -(-self.piece_width * self.depth * self.bits // 8)
-
-
-def layout_of(page: Any, most_bytes: int) -> Layout:
-    """Return the layout of a page of tifffile's, whose strips or tiles may have `most_bytes`, decoded.
-
-    Raises Undecodable or Damaged.
-    """
-    bits, predictor = page.bitspersample, int(page.predictor)
-    width, height, samples = int(page.imagewidth), int(page.imagelength), int(page.samplesperpixel)
-    compression, photometric = int(page.compression), int(page.photometric)
-    if isinstance(bits, tuple) or bits not in {1, 2, 4, 8, 16} or int(page.sampleformat) != 1:
-        raise Undecodable(f"samples of {bits} bits, format {page.sampleformat}")
-    if predictor not in {1, 2} or (predictor == 2 and bits < 8):
-        raise Undecodable(f"predictor {predictor} with {bits} bits")
-    known = compression in _DECOMPRESS or compression in _IMAGES or compression in _CCITT
-    if not known and compression != _JPEG:
-        raise Undecodable(f"compression {compression}")
-    tiled = bool(page.is_tiled)
-    rows = int(page.tilelength if tiled else min(page.rowsperstrip, height))
-    subsampling = (1, 1)
-    if photometric == 6 and compression != _JPEG:
-        found = page.tags.valueof(530, (2, 2))
-        subsampling = (int(found[0]), int(found[1]))
-        packed = subsampling != (1, 1)
-        if not {*subsampling} <= {1, 2, 4} or (
-            packed and (bits != 8 or predictor != 1 or page.planarconfig == 2)
-        ):
-            raise Undecodable("YCbCr of that kind")
-    layout = Layout(
-        width=width,
-        height=height,
-        samples=samples,
-        bits=bits,
-        byteorder=str(page.parent.byteorder),
-        separate=int(page.planarconfig) == 2 and samples > 1,
-        piece_width=int(page.tilewidth) if tiled else width,
-        piece_rows=rows,
-        tiled=tiled,
-        compression=compression,
-        predictor=predictor,
-        low_bit_first=int(page.fillorder) == 2,
-        photometric=photometric,
-        subsampling=subsampling,
-        t4options=int(page.tags.valueof(292, 0)),
-        jpegtables=page.jpegtables,
-        offsets=tuple(page.dataoffsets),
-        sizes=tuple(page.databytecounts),
-    )
-    if min(width, height, rows, layout.piece_width, samples) < 1:
-        raise Damaged("a side of no length")
-    return _with_all_pieces(layout, most_bytes)
-
-
-def _with_all_pieces(layout: Layout, most_bytes: int) -> Layout:
-    pieces = layout.across * layout.down * (layout.samples if layout.separate else 1)
-    if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
-        raise Damaged(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
-    if layout.row_bytes() * layout.piece_rows > most_bytes and layout.compression != 1:
-        raise Undecodable("a strip or tile of that size")
-    return layout
 
 
 Read = Callable[[int, int], bytes]
@@ -213,7 +96,7 @@ def spans(layout: Layout) -> Iterator[tuple[int, int]]:
     """Yield top and end of the rows that are decoded at once: whole strips or tiles where they are small."""
     band = layout.piece_rows
     wanted = max(1, _PIECE_PIXELS // layout.width)
-    if layout.compression == 1 and not layout.tiled and layout.subsampling == (1, 1) and band > wanted:
+    if layout.plain and band > wanted:
         for top in range(0, layout.height, band):
             end = min(top + band, layout.height)
             yield from ((start, min(start + wanted, end)) for start in range(top, end, wanted))
@@ -228,6 +111,8 @@ def decode(layout: Layout, read: Read, top: int, end: int, *, strict: bool) -> G
     Packed ones (1, 2 or 4 bits) are integers of that many bits. `strict` looks for what a JPEG or LZW lacks.
     Raises Damaged.
     """
+    if (joined := _joined(layout, read, top, end)) is not None:
+        return joined
     native = np.dtype(layout.dtype).newbyteorder("=")
     out: Gray = np.empty((end - top, layout.width, layout.samples), native)
     first, last = top // layout.piece_rows, (end - 1) // layout.piece_rows
@@ -246,16 +131,34 @@ def decode(layout: Layout, read: Read, top: int, end: int, *, strict: bool) -> G
     return out
 
 
+def _joined(layout: Layout, read: Read, top: int, end: int) -> Gray | None:
+    """Return rows of uncompressed strips that lie one after the other in the file; None if they do not."""
+    if not layout.plain or layout.across > 1 or layout.separate:
+        return None
+    row_bytes, rows = layout.row_bytes(), layout.piece_rows
+    first, last = top // rows, (end - 1) // rows
+    start = layout.offsets[first]
+    for band in range(first, last + 1):
+        if layout.sizes[band] < row_bytes * layout.rows_of(band):
+            raise Damaged(f"strip {band:,} has {layout.sizes[band]:,} bytes")
+        if layout.offsets[band] != start + (band - first) * rows * row_bytes:
+            return None
+    data = read(start + (top - first * rows) * row_bytes, (end - top) * row_bytes)
+    if len(data) < (end - top) * row_bytes:
+        raise Damaged(f"the file ends within strips {first:,} to {last:,}")
+    return _decoded(layout, data, end - top, strict=False)
+
+
 def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
     """Return the rows `within` a strip or tile."""
     offset, size = layout.offsets[index], layout.sizes[index]
     row_bytes, coded = layout.row_bytes(), layout.coded_rows(band)
-    whole = within == slice(0, coded) or layout.compression != 1 or layout.subsampling != (1, 1)
-    if layout.compression == 1 and layout.subsampling == (1, 1):
+    whole = within == slice(0, coded) or not layout.plain
+    if layout.plain:
         if size < row_bytes * layout.rows_of(band):
             raise Damaged(f"strip or tile {index:,} has {size:,} bytes of {row_bytes * coded:,}")
-        if not whole:
-            offset, size = offset + within.start * row_bytes, (within.stop - within.start) * row_bytes
+        offset, size = offset + within.start * row_bytes, (within.stop - within.start) * row_bytes
+    size = min(size, _MOST_GROWTH * coded * row_bytes + _LEAST_READ)
     if size == 0:
         raise Damaged(f"strip or tile {index:,} is empty")
     data = read(offset, size)
@@ -269,13 +172,13 @@ def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, 
 
 
 def _decoded(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
-    if layout.compression == _JPEG:
+    if layout.compression == JPEG:
         return _jpeg(layout, data, rows, strict=strict)
     if layout.compression in _IMAGES:
         return _shaped(np.asarray(_IMAGES[layout.compression](data)), layout, rows)
     if layout.low_bit_first:
         data = bytes(imagecodecs.bitorder_decode(data))
-    if layout.compression in _CCITT:
+    if layout.compression in CCITT:
         return _ccitt(layout, data, rows)
     if layout.subsampling != (1, 1):
         return _subsampled(layout, data, rows, strict=strict)
@@ -289,7 +192,7 @@ def _decompressed(layout: Layout, data: bytes, size: int, *, strict: bool) -> _B
     raw = decompress(data, size)
     if len(raw) < size:
         raise Damaged(f"{len(raw):,} of {size:,} bytes")
-    if strict and layout.compression == _LZW and raw != decompress(data + b"\xff" * 4, size):
+    if strict and layout.compression == LZW and raw != decompress(data + b"\xff" * 4, size):
         raise Damaged("its last code is cut")  # the codec takes the missing bits for zeros
     return np.frombuffer(raw, np.uint8)[:size]
 

@@ -5,6 +5,7 @@ What is stored is known beforehand: arrays that tifffile, Pillow or libvips wrot
 
 import io
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -128,15 +129,62 @@ def test_packed_samples_spread_over_the_whole_range(tmp_path: Path, bits: int, i
     assert np.array_equal(read(path)[..., 0], 255 - expected if inverted else expected)
 
 
-def _write_tiff(path: Path, data: bytes, tags: dict[int, int]) -> None:
-    """Write data and a page of one strip; a tag of two shorts has the second one in its upper half."""
-    entries = b"".join(
-        struct.pack("<HHII", code, 4 if value > 65535 and code != 530 else 3, 2 if code == 530 else 1, value)
-        for code, value in sorted((tags | {279: len(data)}).items())
-    )
-    count = struct.pack("<H", len(tags) + 1)
+def _write_tiff(path: Path, data: bytes, tags: dict[int, int | list[int]]) -> None:
+    """Write data and a page; a tag of two shorts has the second one in its upper half."""
+    tags = {279: len(data)} | tags
+    after = 8 + len(data) + 2 + 12 * len(tags) + 4
+    entries, tail = b"", b""
+    for code, value in sorted(tags.items()):
+        if isinstance(value, list):
+            entries += struct.pack("<HHII", code, 4, len(value), after + len(tail))
+            tail += struct.pack(f"<{len(value)}I", *value)
+        else:
+            kind = 4 if value > 65535 and code != 530 else 3
+            entries += struct.pack("<HHII", code, kind, 2 if code == 530 else 1, value)
     head = struct.pack("<2sHI", b"II", 42, 8 + len(data))
-    path.write_bytes(head + data + count + entries + bytes(4))
+    path.write_bytes(head + data + struct.pack("<H", len(tags)) + entries + bytes(4) + tail)
+
+
+@pytest.mark.parametrize("rows", [7, 33])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_byte_counts_of_zero_are_told_from_the_rows(tiff: Maker, rows: int, planar: str) -> None:
+    rgb = grain(33, 77, 3)
+    stored = np.moveaxis(rgb, -1, 0) if planar == "separate" else rgb
+    path = tiff(stored, photometric="rgb", planarconfig=planar, rowsperstrip=rows)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages.first.tags[279]
+    size = {3: 2, 4: 4}[tag.dtype] * tag.count
+    data = bytearray(path.read_bytes())
+    data[tag.valueoffset : tag.valueoffset + size] = bytes(size)
+    facts = identify(path)
+    path.write_bytes(data)
+
+    assert np.array_equal(np.concatenate([s for _, s in second_decoder.strips(path, facts)]), rgb)
+
+
+def test_strips_that_lie_apart_or_backwards_are_found(tmp_path: Path) -> None:
+    gray = grain(30, 50)
+    path = tmp_path / "a.tif"
+    offsets = [8 + 600 * i for i in (2, 0, 1)]
+    body = b"".join(gray[10 * i : 10 * i + 10].tobytes() + bytes(100) for i in (1, 2, 0))
+    tags = {256: 50, 257: 30, 258: 8, 259: 1, 262: 1, 277: 1, 278: 10, 273: offsets, 279: [500] * 3}
+    _write_tiff(path, body, tags)
+
+    assert np.array_equal(read(path)[..., 0], gray)
+
+
+def test_a_hundred_thousand_strips_take_no_time(tmp_path: Path) -> None:
+    rows = 200_000
+    gray = np.arange(rows * 2, dtype=np.uint32).astype(np.uint8).reshape(rows, 2)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, gray, rowsperstrip=1)
+    facts = identify(path)
+    began = time.process_time()
+
+    found = np.concatenate([samples for _, samples in second_decoder.strips(path, facts)])
+
+    assert time.process_time() - began < 5
+    assert np.array_equal(found[..., 0], gray)
 
 
 @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])

@@ -1,0 +1,155 @@
+"""Where the samples of a TIFF lie, strip by strip or tile by tile, and how they are packed."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+LZW: Final = 5
+JPEG: Final = 7
+CCITT: Final = {2, 3, 4}
+DEFLATE: Final = {8, 32946}
+PACKBITS: Final = 32773
+LZMA: Final = 34925
+ZSTD: Final = 50000
+JPEG_2000: Final = {33003, 33004, 33005, 34712}
+PNG: Final = 34933
+WEBP: Final = 50001
+JPEG_XL: Final = 50002
+_KNOWN: Final = CCITT | DEFLATE | JPEG_2000 | {1, LZW, JPEG, PACKBITS, LZMA, ZSTD, PNG, WEBP, JPEG_XL}
+"""Compressions, by their numbers in TIFF."""
+
+
+class Undecodable(Exception):
+    """The second decoder has no means to read this."""
+
+
+class Damaged(Exception):
+    """Pixels are missing or cannot be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the samples of one page lie, and how they are packed."""
+
+    width: int
+    height: int
+    samples: int
+    """Samples a pixel in the file."""
+    bits: int
+    byteorder: str
+    separate: bool
+    """Whether each sample has strips or tiles of its own."""
+    piece_width: int
+    piece_rows: int
+    """Of a strip or tile."""
+    tiled: bool
+    compression: int
+    predictor: int
+    low_bit_first: bool
+    photometric: int
+    subsampling: tuple[int, int]
+    """Of the chroma along width and height, where the samples are Y, Cb and Cr that no JPEG holds."""
+    t4options: int
+    jpegtables: bytes | None
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether rows lie in the file as they are, so that some can be read without the others."""
+        return self.compression == 1 and not self.tiled and self.subsampling == (1, 1)
+
+    @property
+    def across(self) -> int:
+        """Strips or tiles side by side."""
+        return -(-self.width // self.piece_width)
+
+    @property
+    def down(self) -> int:
+        """Rows of strips or tiles."""
+        return -(-self.height // self.piece_rows)
+
+    @property
+    def depth(self) -> int:
+        """Samples a pixel of one strip or tile."""
+        return 1 if self.separate else self.samples
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples in the file, in the file's byte order; packed ones as whole bytes."""
+        return np.dtype(f"{self.byteorder}u2" if self.bits == 16 else "u1")
+
+    def rows_of(self, band: int) -> int:
+        """Return the rows of the picture that a row of strips or tiles holds."""
+        return min(self.piece_rows, self.height - band * self.piece_rows)
+
+    def coded_rows(self, band: int) -> int:
+        """Return the rows that each of its pieces holds: tiles are whole."""
+        return self.piece_rows if self.tiled else self.rows_of(band)
+
+    def row_bytes(self) -> int:
+        """Return the bytes of one row of a strip or tile, uncompressed."""
+        return -(-self.piece_width * self.depth * self.bits // 8)
+
+
+def layout_of(page: Any, most_bytes: int) -> Layout:
+    """Return the layout of a page of tifffile's, whose strips or tiles may have `most_bytes`, decoded.
+
+    Raises Undecodable or Damaged.
+    """
+    bits, predictor = page.bitspersample, int(page.predictor)
+    width, height, samples = int(page.imagewidth), int(page.imagelength), int(page.samplesperpixel)
+    compression, photometric = int(page.compression), int(page.photometric)
+    if isinstance(bits, tuple) or bits not in {1, 2, 4, 8, 16} or int(page.sampleformat) != 1:
+        raise Undecodable(f"samples of {bits} bits, format {page.sampleformat}")
+    if predictor not in {1, 2} or (predictor == 2 and bits < 8):
+        raise Undecodable(f"predictor {predictor} with {bits} bits")
+    if compression not in _KNOWN:
+        raise Undecodable(f"compression {compression}")
+    tiled = bool(page.is_tiled)
+    rows = int(page.tilelength if tiled else min(page.rowsperstrip, height))
+    subsampling = (1, 1)
+    if photometric == 6 and compression != JPEG:
+        found = page.tags.valueof(530, (2, 2))
+        subsampling = (int(found[0]), int(found[1]))
+        packed = subsampling != (1, 1)
+        if not {*subsampling} <= {1, 2, 4} or (
+            packed and (bits != 8 or predictor != 1 or page.planarconfig == 2)
+        ):
+            raise Undecodable("YCbCr of that kind")
+    layout = Layout(
+        width=width,
+        height=height,
+        samples=samples,
+        bits=bits,
+        byteorder=str(page.parent.byteorder),
+        separate=int(page.planarconfig) == 2 and samples > 1,
+        piece_width=int(page.tilewidth) if tiled else width,
+        piece_rows=rows,
+        tiled=tiled,
+        compression=compression,
+        predictor=predictor,
+        low_bit_first=int(page.fillorder) == 2,
+        photometric=photometric,
+        subsampling=subsampling,
+        t4options=int(page.tags.valueof(292, 0)),
+        jpegtables=page.jpegtables,
+        offsets=tuple(page.dataoffsets),
+        sizes=tuple(page.databytecounts),
+    )
+    if min(width, height, rows, layout.piece_width, samples) < 1:
+        raise Damaged("a side of no length")
+    return _with_all_pieces(layout, most_bytes)
+
+
+def _with_all_pieces(layout: Layout, most_bytes: int) -> Layout:
+    pieces = layout.across * layout.down * (layout.samples if layout.separate else 1)
+    if layout.plain and not any(layout.sizes):  # without compression they can be told
+        sizes = tuple(layout.rows_of(index % layout.down) * layout.row_bytes() for index in range(pieces))
+        layout = replace(layout, sizes=sizes)
+    if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
+        raise Damaged(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
+    if layout.row_bytes() * layout.piece_rows > most_bytes and layout.compression != 1:
+        raise Undecodable("a strip or tile of that size")
+    return layout
