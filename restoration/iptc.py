@@ -11,7 +11,8 @@ IIM_RESOURCE: Final = 0x0404
 XMP_RESOURCE: Final = 0x0424
 HEADS: Final = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
 """What a JPEG's APP13 segment begins with."""
-_SIGNATURES: Final = frozenset({b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"})
+SIGNATURES: Final = frozenset({b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"})
+"""What a Photoshop resource begins with."""
 MARKER: Final = 0x1C
 """What each data set of IPTC-IIM begins with."""
 _CHARACTER_SET: Final = (1, 90)
@@ -65,8 +66,8 @@ def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield number and content of each Photoshop image resource. Raises ValueError where they are damaged."""
     at = 0
     while at + 12 <= len(block):
-        if block[at : at + 4] not in _SIGNATURES:
-            if block[at - 1 : at + 3] in _SIGNATURES:  # an odd size without its padding
+        if block[at : at + 4] not in SIGNATURES:
+            if block[at - 1 : at + 3] in SIGNATURES:  # an odd size without its padding
                 at -= 1
             elif block[at:].strip(b"\0"):
                 raise ValueError("damaged resources")
@@ -96,7 +97,7 @@ def unswapped(raw: bytes) -> tuple[bytes, bool]:
 
 
 def _begins(block: bytes) -> bool:
-    return block[:4] in _SIGNATURES or (len(block) > 4 and block[0] == MARKER and 0 < block[1] < 10)
+    return block[:4] in SIGNATURES or (len(block) > 4 and block[0] == MARKER and 0 < block[1] < 10)
 
 
 def stream(block: bytes) -> Stream:

@@ -6,7 +6,7 @@ What describes the storage of the samples (size, compression, offsets) is no sta
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import ExifTags, Image, TiffTags
 
@@ -86,3 +86,36 @@ _IIM_NAMES: Final = {
     100: "Country Code",
     122: "Writer/Editor",
 }
+
+
+def of_gif(file: BinaryIO) -> Iterator[str]:
+    """Yield what a GIF says besides its picture, as far as it goes."""
+    head = file.read(13)
+    if len(head) < 13:
+        return
+    file.seek(3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0, 1)
+    while len(kind := file.read(1)) == 1:
+        if kind == b",":
+            picture = file.read(9)
+            if len(picture) < 9:
+                return
+            file.seek((3 << (picture[8] & 7) + 1 if picture[8] & 0x80 else 0) + 1, 1)
+            _pass_over(file)
+        elif kind == b"!":
+            label = file.read(1)
+            first = _pass_over(file)
+            if label == b"\xfe":
+                yield "GIF: comment"
+            elif label == b"\xff" and first[:11] not in {b"NETSCAPE2.0", b"ANIMEXTS1.0"}:
+                yield f"GIF: {first[:11].decode('latin-1')}"
+        else:
+            return
+
+
+def _pass_over(file: BinaryIO) -> bytes:
+    """Go to the end of a chain of blocks; return the first."""
+    first = None
+    while size := int.from_bytes(file.read(1)):
+        content = file.read(size)
+        first = content if first is None else first
+    return first or b""

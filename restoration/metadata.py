@@ -167,8 +167,9 @@ def _blocks(path: Path, facts: ScanFacts) -> Blocks:
     found = Blocks(
         exif=exif and exif.removeprefix(b"Exif\0\0"), iptc=block("iptc-data"), xmp=block("xmp-data")
     )
-    if image.get_typeof("gif-comment"):
-        found.left_out.append("GIF: comment")
+    if facts.format == "gif":
+        with open_master(path) as file:
+            found.left_out.extend(leftovers.of_gif(file))
     return found
 
 
@@ -286,18 +287,17 @@ def _user_comment(tag: Tag) -> Decoded:
 def _from_iptc(blocks: Blocks, label: str) -> _Said:
     """Return what IPTC-IIM says, by itself or among Photoshop's resources, which are told of, too."""
     said = _Said()
-    own = blocks.iptc
-    if own:
-        own, turned = iptc.unswapped(own)
+    streams: list[bytes] = []
+    for raw in filter(None, (blocks.iptc, blocks.photoshop)):
+        block, turned = iptc.unswapped(raw)
         if turned:
             said.noted.append("IPTC-IIM: its words were swapped; read as they were meant")
-    streams = (
-        [] if not own else [own] if own[0] == iptc.MARKER else list(_in_resources(own, blocks, said, label))
-    )
-    if blocks.photoshop:
-        streams.extend(_in_resources(iptc.unswapped(blocks.photoshop)[0], blocks, said, label))
-    if own and not streams and blocks.iptc is not None and not own[:4].startswith(b"8BIM"):
-        said.damaged = bool(own.strip(b"\0"))
+        if block[0] == iptc.MARKER:
+            streams.append(block)
+        elif block[:4] in iptc.SIGNATURES:
+            streams.extend(_in_resources(block, blocks, said, label))
+        else:
+            said.damaged = said.damaged or bool(block.strip(b"\0"))
     if streams:
         _take_iim(iptc.stream(streams[0]), said)
     if any(other != streams[0] for other in streams[1:]):

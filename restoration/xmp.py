@@ -36,6 +36,7 @@ _REFERENCE: Final = re.compile(
 )
 _BARE_AMPERSAND: Final = re.compile(r"&(?!#[0-9]{1,9};|amp;|lt;|gt;|quot;|apos;)")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*\Z", re.ASCII)
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z", re.ASCII)
 _WIDE: Final = (
     (b"<\0\0\0", "utf-32-le"),
     (b"\0\0\0<", "utf-32-be"),
@@ -234,6 +235,8 @@ def _copied(value: etree._Element, depth: int) -> etree._Element:
     """Return a property built anew. Raises ValueError with the reason if it is none that XMP knows."""
     if depth == 0:
         raise ValueError("nested too deep")
+    if not all(_is_plain(str(name)) for name in (value.tag, *value.attrib)):
+        raise ValueError("a name that some readers refuse")
     made = etree.Element(str(value.tag))
     for key, text in value.attrib.items():
         _copy_attribute(made, str(key), str(text))
@@ -253,6 +256,11 @@ def _copied(value: etree._Element, depth: int) -> etree._Element:
         made.append(_copied(child, depth - 1))
     _require_form(made)
     return made
+
+
+def _is_plain(name: str) -> bool:
+    """Whether an expanded name is of letters that every edition of XML allows."""
+    return _PLAIN_NAME.match(name.rpartition("}")[2]) is not None
 
 
 def _copy_attribute(made: etree._Element, key: str, text: str) -> None:
