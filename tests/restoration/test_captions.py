@@ -155,7 +155,8 @@ def test_no_bytes_in_any_tag_make_the_disclosure_unreadable(
     small: Gray, tmp_path: Path, restored: Restored, raw: tuple[bytes, ...]
 ) -> None:
     caption, creator, block, packet, resources = raw
-    tags = [(270, 2, 0, caption + b"\0", True), (315, 2, 0, creator + b"\0", True)]
+    tags = [(270, 2, 0, caption.replace(b"\0", b"") + b" \0", True)]
+    tags += [(315, 2, 0, creator.replace(b"\0", b"") + b" \0", True)]
     tags += [(33723, 7, 0, block or b"\0", True), (34377, 7, 0, resources or b"\0", True)]
     tags += [(700, 1, len(packet) + 1, packet + b"\0", True)]
     made = restored(tiff(tmp_path / "a.tif", small, *tags), "jpeg")
