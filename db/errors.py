@@ -14,7 +14,9 @@ DatabaseError
   AmbiguousSelector      a prefix that fits more than one scan
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_LONGEST_REASON: Final = 300
 
 
 class DatabaseError(Exception):
@@ -95,9 +97,16 @@ class DerivativeExists(DatabaseError):
 
 
 class BrokenSidecar(DatabaseError):
-    """A sidecar that is damaged, or tells what no record could have told."""
+    """A sidecar that is damaged, or tells what no record could have told.
+
+    Its words may come from the file: what is no printable text is escaped, and what is long is cut.
+    """
 
     code = "broken-sidecar"
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in reason[:_LONGEST_REASON])
+        super().__init__(text if len(reason) <= _LONGEST_REASON else f"{text}...", remedy)
 
 
 class EmptySelection(DatabaseError):

@@ -3,45 +3,67 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import exists, select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from db import events
 from db.clock import clock
 from db.errors import BrokenSidecar
 from db.events import Happening
+from db.links import Name, enter_link, links_of, name_owner, names_are_due
 from db.quarantine import lock_scan, release_scan
 from db.recipes import ensure_recipe
 from db.schema import Derivative, Event, Job, Recipe, Scan, Sighting
-from db.sidecars import Sidecar
+from db.sidecars import ROOTS, Sidecar
 from db.transitions import move
 from db.upsert import insert_or_ignore
 from db.vocabulary import EventType, JobState
 
 _PAGE: Final = 500
 _HISTORY: Final = 50
+_ROOT: Final = ROOTS["derivative"]
 
 
 class Place(NamedTuple):
-    """Where the derivative of a sidecar lies by now: `path` is relative to the outbox."""
+    """Where the derivative of a sidecar lies by now: `path` is relative to the outbox.
+
+    `linked` is whether its file has other names too.
+    """
 
     path: bytes
     display: str
+    linked: bool = False
+
+
+class Standing(StrEnum):
+    """What the record knows of a derivative that a sidecar tells of."""
+
+    NEW = "new"
+    UNNAMED = "unnamed"
+    """It is on record, but not under this name."""
+    OTHER = "other"
+    """Another file is on record for the same scan and recipe."""
+    KNOWN = "known"
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """How many rows were added; a job is `jobs` when it is new and `completed` when it had waited."""
+    """How many rows were added; a job is `jobs` when it is new and `completed` when it had waited.
+
+    `links` are further names of derivatives.
+    """
 
     scans: int = 0
     sightings: int = 0
     jobs: int = 0
     completed: int = 0
     derivatives: int = 0
+    links: int = 0
 
     def __add__(self, other: "Entered") -> "Entered":
         """Return the sums."""
@@ -51,12 +73,13 @@ class Entered:
             self.jobs + other.jobs,
             self.completed + other.completed,
             self.derivatives + other.derivatives,
+            self.links + other.links,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedDerivative:
-    """A derivative as it is on record."""
+    """A derivative as it is on record, under one of its names."""
 
     job_id: int
     root: str
@@ -66,20 +89,28 @@ class RecordedDerivative:
     sha256: str
 
 
-def is_known(s: Session, sidecar: Sidecar, place: Place) -> bool:
-    """Whether the derivative of a sidecar is on record, by its job or by its place."""
-    by_place = (Derivative.root == "outbox") & (Derivative.path_sha256 == sha256(place.path).digest())
-    by_job = (
-        select(Derivative.id)
+def standing(s: Session, sidecar: Sidecar, place: Place) -> Standing:
+    """Return what the record knows of the derivative of a sidecar, by its place or by its job."""
+    if name_owner(s, _ROOT, place.path) is not None:
+        return Standing.KNOWN
+    made = _made_by(s, sidecar)
+    if made is None:
+        return Standing.NEW
+    return Standing.UNNAMED if made[1] == sidecar.derivative["sha256"] else Standing.OTHER
+
+
+def _made_by(s: Session, sidecar: Sidecar) -> tuple[int, str] | None:
+    """Return id and checksum of the derivative that is on record for a sidecar's scan and recipe."""
+    row = s.execute(
+        select(Derivative.id, Derivative.sha256)
         .join(Scan, Scan.id == Derivative.scan_id)
         .join(Recipe, Recipe.id == Derivative.recipe_id)
         .where(
             Scan.sha256 == sidecar.scan["sha256"],
             Recipe.fingerprint == sidecar.recipe["fingerprint"],
         )
-    )
-    at_place = select(Derivative.id).where(by_place)
-    return s.scalar(at_place) is not None or s.scalar(by_job) is not None
+    ).one_or_none()
+    return None if row is None else (row.id, row.sha256)
 
 
 def enter_sidecar(
@@ -102,6 +133,10 @@ def enter_sidecar(
             return _enter(s, sidecar, place, evidence, now or clock(s))
     except (IntegrityError, DataError) as error:
         raise BrokenSidecar(f"the record refuses what it tells ({error.orig})", "report it") from error
+    except DBAPIError:
+        raise
+    except (StatementError, OverflowError, UnicodeError) as error:  # it never came to the database
+        raise BrokenSidecar(f"the record cannot hold what it tells ({error})", "report it") from error
 
 
 def _enter(
@@ -126,8 +161,12 @@ def _enter(
         for sighting in sightings
     ]
     events.append(s, seen, at=now)
-    if is_known(s, sidecar, place):
-        return entered
+    match standing(s, sidecar, place):
+        case Standing.KNOWN | Standing.OTHER:
+            return entered
+        case Standing.UNNAMED:
+            names_are_due(s, [scan_id], now)
+            return replace(entered, links=int(_link(s, sidecar, place, evidence, now)))
     job_id, new_job = _job(s, scan_id, recipe_id, sidecar, now)
     if job_id is None:
         return entered
@@ -143,17 +182,42 @@ def _enter(
         EventType.RECOVERY, detail, scan_id=scan_id, job_id=job_id, derivative_id=derivative_id
     )
     events.append(s, [happening], at=now)
+    if len(sidecar.sightings) > 1 or sidecar.derivative["path"] != place.path:
+        names_are_due(s, [scan_id], now)
     return replace(entered, jobs=int(new_job), completed=int(not new_job), derivatives=1)
 
 
+def _link(s: Session, sidecar: Sidecar, place: Place, evidence: Mapping[str, Any], now: dt.datetime) -> bool:
+    """Enter a further name of a derivative that is on record."""
+    made = _made_by(s, sidecar)
+    if made is None:
+        return False
+    return enter_link(
+        s,
+        made[0],
+        Name(None, _ROOT, place.path, place.display),
+        copied=not place.linked,
+        detail={"of": "name", **evidence},
+        kind=EventType.RECOVERY,
+        now=now,
+    )
+
+
 def recorded_derivatives(s: Session) -> Iterator[RecordedDerivative]:
-    """Yield all derivatives in order of id, in bounded memory; it is safe to write between two steps."""
+    """Yield all derivatives in order of id, each under all of its names, in bounded memory.
+
+    It is safe to write between two steps.
+    """
     columns = (Derivative.root, Derivative.path, Derivative.display, Derivative.bytes, Derivative.sha256)
     query = select(Derivative.id, Derivative.job_id, *columns).order_by(Derivative.id).limit(_PAGE)
     last = 0
     while page := s.execute(query.where(Derivative.id > last)).all():
+        links = links_of(s, [row.id for row in page])
         for row in page:
-            yield RecordedDerivative(*row[1:])
+            first = RecordedDerivative(*row[1:])
+            yield first
+            for link in links.get(row.id, ()):
+                yield replace(first, root=link.root, path=link.path, display=link.display)
         last = page[-1].id
 
 
@@ -243,7 +307,7 @@ def _derivative(
 ) -> int:
     facts = {
         **sidecar.derivative,
-        "root": "outbox",
+        "root": _ROOT,
         "path": place.path,
         "path_sha256": sha256(place.path).digest(),
         "display": place.display,

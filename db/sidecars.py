@@ -3,12 +3,14 @@
 import base64
 import binascii
 import datetime as dt
+import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column, Enum, Float, Integer, LargeBinary, String, Table, select
+from sqlalchemy import BigInteger, Column, Enum, Float, Integer, LargeBinary, String, Table, select
 from sqlalchemy.orm import Session
 
 from db import schema
@@ -20,6 +22,20 @@ MOST_SIGHTINGS: Final = 1000
 """Of a content that lies at more places, the rest is found again by the next rescan."""
 
 MOST_EVENTS: Final = 200
+
+ROOTS: Final = {"derivative": "outbox", "sighting": "inbox"}
+"""The only roots that there are, by what lies there."""
+
+EARLIEST: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+LATEST: Final = dt.datetime(3000, 1, 1, tzinfo=dt.UTC)
+"""Between these lies every time that a record ever told, whatever the clock of its host showed."""
+
+_LONGEST_TEXT: Final = 10_000
+_LONGEST_PATH: Final = 4095
+_LONGEST_DETAIL: Final = 4000
+_LONGEST_EVENT_WORD: Final = 200
+_SIGNED: Final = frozenset({"mtime_ns"})
+"""Whole numbers that may be below zero: a file may be older than 1970."""
 
 _SCAN = (
     *("sha256", "bytes", "format", "width", "height", "bands", "bit_depth", "orientation", "icc_sha256"),
@@ -104,12 +120,14 @@ def read_sidecar(told: Any) -> Sidecar:
     sightings = _list(told, "sightings")
     sidecar = Sidecar(
         scan=_row(schema.Scan, _SCAN, told.get("scan"), "scan"),
-        sightings=tuple(_row(schema.Sighting, _SIGHTING, one, "sighting") for one in sightings),
+        sightings=tuple(
+            _row(schema.Sighting, _SIGHTING, one, "sighting") for one in sightings[:MOST_SIGHTINGS]
+        ),
         model=_row(schema.Model, _MODEL, told.get("model"), "model"),
         recipe=_row(schema.Recipe, _RECIPE, told.get("recipe"), "recipe"),
         job=_row(schema.Job, _JOB, told.get("job"), "job"),
         derivative=_row(schema.Derivative, _DERIVATIVE, told.get("derivative"), "derivative"),
-        events=tuple(event for event in _list(told, "events") if isinstance(event, Mapping)),
+        events=tuple(_event(one) for one in _list(told, "events")[-MOST_EVENTS:] if isinstance(one, Mapping)),
     )
     _require_sense(sidecar)
     return sidecar
@@ -175,6 +193,8 @@ def _value(column: Column[Any], told: Any) -> Any:
         return (column.type.enum_class or str)(_of(str, told))
     if isinstance(column.type, String) and column.type.length == 64:
         return _digest(told)
+    if isinstance(column.type, Integer | Inode):
+        return _integer(told, column)
     return next(read for kind, read in _READERS if isinstance(column.type, kind))(told)
 
 
@@ -182,17 +202,27 @@ def _moment(told: Any) -> dt.datetime:
     moment = dt.datetime.fromisoformat(_of(str, told))
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
+    moment = moment.astimezone(dt.UTC)
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("a time that no clock shows")
     return moment
 
 
 def _bytes(told: Any) -> bytes:
     if isinstance(told, dict):
-        return base64.b64decode(_of(str, told["base64"]), validate=True)
-    return bytes(_of(str, told).encode())
+        raw = base64.b64decode(_of(str, told["base64"]), validate=True)
+    else:
+        raw = _of(str, told).encode()
+    if len(raw) > _LONGEST_PATH:
+        raise ValueError("longer than any path")
+    return bytes(raw)
 
 
-def _integer(told: Any) -> int:
-    if isinstance(told, bool) or not -(2**63) <= _of(int, told) < 2**64:
+def _integer(told: Any, column: Column[Any]) -> int:
+    """Return a whole number that the column holds on either database."""
+    bits = 64 if isinstance(column.type, Inode) else 63 if isinstance(column.type, BigInteger) else 31
+    least = -(2**63) if column.name in _SIGNED else 0
+    if isinstance(told, bool) or not least <= _of(int, told) < 2**bits:
         raise ValueError("no number that fits")
     return int(told)
 
@@ -200,7 +230,29 @@ def _integer(told: Any) -> int:
 def _float(told: Any) -> float:
     if isinstance(told, bool):
         raise TypeError("no number")
-    return float(_of((int, float), told))
+    number = float(_of((int, float), told))
+    if not math.isfinite(number):
+        raise ValueError("no finite number")
+    return number
+
+
+def _text(told: Any) -> str:
+    if len(_of(str, told)) > _LONGEST_TEXT:
+        raise ValueError("longer than any text on record")
+    return str(told)
+
+
+def _event(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an event tells in short; nothing but people reads it again."""
+    brief: dict[str, Any] = {}
+    for name in ("id", "at", "type", "outcome", "agent"):
+        value = told.get(name)
+        whole = isinstance(value, int) and abs(value) < 2**63
+        brief[name] = value if value is None or whole else str(value)[:_LONGEST_EVENT_WORD]
+    detail = told.get("detail")
+    size = len(json.dumps(detail, ensure_ascii=True, default=str))
+    short = isinstance(detail, Mapping) and size <= _LONGEST_DETAIL
+    return brief | {"detail": detail if short else {"left out": f"{size:,} characters"}}
 
 
 def _digest(told: Any) -> str:
@@ -213,9 +265,8 @@ _READERS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (UtcDateTime, _moment),
     (Facts, lambda told: _of(dict, told)),
     (LargeBinary, _bytes),
-    ((Integer, Inode), _integer),
     (Float, _float),
-    (object, lambda told: _of(str, told)),
+    (object, _text),
 )
 """How a value is read from JSON, by the type of its column; the first that fits."""
 
@@ -233,6 +284,15 @@ def _require_sense(sidecar: Sidecar) -> None:
         raise _broken("its job was not done")
     if not 0 <= job["attempts"] <= job["max_attempts"]:
         raise _broken("its job has more attempts than it may")
+    measures = ("luma_max_error", "luma_mean_error", "seconds")
+    if any(sidecar.derivative[name] < 0 for name in measures):
+        raise _broken("it tells an error or a time below zero")
+    if any(sidecar.derivative[name] < 1 for name in ("width", "height", "bit_depth", "bytes")):
+        raise _broken("it tells of a picture without pixels")
+    if sidecar.derivative["root"] != ROOTS["derivative"]:
+        raise _broken(f"it names a root {sidecar.derivative['root']!r} for its derivative")
+    if (unknown := {row["root"] for row in sidecar.sightings} - {ROOTS["sighting"]}) != set():
+        raise _broken(f"it names a root {min(unknown)!r} for masters")
     if sidecar.derivative["weights_sha256"] != sidecar.model["weights_sha256"]:
         raise _broken("derivative and model name different weights")
     for path in (sidecar.derivative["path"], *(sighting["path"] for sighting in sidecar.sightings)):

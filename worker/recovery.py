@@ -13,11 +13,22 @@ from sqlalchemy.orm import Session
 from db.engine import Database, open_database
 from db.errors import BrokenSidecar, RecipeConflict
 from db.migrate import upgrade
-from db.recovery import Entered, Place, RecordedDerivative, enter_sidecar, is_known, recorded_derivatives
+from db.recovery import (
+    Entered,
+    Place,
+    RecordedDerivative,
+    Standing,
+    enter_sidecar,
+    recorded_derivatives,
+    standing,
+)
 from db.revision import current, require_current
 from db.sidecars import Sidecar
-from restoration import OutputFormat, OutputUnavailable, disclosed
+from restoration import MasterError, OutputFormat, OutputUnavailable, disclosed
+from worker.inbox.ignore import ignored_folder
 from worker.intake import display_name
+from worker.locating import LeadsOut, output_place
+from worker.outputs import OUTBOX
 from worker.settings import Settings
 from worker.sidecars import SUFFIX, read_file, sidecar_of, write_sidecar
 
@@ -61,7 +72,7 @@ class _Read:
     place: Place
     sidecar: Sidecar
     evidence: dict[str, object]
-    known: bool
+    standing: Standing
 
 
 class _Log:
@@ -105,11 +116,11 @@ def recover_database(
     is looked at. A dry run counts the derivatives that would be entered and writes nothing.
 
     Raises:
-        OutputUnavailable: the folder cannot be read.
+        OutputUnavailable: the folder itself cannot be read. One below it is told of.
     """
     log = _Log(listener)
     batch: list[_Read] = []
-    for path in _pictures_and_sidecars(outbox):
+    for path in _pictures_and_sidecars(outbox, log):
         if not path.endswith(SUFFIX.encode()):
             _look_for_sidecar(outbox, path, log)
             continue
@@ -117,7 +128,9 @@ def recover_database(
         if read is None:
             continue
         if dry_run:
-            log.report.entered += Entered(derivatives=int(not read.known))
+            log.report.entered += Entered(
+                derivatives=int(read.standing is Standing.NEW), links=int(read.standing is Standing.UNNAMED)
+            )
         else:
             batch.append(read)
         if len(batch) >= _BATCH:
@@ -133,26 +146,43 @@ def recover_sidecars(
     """Write the sidecars that are missing or broken, of all derivatives on record that lie in `outbox`.
 
     Raises:
-        NoSpace, OutputUnavailable: a sidecar cannot be written.
+        NoSpace: a sidecar cannot be written.
     """
     log = _Log(listener)
     with database.read() as s:
         for made in recorded_derivatives(s):
             log.report.read += 1
-            _mend(s, made, outbox / os.fsdecode(made.path), log, dry_run=dry_run)
+            try:
+                _mend(s, made, _place(outbox, made), log, dry_run=dry_run)
+            except (MasterError, OutputUnavailable) as error:
+                log.trouble(made.display, error.reason, error.remedy)
             log.step()
     return log.report
 
 
+def _place(outbox: Path, made: RecordedDerivative) -> Path:
+    """Return where a derivative on record lies. Raises LeadsOut, PathTooLong, OutputUnavailable."""
+    if made.root != OUTBOX:
+        raise LeadsOut(
+            reason=f"the record names a root {made.root!r} for it, which is not one of Saek's",
+            remedy="the record was tampered with or is damaged: compare it with a backup",
+        )
+    return output_place(outbox, made.path)
+
+
 def _mend(s: Session, made: RecordedDerivative, derivative: Path, log: _Log, *, dry_run: bool) -> None:
     try:
-        size = derivative.lstat().st_size
+        status = derivative.lstat()
+        size = status.st_size if stat.S_ISREG(status.st_mode) else -1
     except OSError as error:
         log.trouble(
             made.display,
             f"the derivative is not there ({error.strerror})",
             "restore it from a backup; saek status tells of which scan it was made",
         )
+        return
+    if size < 0:
+        log.trouble(made.display, "it is no regular file", "restore it from a backup")
         return
     if size != made.bytes:
         log.trouble(
@@ -183,22 +213,37 @@ def _read(database: Database, outbox: Path, path: bytes, log: _Log, *, verify: b
     log.step()
     display = display_name(path)
     try:
-        sidecar, digest = read_file(outbox / os.fsdecode(path))
-    except BrokenSidecar as error:
+        sidecar, digest = read_file(output_place(outbox, path))
+    except (BrokenSidecar, MasterError, OutputUnavailable) as error:
         log.trouble(display, error.reason, error.remedy)
         return None
     picture = path.removesuffix(SUFFIX.encode())
-    place = Place(picture, display_name(picture))
+    lies_at = outbox / os.fsdecode(picture)
+    place = Place(picture, display_name(picture), linked=_has_other_names(lies_at))
     with database.read() as s:
-        known = is_known(s, sidecar, place)
-    if not known and (problem := _amiss(outbox / os.fsdecode(picture), sidecar, verify=verify)):
+        found = standing(s, sidecar, place)
+    if found is Standing.OTHER:
+        log.trouble(
+            display,
+            "the record has another file for the same scan and recipe",
+            "nothing is to be done if that one is whole (saek verify); move this one away then",
+        )
+        return None
+    if found is not Standing.KNOWN and (problem := _amiss(lies_at, sidecar, verify=verify)):
         log.trouble(display, problem, "restore the picture from a backup, or let it be made again")
         return None
-    log.report.known += known
+    log.report.known += found is Standing.KNOWN
     evidence = {"sidecar": display, "sidecar_sha256": digest, "checksum_verified": verify}
     if picture != sidecar.derivative["path"]:
         evidence["was_at"] = sidecar.derivative["display"]
-    return _Read(place, sidecar, evidence, known)
+    return _Read(place, sidecar, evidence, found)
+
+
+def _has_other_names(picture: Path) -> bool:
+    try:
+        return picture.lstat().st_nlink > 1
+    except OSError:
+        return False
 
 
 def _amiss(picture: Path, sidecar: Sidecar, *, verify: bool) -> str:
@@ -216,6 +261,16 @@ def _amiss(picture: Path, sidecar: Sidecar, *, verify: bool) -> str:
                 return "the picture has another checksum than it tells: it was changed or is damaged"
     except OSError as error:
         return f"the picture that it tells of cannot be read ({error.strerror})"
+    return _disagreement(picture, sidecar)
+
+
+def _disagreement(picture: Path, sidecar: Sidecar) -> str:
+    """Return in what a picture's own metadata and its sidecar disagree, "" if in nothing."""
+    facts = disclosed(picture)
+    if facts.get("masterSha256", sidecar.scan["sha256"]) != sidecar.scan["sha256"]:
+        return "the picture says that it was made of another scan than it tells"
+    if facts.get("recipeFingerprint", sidecar.recipe["fingerprint"]) != sidecar.recipe["fingerprint"]:
+        return "the picture says that it was made by another recipe than it tells"
     return ""
 
 
@@ -252,8 +307,11 @@ def _look_for_sidecar(outbox: Path, path: bytes, log: _Log) -> None:
     )
 
 
-def _pictures_and_sidecars(outbox: Path) -> Iterator[bytes]:
-    """Yield the paths of what could be a derivative or a sidecar below the outbox; no link is followed."""
+def _pictures_and_sidecars(outbox: Path, log: _Log) -> Iterator[bytes]:
+    """Yield the paths of what could be a derivative or a sidecar below the outbox; no link is followed.
+
+    What has the name of a sidecar is yielded whatever it is. A folder that cannot be read is told of.
+    """
     root = os.fsencode(outbox)
     pending = [b""]
     endings = (*_PICTURES, *(ending + SUFFIX.encode() for ending in _PICTURES))
@@ -266,10 +324,20 @@ def _pictures_and_sidecars(outbox: Path) -> Iterator[bytes]:
                     if item.name.startswith(b"."):
                         continue
                     if item.is_dir(follow_symlinks=False):
-                        pending.append(path)
-                    elif item.is_file(follow_symlinks=False) and item.name.endswith(endings):
+                        if not ignored_folder(item.name):
+                            pending.append(path)
+                    elif item.name.endswith(endings) and (
+                        item.name.endswith(SUFFIX.encode()) or item.is_file(follow_symlinks=False)
+                    ):
                         yield path
         except OSError as error:
+            if folder:
+                log.trouble(
+                    display_name(folder),
+                    f"the folder cannot be read ({error.strerror})",
+                    "give the right to read it, then run this again",
+                )
+                continue
             raise OutputUnavailable(
                 reason=f"{display_name(root + b'/' + folder)} cannot be read ({error.strerror})",
                 remedy="mount it, or give the right to read it; then run this again",

@@ -1,9 +1,12 @@
 """The JSON file beside each derivative that tells all that is on record of it, and its own checksum."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -12,7 +15,8 @@ from sqlalchemy.orm import Session
 from db.errors import BrokenSidecar
 from db.sidecars import Sidecar, describe, read_sidecar
 from db.values import SAEK, utcnow
-from restoration import STATEMENTS, publish, writing_to
+from restoration import STATEMENTS, OutputFormat, publish, writing_to
+from worker.intake import display_name
 from worker.recipes import recipe_of
 
 SCHEMA: Final = "saek-sidecar"
@@ -21,6 +25,7 @@ VERSION: Final = 1
 
 SUFFIX: Final = ".json"
 MAX_BYTES: Final = 16_000_000
+_DEEPEST: Final = 50
 
 _PURPOSE: Final = (
     "All that Saek's record knew of the picture beside this file when it was made. From these files the "
@@ -53,7 +58,9 @@ def write_sidecar(s: Session, job_id: int, derivative: Path, draft: Path | None 
     draft = draft or derivative.with_name(f".saek-job{job_id}-sidecar{SUFFIX}")
     with writing_to(derivative.parent):
         try:
-            draft.write_bytes(text)
+            draft.unlink(missing_ok=True)
+            with draft.open("xb") as file:  # never through a link that lies there
+                file.write(text)
             publish(draft, sidecar_of(derivative))
         finally:
             draft.unlink(missing_ok=True)
@@ -82,9 +89,15 @@ def read_file(path: Path) -> tuple[Sidecar, str]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _broken("it is no regular file")
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _broken(f"it cannot be read ({error.strerror})") from error
+        link = error.errno == errno.ELOOP
+        reason = (
+            "it is a link, which could lead anywhere" if link else f"it cannot be read ({error.strerror})"
+        )
+        raise _broken(reason) from error
     if len(raw) > MAX_BYTES:
         raise _broken(f"it is larger than {MAX_BYTES / 1e6:.0f} MB")
     return parse(raw), hashlib.sha256(raw).hexdigest()
@@ -105,6 +118,8 @@ def parse(raw: bytes) -> Sidecar:
         told = json.loads(raw.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise _broken("it is no JSON; it may be cut off") from error
+    if not _is_shallow(told):
+        raise _broken(f"it is nested more than {_DEEPEST} levels deep")
     if not isinstance(told, dict) or told.get("schema") != SCHEMA:
         raise _broken("it is no sidecar of Saek's")
     if told.get("version") != VERSION:
@@ -114,16 +129,52 @@ def parse(raw: bytes) -> Sidecar:
     if told.pop("digest", None) != _digest(told):
         raise _broken("its checksum does not fit: it was changed or is damaged")
     sidecar = read_sidecar(told)
+    _require_recipe(sidecar)
+    if sidecar.derivative["format"] not in set(OutputFormat):
+        raise _broken(f"it tells of a derivative of the format {sidecar.derivative['format']!r}")
+    return replace(sidecar, sightings=tuple(map(_shown, sidecar.sightings)))
+
+
+def _require_recipe(sidecar: Sidecar) -> None:
+    """Raise BrokenSidecar unless recipe, fingerprint and model are one."""
+    body = sidecar.recipe["body"]
     try:
-        recipe = recipe_of(sidecar.recipe["body"])
-    except ValueError as error:
+        recipe = recipe_of(body)
+        facts = json.loads(recipe.to_json())
+    except (ValueError, TypeError, OverflowError) as error:
         raise _broken(f"its recipe is none ({error})") from error
-    if (recipe.fingerprint(), recipe.weights) != (
+    kinds = {name: type(value) for name, value in facts.items()}
+    for name, value in body.items():
+        whole = kinds.get(name) is float and type(value) is int  # as some databases give back 1.0
+        if type(value) is not kinds.get(name, type(value)) and not whole:
+            raise _broken(f"its recipe is none ({name} is of the wrong kind)")
+    if (recipe.fingerprint(), recipe.weights, recipe.model) != (
         sidecar.recipe["fingerprint"],
         sidecar.model["weights_sha256"],
+        sidecar.model["name"],
     ):
         raise _broken("fingerprint, recipe and model do not fit together")
-    return sidecar
+
+
+def _shown(sighting: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sighting with what people see of it by the rule of intake, whatever the file says."""
+    display = display_name(sighting["path"])
+    return {**sighting, "display": display, "collection": display.rpartition("/")[0]}
+
+
+def _is_shallow(told: Any) -> bool:
+    """Whether no value lies too deep for the functions that go through all of it."""
+    level: list[Any] = [told]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _digest(whole: Mapping[str, Any]) -> str:

@@ -16,7 +16,15 @@ from db.errors import BrokenSidecar
 from db.files import files
 from db.intake import register
 from db.orders import reprocess
-from db.recovery import Entered, Place, enter_sidecar, is_known, latest_derivatives, recorded_derivatives
+from db.recovery import (
+    Entered,
+    Place,
+    Standing,
+    enter_sidecar,
+    latest_derivatives,
+    recorded_derivatives,
+    standing,
+)
 from db.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.sidecars import describe, read_sidecar
 from db.status import overview
@@ -53,7 +61,7 @@ def columns(source, table, *without):
 
 def everything(source):
     return {
-        Scan: columns(source, Scan),
+        Scan: columns(source, Scan, "names_due_at"),
         Sighting: columns(source, Sighting),
         Recipe: columns(source, Recipe),
         Model: columns(source, Model),
@@ -210,10 +218,12 @@ def test_what_is_known_is_told_without_writing(source, archive):
     told = make(source)
     sidecar, place = read_sidecar(told), Place(b"a.tif.color.tif", "")
     with archive.database.read() as s:
-        assert not is_known(s, sidecar, place)
+        assert standing(s, sidecar, place) is Standing.NEW
     with source.database.read() as s:
-        assert is_known(s, sidecar, place)
-        assert is_known(s, sidecar, Place(b"moved.tif", ""))
+        assert standing(s, sidecar, place) is Standing.KNOWN
+        assert standing(s, sidecar, Place(b"moved.tif", "")) is Standing.UNNAMED
+        other = {**sidecar.derivative, "sha256": "0" * 64}
+        assert standing(s, replace(sidecar, derivative=other), Place(b"x.tif", "")) is Standing.OTHER
         assert latest_derivatives(s) == [b"a.tif.color.tif"]
         assert [row.path for row in recorded_derivatives(s)] == [b"a.tif.color.tif"]
 
@@ -266,5 +276,5 @@ def test_anything_else_is_no_sidecar(told):
 
 
 def test_counts_add_up():
-    parts = [Entered(1, 2, 3, 4, 5)] * 3
-    assert list(itertools.accumulate(parts))[-1] == Entered(3, 6, 9, 12, 15)
+    parts = [Entered(1, 2, 3, 4, 5, 6)] * 3
+    assert list(itertools.accumulate(parts))[-1] == Entered(3, 6, 9, 12, 15, 18)

@@ -15,7 +15,9 @@ from worker.exits import Exit
 if TYPE_CHECKING:
     from rich.status import Status
 
+    from db.engine import Database
     from worker.recovery import Finding, Report
+    from worker.settings import Settings
 
 app = typer.Typer(
     name="recover",
@@ -78,6 +80,8 @@ def database(
     folder = (outbox or settings.outbox_path).expanduser().absolute()
     opened = record_for_recovery(settings)
     try:
+        if folder == settings.outbox_path:
+            _require_outbox(settings, opened)
         with err().status("Reading sidecars", spinner="line") as status:
             report = recover_database(
                 opened, folder, _teller(status, quiet=json), verify=verify, dry_run=dry_run
@@ -94,6 +98,7 @@ def database(
         made.add_row(f"{report.read:,}", "sidecars read")
         made.add_row(f"{report.known:,}", "derivatives on record already")
         made.add_row(f"{entered.derivatives:,}", f"derivatives {'to enter' if dry_run else 'entered'}")
+        made.add_row(f"{entered.links:,}", f"further names {'to enter' if dry_run else 'entered'}")
         if not dry_run:
             made.add_row(f"{entered.scans:,}", "scans entered")
             made.add_row(f"{entered.sightings:,}", "files entered")
@@ -113,6 +118,7 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
         record(settings) as opened,
         err().status("Looking at sidecars", spinner="line") as status,
     ):
+        _require_outbox(settings, opened)
         report = recover_sidecars(opened, settings.outbox_path, _teller(status, quiet=json), dry_run=dry_run)
     if json:
         kept: dict[str, Any] = {
@@ -128,6 +134,17 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
     _end(report)
 
 
+def _require_outbox(settings: "Settings", opened: "Database") -> None:
+    """Raise OutputUnavailable unless the outbox is the one that the record was written beside."""
+    from db.recovery import latest_derivatives
+    from worker.places import outbox_problem
+
+    with opened.read() as s:
+        problem = outbox_problem(settings, latest_derivatives(s))
+    if problem is not None:
+        raise problem
+
+
 def _and(dry_run: bool, done: str) -> str:
     return "" if dry_run else f", and {done}"
 
@@ -137,7 +154,7 @@ def _teller(status: "Status", *, quiet: bool) -> "Any":
         if finding is not None and not quiet:
             from worker.cli.words import printable
 
-            complain(f"{printable(finding.display)}: {finding.reason}", finding.remedy)
+            complain(printable(f"{finding.display}: {finding.reason}"), printable(finding.remedy))
         elif report.read % 100 == 0:
             status.update(f"{report.read:,} read, {count(report.troubles, 'trouble')}")
 

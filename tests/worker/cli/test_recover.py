@@ -1,5 +1,6 @@
 from worker.errors import BrokerUnavailable
 from worker.exits import Exit
+from worker.places import OUTBOX_MARK
 from worker.sidecars import sidecar_of
 from worker.waiting import Teller
 
@@ -51,14 +52,27 @@ def test_what_cannot_be_entered_is_told_by_name_and_ends_with_1(saek, told, made
     assert finding["remedy"]
 
 
-def test_sidecars_are_written_from_the_record(saek, told, made):
+def test_sidecars_are_written_from_the_record(saek, told, made, settings):
     _, derivative = made("a.tif")
+    (settings.outbox_path / OUTBOX_MARK).touch()
     sidecar_of(derivative).unlink()
     assert told("recover", "sidecars", "--dry-run")["written"] == 1
     shown = saek("recover", "sidecars")
     assert (shown.exit_code, "1 sidecar written" in shown.stdout) == (Exit.OK, True)
     derivative.unlink()
     assert saek("recover", "sidecars").exit_code == Exit.INCOMPLETE
+
+
+def test_no_sidecar_is_written_where_the_outbox_is_not(saek, made, settings):
+    _, derivative = made("1950/a.tif")
+    share = settings.outbox_path.rename(settings.outbox_path.with_name("share"))
+    settings.outbox_path.mkdir()
+    for what in ("sidecars", "database"):
+        shown = saek("recover", what)
+        assert shown.exit_code == Exit.RETRY
+        assert ".saek-outbox" in shown.stderr
+    assert list(settings.outbox_path.iterdir()) == []
+    assert (share / derivative.relative_to(settings.outbox_path)).exists()
 
 
 def test_an_outbox_that_is_away_is_worth_another_try(saek, settings):
