@@ -32,7 +32,7 @@ from processes import proportional_bytes, tree
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from restoration import LoadedModel, Recipe
+    from restoration import LoadedModel, OutputFormat, Recipe
 
 Figures = dict[str, float]
 
@@ -99,16 +99,18 @@ def codec(derivative: Path) -> "Callable[[], None]":
     return run
 
 
-def model_and_recipe(kind: str, preset: str, *, pyramid: bool) -> "tuple[LoadedModel | None, Recipe]":
+def model_and_recipe(
+    kind: str, preset: str, *, pyramid: bool, output: "OutputFormat | None" = None
+) -> "tuple[LoadedModel | None, Recipe]":
     """Return what restores: the default model, or one without a network."""
-    from restoration import LoadedModel, Preset, Recipe, recipe_for
+    from restoration import LoadedModel, OutputFormat, Preset, Recipe, recipe_for
     from restoration.colorizer import Sizes
 
     if kind == "saek":
         return None, recipe_for(preset=Preset(preset), pyramid=pyramid)
     weights = "0" * 64
     return LoadedModel(FlatChroma(), Sizes(256, 32), weights), Recipe(
-        "none", weights, Preset.FAST, pyramid=pyramid
+        "none", weights, Preset.FAST, pyramid=pyramid, format=output or OutputFormat.TIFF
     )
 
 

@@ -23,3 +23,13 @@ def test_a_small_record_is_filled_and_measured_and_nothing_is_sent_twice() -> No
     assert {"saek status, in this process", "a claim", "a finish"} <= set(rows)
     assert rows["the dispatcher, with takers that never wait"] > 0
     assert rows["jobs that were sent twice"] == 0
+
+
+@pytest.mark.slow
+def test_the_cost_of_a_small_proof_is_measured() -> None:
+    words = ["--megapixels", "0.2", "--bits", "16", "--runs", "1"]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "proof.py", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("   0.2 MP 16 b")

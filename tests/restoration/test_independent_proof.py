@@ -4,6 +4,7 @@ Masters are made of known arrays, derivatives read by Pillow or tifffile: none o
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import imagecodecs
@@ -12,8 +13,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from restoration import DecodersDisagree, LoadedModel, Recipe, restore, restoring
-from restoration.confined import Reader
+from restoration import DecodersDisagree, LoadedModel, LumaMismatch, Recipe, restore, restoring
+from restoration.confined import Overview, Reader
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -118,3 +119,33 @@ def test_a_jpeg_is_measured_as_pillow_reads_it(
 
     assert (made.luma_max_error, made.decoders) == (off.max(), 2)
     assert made.luma_mean_error == pytest.approx(off.mean())
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png"])
+@pytest.mark.parametrize("plane", ["gray", "alpha"])
+def test_what_the_master_was_seen_to_hold_is_what_counts(
+    tmp_path: Path,
+    gray8: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    fmt: str,
+    plane: str,
+) -> None:
+    master = tmp_path / "a.png"
+    Image.fromarray(np.dstack([gray8, gray8.T.copy().reshape(gray8.shape)])).save(master)
+    reader = restoring.shared_reader()
+    changed = {f"{plane}_sha256": "0" * 64}
+
+    class Other:
+        identify = reader.identify
+
+        def overview(self, *words: object) -> Overview:
+            seen = reader.overview(*words)
+            return replace(seen, reference=replace(seen.reference, **changed))
+
+    monkeypatch.setattr(restoring, "shared_reader", Other)
+    reason = {"gray": "luminance differs from that of the master", "alpha": "alpha is not that"}[plane]
+    with pytest.raises(LumaMismatch, match=reason):
+        restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    assert not (tmp_path / "out").exists()
