@@ -32,6 +32,8 @@ _UPRIGHT: Final[dict[int, Callable[[Gray], Gray]]] = {
 }
 """What turns a picture upright, by EXIF orientation: 6 is a quarter turn clockwise."""
 _PORTION: Final = 1 << 20
+_SAVE: Final = "open it in the program that made it, check the picture, and save it as an uncompressed TIFF"
+_COPY: Final = "copy or scan it again; if it shows no damage, save it as an uncompressed 8- or 16-bit TIFF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Agreement:
             self._other = None
             return
         except TruncatedImage as error:
-            raise self._disagree(f"one reads all of it, for another {error.reason}") from error
+            raise self._disagree(f"one reads all of it, for another {error.reason}", _COPY) from error
         if theirs.shape[2] == samples.shape[2] + 2:
             theirs = _neutral(theirs)
         if np.array_equal(samples, theirs):
@@ -100,11 +102,10 @@ class Agreement:
             f"their samples are up to {apart.max():,} steps apart, as at row {top + row:,}, column {column:,}"
         )
 
-    def _disagree(self, detail: str) -> DecodersDisagree:
+    def _disagree(self, detail: str, remedy: str = _SAVE) -> DecodersDisagree:
         return DecodersDisagree(
             reason=f"two decoders read it differently: {detail}",
-            remedy="open it in the program that made it, check that the picture is right, and save it as an "
-            "uncompressed 8- or 16-bit TIFF",
+            remedy=remedy,
             path=self._path,
         )
 

@@ -2,13 +2,13 @@
 
 The work reads a master through libvips, and a fault of libvips, or of how it is asked, would come through in
 the derivative and in any proof that asks libvips again. So the proof asks others: tifffile and imagecodecs
-for TIFF, Pillow's own decoders for PNG and GIF, libpng for PNG of 16 bits. For JPEG, libjpeg-turbo is asked:
-libvips comes with mozjpeg, which has grown out of it. WebP has one decoder in the world, so that only the way
-in which it is asked is proven.
+for TIFF, Pillow's own decoders for PNG, GIF and PNM, libpng for PNG of 16 bits. For JPEG, libjpeg-turbo is
+asked: libvips comes with mozjpeg, which has grown out of it. WebP has one decoder in the world, so that only
+the way in which it is asked is proven.
 
 What counts is what is stored: no alpha is divided out, no profile applied. Samples are those that
 `Scan.stored_strips` must give. Memory is bounded by strips and tiles; what Pillow must hold as a whole is
-read up to `MOST_BYTES`, interlaced PNG, JPEG, WebP and GIF.
+read up to `MOST_BYTES`: interlaced PNG, JPEG, WebP, GIF and PNM.
 """
 
 import io
@@ -35,7 +35,8 @@ from restoration.tiff_header import LEAKS
 MOST_BYTES: Final = 1 << 29
 """Of a picture that is decoded as a whole."""
 
-_WHOLE: Final = {"jpeg", "webp", "gif"}
+_WHOLE: Final = {"jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "pnm": "PPM"}
+"""What is decoded as a whole, with Pillow's name of it."""
 _EXPANDED: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _PORTION: Final = 1 << 20
 """Samples of a portion of a PNG."""
@@ -53,8 +54,13 @@ class NoSecondDecoder(Exception):
 def reads(facts: ScanFacts, most_bytes: int = MOST_BYTES) -> bool:
     """Whether a second decoder may read such a master, as far as its facts tell; `strips` may refuse it."""
     if facts.format in _WHOLE:
-        return facts.pixels * facts.bands <= most_bytes
+        return _whole_bytes(facts) <= most_bytes
     return facts.format in {"tiff", "png"}
+
+
+def _whole_bytes(facts: ScanFacts) -> int:
+    """Return the bytes that a picture takes as a whole: Pillow has 32 bits a sample for 16."""
+    return facts.pixels * facts.bands * (4 if facts.depth == 16 else 1)
 
 
 def strips(
@@ -151,7 +157,7 @@ def _png(path: Path, facts: ScanFacts, most_bytes: int) -> Iterator[Gray]:
 
 
 def _whole(path: Path, facts: ScanFacts, most_bytes: int, *, strict: bool) -> Gray:
-    if facts.pixels * facts.bands > most_bytes:
+    if _whole_bytes(facts) > most_bytes:
         raise Undecodable(f"more than {most_bytes:,} bytes, decoded as a whole")
     with open_master(path) as file:
         data = file.read()
@@ -166,12 +172,25 @@ def _plain(data: bytes, facts: ScanFacts) -> Gray:
     if facts.format == "jpeg":
         gray_or_rgb: Gray = np.asarray(imagecodecs.jpeg8_decode(data))
         return gray_or_rgb[..., None] if gray_or_rgb.ndim == 2 else gray_or_rgb
-    with Image.open(io.BytesIO(data), formats=(facts.format.upper(),)) as picture:
+    if facts.format == "pnm" and facts.bit_depth == 16:
+        return _deep_pnm(data, facts)
+    with Image.open(io.BytesIO(data), formats=(_WHOLE[facts.format],)) as picture:
         plain = picture.mode in {"L", "RGB", "RGBA"}
         samples: Gray = np.asarray(picture if plain else picture.convert(_EXPANDED[facts.bands]))
     if facts.format == "gif" and samples.ndim == 3 and samples.shape[2] == 4:
         samples = samples * (samples[..., 3:] > 0)  # what is transparent was not drawn: it has no color
     return samples[..., None] if samples.ndim == 2 else samples
+
+
+def _deep_pnm(data: bytes, facts: ScanFacts) -> Gray:
+    """Return 16-bit samples; Pillow reduces colors to 8 bits, but not a gray picture three times as wide."""
+    if facts.bands == 3:
+        with Image.open(io.BytesIO(data), formats=("PPM",)) as picture:
+            offset = int(picture.tile[0].offset)
+        kind = {b"P6": b"P5", b"P3": b"P2"}[data[:2]]
+        data = kind + f" {3 * facts.width} {facts.height} 65535\n".encode() + data[offset:]
+    with Image.open(io.BytesIO(data), formats=("PPM",)) as picture:
+        return np.asarray(picture).astype(np.uint16).reshape(facts.height, facts.width, facts.bands)
 
 
 def _as_told(samples: Gray, facts: ScanFacts) -> Gray:

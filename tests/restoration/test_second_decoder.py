@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from restoration import Limits, MasterError, TruncatedImage, identify, second_decoder, tiff_segments
+from restoration.facts import ScanFacts
 from restoration.reading import Scan
 from restoration.second_decoder import NoSecondDecoder
 
@@ -386,6 +387,30 @@ def test_a_lossless_webp_gives_what_is_stored(tmp_path: Path, mode: str) -> None
     stored = np.asarray(image if mode != "L" else image.convert("RGB"))
 
     assert np.array_equal(read(tmp_path / "a.webp"), stored)
+
+
+@pytest.mark.parametrize("kind", range(1, 7))
+@pytest.mark.parametrize("bits", [8, 16])
+def test_each_kind_of_pnm_gives_what_is_stored(tmp_path: Path, kind: int, bits: int) -> None:
+    bands, bits = 3 if kind in {3, 6} else 1, 1 if kind in {1, 4} else bits
+    samples = grain(31, 53, bands, bits=bits)
+    scale = b"" if bits == 1 else b"%d\n" % (2**bits - 1)
+    if kind <= 3:
+        body = b" ".join(b"%d" % value for value in samples.ravel()) + b"\n"
+    elif kind == 4:
+        body = np.packbits(samples[..., 0], axis=1).tobytes()
+    else:
+        body = samples.astype(">u2" if bits == 16 else np.uint8).tobytes()
+    path = tmp_path / "a.pnm"
+    path.write_bytes(b"P%d\n# a comment\n53 31\n%s%s" % (kind, scale, body))
+    mode = "rgb" if bands == 3 else "gray"
+    facts = ScanFacts("pnm", 53, 31, bands, bits, mode, False, 1, 1, None, None, path.stat().st_size)
+
+    found = np.concatenate([rows for _, rows in second_decoder.strips(path, facts)])
+
+    expected = (1 - samples) * np.uint8(255) if bits == 1 else samples  # 1 is black
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
