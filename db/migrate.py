@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from db.guards import missing_guards
-from db.revision import opened
+from db.revision import opened, require_known, revision_of
 from db.schema import Base
 
 _UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server locks; PostgreSQL only
@@ -20,7 +20,8 @@ _UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server lock
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the tables at `url` to `revision`; safe to be run by several processes at once.
 
-    All steps happen in one transaction: it ends at `revision` or where it began.
+    All steps happen in one transaction: it ends at `revision` or where it began. Raises `SchemaOutOfDate` for
+    the tables of a newer release.
     """
     with _migrating(url) as config:
         command.upgrade(config, revision)
@@ -49,6 +50,7 @@ def _migrating(url: str) -> Iterator[Config]:
     with opened(url) as database, database.connect() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        require_known(revision_of(connection))
         config = _config()
         config.attributes["connection"] = connection
         yield config

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from db.engine import Database, open_database
 from db.errors import SchemaOutOfDate
@@ -21,10 +21,15 @@ def head() -> str:
 def current(url: str, patience: float | None = None) -> str | None:
     """Return the revision of the tables at `url`, None where there are none yet."""
     with opened(url, patience) as database, database.read() as s:
-        if not inspect(s.connection()).has_table("alembic_version"):
-            return None
-        revision: str | None = s.scalar(text("SELECT version_num FROM alembic_version"))
-        return revision
+        return revision_of(s.connection())
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision of the tables behind a connection, None where there are none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def require_current(url: str, patience: float | None = None) -> None:
@@ -35,13 +40,18 @@ def require_current(url: str, patience: float | None = None) -> None:
     have, need = current(url, patience), head()
     if have == need:
         return
-    if have is None or have in _known():
-        state = "has no tables yet" if have is None else f"has the tables of revision {have}, not {need}"
-        raise SchemaOutOfDate(f"the database {state}", "run `saek db upgrade`")
-    raise SchemaOutOfDate(
-        f"the database has revision {have}, which this release does not know",
-        "install the release that made it, or a newer one",
-    )
+    require_known(have)
+    state = "has no tables yet" if have is None else f"has the tables of revision {have}, not {need}"
+    raise SchemaOutOfDate(f"the database {state}", "run `saek db upgrade`")
+
+
+def require_known(revision: str | None) -> None:
+    """Raise `SchemaOutOfDate` for a revision that only another release can have made; None is no tables."""
+    if revision is not None and revision not in _known():
+        raise SchemaOutOfDate(
+            f"the database has revision {revision}, which this release does not know",
+            "install the release that made it, or a newer one",
+        )
 
 
 @contextmanager

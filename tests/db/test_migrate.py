@@ -26,6 +26,15 @@ def test_upgrading_again_does_nothing(archive, url):
     assert archive.happened() != []
 
 
+def test_the_tables_of_a_newer_release_are_left_as_they_are(empty_url):
+    migrate.upgrade(empty_url)
+    _execute(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    for step in (migrate.upgrade, revision.require_current):
+        with pytest.raises(SchemaOutOfDate, match=r"9999.*does not know.*install the release that made it"):
+            step(empty_url)
+    assert revision.current(empty_url) == "9999"
+
+
 def test_models_and_migrations_agree(url):
     assert migrate.check(url) == ()
 
@@ -160,3 +169,8 @@ def test_a_record_from_before_events_were_sealed_keeps_all_and_is_sealed(empty_u
             connection.execute(text("DELETE FROM event"))
         migrate.upgrade(empty_url)
         assert migrate.check(empty_url) == ()
+
+
+def _execute(url, statement):
+    with _opened(url) as database, database.connect() as connection:
+        connection.execute(text(statement))

@@ -28,20 +28,31 @@ def record(settings: Settings) -> Iterator["Database"]:
         db.errors.DatabaseUnavailable: it cannot be reached.
     """
     from db.engine import open_database
-    from db.errors import SchemaOutOfDate
     from db.revision import require_current
 
-    if settings.database_url is None and not (settings.home / "saek.db").is_file():
-        raise SchemaOutOfDate(  # connecting would make an empty file
-            f"There is no record in {settings.home}",
-            "start a station there (saek station), or name another home with --home or SAEK_HOME",
-        )
+    require_record(settings)
     require_current(settings.database_address())
     database = open_database(settings.database_address())
     try:
         yield database
     finally:
         database.dispose()
+
+
+def require_record(settings: Settings) -> None:
+    """Raise SchemaOutOfDate where there is no record yet."""
+    from db.errors import SchemaOutOfDate
+
+    if not has_record(settings):
+        raise SchemaOutOfDate(
+            f"There is no record in {settings.home}",
+            "start a station there (saek station), or name another home with --home or SAEK_HOME",
+        )
+
+
+def has_record(settings: Settings) -> bool:
+    """Whether there is a record to connect to; to connect without one would make an empty file."""
+    return settings.database_url is not None or (settings.home / "saek.db").is_file()
 
 
 def roots(settings: Settings) -> Mapping[str, Path]:

@@ -3,7 +3,7 @@
 import typer
 
 from worker.cli.console import out, write_json
-from worker.cli.context import settings_and_logs
+from worker.cli.context import has_record, require_record, settings_and_logs
 from worker.cli.options import Json
 from worker.exits import Exit
 
@@ -31,7 +31,9 @@ def current(json: Json = False) -> None:
     """Tell which revision the tables have and which this release needs."""
     from db import revision
 
-    found, needed = revision.current(settings_and_logs().database_address()), revision.head()
+    settings = settings_and_logs()
+    found = revision.current(settings.database_address()) if has_record(settings) else None
+    needed = revision.head()
     if json:
         write_json({"current": found, "head": needed, "up_to_date": found == needed})
     else:
@@ -45,7 +47,9 @@ def check(json: Json = False) -> None:
     """Compare the tables, column by column, with what this release expects."""
     from db import migrate
 
-    differences = migrate.check(settings_and_logs().database_address())
+    settings = settings_and_logs()
+    require_record(settings)
+    differences = migrate.check(settings.database_address())
     if json:
         write_json({"differences": list(differences)})
     else:

@@ -1,5 +1,6 @@
 """Which commands there are, and how the process begins and ends."""
 
+import copy
 import io
 import os
 import sys
@@ -29,12 +30,30 @@ from worker.cli import (
     verify,
 )
 from worker.cli.faults import explain
+from worker.cli.help import label, label_values
 from worker.exits import Exit
 from worker.printable import printable_lines
 
+_HELP = ["-h", "--help"]
+
 
 class _Commands(TyperGroup):
-    """The root of all commands: whatever leaves one of them ends as one line and an exit code."""
+    """The root of all commands: whatever leaves one of them ends as one line and an exit code.
+
+    `--home` is taken before the command and after it.
+    """
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(**facts)
+        (home,) = (option for option in self.params if option.name == "home")
+        for command in self.commands.values():
+            _take_too(command, home)
+        label_values(self, _HELP)
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)
+        label(parameters)  # those of completion are added late
+        return parameters
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -56,8 +75,24 @@ app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": _HELP},
 )
+
+
+def _take_too(command: Any, option: Any) -> None:
+    """Have a command, and all below it, take an option of the root as well; the last one said holds."""
+    also = copy.copy(option)
+    also.expose_value = False  # its callback has seen to it
+    command.params.append(also)
+    for inner in getattr(command, "commands", {}).values():
+        _take_too(inner, option)
+
+
+def _enter(home: Path | None) -> Path | None:
+    """Work in this home; a process that is started from here does too."""
+    if home is not None:
+        os.environ["SAEK_HOME"] = str(home.expanduser().absolute())
+    return home
 
 
 def _tell_version(wanted: bool) -> None:
@@ -71,10 +106,14 @@ def saek(
     home: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="The station's home.", show_default="SAEK_HOME, else ~/saek", file_okay=False
+            metavar="DIR",
+            help="The station's home.",
+            show_default="SAEK_HOME, else ~/saek",
+            file_okay=False,
+            callback=_enter,
         ),
     ] = None,
-    version: Annotated[  # noqa: ARG001  (handled before the command)
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and end."),
     ] = False,
@@ -84,8 +123,6 @@ def saek(
     Drop scans into the inbox of a station (`saek station`), look on (`saek status`), or restore single files
     (`saek restore`). Every command takes its settings from SAEK_* variables and from saek.toml in the home.
     """
-    if home is not None:
-        os.environ["SAEK_HOME"] = str(home.expanduser().absolute())
 
 
 _PANELS: dict[str, dict[str, Callable[..., None]]] = {

@@ -31,7 +31,11 @@ Json = Annotated[
 
 Model = Annotated[
     str | None,
-    typer.Option(help="Model that colors; `saek models` lists them.", show_default="the setting `model`"),
+    typer.Option(
+        metavar="NAME",
+        help="Model that colors; `saek models` lists them.",
+        show_default="the setting `model`",
+    ),
 ]
 PresetOption = Annotated[
     PresetName | None,
@@ -94,7 +98,11 @@ WhatOrJob = Annotated[
 ]
 Collections = Annotated[
     list[str] | None,
-    typer.Option("--collection", help="A sub-folder of the inbox, with its sub-folders. May be repeated."),
+    typer.Option(
+        "--collection",
+        metavar="FOLDER",
+        help="A sub-folder of the inbox, with its sub-folders. May be repeated.",
+    ),
 ]
 States = Annotated[
     list[FileState] | None, typer.Option("--state", help="Files in this state. May be repeated.")

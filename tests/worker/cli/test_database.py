@@ -1,3 +1,5 @@
+import pytest
+
 from db.revision import head
 from worker.exits import Exit
 
@@ -34,3 +36,54 @@ def test_an_address_of_another_database_is_a_wrong_setting(saek, monkeypatch):
     refused = saek("db", "current")
     assert refused.exit_code == Exit.SETTINGS
     assert "hush" not in refused.output
+
+
+@pytest.fixture
+def newer(database):
+    """The record of a release that is not out yet."""
+    with database.connect() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("ALTER TABLE job RENAME COLUMN failure_code TO problem_code")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "db upgrade",
+        "db current",
+        "station --until-idle",
+        "ingest",
+        "dispatch",
+        "status",
+        "status --watch",
+        "status a.tif",
+        "reprocess --all",
+        "retry --all",
+        "cancel --all",
+        "pause",
+        "resume",
+        "verify",
+        "recover queue",
+        "recover sidecars",
+        "contact-sheet --all -o sheet.png",
+    ],
+)
+def test_the_record_of_a_newer_release_is_left_alone(saek, newer, words):
+    refused = saek(*words.split())
+    assert refused.exit_code == Exit.DATABASE
+    assert "9999" in refused.output
+    assert "Traceback" not in refused.output
+    assert words == "db current" or "Install the release that made it, or a newer one." in refused.stderr
+
+
+def test_the_doctor_tells_of_the_record_of_a_newer_release(told, newer):
+    checks = {check["name"]: check for check in told("doctor")["checks"]}
+    assert checks["database"]["state"] == "failed"
+    assert "9999" in checks["database"]["found"]
+    assert "release that made it" in checks["database"]["remedy"]
+
+
+def test_looking_for_tables_makes_no_file(saek, settings):
+    for words in (["db", "current"], ["db", "check"]):
+        assert saek(*words).exit_code == Exit.DATABASE
+    assert not (settings.home / "saek.db").exists()

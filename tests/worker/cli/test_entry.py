@@ -1,13 +1,16 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from worker import __version__
@@ -57,6 +60,51 @@ def test_home_is_passed_on_to_children(tmp_path, monkeypatch):
     told = CliRunner().invoke(app, ["--home", str(tmp_path), "settings", "--json"])
     assert json.loads(told.stdout)["settings"][0]["value"] == str(tmp_path)
     assert os.environ["SAEK_HOME"] == str(tmp_path)
+
+
+def _all_commands(command: Any = None, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    command = command or typer.main.get_command(app)
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _all_commands(inner, (*words, name))
+
+
+@pytest.mark.parametrize("words", [words for words, _ in _all_commands() if words], ids=" ".join)
+def test_home_is_taken_after_every_command_too(words, tmp_path, monkeypatch):
+    monkeypatch.setenv("SAEK_HOME", "/nowhere")
+    told = CliRunner().invoke(app, [*words, "--home", str(tmp_path), "--help"], prog_name="saek")
+    assert told.exit_code == Exit.OK, told.output
+    context = typer.main.get_command(app).make_context("saek", ["--home", "/first", *words])
+    assert os.environ["SAEK_HOME"] == "/first", "what is said before the command"
+    command = context.command
+    for word in words:
+        command = command.commands[word]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert "--home" in options
+
+
+def test_of_two_homes_the_last_one_holds(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAEK_HOME", "/nowhere")
+    for words in (["settings", "--json", "--home"], ["--home", "/first", "settings", "--json", "--home"]):
+        told = CliRunner().invoke(app, [*words, str(tmp_path)])
+        assert json.loads(told.stdout)["settings"][0]["value"] == str(tmp_path)
+
+
+@pytest.mark.parametrize("words", [words for words, _ in _all_commands()], ids=" ".join)
+def test_help_shows_flags_bare_and_values_by_short_words(words):
+    shown = CliRunner().invoke(app, [*words, "--help"], prog_name="saek", env={"COLUMNS": "160"})
+    assert shown.exit_code == Exit.OK
+    for programmers in ("<", "bool", "BOOLEAN", "list[", "int range", "str>", "INTEGER", "typer"):
+        assert programmers not in shown.stdout
+    if words and "--json" in shown.stdout:
+        assert re.search(r"--json +Write one JSON document", shown.stdout)
+
+
+def test_help_shows_what_an_option_takes():
+    shown = CliRunner().invoke(app, ["status", "--help"], env={"COLUMNS": "160"}).stdout
+    assert re.search(r"--limit +N \[x>=1\] +List", shown)
+    assert re.search(r"--collection +FOLDER +", shown)
+    assert "done|running|queued|quarantined" in shown
 
 
 def test_a_closed_pipe_is_no_failure(record, settings):
