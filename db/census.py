@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db import schema
 from db.clock import clock
 from db.engine import Database
-from db.file_states import file_states_counted
+from db.file_states import ENDED_BADLY, file_states_counted
 from db.queue import IS_QUEUED
 from db.schema import Job, Sighting
 from db.upsert import insert_or_ignore
@@ -51,11 +51,14 @@ class Queued(Waiting):
 class Census:
     """All counts as they were together at `taken_at`; every state and lane is a key.
 
-    `queued` does not know of pauses, which come and go between two counts.
+    `also` holds, for each collection, how many files have a job that ended in this state (`failed` or
+    `cancelled`) although their own state, by which `collections` counts them, is another one. `queued` does
+    not know of pauses, which come and go between two counts.
     """
 
     taken_at: dt.datetime
     collections: Mapping[str, Mapping[FileState, int]]
+    also: Mapping[str, Mapping[JobState, int]]
     jobs: Mapping[Lane, Mapping[JobState, int]]
     queued: tuple[Queued, ...]
     oldest_queued_at: dt.datetime | None
@@ -89,14 +92,19 @@ def last_census(s: Session) -> Census | None:
 def count_everything(s: Session, now: dt.datetime) -> Census:
     """Count all files and jobs; with a million files this takes seconds."""
     collections: dict[str, dict[FileState, int]] = {}
-    for collection, state, count in file_states_counted(s):
-        collections.setdefault(collection, dict.fromkeys(FileState, 0))[state] = count
+    also: dict[str, dict[JobState, int]] = {}
+    for found in file_states_counted(s):
+        collections.setdefault(found.collection, dict.fromkeys(FileState, 0))[found.state] += found.files
+        others = also.setdefault(found.collection, dict.fromkeys(ENDED_BADLY, 0))
+        for state in found.also:
+            others[state] += found.files
     jobs = {lane: dict.fromkeys(JobState, 0) for lane in Lane}
     counted = select(Job.lane, Job.state, func.count()).group_by(Job.lane, Job.state)
     for lane, job_state, count in s.execute(counted):
         jobs[lane][job_state] = count
     oldest = s.scalar(select(func.min(Job.queued_at)).where(IS_QUEUED))
-    return Census(now, dict(sorted(collections.items())), jobs, tuple(count_queued(s, now)), oldest)
+    queued = tuple(count_queued(s, now))
+    return Census(now, dict(sorted(collections.items())), dict(sorted(also.items())), jobs, queued, oldest)
 
 
 def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool]) -> list[Queued]:
@@ -132,6 +140,7 @@ def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool])
 def _facts(census: Census) -> dict[str, Any]:
     return {
         "collections": {name: _some(counts) for name, counts in census.collections.items()},
+        "also": {name: _some(counts) for name, counts in census.also.items()},
         "jobs": {lane: _some(counts) for lane, counts in census.jobs.items()},
         "queued": [{k: _plain(v) for k, v in asdict(group).items()} for group in census.queued],
         "oldest_queued_at": _plain(census.oldest_queued_at),
@@ -144,6 +153,11 @@ def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Census:
         collections={
             name: dict.fromkeys(FileState, 0) | {FileState(state): n for state, n in counts.items()}
             for name, counts in sorted(facts["collections"].items())
+        },
+        also={  # a census of an earlier release counted none
+            name: dict.fromkeys(ENDED_BADLY, 0)
+            | {JobState(state): n for state, n in facts.get("also", {}).get(name, {}).items()}
+            for name in sorted(facts["collections"])
         },
         jobs={
             Lane(lane): dict.fromkeys(JobState, 0) | {JobState(state): n for state, n in counts.items()}

@@ -1,12 +1,12 @@
 """What a person can order: pause, resume, cancel, retry, reprocess."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db import events
@@ -14,6 +14,7 @@ from db.clock import clock
 from db.control import ALL
 from db.errors import UnknownScan
 from db.events import Happening
+from db.file_states import ENDED_BADLY, SPEAKS_FOR_ALL, job_states
 from db.jobs import CANCELLED_BY_ORDER
 from db.quarantine import release_scan
 from db.queue import enqueue_all, failure_values
@@ -22,7 +23,7 @@ from db.selection import Selection, select_files
 from db.transitions import Moved, move
 from db.upsert import insert_or_ignore
 from db.values import Agent
-from db.vocabulary import EventType, JobState, Lane, Outcome
+from db.vocabulary import EventType, FileState, JobState, Lane, Outcome
 
 _PAGE: Final = 500
 
@@ -46,10 +47,14 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Reprocessed:
-    """How many jobs were made, were there already, and were not made because the scan is quarantined."""
+    """How many jobs were made, were there already, and were not made because the scan is quarantined.
+
+    `unmade` of the existing ones failed or were cancelled: only a retry makes them.
+    """
 
     created: int
     existing: int
+    unmade: int
     quarantined: int
 
 
@@ -59,6 +64,7 @@ class Foreseen:
 
     new: frozenset[int]
     existing: int
+    unmade: int
     quarantined: int
 
 
@@ -81,7 +87,7 @@ def cancel(
 ) -> Cancelled:
     """Cancel the queued jobs of the chosen files, or of these job ids, and ask the running ones to stop.
 
-    Raises `EmptySelection`.
+    Of files that were chosen by states only the jobs in these states. Raises `EmptySelection`.
     """
     now, agent = now or clock(s), Agent.person(by)
     ended = requested = 0
@@ -127,11 +133,13 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
     """Queue failed and cancelled jobs anew with all their attempts, and release what was quarantined.
 
     Chosen files that never had a job (refused at intake, or never hashed) are forgotten as far as size and
-    time go, so that the next rescan takes them in as if they were new. Raises `EmptySelection`.
+    time go, so that the next rescan takes them in as if they were new. Of files that were chosen by states
+    only the jobs in these states, and of quarantined ones all. Raises `EmptySelection`.
     """
     now, agent = now or clock(s), Agent.person(by)
     if not isinstance(what, Selection):
-        moved = [job for chosen in _pages(Job.id, what) for job in _queue_again(s, chosen, agent, now)]
+        pages = _pages(Job.id, what)
+        moved = [job for page in pages for job in _queue_again(s, ENDED_BADLY, page, agent, now)]
         released = _release(s, sorted({job.scan_id for job in moved}), agent, now)
         return Retried(len(moved), released, 0)
     jobs = scans = sightings = 0
@@ -142,7 +150,7 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
             s.scalars(select(Scan.id).where(Scan.id.in_(scan_ids), Scan.problem_code.is_not(None)))
         )
         scans += _release(s, sorted(quarantined), agent, now)
-        moved = _queue_again(s, Job.scan_id.in_(scan_ids), agent, now)
+        moved = _queue_chosen_again(s, page, what.states, agent, now)
         anew = quarantined - {job.scan_id for job in moved}
         jobs += len(moved)
         sightings += _forget(s, [f.id for f in page if f.scan_id is None or f.scan_id in anew])
@@ -157,7 +165,7 @@ def reprocess(
     A job that exists is left as it is, whatever its state. Raises `UnknownScan` and `UnknownRecipe`.
     """
     now = now or clock(s)
-    created = existing = quarantined = 0
+    created = existing = unmade = quarantined = 0
     ids = iter(scan_ids)
     while page := list(dict.fromkeys(islice(ids, _PAGE))):
         problems = dict(s.execute(select(Scan.id, Scan.problem_code).where(Scan.id.in_(page))).all())
@@ -166,26 +174,30 @@ def reprocess(
         sound = [scan_id for scan_id in page if problems[scan_id] is None]
         agent = Agent.person(requested_by)
         new = enqueue_all(s, sound, recipe_id, Lane.BULK, requested_by, agent=agent, now=now)
+        of_these = (Job.recipe_id == recipe_id, Job.scan_id.in_(sound))
+        there = select(func.count()).select_from(Job).where(*of_these)
         created += len(new)
         existing += len(sound) - len(new)
+        unmade += s.scalars(there.where(Job.state.in_(ENDED_BADLY))).one()
         quarantined += len(page) - len(sound)
-    return Reprocessed(created, existing, quarantined)
+    return Reprocessed(created, existing, unmade, quarantined)
 
 
 def foresee(s: Session, scan_ids: Iterable[int], fingerprint: str) -> Foreseen:
     """Return what `reprocess` would do by the recipe of that fingerprint; only reads."""
     new: set[int] = set()
-    existing = quarantined = 0
+    existing = unmade = quarantined = 0
     ids = iter(scan_ids)
     while page := set(islice(ids, _PAGE)):
         aside = set(s.scalars(select(Scan.id).where(Scan.id.in_(page), Scan.problem_code.is_not(None))))
         by_recipe = Recipe.fingerprint == fingerprint
-        query = select(Job.scan_id).join(Recipe, Recipe.id == Job.recipe_id).where(by_recipe)
-        there = set(s.scalars(query.where(Job.scan_id.in_(page - aside))))
-        new |= page - aside - there
+        query = select(Job.scan_id, Job.state).join(Recipe, Recipe.id == Job.recipe_id).where(by_recipe)
+        there = dict(s.execute(query.where(Job.scan_id.in_(page - aside))).all())
+        new |= page - aside - set(there)
         existing += len(there)
+        unmade += sum(state in ENDED_BADLY for state in there.values())
         quarantined += len(aside)
-    return Foreseen(frozenset(new), existing, quarantined)
+    return Foreseen(frozenset(new), existing, unmade, quarantined)
 
 
 def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, paused: bool) -> bool:
@@ -213,10 +225,28 @@ def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, pau
     return bool(changed)
 
 
-def _queue_again(s: Session, chosen: ColumnElement[bool], agent: Agent, now: dt.datetime) -> list[Moved]:
+def _queue_chosen_again(
+    s: Session, files: Iterable[Row[Any]], states: Collection[FileState], agent: Agent, now: dt.datetime
+) -> list[Moved]:
+    """Queue the jobs anew by which the files were chosen: all that ended badly, or those in these states."""
+    whole: set[int | None] = set()
+    parts: set[int | None] = set()
+    for file in files:
+        by_its_own = not states or (file.state in states and file.state in SPEAKS_FOR_ALL)
+        (whole if by_its_own else parts).add(file.scan_id)
+    named = [state for state in job_states(states) if state in ENDED_BADLY]
+    return [
+        *_queue_again(s, ENDED_BADLY, Job.scan_id.in_(whole - {None}), agent, now),
+        *_queue_again(s, named, Job.scan_id.in_(parts - whole - {None}), agent, now),
+    ]
+
+
+def _queue_again(
+    s: Session, states: Iterable[JobState], chosen: ColumnElement[bool], agent: Agent, now: dt.datetime
+) -> list[Moved]:
     return [
         job
-        for ended in (JobState.FAILED, JobState.CANCELLED)
+        for ended in states
         for job in move(
             s,
             ended,
@@ -251,7 +281,8 @@ def _chosen_jobs(s: Session, what: Selection | Iterable[int]) -> Iterator[Column
     """Yield conditions that together mean the chosen jobs."""
     if isinstance(what, Selection):
         files = select_files(s, what, Sighting.scan_id.is_not(None))
-        return _pages(Job.scan_id, (file.scan_id for file in files))
+        pages = _pages(Job.scan_id, (file.scan_id for file in files))
+        return (page & Job.state.in_(job_states(what.states)) for page in pages) if what.states else pages
     return _pages(Job.id, what)
 
 

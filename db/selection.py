@@ -10,22 +10,24 @@ from sqlalchemy import ColumnElement, Float, Row, Select, cast, exists, func, or
 from sqlalchemy.orm import Session
 
 from db.errors import EmptySelection
-from db.file_states import file_state, over_live_files
+from db.file_states import file_state, in_states, over_live_files
 from db.schema import Derivative, Recipe, Scan, Sighting
 from db.vocabulary import FileState
 
 _PAGE: Final = 1000
 _RECENT: Final = 200
+_FEW: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """A choice of files: all conditions must hold; within one condition any of its values will do.
 
-    `collections` take in their sub-folders; `since` (inclusive) and `until` (exclusive) bound the time that
-    the file was first seen; `ids` are sighting ids, as `files` lists them; `globs` are matched with the whole
-    display path, `*` crossing folders; `stale_for` keeps scans that have a derivative but none by the
-    recipe of that fingerprint. `all` must be said to choose without a condition.
+    `collections` take in their sub-folders; `states` are those of files and of any of their jobs; `since`
+    (inclusive) and `until` (exclusive) bound the time that the file was first seen; `ids` are sighting ids,
+    as `files` lists them; `globs` are matched with the whole display path, `*` crossing folders; `stale_for`
+    keeps scans that have a derivative but none by the recipe of that fingerprint. `all` must be said to
+    choose without a condition.
     """
 
     collections: tuple[str, ...] = ()
@@ -113,6 +115,34 @@ def in_collection(collection: str) -> ColumnElement[bool]:
     return or_(Sighting.collection == collection, below)
 
 
+def collections_on_record(s: Session) -> set[str]:
+    """Return every folder below the inbox that holds live files, itself or further down."""
+    found = set(s.scalars(select(Sighting.collection).where(Sighting.superseded_at.is_(None)).distinct()))
+    return {
+        "/".join(parts[:depth])
+        for parts in (collection.split("/") for collection in found if collection)
+        for depth in range(1, len(parts) + 1)
+    }
+
+
+def has_files(s: Session, collection: str) -> bool:
+    """Whether live files lie in a collection or below it; "" is the whole inbox."""
+    query = select(Sighting.id).where(Sighting.superseded_at.is_(None), in_collection(collection))
+    return s.scalars(query.limit(1)).first() is not None
+
+
+def names_near(s: Session, name: str, most: int) -> list[str]:
+    """Return display paths of live files that may be meant by one that is on record nowhere.
+
+    Those of the same folder, at most so many, and those in any folder that end in the same name.
+    """
+    folder, _, last = name.rpartition("/")
+    live = select(Sighting.display).where(Sighting.superseded_at.is_(None)).order_by(Sighting.id)
+    beside = live.where(Sighting.collection == folder).limit(most)
+    elsewhere = live.where(Sighting.display.endswith(f"/{last}", autoescape=True)).limit(_FEW)
+    return list(dict.fromkeys([*s.scalars(beside), *s.scalars(elsewhere)]))
+
+
 def mean_seconds_per_megapixel(s: Session) -> float | None:
     """Return what the latest 200 derivatives took, in seconds a megapixel; None before the first."""
     recent = (
@@ -131,7 +161,7 @@ def _narrow(query: Select[*tuple[Any, ...]], selection: Selection) -> Select[*tu
     if selection.collections:
         query = query.where(or_(*map(in_collection, selection.collections)))
     if selection.states:
-        query = query.where(file_state().in_([state.value for state in selection.states]))
+        query = query.where(in_states(selection.states))
     if selection.since is not None:
         query = query.where(Sighting.first_seen_at >= selection.since)
     if selection.until is not None:

@@ -3,31 +3,17 @@
 import datetime as dt
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from sqlalchemy import Float, cast, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.census import Census, Queued, Waiting, count_everything, count_queued, last_census, many_files
 from db.clock import clock
 from db.control import Pause, pauses
-from db.schema import Derivative, Job, Sighting
+from db.file_states import ENDED_BADLY
+from db.pace import Throughput, latest_pace, throughput
+from db.schema import Job, Sighting
 from db.vocabulary import Basis, FileState, JobState, Lane
-
-THROUGHPUT_WINDOW: Final = dt.timedelta(minutes=15)
-"""How far back the throughput, and with it the estimate of the time left, looks."""
-
-_LATEST: Final = 5_000
-"""So many derivatives tell the throughput well enough; a large station makes more within the window."""
-
-
-@dataclass(frozen=True, slots=True)
-class Throughput:
-    """What was finished within the last `window`."""
-
-    window: dt.timedelta
-    jobs: int
-    megapixels: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +21,27 @@ class Overview:
     """The work as a whole. Every state and lane is a key, with 0 where there is nothing.
 
     Files, jobs, what they wait for and since when are as they were at `counted_at`; `basis` tells whether
-    that is now. All else is of now. `eta` is the time that the unheld queued and running pixels take at the
-    throughput of the window; None when nothing was finished within it.
+    that is now. All else is of now.
+
+    `files` counts each file once, `also` those of them that have a job which failed or was cancelled although
+    their own state is another one; `collections` and `collections_also` are the same for each collection.
+    `eta` is the time that running and queued jobs take at the pace of the throughput, or of the latest
+    derivatives where nothing was finished within its window; the `held` jobs of paused lanes have no part in
+    it. It is None when nothing was ever made, and when all that is left is held.
     """
 
     at: dt.datetime
     basis: Basis
     counted_at: dt.datetime
     files: Mapping[FileState, int]
+    also: Mapping[JobState, int]
     collections: Mapping[str, Mapping[FileState, int]]
+    collections_also: Mapping[str, Mapping[JobState, int]]
     jobs: Mapping[Lane, Mapping[JobState, int]]
     waiting: tuple[Waiting, ...]
     throughput: Throughput
     eta: dt.timedelta | None
+    held: int
     oldest_queued_at: dt.datetime | None
     paused: tuple[Pause, ...]
 
@@ -72,24 +66,30 @@ class Running:
 
 
 def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None) -> Overview:
-    """Return the counts, the queue, the throughput of the last 15 minutes and what it promises.
+    """Return the counts, the queue, the throughput of the last 15 minutes, and how long the rest will take.
 
     Where files are many the counts are those of the last census, unless they are to be `exact`.
     """
     now = now or clock(s)
     census, basis = _counts(s, now, exact=exact)
-    paused, throughput = pauses(s), _throughput(s, now)
+    paused, done = pauses(s), throughput(s, now)
     held = _held(paused)
+    waits = _left(census, held, JobState.QUEUED)
+    left = _left(census, Lane, JobState.RUNNING) + _left(census, set(Lane) - held, JobState.QUEUED)
+    pace = latest_pace(s) if left and not done.jobs else done
     return Overview(
         at=now,
         basis=basis,
         counted_at=census.taken_at,
         files={state: sum(counts[state] for counts in census.collections.values()) for state in FileState},
+        also={state: sum(counts[state] for counts in census.also.values()) for state in ENDED_BADLY},
         collections=census.collections,
+        collections_also=census.also,
         jobs=census.jobs,
         waiting=_waiting(census.queued, held),
-        throughput=throughput,
-        eta=_eta(census, held, throughput),
+        throughput=done,
+        eta=_eta(left, waits, pace),
+        held=waits,
         oldest_queued_at=census.oldest_queued_at,
         paused=paused,
     )
@@ -166,38 +166,12 @@ def _waiting(queued: Iterable[Queued], held: Container[Lane]) -> tuple[Waiting, 
     return tuple(sorted(waiting, key=lambda group: -group.jobs))
 
 
-def _throughput(s: Session, now: dt.datetime) -> Throughput:
-    """Count what was finished within the window, which begins no earlier than the work on it did."""
-    latest = (
-        select(Derivative.job_id, Derivative.width, Derivative.height, Derivative.created_at)
-        .where(Derivative.created_at > now - THROUGHPUT_WINDOW, Derivative.created_at <= now)
-        .order_by(Derivative.created_at.desc())
-        .limit(_LATEST)
-        .subquery()
-    )
-    jobs, pixels, began, first = s.execute(
-        select(
-            func.count(),
-            func.sum(cast(latest.c.width, Float) * latest.c.height),
-            func.min(Job.started_at),
-            func.min(latest.c.created_at),
-        ).join(Job, Job.id == latest.c.job_id)
-    ).one()
-    begins = first if jobs == _LATEST else began
-    window = (
-        THROUGHPUT_WINDOW
-        if begins is None
-        else min(THROUGHPUT_WINDOW, max(now - begins, dt.timedelta(seconds=1)))
-    )
-    return Throughput(window, jobs, (pixels or 0) / 1e6)
+def _left(census: Census, lanes: Iterable[Lane], state: JobState) -> int:
+    return sum(census.jobs[lane][state] for lane in lanes)
 
 
-def _eta(census: Census, held: Container[Lane], throughput: Throughput) -> dt.timedelta | None:
+def _eta(left: int, held: int, pace: Throughput) -> dt.timedelta | None:
     """By the number of jobs: for all but plates a job costs the network's time, whatever its pixels."""
-    if throughput.jobs == 0:
-        return None
-    left = sum(
-        census.jobs[lane][JobState.RUNNING] + (0 if lane in held else census.jobs[lane][JobState.QUEUED])
-        for lane in Lane
-    )
-    return throughput.window * (left / throughput.jobs)
+    if left == 0:
+        return None if held else dt.timedelta(0)
+    return None if pace.jobs == 0 else pace.worked * (left / pace.jobs)

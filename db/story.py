@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
 
 from db import schema
+from db.derivation import derived_from
 from db.errors import AmbiguousSelector
 from db.file_states import file_state, over_live_files
 from db.links import Name, links_of
@@ -153,8 +154,20 @@ def story(s: Session, selector: str | bytes) -> Story | None:
     number (sighting id), a display path, and a sha256 prefix of 6 digits or more. Raises `AmbiguousSelector`.
     """
     subject = _by_path(s, selector) if isinstance(selector, bytes) else _by_text(s, selector)
-    if subject is None:
-        return None
+    return None if subject is None else _story(s, subject)
+
+
+def story_of_derivative(s: Session, path: bytes) -> Story | None:
+    """Return the story of the scan of which the file at this path, relative to the outbox, was made.
+
+    The path may be that of the derivative or of its sidecar, or the bare name of either: it bears the digests
+    of scan and recipe, so that it is known wherever the file was moved to. None when nothing fits.
+    """
+    scan_id = derived_from(s, path)
+    return None if scan_id is None else _story(s, _Subject(scan_id, None))
+
+
+def _story(s: Session, subject: "_Subject") -> Story:
     scan_id, sighting_id = subject
     if scan_id is None:
         events = _events(s, Event.sighting_id == sighting_id)

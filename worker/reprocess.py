@@ -27,6 +27,8 @@ class Estimate:
     to_make: int
     existing: int
     """Chosen scans that have a job by this recipe already."""
+    unmade: int
+    """Those of the existing jobs that failed or were cancelled: only a retry makes them."""
     quarantined: int
     """Chosen scans that are not made because they are quarantined."""
     pixels: int
@@ -46,6 +48,7 @@ class Ordered:
     chosen: int
     created: int
     existing: int
+    unmade: int
     quarantined: int
 
 
@@ -59,7 +62,7 @@ def order(database: Database, selection: Selection, recipe: Recipe, library: Lib
     """
     with database.begin() as s:
         recipe_id = record_recipe(s, recipe, library)
-    total = Ordered(0, 0, 0, 0)
+    total = Ordered(0, 0, 0, 0, 0)
     for scans in _chunks(database, selection):
         ids = [scan.scan_id for scan in scans]
         done = database.run(lambda s, ids=ids: orders.reprocess(s, ids, recipe_id, by))  # type: ignore[misc]
@@ -74,12 +77,13 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
         db.errors.EmptySelection: nothing chooses.
     """
     fingerprint, library = recipe.fingerprint(), library_from(settings)
-    total = Ordered(0, 0, 0, 0)
+    total = Ordered(0, 0, 0, 0, 0)
     pixels = windows = size = 0
     for scans in _chunks(database, selection):
         with database.read() as s:
             seen = orders.foresee(s, [scan.scan_id for scan in scans], fingerprint)
-        total = _add(total, len(scans), Reprocessed(len(seen.new), seen.existing, seen.quarantined))
+        found = Reprocessed(len(seen.new), seen.existing, seen.unmade, seen.quarantined)
+        total = _add(total, len(scans), found)
         for scan in scans:
             if scan.scan_id in seen.new:
                 cost = plan(_facts(scan), recipe, library)
@@ -94,6 +98,7 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
         chosen=total.chosen,
         to_make=total.created,
         existing=total.existing,
+        unmade=total.unmade,
         quarantined=total.quarantined,
         pixels=pixels,
         windows=windows,
@@ -115,6 +120,7 @@ def _add(total: Ordered, chosen: int, done: Reprocessed) -> Ordered:
         total.chosen + chosen,
         total.created + done.created,
         total.existing + done.existing,
+        total.unmade + done.unmade,
         total.quarantined + done.quarantined,
     )
 

@@ -1,12 +1,14 @@
 from collections import Counter
 
 import pytest
+from sqlalchemy import select, update
 
-from db import census, jobs
+from db import census, jobs, schema
 from db.census import count_everything, last_census, take_census
 from db.files import files
 from db.intake import quarantine_sighting
 from db.orders import cancel, pause
+from db.queue import enqueue
 from db.status import overview
 from db.values import utcnow
 from db.vocabulary import Basis, FileState, JobState, Lane
@@ -118,3 +120,26 @@ def test_what_waits_tells_the_same_from_a_census_as_from_a_count(archive, many):
     (full,) = seen.waiting
     assert (full.jobs, full.code, full.remedy) == (3, "no-space", "copy it again")
     assert seen.waiting == look(archive, exact=True).waiting
+
+
+def test_a_census_keeps_what_ended_badly_beside_the_states(many, filled):
+    lease = filled.work_on("앨범/again.tif", "again")
+    recipe = filled.recipe(0.5)
+    with filled.database.begin() as s:
+        jobs.finish(s, lease, filled.derivative("again.color.tif"), now=filled.now)
+        job_id = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=filled.now).job_id
+        cancel(s, [job_id], "kim", now=filled.now)
+    take_census(filled.database)
+    seen = look(filled)
+    assert (seen.basis, seen.also[JobState.CANCELLED]) == (Basis.CENSUS, 1)
+    assert seen.collections_also["앨범"] == {JobState.FAILED: 0, JobState.CANCELLED: 1}
+    assert look(filled, exact=True).also == seen.also
+
+
+def test_a_census_of_an_earlier_release_counts_none_beside(many, filled):
+    take_census(filled.database)
+    with filled.database.begin() as s:
+        facts = s.scalars(select(schema.Census.facts)).one()
+        del facts["also"]
+        s.execute(update(schema.Census).values(facts=facts))
+    assert set(look(filled).also.values()) == {0}

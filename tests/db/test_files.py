@@ -1,11 +1,13 @@
 import datetime as dt
 
 import pytest
+from sqlalchemy import select
 
 from db import jobs
 from db.files import files
 from db.intake import quarantine_sighting
 from db.orders import cancel, reprocess
+from db.schema import Job
 from db.vocabulary import FileState
 
 
@@ -66,9 +68,12 @@ def test_files_can_be_asked_for_by_state_and_collection(archive):
     archive.work_on("album/a.tif", "a")
     archive.drop("album/back/b.tif", "b")
     archive.drop("c.tif", "c")
-    assert [row.display for row in rows(archive, state=FileState.QUEUED)] == ["album/back/b.tif", "c.tif"]
-    assert [row.display for row in rows(archive, collection="album")] == ["album/a.tif", "album/back/b.tif"]
-    assert len(rows(archive, collection="")) == 3
+    assert [row.display for row in rows(archive, states=[FileState.QUEUED])] == ["album/back/b.tif", "c.tif"]
+    assert [row.display for row in rows(archive, collections=["album"])] == [
+        "album/a.tif",
+        "album/back/b.tif",
+    ]
+    assert len(rows(archive, collections=[""])) == 3
 
 
 def test_files_come_in_pages(archive):
@@ -95,3 +100,65 @@ def test_a_file_that_is_made_again_still_names_what_was_made(archive):
         reprocess(s, [lease.scan_id], recipe, "kim", now=archive.now)
     (row,) = rows(archive)
     assert (row.state, row.derivative_display) == (FileState.QUEUED, "a.color.tif")
+
+
+def test_several_states_and_collections_widen_the_list(archive):
+    archive.work_on("x/a.tif", "a")
+    archive.drop("x/b.tif", "b")
+    archive.drop("y/c.tif", "c")
+    archive.drop("z/d.tif", "d", job=False)
+    both = [FileState.QUEUED, FileState.RUNNING]
+    assert [row.display for row in rows(archive, states=both)] == ["x/a.tif", "x/b.tif", "y/c.tif"]
+    assert [row.display for row in rows(archive, collections=["y", "z"])] == ["y/c.tif", "z/d.tif"]
+    assert [row.display for row in rows(archive, states=both, collections=["x", "z"])] == [
+        "x/a.tif",
+        "x/b.tif",
+    ]
+
+
+def failed_anew(archive, name="a.tif"):
+    """Have a done file of which a job by another recipe failed; return that job."""
+    lease = archive.work_on(name, name)
+    recipe = archive.recipe(0.5)
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(f"{name}.color.tif"), now=archive.now)
+        reprocess(s, [lease.scan_id], recipe, "kim", now=archive.now)
+        (job_id,) = s.scalars(select(Job.id).where(Job.recipe_id == recipe, Job.scan_id == lease.scan_id))
+    again = archive.claim(job_id)
+    with archive.database.begin() as s:
+        jobs.fail(s, again, archive.problem("crash"), quarantine=True, now=archive.wait(minutes=1))
+    return job_id
+
+
+def test_a_done_file_whose_next_version_failed_is_listed_under_both(archive):
+    job_id = failed_anew(archive)
+    (whole,) = rows(archive)
+    assert (whole.state, whole.derivative_display) == (FileState.DONE, "a.tif.color.tif")
+    assert whole.failed_job_id == job_id
+    (failed,) = rows(archive, states=[FileState.FAILED])
+    assert (failed.state, failed.file_state, failed.job_id) == (FileState.FAILED, FileState.DONE, job_id)
+    assert (failed.code, failed.reason, failed.remedy) == ("crash", "because of crash", "copy it again")
+    assert (failed.since, failed.failed_job_id) == (archive.now, None)
+    assert [row.state for row in rows(archive, states=[FileState.DONE])] == [FileState.DONE]
+    both = rows(archive, states=[FileState.DONE, FileState.FAILED])
+    assert [(row.state, row.failed_job_id) for row in both] == [(FileState.DONE, job_id)]
+    assert rows(archive, states=[FileState.QUEUED, FileState.CANCELLED]) == []
+
+
+def test_a_quarantined_file_is_not_listed_as_failed(archive):
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.fail(s, lease, archive.problem(), quarantine=True, now=archive.now)
+    assert rows(archive, states=[FileState.FAILED]) == []
+    (row,) = rows(archive, states=[FileState.QUARANTINED])
+    assert row.failed_job_id is None
+
+
+def test_a_file_that_is_made_again_is_listed_as_done_too(archive):
+    lease = archive.work_on()
+    recipe = archive.recipe(0.5)
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(), now=archive.now)
+        reprocess(s, [lease.scan_id], recipe, "kim", now=archive.now)
+    (row,) = rows(archive, states=[FileState.DONE])
+    assert (row.state, row.file_state, row.job_id) == (FileState.DONE, FileState.QUEUED, lease.job_id)

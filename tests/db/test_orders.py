@@ -1,6 +1,7 @@
 import datetime as dt
 
 import pytest
+from sqlalchemy import select
 
 from db import jobs
 from db.errors import EmptySelection, UnknownScan
@@ -9,7 +10,7 @@ from db.intake import quarantine_scan, quarantine_sighting, register_quarantined
 from db.orders import Foreseen, Reprocessed, cancel, foresee, pause, reprocess, resume, retry
 from db.queue import enqueue
 from db.recipes import ensure_recipe
-from db.schema import Job, Scan
+from db.schema import Job, Recipe, Scan
 from db.selection import Selection
 from db.sightings import find_sighting
 from db.status import overview
@@ -156,7 +157,70 @@ def test_what_a_reprocess_would_do_is_foreseen_as_it_then_happens(archive):
         enqueue(s, scans[1], recipe_id, Lane.BULK, "tester")
     with archive.database.read() as s:
         seen = foresee(s, scans, "e" * 64)
-    assert seen == Foreseen(new=frozenset(scans[2:]), existing=1, quarantined=1)
+    assert seen == Foreseen(new=frozenset(scans[2:]), existing=1, unmade=0, quarantined=1)
     with archive.database.begin() as s:
         done = reprocess(s, scans, recipe_id, "tester")
-    assert done == Reprocessed(created=2, existing=1, quarantined=1)
+    assert done == Reprocessed(created=2, existing=1, unmade=0, quarantined=1)
+
+
+@pytest.fixture
+def by_other_recipes(archive):
+    """Have a done file with a failed, a cancelled and a queued job by other recipes; return these jobs."""
+    lease = archive.work_on()
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(), now=archive.now)
+    made = {}
+    for state, strength in ((JobState.FAILED, 0.2), (JobState.CANCELLED, 0.4), (JobState.QUEUED, 0.6)):
+        recipe = archive.recipe(strength)
+        with archive.database.begin() as s:
+            made[state] = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=archive.now).job_id
+    order(archive, cancel, [made[JobState.CANCELLED]])
+    failing = archive.claim(made[JobState.FAILED])
+    with archive.database.begin() as s:
+        jobs.fail(s, failing, archive.problem(), quarantine=True, now=archive.now)
+    return made
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+def test_a_job_that_ended_badly_is_retried_by_its_own_state(archive, by_other_recipes, state):
+    other = JobState.CANCELLED if state is JobState.FAILED else JobState.FAILED
+    told = order(archive, retry, Selection(states=(FileState(state.value),)))
+    assert told.jobs == 1
+    assert archive.state(by_other_recipes[state]) is JobState.QUEUED
+    assert archive.state(by_other_recipes[other]) is other
+
+
+def test_two_states_mean_both_and_a_file_means_all_its_jobs(archive, by_other_recipes):
+    both = Selection(states=(FileState.FAILED, FileState.CANCELLED))
+    assert order(archive, retry, both).jobs == 2
+    order(archive, cancel, Selection(states=(FileState.QUEUED,)))
+    assert {archive.state(job_id) for job_id in by_other_recipes.values()} == {JobState.CANCELLED}
+    assert order(archive, retry, Selection(globs=("a.tif",))).jobs == 3
+
+
+def test_states_without_jobs_that_ended_badly_retry_nothing(archive, by_other_recipes):
+    assert order(archive, retry, Selection(states=(FileState.DONE, FileState.QUEUED))).jobs == 0
+
+
+def test_cancelling_by_state_leaves_jobs_in_other_states(archive, by_other_recipes):
+    archive.claim(by_other_recipes[JobState.QUEUED])
+    told = order(archive, cancel, Selection(states=(FileState.QUEUED,)))
+    assert (told.cancelled, told.requested) == (0, 0)
+    told = order(archive, cancel, Selection(states=(FileState.RUNNING,)))
+    assert (told.cancelled, told.requested) == (0, 1)
+
+
+def test_reprocessing_tells_of_existing_jobs_that_only_a_retry_makes(archive, by_other_recipes):
+    (row,) = _scans(archive)
+    for strength, unmade in ((0.2, 1), (0.4, 1), (0.6, 0)):
+        recipe = archive.recipe(strength)
+        with archive.database.begin() as s:
+            fingerprint = s.scalars(select(Recipe.fingerprint).where(Recipe.id == recipe)).one()
+            assert foresee(s, [row], fingerprint).unmade == unmade
+            done = reprocess(s, [row], recipe, "kim", now=archive.now)
+        assert (done.created, done.existing, done.unmade) == (0, 1, unmade)
+
+
+def _scans(archive):
+    with archive.database.read() as s:
+        return list(s.scalars(select(Scan.id)))

@@ -103,9 +103,9 @@ def person() -> str:
 def _chosen(
     s: "Session", words: Sequence[str], conditions: Conditions, settings: Settings
 ) -> "Selection | tuple[int, ...]":
-    jobs = job_ids(s, words)
+    jobs = job_ids(s, words, settings)
     if not jobs:
-        return selection(s, words, conditions, settings.inbox_path)
+        return selection(s, words, conditions, settings)
     if len(jobs) < len(words) or conditions != Conditions():
         raise typer.BadParameter(
             "job:N is an order for that job alone; choose files in a command of their own"

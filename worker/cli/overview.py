@@ -64,6 +64,8 @@ def _facts(view: Overview, waits: Sequence[PartWaits]) -> Table:
     facts.add_column(style="dim")
     facts.add_column()
     facts.add_row("Files", _states(view.files) or Text("none yet: drop scans into the inbox"))
+    if also := _also(view.also):
+        facts.add_row("", also)
     facts.add_row("Queue", _queue(view))
     if (basis := _basis(view)) is not None:
         facts.add_row("Counted", basis)
@@ -81,8 +83,8 @@ def _facts(view: Overview, waits: Sequence[PartWaits]) -> Table:
             )
             facts.add_row("Waiting", Text(words, style="yellow"))
     facts.add_row("Speed", _speed(view))
-    if view.eta:
-        facts.add_row("Time left", f"about {duration(view.eta.total_seconds())}")
+    if (left := _time_left(view)) is not None:
+        facts.add_row("Time left", left)
     return facts
 
 
@@ -112,6 +114,24 @@ def _states(states: Mapping[FileState, int]) -> Text:
     return Text("   ").join(Text(f"{state} {number:,}", style=STYLES[state]) for state, number in told)
 
 
+def _also(also: Mapping[JobState, int]) -> Text | None:
+    """Tell of the files whose own state hides that another of their jobs ended badly."""
+    told = [(state, number) for state, number in also.items() if number]
+    if not told:
+        return None
+    words = Text("also ", style="dim")
+    words.append_text(
+        Text("   ").join(
+            Text(f"{state} {number:,}", style=STYLES[FileState(state.value)]) for state, number in told
+        )
+    )
+    words.append(
+        f"   (further jobs of files that are counted above; `saek status --state {told[0][0]}` lists them)",
+        style="dim",
+    )
+    return words
+
+
 def _queue(view: Overview) -> str:
     lanes = ", ".join(f"{lane} {view.jobs[lane][JobState.QUEUED]:,}" for lane in Lane)
     if view.oldest_queued_at is None:
@@ -124,9 +144,21 @@ def _speed(view: Overview) -> str:
     window = duration(done.window.total_seconds())
     if not done.jobs:
         return f"nothing was finished in the last {window}"
-    hours = done.window / dt.timedelta(hours=1)
+    hours = done.worked / dt.timedelta(hours=1)
     rate = f"{done.jobs / hours:,.0f} files and {megapixels(done.megapixels * 1e6 / hours)} an hour"
-    return f"{rate} ({count(done.jobs, 'file')} in the last {window})"
+    worked = duration(done.worked.total_seconds())
+    return f"{rate} ({count(done.jobs, 'file')} in {worked} of work, within the last {window})"
+
+
+def _time_left(view: Overview) -> str | None:
+    """Tell how long the rest will take; nothing where there is no rest, or nothing to judge by."""
+    waiting = sum(view.jobs[lane][state] for lane in Lane for state in (JobState.QUEUED, JobState.RUNNING))
+    if view.held and view.held == waiting:
+        return f"paused: {count(view.held, 'job waits', 'jobs wait')} for `saek resume`"
+    if not view.eta:
+        return None
+    words = f"about {duration(view.eta.total_seconds())}"
+    return f"{words}, without the {count(view.held, 'job')} of paused lanes" if view.held else words
 
 
 def _running(work: Sequence[Running], now: dt.datetime) -> Table:
@@ -154,13 +186,18 @@ def _running(work: Sequence[Running], now: dt.datetime) -> Table:
 
 def _collections(view: Overview) -> Table:
     used = [state for state in FileState if view.files.get(state, 0)]
-    made = table("collection", *used, title="Collections", right=tuple(used))
+    ended = [state for state in view.also if view.also[state]]
+    numbers = (*used, *(f"also {state}" for state in ended))
+    made = table("collection", *numbers, title="Collections", right=numbers)
     ranked = sorted(view.collections.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     for name, states in ranked[:_SHOWN_COLLECTIONS]:
+        others = view.collections_also.get(name, {})
         made.add_row(
-            printable(name) or "(top of the inbox)", *(f"{states.get(state, 0):,}" for state in used)
+            printable(name) or "(top of the inbox)",
+            *(f"{states.get(state, 0):,}" for state in used),
+            *(f"{others.get(state, 0):,}" for state in ended),
         )
     if len(ranked) > _SHOWN_COLLECTIONS:
         rest = len(ranked) - _SHOWN_COLLECTIONS
-        made.add_row(f"and {count(rest, 'more', 'more')}; --json lists all", *("" for _ in used))
+        made.add_row(f"and {count(rest, 'more', 'more')}; --json lists all", *("" for _ in numbers))
     return made

@@ -75,7 +75,7 @@ def reprocess(
     conditions = Conditions(collection or (), state or (), since, until, stale_for, everything)
     with record(settings) as database:
         with database.read() as s:
-            chosen = selection(s, what or (), conditions, settings.inbox_path)
+            chosen = selection(s, what or (), conditions, settings)
         if dry_run:
             cost = estimate(database, chosen, recipe, settings)
             _tell_estimate(cost, recipe, json=json)
@@ -125,9 +125,7 @@ def _tell_order(done: "Ordered", recipe: "Recipe", *, json: bool) -> None:
     if json:
         write_json({"dry_run": False, **plain(done, {}), "recipe": recipe_facts(recipe)})
         return
-    out().print(
-        f"{count(done.created, 'job')} queued in the bulk lane; {_left_out(done.existing, done.quarantined)}."
-    )
+    out().print(f"{count(done.created, 'job')} queued in the bulk lane; {_left_out(done)}.")
 
 
 def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
@@ -135,9 +133,7 @@ def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
         write_json({"dry_run": True, **plain(cost, {}), "recipe": recipe_facts(recipe)})
         return
     console = out()
-    console.print(
-        f"{count(cost.to_make, 'scan')} would be made; {_left_out(cost.existing, cost.quarantined)}."
-    )
+    console.print(f"{count(cost.to_make, 'scan')} would be made; {_left_out(cost)}.")
     if not cost.to_make:
         return
     console.print(f"Pixels   {megapixels(cost.pixels)} in {count(cost.windows, 'window')} of the network")
@@ -150,6 +146,9 @@ def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
         err().print("The disk may not hold them: work waits when it is full.", style="yellow")
 
 
-def _left_out(existing: int, quarantined: int) -> str:
-    verb = "exists" if existing == 1 else "exist"
-    return f"{existing:,} {verb} already, {quarantined:,} quarantined"
+def _left_out(done: "Estimate | Ordered") -> str:
+    verb = "exists" if done.existing == 1 else "exist"
+    words = f"{done.existing:,} {verb} already, {done.quarantined:,} quarantined"
+    if not done.unmade:
+        return words
+    return f"{words}; {count(done.unmade, 'existing job')} failed or cancelled, to be queued by `saek retry`"

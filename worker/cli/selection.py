@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db.vocabulary import FileState
-from worker.cli.words import printable
+from worker.cli.nearest import is_folder, no_such_collection, no_such_file
 from worker.errors import NothingFound
+from worker.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -36,11 +37,11 @@ class Conditions:
     all: bool = False
 
 
-def selection(s: "Session", words: Sequence[str], conditions: Conditions, inbox: Path) -> "Selection":
+def selection(s: "Session", words: Sequence[str], conditions: Conditions, settings: Settings) -> "Selection":
     """Return the choice of files that the words and conditions make together.
 
     Raises:
-        NothingFound: a word fits nothing on record; `--state` and the like may fit nothing.
+        NothingFound: a word or a collection fits nothing on record; `--state` and the like may fit nothing.
         db.errors.EmptySelection: nothing was said that chooses.
     """
     from db.errors import EmptySelection
@@ -52,16 +53,19 @@ def selection(s: "Session", words: Sequence[str], conditions: Conditions, inbox:
         if number := _NUMBER.fullmatch(word):
             ids.append(int(number[1]))
             if not any(select_files(s, Selection(ids=(ids[-1],)))):
-                raise _nothing(word)
+                raise _nothing(s, word, settings)
         elif _REFERENCE.fullmatch(word):
-            ids.extend(sighting.id for sighting in _known(s, word).sightings)
+            ids.extend(sighting.id for sighting in _known(s, word, settings).sightings)
         else:
-            wanted = _globs(word, inbox)
-            if not any(select_files(s, Selection(globs=wanted))):
-                raise _nothing(word)
-            globs.extend(wanted)
+            wanted = _globs(word, settings.inbox_path)
+            if any(select_files(s, Selection(globs=wanted))):
+                globs.extend(wanted)
+            elif (made := _by_derivative(s, word, settings)) is not None:
+                ids.extend(sighting.id for sighting in made.sightings)
+            else:
+                raise _nothing(s, word, settings)
     chosen = Selection(
-        collections=tuple(_folder(name, inbox) for name in conditions.collections),
+        collections=collections(s, conditions.collections, settings),
         states=tuple(conditions.states),
         since=conditions.since,
         until=conditions.until,
@@ -78,18 +82,37 @@ def selection(s: "Session", words: Sequence[str], conditions: Conditions, inbox:
     return chosen
 
 
-def job_ids(s: "Session", words: Iterable[str]) -> tuple[int, ...]:
+def collections(s: "Session", names: Iterable[str], settings: Settings) -> tuple[str, ...]:
+    """Return the collections that these names mean: folders from the inbox, from here, or from the root.
+
+    The inbox itself, "." from it, or an empty name is "", the whole. Raises NothingFound for one that holds
+    no file on record.
+    """
+    from db.selection import has_files
+
+    found = []
+    for name in names:
+        meant = _folders(name, settings)
+        known = [collection for collection in meant if not collection or has_files(s, collection)]
+        if not known:
+            raise no_such_collection(s, name, meant, settings.inbox_path)
+        found.append(known[0])
+    return tuple(found)
+
+
+def job_ids(s: "Session", words: Iterable[str], settings: Settings) -> tuple[int, ...]:
     """Return the ids of the words that are of the form `job:N`. Raises NothingFound."""
     named = [(word, int(match[1])) for word in words if (match := _JOB.fullmatch(word))]
     for word, _ in named:
-        _known(s, word)
+        _known(s, word, settings)
     return tuple(number for _, number in named)
 
 
-def find_story(s: "Session", word: str, inbox: Path) -> "Story":
+def find_story(s: "Session", word: str, settings: Settings) -> "Story":
     """Return the story of the file, scan, job or checksum that `word` means.
 
-    A path may be absolute, relative to the working folder, or relative to the inbox, in any encoding.
+    A path may be that of the master: absolute, relative to the working folder, or relative to the inbox, in
+    any encoding. Or it is that of a derivative, likewise, or its bare name.
 
     Raises:
         NothingFound: nothing on record fits.
@@ -97,11 +120,25 @@ def find_story(s: "Session", word: str, inbox: Path) -> "Story":
     """
     from db.story import story
 
-    for candidate in _readings(word, inbox):
+    for candidate in _readings(word, settings.inbox_path):
         found = story(s, candidate)
         if found is not None:
             return found
-    raise _nothing(word)
+    if (found := _by_derivative(s, word, settings)) is not None:
+        return found
+    raise _nothing(s, word, settings)
+
+
+def _by_derivative(s: "Session", word: str, settings: Settings) -> "Story | None":
+    from db.story import story_of_derivative
+
+    inside = _inside(word, settings.outbox_path)
+    paths = ([] if inside is None else [inside]) + ([] if Path(word).is_absolute() else [word])
+    for path in paths:
+        found = story_of_derivative(s, os.fsencode(os.path.normpath(path)))
+        if found is not None:
+            return found
+    return None
 
 
 def _readings(word: str, inbox: Path) -> Iterable[str | bytes]:
@@ -126,20 +163,22 @@ def _inside(word: str, inbox: Path) -> str | None:
     return None
 
 
-def _known(s: "Session", word: str) -> "Story":
+def _known(s: "Session", word: str, settings: Settings) -> "Story":
     from db.story import story
 
     found = story(s, word)
     if found is None:
-        raise _nothing(word)
+        raise _nothing(s, word, settings)
     return found
 
 
-def _nothing(word: str) -> NothingFound:
-    return NothingFound(
-        reason=f"Nothing on record is called {printable(word)}.",
-        remedy="Give a path in the inbox, a number of `saek status --state`, scan:N or job:N.",
-    )
+def _nothing(s: "Session", word: str, settings: Settings) -> NothingFound:
+    from db.selection import has_files
+
+    for collection in _folders(word, settings) if word else ():
+        if has_files(s, collection) or (settings.inbox_path / collection).is_dir():
+            return is_folder(word, collection)
+    return no_such_file(s, word, display(_inside(word, settings.inbox_path) or word))
 
 
 def _globs(word: str, inbox: Path) -> tuple[str, ...]:
@@ -149,8 +188,21 @@ def _globs(word: str, inbox: Path) -> tuple[str, ...]:
     return (literal,) if (inbox / text).exists() else (literal, display(text))
 
 
-def _folder(name: str, inbox: Path) -> str:
-    return display(_inside(name, inbox) or name).strip("/")
+def _folders(name: str, settings: Settings) -> list[str]:
+    """Return the collections that a name may mean, the likeliest first: from the inbox, then from here.
+
+    A folder of the outbox stands for the same one of the inbox; "" is the inbox itself.
+    """
+    if not name:
+        return [""]
+    first, *_ = name.split("/", 1)
+    found = [] if first in {"", ".", ".."} else [display(os.path.normpath(name))]
+    for root in (settings.inbox_path, settings.outbox_path):
+        if (inside := _inside(name, root)) is not None:
+            found.append(display(inside))
+        elif Path(name).resolve() == root.resolve():
+            found.append("")
+    return found or [display(os.path.normpath(name))]
 
 
 def display(path: str) -> str:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from db.vocabulary import FileState
 from worker.cli.console import out, write_json
 from worker.cli.context import record, roots, settings_and_logs
 from worker.cli.options import All, Collections, Json, Since, Until, What
@@ -44,7 +43,8 @@ def contact_sheet(
         rows = _done(database, settings, what or [], conditions)
     if not rows:
         raise NothingFound(
-            reason="None of the chosen files is done.", remedy="See `saek status --state done`."
+            reason="Nothing was made of any of the chosen files yet.",
+            remedy="`saek status --state done` lists those of which something was.",
         )
     draw([_pair(row, settings) for row in rows[:limit]], output)
     if json:
@@ -72,8 +72,9 @@ def _done(
     from db.selection import select_files
 
     with database.read() as s:
-        chosen = {file.id for file in select_files(s, selection(s, words, conditions, settings.inbox_path))}
-        return [row for row in files(s, FileState.DONE) if row.sighting_id in chosen and not row.gone]
+        chosen = {file.id for file in select_files(s, selection(s, words, conditions, settings))}
+        rows = (row for row in files(s) if row.derivative_path is not None)
+        return [row for row in rows if row.sighting_id in chosen and not row.gone]
 
 
 def _pair(row: "FileRow", settings: Settings) -> tuple[str, Path, Path]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from db.vocabulary import FileState
 from worker.cli.console import out, plain, sentence, table, write_json
 from worker.cli.context import record, roots, settings_and_logs
-from worker.cli.options import Json
+from worker.cli.options import Collections, Json, States
 from worker.cli.words import duration, moment, printable
 from worker.settings import Settings
 
@@ -33,8 +33,8 @@ class _Question:
     """What was asked: one file's story, a table of files, or, with nothing said, the whole."""
 
     what: str | None
-    state: FileState | None
-    collection: str | None
+    states: Sequence[FileState]
+    collections: Sequence[str]
     limit: int
     exact: bool
 
@@ -59,14 +59,13 @@ def status(
         str | None,
         typer.Argument(
             metavar="PATH|ID",
-            help="A file of the inbox, a number from the table of files, scan:N, job:N or a sha256 prefix.",
+            help="A file of the inbox or the outbox, a number from the table of files, scan:N, job:N, "
+            "or a sha256 prefix.",
             show_default=False,
         ),
     ] = None,
-    state: Annotated[FileState | None, typer.Option(help="List the files in this state.")] = None,
-    collection: Annotated[
-        str | None, typer.Option(help="List the files in this sub-folder of the inbox and below it.")
-    ] = None,
+    state: States = None,
+    collection: Collections = None,
     limit: Annotated[int, typer.Option(min=1, help="List at most so many files.")] = 100,
     exact: Annotated[
         bool, typer.Option("--exact", help="Count now, however long it takes with very many files.")
@@ -77,12 +76,13 @@ def status(
     """Tell how the work stands: as a whole, as a table of files, or the whole story of one file."""
     if watch and json:
         raise typer.BadParameter("--watch is for people; without it --json tells the state once")
-    if exact and (what is not None or state is not None or collection is not None):
+    listing = bool(state or collection)
+    if exact and (what is not None or listing):
         raise typer.BadParameter("--exact is for the whole; one file and the table of files are always exact")
-    if what is not None and (state is not None or collection is not None):
+    if what is not None and listing:
         raise typer.BadParameter("name one file, or list files with --state and --collection")
     settings = settings_and_logs()
-    question = _Question(what, state, collection, limit, exact)
+    question = _Question(what, state or (), collection or (), limit, exact)
     with record(settings) as database:
         if watch:
             _watch(database, settings, question)
@@ -104,14 +104,15 @@ def _watch(database: "Database", settings: Settings, question: _Question) -> Non
 def _answer(database: "Database", settings: Settings, question: _Question) -> "Story | _Files | _Whole":
     from db.files import files
     from db.status import overview, running
-    from worker.cli.selection import find_story
+    from worker.cli.selection import collections, find_story
     from worker.waiting import parts_that_wait
 
     with database.read() as s:
         if question.what is not None:
-            return find_story(s, question.what, settings.inbox_path)
-        if question.state is not None or question.collection is not None:
-            found = files(s, question.state, question.collection, question.limit + 1)
+            return find_story(s, question.what, settings)
+        if question.states or question.collections:
+            chosen = collections(s, question.collections, settings)
+            found = files(s, question.states, chosen, question.limit + 1)
             rows = list(itertools.islice(found, question.limit + 1))
             return _Files(rows[: question.limit], more=len(rows) > question.limit)
         whole = overview(s, exact=question.exact)
@@ -149,7 +150,11 @@ def _file_table(found: _Files) -> RenderableType:
         outcome = printable(row.derivative_display or "")
         if row.reason is not None:
             outcome = f"{sentence(row.reason)} {sentence(row.remedy or '')}"
-        took = "" if row.seconds is None else duration(row.seconds)
+        took = "" if row.seconds is None or row.state is not FileState.DONE else duration(row.seconds)
+        if row.state is not row.file_state:
+            outcome = f"job:{row.job_id} of a file that is {row.file_state}. {outcome}"
+        elif row.failed_job_id is not None:
+            outcome = f"{outcome} (but job:{row.failed_job_id} failed)".strip()
         state = Text(row.state, style=STYLES[row.state])
         made.add_row(str(row.sighting_id), printable(row.display), state, moment(row.since), took, outcome)
     if found.more:

@@ -137,7 +137,7 @@ def _chosen(
     from db.fixity import choose
 
     with database.read() as s:
-        return choose(s, selection(s, words, conditions, settings.inbox_path))
+        return choose(s, selection(s, words, conditions, settings))
 
 
 def _expected(text: str) -> tuple[int, str]:

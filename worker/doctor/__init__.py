@@ -6,6 +6,7 @@ from worker.doctor.findings import Check, State
 from worker.doctor.installation import engine, libvips, model, models, pillow, text
 from worker.doctor.servers import broker, database, encryption, waiting
 from worker.doctor.storage import clock, disk, home, inbox, outbox, overlap, places, private, watching
+from worker.doctor.work import failures
 from worker.settings import Settings
 
 __all__ = ["CHECKS", "Check", "State", "examine"]
@@ -36,6 +37,7 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     disk,
     places,
     waiting,
+    failures,
     watching,
     database,
     broker,

@@ -94,8 +94,7 @@ def test_of_two_homes_the_last_one_holds(tmp_path, monkeypatch):
 def test_help_shows_flags_bare_and_values_by_short_words(words):
     shown = CliRunner().invoke(app, [*words, "--help"], prog_name="saek", env={"COLUMNS": "160"})
     assert shown.exit_code == Exit.OK
-    for programmers in ("<", "bool", "BOOLEAN", "list[", "int range", "str>", "INTEGER", "typer"):
-        assert programmers not in shown.stdout
+    assert not re.search(r"<\w|\bbool|BOOLEAN|INTEGER|list\[|int range", shown.stdout)
     if words and "--json" in shown.stdout:
         assert re.search(r"--json +Write one JSON document", shown.stdout)
 
