@@ -1,11 +1,11 @@
 """What happens to one job from the claim to its end."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import clock
@@ -37,7 +37,7 @@ class Lease:
     """The right to work on one job until `expires_at`; `token` fences off whoever held it before.
 
     `masters` holds every place where the bytes were seen and not known to be gone, newest first; it may be
-    empty. `attempt` counts from 1.
+    empty. `attempt` counts from 1. `display` names the file for people, though it may be gone.
     """
 
     job_id: int
@@ -47,6 +47,7 @@ class Lease:
     owner: str
     scan_id: int
     scan_sha256: str
+    display: str
     masters: tuple[Master, ...]
     recipe_id: int
     recipe_body: Mapping[str, Any]
@@ -94,6 +95,24 @@ def places_of(s: Session, job_id: int) -> list[bytes]:
     """Return the paths at which a job's scan was ever seen."""
     seen = select(Sighting.path).join(Job, Job.scan_id == Sighting.scan_id).where(Job.id == job_id)
     return list(s.scalars(seen.distinct()))
+
+
+def files_of(s: Session, job_ids: Iterable[int]) -> dict[int, str]:
+    """Return the names, for people, of the files that jobs work on; of a job that is not on record none."""
+    named = select(Job.id, file_of_job()).where(Job.id.in_(list(job_ids)))
+    return {job_id: display for job_id, display in s.execute(named) if display is not None}
+
+
+def file_of_job() -> ScalarSelect[Any]:
+    """Name the file of a job: the first one that is there, else the first one that was."""
+    return (
+        select(Sighting.display)
+        .where(Sighting.scan_id == Job.scan_id)
+        .order_by(Sighting.superseded_at.is_not(None), Sighting.gone_at.is_not(None), Sighting.id)
+        .limit(1)
+        .correlate(Job)
+        .scalar_subquery()
+    )
 
 
 def heartbeat(
@@ -328,6 +347,7 @@ def _lease(s: Session, job_id: int) -> Lease:
             Job.lane,
             Job.scan_id,
             Scan.sha256,
+            file_of_job().label("name"),
             Recipe.id.label("recipe_id"),
             Recipe.body,
             Recipe.fingerprint,
@@ -352,6 +372,7 @@ def _lease(s: Session, job_id: int) -> Lease:
         owner=job.lease_owner,
         scan_id=job.scan_id,
         scan_sha256=job.sha256,
+        display=job.name or f"scan:{job.scan_id}",
         masters=tuple(
             Master(row.root, row.path, row.display, row.size, row.mtime_ns)
             for row in rows

@@ -11,8 +11,9 @@ from db.census import Census, Queued, Waiting, count_everything, count_queued, l
 from db.clock import clock
 from db.control import Pause, pauses
 from db.file_states import ENDED_BADLY
+from db.jobs import file_of_job
 from db.pace import Throughput, latest_pace, throughput
-from db.schema import Job, Sighting
+from db.schema import Job
 from db.vocabulary import Basis, FileState, JobState, Lane
 
 
@@ -103,18 +104,11 @@ def waiting_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[Wa
 
 def running(s: Session) -> list[Running]:
     """Return what is worked on now, oldest first."""
-    name = (
-        select(Sighting.display)
-        .where(Sighting.scan_id == Job.scan_id)
-        .order_by(Sighting.superseded_at.is_not(None), Sighting.id)
-        .limit(1)
-        .scalar_subquery()
-    )
     rows = s.execute(
         select(
             Job.id,
             Job.scan_id,
-            name,
+            file_of_job(),
             Job.lane,
             Job.lease_owner,
             Job.attempts,

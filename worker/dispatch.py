@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
-from db.jobs import places_of
+from db.jobs import files_of, places_of
 from db.queue import count_begun, mark_published, reap_silent, reset_published, signs_of_life, unpublished
 from db.revision import require_current
 from db.vocabulary import JobState, Lane
@@ -90,20 +90,30 @@ def reconcile(database: Database, settings: Settings, listener: Listener) -> Non
     with database.read() as s:
         signs = signs_of_life(s)
     silent = listener.silent(signs, time.monotonic())
-    for job in database.run(lambda s: reap_silent(s, silent)) if silent else ():
-        _log.warning("a worker fell silent", job=job.job_id, now=job.outcome.value)
+    reaped = database.run(lambda s: reap_silent(s, silent)) if silent else []
+    names = _names(database, [job.job_id for job in reaped])
+    for job in reaped:
+        log = _log.bind(job=job.job_id, file=names.get(job.job_id))
+        log.warning("a worker fell silent", now=job.outcome.value)
         if job.outcome is not JobState.QUEUED:  # no next holder will clear what this one left
-            _clear_drafts(database, settings, job.job_id)
+            _clear_drafts(database, settings, job.job_id, log)
 
 
-def _clear_drafts(database: Database, settings: Settings, job_id: int) -> None:
+def _names(database: Database, job_ids: list[int]) -> dict[int, str]:
+    if not job_ids:
+        return {}
+    with database.read() as s:
+        return files_of(s, job_ids)
+
+
+def _clear_drafts(database: Database, settings: Settings, job_id: int, log: "structlog.BoundLogger") -> None:
     with database.read() as s:
         masters = places_of(s, job_id)
     for master in masters:
         try:
             clear_drafts(output_place(settings.outbox_path, master).parent, f"job{job_id}")
         except (OutputUnavailable, LeadsOut) as error:
-            _log.warning("drafts may be left over", job=job_id, code=error.code, reason=error.reason)
+            log.warning("drafts may be left over", code=error.code, reason=error.reason)
 
 
 def publish(database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING) -> Lanes:

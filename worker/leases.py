@@ -40,12 +40,16 @@ class Yielded(Stopped):
 
 
 class HeldJob:
-    """A claimed job. `listen` is given to the restoration; a thread keeps the lease alive meanwhile."""
+    """A claimed job, whose `log` names job and file.
+
+    `listen` is given to the restoration; a thread keeps the lease alive meanwhile.
+    """
 
     def __init__(
         self, database: Database, lease: Lease, settings: Settings, draining: Callable[[], float | None]
     ) -> None:
         self.lease = lease
+        self.log = _log.bind(job=lease.job_id, file=lease.display)
         self._database = database
         self._extend = dt.timedelta(seconds=settings.lease_seconds)
         self._drain_seconds = settings.drain_seconds
@@ -101,7 +105,7 @@ class HeldJob:
                 raise error
             self._when_there(lambda: self._record(error))
         except LeaseLost as lost:
-            _log.warning("the lease was lost; the work is dropped", job=self.lease.job_id, reason=lost.reason)
+            self.log.warning("the lease was lost; the work is dropped", reason=lost.reason)
 
     def _when_there(self, step: Callable[[], T]) -> T:
         """Do `step`, again and again while the database is away, unless the worker shuts down.
@@ -117,12 +121,12 @@ class HeldJob:
             except DatabaseUnavailable as away:
                 if self._draining() is not None:
                     raise
-                _log.warning("waiting", job=self.lease.job_id, code=away.code, reason=away.reason)
+                self.log.warning("waiting", code=away.code, reason=away.reason)
                 time.sleep(pause)
                 pause = min(2 * pause, longest)
 
     def _record(self, error: Exception) -> None:
-        lease, log = self.lease, _log.bind(job=self.lease.job_id, attempt=self.lease.attempt)
+        lease, log = self.lease, self.log.bind(attempt=self.lease.attempt)
         with self._database.begin() as s:
             match error:
                 case Cancelled():

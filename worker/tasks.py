@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable, DerivativeExists
+from db.jobs import files_of
 from db.values import DerivativeRecord
 from restoration import (
     MasterChanged,
@@ -54,7 +55,9 @@ def restore_job(job_id: int) -> None:
 def _restore(job_id: int) -> None:
     with claimed(database(), job_id, owner(), settings, drained_for) as job:
         if job is None:
-            _log.info("nothing to claim", job=job_id)
+            with database().read() as s:
+                names = files_of(s, [job_id])
+            _log.info("nothing to claim", job=job_id, file=names.get(job_id))
             return
         recipe = recipe_of(job.lease.recipe_body)
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
@@ -64,7 +67,7 @@ def _restore(job_id: int) -> None:
         ) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
             path = record_under_free_name(job, made, names, unfinished)
-        _log.info("done", job=job_id, output=display_name(path), luma_error=made.luma_max_error)
+        job.log.info("done", output=display_name(path), luma_error=made.luma_max_error)
 
 
 def record_under_free_name(
@@ -128,7 +131,7 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
             changed = error
         except LeadsOut as error:
             outside = error
-            _log.warning("passed over", job=job.lease.job_id, code=error.code, reason=error.reason)
+            job.log.warning("passed over", code=error.code, reason=error.reason)
         except MasterChanged as error:
             changed = error
             take_in(

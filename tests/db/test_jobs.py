@@ -313,3 +313,15 @@ def test_of_many_claimants_exactly_one_gets_the_job(archive, makers):
         claimant.join()
     assert taken.value == 1
     assert archive.happened(job_id=job_id) == ["job queued", "job running"]
+
+
+def test_a_job_is_named_after_the_file_that_is_there(archive, take_away):
+    job_id = archive.drop("first.tif", "a").job_id
+    archive.drop("second.tif", "a")
+    with archive.database.begin() as s:
+        assert jobs.files_of(s, [job_id, 77]) == {job_id: "first.tif"}
+        take_away(s, b"first.tif", now=archive.now)
+        assert jobs.files_of(s, [job_id]) == {job_id: "second.tif"}
+        take_away(s, b"second.tif", now=archive.now)
+        assert jobs.files_of(s, [job_id]) == {job_id: "first.tif"}
+    assert archive.claim(job_id).display == "first.tif"

@@ -3,7 +3,7 @@ import pytest
 from db import jobs
 from db.errors import AmbiguousSelector
 from db.intake import quarantine_sighting, register
-from db.story import story
+from db.story import story, story_of_derivative
 from db.values import ScanRecord
 from db.vocabulary import FileState, JobState
 
@@ -99,3 +99,40 @@ def test_a_replaced_sighting_has_no_state(archive):
     whole = tell(archive, f"scan:{old.scan_id}")
     assert [seen.state for seen in whole.sightings] == [None]
     assert whole.jobs[0].problem.code == "master-changed"
+
+
+def test_a_story_is_found_by_its_derivative(told):
+    for path in (b"a.color.tif", b"a.color.tif.json", b"moved/a.color.tif"):
+        with told.database.read() as s:
+            found = story_of_derivative(s, path)
+        assert found.scan.sha256 == told.content("a").sha256
+    with told.database.read() as s:
+        assert story_of_derivative(s, b"other.color.tif") is None
+
+
+@pytest.mark.parametrize("digits", [8, 16])
+def test_a_derivative_is_known_by_the_digests_in_its_name(archive, digits):
+    sha256, fingerprint = archive.content("a").sha256, f"{100:064x}"
+    lease = archive.work_on("album/a.tif", "a")
+    tail = f"{sha256[:digits]}-{fingerprint[:digits]}.tif"
+    with archive.database.begin() as s:
+        jobs.finish(s, lease, archive.derivative(f"album/a.{tail}"), now=archive.now)
+    archive.drop("other.tif", "other")
+    with archive.database.read() as s:
+        for name in (f"album/a.{tail}", f"a.{tail}", f"a.{tail}.json", f"renamed/b.{tail}"):
+            assert story_of_derivative(s, name.encode()).scan.sha256 == sha256
+        for name in (
+            f"a.{'0' * digits}-{fingerprint[:digits]}.tif",
+            f"a.{sha256[:digits]}-{'f' * digits}.tif",
+        ):
+            assert story_of_derivative(s, name.encode()) is None
+
+
+def test_a_name_that_two_derivatives_have_tells_no_story(archive):
+    for folder in ("x", "y"):
+        lease = archive.work_on(f"{folder}/a.tif", folder)
+        with archive.database.begin() as s:
+            jobs.finish(s, lease, archive.derivative(f"{folder}/a.color.tif"), now=archive.now)
+    with archive.database.read() as s:
+        assert story_of_derivative(s, b"a.color.tif") is None
+        assert story_of_derivative(s, b"y/a.color.tif").sightings[0].display == "y/a.tif"

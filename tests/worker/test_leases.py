@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from db import jobs
 from db.engine import Database, open_database
@@ -330,3 +331,31 @@ def test_a_shutdown_does_not_wait_for_the_database(
         hold(impatient, job, settings, work, drained=0.1)
     threads[0].join()
     assert state(database, job)[:2] == (JobState.RUNNING, 1)
+
+
+def test_every_log_line_of_a_job_names_its_file(
+    database: Database, settings: Settings, queue_job: QueueJob
+) -> None:
+    errors = (
+        NotAnImage(reason="it is none", remedy="drop another"),
+        NoSpace(reason="the disk is full", remedy="free some space"),
+        ValueError("surprise"),
+        MasterUnavailable(reason="the share is away", remedy="mount it"),
+    )
+    with capture_logs() as lines:
+        for number, error in enumerate(errors):
+            hold(database, queue_job(f"학교/{number}.tif"), settings, raising(error))
+    assert [line["file"] for line in lines] == [f"학교/{number}.tif" for number in range(4)]
+    assert all(line["job"] for line in lines)
+
+
+def test_a_job_whose_file_is_gone_still_names_it(
+    database: Database, queue_job: QueueJob, take_away: Callable[..., int]
+) -> None:
+    job = queue_job("a.tif")
+    with database.begin() as s:
+        take_away(s, b"a.tif")
+        lease = jobs.claim(s, job, "tester", dt.timedelta(minutes=1))
+        assert lease is not None
+        assert (lease.display, lease.masters) == ("a.tif", ())
+        assert jobs.files_of(s, [job, 99]) == {job: "a.tif"}

@@ -1,7 +1,7 @@
 """What is said of a name that is on record nowhere: which names are near it."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 3
 _COMPARED: Final = 5_000
 _ALIKE: Final = 0.6
+_CLEARLY: Final = 0.1
 
 
 def no_such_file(s: "Session", word: str, name: str) -> NothingFound:
@@ -64,7 +65,10 @@ def is_folder(word: str, collection: str) -> NothingFound:
 
 
 def _near(name: str, names: Iterable[str]) -> list[str]:
-    return get_close_matches(name, names, _SHOWN, _ALIKE)
+    """Return the names that are most like this one, and no others that are clearly less so."""
+    near = get_close_matches(name, names, _SHOWN, _ALIKE)
+    alike = {found: SequenceMatcher(None, found, name).ratio() for found in near}
+    return [found for found in near if alike[found] > alike[near[0]] - _CLEARLY]
 
 
 def _suggest(names: list[str]) -> str:

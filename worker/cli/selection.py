@@ -155,7 +155,7 @@ def _inside(word: str, inbox: Path) -> str | None:
     """Return the path relative to the inbox of a path that lies in it as seen from the working folder."""
     for path in (
         Path(os.path.normpath(Path(word).absolute())),
-        Path(word).absolute().parent.resolve() / Path(word).name,
+        Path(os.path.normpath(word)).absolute().parent.resolve() / Path(os.path.normpath(word)).name,
     ):
         for root in (inbox, inbox.resolve()):
             if path != root and path.is_relative_to(root):
@@ -198,10 +198,10 @@ def _folders(name: str, settings: Settings) -> list[str]:
     first, *_ = name.split("/", 1)
     found = [] if first in {"", ".", ".."} else [display(os.path.normpath(name))]
     for root in (settings.inbox_path, settings.outbox_path):
-        if (inside := _inside(name, root)) is not None:
-            found.append(display(inside))
-        elif Path(name).resolve() == root.resolve():
+        if Path(name).resolve() == root.resolve():
             found.append("")
+        elif (inside := _inside(name, root)) is not None:
+            found.append(display(inside))
     return found or [display(os.path.normpath(name))]
 
 

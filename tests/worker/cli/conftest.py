@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from db import jobs
 from db.engine import Database
 from db.intake import Registered, quarantine_sighting, register
+from db.queue import enqueue
 from db.recipes import ensure_recipe
 from db.values import DerivativeRecord, Problem, ScanRecord, Seen
 from db.vocabulary import Lane
@@ -20,6 +21,7 @@ from worker.settings import Settings
 
 LEASE = dt.timedelta(minutes=5)
 EMPTY = Problem("empty-file", "it holds no bytes", "copy it again from its source")
+CRASH = Problem("worker-died", "the worker died", "look into its log")
 FULL = Problem("no-space", "only 3 MB are free in the outbox", "free some space")
 
 Saek = Callable[..., Result]
@@ -107,6 +109,31 @@ class Record:
                 s, lease, Problem("worker-died", "the worker died", "look into its log"), quarantine=False
             )
         return file
+
+    def again(self, name: str, *, strength: float = 0.5) -> int:
+        """Have a file that is done made again by another recipe; return the job, which is queued."""
+        file = self.done(name)
+        recipe = self.recipe | {"strength": strength}
+        with self.database.begin() as s:
+            recipe_id = ensure_recipe(
+                s,
+                f"{int(strength * 100):064x}",
+                recipe,
+                model_name="old",
+                weights_sha256="0" * 64,
+                card={"name": "old"},
+            )
+            return enqueue(s, file.scan_id, recipe_id, Lane.BULK, "kim").job_id
+
+    def failed_again(self, name: str, problem: Problem = CRASH) -> int:
+        """Have a file that is done and whose making anew failed; return the job that did."""
+        job_id = self.again(name)
+        with self.database.begin() as s:
+            lease = jobs.claim(s, job_id, "here:1", LEASE)
+        assert lease is not None
+        with self.database.begin() as s:
+            jobs.fail(s, lease, problem, quarantine=True)
+        return job_id
 
     def waiting(self, name: str) -> Registered:
         file = self.file(name)

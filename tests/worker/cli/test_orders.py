@@ -118,3 +118,69 @@ def test_a_date_that_is_none_is_refused(saek, record):
     refused = saek("cancel", "--since", "yesterday")
     assert refused.exit_code == Exit.USAGE
     assert "2026-11-30" in refused.stderr
+
+
+def test_a_failed_making_anew_is_retried_by_state(told, record):
+    job_id = record.failed_again("a.tif")
+    record.done("b.tif")
+    assert told("retry", "--state", "failed") == {"jobs": 1, "scans": 0, "sightings": 0}
+    assert [job["state"] for job in told("status", f"job:{job_id}")["jobs"]] == ["done", "queued"]
+    assert told("cancel", "--state", "queued") == {"cancelled": 1, "requested": 0}
+    assert told("status")["also"] == {"failed": 0, "cancelled": 1}
+    assert [file["display"] for file in told("status", "--state", "cancelled")["files"]] == ["a.tif"]
+    assert told("retry", "--state", "failed", "--state", "cancelled")["jobs"] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status --collection",
+        "reprocess --collection",
+        "reprocess --dry-run --collection",
+        "retry --collection",
+        "cancel --collection",
+        "verify --collection",
+        "contact-sheet -o sheet.png --collection",
+    ],
+)
+def test_a_collection_that_holds_nothing_is_refused_everywhere(saek, record, settings, states, words):
+    for name in ("1950/harbor/a.tif", "1951/b.tif"):
+        record.file(name)
+    (settings.inbox_path / "empty").mkdir()
+    for name, remedy in (
+        ("1952", "Did you mean 1951 or 1950?"),
+        ("harbour", "Did you mean 1950/harbor?"),
+        ("nope", "`saek status` lists the collections"),
+        ("empty", "Drop scans into that folder"),
+        ("195", "Did you mean"),
+    ):
+        refused = saek(*words.split(), name)
+        assert refused.exit_code == Exit.NOT_FOUND
+        assert remedy in refused.stderr
+        assert name in refused.stderr
+        assert refused.stdout == ""
+        if words != "verify --collection":
+            assert saek(*words.split(), "1950", "--collection", name).exit_code == Exit.NOT_FOUND
+    assert set(states().values()) == {FileState.QUEUED}
+
+
+@pytest.mark.parametrize("words", ["reprocess", "retry", "cancel", "verify", "contact-sheet -o sheet.png"])
+def test_a_folder_among_the_files_points_to_the_option_for_it(saek, record, words):
+    record.file("1950/a.tif")
+    refused = saek(*words.split(), "1950")
+    assert refused.exit_code == Exit.NOT_FOUND
+    assert "--collection 1950" in refused.stderr
+
+
+def test_files_are_chosen_by_what_was_made_of_them(told, record, settings):
+    record.again("a.tif")
+    record.again("b.tif")
+    assert told("cancel", "a.tif.color.tif") == {"cancelled": 1, "requested": 0}
+    assert told("cancel", str(settings.outbox_path / "b.tif.color.tif")) == {"cancelled": 1, "requested": 0}
+
+
+@pytest.mark.parametrize("words", ["pause --lane bulky", "resume --lane bulky", "status --state fialed"])
+def test_a_wrong_word_of_an_option_is_told_with_the_right_ones(saek, record, words):
+    refused = saek(*words.split())
+    assert refused.exit_code == Exit.USAGE
+    assert ("'bulk'" if "lane" in words else "'failed'") in refused.stderr

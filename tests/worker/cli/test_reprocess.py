@@ -110,3 +110,14 @@ def test_dropped_files_stay_in_their_lane(told, record, database):
         states = {row.state for row in files(s)}
     assert (jobs[Lane.INTERACTIVE][JobState.QUEUED], jobs[Lane.BULK][JobState.QUEUED]) == (1, 1)
     assert states == {FileState.QUEUED}
+
+
+def test_jobs_that_failed_are_told_apart_from_what_was_made(saek, told, record):
+    record.done("a.tif")
+    told("reprocess", "--all")
+    saek("cancel", "--all")
+    for more in ((), ("--dry-run",)):
+        seen = told("reprocess", "--all", *more)
+        assert (seen["existing"], seen["unmade"]) == (1, 1)
+        shown = saek("reprocess", "--all", *more).stdout
+        assert "1 existing job failed or cancelled, to be queued by `saek retry`" in " ".join(shown.split())

@@ -42,3 +42,13 @@ def test_no_file_is_overwritten_and_no_sheet_gets_among_the_scans(saek, made, se
     for out in (tmp_path / "mine.png", tmp_path / "sheet.jpg", settings.inbox_path / "sheet.png"):
         assert saek("contact-sheet", "--all", "-o", str(out)).exit_code == Exit.USAGE
     assert (tmp_path / "mine.png").read_bytes() == b""
+
+
+def test_a_file_whose_next_version_is_queued_or_failed_is_shown_too(told, record, settings, tmp_path):
+    record.again("queued.tif")
+    record.failed_again("failed.tif")
+    for name in ("queued.tif", "failed.tif"):
+        Image.new("L", (40, 30), "gray").save(settings.inbox_path / name)
+        Image.new("RGB", (40, 30), "gray").save(settings.outbox_path / f"{name}.color.tif")
+    sheet = told("contact-sheet", "--all", "-o", str(tmp_path / "sheet.png"))
+    assert sheet["done"] == len(sheet["files"]) == 2

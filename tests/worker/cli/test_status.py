@@ -236,3 +236,116 @@ def test_a_hostile_name_is_shown_as_escapes(saek, record, name):
         shown = saek(*words)
         assert not speaks(shown.stdout + shown.stderr), words
     assert name.encode("unicode_escape").decode() in saek("status", name).stdout
+
+
+def test_a_done_file_whose_making_anew_failed_is_told_of_everywhere(saek, told, record):
+    job_id = record.failed_again("1950/a.tif")
+    record.done("b.tif")
+    assert (told("status")["files"]["done"], told("status")["also"]) == (2, {"failed": 1, "cancelled": 0})
+    assert told("status")["collections_also"]["1950"] == {"failed": 1, "cancelled": 0}
+    shown = saek("status").stdout
+    assert "also failed 1" in shown
+    assert "`saek status --state failed` lists them" in shown
+    assert re.search(r"collection +done +also failed", shown)
+    (file,) = told("status", "--state", "failed")["files"]
+    assert (file["state"], file["file_state"], file["job_id"]) == ("failed", "done", job_id)
+    assert (file["code"], file["remedy"]) == ("worker-died", "look into its log")
+    listed = saek("status", "--state", "failed").stdout
+    assert f"job:{job_id} of a file that is done. The worker died. Look into its log." in listed
+    assert "b.tif" not in listed
+    assert f"(but job:{job_id} failed)" in saek("status", "--collection", "1950").stdout
+
+
+def test_a_state_given_twice_means_both(told, record):
+    record.done("a.tif")
+    record.failed("b.tif")
+    record.file("c.tif")
+    listed = told("status", "--state", "failed", "--state", "queued")["files"]
+    assert [file["display"] for file in listed] == ["b.tif", "c.tif"]
+
+
+def test_a_collection_given_twice_means_both(told, record):
+    for name in ("x/1.tif", "y/2.tif", "z/3.tif"):
+        record.file(name)
+    listed = told("status", "--collection", "x", "--collection", "y")["files"]
+    assert [file["display"] for file in listed] == ["x/1.tif", "y/2.tif"]
+
+
+def test_a_collection_is_named_from_the_inbox_from_here_and_from_the_root(
+    told, record, settings, monkeypatch
+):
+    record.file("1950/a.tif")
+    record.file("1960/b.tif")
+    for folder in (settings.inbox_path / "1950", settings.outbox_path / "1950"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(settings.home)
+    inbox, outbox = settings.inbox_path, settings.outbox_path
+    for name in ("1950", "1950/", "inbox/1950", "./inbox/1950/", f"{inbox}/1950", f"{outbox}/1950"):
+        assert [file["display"] for file in told("status", "--collection", name)["files"]] == ["1950/a.tif"]
+    for whole in ("", "inbox", str(inbox), "./inbox/"):
+        assert len(told("status", "--collection", whole)["files"]) == 2
+    monkeypatch.chdir(inbox / "1950")
+    assert len(told("status", "--collection", ".")["files"]) == 1
+    assert len(told("status", "--collection", "1960")["files"]) == 1
+    assert len(told("status", "--collection", "..")["files"]) == 2
+
+
+def test_a_story_is_found_by_the_path_of_what_was_made(told, record, settings, monkeypatch):
+    file = record.done("서울/a.tif")
+    record.done("b.tif")
+    made = settings.outbox_path / "서울" / "a.tif.color.tif"
+    made.parent.mkdir()
+    made.touch()
+    monkeypatch.chdir(made.parent)
+    for word in (str(made), "a.tif.color.tif", "./a.tif.color.tif", "서울/a.tif.color.tif", f"{made}.json"):
+        assert told("status", word)["scan"]["id"] == file.scan_id
+    monkeypatch.chdir(settings.home)
+    for word in ("a.tif.color.tif", "outbox/서울/a.tif.color.tif", "./outbox/서울/a.tif.color.tif"):
+        assert told("status", word)["scan"]["id"] == file.scan_id
+
+
+@pytest.mark.parametrize("word", ["1950", "1950/", "./1950", "empty", "1950/deep"])
+def test_a_folder_points_to_the_option_for_collections(saek, record, settings, monkeypatch, word):
+    record.file("1950/deep/a.tif")
+    (settings.inbox_path / "empty").mkdir()
+    (settings.inbox_path / "1950" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(settings.inbox_path)
+    shown = saek("status", word)
+    assert shown.exit_code == Exit.NOT_FOUND
+    name = word.removeprefix("./").strip("/")
+    assert f"is a folder of the inbox. Choose its files with --collection {name}." in shown.stderr
+
+
+def test_a_misspelled_file_is_told_with_the_nearest_names(saek, record):
+    for name in ("1950/harbor.tif", "1950/market.tif", "1960/school.tif"):
+        record.file(name)
+    for word, near in (
+        ("1950/harbour.tif", "Did you mean 1950/harbor.tif?"),
+        ("harbor.tif", "Did you mean 1950/harbor.tif?"),
+        ("1950/HARBOR.TIF", "Did you mean 1950/harbor.tif?"),
+        ("1959/harbors.tif", "Did you mean 1950/?"),
+    ):
+        shown = saek("status", word)
+        assert shown.exit_code == Exit.NOT_FOUND
+        assert near in shown.stderr
+    assert "Give a path in the inbox" in saek("status", "quite another thing").stderr
+
+
+def test_when_all_is_paused_no_time_is_promised(saek, told, record):
+    record.done("a.tif")
+    record.file("b.tif")
+    saek("pause")
+    assert (told("status")["eta"], told("status")["held"]) == (None, 1)
+    assert "paused: 1 job waits for `saek resume`" in saek("status").stdout
+    saek("resume")
+    record.running("c.tif")
+    saek("pause")
+    assert "without the 1 job of paused lanes" in saek("status").stdout
+
+
+def test_the_speed_is_that_of_the_time_in_which_work_was_done(saek, told, record):
+    record.done("a.tif")
+    done = told("status")["throughput"]
+    assert (done["window"], done["jobs"]) == (900.0, 1)
+    assert 0 < done["worked"] < 60
+    assert re.search(r"\(1 file in [\d.]+ m?s of work, within the last 15 min\)", saek("status").stdout)

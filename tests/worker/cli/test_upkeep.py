@@ -43,3 +43,18 @@ def test_no_password_is_ever_shown(saek, monkeypatch):
 @pytest.mark.parametrize("text", ["hush", "http://[hush", "//user:hush@x"])
 def test_what_is_no_url_is_hidden_whole(text):
     assert masked(text) == "***"
+
+
+def test_the_doctor_tells_of_failed_jobs_of_done_files(told, record):
+    record.done("a.tif")
+
+    def failures():
+        return next(check for check in told("doctor")["checks"] if check["name"] == "failures")
+
+    assert failures()["state"] == "ok"
+    record.failed_again("b.tif")
+    record.failed("c.tif")
+    record.refused("d.tif")
+    assert failures()["state"] == "warning"
+    assert failures()["found"] == "files: 1 quarantined, 1 failed, 1 failed to be made again"
+    assert "saek retry --state failed" in failures()["remedy"]
