@@ -82,13 +82,13 @@ def record_under_free_name(
     for path in names:
         final = output_place(settings.outbox_path, path)
         if is_anothers(final, lease.scan_sha256, lease.fingerprint):
-            _log.warning("another file has this name", job=lease.job_id, output=display_name(path))
+            job.log.warning("another file has this name", output=display_name(path))
             continue
         publish = functools.partial(name_it, job_id=lease.job_id, unfinished=unfinished, final=final)
         try:
             job.finish(record_of(made, path), publish)
         except DerivativeExists as taken:
-            _log.warning("another derivative has this name", job=lease.job_id, reason=taken.reason)
+            job.log.warning("another derivative has this name", reason=taken.reason)
         else:
             return path
     raise OutputExists(

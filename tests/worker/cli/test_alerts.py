@@ -1,0 +1,105 @@
+"""The alerts of docs/operations.md, run as they stand there, on stations that are well and that are not."""
+
+import datetime as dt
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from db.engine import Database
+from db.schema import Job
+from db.values import utcnow
+from worker.settings import Settings
+
+PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("## Watching over it")[2].partition("\n## ")[0]
+ALERTS = re.search(r"```sh\n(.*?)```", SECTION, re.DOTALL)[1].splitlines()
+QUARANTINED, FAILED, OLD, WAITING, DOCTOR, VERIFY = ALERTS
+
+pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+
+
+@pytest.fixture
+def fires(settings: Settings) -> Callable[[str], bool]:
+    """Run a line of the page in a shell; whether it tells that somebody is needed."""
+
+    def fires(line: str) -> bool:
+        own = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        ran = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line],
+            env=os.environ | {"PATH": own},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.stderr == ""
+        assert (ran.stdout.strip(), ran.returncode) in {("true", 0), ("false", 1)}
+        return ran.returncode == 1
+
+    return fires
+
+
+@pytest.mark.parametrize("line", [line for line in ALERTS if line != DOCTOR])
+def test_nothing_fires_while_all_is_well(fires, record, line):
+    record.done("a.tif")
+    record.again("b.tif")
+    record.running("c.tif")
+    assert not fires(line)
+
+
+def test_a_quarantined_file_fires(fires, record):
+    record.refused("a.tif")
+    assert fires(QUARANTINED)
+
+
+@pytest.mark.parametrize("how", ["failed", "failed_again"])
+def test_a_failed_job_fires_until_it_is_retried_or_given_up(fires, record, saek, how):
+    file = getattr(record, how)("a.tif")
+    assert fires(FAILED)
+    job_id = file if how == "failed_again" else file.job_id
+    saek("retry", "--state", "failed")
+    assert not fires(FAILED)
+    saek("cancel", f"job:{job_id}")
+    assert not fires(FAILED)
+
+
+@pytest.mark.parametrize(("hours", "fired"), [(23, False), (25, True)])
+def test_a_job_that_waits_for_more_than_a_day_fires(fires, record, database: Database, hours, fired):
+    record.file("a.tif")
+    with database.begin() as s:
+        s.execute(update(Job).values(queued_at=utcnow() - dt.timedelta(hours=hours)))
+    assert fires(OLD) is fired
+
+
+def test_a_full_disk_fires_and_a_pause_does_not(fires, record, saek):
+    record.file("a.tif")
+    saek("pause")
+    assert not fires(WAITING)
+    saek("resume")
+    record.waiting("b.tif")
+    assert fires(WAITING)
+
+
+def test_a_station_that_cannot_work_fires(fires, record, settings):
+    record.file("a.tif")
+    (settings.inbox_path / "a.tif").touch()
+    assert not fires(DOCTOR)
+    settings.outbox_path.chmod(0o777)
+    try:
+        assert fires(DOCTOR)
+    finally:
+        settings.outbox_path.chmod(0o750)
+
+
+def test_a_changed_event_fires(fires, record, database: Database):
+    record.done("a.tif")
+    with database.connect() as connection:
+        connection.exec_driver_sql("DROP TRIGGER event_never_updated")
+        connection.exec_driver_sql("UPDATE event SET detail = '{}' WHERE id = 1")
+    assert fires(VERIFY)
