@@ -186,8 +186,8 @@ def finish(s: Session, lease: Lease, record: DerivativeRecord, *, now: dt.dateti
 
 def fail(
     s: Session, lease: Lease, problem: Problem, *, quarantine: bool, now: dt.datetime | None = None
-) -> None:
-    """End the job as failed; quarantine its scan if told so and nothing was ever made of it.
+) -> bool:
+    """End the job as failed; quarantine its scan if told so and nothing was ever made of it. Tell if it was.
 
     A file that was missing is noted as gone, so that it is news when it is back. Raises `LeaseLost`.
     """
@@ -196,8 +196,7 @@ def fail(
     _end_badly(s, lease, JobState.FAILED, problem, now=now)
     if problem.code == MISSING_FILE:
         mark_scan_gone(s, lease.scan_id, now=now)
-    if quarantine:
-        quarantine_scan(s, lease.scan_id, problem, now=now)
+    return quarantine and quarantine_scan(s, lease.scan_id, problem, now=now)
 
 
 def fail_attempt(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime | None = None) -> JobState:

@@ -139,8 +139,9 @@ class HeldJob:
                     jobs.supersede(s, lease, error.reason)
                     log.warning("the master changed", reason=error.reason)
                 case MasterError():
-                    jobs.fail(s, lease, problem_of(error), quarantine=True)
-                    log.warning("quarantined", code=error.code, reason=error.reason, remedy=error.remedy)
+                    quarantined = jobs.fail(s, lease, problem_of(error), quarantine=True)
+                    became = "quarantined" if quarantined else "failed"  # not if there are older derivatives
+                    log.warning(became, code=error.code, reason=error.reason, remedy=error.remedy)
                 case ReaderFailed():
                     state = jobs.fail_attempt(s, lease, problem_of(error, lease.attempt))
                     log.warning("reading it failed", now=state.value, code=error.code, reason=error.reason)

@@ -14,11 +14,12 @@ from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable, LeaseLost
 from db.migrate import upgrade
 from db.orders import cancel, pause
-from db.queue import reap_expired
+from db.queue import enqueue, reap_expired
+from db.recipes import ensure_recipe
 from db.status import overview
 from db.story import story
 from db.values import DerivativeRecord, utcnow
-from db.vocabulary import JobState
+from db.vocabulary import JobState, Lane
 from restoration import MasterUnavailable, NoSpace, NotAnImage, OutOfMemory, Progress, Stage
 from worker.leases import HeldJob, claimed
 from worker.settings import Settings
@@ -359,3 +360,25 @@ def test_a_job_whose_file_is_gone_still_names_it(
         assert lease is not None
         assert (lease.display, lease.masters) == ("a.tif", ())
         assert jobs.files_of(s, [job, 99]) == {job: "a.tif"}
+
+
+def test_the_log_calls_a_file_quarantined_only_if_nothing_was_made_of_it(
+    database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
+) -> None:
+    refusal = NotAnImage(reason="it is none", remedy="drop another")
+    first = queue_job("a.tif")
+    hold(database, first, settings, lambda held: _finish(held, record))
+    with database.begin() as s:
+        other = ensure_recipe(s, "e" * 64, {}, model_name="m", weights_sha256="0" * 64, card={"name": "m"})
+        again = enqueue(s, 1, other, Lane.BULK, "kim").job_id
+    with capture_logs() as lines:
+        hold(database, again, settings, raising(refusal))
+        hold(database, queue_job("b.tif"), settings, raising(refusal))
+    assert [(line["event"], line["file"]) for line in lines] == [
+        ("failed", "a.tif"),
+        ("quarantined", "b.tif"),
+    ]
+
+
+def _finish(held: HeldJob, record: DerivativeRecord) -> None:
+    held.finish(record, lambda _: None)

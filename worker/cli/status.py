@@ -144,7 +144,7 @@ def _file_table(found: _Files) -> RenderableType:
     from worker.cli.overview import STYLES
 
     if not found.rows:
-        return Text("No file is so.")
+        return Text("No file matches.")
     made = table("id", "file", "state", "since", "took", "output, or reason and remedy", right=("id", "took"))
     for row in found.rows:
         outcome = printable(row.derivative_display or "")
