@@ -56,8 +56,8 @@ def _restore(job_id: int) -> None:
     with claimed(database(), job_id, owner(), settings, drained_for) as job:
         if job is None:
             with database().read() as s:
-                names = files_of(s, [job_id])
-            _log.info("nothing to claim", job=job_id, file=names.get(job_id))
+                file = files_of(s, [job_id]).get(job_id)
+            _log.info("nothing to claim", job=job_id, file=file)
             return
         recipe = recipe_of(job.lease.recipe_body)
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"

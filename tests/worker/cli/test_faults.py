@@ -21,6 +21,7 @@ def test_each_error_of_the_pixels_has_its_code(kind):
         "ReaderFailed": Exit.MASTER,
         "ModelError": Exit.MODEL,
         "Transient": Exit.RETRY,
+        "OutputExists": Exit.INCOMPLETE,
     }
     family = next((wanted[base.__name__] for base in kind.__mro__ if base.__name__ in wanted), Exit.INTERNAL)
     assert exit_code(error) is family
