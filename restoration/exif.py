@@ -7,6 +7,8 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
+from restoration.text import legal
+
 _ASCII, _SHORT, _LONG = 2, 3, 4
 _EXIF_IFD: Final = 34665
 _WORD: Final = 4
@@ -20,7 +22,7 @@ def text_value(text: str, most_bytes: int | None = None) -> bytes:
 
     A longer one is cut, but never within a character.
     """
-    content = text.replace("\0", "").encode("utf-8", "replace")
+    content = legal(text).encode()
     if most_bytes is not None and len(content) >= most_bytes:
         content = content[: most_bytes - 1].decode("utf-8", "ignore").encode()
     return content + b"\0"

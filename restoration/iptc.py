@@ -89,10 +89,9 @@ def unswapped(raw: bytes) -> tuple[bytes, bool]:
 
     Software that declares IPTC as 32-bit words swaps it with them when the byte order of a TIFF changes.
     """
-    for width in (1, 4, 2):
-        found = swapped(raw, width) if width > 1 else raw
-        if _begins(found):
-            return found, width > 1
+    for width in (4, 2):
+        if not _begins(raw) and _begins(swapped(raw[:64], width)):
+            return swapped(raw, width), True
     return raw, False
 
 

@@ -6,7 +6,7 @@ Which fields are read, and in which encodings: docs/metadata.md.
 import io
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,46 +14,28 @@ from typing import Final
 import pyvips
 import tifffile
 
-from restoration import dates, iptc, leftovers, tiff_header
+from restoration import leftovers, tiff_header
 from restoration.blocks import Blocks, of_jpeg, of_png
 from restoration.facts import ScanFacts
+from restoration.iptc_fields import from_iptc
 from restoration.opening import open_master
+from restoration.said import Said
 from restoration.scan import load
-from restoration.tags import Tag, TagFile, swapped
+from restoration.tag_fields import describe
+from restoration.tags import TagFile, swapped
 from restoration.text import Decoded, decode
 
 _EXIF_IFD: Final = 34665
 _XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
-_TEXT_TAGS: Final = {270: "dc:description", 269: "dc:title", 315: "dc:creator", 33432: "dc:rights"}
-_WINDOWS_TAGS: Final = {
-    40091: "dc:title",
-    40092: "dc:description",
-    40093: "dc:creator",
-    40094: "dc:subject",
+_NAMES: Final = {
+    269: "DocumentName",
+    270: "ImageDescription",
+    315: "Artist",
+    700: "XMP",
+    33432: "Copyright",
+    33723: "IPTC-IIM",
+    34377: "Photoshop resources",
 }
-"""XPTitle, XPComment, XPAuthor and XPKeywords, in UTF-16: read where no other tag says it."""
-_USER_COMMENT: Final = 37510
-_COMMENT_CODECS: Final = {
-    b"ASCII\0\0\0": ("ascii",),
-    b"JIS\0\0\0\0\0": ("iso2022_jp", "euc_jp", "shift_jis"),
-    b"UNICODE\0": ("utf-16",),
-    b"\0\0\0\0\0\0\0\0": (),
-}
-_RIGHTS, _TAKEN, _FRACTION, _OFFSET = 33432, 36867, 37521, 36881
-_IIM_FIELDS: Final = {
-    5: "dc:title",
-    25: "dc:subject",
-    80: "dc:creator",
-    90: "photoshop:City",
-    101: "photoshop:Country",
-    103: "photoshop:TransmissionReference",
-    105: "photoshop:Headline",
-    110: "photoshop:Credit",
-    115: "photoshop:Source",
-    116: "dc:rights",
-    120: "dc:description",
-}
-_IIM_DATE, _IIM_TIME = 55, 60
 _PNG_TEXTS: Final = {
     "title": "dc:title",
     "author": "dc:creator",
@@ -83,40 +65,20 @@ class MasterMetadata:
     """What is odd about it: guessed encodings, swapped words."""
 
 
-@dataclass(slots=True)
-class _Said:
-    """What one block says."""
-
-    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
-    """How a field was read, by its name."""
-    noted: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    damaged: bool = False
-
-    def say(self, name: str, *texts: Decoded) -> None:
-        """Add what is not empty to a field."""
-        self.fields[name] = (*self.fields.get(name, ()), *(one.text for one in texts if one.text))
-        for note in filter(None, (one.note for one in texts)):
-            self.notes.setdefault(name, note)
-        if not self.fields[name]:
-            del self.fields[name]
-
-
 def read(path: Path, facts: ScanFacts) -> MasterMetadata:
     """Return the descriptive metadata of an identified master; damaged blocks are named, never fatal.
 
     Where two blocks tell the same property otherwise, TIFF tags and PNG texts hold before IPTC-IIM, and that
     before EXIF; what does not hold is named.
     """
-    blocks, of_container = _tiff_blocks(path) if facts.format == "tiff" else (_blocks(path, facts), _Said())
+    blocks, of_container = _tiff_blocks(path) if facts.format == "tiff" else (_blocks(path, facts), Said())
     fields: dict[str, tuple[str, ...]] = {}
     notes: dict[str, str] = {}
     origins: dict[str, str] = {}
     unread, left_out, noted = list(blocks.unread), list(blocks.left_out), []
-    readers: tuple[tuple[str, Callable[[], _Said]], ...] = (
+    readers: tuple[tuple[str, Callable[[], Said]], ...] = (
         ("EXIF", lambda: _from_exif(blocks.exif)),
-        ("IPTC-IIM", lambda: _from_iptc(blocks, facts.format.upper())),
+        ("IPTC-IIM", lambda: from_iptc(blocks, facts.format.upper())),
         (facts.format.upper(), lambda: of_container if facts.format == "tiff" else _from_texts(blocks)),
     )
     for label, reader in readers:
@@ -173,16 +135,19 @@ def _blocks(path: Path, facts: ScanFacts) -> Blocks:
     return found
 
 
-def _tiff_blocks(path: Path) -> tuple[Blocks, _Said]:
+def _tiff_blocks(path: Path) -> tuple[Blocks, Said]:
     """Return the blocks in a TIFF, and what its own tags and those of its EXIF directory say."""
     found = Blocks()
     with open_master(path) as file:
         tags = TagFile(file)
-        first = tags.directory(tags.first).tags
-        said = _Said()
+        directory = tags.directory(tags.first)
+        first, said = directory.tags, Said()
+        found.unread.extend(
+            f"TIFF: {_NAMES[code]} (damaged)" for code in sorted(directory.lost & _NAMES.keys())
+        )
         pointer = first[_EXIF_IFD].number if _EXIF_IFD in first else None
         exif = tags.directory(pointer) if pointer else None
-        known = _described({**first, **(exif.tags if exif else {})}, said)
+        known = describe({**first, **(exif.tags if exif else {})}, said)
         said.left_out = [f"TIFF: {one}" for one in said.left_out]
         if exif and exif.damaged:
             found.unread.append("EXIF (damaged in part)")
@@ -202,7 +167,7 @@ def _tiff_blocks(path: Path) -> tuple[Blocks, _Said]:
     return found, said
 
 
-def _unswapped_xmp(raw: bytes, said: _Said) -> bytes:
+def _unswapped_xmp(raw: bytes, said: Said) -> bytes:
     for width in (4, 2):
         turned = swapped(raw, width)
         if (
@@ -215,8 +180,8 @@ def _unswapped_xmp(raw: bytes, said: _Said) -> bytes:
     return raw
 
 
-def _from_exif(block: bytes | None) -> _Said:
-    said = _Said()
+def _from_exif(block: bytes | None) -> Said:
+    said = Said()
     if not block:
         return said
     tags = TagFile(io.BytesIO(block))
@@ -224,133 +189,14 @@ def _from_exif(block: bytes | None) -> _Said:
     pointer = first.tags[_EXIF_IFD].number if _EXIF_IFD in first.tags else None
     exif = tags.directory(pointer) if pointer else None
     said.damaged = first.damaged or bool(exif and exif.damaged)
-    known = _described({**first.tags, **(exif.tags if exif else {})}, said)
+    known = describe({**first.tags, **(exif.tags if exif else {})}, said)
     said.left_out = [f"EXIF: {one}" for one in said.left_out]
     said.left_out.extend(leftovers.of_exif(block, known))
     return said
 
 
-def _described(tags: Mapping[int, Tag], said: _Said) -> frozenset[int]:
-    """Take in what TIFF and EXIF tags say; return the codes of those that are told of."""
-    known = {*_TEXT_TAGS, _TAKEN} & tags.keys()
-    for code, name in _TEXT_TAGS.items():
-        if code in tags and (raw := tags[code].text):
-            said.say(name, _several(raw) if code == _RIGHTS else decode(raw))
-            if code != _RIGHTS and _goes_on(raw):
-                said.left_out.append(f"{name} (what stands behind its end)")
-    for code, name in _WINDOWS_TAGS.items():
-        if code in tags and name not in said.fields and (raw := tags[code].text):
-            parts = decode(raw, ("utf-16-le",))
-            several = parts.text.split(";") if name in {"dc:subject", "dc:creator"} else [parts.text]
-            said.say(name, *(Decoded(one.strip(), parts.note) for one in several))
-            known.add(code)
-    if _USER_COMMENT in tags and "dc:description" not in said.fields:
-        comment = _user_comment(tags[_USER_COMMENT])
-        said.say("dc:description", comment)
-        known |= {_USER_COMMENT} if comment.text else set()
-    if _TAKEN in tags:
-        known |= {_FRACTION, _OFFSET} & tags.keys()
-        taken, fraction, offset = (_text_of(tags.get(code)) for code in (_TAKEN, _FRACTION, _OFFSET))
-        date = dates.from_exif(taken, fraction, offset)
-        if date:
-            said.say("exif:DateTimeOriginal", Decoded(date))
-        else:
-            said.left_out.append(f"exif:DateTimeOriginal (no date: {taken!r})")
-    return frozenset(known)
-
-
-def _text_of(tag: Tag | None) -> str:
-    return decode(tag.text or b"").text if tag else ""
-
-
-def _several(raw: bytes) -> Decoded:
-    """Return a copyright as one text: EXIF has the photographer's and the editor's apart by a NUL."""
-    parts = [one for one in map(decode, raw.split(b"\0")[:2]) if one.text]
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or not parts:
-        return decode(raw)
-    return Decoded("; ".join(one.text for one in parts), next((one.note for one in parts if one.note), None))
-
-
-def _goes_on(raw: bytes) -> bool:
-    """Whether something stands behind the first NUL of a text of one byte a character."""
-    return not raw.startswith((b"\xff\xfe", b"\xfe\xff")) and bool(raw.partition(b"\0")[2].strip(b"\0 "))
-
-
-def _user_comment(tag: Tag) -> Decoded:
-    raw = tag.text or b""
-    codecs = _COMMENT_CODECS.get(raw[:8])
-    if codecs == ("utf-16",):
-        codecs = ("utf-16-le", "utf-16-be") if tag.order == "<" else ("utf-16-be", "utf-16-le")
-    return Decoded("") if codecs is None else decode(raw[8:], codecs)
-
-
-def _from_iptc(blocks: Blocks, label: str) -> _Said:
-    """Return what IPTC-IIM says, by itself or among Photoshop's resources, which are told of, too."""
-    said = _Said()
-    streams: list[bytes] = []
-    for raw in filter(None, (blocks.iptc, blocks.photoshop)):
-        block, turned = iptc.unswapped(raw)
-        if turned:
-            said.noted.append("IPTC-IIM: its words were swapped; read as they were meant")
-        if block[0] == iptc.MARKER:
-            streams.append(block)
-        elif block[:4] in iptc.SIGNATURES:
-            streams.extend(_in_resources(block, blocks, said, label))
-        else:
-            said.damaged = said.damaged or bool(block.strip(b"\0"))
-    if streams:
-        _take_iim(iptc.stream(streams[0]), said)
-    if any(other != streams[0] for other in streams[1:]):
-        said.left_out.append("IPTC-IIM: a second block")
-    return said
-
-
-def _in_resources(block: bytes, blocks: Blocks, said: _Said, label: str) -> Iterator[bytes]:
-    others = False
-    try:
-        for code, content in iptc.resources(block):
-            if code == iptc.IIM_RESOURCE:
-                yield content
-            elif code == iptc.XMP_RESOURCE and blocks.xmp is None:
-                blocks.xmp = content
-            else:
-                others = True
-    except ValueError:
-        said.damaged = True
-    if others and label != "TIFF":  # a TIFF's are named by their tag
-        said.left_out.append(f"{label}: Photoshop resources")
-
-
-def _take_iim(found: iptc.Stream, said: _Said) -> None:
-    """Take in the application records of IPTC-IIM 4.2 that have a place in XMP."""
-    said.damaged = said.damaged or found.damaged
-    if found.unknown:
-        said.noted.append(f"IPTC-IIM: its declared character set ({found.unknown}) is not known")
-
-    def text(value: bytes) -> Decoded:
-        return decode(found.prefix + value, found.declared)
-
-    date = time = ""
-    known = {*_IIM_FIELDS, _IIM_DATE}
-    for one in found.records:
-        if one.record != 2:
-            continue
-        if one.dataset in _IIM_FIELDS:
-            said.say(_IIM_FIELDS[one.dataset], text(one.value))
-        elif one.dataset == _IIM_DATE:
-            date = date or text(one.value).text
-        elif one.dataset == _IIM_TIME:
-            time = time or text(one.value).text
-    if date and (told := dates.from_iim(date, time)):
-        said.say("photoshop:DateCreated", Decoded(told))
-        known |= {_IIM_TIME} if "T" in told else set()
-    elif date:
-        said.left_out.append(f"IPTC-IIM: photoshop:DateCreated (no date: {date!r})")
-    said.left_out.extend(leftovers.of_iim(found.records, frozenset(known)))
-
-
-def _from_texts(blocks: Blocks) -> _Said:
-    said = _Said()
+def _from_texts(blocks: Blocks) -> Said:
+    said = Said()
     for one in blocks.texts:
         name = _PNG_TEXTS.get(one.keyword.lower())
         found = _png_text(one.value, one.codec) if name else Decoded("")

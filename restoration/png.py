@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from restoration.color import Gray
+from restoration.text import legal
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES: Final = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -33,8 +34,7 @@ def xmp_chunk(packet: bytes) -> bytes:
 
 def text_chunk(keyword: str, text: str) -> bytes:
     """Return the uncompressed iTXt that holds a text, in UTF-8."""
-    content = text.replace("\0", "").encode("utf-8", "replace")
-    return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + content)
+    return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + legal(text).encode())
 
 
 def exif_chunk(tiff: bytes) -> bytes:

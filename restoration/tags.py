@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+import numpy as np
+
 _SIZES: Final = {
     1: 1,
     2: 1,
@@ -64,8 +66,17 @@ class Directory:
     """The tags of one directory by code; the first of two with one code."""
 
     tags: dict[int, Tag]
-    damaged: bool
-    """A value lies outside of the file, or the directory ends too early."""
+    lost: frozenset[int]
+    """Codes of tags whose values lie outside of the file."""
+    cut_off: bool
+    """Whether the file ends before the directory does."""
+    following: int
+    """Offset of the next directory, 0 for none."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything of it is not there."""
+        return bool(self.lost) or self.cut_off
 
 
 class TagFile:
@@ -95,17 +106,31 @@ class TagFile:
         count_form, entry_size = ("Q", 20) if self._big else ("H", 12)
         head = self._at(offset, struct.calcsize(count_form))
         if len(head) < struct.calcsize(count_form):
-            return Directory({}, damaged=True)
+            return Directory({}, frozenset(), cut_off=True, following=0)
         count = min(int(struct.unpack(self.order + count_form, head)[0]), _MOST_TAGS)
+        behind = offset + len(head) + count * entry_size
         entries = self._at(offset + len(head), count * entry_size)
         tags: dict[int, Tag] = {}
-        damaged = len(entries) < count * entry_size
+        lost = set()
         for code, tag in self._tags(entries, entry_size):
             if tag is None:
-                damaged = True
+                lost.add(code)
             else:
                 tags.setdefault(code, tag)
-        return Directory(tags, damaged)
+        form = "Q" if self._big else "I"
+        pointer = self._at(behind, struct.calcsize(form))
+        whole = len(pointer) == struct.calcsize(form)
+        following = int(struct.unpack(self.order + form, pointer)[0]) if whole else 0
+        return Directory(tags, frozenset(lost - tags.keys()), len(entries) < count * entry_size, following)
+
+    def main(self, number: int) -> Directory:
+        """Return the directory of that number in the chain, or the first if the chain is shorter."""
+        found = first = self.directory(self.first)
+        for _ in range(number):
+            if not found.following:
+                return first
+            found = self.directory(found.following)
+        return found
 
     def _tags(self, entries: bytes, size: int) -> Iterator[tuple[int, Tag | None]]:
         room, form = (8, "Q") if self._big else (4, "I")
@@ -127,7 +152,7 @@ class TagFile:
 
 
 def swapped(raw: bytes, width: int) -> bytes:
-    """Return `raw` with the bytes of each whole word of `width` bytes in the other order."""
+    """Return `raw` with the bytes of each whole word of `width` (2 or 4) bytes in the other order."""
     whole = len(raw) // width * width
-    words = (raw[at : at + width][::-1] for at in range(0, whole, width))
-    return b"".join(words) + raw[whole:]
+    words = np.frombuffer(raw[:whole], f"<u{width}")
+    return words.byteswap().tobytes() + raw[whole:]
