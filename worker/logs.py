@@ -13,7 +13,6 @@ from worker.printable import printable, printable_json, printable_lines
 from worker.settings import LogFormat, Settings
 
 _CHATTY = (
-    "PIL",
     "alembic",
     "celery.app.trace",
     "celery.worker.strategy",
@@ -24,6 +23,8 @@ _CHATTY = (
 )
 """Loggers of libraries whose everyday lines say nothing that ours do not."""
 
+_OF_FILES = ("PIL", "tifffile")
+"""Loggers of libraries that complain about files, in words for programmers: reports of metadata tell it."""
 
 _OF_SEVERAL_LINES = frozenset({"exception", "stack"})
 
@@ -101,3 +102,5 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     root.setLevel(settings.log_level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _OF_FILES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

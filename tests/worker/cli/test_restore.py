@@ -313,3 +313,18 @@ def test_hostile_names_reach_no_terminal_and_no_metadata(scan, tmp_path):
     for more in (["--force", "--json"], [], ["--dry-run"]):
         again = subprocess.run([sys.executable, *words, *more], capture_output=True, check=False)
         assert not speaks((again.stdout + again.stderr).decode()), more
+
+
+def test_a_damaged_tag_is_told_in_words(scan, tmp_path):
+    block = b"\x1c\x02\x78\0\x06bridge"
+    tifffile.imwrite(scan, tifffile.imread(scan), metadata=None, extratags=[(33723, 7, 11, block, True)])
+    content = bytearray(scan.read_bytes())
+    entry = content.index((33723).to_bytes(2, "little"))
+    content[entry + 8 : entry + 12] = bytes(4)
+    scan.write_bytes(content)
+    words = ["-m", "worker", "restore", str(scan), "-o", str(tmp_path / "out.tif"), "--json"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.OK, done.stderr
+    assert done.stderr == ""
+    told = json.loads(done.stdout)["files"][0]["restoration"]["metadata"]
+    assert told["dropped"] == ["IPTC-IIM (damaged in part)", "TIFF: Software"]
