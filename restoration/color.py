@@ -65,6 +65,14 @@ def chroma(rgb: Float) -> Float:
     return np.stack(((b - y) / (2 * (1 - _KB)), (r - y) / (2 * (1 - _KR)))).astype(np.float32)
 
 
+def from_ycbcr(planes: Float) -> Float:
+    """Return RGB (3, ...) in [0, 1] of Y, Cb and Cr (3, ...) in [0, 1], their neutral 128 of 255."""
+    y, cb, cr = planes[0], planes[1] - np.float32(128 / 255), planes[2] - np.float32(128 / 255)
+    red, blue = y + 2 * (1 - _KR) * cr, y + 2 * (1 - _KB) * cb
+    green = (y - _KR * red - _KB * blue) / _KG
+    return np.stack((red, green, blue)).clip(0, 1).astype(np.float32)
+
+
 def adjusted(chroma: Float, strength: float, warmth: float) -> Float:
     """Return Cb and Cr (2, ...) with their strength (gain, 0 is gray) and warmth changed, not clipped.
 

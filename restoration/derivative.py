@@ -49,7 +49,9 @@ def bit_depth(facts: ScanFacts, recipe: Recipe) -> int:
 def canvas_of(facts: ScanFacts, recipe: Recipe) -> Canvas:
     """Return what the samples of the derivative of a master are."""
     width, height = facts.upright_size
-    return Canvas(width, height, 3 + (facts.alpha and recipe.format.lossless), bit_depth(facts, recipe))
+    holds = recipe.format is OutputFormat.TIFF or (recipe.format.lossless and not facts.alpha_associated)
+    bands = 3 + (facts.alpha and holds)
+    return Canvas(width, height, bands, bit_depth(facts, recipe), associated=facts.alpha_associated)
 
 
 def write(path: Path, painting: Painting, recipe: Recipe, label: Label) -> Proof | None:

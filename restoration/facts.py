@@ -23,7 +23,7 @@ class ScanFacts:
     """What the header of a master says; width and height are as stored, before orientation."""
 
     format: str
-    """tiff, png, jpeg, webp, gif, bmp or jp2."""
+    """tiff, png, jpeg, webp, gif or pnm."""
     width: int
     height: int
     bands: int
@@ -31,7 +31,7 @@ class ScanFacts:
     bit_depth: int
     """Bits a sample of the file: 1, 2, 4, 8 or 16."""
     mode: str
-    """gray, gray-inverted (zero is white), palette or rgb."""
+    """gray, gray-inverted (zero is white), palette, rgb or ycbcr (without JPEG: Y is the gray)."""
     alpha: bool
     orientation: int
     """EXIF orientation, 1 to 8."""
@@ -40,6 +40,12 @@ class ScanFacts:
     dpi: tuple[float, float] | None
     """Pixels an inch along the stored width and height."""
     file_bytes: int
+    alpha_associated: bool = False
+    """Whether the colors are stored multiplied by the alpha."""
+    page: int = 0
+    """Where the picture stands among the directories of a TIFF."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the header and no obstacle, in sentences."""
 
     @property
     def pixels(self) -> int:

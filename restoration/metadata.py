@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyvips
 import tifffile
@@ -71,7 +71,9 @@ def read(path: Path, facts: ScanFacts) -> MasterMetadata:
     Where two blocks tell the same property otherwise, TIFF tags and PNG texts hold before IPTC-IIM, and that
     before EXIF; what does not hold is named.
     """
-    blocks, of_container = _tiff_blocks(path) if facts.format == "tiff" else (_blocks(path, facts), Said())
+    blocks, of_container = (
+        _tiff_blocks(path, facts) if facts.format == "tiff" else (_blocks(path, facts), Said())
+    )
     fields: dict[str, tuple[str, ...]] = {}
     notes: dict[str, str] = {}
     origins: dict[str, str] = {}
@@ -120,6 +122,8 @@ def _blocks(path: Path, facts: ScanFacts) -> Blocks:
                 if facts.format == "jpeg"
                 else of_png(file, profile_is_used=bool(facts.icc_sha256))
             )
+    if facts.format == "pnm":
+        return Blocks()
     image = load(path, facts)
 
     def block(name: str) -> bytes | None:
@@ -135,12 +139,13 @@ def _blocks(path: Path, facts: ScanFacts) -> Blocks:
     return found
 
 
-def _tiff_blocks(path: Path) -> tuple[Blocks, Said]:
-    """Return the blocks in a TIFF, and what its own tags and those of its EXIF directory say."""
+def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[Blocks, Said]:
+    """Return the blocks of the picture in a TIFF, and what its tags and those of its EXIF directory say."""
     found = Blocks()
     with open_master(path) as file:
         tags = TagFile(file)
-        directory = tags.directory(tags.first)
+        chosen = tiff_header.choose(file, path, facts.file_bytes)
+        directory = tags.directory(chosen.directory.offset)
         first, said = directory.tags, Said()
         found.unread.extend(
             f"TIFF: {_NAMES[code]} (damaged)" for code in sorted(directory.lost & _NAMES.keys())
@@ -154,7 +159,8 @@ def _tiff_blocks(path: Path) -> tuple[Blocks, Said]:
         try:
             file.seek(0)
             with tifffile.TiffFile(file, name=path.name) as tiff:
-                found.left_out.extend(leftovers.of_tiff(tiff.pages.first, len(tiff.pages), known))
+                page: Any = tiff.pages[chosen.page]
+                found.left_out.extend(leftovers.of_tiff(page, len(chosen.tiff.directories), known))
         except tiff_header.LEAKS:
             found.left_out.append("EXIF (damaged)")
     found.xmp = first[_XMP].raw if _XMP in first else None

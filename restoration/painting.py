@@ -9,7 +9,7 @@ import numpy as np
 
 from restoration import lanes
 from restoration.appearance import Appearance
-from restoration.color import Gray, recolor
+from restoration.color import Float, Gray, recolor
 from restoration.guided import Upsampler
 from restoration.reading import Strip
 from restoration.room import Room
@@ -27,6 +27,8 @@ class Canvas:
     """3, or 4 with alpha."""
     bits: int
     """8 or 16."""
+    associated: bool = False
+    """Whether gray and colors are multiplied by the alpha, as the master stores them."""
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
@@ -103,12 +105,16 @@ class Painting:
 
     def _paint(self, strip: Strip, room: Room) -> Painted:
         gray = to_8_bit(strip.gray) if self.canvas.bits == 8 else strip.gray
+        opacity = self._opacity(strip)
+        plain = gray if opacity is None else _divided(gray, opacity)
         if self.appearance is None:
-            cb, cr = self.upsampler.rows(strip.top, gray, room)
+            cb, cr = self.upsampler.rows(strip.top, plain, room)
         else:
-            seen = self.appearance.seen(gray, room)
+            seen = self.appearance.seen(plain, room)
             cb, cr = self.upsampler.rows(strip.top, seen, room)
-            cb, cr = self.appearance.laid(gray, seen, cb, cr, room)
+            cb, cr = self.appearance.laid(plain, seen, cb, cr, room)
+        if opacity is not None:
+            cb, cr = cb * opacity, cr * opacity
         samples = recolor(gray, cb, cr, room)
         if self.canvas.bands == 4 and strip.alpha is not None:
             rgba: Gray = room.array("rgba", (*gray.shape, 4), gray.dtype)
@@ -116,6 +122,19 @@ class Painting:
             rgba[..., 3] = strip.alpha
             samples = rgba
         return Painted(strip.top, samples)
+
+    def _opacity(self, strip: Strip) -> Float | None:
+        """Return the alpha (h, W) in [0, 1] by which gray and colors are multiplied."""
+        if not self.canvas.associated or strip.alpha is None:
+            return None
+        return strip.alpha.astype(np.float32) / np.float32(np.iinfo(strip.alpha.dtype).max)
+
+
+def _divided(gray: Gray, opacity: Float) -> Gray:
+    """Return the gray that is shown, which is not multiplied by the opacity; 0 where nothing is shown."""
+    shown = np.divide(gray, opacity, out=np.zeros_like(opacity), where=opacity > 0)
+    most = np.float32(np.iinfo(gray.dtype).max)
+    return np.minimum(shown + np.float32(0.5), most).astype(gray.dtype)
 
 
 def as_it_is(painted: Painted, room: Room) -> Painted:

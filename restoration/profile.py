@@ -1,16 +1,14 @@
 """With which tone curve a master is shown: its ICC profile, the gamma of a PNG, or else sRGB."""
 
-import hashlib
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyvips
-import tifffile
 
-from restoration import icc
+from restoration import icc, tiff_header
 from restoration.facts import ScanFacts
 from restoration.opening import open_master
 from restoration.scan import load
@@ -92,14 +90,9 @@ def _curve(name: str, light: icc.Light) -> ToneCurve | None:
 
 
 def _tiff_profile(path: Path, facts: ScanFacts) -> bytes:
-    """Return the profile that the facts tell of, on whatever page it is."""
-    with open_master(path) as file, tifffile.TiffFile(file, name=path.name) as tiff:
-        page: Any
-        for page in tiff.pages:
-            profile = page.tags.valueof(_ICC_TAG)
-            if isinstance(profile, bytes) and hashlib.sha256(profile).hexdigest() == facts.icc_sha256:
-                return profile
-    return b""
+    """Return the profile that the facts tell of, from the page that is the picture."""
+    with open_master(path) as file:
+        return tiff_header.choose(file, path, facts.file_bytes).directory.raw(_ICC_TAG) or b""
 
 
 def _vips_profile(path: Path, facts: ScanFacts) -> bytes:

@@ -1,39 +1,53 @@
 """How the pixels of an identified master are read: upright, strip by strip, damaged data refused.
 
-libvips decodes; what it has no decoder for (ZSTD and LZMA TIFF) goes through tifffile onto a scratch file. A
-master that lies on its side is laid upright on a scratch file too, so that memory stays bounded.
+libvips decodes, and complains of anything odd. So TIFF is shown to it through a header of our own
+(`tiff_pixels`), and a JPEG that it complains of without what is odd and no pixel (`jpeg_mending`). What it
+has no decoder for (ZSTD and LZMA TIFF) is left to the second decoder. A master that lies on its side is laid
+upright on a scratch file, so that memory stays bounded.
 """
 
-import errno
-import math
 import mmap
-import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyvips
-import tifffile
 
-from restoration import resample, tiff_header
+from restoration import (
+    jpeg_mending,
+    monochrome,
+    pnm,
+    reduced_copies,
+    resample,
+    second_decoder,
+    tiff_directory,
+    tiff_header,
+    tiff_pixels,
+)
 from restoration.agreement import Agreement
 from restoration.area import AreaMean
-from restoration.color import Float, Gray, luma
-from restoration.errors import MasterUnavailable, NoSpace, OutOfMemory, TruncatedImage, display_name
+from restoration.color import Float, Gray, from_ycbcr, luma
+from restoration.errors import (
+    MasterError,
+    MasterUnavailable,
+    OutOfMemory,
+    TruncatedImage,
+)
 from restoration.facts import ScanFacts
 from restoration.opening import open_master, require_storage, storage_fails
+from restoration.orientation import upright
 from restoration.plausibility import Resemblance
-from restoration.scan import first_line, load, unsupported
+from restoration.scan import first_line, load, load_pieces
+from restoration.splicing import Piece
+from restoration.tiff_layout import unsupported
 from restoration.tone_curve import ToneCurve
 
 STRIP_PIXELS = 1 << 18
 """Pixels a strip: its planes fit a processor's cache."""
-
-_T = TypeVar("_T", bound=np.generic)
 
 RowListener = Callable[[int, int], None]
 """Called with the rows done and the rows in all."""
@@ -79,29 +93,63 @@ class Scan:
         resemblance: Resemblance | None = None,
         curve: ToneCurve | None = None,
         agreement: Agreement | None = None,
+        notes: list[str] | None = None,
     ) -> Float:
         """Return the upright color bands (C, h, w) in [0, 1], C 1 or 3, averaged to `long_side` or smaller.
 
-        `digest`, `resemblance` and `agreement` take in the samples as they are stored; the bands are those
-        that are shown in sRGB if the samples have another `curve`.
+        `digest`, `resemblance` and `agreement` take in the samples as they are stored, `notes` what was odd
+        about them; the bands are those that are shown in sRGB if the samples have another `curve`.
 
-        Raises TruncatedImage, DecodersDisagree, OutOfMemory, MasterUnavailable or NoSpace.
+        Raises TruncatedImage, UnsupportedImage, DecodersDisagree, OutOfMemory, MasterUnavailable or NoSpace.
         """
         facts = self.facts
         long = max(facts.width, facts.height)
         height, width = resample.fit(facts.height, facts.width, min(long, long_side))
         mean = AreaMean(facts.height, facts.width, height, width)
+        as_stored = facts.alpha_associated or facts.mode == "ycbcr"
         shown = curve.shown(np.uint8 if facts.depth == 8 else np.uint16) if curve else None
-        for top, samples in self.stored_strips(digest):
-            bands = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
-            mean.add(bands if shown is None else np.take(shown, bands))
+        for top, samples in self.stored_strips(digest, notes):
+            bands = samples if as_stored else samples[..., : _colors(samples)]
+            mean.add(bands if shown is None or as_stored else np.take(shown, bands))
             if agreement:
                 agreement.add(top, samples)
             if resemblance:
                 resemblance.add(samples)
             if listener:
                 listener(top + samples.shape[0], facts.height)
-        return np.ascontiguousarray(_upright(mean.planes(), facts.orientation))
+        planes = _shown(mean.planes(), facts, curve) if as_stored else mean.planes()
+        if facts.format == "tiff":
+            self._require_one_picture(planes, listener)
+        return np.ascontiguousarray(upright(planes, facts.orientation))
+
+    def _require_one_picture(self, planes: Float, listener: RowListener | None) -> None:
+        """Raise UnsupportedImage unless the pages that have the size of reduced copies look like copies."""
+
+        def alive() -> None:
+            if listener:
+                listener(self.facts.height, self.facts.height)
+
+        with open_master(self.path) as file:
+            chosen = tiff_header.choose(file, self.path, self.facts.file_bytes)
+            if not chosen.copies:
+                return
+            picture = _reduced(file, chosen, alive)
+            pages = [self._page(file, chosen, page, alive) for page in chosen.copies]
+        if picture is None:
+            picture = monochrome.luminance_of(planes)
+        turn = self.facts.orientation
+        others = sum(page is None or not reduced_copies.is_copy(page, picture, turn) for page in pages)
+        if others:
+            raise tiff_header.several(1 + others, self.path)
+
+    def _page(
+        self, file: BufferedReader, chosen: tiff_header.Chosen, page: int, alive: Callable[[], None]
+    ) -> Float | None:
+        """Return the gray (h, w) of another page, reduced; None if it cannot be read."""
+        try:
+            return _reduced(file, tiff_header.one_of(chosen, page, self.path), alive)
+        except (MasterError, pyvips.Error, tiff_directory.NoDirectory):
+            return None
 
     def strips(self, digest: Digest | None = None) -> Iterator[Strip]:
         """Yield the upright master from top to bottom; `digest` takes in the samples as they are stored.
@@ -109,7 +157,7 @@ class Scan:
         Raises TruncatedImage, OutOfMemory or, from the scratch file, OSError.
         """
         if self.facts.orientation == 1:
-            yield from (_strip(top, samples) for top, samples in self.stored_strips(digest))
+            yield from (self._strip(top, samples) for top, samples in self.stored_strips(digest))
         else:
             yield from self._turned_strips(digest)
 
@@ -117,21 +165,25 @@ class Scan:
         facts = self.facts
         with tempfile.TemporaryFile(dir=self.scratch) as file:
             for top, samples in self.stored_strips(digest):
-                strip = _strip(top, samples)
+                strip = self._strip(top, samples)
                 planes = (strip.gray,) if strip.alpha is None else (strip.gray, strip.alpha)
                 lying = np.stack(planes, axis=1)  # rows, planes, columns: one row after the other in the file
                 file.write(lying.tobytes())
             file.flush()
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with its last view
             stored = np.frombuffer(memory, lying.dtype).reshape(facts.height, -1, facts.width)
-            yield from _slices(_upright(np.moveaxis(stored, 1, 0), facts.orientation))
+            yield from _slices(upright(np.moveaxis(stored, 1, 0), facts.orientation))
 
-    def stored_strips(self, digest: Digest | None = None) -> Iterator[tuple[int, Gray]]:
-        """Yield the top row and the samples (h, W, bands) of each strip as they are stored."""
+    def stored_strips(
+        self, digest: Digest | None = None, notes: list[str] | None = None
+    ) -> Iterator[tuple[int, Gray]]:
+        """Yield the top row and the samples (h, W, bands) of each strip as they are stored.
+
+        Gray that is stored inverted is inverted, a palette expanded; YCbCr without JPEG stays Y, Cb and Cr,
+        and nothing is divided by an alpha.
+        """
         try:
-            second = self.second_decoder_only()
-            strips = self._second_reader() if second else _vips_strips(load(self.path, self.facts))
-            for top, samples in strips:
+            for top, samples in self._decoded(notes):
                 if digest:
                     digest.update(np.ascontiguousarray(samples).data)
                 yield top, samples
@@ -143,49 +195,75 @@ class Scan:
         if self.facts.format != "tiff":
             return False
         with open_master(self.path) as file:
-            return tiff_header.needs_second_reader(self.path, file)
+            chosen = tiff_header.choose(file, self.path, self.facts.file_bytes)
+        return tiff_header.needs_second_reader(chosen.layout)
 
-    def _second_reader(self) -> Iterator[tuple[int, Gray]]:
-        if self.facts.mode not in {"gray", "gray-inverted", "rgb"} or self.facts.bit_depth < 8:
-            raise unsupported(self.path, "its compression is read for 8- and 16-bit gray and RGB only")
+    def _decoded(self, notes: list[str] | None) -> Iterator[tuple[int, Gray]]:
+        if self.facts.format == "tiff":
+            return self._tiff()
+        return self._pnm() if self.facts.format == "pnm" else self._libvips(notes)
+
+    def _pnm(self) -> Iterator[tuple[int, Gray]]:
+        with open_master(self.path) as file:
+            try:
+                yield from pnm.strips(file, pnm.header(file, self.path), self._rows)
+            except pnm.CutOff as error:
+                raise self._damaged(str(error)) from error
+            except OSError as error:
+                require_storage(error, self.path)
+                raise self._damaged(str(error)) from error
+
+    def _libvips(self, notes: list[str] | None) -> Iterator[tuple[int, Gray]]:
+        done = 0
         try:
-            with (
-                open_master(self.path) as file,
-                tifffile.TiffFile(file, name=self.path.name) as tiff,
-            ):
-                page = tiff.pages.first
-                samples = page.asarray(out=self._room_for(page), maxworkers=1)
-                if page.planarconfig == 2 and samples.ndim == 3:
-                    samples = np.moveaxis(samples, 0, -1)
-        except OSError as error:
-            require_storage(error, self.path)
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise NoSpace(
-                    reason=f"the disk of {display_name(self.scratch)} is full",
-                    remedy="free some space; work goes on by itself",
-                ) from error
-            raise self._damaged(str(error)) from error
-        except MemoryError as error:
-            raise self._damaged("memory") from error
-        except tiff_header.LEAKS as error:
-            raise self._damaged(str(error)) from error
-        samples = samples.reshape(self.facts.height, self.facts.width, -1)
-        rows = strip_rows(self.facts.width, self.facts.height)
-        for top in range(0, self.facts.height, rows):
-            part = np.asarray(samples[top : top + rows])
-            if self.facts.mode == "gray-inverted":
-                part = np.concatenate((np.iinfo(part.dtype).max - part[..., :1], part[..., 1:]), axis=-1)
-            yield top, part
+            for top, samples in _vips_strips(load(self.path, self.facts), 0):
+                yield top, samples
+                done = top + len(samples)
+        except pyvips.Error:
+            if self.facts.format != "jpeg":
+                raise
+            with open_master(self.path) as file:
+                mended = jpeg_mending.mended(file)
+                if mended is None:
+                    raise
+                if mended.probe and not _agree(file, mended.pieces, mended.probe):
+                    raise
+                # The rows before it complained were right, and will come again.
+                yield from _vips_strips(load_pieces(file, mended.pieces), done)
+                if notes is not None:
+                    notes.extend(mended.notes)
 
-    def _room_for(self, page: tifffile.TiffPage) -> "np.memmap[Any, Any]":
-        """Return memory over a file without a name whose space is there: a full disk must not kill us later.
+    def _tiff(self) -> Iterator[tuple[int, Gray]]:
+        with open_master(self.path) as file:
+            chosen = tiff_header.choose(file, self.path, self.facts.file_bytes)
+            if tiff_header.needs_second_reader(chosen.layout):
+                yield from self._second_decoder()
+                return
+            try:
+                yield from tiff_pixels.strips(file, chosen, self._rows)
+            except OSError as error:
+                require_storage(error, self.path)
+                raise self._damaged(str(error)) from error
 
-        Raises OSError.
-        """
-        dtype = np.dtype(page.dtype)
-        with tempfile.TemporaryFile(dir=self.scratch) as file:
-            os.posix_fallocate(file.fileno(), 0, math.prod(page.shape) * dtype.itemsize)
-            return np.memmap(file, dtype, "r+", shape=page.shape)
+    def _second_decoder(self) -> Iterator[tuple[int, Gray]]:
+        try:
+            yield from _portions(second_decoder.strips(self.path, self.facts, threads=1), self._rows)
+        except second_decoder.NoSecondDecoder as error:
+            raise unsupported(
+                self.path,
+                f"its compression is not read here ({error})",
+                "convert it to TIFF with LZW, Deflate or no compression",
+            ) from error
+
+    @property
+    def _rows(self) -> int:
+        return strip_rows(self.facts.width, self.facts.height)
+
+    def _strip(self, top: int, samples: Gray) -> Strip:
+        bands = samples.shape[-1]
+        as_it_is = bands < 3 or self.facts.mode == "ycbcr"
+        gray = samples[..., 0] if as_it_is else luma(samples[..., :3])
+        return Strip(top, np.ascontiguousarray(gray), samples[..., -1] if bands in {2, 4} else None)
 
     def _damaged(self, detail: str) -> TruncatedImage | OutOfMemory | MasterUnavailable:
         if storage_fails(detail):
@@ -207,7 +285,24 @@ class Scan:
         )
 
 
-def _vips_strips(image: pyvips.Image) -> Iterator[tuple[int, Gray]]:
+def _portions(strips: Iterator[tuple[int, Gray]], rows: int) -> Iterator[tuple[int, Gray]]:
+    """Yield strips of `rows` of strips of any height."""
+    top = 0
+    waiting: list[Gray] = []
+    for _, samples in strips:
+        waiting.append(samples)
+        while sum(map(len, waiting)) >= rows:
+            whole = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+            yield top, whole[:rows]
+            top += rows
+            waiting = [whole[rows:]]
+    whole = np.concatenate(waiting)
+    if len(whole):
+        yield top, whole
+
+
+def _vips_strips(image: pyvips.Image, done: int) -> Iterator[tuple[int, Gray]]:
+    """Yield the strips that follow the first `done` rows, a whole number of strips."""
     width, height, bands = int(image.width), int(image.height), int(image.bands)
     dtype = np.uint16 if image.format == "ushort" else np.uint8
     region = pyvips.Region.new(image)
@@ -215,13 +310,46 @@ def _vips_strips(image: pyvips.Image) -> Iterator[tuple[int, Gray]]:
     for top in range(0, height, rows):
         size = min(rows, height - top)
         samples: Gray = np.frombuffer(region.fetch(0, top, width, size), dtype)
-        yield top, samples.reshape(size, width, bands)
+        if top >= done:
+            yield top, samples.reshape(size, width, bands)
 
 
-def _strip(top: int, samples: Gray) -> Strip:
-    bands = samples.shape[-1]
-    gray = luma(samples[..., :3]) if bands >= 3 else samples[..., 0]
-    return Strip(top, np.ascontiguousarray(gray), samples[..., -1] if bands in {2, 4} else None)
+def _agree(file: BufferedReader, one: Sequence[Piece], other: Sequence[Piece]) -> bool:
+    """Whether the same samples are decoded from both, whatever is complained of."""
+    images = (load_pieces(file, pieces, fail_on="none") for pieces in (one, other))
+    strips = zip(*(_vips_strips(image, 0) for image in images), strict=True)
+    return all(np.array_equal(mine, its) for (_, mine), (_, its) in strips)
+
+
+def _reduced(file: BufferedReader, chosen: tiff_header.Chosen, alive: Callable[[], None]) -> Float | None:
+    """Return the gray (h, w) of a page of a TIFF as it is stored, reduced; None if libvips cannot read it."""
+    layout = chosen.layout
+    if tiff_header.needs_second_reader(layout):
+        return None
+    side = min(reduced_copies.MOST_SIDE, max(layout.width, layout.height))
+    mean = AreaMean(layout.height, layout.width, *resample.fit(layout.height, layout.width, side))
+    for _, samples in tiff_pixels.strips(file, chosen, strip_rows(layout.width, layout.height)):
+        mean.add(samples[..., : _colors(samples)])
+        alive()
+    planes = mean.planes()
+    return planes[0] if layout.mode == "ycbcr" else monochrome.luminance_of(planes)
+
+
+def _colors(samples: Gray) -> int:
+    return 3 if samples.shape[-1] >= 3 else 1
+
+
+def _shown(planes: Float, facts: ScanFacts, curve: ToneCurve | None) -> Float:
+    """Return gray or RGB (C, h, w) in sRGB of the means of YCbCr or of samples multiplied by their alpha."""
+    if facts.alpha_associated:
+        alpha = planes[-1]
+        planes = np.divide(planes[:-1], alpha, out=np.zeros_like(planes[:-1]), where=alpha > 0).clip(0, 1)
+    if facts.mode == "ycbcr":
+        planes = from_ycbcr(planes[:3])
+    if curve is None:
+        return planes
+    steps = np.rint(planes * 65535).astype(np.uint16)
+    return np.take(curve.shown(np.uint16), steps).astype(np.float32) / np.float32(65535)
 
 
 def _slices(planes: Gray) -> Iterator[Strip]:
@@ -231,14 +359,3 @@ def _slices(planes: Gray) -> Iterator[Strip]:
     for top in range(0, height, rows):
         part = np.ascontiguousarray(planes[:, top : top + rows])
         yield Strip(top, part[0], part[1] if len(part) == 2 else None)
-
-
-def _upright(planes: npt.NDArray[_T], orientation: int) -> npt.NDArray[_T]:
-    """Return a view of planes (..., H, W) with an EXIF orientation (1 to 8) applied."""
-    if orientation >= 5:
-        planes = np.swapaxes(planes, -1, -2)
-    flip_rows = orientation in {3, 4, 7, 8}
-    flip_columns = orientation in {2, 3, 6, 7}
-    if flip_rows:
-        planes = planes[..., ::-1, :]
-    return planes[..., ::-1] if flip_columns else planes

@@ -160,6 +160,8 @@ class _Seen:
     samples_sha256: bytes
     """Of the master's samples as they are stored."""
     reference: Reference
+    notes: tuple[str, ...]
+    """What was odd about the master."""
     tone: Tone
     field: ChromaField
     seamlessness: Seamlessness
@@ -270,7 +272,16 @@ class _Work:
         upsampler = Upsampler.solve(chroma, luminance, height, width)
         seamless = seamlessness(field, luminance, upsampler.over(luminance), palette)
         return _Seen(
-            scan, seen.samples_sha256, seen.reference, tone, field, seamless, upsampler, seen.look, trust
+            scan,
+            seen.samples_sha256,
+            seen.reference,
+            seen.notes,
+            tone,
+            field,
+            seamless,
+            upsampler,
+            seen.look,
+            trust,
         )
 
     def _write(
@@ -290,7 +301,7 @@ class _Work:
             canvas, seen.upsampler, self._strips(seen, self._rows(Stage.WRITE)), self._lanes, appearance
         )
         proof = derivative.write(path, painting, self.recipe, label)
-        return _completed(report, facts, self.recipe, seen.look), proof
+        return _completed(report, facts, self.recipe, seen.look, seen.notes), proof
 
     def _draw(self, path: Path | None, seen: _Seen, witness: Witness) -> ConfidenceMap | None:
         if path is None or self.map_out is None or seen.confidence is None:
@@ -382,9 +393,12 @@ def _proven(report: MetadataReport, decoders: int) -> MetadataReport:
     return replace(report, noted=(*report.noted, ONE_DECODER))
 
 
-def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe, look: Look) -> MetadataReport:
+def _completed(
+    report: MetadataReport, facts: ScanFacts, recipe: Recipe, look: Look, notes: tuple[str, ...]
+) -> MetadataReport:
     """Add what became of the technical properties."""
     carried, replaced, dropped = list(report.carried), list(report.replaced), list(report.dropped)
+    bands = derivative.canvas_of(facts, recipe).bands
     if facts.dpi:
         carried.append("resolution")
     if look.origin:
@@ -395,7 +409,9 @@ def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe, look: L
     if facts.orientation != 1:
         replaced.append(f"orientation {facts.orientation}: applied to the pixels")
     if facts.alpha:
-        (carried if recipe.format.lossless else dropped).append("alpha")
+        kind = "associated alpha" if facts.alpha_associated else "alpha"
+        why = ": PNG cannot hold it" if recipe.format.lossless else ""
+        carried.append(kind) if bands == 4 else dropped.append(kind + why)
     if facts.depth == 16 and not recipe.format.lossless:
         dropped.append("16-bit depth: JPEG has 8")
     return replace(
@@ -403,5 +419,5 @@ def _completed(report: MetadataReport, facts: ScanFacts, recipe: Recipe, look: L
         carried=tuple(carried),
         replaced=tuple(replaced),
         dropped=tuple(dropped),
-        noted=(*report.noted, *look.noted),
+        noted=tuple(dict.fromkeys((*notes, *report.noted, *look.noted))),
     )

@@ -2,15 +2,18 @@
 
 import hashlib
 import struct
+from collections.abc import Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyvips
 
-from restoration import tiff_header
+from restoration import jpeg_markers, jpeg_mending, pnm, tiff_header
 from restoration.errors import ImageTooLarge, NotAnImage, TruncatedImage, UnsupportedImage
 from restoration.facts import Limits, ScanFacts
 from restoration.opening import open_master, open_source
+from restoration.splicing import Piece, Splice, source_of
 
 pyvips.block_untrusted_set(True)
 pyvips.cache_set_max(0)  # a cached operation would keep a finished master open
@@ -34,6 +37,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
+    *((b"P%d" % kind, "pnm") for kind in range(1, 7)),
 )
 
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
@@ -45,8 +49,41 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"8BPS", "Photoshop"),
     (b"%PDF", "PDF"),
     (b"AT&TFORM", "DjVu"),
+    (b"P7\n", "PAM"),
+    (b"Pf\n", "PFM"),
+    (b"PF\n", "PFM"),
+    (b"SIMPLE  =", "FITS"),
+    (b"\x76\x2f\x31\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"\0\0\1\0", "Windows icon"),
+    (b"\x0a\x05\x01", "PCX"),
+    (b"gimp xcf", "GIMP"),
 )
 """Formats that are told apart only to say how to go on."""
+
+_CAMERAS: Final = (
+    (b"FUJIFILMCCD-RAW", "Fujifilm RAF"),
+    (b"IIRO", "Olympus ORF"),
+    (b"IIRS", "Olympus ORF"),
+    (b"MMOR", "Olympus ORF"),
+    (b"IIU\0", "Panasonic RW2"),
+    (b"FOVb", "Sigma X3F"),
+    (b"\0MRM", "Minolta MRW"),
+    (b"ARRI", "ARRI"),
+)
+_BRANDS: Final[Mapping[bytes, str]] = {
+    b"heic": "HEIF",
+    b"heix": "HEIF",
+    b"heim": "HEIF",
+    b"heis": "HEIF",
+    b"hevc": "HEIF",
+    b"hevx": "HEIF",
+    b"mif1": "HEIF",
+    b"msf1": "HEIF",
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+}
+"""Of files of the ISO base media format; others are films."""
 
 
 def identify(path: Path, limits: Limits = Limits()) -> ScanFacts:  # noqa: B008 - frozen
@@ -59,7 +96,14 @@ def identify(path: Path, limits: Limits = Limits()) -> ScanFacts:  # noqa: B008 
         head = file.read(32)
         size = file.seek(0, 2)
         kind = _kind(head, path)
-        facts = tiff_header.read(file, path, size) if kind == "tiff" else _vips_facts(kind, path, size)
+        if kind == "jpeg":
+            jpeg_markers.refuse_unsupported(file, path)
+        if kind == "tiff":
+            facts = tiff_header.read(file, path, size)
+        elif kind == "pnm":
+            facts = _pnm_facts(file, path, size)
+        else:
+            facts = _vips_facts(kind, path, size)
     return _within(facts, limits, path)
 
 
@@ -68,12 +112,30 @@ def load(path: Path, facts: ScanFacts) -> pyvips.Image:
 
     Damage of any kind is an error when the pixels are asked for (pyvips.Error), never a gray area.
     """
-    return _load(facts.format, path)
+    return _load(facts.format, path)[0]
 
 
-def _load(kind: str, path: Path) -> pyvips.Image:
-    operation = _LOADERS.get(kind, "tiffload_source")
-    return pyvips.Operation.call(operation, open_source(path), access="sequential", fail_on="warning")
+def load_pieces(file: BufferedReader, pieces: Sequence[Piece], fail_on: str = "warning") -> pyvips.Image:
+    """Return the undecoded image that the pieces of an open file make up; see `load`."""
+    source = source_of(Splice(file, pieces))
+    return pyvips.Image.new_from_source(source, "", access="sequential", fail_on=fail_on)
+
+
+def _load(kind: str, path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
+    """Return the image, and what was odd about its header and is left out of what libvips is shown."""
+    try:
+        image = pyvips.Operation.call(
+            _LOADERS[kind], open_source(path), access="sequential", fail_on="warning"
+        )
+    except pyvips.Error:
+        if kind != "jpeg":
+            raise
+        with open_master(path) as file:
+            mended = jpeg_mending.mended_header(file)
+            if mended is None:
+                raise
+            return load_pieces(file, mended.pieces), mended.notes
+    return image, ()
 
 
 def _kind(head: bytes, path: Path) -> str:
@@ -85,11 +147,26 @@ def _kind(head: bytes, path: Path) -> str:
     for signature, name in _FOREIGN:
         if head.startswith(signature):
             raise unsupported(path, f"it is a {name} file")
+    for signature, name in _CAMERAS:
+        if head.startswith(signature):
+            raise camera_raw(path, name)
     if head[4:8] == b"ftyp":
-        raise unsupported(path, "it is a HEIF or AVIF file")
+        if head[8:12] == b"crx ":
+            raise camera_raw(path, "Canon CR3")
+        if head[8:12] in _BRANDS:
+            raise unsupported(path, f"it is a {_BRANDS[head[8:12]]} file")
     raise NotAnImage(
         reason="its first bytes are those of no known image format",
         remedy="look whether it is a picture at all; if so, convert it to TIFF",
+        path=path,
+    )
+
+
+def camera_raw(path: Path, name: str) -> UnsupportedImage:
+    """Return the error for what a camera stores before it makes a picture of it."""
+    return UnsupportedImage(
+        reason=f"it is a camera raw file ({name})",
+        remedy="develop it in a raw converter, and export it as an 8- or 16-bit gray or RGB TIFF",
         path=path,
     )
 
@@ -101,7 +178,7 @@ def unsupported(path: Path, reason: str) -> UnsupportedImage:
 
 def _vips_facts(kind: str, path: Path, size: int) -> ScanFacts:
     try:
-        image = _load(kind, path)
+        image, notes = _load(kind, path)
     except pyvips.Error as error:
         raise TruncatedImage(
             reason=f"its header cannot be read ({first_line(error)})",
@@ -128,6 +205,25 @@ def _vips_facts(kind: str, path: Path, size: int) -> ScanFacts:
         pages=1,
         icc_sha256=None if icc is None else hashlib.sha256(icc).hexdigest(),
         dpi=_dpi(kind, image, path),
+        file_bytes=size,
+        notes=notes,
+    )
+
+
+def _pnm_facts(file: BufferedReader, path: Path, size: int) -> ScanFacts:
+    found = pnm.header(file, path)
+    return ScanFacts(
+        format="pnm",
+        width=found.width,
+        height=found.height,
+        bands=found.bands,
+        bit_depth=1 if found.kind in pnm.BITMAP else 16 if found.most > 255 else 8,
+        mode="rgb" if found.bands == 3 else "gray",
+        alpha=False,
+        orientation=1,
+        pages=1,
+        icc_sha256=None,
+        dpi=None,
         file_bytes=size,
     )
 

@@ -14,6 +14,7 @@ read up to `MOST_BYTES`: interlaced PNG, JPEG, WebP, GIF and PNM.
 import io
 import os
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,9 +108,8 @@ def strips(
 
 
 def _tiff(path: Path, facts: ScanFacts, threads: int, most_bytes: int, *, strict: bool) -> Iterator[Gray]:
-    with open_master(path) as file, tifffile.TiffFile(file, name=path.name) as tiff:
-        page: Any = tiff.pages.first
-        layout = layout_of(page, most_bytes)
+    with open_master(path) as file, _opened(file, path) as tiff:
+        page, layout = _page(tiff, facts.page, most_bytes)
         if (layout.width, layout.height) != (facts.width, facts.height):
             raise Damaged("its header tells of another size")
         chosen = _chosen(page, layout, facts)
@@ -134,6 +134,29 @@ def _tiff(path: Path, facts: ScanFacts, threads: int, most_bytes: int, *, strict
             yield from (work(span, Room()) for span in spans)
         else:
             yield from lanes.in_order(spans, work, threads)
+
+
+def _opened(file: BufferedReader, path: Path) -> tifffile.TiffFile:
+    """Open a TIFF with tifffile. Raises Undecodable for a header that it makes nothing of."""
+    try:
+        return tifffile.TiffFile(file, name=path.name)
+    except LEAKS as error:
+        raise _odd(error, path) from error
+
+
+def _page(tiff: tifffile.TiffFile, number: int, most_bytes: int) -> tuple[Any, Layout]:
+    try:
+        page: Any = tiff.pages[number]
+        return page, layout_of(page, most_bytes)
+    except (Damaged, *LEAKS) as error:
+        raise _odd(error, Path(tiff.filename)) from error
+
+
+def _odd(error: Exception, path: Path) -> Exception:
+    """Return what to raise: the storage's fault, or that there is one decoder for a header as odd as this."""
+    if isinstance(error, OSError):
+        require_storage(error, path)
+    return Undecodable(f"an odd header: {error}")
 
 
 def _chosen(page: Any, layout: Layout, facts: ScanFacts) -> "slice | list[int]":
@@ -162,7 +185,7 @@ def _whole(path: Path, facts: ScanFacts, most_bytes: int, *, strict: bool) -> Gr
     with open_master(path) as file:
         data = file.read()
     look = strict and facts.format == "jpeg"
-    samples = _plain(ended(data) if look else data, facts)
+    samples = _plain(ended(data) if facts.format == "jpeg" else data, facts)
     if look and not np.array_equal(samples, _plain(probed(data), facts)):
         raise Damaged("pixels are missing")
     return _as_told(samples, facts)

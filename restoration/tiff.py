@@ -114,7 +114,7 @@ def _write_page(
         dtype=canvas.dtype,
         photometric="rgb",
         planarconfig="contig",
-        extrasamples=["unassalpha"] if canvas.bands == 4 else None,
+        extrasamples=["assocalpha" if canvas.associated else "unassalpha"] if canvas.bands == 4 else None,
         compression="adobe_deflate",  # the pieces come compressed
         predictor=True,
         metadata=None,

@@ -1,21 +1,22 @@
-"""What the first page of a TIFF is, and whether it is the only picture in the file.
-
-tifffile reads the header, because libvips tells neither compression nor photometric interpretation nor what
-the further pages are.
-"""
+"""Which picture of a TIFF is the picture, what it is, and whether it can be restored."""
 
 import hashlib
 import io
 import struct
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import tifffile
 
-from restoration.errors import TruncatedImage, UnsupportedImage
+from restoration.errors import MasterUnavailable, TruncatedImage, UnsupportedImage
 from restoration.facts import ScanFacts
+from restoration.opening import require_storage
+from restoration.tiff_directory import MOST_DIRECTORIES, Directory, NoDirectory, TiffFile, open_tiff
+from restoration.tiff_layout import ASSOCIATED, JPEG, LZW, OLD_JPEG, PALETTE, Layout, layout_of, unsupported
+from restoration.tiff_names import compression_name
 
-LEAKS = (
+LEAKS: Final = (
     tifffile.TiffFileError,
     ValueError,
     TypeError,
@@ -31,130 +32,231 @@ LEAKS = (
 )
 """What tifffile lets escape on malformed files."""
 
-_LIBVIPS_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
-"""None, CCITT, LZW, JPEG, Deflate, PackBits; ZSTD, LZMA and others are decoded by tifffile."""
+LIBVIPS_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
+"""None, CCITT, LZW, JPEG, Deflate, PackBits."""
+_OTHER_COMPRESSIONS: Final = frozenset({34925, 50000, 50001, 33003, 33005, 34712, 34933, 50002})
+"""LZMA, ZSTD, WebP, JPEG 2000, PNG, JPEG XL: the second decoder reads them."""
 
-_MODES = {0: "gray-inverted", 1: "gray", 2: "rgb", 3: "palette", 6: "rgb"}
-_DEPTHS = {1, 2, 4, 8, 16}
-_CENTIMETER = 3
-_MOST_DIRECTORIES = 1_000
-"""Of a TIFF: a picture with its reduced copies and masks. A chain of thousands is an attack on its reader."""
 _REDUCED, _MASK = 1, 4
+_OLD_REDUCED = 2
+_SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
+_CAMERA_SAMPLES: Final = frozenset({32803, 34892})
+_CAMERA_COMPRESSIONS: Final = frozenset({32767, 32769, 34713, 65535})
+_CENTIMETER, _INCH = 3, 2
+_MOST_DPI = 1_000_000
 
 
-def read(file: io.BufferedReader, path: Path, size: int) -> ScanFacts:
-    """Return the facts of the only picture in an open TIFF of `size` bytes.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The picture of a file."""
 
-    Raises TruncatedImage or UnsupportedImage.
+    tiff: TiffFile
+    page: int
+    """Its place in the chain of directories."""
+    layout: Layout
+    copies: tuple[int, ...] = ()
+    """Pages that are taken for reduced copies of it by their size alone: their pixels must say so, too."""
+    old_lzw: bool = False
+    """Whether its LZW codes are those of before TIFF 5.0."""
+
+    @property
+    def directory(self) -> Directory:
+        """That of the picture."""
+        return self.tiff.directories[self.page]
+
+
+def choose(file: io.BufferedReader, path: Path, size: int) -> Chosen:
+    """Return the only picture in an open TIFF of `size` bytes.
+
+    Raises TruncatedImage, UnsupportedImage or MasterUnavailable.
     """
     try:
-        file.seek(0)
-        with tifffile.TiffFile(file, name=path.name) as tiff:
-            pages = _pictures(tiff, path)
-            page = tiff.pages.first
-            _require_supported(page, pages, path)
-            _require_data(page, path, size)
-            return _facts(page, size)
-    except LEAKS as error:
+        tiff = open_tiff(file, size)
+        _refuse_camera_raw(tiff, path)
+        page, copies = _main(tiff, path)
+        return _chosen(tiff, page, copies, path)
+    except NoDirectory as error:
         raise TruncatedImage(
-            reason=f"its TIFF header is damaged ({error})", remedy="copy or scan it again", path=path
+            reason=f"its TIFF header is cut off or damaged: its first directory cannot be read ({error})",
+            remedy="copy or scan it again",
+            path=path,
+        ) from error
+    except OSError as error:
+        require_storage(error, path)
+        raise MasterUnavailable(
+            reason=f"it cannot be read ({error.strerror})",
+            remedy="check the disk or the share; work goes on by itself",
+            path=path,
         ) from error
 
 
-def needs_second_reader(path: Path, file: io.BufferedReader) -> bool:
-    """Whether libvips lacks the decoder for the first page's compression."""
-    file.seek(0)
-    with tifffile.TiffFile(file, name=path.name) as tiff:
-        return int(tiff.pages.first.compression) not in _LIBVIPS_COMPRESSIONS
+def one_of(chosen: Chosen, page: int, path: Path) -> Chosen:
+    """Return another page of the same file. Raises as `choose`, or NoDirectory or OSError."""
+    return _chosen(chosen.tiff, page, (), path)
 
 
-def _pictures(tiff: tifffile.TiffFile, path: Path) -> int:
-    first = tiff.pages.first
-    count = 0
-    page: Any
-    for number, page in enumerate(tiff.pages):
-        if number >= _MOST_DIRECTORIES:
-            raise UnsupportedImage(
-                reason=f"it has more than {_MOST_DIRECTORIES:,} directories",
-                remedy="export it as a single-page 8- or 16-bit gray or RGB TIFF",
-                path=path,
-            )
-        kind = int(page.tags.valueof(254, 0))
-        reduced = kind & (_REDUCED | _MASK) or _is_thumbnail(page, first)
-        count += 0 if reduced else 1
-    return count
+def _chosen(tiff: TiffFile, page: int, copies: tuple[int, ...], path: Path) -> Chosen:
+    layout = layout_of(tiff.directories[page], path)
+    _require_decoder(layout, path)
+    return Chosen(tiff, page, layout, copies, _is_old_lzw(tiff, layout))
 
 
-def _is_thumbnail(page: Any, first: Any) -> bool:
-    """Scanners write previews without the flag: a quarter of the pixels or less, same aspect."""
-    if page.imagewidth * page.imagelength * 4 > first.imagewidth * first.imagelength:
+def _is_old_lzw(tiff: TiffFile, layout: Layout) -> bool:
+    """Whether every strip begins with a clear code of 9 bits, least significant bit first."""
+    if layout.compression != LZW:
         return False
-    aspect = page.imagewidth * first.imagelength / (page.imagelength * first.imagewidth)
-    return bool(abs(aspect - 1) < 0.05)
+    begins = (tiff.bytes_at(offset, 2) for offset in layout.offsets.tolist())
+    old = all(len(two) == 2 and two[0] == 0 and two[1] & 1 for two in begins)
+    if old:
+        tiff.note("TIFF: LZW codes of the old style, from before TIFF 5.0")
+    return old
 
 
-def _require_supported(page: Any, pages: int, path: Path) -> None:
-    photometric, bits = int(page.photometric), page.bitspersample
-    depth = max(bits) if isinstance(bits, tuple) else int(bits)
-    reason = None
-    if pages != 1:
-        reason = f"it holds {pages} pictures" if pages else "its first page is only a preview"
-    elif photometric not in _MODES:
-        reason = f"its color space is {getattr(page.photometric, 'name', photometric)}"
-    elif int(page.sampleformat) != 1:
-        reason = "its samples are signed, floating point or complex numbers"
-    elif depth not in _DEPTHS or (isinstance(bits, tuple) and len(set(bits)) > 1):
-        reason = f"its samples have {bits} bits"
-    elif page.imagedepth > 1:
-        reason = "it is a volume, not a picture"
-    elif int(page.samplesperpixel) > 4 or (photometric != 2 and photometric != 6 and _bands(page) > 2):  # noqa: PLR1714
-        reason = f"it has {page.samplesperpixel} channels"
-    if reason:
-        raise UnsupportedImage(
-            reason=reason, remedy="export it as a single-page 8- or 16-bit gray or RGB TIFF", path=path
-        )
-
-
-def _require_data(page: Any, path: Path, size: int) -> None:
-    end = max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
-    if page.imagewidth < 1 or page.imagelength < 1 or end == 0 or end > size:
-        raise TruncatedImage(
-            reason=f"its pixel data end at byte {end:,}, the file at {size:,}",
-            remedy="copy or scan it again",
-            path=path,
-        )
-
-
-def _bands(page: Any) -> int:
-    return int(page.samplesperpixel)
-
-
-def _facts(page: Any, size: int) -> ScanFacts:
-    mode = _MODES[int(page.photometric)]
-    color = mode in {"rgb", "palette"}
-    extra = _bands(page) - (3 if mode == "rgb" else 1)
-    icc = page.tags.valueof(34675)
-    orientation = page.tags.valueof(274, 1)
-    bits = page.bitspersample
+def read(file: io.BufferedReader, path: Path, size: int) -> ScanFacts:
+    """Return the facts of the only picture in an open TIFF of `size` bytes; raises as `choose`."""
+    chosen = choose(file, path, size)
+    layout, directory, tiff = chosen.layout, chosen.directory, chosen.tiff
+    if chosen.page:
+        tiff.note(f"TIFF: the picture is on page {chosen.page + 1}; the pages before it are only previews")
+    kept = layout.colors + (layout.alpha is not None)
+    if dropped := layout.channels - kept:
+        channels = "channel" if dropped == 1 else "channels"
+        tiff.note(f"TIFF: {dropped} extra {channels} of unspecified meaning dropped (not transparency)")
+    icc = directory.raw(34675)
+    orientation = directory.integer(274, 1)
+    dpi = _dpi(directory)  # before the notes are taken
+    alpha = layout.alpha
     return ScanFacts(
         format="tiff",
-        width=int(page.imagewidth),
-        height=int(page.imagelength),
-        bands=(3 if color else 1) + extra,
-        bit_depth=max(bits) if isinstance(bits, tuple) else int(bits),
-        mode=mode,
-        alpha=extra > 0,
-        orientation=int(orientation) if orientation in range(1, 9) else 1,
+        width=layout.width,
+        height=layout.height,
+        bands=(3 if layout.photometric == PALETTE else layout.colors) + (alpha is not None),
+        bit_depth=layout.bits,
+        mode=layout.mode,
+        alpha=alpha is not None,
+        orientation=orientation if orientation in range(1, 9) else 1,
         pages=1,
-        icc_sha256=hashlib.sha256(icc).hexdigest() if isinstance(icc, bytes) else None,
-        dpi=_dpi(page),
+        icc_sha256=hashlib.sha256(icc).hexdigest() if icc else None,
+        dpi=dpi,
         file_bytes=size,
+        alpha_associated=alpha is not None and layout.extras[alpha - layout.colors] == ASSOCIATED,
+        page=chosen.page,
+        notes=tuple(tiff.notes),
     )
 
 
-def _dpi(page: Any) -> tuple[float, float] | None:
-    x, y, unit = page.tags.valueof(282), page.tags.valueof(283), int(page.tags.valueof(296, 2))
-    if not x or not y or unit == 1 or 0 in (*x, *y):
+def _main(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
+    """Return the page that is the picture, and those that look like reduced copies of it."""
+    directories = tiff.directories
+    if len(directories) > MOST_DIRECTORIES:
+        raise unsupported(path, f"it has more than {MOST_DIRECTORIES:,} directories")
+    pages = [i for i, one in enumerate(directories) if not _is_flagged(one)]
+    if not pages:
+        raise unsupported(
+            path,
+            "its header says that it holds only a preview of the picture",
+            "export the full picture as an 8- or 16-bit gray or RGB TIFF",
+        )
+    sizes = {i: (directories[i].integer(256, 0), directories[i].integer(257, 0)) for i in pages}
+    main = max(pages, key=lambda i: (sizes[i][0] * sizes[i][1], -i))
+    others = tuple(i for i in pages if i != main)
+    if any(not _could_be_a_copy(sizes[i], sizes[main]) for i in others):
+        raise several(len(pages), path)
+    return main, others
+
+
+def several(pictures: int, path: Path) -> UnsupportedImage:
+    """Return the error for a file with more than one picture."""
+    return unsupported(
+        path,
+        f"it holds {pictures} pictures",
+        "split it into one file a picture, each an 8- or 16-bit gray or RGB TIFF",
+    )
+
+
+def _is_flagged(directory: Directory) -> bool:
+    if 254 not in directory.fields:
+        return directory.integer(255, 1) == _OLD_REDUCED
+    return bool(directory.integer(254, 0) & (_REDUCED | _MASK))
+
+
+def _could_be_a_copy(size: tuple[int, int], main: tuple[int, int]) -> bool:
+    """Whether a page is smaller than the picture and of its aspect, within a pixel or 5 %."""
+    if min(*size, *main) < 1 or size[0] >= main[0] or size[1] >= main[1]:
+        return False
+    expected = size[0] * main[1] / main[0]
+    return abs(expected - size[1]) <= max(1.0, 0.05 * expected)
+
+
+def _refuse_camera_raw(tiff: TiffFile, path: Path) -> None:
+    name = None
+    if tiff.bytes_at(8, 2) == b"CR":
+        name = "CR2"
+    for one in tiff.directories[:10]:
+        if _DNG_VERSION in one.fields:
+            name = "DNG"
+        elif _is_of_a_camera(one) or any(_is_of_a_camera(below) for below in _below(one)):
+            name = name or path.suffix[1:].upper() or "raw"
+    if name:
+        raise unsupported(
+            path,
+            f"it is a camera raw file ({name})",
+            "develop it in a raw converter, and export it as an 8- or 16-bit gray or RGB TIFF",
+        )
+
+
+def _is_of_a_camera(directory: Directory) -> bool:
+    return directory.integer(262, 0) in _CAMERA_SAMPLES or directory.integer(259, 1) in _CAMERA_COMPRESSIONS
+
+
+def _below(directory: Directory) -> list[Directory]:
+    offsets = directory.integers(_SUB_DIRECTORIES, 10)
+    found, quiet = [], replace(directory.file, notes=[])
+    for offset in () if offsets is None else offsets.tolist():
+        try:
+            found.append(quiet.directory(offset)[0])
+        except NoDirectory:
+            continue
+    return found
+
+
+def _require_decoder(layout: Layout, path: Path) -> None:
+    compression = layout.compression
+    if compression == OLD_JPEG or compression not in LIBVIPS_COMPRESSIONS | _OTHER_COMPRESSIONS:
+        raise unsupported(
+            path,
+            f"its compression is not read: {compression_name(compression)}",
+            "convert it to TIFF with LZW, Deflate or no compression",
+        )
+    if compression == JPEG and layout.bits != 8:
+        raise unsupported(
+            path,
+            f"its JPEG compression has {layout.bits} bits a sample; 8 are read",
+            "convert it to a 16-bit TIFF with LZW, Deflate or no compression",
+        )
+    if needs_second_reader(layout) and (layout.bits < 8 or layout.mode in {"palette", "ycbcr"}):
+        raise unsupported(
+            path,
+            f"its compression ({compression_name(compression)}) is read for 8- and 16-bit gray and RGB only",
+            "convert it to TIFF with LZW, Deflate or no compression",
+        )
+
+
+def needs_second_reader(layout: Layout) -> bool:
+    """Whether libvips lacks the decoder for the compression."""
+    return layout.compression not in LIBVIPS_COMPRESSIONS
+
+
+def _dpi(directory: Directory) -> tuple[float, float] | None:
+    x, y, unit = directory.ratio(282), directory.ratio(283), directory.integer(296, _INCH)
+    if 282 not in directory.fields or 283 not in directory.fields or unit == 1:
+        return None
+    if unit not in {_INCH, _CENTIMETER}:
+        directory.file.note(f"TIFF: ResolutionUnit {unit} is unknown; resolution dropped")
         return None
     factor = 2.54 if unit == _CENTIMETER else 1.0
-    return round(x[0] / x[1] * factor, 4), round(y[0] / y[1] * factor, 4)
+    if not x or not y or not (0 < float(x) * factor < _MOST_DPI and 0 < float(y) * factor < _MOST_DPI):
+        if x or y:
+            directory.file.note("TIFF: the resolution is none; dropped")
+        return None
+    return round(float(x) * factor, 4), round(float(y) * factor, 4)

@@ -88,13 +88,20 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
     most = min(second_decoder.MOST_BYTES, limits.reader_bytes // 4)
     other = None if scan.second_decoder_only() else second_decoder.strips(path, facts, most_bytes=most)
     agreement = Agreement(path, facts, scratch, other)
+    notes = list(facts.notes)
 
     def told(done: int, total: int) -> None:
         wire.write(replies, wire.frame({"rows": [done, total]}))
 
     look = profile.read(path, facts)
     planes = scan.overview(
-        request["long_side"], told, samples, resemblance=resemblance, curve=look.curve, agreement=agreement
+        request["long_side"],
+        told,
+        samples,
+        resemblance=resemblance,
+        curve=look.curve,
+        agreement=agreement,
+        notes=notes,
     )
     resemblance.require(path)
     raw = np.ascontiguousarray(planes, "<f4")
@@ -104,6 +111,7 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
         "samples": samples.hexdigest(),
         "look": looks.words(look),
         "reference": asdict(agreement.finish()),
+        "notes": notes,
     }
     light = looks.raw(look)
     wire.write(replies, wire.frame(words, raw.nbytes + len(light)))

@@ -63,6 +63,8 @@ class Overview:
     """What the derivative is held against."""
     look: Look = Look()  # noqa: RUF009 - frozen
     """With which tone curve it is shown; that of the planes is sRGB in any case."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the file and no obstacle: that of its facts, and what reading its pixels showed."""
 
 
 @dataclass(slots=True)
@@ -315,9 +317,8 @@ def _overview_of(told: dict[str, Any], raw: bytes) -> Overview:
     if not (np.isfinite(planes).all() and planes.min() >= 0 and planes.max() <= 1):
         raise wire.Garbled("an overview beyond black and white")
     try:
-        return Overview(
-            _facts_of(told), planes, bytes.fromhex(samples), _reference_of(told.get("reference")), look
-        )
+        notes, reference = wire.notes_of(told.get("notes")), _reference_of(told.get("reference"))
+        return Overview(_facts_of(told), planes, bytes.fromhex(samples), reference, look, notes)
     except ValueError as error:
         raise wire.Garbled("an overview without a digest") from error
 

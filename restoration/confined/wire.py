@@ -119,17 +119,32 @@ def facts_of(words: object) -> ScanFacts:
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in words.items()
     }
-    dpi = values["dpi"]
-    numbers = dpi is None or (
-        isinstance(dpi, tuple) and len(dpi) == 2 and all(isinstance(one, int | float) for one in dpi)
-    )
-    fitting = numbers and all(
-        name == "dpi" or (isinstance(value, kinds[name]) and isinstance(value, bool) == (name == "alpha"))
-        for name, value in values.items()
-    )
-    if not fitting or min(values["width"], values["height"], values["bands"]) < 1:
+    if not all(_fits(name, value, kinds[name]) for name, value in values.items()):
+        raise Garbled("facts that cannot be")
+    if min(values["width"], values["height"], values["bands"]) < 1:
         raise Garbled("facts that cannot be")
     return ScanFacts(**values)
+
+
+def notes_of(words: object) -> tuple[str, ...]:
+    """Return what was noted about a file. Raises Garbled unless these are texts."""
+    if not isinstance(words, list) or not _are_texts(tuple(words)):
+        raise Garbled("notes that are none")
+    return tuple(words)
+
+
+def _fits(name: str, value: object, kind: type) -> bool:
+    if name == "dpi":
+        if not isinstance(value, tuple):
+            return value is None
+        return len(value) == 2 and all(isinstance(one, int | float) for one in value)
+    if name == "notes":
+        return _are_texts(value)
+    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
 
 
 def limits_words(limits: Limits) -> dict[str, int]:

@@ -26,15 +26,15 @@ import sys
 if "restoration.confined.process" in sys.orig_argv:
     from restoration import reading
 
-    strips = reading._vips_strips
+    decoded = reading.Scan._decoded
 
-    def wrong(image):
-        for top, samples in strips(image):
+    def wrong(scan, notes):
+        for top, samples in decoded(scan, notes):
             samples = samples.copy()
             samples[-1, -1, 0] ^= 1
             yield top, samples
 
-    reading._vips_strips = wrong
+    reading.Scan._decoded = wrong
 """
 
 

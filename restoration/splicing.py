@@ -1,0 +1,81 @@
+"""A file as a decoder is shown it: some of its bytes as they are, others replaced, nothing copied to disk.
+
+Decoders stop at odd headers that have nothing to do with the pixels. So a header of our own is put before
+the pixel data, and libvips reads both as if they were one file.
+"""
+
+import bisect
+import os
+from collections.abc import Sequence
+from io import BufferedReader
+from typing import TypeAlias
+
+import pyvips
+
+Piece: TypeAlias = bytes | tuple[int, int]
+"""Bytes of our own, or offset and length of bytes of the file."""
+
+
+class Splice:
+    """Pieces one after the other, read like a file. Reading keeps the descriptor open, not the file."""
+
+    def __init__(self, file: BufferedReader, pieces: Sequence[Piece]) -> None:
+        self._descriptor = os.dup(file.fileno())
+        self._starts: list[int] = []
+        self._pieces = [piece for piece in pieces if (len(piece) if isinstance(piece, bytes) else piece[1])]
+        at = 0
+        for piece in self._pieces:
+            self._starts.append(at)
+            at += len(piece) if isinstance(piece, bytes) else piece[1]
+        self.size = at
+        self._at = 0
+        self._piece = 0
+        self.error: OSError | None = None
+        """What the system said when reading failed: libvips is told only that the file ends."""
+
+    def __del__(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+    def read(self, size: int) -> bytes:
+        """Return at most `size` bytes, none at the end or after an error."""
+        if self._at >= self.size or self.error:
+            return b""
+        start, piece = self._here()
+        inside = self._at - start
+        if isinstance(piece, bytes):
+            part = piece[inside : inside + size]
+        else:
+            offset, length = piece
+            try:
+                part = os.pread(self._descriptor, min(size, length - inside), offset + inside)
+            except OSError as error:
+                self.error = error
+                return b""
+        self._at += len(part)
+        return part
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to an offset from the beginning, from here or from the end; return the place, -1 if none."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            return -1
+        self._at = base + offset
+        return self._at
+
+    def _here(self) -> tuple[int, Piece]:
+        """Return where the piece begins that the next byte lies in, and the piece."""
+        last = len(self._pieces) - 1
+        if not self._starts[self._piece] <= self._at or (
+            self._piece < last and self._at >= self._starts[self._piece + 1]
+        ):
+            self._piece = bisect.bisect_right(self._starts, self._at) - 1
+        return self._starts[self._piece], self._pieces[self._piece]
+
+
+def source_of(splice: Splice) -> pyvips.SourceCustom:
+    """Return a libvips source; it must be kept as long as whatever reads from it."""
+    source = pyvips.SourceCustom()
+    source.on_read(splice.read)
+    source.on_seek(splice.seek)
+    return source
