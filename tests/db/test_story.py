@@ -3,6 +3,7 @@ import pytest
 from db import jobs
 from db.errors import AmbiguousSelector
 from db.intake import quarantine_sighting, register
+from db.links import Name, enter_link, places, withdraw_name
 from db.story import story, story_of_derivative
 from db.values import ScanRecord
 from db.vocabulary import FileState, JobState
@@ -136,3 +137,18 @@ def test_a_name_that_two_derivatives_have_tells_no_story(archive):
     with archive.database.read() as s:
         assert story_of_derivative(s, b"a.color.tif") is None
         assert story_of_derivative(s, b"y/a.color.tif").sightings[0].display == "y/a.tif"
+
+
+def test_a_story_is_found_by_a_further_name_of_its_derivative_and_a_withdrawn_one(archive):
+    lease = archive.work_on("x/a.tif", "a")
+    names = [Name(None, "outbox", f"{n}/a.color.tif".encode(), f"{n}/a.color.tif") for n in ("y", "z")]
+    with archive.database.begin() as s:
+        made = jobs.finish(s, lease, archive.derivative("x/a.color.tif"), now=archive.now)
+        assert all(enter_link(s, made, name, copied=False, now=archive.now) for name in names)
+        places_now = places(s, lease.scan_id, "inbox")
+        (named,) = places_now.derivatives
+        withdraw_name(s, named, named.names[0], named.names[1], now=archive.now)
+    archive.drop("other.tif", "other")
+    with archive.database.read() as s:
+        for path in (b"y/a.color.tif", b"z/a.color.tif", b"x/a.color.tif", b"a.color.tif"):
+            assert story_of_derivative(s, path).scan.id == lease.scan_id

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from db import census
 from db.engine import Database
@@ -215,5 +216,7 @@ def test_what_a_dead_worker_left_is_removed_when_its_job_has_no_further_try(
     names = [f".saek-job{job}-1.tif", f"..saek-job{job}-1.tif.0a1b2c3d.part", f".saek-job{job}0-1.tif"]
     for name in names:
         (folder / name).touch()
-    reconcile(database, settings, Listener())
+    with capture_logs() as lines:
+        reconcile(database, settings, Listener())
     assert [path.name for path in folder.iterdir()] == names[2:]
+    assert [(line["event"], line["file"]) for line in lines] == [("a worker fell silent", "box/a.tif")]

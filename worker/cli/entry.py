@@ -59,7 +59,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.TyperException as error:  # it may name files; Typer shows it as it is
-            error.message = printable_lines(error.message)
+            error.message = printable_lines(error.message.replace("Value error, ", "", 1))
             raise
         except (typer.Exit, typer.Abort):
             raise

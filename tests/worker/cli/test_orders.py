@@ -184,3 +184,4 @@ def test_a_wrong_word_of_an_option_is_told_with_the_right_ones(saek, record, wor
     refused = saek(*words.split())
     assert refused.exit_code == Exit.USAGE
     assert ("'bulk'" if "lane" in words else "'failed'") in refused.stderr
+    assert "Value error" not in refused.stderr
