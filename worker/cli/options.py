@@ -105,7 +105,12 @@ Collections = Annotated[
     ),
 ]
 States = Annotated[
-    list[FileState] | None, typer.Option("--state", help="Files in this state. May be repeated.")
+    list[FileState] | None,
+    typer.Option(
+        "--state",
+        metavar="STATE",
+        help=f"Files in this state, or with a job in it: {', '.join(FileState)}. May be repeated.",
+    ),
 ]
 Since = Annotated[
     dt.datetime | None,
