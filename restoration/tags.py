@@ -70,8 +70,6 @@ class Directory:
     """Codes of tags whose values lie outside of the file."""
     cut_off: bool
     """Whether the file ends before the directory does."""
-    following: int
-    """Offset of the next directory, 0 for none."""
 
     @property
     def damaged(self) -> bool:
@@ -106,9 +104,8 @@ class TagFile:
         count_form, entry_size = ("Q", 20) if self._big else ("H", 12)
         head = self._at(offset, struct.calcsize(count_form))
         if len(head) < struct.calcsize(count_form):
-            return Directory({}, frozenset(), cut_off=True, following=0)
+            return Directory({}, frozenset(), cut_off=True)
         count = min(int(struct.unpack(self.order + count_form, head)[0]), _MOST_TAGS)
-        behind = offset + len(head) + count * entry_size
         entries = self._at(offset + len(head), count * entry_size)
         tags: dict[int, Tag] = {}
         lost = set()
@@ -117,20 +114,7 @@ class TagFile:
                 lost.add(code)
             else:
                 tags.setdefault(code, tag)
-        form = "Q" if self._big else "I"
-        pointer = self._at(behind, struct.calcsize(form))
-        whole = len(pointer) == struct.calcsize(form)
-        following = int(struct.unpack(self.order + form, pointer)[0]) if whole else 0
-        return Directory(tags, frozenset(lost - tags.keys()), len(entries) < count * entry_size, following)
-
-    def main(self, number: int) -> Directory:
-        """Return the directory of that number in the chain, or the first if the chain is shorter."""
-        found = first = self.directory(self.first)
-        for _ in range(number):
-            if not found.following:
-                return first
-            found = self.directory(found.following)
-        return found
+        return Directory(tags, frozenset(lost - tags.keys()), len(entries) < count * entry_size)
 
     def _tags(self, entries: bytes, size: int) -> Iterator[tuple[int, Tag | None]]:
         room, form = (8, "Q") if self._big else (4, "I")
