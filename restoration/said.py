@@ -22,10 +22,11 @@ class Said:
 
     def say(self, name: str, *texts: Decoded) -> None:
         """Add what is not empty to a field."""
-        said = (*self.fields.get(name, ()), *(one.text for one in texts if one.text))
-        if len(said) > _MOST_TEXTS:
+        known = self.fields.get(name, ())
+        if len(known) >= _MOST_TEXTS:
             self.left_out.append(f"{name} (more than {_MOST_TEXTS:,} texts)")
-        self.fields[name] = said[:_MOST_TEXTS]
+            return
+        self.fields[name] = (*known, *(one.text for one in texts if one.text))[:_MOST_TEXTS]
         for note in filter(None, (one.note for one in texts)):
             self.notes.setdefault(name, note)
         if not self.fields[name]:

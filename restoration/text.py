@@ -35,6 +35,10 @@ _OTHER_SCRIPTS: Final = re.compile(r"[\u0370-\u04ff\u3041-\u30ff\u2500-\u257f\ue
 """Greek, Cyrillic, kana, box drawing and private use: bytes that give these were not written in CP949."""
 
 
+_SAMPLE: Final = 4_000
+"""Characters that tell whether a text is Korean."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A text, and in `note` what is to be told of how it was read ("decoded as CP949, a guess: ...")."""
@@ -81,8 +85,9 @@ def is_korean(value: bytes, at_least: int = 1) -> bool:
     syllable ("Ärzte"), two accented letters make a hanja ("Conceição") or a syllable ("FUNDAÇÃO"). Korean has
     syllables side by side, or standing alone between blanks; nearly all are among the 2,350 of KS X 1001.
     """
-    text = _strict(value, "cp949")
-    if text is None or _OTHER_SCRIPTS.search(text):
+    whole = _strict(value, "cp949")
+    text = (whole or "")[:_SAMPLE]
+    if whole is None or _OTHER_SCRIPTS.search(text):
         return False
     convincing = doubtful = 0
     for run in _CJK_RUN.finditer(text):

@@ -9,6 +9,7 @@ import html.entities
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from lxml import etree
@@ -24,7 +25,7 @@ MOST_BYTES: Final = 16_000_000
 """Of a packet."""
 _MOST_TEXT: Final = 8_000_000
 """Characters of all properties, entities replaced."""
-_MOST_PROPERTIES: Final = 1_000
+_MOST_PROPERTIES, _MOST_PARTS, _MOST_MERGED = 1_000, 5_000, 100
 _DEEPEST: Final = 16
 _ARRAYS: Final = frozenset({f"{{{RDF}}}{kind}" for kind in ("Alt", "Bag", "Seq")})
 _ITEM, _DESCRIPTION, _VALUE = f"{{{RDF}}}li", f"{{{RDF}}}Description", f"{{{RDF}}}value"
@@ -61,6 +62,8 @@ class Reading:
     """What has no place in a packet of ours: expanded name and reason."""
     noted: list[str] = field(default_factory=list)
     damaged: bool = False
+    merged: int = 0
+    """How often two values of a property became one."""
 
 
 def read(packet: bytes, extension: bytes | None = None) -> Reading:
@@ -68,6 +71,9 @@ def read(packet: bytes, extension: bytes | None = None) -> Reading:
     found = Reading()
     for part in (packet, extension):
         if part is None or not part.strip(b"\0 \r\n\t"):
+            continue
+        if len(part) > MOST_BYTES:
+            found.left_out.append(("XMP", f"longer than {MOST_BYTES:,} bytes"))
             continue
         root = _parsed(part, found)
         if root is None:
@@ -80,8 +86,6 @@ def read(packet: bytes, extension: bytes | None = None) -> Reading:
 
 
 def _parsed(packet: bytes, found: Reading) -> etree._Element | None:
-    if len(packet) > MOST_BYTES:
-        return None
     text, note = _decoded(packet)
     if note:
         found.noted.append(f"XMP: {note}")
@@ -195,6 +199,9 @@ def _is_property(name: str) -> bool:
 def _take(found: Reading, name: str, value: etree._Element) -> None:
     if len(found.left_out) > _MOST_PROPERTIES:
         return
+    if next(islice(value.iter(), _MOST_PARTS, None), None) is not None:
+        found.left_out.append((name, f"more than {_MOST_PARTS:,} parts"))
+        return
     try:
         made = _copied(value, _DEEPEST)
     except ValueError as error:
@@ -205,8 +212,10 @@ def _take(found: Reading, name: str, value: etree._Element) -> None:
         found.left_out.append(("XMP", f"more than {_MOST_PROPERTIES:,} properties"))
     elif known is None:
         found.properties[name] = made
-    elif not _merged(known, made):
+    elif found.merged >= _MOST_MERGED or not _merged(known, made):
         found.left_out.append((name, "a second value"))
+    else:
+        found.merged += 1
 
 
 def _merged(known: etree._Element, other: etree._Element) -> bool:

@@ -202,6 +202,8 @@ def test_a_packet_that_declares_nothing_is_read_by_a_guess_and_told(told: Told) 
         "x" * 9_000_000,
         "".join(f"<dc:p{number}>x</dc:p{number}>" for number in range(5_000)),
         "".join(f'<n:p xmlns:n="urn:{number}">x</n:p>' for number in range(5_000)),
+        "<dc:subject><rdf:Bag>" + "<rdf:li>x</rdf:li>" * 100_000 + "</rdf:Bag></dc:subject>",
+        "".join(CREATOR.format(number) for number in range(10_000)),
     ],
 )
 def test_an_endless_packet_is_bounded_in_packet_and_report(value: str) -> None:
