@@ -14,7 +14,7 @@ from typing import Any, Final
 import pyvips
 import tifffile
 
-from restoration import leftovers, tiff_header
+from restoration import leftovers, pnm, tiff_header
 from restoration.blocks import Blocks, of_jpeg, of_png
 from restoration.facts import ScanFacts
 from restoration.iptc_fields import from_iptc
@@ -123,7 +123,9 @@ def _blocks(path: Path, facts: ScanFacts) -> Blocks:
                 else of_png(file, profile_is_used=bool(facts.icc_sha256))
             )
     if facts.format == "pnm":
-        return Blocks()
+        with open_master(path) as file:
+            commented = b"#" in file.read(pnm.header(file, path).offset)
+        return Blocks(left_out=["PNM: comment"] if commented else [])
     image = load(path, facts)
 
     def block(name: str) -> bytes | None:
@@ -146,7 +148,10 @@ def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[Blocks, Said]:
         tags = TagFile(file)
         chosen = tiff_header.choose(file, path, facts.file_bytes)
         directory = tags.directory(chosen.directory.offset)
-        first, said = directory.tags, Said()
+        preview = (
+            tags.directory(tags.first).tags if chosen.page else {}
+        )  # before the picture; may describe it
+        first, said = {**preview, **directory.tags}, Said()
         found.unread.extend(
             f"TIFF: {_NAMES[code]} (damaged)" for code in sorted(directory.lost & _NAMES.keys())
         )

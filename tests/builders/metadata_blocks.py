@@ -53,7 +53,7 @@ def jpeg(path: Path, gray: np.ndarray, *segments: tuple[int, bytes]) -> Path:
 
 def png(path: Path, gray: np.ndarray, *chunks: tuple[bytes, bytes]) -> Path:
     """Write a PNG with further chunks behind its header."""
-    Image.fromarray(gray).save(path)
+    Image.fromarray(gray).save(path, "PNG")
     content = path.read_bytes()
     extra = b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

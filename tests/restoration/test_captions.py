@@ -1,6 +1,7 @@
 """That what a master says arrives in its derivative, in all three formats: read back by hand and by expat."""
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,6 +12,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from metadata_blocks import chunks_of, exif, iim, jpeg, png, resource, segments_of, tags_of
+from PIL import Image
 
 from restoration import LoadedModel, Recipe, Restoration, restore
 
@@ -155,8 +157,7 @@ def test_no_bytes_in_any_tag_make_the_disclosure_unreadable(
     small: Gray, tmp_path: Path, restored: Restored, raw: tuple[bytes, ...]
 ) -> None:
     caption, creator, block, packet, resources = raw
-    tags = [(270, 2, 0, caption.replace(b"\0", b"") + b" \0", True)]
-    tags += [(315, 2, 0, creator.replace(b"\0", b"") + b" \0", True)]
+    tags = [(270, 2, 0, caption + b"\0", True), (315, 2, 0, creator + b"\0", True)]
     tags += [(33723, 7, 0, block or b"\0", True), (34377, 7, 0, resources or b"\0", True)]
     tags += [(700, 1, len(packet) + 1, packet + b"\0", True)]
     made = restored(tiff(tmp_path / "a.tif", small, *tags), "jpeg")
@@ -305,3 +306,95 @@ def test_a_caption_too_long_for_a_jpeg_costs_no_disclosure(
     assert kept.startswith(f"{STATEMENT} | 한강 한강".encode())
     kept.decode()
     assert texts(restored(master, "png").path, "dc:description")[0].endswith("한강 한강")
+
+
+def in_webp(path: Path, gray: Gray) -> Path:
+    packet = XMP.format(TITLE.format("제목")).encode()
+    Image.fromarray(gray).save(path, "webp", exif=b"Exif\0\0" + EXIF, xmp=packet, lossless=True)
+    return path
+
+
+def in_png(path: Path, gray: Gray) -> Path:
+    packet = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP.format(TITLE.format("제목")).encode())
+    return png(path, gray, (b"eXIf", EXIF), (b"iTXt", packet))
+
+
+def in_raw_profiles(path: Path, gray: Gray) -> Path:
+    """As ImageMagick writes them."""
+
+    def chunk(name: bytes, content: bytes) -> tuple[bytes, bytes]:
+        text = b"\n%s\n%8d\n%s\n" % (name, len(content), content.hex().encode())
+        return b"zTXt", b"Raw profile type %s\0\0" % name + zlib.compress(text)
+
+    packet = XMP.format(TITLE.format("제목")).encode()
+    iptc = resource(0x0404, iim((2, 120, "부산".encode("cp949")), (2, 80, "홍길동".encode("cp949"))))
+    return png(path, gray, chunk(b"8bim", iptc), chunk(b"xmp", packet))
+
+
+def in_resources(path: Path, gray: Gray) -> Path:
+    packet = XMP.format(TITLE.format("제목")).encode()
+    iptc = iim((2, 120, "부산".encode("cp949")), (2, 80, "홍길동".encode("cp949")))
+    block = resource(0x03ED, bytes(16)) + resource(0x0404, iptc) + resource(0x0424, packet)
+    return tiff(path, gray, (34377, 7, len(block), block, True))
+
+
+def in_big_tiff(path: Path, gray: Gray) -> Path:
+    packet = XMP.format(TITLE.format("제목")).encode()
+    tags = [(270, 2, 0, "부산".encode("cp949") + b"\0", True), (700, 1, len(packet), packet, True)]
+    tags.append((315, 2, 0, "홍길동".encode("cp949") + b"\0", True))
+    tifffile.imwrite(path, gray, metadata=None, software=False, byteorder=">", bigtiff=True, extratags=tags)
+    return path
+
+
+EXIF = exif("<", [(270, 2, "부산".encode("cp949") + b"\0"), (315, 2, "홍길동".encode("cp949") + b"\0")])
+
+
+@pytest.mark.parametrize("make", [in_webp, in_png, in_raw_profiles, in_resources, in_big_tiff])
+def test_the_blocks_of_every_container_are_read(
+    small: Gray, tmp_path: Path, restored: Restored, make: Callable[[Path, Gray], Path]
+) -> None:
+    made = restored(make(tmp_path / "a", small), "jpeg")
+    assert texts(made.path, "dc:description")[0] == f"{STATEMENT} | 부산"
+    assert texts(made.path, "dc:creator") == ["홍길동"]
+    assert texts(made.path, "dc:title") == ["제목"]
+    assert len(made.metadata.noted) == 2
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_texts_of_windows_and_user_comments_fill_what_is_open(
+    small: Gray, tmp_path: Path, restored: Restored, order: str
+) -> None:
+    wide = "utf-16-le" if order == "<" else "utf-16-be"
+    picture = [
+        (40091, 1, "제목".encode("utf-16-le") + b"\0\0"),
+        (40094, 1, "다리;한강".encode("utf-16-le") + b"\0\0"),
+        (33432, 2, "홍길동\0편집자\0".encode()),
+        (315, 129, "김철수\0".encode()),
+    ]
+    block = exif(order, picture, [(37510, 7, b"UNICODE\0" + "코멘트".encode(wide))])
+    made = restored(jpeg(tmp_path / "a.jpg", small, (0xE1, b"Exif\0\0" + block)), "png")
+    assert texts(made.path, "dc:title") == ["제목"]
+    assert texts(made.path, "dc:subject") == ["다리", "한강"]
+    assert texts(made.path, "dc:rights") == ["홍길동; 편집자"]
+    assert texts(made.path, "dc:creator") == ["김철수"]
+    assert texts(made.path, "dc:description")[0].endswith("| 코멘트")
+    assert made.metadata.dropped == ()
+
+
+def test_what_the_preview_before_a_picture_says_is_carried(
+    gray8: Gray, tmp_path: Path, restored: Restored
+) -> None:
+    said = [(315, 2, 0, "홍길동".encode() + b"\0", True), (270, 2, 0, b"of the preview\0", True)]
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(gray8[::4, ::4], subfiletype=1, metadata=None, software=False, extratags=said)
+        caption = [(270, 2, 0, "부산".encode() + b"\0", True)]
+        file.write(gray8, metadata=None, software=False, extratags=caption)
+    made = restored(tmp_path / "a.tif", "png")
+    assert texts(made.path, "dc:creator") == ["홍길동"]
+    assert texts(made.path, "dc:description")[0] == f"{STATEMENT} | 부산"
+
+
+def test_comments_of_a_pgm_are_told(small: Gray, tmp_path: Path, restored: Restored) -> None:
+    header = b"P5\n# a bridge\n%d %d\n255\n" % (small.shape[1], small.shape[0])
+    (tmp_path / "a.pgm").write_bytes(header + small.tobytes())
+    assert restored(tmp_path / "a.pgm", "png").metadata.dropped == ("PNM: comment",)
