@@ -5,14 +5,14 @@ or what the disclosure says itself is not. What XMP says holds before all other 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lxml import etree
 
 from restoration import dates, xmp
 from restoration.metadata import MasterMetadata
-from restoration.vocabulary import LANG, SAEK, add_alternatives, add_texts, array_of, name_of
+from restoration.vocabulary import LANG, SAEK, add_alternatives, add_texts, array_of, description, name_of
 
 _KEPT: Final = frozenset({"dc", "xmpRights", "photoshop", "Iptc4xmpCore", "Iptc4xmpExt", "plus"})
 _KEPT_SINGLY: Final = frozenset({"exif:DateTimeOriginal", "xmp:CreateDate", "xmp:Rating", "xmp:Label"})
@@ -32,6 +32,7 @@ _OURS: Final = frozenset(
     }
 )
 _DATES: Final = frozenset({"exif:DateTimeOriginal", "xmp:CreateDate", "photoshop:DateCreated", "dc:date"})
+_OUTSIDE: Final = frozenset({"dc:title", "dc:creator", "dc:rights", "exif:DateTimeOriginal"})
 _MOST_LANGUAGES: Final = 64
 
 
@@ -67,6 +68,23 @@ def inherit(master: MasterMetadata, node: etree._Element) -> Inheritance:
     for name, texts in master.fields.items():
         _fill(found, node, name, texts, said)
     return found
+
+
+def outside_xmp(master: MasterMetadata) -> MasterMetadata:
+    """Return what holds of the master's metadata where there is one text a field: in EXIF, TIFF and PNG.
+
+    Its fields are those that the XMP of the derivative has, in the default language.
+    """
+    node = description()
+    captions = inherit(master, node).captions
+    fields: dict[str, tuple[str, ...]] = {}
+    if captions:
+        fields["dc:description"] = (captions.get("x-default", next(iter(captions.values()))),)
+    for value in node:
+        name, texts = name_of(str(value.tag)), xmp.texts_of(value)
+        if name in _OUTSIDE and texts:
+            fields[name] = texts[:1] if array_of(name) == "Alt" else texts
+    return replace(master, fields=fields)
 
 
 def _texts(value: etree._Element) -> set[str]:

@@ -29,6 +29,7 @@ from restoration.confined import Overview, shared_reader
 from restoration.errors import ImageTooLarge, OutOfMemory, RecipeOutdated, WeightsMismatch
 from restoration.facts import Limits, ScanFacts
 from restoration.guided import Upsampler
+from restoration.inheritance import outside_xmp
 from restoration.jpeg import MAX_SIDE
 from restoration.loading import LoadedModel, load_model
 from restoration.matrix_profile import rgb_profile
@@ -295,7 +296,7 @@ class _Work:
         dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
         curve = seen.look.curve
         profile = rgb_profile(curve, canvas.bits) if curve else derivative.srgb_profile()
-        label = derivative.Label(packet, dpi, software(), about, profile)
+        label = derivative.Label(packet, dpi, software(), outside_xmp(about), profile)
         appearance = Appearance.of(curve, canvas.dtype) if curve else None
         painting = Painting(
             canvas, seen.upsampler, self._strips(seen, self._rows(Stage.WRITE)), self._lanes, appearance

@@ -398,3 +398,21 @@ def test_comments_of_a_pgm_are_told(small: Gray, tmp_path: Path, restored: Resto
     header = b"P5\n# a bridge\n%d %d\n255\n" % (small.shape[1], small.shape[0])
     (tmp_path / "a.pgm").write_bytes(header + small.tobytes())
     assert restored(tmp_path / "a.pgm", "png").metadata.dropped == ("PNM: comment",)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_what_only_xmp_says_stands_in_the_tags_too(
+    small: Gray, tmp_path: Path, restored: Restored, fmt: str
+) -> None:
+    caption = (
+        '<dc:description><rdf:Alt><rdf:li xml:lang="ko">다리</rdf:li>'
+        '<rdf:li xml:lang="x-default">A bridge</rdf:li></rdf:Alt></dc:description>'
+    )
+    creators = "<dc:creator><rdf:Seq><rdf:li>김</rdf:li><rdf:li>이</rdf:li></rdf:Seq></dc:creator>"
+    packet = XMP.format(caption + creators).encode()
+    tags = [(700, 1, len(packet), packet, True), (315, 2, 0, b"somebody else\0", True)]
+    made = restored(tiff(tmp_path / "a.tif", small, *tags), fmt)
+    found = ascii_tags(made.path)
+    assert found[270].decode() == f"{STATEMENT} | A bridge\0"
+    assert found[315].decode() == "김; 이\0"
+    assert made.metadata.dropped == ("dc:creator (another value, outside XMP)",)
