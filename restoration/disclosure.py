@@ -27,7 +27,7 @@ from restoration.vocabulary import (
     description,
     qualified,
 )
-from restoration.xmp import read as read_packet
+from restoration.xmp import properties_of
 
 SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 STATEMENTS: Final = {
@@ -203,10 +203,11 @@ def document_id(made_from: str, fingerprint: str) -> str:
 
 def facts_in(xmp: bytes) -> dict[str, str]:
     """Return the saek properties of a packet that `packet` wrote, empty for any other."""
+    prefix = f"{{{SAEK}}}"
     found: dict[str, str] = {}
-    for name, value in read_packet(xmp).properties.items():
-        if name.startswith(f"{{{SAEK}}}"):
-            found[name.removeprefix(f"{{{SAEK}}}")] = value.text or ""
+    for name, value in properties_of(xmp):
+        if name.startswith(prefix):
+            found.setdefault(name.removeprefix(prefix), value.text or "")
     return found
 
 

@@ -85,6 +85,12 @@ def read(packet: bytes, extension: bytes | None = None) -> Reading:
     return found
 
 
+def properties_of(packet: bytes) -> Iterator[tuple[str, etree._Element]]:
+    """Yield expanded name and element of each property as it stands, nothing for what is no XMP."""
+    root = _parsed(packet, Reading()) if packet else None
+    return iter(()) if root is None else _stated(root)
+
+
 def _parsed(packet: bytes, found: Reading) -> etree._Element | None:
     text, note = _decoded(packet)
     if note:

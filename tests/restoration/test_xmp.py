@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restoration import packet_proof
-from restoration.disclosure import MAX_JPEG_BYTES, SOURCE_TYPE, STATEMENTS, Provenance, packet
+from restoration.disclosure import MAX_JPEG_BYTES, SOURCE_TYPE, STATEMENTS, Provenance, facts_in, packet
 from restoration.metadata import MasterMetadata
 from restoration.outcome import MetadataReport, Tone, ToneKind
 
@@ -210,6 +210,8 @@ def test_an_endless_packet_is_bounded_in_packet_and_report(value: str) -> None:
     xmp = document(f"<dc:identifier>{value}</dc:identifier>" if value[0] == "x" else value).encode()
     content, report = packet(MADE, MasterMetadata(xmp), MAX_JPEG_BYTES)
     assert len(content) <= MAX_JPEG_BYTES
+    for found in (content, packet(MADE, MasterMetadata(xmp))[0]):
+        assert facts_in(found)["masterSha256"] == MADE.master_sha256
     assert ElementTree.fromstring(content).tag == "{adobe:ns:meta/}xmpmeta"
     assert len(report.dropped) <= 201
 
