@@ -1,7 +1,8 @@
 """What became of each file."""
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,11 +10,14 @@ from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.file_states import SPEAKS_FOR_ALL, file_state, in_states, job_states, latest_job_in, over_live_files
+from db.links import Name, links_of
 from db.schema import Derivative, Job, Scan, Sighting
 from db.selection import in_collection
 from db.vocabulary import FileState, JobState
 
 _PAGE: Final = 500
+_REST: Final = re.compile(rb"[0-9a-f]{8,64}-[0-9a-f]{8,64}\.[A-Za-z0-9]+")
+"""What the name of a derivative has after the stem of its master."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class FileRow:
     `state` is the one by which it is listed, `file_state` its own. They differ where states were asked for
     and another job of its scan is in one of them; `job_id`, `since` and the reason are then that job's.
     `failed_job_id` is a further job that failed, None without one or where `job_id` is it.
+
+    Of several names of the derivative, it is the one that lies where this file does.
 
     `reason` is what a queued file waits for, or why nothing became of one that ended without a derivative;
     `seconds` is what making the derivative took.
@@ -104,6 +110,7 @@ def files(
             another.failure_reason.label("another_failure_reason"),
             another.failure_remedy.label("another_failure_remedy"),
             failed.id.label("failed_id"),
+            latest.id.label("derivative_id"),
             latest.root.label("derivative_root"),
             latest.path.label("derivative_path"),
             latest.display.label("derivative_display"),
@@ -125,15 +132,17 @@ def files(
         page_size = _PAGE if left is None else min(left, _PAGE)
         page = query if after is None else query.where(Sighting.id > after)
         rows = s.execute(page.limit(page_size)).all()
+        links = links_of(s, {row.derivative_id for row in rows if row.derivative_id is not None})
         for row in rows:
-            yield _file_row(row, states)
+            yield _file_row(row, states, links.get(row.derivative_id, ()))
         if len(rows) < page_size:
             return
         after = rows[-1].id
         left = None if left is None else left - len(rows)
 
 
-def _file_row(row: Row[Any], states: Collection[FileState]) -> FileRow:
+def _file_row(row: Row[Any], states: Collection[FileState], links: Sequence[Name]) -> FileRow:
+    here = _own_name(row.path, links) if links else None
     own = FileState(row.state)
     by_another = bool(states) and own not in states
     state, stem = (FileState(row.another_state), "another_") if by_another else (own, "")
@@ -158,8 +167,8 @@ def _file_row(row: Row[Any], states: Collection[FileState]) -> FileRow:
         reason=reason,
         remedy=remedy,
         derivative_root=row.derivative_root,
-        derivative_path=row.derivative_path,
-        derivative_display=row.derivative_display,
+        derivative_path=row.derivative_path if here is None else here.path,
+        derivative_display=row.derivative_display if here is None else here.display,
         seconds=row.seconds,
     )
 
@@ -173,6 +182,16 @@ _OF_JOB: Final = (
     "failure_reason",
     "failure_remedy",
 )
+
+
+def _own_name(path: bytes, links: Sequence[Name]) -> Name | None:
+    """Return the name that lies where this file does, None where the first name of the derivative must do."""
+    folder, slash, name = path.rpartition(b"/")
+    start = folder + slash + (name.rpartition(b".")[0] or name) + b"."
+    for link in links:
+        if link.path.startswith(start) and _REST.fullmatch(link.path, len(start)):
+            return link
+    return None
 
 
 def _why(

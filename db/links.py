@@ -168,7 +168,7 @@ def enter_link(
     derivative_id: int,
     name: Name,
     *,
-    copied: bool,
+    copied: bool = False,
     detail: Mapping[str, Any] | None = None,
     kind: EventType = EventType.REPLICATION,
     agent: Agent = SAEK,
@@ -198,7 +198,7 @@ def enter_link(
             Derivative.id == derivative_id
         )
     ).one()
-    told = {"name": name.display, "how": "copy" if copied else "hard link", "of": first.display}
+    told = {"name": name.display, "of": first.display}
     event = Happening(
         kind,
         {**told, **(detail or {})},
@@ -209,6 +209,34 @@ def enter_link(
     )
     events.append(s, [event], at=now)
     return True
+
+
+def note_copies(s: Session, root: str, paths: Collection[bytes]) -> None:
+    """Note that these names are copies, since their file system makes no hard links."""
+    s.execute(
+        update(Link)
+        .where(Link.root == root, Link.path_sha256.in_([sha256(path).digest() for path in paths]))
+        .where(Link.withdrawn_at.is_(None))
+        .values(copied=True)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def give_up_name(
+    s: Session, made: Named, name: Name, reason: str, *, agent: Agent = SAEK, now: dt.datetime | None = None
+) -> None:
+    """Note that a derivative could not get a further name, with the event that says why."""
+    now = now or clock(s)
+    ended = s.execute(
+        update(Link)
+        .where(Link.derivative_id == made.derivative_id, Link.path_sha256 == sha256(name.path).digest())
+        .where(Link.withdrawn_at.is_(None))
+        .values(withdrawn_at=now)
+        .returning(Link.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if ended:
+        _note_deletion(s, made, {"name": name.display, "reason": reason}, agent, now)
 
 
 def withdraw_name(
@@ -233,10 +261,16 @@ def withdraw_name(
         .values(withdrawn_at=now, **_place(name))
         .execution_options(synchronize_session=False)
     )
+    _note_deletion(s, made, {"name": name.display, "kept": kept.display}, agent, now)
+
+
+def _note_deletion(
+    s: Session, made: Named, detail: Mapping[str, str], agent: Agent, now: dt.datetime
+) -> None:
     scan_id = s.scalar(select(Derivative.scan_id).where(Derivative.id == made.derivative_id))
     event = Happening(
         EventType.DELETION,
-        {"name": name.display, "kept": kept.display},
+        detail,
         agent=agent,
         scan_id=scan_id,
         job_id=made.job_id,

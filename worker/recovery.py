@@ -120,6 +120,7 @@ def recover_database(
     """
     log = _Log(listener)
     batch: list[_Read] = []
+    planned: set[bytes] = set()
     for path in _pictures_and_sidecars(outbox, log):
         if not path.endswith(SUFFIX.encode()):
             _look_for_sidecar(outbox, path, log)
@@ -128,9 +129,11 @@ def recover_database(
         if read is None:
             continue
         if dry_run:
-            log.report.entered += Entered(
-                derivatives=int(read.standing is Standing.NEW), links=int(read.standing is Standing.UNNAMED)
-            )
+            making = hashlib.sha256(repr(_making(read.sidecar)).encode()).digest()[:8]
+            new = read.standing is Standing.NEW and making not in planned
+            planned.add(making)
+            known = read.standing is Standing.KNOWN
+            log.report.entered += Entered(derivatives=int(new), links=int(not new and not known))
         else:
             batch.append(read)
         if len(batch) >= _BATCH:
@@ -237,6 +240,11 @@ def _read(database: Database, outbox: Path, path: bytes, log: _Log, *, verify: b
     if picture != sidecar.derivative["path"]:
         evidence["was_at"] = sidecar.derivative["display"]
     return _Read(place, sidecar, evidence, found)
+
+
+def _making(sidecar: Sidecar) -> tuple[str, str]:
+    """Return what identifies a derivative: its scan and its recipe."""
+    return sidecar.scan["sha256"], sidecar.recipe["fingerprint"]
 
 
 def _has_other_names(picture: Path) -> bool:

@@ -1,22 +1,26 @@
 """Each file that holds a scan has its derivative under its own name, whatever happened in between."""
 
+import contextlib
 import errno
 import hashlib
 import os
+import random
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from db.engine import Database
+from db.files import files
 from db.intake import register
 from db.links import any_names_due, places
 from db.schema import Derivative, Event, Link, Scan, Sighting
 from db.values import ScanRecord, Seen
 from db.vocabulary import EventType
-from worker import linking
+from worker import linking, mirroring
 from worker.fixity.orphans import find_orphans
 from worker.mirroring import mirror
 from worker.places import OUTBOX_MARK
@@ -51,6 +55,13 @@ class Archive:
     def leave(self, *paths: str) -> None:
         with self.database.begin() as s:
             assert self._take_away(s, *(path.encode() for path in paths)) == len(paths)
+
+    def all_due(self) -> None:
+        """Have whoever began a look, and died of it, be over."""
+        with self.database.begin() as s:
+            s.execute(
+                update(Scan).where(Scan.names_due_at.is_not(None)).values(names_due_at=Scan.first_seen_at)
+            )
 
     def settle(self) -> None:
         """Let the chore work until nothing is left, and nothing may be amiss then."""
@@ -156,8 +167,8 @@ def test_a_master_that_left_keeps_its_derivative(archive: Archive) -> None:
     assert archive.lying() == {first.name}
 
 
-def test_a_link_without_a_record_is_found_again(archive: Archive) -> None:
-    """As after kill -9 between the link and its record."""
+def test_a_link_that_lies_there_already_is_taken(archive: Archive) -> None:
+    """As after kill -9 between the link and what is recorded of it, or a restored record."""
     _, first = archive.made("a.tif")
     archive.see("b.tif", "a.tif")
     os.link(first, archive.outbox / f"b.{tail(first)}")
@@ -196,9 +207,7 @@ def test_where_there_are_no_hard_links_it_is_copied(
     archive.settle()
     assert archive.lying() == {f"new/{first.name}"}
     with archive.database.read() as s:
-        assert (
-            s.scalars(select(Event.detail).where(Event.type == EventType.REPLICATION)).one()["how"] == "copy"
-        )
+        assert s.scalars(select(Link.copied)).all() == [True]
 
 
 def test_a_copy_waits_for_room(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,6 +380,89 @@ def test_many_moved_files_are_followed_in_few_looks(archive: Archive) -> None:
     archive.settle()
     assert {Path(path).parent.name for path in archive.lying()} == {"new"}
     assert len(archive.lying()) == 70
+
+
+def test_each_file_is_told_with_the_name_at_its_own_place(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    for name in ("copies/a.tif", "a.b.tif", "copies/a.b.jpg"):
+        archive.see(name, "a.tif")
+    archive.settle()
+    with archive.database.read() as s:
+        told = {row.display: row.derivative_display for row in files(s)}
+    assert told == {
+        "a.tif": first.name,
+        "copies/a.tif": f"copies/{first.name}",
+        "a.b.tif": f"a.b.{tail(first)}",
+        "copies/a.b.jpg": f"copies/a.b.{tail(first)}",
+    }
+
+
+def test_a_folder_on_another_file_system_gets_copies(archive: Archive, mount: Callable[..., None]) -> None:
+    _, first = archive.made("a.tif")
+    (archive.outbox / "share").mkdir()
+    mount(archive.outbox / "share")
+    archive.see("share/b.tif", "a.tif")
+    archive.settle()
+    copy = archive.outbox / "share" / f"b.{tail(first)}"
+    assert copy.read_bytes() == first.read_bytes()
+    assert copy.stat().st_dev != first.stat().st_dev
+
+
+class Killed(BaseException):
+    """Ends a look as kill -9 would: nothing behind it runs."""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_outbox_is_a_mirror_whatever_happened(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Files come, go and are moved while looks are killed at any step; then it is quiet."""
+    dice = random.Random(seed)
+    contents = [f"master-{number}.tif" for number in range(4)]
+    folders = ["", "one/", "two/", "one/deep/"]
+    there: dict[str, str] = {}
+    made: dict[str, Path] = {}
+    dying = True
+    for step in ("give_name", "_give_sidecar", "settle", "enter_link", "withdraw_name", "remove_name"):
+        unharmed = getattr(mirroring, step)
+
+        def may_die(*what: Any, real: Callable[..., Any] = unharmed, **options: Any) -> Any:
+            if dying and dice.random() < 0.15:
+                raise Killed
+            done = real(*what, **options)
+            if dying and dice.random() < 0.15:
+                raise Killed
+            return done
+
+        monkeypatch.setattr(mirroring, step, may_die)
+    for _ in range(60):
+        content = dice.choice(contents)
+        match dice.randrange(5):
+            case 0 | 1:
+                path = f"{dice.choice(folders)}{dice.choice('abc')}.tif"
+                archive.see(path, content)
+                there[path] = content
+            case 2 if content not in made:
+                made[content] = archive.made(content)[1]
+                there[content] = content
+            case 3 if there:
+                path = dice.choice(sorted(there))
+                archive.leave(path)
+                del there[path]
+            case _:
+                with contextlib.suppress(Killed):
+                    mirror(archive.database, archive.settings)
+                archive.all_due()
+    dying = False
+    archive.settle()
+    lying = archive.lying()
+    assert lying == archive.on_record()
+    for content, first in made.items():
+        names = {name for name in lying if name.endswith(tail(first))}
+        assert names, "the last name of a derivative is never lost"
+        assert {(archive.outbox / name).read_bytes() for name in names} == {content.encode() * 100}
+        stems = {path.removesuffix(".tif") for path, held in there.items() if held == content}
+        assert not stems or names == {f"{stem}.{tail(first)}" for stem in stems}
 
 
 def test_every_version_is_found_at_every_place(archive: Archive) -> None:
