@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from db.guards import missing_guards
-from db.revision import opened, require_known, revision_of
+from db.revision import head, opened, require_known, revision_of
 from db.schema import Base
 
 _UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server locks; PostgreSQL only
@@ -36,12 +36,17 @@ def downgrade(url: str, revision: str) -> None:
 def check(url: str) -> tuple[str, ...]:
     """Return what differs between the tables at `url` and the models, one line a difference.
 
-    A trigger that should keep events from being changed, but is not there, is a difference too.
+    Another revision than this release needs is a difference, and so is a trigger that should keep events from
+    being changed but is not there.
     """
     with opened(url) as database, database.read() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         tables = tuple(str(difference) for difference in compare_metadata(context, Base.metadata))
-        return (*tables, *(f"the trigger {name} is not in force" for name in missing_guards(session)))
+        have, need = revision_of(session.connection()), head()
+        steps = (
+            () if have == need else (f"the tables have revision {have or 'none'}, this release needs {need}",)
+        )
+        return (*steps, *tables, *(f"the trigger {name} is not in force" for name in missing_guards(session)))
 
 
 @contextmanager

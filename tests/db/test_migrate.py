@@ -33,6 +33,9 @@ def test_the_tables_of_a_newer_release_are_left_as_they_are(empty_url):
         with pytest.raises(SchemaOutOfDate, match=r"9999.*does not know.*install the release that made it"):
             step(empty_url)
     assert revision.current(empty_url) == "9999"
+    assert migrate.check(empty_url) == (
+        f"the tables have revision 9999, this release needs {revision.head()}",
+    )
 
 
 def test_models_and_migrations_agree(url):

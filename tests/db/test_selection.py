@@ -1,11 +1,20 @@
 import datetime as dt
 
 import pytest
+from sqlalchemy import update
 
 from db import jobs
 from db.errors import EmptySelection
 from db.orders import reprocess
-from db.selection import Selection, mean_seconds_per_megapixel, select_scans
+from db.schema import Sighting
+from db.selection import (
+    Selection,
+    collections_on_record,
+    has_files,
+    mean_seconds_per_megapixel,
+    names_near,
+    select_scans,
+)
 from db.vocabulary import FileState
 
 
@@ -113,3 +122,33 @@ def test_the_time_a_megapixel_takes_is_known_once_something_was_made(archive):
     with archive.database.begin() as s:
         jobs.finish(s, lease, archive.derivative(seconds=6.0), now=archive.now)
         assert mean_seconds_per_megapixel(s) == pytest.approx(2.0)
+
+
+def test_the_collections_on_record_are_all_folders_above_files(album):
+    album.drop("deep/er/still/6.tif", "6")
+    album.drop("old/7.tif", "seven")
+    with album.database.begin() as s:
+        s.execute(update(Sighting).where(Sighting.display == "old/7.tif").values(superseded_at=album.now))
+        assert collections_on_record(s) == {
+            *("album", "album/back", "album2", "가족"),
+            *("deep", "deep/er", "deep/er/still"),
+        }
+        assert [has_files(s, name) for name in ("deep/er", "deep/e", "old", "", "album_")] == [
+            *(True, False, False, True, False),
+        ]
+
+
+def test_names_that_may_be_meant_are_of_the_same_folder_or_end_alike(album):
+    with album.database.read() as s:
+        assert names_near(s, "album/9.tif", 10) == ["album/1.tif"]
+        assert names_near(s, "2.tif", 10) == ["5.tif", "album/back/2.tif"]
+        assert names_near(s, "nowhere/_.tif", 10) == []
+
+
+def test_a_state_chooses_files_by_any_of_their_jobs(album):
+    recipe = album.recipe(0.5)
+    with album.database.begin() as s:
+        reprocess(s, [1], recipe, "kim", now=album.now)
+    assert chosen(album, states=(FileState.QUEUED,))[0] == "album/1.tif"
+    assert chosen(album, states=(FileState.DONE,)) == ["album/1.tif"]
+    assert chosen(album, states=(FileState.DONE, FileState.RUNNING)) == ["album/1.tif", "album/back/2.tif"]
