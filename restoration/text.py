@@ -35,6 +35,8 @@ _OTHER_SCRIPTS: Final = re.compile(r"[\u0370-\u04ff\u3041-\u30ff\u2500-\u257f\ue
 """Greek, Cyrillic, kana, box drawing and private use: bytes that give these were not written in CP949."""
 
 
+_FIRST_LETTER: Final = 0xC0
+"""Of Latin-1's accented letters: what stands before it are signs."""
 _SAMPLE: Final = 4_000
 """Characters that tell whether a text is Korean."""
 
@@ -96,14 +98,15 @@ def is_korean(value: bytes, at_least: int = 1) -> bool:
             convincing += len(run.group())
         else:
             doubtful += len(run.group())
-    return convincing >= at_least and convincing > doubtful
+    return convincing >= at_least and convincing >= doubtful
 
 
 def _is_convincing(run: str, *, touches_letters: bool) -> bool:
     hangul = [c for c in run if "가" <= c <= "힣"]
     common = [c for c in hangul if _CP949_COMMON.match(c.encode("cp949"))]
     if touches_letters:
-        return len(set(common)) > 1 and 2 * len(common) > len(run)
+        no_letters = all(byte < _FIRST_LETTER for byte in run.encode("cp949"))  # "µ¿" is no western word
+        return bool(common) and 2 * len(common) > len(run) and (len(set(common)) > 1 or no_letters)
     if hangul:
         return 3 * len(common) >= 2 * len(hangul)
     return any(a != b for a, b in pairwise(run))
