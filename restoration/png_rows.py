@@ -143,7 +143,7 @@ def _inflated(file: io.BufferedReader, length: int, size: int) -> Iterator[bytes
                 try:
                     part = inflate.decompress(data, min(left, _READ << 2))
                 except zlib.error as error:
-                    raise Damaged(str(error)) from error
+                    raise Damaged("its compressed data are damaged") from error
                 left -= len(part)
                 if part:
                     yield part
@@ -175,7 +175,7 @@ def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[
         else:
             raw = np.asarray(imagecodecs.png_decode(small)).astype(">u2").view(np.uint8)
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
-        raise Damaged(str(error)) from error
+        raise Damaged("the filter of a row is unknown") from error
     return raw.reshape(rows, header.row_bytes)[1 if before else 0 :]
 
 

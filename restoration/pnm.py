@@ -21,6 +21,7 @@ _CHUNK: Final = 1 << 20
 _LONGEST: Final = 9
 """Digits of a number."""
 _SPACES: Final = b" \t\r\n\v\f"
+_WHITE: Final = frozenset(_SPACES[i : i + 1] for i in range(len(_SPACES)))
 BITMAP, PLAIN = frozenset({1, 4}), frozenset({1, 2, 3})
 
 
@@ -61,7 +62,7 @@ def header(file: BufferedReader, path: Path) -> Header:
     numbers, at = [], 2
     for _ in range(2 if kind in BITMAP else 3):
         number, at = _number(raw, at)
-        if number is None:
+        if number is None or raw[at : at + 1] not in _WHITE:
             raise TruncatedImage(
                 reason="its header is cut off or damaged", remedy="copy or scan it again", path=path
             )

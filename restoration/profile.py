@@ -92,7 +92,7 @@ def _curve(name: str, light: icc.Light) -> ToneCurve | None:
 def _tiff_profile(path: Path, facts: ScanFacts) -> bytes:
     """Return the profile that the facts tell of, from the page that is the picture."""
     with open_master(path) as file:
-        return tiff_header.choose(file, path, facts.file_bytes).directory.raw(_ICC_TAG) or b""
+        return tiff_header.profile(file, path, facts.file_bytes) or b""
 
 
 def _vips_profile(path: Path, facts: ScanFacts) -> bytes:

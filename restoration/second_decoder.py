@@ -100,8 +100,9 @@ def strips(
     except (Damaged, SyntaxError, *LEAKS) as error:
         if isinstance(error, OSError):
             require_storage(error, path)
+        detail = error if isinstance(error, Damaged) else "their decoder can make no sense of them"
         raise TruncatedImage(
-            reason=f"its pixel data are cut off or damaged ({error})",
+            reason=f"its pixel data are cut off or damaged ({detail})",
             remedy="copy or scan it again",
             path=path,
         ) from error
@@ -156,7 +157,7 @@ def _odd(error: Exception, path: Path) -> Exception:
     """Return what to raise: the storage's fault, or that there is one decoder for a header as odd as this."""
     if isinstance(error, OSError):
         require_storage(error, path)
-    return Undecodable(f"an odd header: {error}")
+    return Undecodable("tifffile cannot read its header")
 
 
 def _chosen(page: Any, layout: Layout, facts: ScanFacts) -> "slice | list[int]":

@@ -74,6 +74,8 @@ class Directory:
     file: "TiffFile"
     offset: int
     fields: Mapping[int, Field]
+    lost: frozenset[int] = frozenset()
+    """Tags that are there but whose values are out of reach."""
 
     def integers(self, tag: int, most: int | None = None) -> npt.NDArray[np.int64] | None:
         """Return the integers of a tag, the first `most` of them; None if it is absent or of another type.
@@ -138,6 +140,8 @@ class TiffFile:
 
     def bytes_at(self, offset: int, size: int) -> bytes:
         """Return bytes of the file, fewer at its end. Raises OSError."""
+        if offset > self.size:
+            return b""
         return os.pread(self.file.fileno(), size, offset)
 
     def exactly(self, offset: int, size: int) -> bytes:
@@ -168,6 +172,7 @@ class TiffFile:
         if len(raw) < count * entry:
             raise NoDirectory("it is cut off")
         fields: dict[int, Field] = {}
+        lost: set[int] = set()
         last = -1
         for i in range(count):
             tag, kind = struct.unpack_from(self.order + "HH", raw, i * entry)
@@ -180,6 +185,7 @@ class TiffFile:
                 continue
             if kind not in _SIZES:
                 self.note(f"TIFF: the tag {tag_name(tag)} is of an unknown type; ignored")
+                lost.add(tag)
                 continue
             if number * _SIZES[kind] <= value:
                 place = offset + head + i * entry + entry - value
@@ -187,15 +193,15 @@ class TiffFile:
                 self.note(
                     f"TIFF: the values of the tag {tag_name(tag)} lie past the end of the file; ignored"
                 )
+                lost.add(tag)
                 continue
             fields[tag] = Field(kind, number, place)
+        found = Directory(self, offset, fields, frozenset(lost))
         following = raw[count * entry :]
         if len(following) < value:
             self.note("TIFF: the file ends before the offset of the next directory; taken as none")
-            return Directory(self, offset, fields), 0
-        return Directory(self, offset, fields), int.from_bytes(
-            following, "little" if self.order == "<" else "big"
-        )
+            return found, 0
+        return found, int.from_bytes(following, "little" if self.order == "<" else "big")
 
 
 def open_tiff(file: BufferedReader, size: int) -> TiffFile:

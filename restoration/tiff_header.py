@@ -3,6 +3,8 @@
 import hashlib
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -42,6 +44,7 @@ _OLD_REDUCED = 2
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _CAMERA_SAMPLES: Final = frozenset({32803, 34892})
 _CAMERA_COMPRESSIONS: Final = frozenset({32767, 32769, 34713, 65535})
+_ICC = 34675
 _CENTIMETER, _INCH = 3, 2
 _MOST_DPI = 1_000_000
 
@@ -70,14 +73,21 @@ def choose(file: io.BufferedReader, path: Path, size: int) -> Chosen:
 
     Raises TruncatedImage, UnsupportedImage or MasterUnavailable.
     """
-    try:
+    with _readable(path):
         tiff = open_tiff(file, size)
         _refuse_camera_raw(tiff, path)
         page, copies = _main(tiff, path)
         return _chosen(tiff, page, copies, path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Tell what is wrong with a file whose directory or values cannot be read."""
+    try:
+        yield
     except NoDirectory as error:
         raise TruncatedImage(
-            reason=f"its TIFF header is cut off or damaged: its first directory cannot be read ({error})",
+            reason=f"its TIFF header is cut off or damaged: its directory cannot be read ({error})",
             remedy="copy or scan it again",
             path=path,
         ) from error
@@ -115,6 +125,18 @@ def _is_old_lzw(tiff: TiffFile, layout: Layout) -> bool:
 def read(file: io.BufferedReader, path: Path, size: int) -> ScanFacts:
     """Return the facts of the only picture in an open TIFF of `size` bytes; raises as `choose`."""
     chosen = choose(file, path, size)
+    with _readable(path):
+        return _facts(chosen, size)
+
+
+def profile(file: io.BufferedReader, path: Path, size: int) -> bytes | None:
+    """Return the ICC profile of the picture; raises as `choose`."""
+    chosen = choose(file, path, size)
+    with _readable(path):
+        return chosen.directory.raw(_ICC)
+
+
+def _facts(chosen: Chosen, size: int) -> ScanFacts:
     layout, directory, tiff = chosen.layout, chosen.directory, chosen.tiff
     if chosen.page:
         tiff.note(f"TIFF: the picture is on page {chosen.page + 1}; the pages before it are only previews")
@@ -122,7 +144,7 @@ def read(file: io.BufferedReader, path: Path, size: int) -> ScanFacts:
     if dropped := layout.channels - kept:
         channels = "channel" if dropped == 1 else "channels"
         tiff.note(f"TIFF: {dropped} extra {channels} of unspecified meaning dropped (not transparency)")
-    icc = directory.raw(34675)
+    icc = directory.raw(_ICC)
     orientation = directory.integer(274, 1)
     dpi = _dpi(directory)  # before the notes are taken
     alpha = layout.alpha

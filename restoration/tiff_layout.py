@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from restoration.errors import TruncatedImage, UnsupportedImage
 from restoration.tiff_directory import Directory, TiffFile
-from restoration.tiff_names import color_space
+from restoration.tiff_names import color_space, tag_name
 
 GRAY_INVERTED, GRAY, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
 UNCOMPRESSED, LZW, OLD_JPEG, JPEG = 1, 5, 6, 7
@@ -19,6 +19,7 @@ UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
 _COLORS: Final = {GRAY_INVERTED: 1, GRAY: 1, RGB: 3, PALETTE: 1, YCBCR: 3}
 _DEPTHS: Final = {1, 2, 4, 8, 16}
 _MOST_CHANNELS: Final = 16
+_NEEDED: Final = (256, 257, 258, 259, 262, 266, 273, 277, 284, 317, 320, 322, 323, 324, 338, 339, 530)
 _REMEDY: Final = "export it as an 8- or 16-bit gray or RGB TIFF with one picture"
 
 Offsets = npt.NDArray[np.int64]
@@ -103,6 +104,7 @@ def layout_of(directory: Directory, path: Path) -> Layout:
 
     Raises UnsupportedImage, TruncatedImage or OSError.
     """
+    _require_values(directory, path)
     width, height = directory.integer(256, 0), directory.integer(257, 0)
     if width < 1 or height < 1:
         raise _incomplete("the width or the height", path)
@@ -149,6 +151,18 @@ def layout_of(directory: Directory, path: Path) -> Layout:
     return _with_counts(known, directory, path)
 
 
+def _require_values(directory: Directory, path: Path) -> None:
+    """Raise TruncatedImage if a tag that decoding needs is there, but not its values."""
+    for tag in _NEEDED:
+        unusable = tag in directory.fields and directory.integers(tag, 1) is None
+        if tag in directory.lost or unusable:
+            raise TruncatedImage(
+                reason=f"its TIFF header is damaged: the tag {tag_name(tag)} has no usable value",
+                remedy="copy it again from its source, or convert it with a program that shows it right",
+                path=path,
+            )
+
+
 def unsupported(path: Path, reason: str, remedy: str = _REMEDY) -> UnsupportedImage:
     """Return the error for a picture of a kind that is not restored."""
     return UnsupportedImage(reason=reason, remedy=remedy, path=path)
@@ -165,8 +179,6 @@ def _incomplete(what: str, path: Path) -> UnsupportedImage:
 def _bits(directory: Directory, path: Path) -> int:
     values = directory.integers(258, _MOST_CHANNELS)
     if values is None:
-        if 258 in directory.fields:
-            directory.file.note("TIFF: BitsPerSample is of a wrong type; taken as 1")
         return 1
     bits = int(values[0])
     if len(set(values.tolist())) > 1:

@@ -158,16 +158,19 @@ def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, 
         if size < row_bytes * layout.rows_of(band):
             raise Damaged(f"strip or tile {index:,} has {size:,} bytes of {row_bytes * coded:,}")
         offset, size = offset + within.start * row_bytes, (within.stop - within.start) * row_bytes
-    size = min(size, _MOST_GROWTH * coded * row_bytes + _LEAST_READ)
+    most = _MOST_GROWTH * coded * row_bytes + _LEAST_READ
+    # Compressed data tell by themselves where they end, whatever the header says or leaves out.
+    packed = layout.compression != 1
+    size = most if packed and size == 0 and offset else min(size, most)
     if size == 0:
         raise Damaged(f"strip or tile {index:,} is empty")
     data = read(offset, size)
-    if len(data) < size:
+    if not data or (len(data) < size and not packed):
         raise Damaged(f"the file ends within strip or tile {index:,}")
     try:
         samples = _decoded(layout, data, coded if whole else within.stop - within.start, strict=strict)
     except _ERRORS as error:
-        raise Damaged(f"strip or tile {index:,}: {error}") from error
+        raise Damaged(f"strip or tile {index:,} cannot be decompressed") from error
     return samples[within] if whole else samples
 
 

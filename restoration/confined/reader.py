@@ -11,6 +11,7 @@ read what its user can read, and answer for the files that come after.
 
 import atexit
 import functools
+import logging
 import os
 import re
 import select
@@ -29,7 +30,14 @@ import numpy as np
 from restoration.agreement import Reference
 from restoration.color import Float
 from restoration.confined import looks, wire
-from restoration.errors import MasterUnavailable, OutOfMemory, ReaderFailed, RestorationError, Transient
+from restoration.errors import (
+    MasterUnavailable,
+    OutOfMemory,
+    ReaderFailed,
+    RestorationError,
+    Transient,
+    display_name,
+)
 from restoration.facts import Limits, ScanFacts
 from restoration.profile import Look
 from restoration.reading import RowListener
@@ -46,6 +54,8 @@ _KEPT_BEGINNINGS: Final = ("LC_", "OMP_", "VIPS_", "MALLOC_", "GLIBC_")
 
 
 _HEX: Final = re.compile("[0-9a-f]{64}")
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -285,7 +295,10 @@ def _error_of(told: dict[str, Any], question: _Question) -> RestorationError | N
             f"reading it takes more than {question.limits.reader_bytes / 1e9:,.1f} GB of memory",
             "raise SAEK_READER_BYTES if it really is such a picture, then retry it",
         )
-    return _failed(question.path, f"its reader gave up ({told['failed']})") if "failed" in told else None
+    if "failed" not in told:
+        return None
+    _log.info("the reader of %s failed: %s", display_name(question.path), told["failed"])
+    return _failed(question.path, "its decoder can make no sense of what is in it")
 
 
 def _failed(path: Path, reason: str, remedy: str = "copy or scan it again") -> ReaderFailed:

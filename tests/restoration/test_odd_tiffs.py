@@ -143,6 +143,17 @@ def test_what_must_be_told_and_is_not_makes_a_header_incomplete(
         identify(written(Page(gray8, {tag: None})))
 
 
+@pytest.mark.parametrize("tag", [258, 259, 262, 277, 273, 284])
+@pytest.mark.parametrize("out_of_reach", [True, False])
+def test_a_needed_value_that_cannot_be_read_is_no_default(
+    written: Callable[..., Path], gray8: Gray, tag: int, out_of_reach: bool
+) -> None:
+    """BitsPerSample out of reach is not 1 bit."""
+    lost = Page(gray8, {tag: (ASCII, b"abcdefgh\0")}, counts={tag: 1 << 30} if out_of_reach else {})
+    with pytest.raises(TruncatedImage, match=f"the tag {tag}"):
+        identify(written(lost))
+
+
 def old_lzw(data: bytes) -> bytes:
     """Codes of 9 bits, least significant bit first, cleared before the table would need 10."""
     codes = [256]
