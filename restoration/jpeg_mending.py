@@ -21,6 +21,7 @@ from restoration.splicing import Piece
 
 _MARKER: Final = re.compile(rb"\xff+([\x01-\xfe])")
 _CHUNK: Final = 1 << 20
+_TAIL: Final = 4_096
 _MOST_PADDING: Final = 1 << 20
 _MOST_INTERVAL: Final = 1 << 24
 _MOST_SIDE: Final = 65_500
@@ -52,6 +53,16 @@ class _Edit:
 def mended_header(file: BufferedReader) -> Mended | None:
     """Return the file without what is odd before its first scan; None if there is nothing."""
     return _applied(file, list(_header_edits(list(jpeg_markers.segments(file)))), sequential=False)
+
+
+def may_lack_its_end(file: BufferedReader) -> bool:
+    """Whether the file does not end with the end marker, and white space or zeros at most behind it.
+
+    libjpeg misses the marker only if it has to read that far.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _TAIL))
+    return not file.read(_TAIL).rstrip(b"\0 \r\n").endswith(bytes((0xFF, EOI)))
 
 
 def mended(file: BufferedReader) -> Mended | None:

@@ -214,24 +214,38 @@ class Scan:
                 raise self._damaged(str(error)) from error
 
     def _libvips(self, notes: list[str] | None) -> Iterator[tuple[int, Gray]]:
-        done = 0
-        try:
-            for top, samples in _vips_strips(load(self.path, self.facts), 0):
-                yield top, samples
-                done = top + len(samples)
-        except pyvips.Error:
-            if self.facts.format != "jpeg":
-                raise
-            with open_master(self.path) as file:
+        if self.facts.format != "jpeg":
+            yield from _vips_strips(load(self.path, self.facts), 0)
+            return
+        with open_master(self.path) as file:
+            done = 0
+            if not jpeg_mending.may_lack_its_end(file):
+                try:
+                    for top, samples in _vips_strips(load(self.path, self.facts), 0):
+                        yield top, samples
+                        done = top + len(samples)
+                except pyvips.Error:
+                    mended = jpeg_mending.mended(file)
+                    if mended is None:
+                        raise
+                else:
+                    return
+            else:
                 mended = jpeg_mending.mended(file)
-                if mended is None:
-                    raise
-                if mended.probe and not _agree(file, mended.pieces, mended.probe):
-                    raise
-                # The rows before it complained were right, and will come again.
-                yield from _vips_strips(load_pieces(file, mended.pieces), done)
-                if notes is not None:
-                    notes.extend(mended.notes)
+            yield from self._mended(file, mended, done, notes)
+
+    def _mended(
+        self, file: BufferedReader, mended: jpeg_mending.Mended | None, done: int, notes: list[str] | None
+    ) -> Iterator[tuple[int, Gray]]:
+        """Yield what follows `done` rows, which were right and will come again."""
+        if mended is None:
+            yield from _vips_strips(load(self.path, self.facts), done)
+            return
+        if mended.probe and not _agree(file, mended.pieces, mended.probe):
+            raise self._damaged("it ends before its last pixels")
+        yield from _vips_strips(load_pieces(file, mended.pieces), done)
+        if notes is not None:
+            notes.extend(mended.notes)
 
     def _tiff(self) -> Iterator[tuple[int, Gray]]:
         with open_master(self.path) as file:

@@ -257,8 +257,8 @@ def _with_counts(known: Layout, directory: Directory, path: Path) -> Layout:
         counts = np.where(missing | (counts > needed), needed, counts)
         if (counts < needed).any():
             raise _cut(int((known.offsets + needed).max()), file.size, path)
-    else:
-        counts = np.where(missing, _gaps(known.offsets, file), counts)
+    elif missing.all():  # some that are 0 among others are holes
+        counts = _gaps(known.offsets, file)
     if missing.any():
         name = "StripByteCounts" if known.tile is None else "TileByteCounts"
         how = "absent" if values is None else "0 or too few"

@@ -161,7 +161,7 @@ def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, 
     most = _MOST_GROWTH * coded * row_bytes + _LEAST_READ
     # Compressed data tell by themselves where they end, whatever the header says or leaves out.
     packed = layout.compression != 1
-    size = most if packed and size == 0 and offset else min(size, most)
+    size = most if packed and size == 0 and not any(layout.sizes) else min(size, most)
     if size == 0:
         raise Damaged(f"strip or tile {index:,} is empty")
     data = read(offset, size)

@@ -18,12 +18,11 @@ _CHATTY = (
     "celery.worker.strategy",
     "kombu",
     "multiprocessing",
-    "pyvips",
     "watchdog",
 )
 """Loggers of libraries whose everyday lines say nothing that ours do not."""
 
-_OF_FILES = ("PIL", "tifffile")
+_OF_FILES = ("PIL", "pyvips", "tifffile")
 """Loggers of libraries that complain about files, in words for programmers: reports of metadata tell it."""
 
 _OF_SEVERAL_LINES = frozenset({"exception", "stack"})

@@ -34,7 +34,8 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not look like a reply
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # What it finds odd in a header is told by the error, if it is one at all.
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    for library in ("PIL", "pyvips", "tifffile"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     wire.write(replies, wire.frame({"ready": True}))
     asked: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()

@@ -415,3 +415,11 @@ def test_tifffile_and_we_agree_on_the_picture(written: Callable[..., Path], gray
     )
     with tifffile.TiffFile(path) as tiff:
         assert np.array_equal(tiff.pages[identify(path).page].asarray(), stored(path)[..., 0])
+
+
+def test_a_hole_among_compressed_strips_is_refused(written: Callable[..., Path], gray8: Gray) -> None:
+    strips = [imagecodecs.packbits_encode(gray8[top : top + 100].tobytes()) for top in range(0, 337, 100)]
+    sizes = [len(strip) for strip in strips]
+    tags = {259: (SHORT, 32773), 278: (LONG, 100), 279: (LONG, [*sizes[:2], 0, sizes[3]])}
+    with pytest.raises(TruncatedImage, match="absent"):
+        identify(written(Page(gray8, tags, strips=strips)))

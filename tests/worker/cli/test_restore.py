@@ -328,3 +328,15 @@ def test_a_damaged_tag_is_told_in_words(scan, tmp_path):
     assert done.stderr == ""
     told = json.loads(done.stdout)["files"][0]["restoration"]["metadata"]
     assert told["dropped"] == ["IPTC-IIM (damaged in part)", "TIFF: Software"]
+
+
+def test_what_is_odd_about_a_master_is_noted_and_nothing_else(scan, tmp_path):
+    with Image.open(scan) as picture:
+        picture.convert("L").save(tmp_path / "odd.jpg")
+    whole = (tmp_path / "odd.jpg").read_bytes()
+    (tmp_path / "odd.jpg").write_bytes(whole[:-2])
+    words = ["-m", "worker", "restore", "odd.jpg", "-o", "out.tif", "--json"]
+    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (Exit.OK, "")
+    told = json.loads(done.stdout)["files"][0]["restoration"]["metadata"]
+    assert told["noted"] == ["JPEG: the end marker is missing; every pixel is there"]
