@@ -1,5 +1,8 @@
 """Encodings: the bytes come from Python's codecs, the right texts from the lists below."""
 
+import itertools
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +170,24 @@ def test_any_unicode_text_is_read_as_it_was_written(text: str) -> None:
     found = decode(text.encode("utf-8"))
     if "\x1b$" not in text and not text.startswith("\ufeff"):
         assert found.text == NO_XML.sub("", text).strip(" \t\r\n")
+
+
+@pytest.mark.parametrize("form", ["x{}x", "{}x", "x{}"])
+def test_no_pair_of_accented_letters_is_taken_for_korean(form: str) -> None:
+    letters = [chr(code) for code in range(0xC0, 0x100) if code not in {0xD7, 0xF7}]
+    for first, second in itertools.product(letters, letters):
+        word = form.format(first + second)
+        word = word.upper() if (first + second).isupper() else word
+        if first.isupper() == second.isupper() and not word.isascii():
+            found = decode(word.encode("latin-1", "ignore"))
+            assert "CP949" not in (found.note or ""), word
+
+
+@pytest.mark.parametrize(("length", "wrong"), [(1, 0.12), (2, 0.02), (3, 0.004), (5, 0.0005)])
+def test_strings_of_common_syllables_are_nearly_all_read_as_korean(length: int, wrong: float) -> None:
+    rows, cells = range(0xB0, 0xC9), range(0xA1, 0xFF)
+    syllables = [bytes((row, cell)).decode("euc_kr") for row in rows for cell in cells]
+    draw = random.Random(1)
+    texts = ["".join(draw.choices(syllables, k=length)) for _ in range(2_000)]
+    misread = sum(decode(text.encode("cp949")).text != text for text in texts)
+    assert misread <= wrong * len(texts)
