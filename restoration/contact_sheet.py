@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import starmap
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyvips
@@ -24,18 +24,17 @@ _MOST_COLUMNS: Final = 4
 _PAPER: Final = (246, 244, 240)
 _INK: Final = (40, 38, 36)
 
-_INITIALS: Final = "g,kk,n,d,tt,r,m,b,pp,s,ss,,j,jj,ch,k,t,p,h"
-_VOWELS: Final = "a,ae,ya,yae,eo,e,yeo,ye,o,wa,wae,oe,yo,u,wo,we,wi,yu,eu,ui,i"
-_FINALS: Final = ",k,k,k,n,n,n,t,l,k,m,l,l,l,p,l,m,p,p,t,t,ng,t,t,k,t,p,t"
-_SYLLABLES: Final = range(0xAC00, 0xD7A4)
+_FONT: Final = Path(__file__).parent / "fonts" / "NotoSansKR-subset.otf"
+"""Latin, all Hangul, and the Chinese characters, kana and signs of KS X 1001."""
+_SIZE: Final = 14
+_NO_CHARACTER: Final = "\uffff"
 
 
 def contact_sheet(pairs: Sequence[tuple[str, Path, Path]], out: Path) -> None:
     """Write a PNG that shows (caption, master, derivative) of each pair, at most four pairs a row.
 
-    Captions are drawn in Pillow's own font, which has no Hangul: Korean is written in the Revised
-    Romanization, what else the font lacks as a question mark. `out` appears whole and replaces what
-    was there.
+    Captions are drawn in a font that comes with Saek and has Latin and Korean; what it lacks is written by
+    its number, as in U+1F600. `out` appears whole and replaces what was there.
 
     Raises MasterError if a picture cannot be read, NoSpace, or ValueError if there are no pairs.
     """
@@ -58,17 +57,21 @@ def contact_sheet(pairs: Sequence[tuple[str, Path, Path]], out: Path) -> None:
         publish(unfinished, out)
 
 
-def romanized(text: str) -> str:
-    """Return the text with each Hangul syllable in the Revised Romanization, letter by letter."""
-    spoken = "".join(_syllable(c) if ord(c) in _SYLLABLES else c for c in unicodedata.normalize("NFC", text))
-    return spoken.encode("latin-1", "replace").decode("latin-1")
+def caption_font() -> ImageFont.FreeTypeFont:
+    """Return the font of captions. Raises OSError if the installation lacks it."""
+    return ImageFont.truetype(_FONT, _SIZE)
 
 
-def _syllable(character: str) -> str:
-    initials, vowels, finals = (letters.split(",") for letters in (_INITIALS, _VOWELS, _FINALS))
-    rest, final = divmod(ord(character) - _SYLLABLES.start, len(finals))
-    initial, vowel = divmod(rest, len(vowels))
-    return initials[initial] + vowels[vowel] + finals[final]
+def legible(text: str, font: ImageFont.FreeTypeFont) -> str:
+    """Return the text composed (NFC), each character that the font lacks written as U+ and its number."""
+    box = _drawn(font, _NO_CHARACTER)
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(f"U+{ord(c):04X}" if _drawn(font, c) == box else c for c in composed)
+
+
+def _drawn(font: ImageFont.FreeTypeFont, character: str) -> bytes:
+    mask: Any = font.getmask(character)
+    return bytes(mask)
 
 
 def _cell(scratch: Path, caption: str, master: Path, derivative: Path) -> pyvips.Image:
@@ -76,9 +79,9 @@ def _cell(scratch: Path, caption: str, master: Path, derivative: Path) -> pyvips
     for left, path in ((0, master), (_CELL, derivative)):
         picture = _thumbnail(path, scratch)
         image.paste(picture, (left + (_CELL - picture.width) // 2, (_CELL - picture.height) // 2))
-    font = ImageFont.load_default(14)
-    text = _shortened(romanized(display_name(caption)), font, 2 * _CELL)
-    ImageDraw.Draw(image).text((0, _CELL + 4), text, _INK, font)
+    font = caption_font()
+    text = _shortened(legible(display_name(caption), font), font, 2 * _CELL)
+    ImageDraw.Draw(image).text((0, _CELL + _CAPTION // 2), text, _INK, font, anchor="lm")
     return pyvips.Image.new_from_array(np.asarray(image))
 
 
@@ -91,7 +94,7 @@ def _thumbnail(path: Path, scratch: Path) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
 
 
-def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:

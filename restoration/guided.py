@@ -36,17 +36,17 @@ class Upsampler:
     def solve(cls, chroma: Float, luminance: Float, height: int, width: int) -> "Upsampler":
         """Fit chroma (2, h, w) to the luminance (H, W) in [0, 1], reduced from `height` x `width`."""
         radius = max(2, round(1.5 * max(luminance.shape) / max(chroma.shape[1:])))
-        mean = _box(luminance, radius)
-        variance: Float = _box(np.square(luminance), radius) - np.square(mean)
+        mean = box(luminance, radius)
+        variance: Float = box(np.square(luminance), radius) - np.square(mean)
         spread: Float = np.maximum(variance, 0) + np.float32(_EPSILON)
         coefficients = np.empty((4, *luminance.shape), np.float32)
         for plane, slope, offset in zip(chroma, coefficients[:2], coefficients[2:], strict=True):
             target = resample.enlarge(plane, *luminance.shape)
-            mean_chroma = _box(target, radius)
-            covariance: Float = _box(np.multiply(target, luminance), radius) - mean_chroma * mean
+            mean_chroma = box(target, radius)
+            covariance: Float = box(np.multiply(target, luminance), radius) - mean_chroma * mean
             fitted: Float = covariance / spread
-            slope[...] = _box(fitted, radius)
-            offset[...] = _box(np.subtract(mean_chroma, fitted * mean), radius)
+            slope[...] = box(fitted, radius)
+            offset[...] = box(np.subtract(mean_chroma, fitted * mean), radius)
         down, across = (
             resample.Linear.between(*sizes) for sizes in zip(luminance.shape, (height, width), strict=True)
         )
@@ -92,7 +92,7 @@ class Upsampler:
         return enlarged
 
 
-def _box(plane: Float, radius: int) -> Float:
+def box(plane: Float, radius: int) -> Float:
     """Return the mean of a plane (H, W) over squares of 2 radius + 1 samples; edges are held."""
     means = _box_rows(plane, radius)
     if len(plane) > _TALL * plane.shape[1]:

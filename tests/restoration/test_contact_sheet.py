@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data
 
 from restoration import MissingFile, contact_sheet
-from restoration.contact_sheet import romanized
+from restoration.contact_sheet import caption_font, legible
 
 Maker = Callable[..., Path]
 
@@ -60,18 +60,49 @@ def linear_gray_profile() -> bytes:
     return head + struct.pack(">I", 2) + entries + body
 
 
-@pytest.mark.parametrize(
-    ("name", "read"),
-    [
-        ("한글", "hangeul"),
-        ("서울 1950년대.tif", "seoul 1950nyeondae.tif"),
-        ("\u1112\u1161\u11ab강", "hangang"),
-        ("plate-7.tif", "plate-7.tif"),
-        ("漢江", "??"),
-    ],
-)
-def test_names_the_font_lacks_are_romanized_or_marked(name: str, read: str) -> None:
-    assert romanized(name) == read
+def ink(text: str) -> np.ndarray:
+    """What is drawn for a text, by Pillow, on a canvas of one size."""
+    image = Image.new("L", (160, 30), 0)
+    ImageDraw.Draw(image).text((2, 2), text, 255, caption_font())
+    return np.asarray(image)
+
+
+def test_each_hangul_syllable_has_a_glyph_of_its_own() -> None:
+    """2,350 syllables are in KS X 1001; Python's codec knows which."""
+    pairs = [bytes([row, cell]) for row in range(0xB0, 0xC9) for cell in range(0xA1, 0xFF)]
+    syllables = [pair.decode("euc_kr") for pair in pairs]
+    assert len(syllables) == 2350
+    box = ink("\uffff").tobytes()
+    drawn = {ink(syllable).tobytes() for syllable in (*syllables, "\ub6c1", "\ud7a3")}
+    assert len(drawn) == 2352
+    assert box not in drawn
+
+
+def test_hangul_and_hanja_are_drawn_as_they_are() -> None:
+    for name in ("서울 1950년대.tif", "漢江鐵橋", "plate-7.tif", "Fräulein Œ", "ㄱㄴㄷ"):
+        assert legible(name, caption_font()) == name
+
+
+def test_decomposed_hangul_is_drawn_composed() -> None:
+    assert legible("\u1112\u1161\u11ab강", caption_font()) == "한강"
+
+
+def test_what_the_font_lacks_is_written_by_its_number_never_as_a_box() -> None:
+    assert legible("판 \U0001f600.tif", caption_font()) == "판 U+1F600.tif"
+    assert legible("\u0e1e", caption_font()) == "U+0E1E"
+
+
+def test_a_sheet_shows_the_caption_that_pillow_draws(tiff: Maker, gray8: np.ndarray, tmp_path: Path) -> None:
+    master = tiff(gray8)
+    contact_sheet([("서울 한강철교", master, master)], tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as image:
+        strip = np.asarray(image.convert("L"), int)[-34:-12]
+    shown = strip < 160
+    expected = ink("서울 한강철교") > 100
+    rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
+    lines, places = (np.flatnonzero(expected.any(axis=axis)) for axis in (1, 0))
+    assert abs(np.ptp(rows) - np.ptp(lines)) <= 1
+    assert abs(np.ptp(columns) - np.ptp(places)) <= 1
 
 
 def test_a_missing_picture_leaves_no_sheet(tiff: Maker, gray8: np.ndarray, tmp_path: Path) -> None:
