@@ -3,6 +3,8 @@
 Masters are made of known arrays, derivatives read by Pillow or tifffile: none of it is our own code.
 """
 
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -149,3 +151,65 @@ def test_what_the_master_was_seen_to_hold_is_what_counts(
     with pytest.raises(LumaMismatch, match=reason):
         restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "adobe_deflate", "zstd", "lzma"])
+@pytest.mark.parametrize("kind", ["assocalpha", "unassalpha"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("cut", [{}, {"tile": (64, 64)}])
+def test_gray_beside_an_alpha_is_kept_as_it_is_stored(
+    tiff: Maker,
+    gray8: Gray,
+    recipe: Recipes,
+    loaded: LoadedModel,
+    compression: str,
+    kind: str,
+    planar: str,
+    cut: dict,
+) -> None:
+    alpha = np.linspace(40, 255, gray8.size).reshape(gray8.shape).astype(np.uint8)
+    gray = (gray8.astype(np.uint16) * alpha // 255).astype(np.uint8)
+    samples = np.stack((gray, alpha), axis=0 if planar == "separate" else 2)
+    facts = {"planarconfig": planar, "extrasamples": [kind], "compression": compression, **cut}
+    master = tiff(samples, photometric="minisblack", **facts)
+
+    made = restore(master, recipe(), master.with_name("out.tif"), loaded=loaded)
+
+    rgba = tifffile.imread(made.path).astype(np.int64)
+    assert np.array_equal((rgba[..., :3] @ np.array([299, 587, 114]) + 500) // 1000, gray)
+    assert np.array_equal(rgba[..., 3], alpha)
+
+
+@pytest.mark.parametrize("compression", [1, 5, 8])
+def test_the_y_of_ycbcr_is_the_gray_that_is_kept(
+    tmp_path: Path, gray8: Gray, recipe: Recipes, loaded: LoadedModel, compression: int
+) -> None:
+    height, width = gray8.shape
+    rng = np.random.default_rng(4)
+    chroma = rng.integers(126, 131, (height, width, 2)).astype(np.uint8)  # clipped where Y is black or white
+    y = np.where(rng.random(gray8.shape) < 0.1, rng.choice([0, 255], gray8.shape), gray8).astype(np.uint8)
+    data = np.dstack((y, chroma)).tobytes()
+    packed = {1: bytes, 5: imagecodecs.lzw_encode, 8: zlib.compress}[compression](data)
+    tags = {256: width, 257: height, 259: compression, 262: 6, 273: 8, 277: 3, 278: height}
+    tags |= {279: len(packed), 530: 1 | 1 << 16}
+    master = tmp_path / "a.tif"
+    _write_page(master, bytes(packed), tags)
+
+    made = restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+
+    rgb = tifffile.imread(made.path).astype(np.int64)
+    assert made.decoders == 2
+    assert np.array_equal((rgb @ np.array([299, 587, 114]) + 500) // 1000, y)
+
+
+def _write_page(path: Path, data: bytes, tags: dict[int, int]) -> None:
+    """Write a TIFF by hand; BitsPerSample is 8, 8, 8, and what has code 530 is two shorts."""
+    after = 8 + len(data) + 2 + 12 * (len(tags) + 1) + 4
+    entries = {258: struct.pack("<HHII", 258, 3, 3, after)}
+    for code, value in tags.items():
+        pair = code == 530
+        entries[code] = struct.pack("<HHII", code, 3 if pair or value < 65536 else 4, 1 + pair, value)
+    body = b"".join(entries[code] for code in sorted(entries))
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    directory = struct.pack("<H", len(entries)) + body + bytes(4)
+    path.write_bytes(head + data + directory + struct.pack("<3H", 8, 8, 8))

@@ -61,6 +61,12 @@ def test_it_finds_what_reading_here_finds(reader: Reader, picture: Maker, tmp_pa
     assert there.samples_sha256 == digest.digest()
 
 
+def test_no_threads_spin_beside_the_one_that_reads(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+    reader.overview(picture(data.camera(), "a.tif"), LIMITS, 100, tmp_path)
+    environment = Path(f"/proc/{pid_of(reader)}/environ").read_bytes().split(b"\0")
+    assert b"OPENBLAS_NUM_THREADS=1" in environment
+
+
 def test_what_is_wrong_with_a_file_is_told_about_the_file(
     reader: Reader, picture: Maker, tmp_path: Path
 ) -> None:
