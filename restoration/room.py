@@ -22,6 +22,10 @@ class Room:
     def __init__(self) -> None:
         self._held: dict[str, npt.NDArray[np.uint8]] = {}
 
+    def clear(self) -> None:
+        """Leave what was handed out to whoever has it."""
+        self._held.clear()
+
     def array(self, name: str, shape: tuple[int, ...], dtype: type[_T] | np.dtype[Any]) -> npt.NDArray[_T]:
         """Return a contiguous array of that shape and type, filled with whatever was there."""
         size = math.prod(shape) * np.dtype(dtype).itemsize

@@ -13,10 +13,10 @@ read up to `MOST_BYTES`: interlaced PNG, JPEG, WebP, GIF and PNM.
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import imagecodecs
 import numpy as np
@@ -46,6 +46,9 @@ _SIDE_BY_SIDE: Final = 1 << 25
 _WARNED: Final = 1 << 62
 
 Image.MAX_IMAGE_PIXELS = _WARNED  # our own limits are kept before anything is decoded
+
+
+_Result = TypeVar("_Result")
 
 
 class NoSecondDecoder(Exception):
@@ -80,21 +83,40 @@ def strips(
 
     Raises NoSecondDecoder, TruncatedImage or what `open_master` raises.
     """
+
+    def kept(top: int, samples: Gray, room: Room) -> tuple[int, Gray]:
+        room.clear()  # the samples are the caller's
+        return top, samples
+
+    return each(path, facts, kept, threads, strict=strict, most_bytes=most_bytes)
+
+
+def each(
+    path: Path,
+    facts: ScanFacts,
+    work: Callable[[int, Gray, Room], _Result],
+    threads: int | None = None,
+    *,
+    strict: bool = False,
+    most_bytes: int = MOST_BYTES,
+) -> Iterator[_Result]:
+    """Yield `work` of the top row and the samples of portions of rows, in order, worked on side by side.
+
+    The samples lie in the room and are valid as `lanes.in_order` tells; otherwise as `strips`.
+    """
     try:
+        threads = threads or lanes.usual_threads()
         if facts.format == "tiff":
-            found = _tiff(path, facts, threads or lanes.usual_threads(), most_bytes, strict=strict)
-        elif facts.format == "png":
+            yield from _tiff(path, facts, work, threads, most_bytes, strict=strict)
+            return
+        if facts.format == "png":
             found = _png(path, facts, most_bytes)
         elif facts.format in _WHOLE:
             found = _cut(_whole(path, facts, most_bytes, strict=strict), facts)
         else:
             raise NoSecondDecoder(facts.format)
-        top = 0
-        for samples in found:
-            yield top, samples
-            top += len(samples)
-        if top != facts.height:
-            raise Damaged(f"{top:,} of {facts.height:,} rows")
+        portions = _from_the_top(found, facts)
+        yield from lanes.in_order(portions, lambda portion, room: work(*portion, room), threads)
     except Undecodable as error:
         raise NoSecondDecoder(str(error)) from error
     except (Damaged, SyntaxError, *LEAKS) as error:
@@ -108,7 +130,24 @@ def strips(
         ) from error
 
 
-def _tiff(path: Path, facts: ScanFacts, threads: int, most_bytes: int, *, strict: bool) -> Iterator[Gray]:
+def _from_the_top(found: Iterator[Gray], facts: ScanFacts) -> Iterator[tuple[int, Gray]]:
+    top = 0
+    for samples in found:
+        yield top, samples
+        top += len(samples)
+    if top != facts.height:
+        raise Damaged(f"{top:,} of {facts.height:,} rows")
+
+
+def _tiff(
+    path: Path,
+    facts: ScanFacts,
+    work: Callable[[int, Gray, Room], _Result],
+    threads: int,
+    most_bytes: int,
+    *,
+    strict: bool,
+) -> Iterator[_Result]:
     with open_master(path) as file, _opened(file, path) as tiff:
         page, layout = _page(tiff, facts.page, most_bytes)
         if (layout.width, layout.height) != (facts.width, facts.height):
@@ -120,21 +159,20 @@ def _tiff(path: Path, facts: ScanFacts, threads: int, most_bytes: int, *, strict
         def read(offset: int, size: int) -> bytes:
             return os.pread(descriptor, size, offset)
 
-        def work(span: tuple[int, int], room: Room) -> Gray:
-            del room  # what is decoded outlives it
-            packed = tiff_segments.decode(layout, read, *span, strict=strict)
+        def decoded(span: tuple[int, int], room: Room) -> _Result:
+            packed = tiff_segments.decode(layout, read, *span, room, strict=strict)
             samples = tiff_segments.expand(packed, layout, colormap)[..., chosen]
             if facts.mode == "gray-inverted":
                 samples = samples.copy()
                 samples[..., 0] = np.iinfo(samples.dtype).max - samples[..., 0]
-            return samples
+            return work(span[0], samples, room)
 
         spans = tiff_segments.spans(layout)
         rows = max(end - top for top, end in tiff_segments.spans(layout))
         if rows * layout.width * layout.samples * layout.dtype.itemsize > _SIDE_BY_SIDE:
-            yield from (work(span, Room()) for span in spans)
+            yield from (decoded(span, Room()) for span in spans)
         else:
-            yield from lanes.in_order(spans, work, threads)
+            yield from lanes.in_order(spans, decoded, threads)
 
 
 def _opened(file: BufferedReader, path: Path) -> tifffile.TiffFile:

@@ -61,6 +61,11 @@ class Layout:
         return self.compression == 1 and not self.tiled and self.subsampling == (1, 1)
 
     @property
+    def whole_bytes(self) -> bool:
+        """Whether each sample has one or two bytes of its own, in the order that TIFF has them."""
+        return self.bits >= 8 and not self.low_bit_first and self.subsampling == (1, 1)
+
+    @property
     def across(self) -> int:
         """Strips or tiles side by side."""
         return -(-self.width // self.piece_width)

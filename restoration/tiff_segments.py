@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from restoration.color import Gray
 from restoration.jpeg_scan import as_one_stream, probed
+from restoration.room import Room
 from restoration.segment_layout import (
     CCITT,
     DEFLATE,
@@ -105,14 +106,16 @@ def spans(layout: Layout) -> Iterator[tuple[int, int]]:
     yield from ((top, min(top + step, layout.height)) for top in range(0, layout.height, step))
 
 
-def decode(layout: Layout, read: Read, top: int, end: int, *, strict: bool) -> Gray:
+def decode(layout: Layout, read: Read, top: int, end: int, room: Room, *, strict: bool) -> Gray:
     """Return the samples (h, W, samples) of the rows `top` to `end`, one of `spans`, in native byte order.
 
-    Packed ones (1, 2 or 4 bits) are integers of that many bits. `strict` looks for what a JPEG or LZW lacks.
-    Raises Damaged.
+    Packed ones (1, 2 or 4 bits) are integers of that many bits. They may lie in the room. `strict` looks for
+    what a JPEG or LZW lacks. Raises Damaged.
     """
     if (joined := _joined(layout, read, top, end)) is not None:
         return joined
+    if layout.compression in DEFLATE and layout.whole_bytes and not (layout.tiled or layout.separate):
+        return _inflated(layout, read, top, end, room)
     native = np.dtype(layout.dtype).newbyteorder("=")
     out: Gray = np.empty((end - top, layout.width, layout.samples), native)
     first, last = top // layout.piece_rows, (end - 1) // layout.piece_rows
@@ -149,24 +152,59 @@ def _joined(layout: Layout, read: Read, top: int, end: int) -> Gray | None:
     return _decoded(layout, data, end - top, strict=False)
 
 
-def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
-    """Return the rows `within` a strip or tile."""
-    offset, size = layout.offsets[index], layout.sizes[index]
-    row_bytes, coded = layout.row_bytes(), layout.coded_rows(band)
-    whole = within == slice(0, coded) or not layout.plain
-    if layout.plain:
-        if size < row_bytes * layout.rows_of(band):
-            raise Damaged(f"strip or tile {index:,} has {size:,} bytes of {row_bytes * coded:,}")
-        offset, size = offset + within.start * row_bytes, (within.stop - within.start) * row_bytes
-    most = _MOST_GROWTH * coded * row_bytes + _LEAST_READ
+def _inflated(layout: Layout, read: Read, top: int, end: int, room: Room) -> Gray:
+    """Return rows of deflated strips of whole samples, inflated into their place: a common kind of TIFF."""
+    out: Gray = room.array("inflated", (end - top, layout.width, layout.samples), layout.dtype)
+    for band in range(top // layout.piece_rows, (end - 1) // layout.piece_rows + 1):
+        begin = band * layout.piece_rows - top
+        place = out[begin : begin + layout.rows_of(band)]
+        data = _read_piece(layout, read, band, place.nbytes)
+        try:
+            size = len(imagecodecs.zlibng_decode(data, out=place.data.cast("B")))
+        except imagecodecs.ZlibngError:
+            size = -1
+        if size != place.nbytes:
+            try:
+                raw = _deflate(data, place.nbytes)
+            except _ERRORS as error:
+                raise Damaged(f"strip {band:,}: {error}") from error
+            if len(raw) < place.nbytes:
+                raise Damaged(f"strip {band:,}: {len(raw):,} of {place.nbytes:,} bytes")
+            place[...] = np.frombuffer(raw, layout.dtype).reshape(place.shape)
+    if not out.dtype.isnative:
+        out = out.byteswap(inplace=True).view(out.dtype.newbyteorder("="))
+    if layout.predictor == 2:
+        imagecodecs.delta_decode(out, axis=1, out=out)
+    return out
+
+
+def _read_piece(layout: Layout, read: Read, index: int, expected: int) -> bytes:
+    """Return the data of a strip or tile of `expected` bytes, decoded. Raises Damaged."""
+    size, most = layout.sizes[index], _MOST_GROWTH * expected + _LEAST_READ
     # Compressed data tell by themselves where they end, whatever the header says or leaves out.
     packed = layout.compression != 1
     size = most if packed and size == 0 and not any(layout.sizes) else min(size, most)
     if size == 0:
         raise Damaged(f"strip or tile {index:,} is empty")
-    data = read(offset, size)
+    data = read(layout.offsets[index], size)
     if not data or (len(data) < size and not packed):
         raise Damaged(f"the file ends within strip or tile {index:,}")
+    return data
+
+
+def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
+    """Return the rows `within` a strip or tile."""
+    row_bytes, coded = layout.row_bytes(), layout.coded_rows(band)
+    whole = within == slice(0, coded) or not layout.plain
+    if layout.plain:
+        if layout.sizes[index] < row_bytes * layout.rows_of(band):
+            raise Damaged(f"strip {index:,} has {layout.sizes[index]:,} bytes of {row_bytes * coded:,}")
+        size = (within.stop - within.start) * row_bytes
+        data = read(layout.offsets[index] + within.start * row_bytes, size)
+        if len(data) < size:
+            raise Damaged(f"the file ends within strip {index:,}")
+    else:
+        data = _read_piece(layout, read, index, coded * row_bytes)
     try:
         samples = _decoded(layout, data, coded if whole else within.stop - within.start, strict=strict)
     except _ERRORS as error:

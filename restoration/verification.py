@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from restoration import bt601, lanes, second_decoder, tiff_header
+from restoration import bt601, second_decoder, tiff_header
 from restoration.agreement import Reference, Rows
 from restoration.color import Gray
 from restoration.errors import LumaMismatch, MasterError
@@ -83,17 +83,14 @@ def _digests(
 ) -> tuple[str, str, str]:
     """Return the sha256 of the samples, of their luma and of their alpha. Raises LumaMismatch."""
 
-    def reckoned(portion: tuple[int, Gray], room: Room) -> tuple[int, Gray, Gray]:
-        del room
-        top, samples = portion
-        gray = bt601.by_integers(samples[..., :3])
-        if not np.array_equal(gray, bt601.by_thousandths(samples[..., :3])):
+    def reckoned(top: int, samples: Gray, room: Room) -> tuple[int, Gray, Gray]:
+        gray = bt601.by_integers(samples[..., :3], room)
+        if not np.array_equal(gray, bt601.by_thousandths(samples[..., :3], room)):
             raise _not_kept("its luminance depends on how its weights are rounded", path)
         return top, samples, gray
 
     whole, luminance, opacity = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-    portions = second_decoder.strips(path, facts, threads)
-    for top, samples, gray in lanes.in_order(portions, reckoned, threads):
+    for top, samples, gray in second_decoder.each(path, facts, reckoned, threads):
         whole.update(_little_endian(samples))
         luminance.update(_little_endian(gray))
         if samples.shape[2] == 4:
