@@ -23,6 +23,8 @@ _FEW: Final = 3
 class Selection:
     """A choice of files: all conditions must hold; within one condition any of its values will do.
 
+    `ids` and `globs` are one condition: a file that is named by either is chosen.
+
     `collections` take in their sub-folders; `states` are those of files and of any of their jobs; `since`
     (inclusive) and `until` (exclusive) bound the time that the file was first seen; `ids` are sighting ids,
     as `files` lists them; `globs` are matched with the whole display path, `*` crossing folders; `stale_for`
@@ -102,9 +104,13 @@ def select_files(s: Session, selection: Selection, *conditions: ColumnElement[bo
     last = 0
     while page := s.execute(query.where(Sighting.id > last)).all():
         for file in page:
-            if not selection.globs or any(fnmatchcase(file.display, glob) for glob in selection.globs):
+            if not selection.globs or _is_named(file, selection):
                 yield file
         last = page[-1].id
+
+
+def _is_named(file: Row[Any], selection: Selection) -> bool:
+    return file.id in selection.ids or any(fnmatchcase(file.display, glob) for glob in selection.globs)
 
 
 def in_collection(collection: str) -> ColumnElement[bool]:
@@ -166,7 +172,9 @@ def _narrow(query: Select[*tuple[Any, ...]], selection: Selection) -> Select[*tu
         query = query.where(Sighting.first_seen_at >= selection.since)
     if selection.until is not None:
         query = query.where(Sighting.first_seen_at < selection.until)
-    if selection.ids:
+    if (
+        selection.ids and not selection.globs
+    ):  # beside globs, which no database knows, they are looked at here
         query = query.where(Sighting.id.in_(selection.ids))
     if selection.stale_for is not None:
         made = exists().where(Derivative.scan_id == Sighting.scan_id)

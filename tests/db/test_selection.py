@@ -152,3 +152,8 @@ def test_a_state_chooses_files_by_any_of_their_jobs(album):
     assert chosen(album, states=(FileState.QUEUED,))[0] == "album/1.tif"
     assert chosen(album, states=(FileState.DONE,)) == ["album/1.tif"]
     assert chosen(album, states=(FileState.DONE, FileState.RUNNING)) == ["album/1.tif", "album/back/2.tif"]
+
+
+def test_ids_and_globs_widen_each_other_and_narrow_the_rest(album):
+    assert chosen(album, ids=(1, 3), globs=("*/4.tif",)) == ["album/1.tif", "album2/3.tif", "가족/4.tif"]
+    assert chosen(album, ids=(1, 3), globs=("*/4.tif",), collections=("album2",)) == ["album2/3.tif"]

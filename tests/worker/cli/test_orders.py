@@ -185,3 +185,12 @@ def test_a_wrong_word_of_an_option_is_told_with_the_right_ones(saek, record, wor
     assert refused.exit_code == Exit.USAGE
     assert ("'bulk'" if "lane" in words else "'failed'") in refused.stderr
     assert "Value error" not in refused.stderr
+
+
+def test_words_of_several_forms_choose_together(told, record):
+    number, scan = record.file("a.tif").sighting_id, record.file("b.tif").scan_id
+    record.file("c.tif")
+    record.again("d.tif")
+    record.file("e.tif")
+    words = (str(number), f"scan:{scan}", "c.tif", "d.tif.color.tif")
+    assert told("cancel", *words) == {"cancelled": 4, "requested": 0}
