@@ -20,6 +20,8 @@ from restoration.tiff_names import tag_name
 MOST_DIRECTORIES: Final = 1_000
 """Of a TIFF: a picture with its reduced copies and masks. A chain of thousands is an attack on its reader."""
 
+MOST_INTEGER: Final = 1 << 61
+"""Larger ones are taken as this: sums of two still fit 64 bits."""
 _INTEGERS: Final[Mapping[int, str]] = {
     1: "u1",
     3: "u2",
@@ -88,11 +90,9 @@ class Directory:
         size = _SIZES[one.kind] * (one.count if most is None else min(one.count, most))
         raw = self.file.exactly(one.offset, size)
         values = np.frombuffer(raw, np.dtype(_INTEGERS[one.kind]).newbyteorder(self.file.order))
-        return (
-            np.minimum(values, np.iinfo(np.int64).max).astype(np.int64)
-            if one.kind >= 16
-            else values.astype(np.int64)
-        )
+        most = min(MOST_INTEGER, int(np.iinfo(values.dtype).max))
+        found: npt.NDArray[np.int64] = np.minimum(values, most).astype(np.int64)
+        return found
 
     def integer(self, tag: int, default: int) -> int:
         """Return the first integer of a tag, or the default."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restoration.errors import TruncatedImage, UnsupportedImage
-from restoration.tiff_directory import Directory, TiffFile
+from restoration.tiff_directory import MOST_INTEGER, Directory, TiffFile
 from restoration.tiff_names import color_space, tag_name
 
 GRAY_INVERTED, GRAY, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
@@ -286,11 +286,12 @@ def _uncompressed(known: Layout) -> Offsets:
     channels = 1 if known.separate else known.channels
     if known.tile:
         width, height = known.tile
-        return np.full(len(known.offsets), math.ceil(width * channels * known.bits / 8) * height, np.int64)
-    row = math.ceil(known.width * channels * known.bits / 8)
-    needed = np.full(len(known.offsets), row * known.rows, np.int64)
+        tile = min(-(-width * channels * known.bits // 8) * height, MOST_INTEGER)
+        return np.full(len(known.offsets), tile, np.int64)
+    row = -(-known.width * channels * known.bits // 8)
+    needed = np.full(len(known.offsets), min(row * known.rows, MOST_INTEGER), np.int64)
     last = known.height - (known.per_plane - 1) * known.rows
-    needed[known.per_plane - 1 :: known.per_plane] = row * last
+    needed[known.per_plane - 1 :: known.per_plane] = min(row * last, MOST_INTEGER)
     return needed
 
 

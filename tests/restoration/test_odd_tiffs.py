@@ -13,10 +13,18 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from odd_tiffs import ASCII, LONG, RATIONAL, SHORT, Page, Tag, made
+from odd_tiffs import ASCII, LONG, LONG8, RATIONAL, SHORT, Page, Tag, made
 from PIL import Image
 
-from restoration import MasterError, TruncatedImage, UnsupportedImage, identify, resample, second_decoder
+from restoration import (
+    ImageTooLarge,
+    MasterError,
+    TruncatedImage,
+    UnsupportedImage,
+    identify,
+    resample,
+    second_decoder,
+)
 from restoration.agreement import Agreement
 from restoration.facts import ScanFacts
 from restoration.reading import Scan
@@ -423,3 +431,14 @@ def test_a_hole_among_compressed_strips_is_refused(written: Callable[..., Path],
     tags = {259: (SHORT, 32773), 278: (LONG, 100), 279: (LONG, [*sizes[:2], 0, sizes[3]])}
     with pytest.raises(TruncatedImage, match="absent"):
         identify(written(Page(gray8, tags, strips=strips)))
+
+
+@pytest.mark.parametrize("tags", [{}, {322: (LONG, 0xFFFFFFF0), 323: (LONG, 0xFFFFFFF0)}])
+@pytest.mark.parametrize("offset", [8, (1 << 63) - 1, (1 << 64) - 1])
+def test_claims_beyond_64_bits_are_errors_of_ours(
+    written: Callable[..., Path], gray8: Gray, tags: dict[int, Tag | None], offset: int
+) -> None:
+    claimed = {256: (LONG, 0xFFFFFFFF), 257: (LONG, 0xFFFFFFFF), 258: (SHORT, 16), 278: (LONG, 0xFFFFFFFF)}
+    places = {273: (LONG8, offset), 279: (LONG8, offset), 324: (LONG8, offset), 325: (LONG8, offset)}
+    with pytest.raises((TruncatedImage, ImageTooLarge)):
+        identify(written(Page(gray8, claimed | places | tags), big=True))
