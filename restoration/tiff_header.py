@@ -11,11 +11,22 @@ from typing import Final
 
 import tifffile
 
+from restoration import jpeg_markers
 from restoration.errors import MasterUnavailable, TruncatedImage, UnsupportedImage
 from restoration.facts import ScanFacts
 from restoration.opening import require_storage
 from restoration.tiff_directory import MOST_DIRECTORIES, Directory, NoDirectory, TiffFile, open_tiff
-from restoration.tiff_layout import ASSOCIATED, JPEG, LZW, OLD_JPEG, PALETTE, Layout, layout_of, unsupported
+from restoration.tiff_layout import (
+    ASSOCIATED,
+    JPEG,
+    LZW,
+    OLD_JPEG,
+    PALETTE,
+    YCBCR,
+    Layout,
+    layout_of,
+    unsupported,
+)
 from restoration.tiff_names import compression_name
 
 LEAKS: Final = (
@@ -41,6 +52,8 @@ _OTHER_COMPRESSIONS: Final = frozenset({34925, 50000, 50001, 33003, 33005, 34712
 
 _REDUCED, _MASK = 1, 4
 _OLD_REDUCED = 2
+_SUBSAMPLING = 530
+_JPEG_HEADER: Final = 1 << 16
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _CAMERA_SAMPLES: Final = frozenset({32803, 34892})
 _CAMERA_COMPRESSIONS: Final = frozenset({32767, 32769, 34713, 65535})
@@ -61,6 +74,8 @@ class Chosen:
     """Pages that are taken for reduced copies of it by their size alone: their pixels must say so, too."""
     old_lzw: bool = False
     """Whether its LZW codes are those of before TIFF 5.0."""
+    jpeg_subsampling: tuple[int, int] = (2, 2)
+    """Luma samples across and down that share a chroma sample, as its JPEG data say."""
 
     @property
     def directory(self) -> Directory:
@@ -108,7 +123,23 @@ def one_of(chosen: Chosen, page: int, path: Path) -> Chosen:
 def _chosen(tiff: TiffFile, page: int, copies: tuple[int, ...], path: Path) -> Chosen:
     layout = layout_of(tiff.directories[page], path)
     _require_decoder(layout, path)
-    return Chosen(tiff, page, layout, copies, _is_old_lzw(tiff, layout))
+    directory = tiff.directories[page]
+    old, subsampling = _is_old_lzw(tiff, layout), _jpeg_subsampling(directory, layout)
+    return Chosen(tiff, page, layout, copies, old, subsampling)
+
+
+def _jpeg_subsampling(directory: Directory, layout: Layout) -> tuple[int, int]:
+    """Return what the first strip or tile says, and note it if the header says otherwise."""
+    told = directory.integers(_SUBSAMPLING, 2)
+    header = (2, 2) if told is None or len(told) < 2 else (int(told[0]), int(told[1]))
+    if layout.compression != JPEG or layout.photometric != YCBCR:
+        return header
+    first = io.BytesIO(directory.file.bytes_at(int(layout.offsets[0]), _JPEG_HEADER))
+    frame = next(filter(None, map(jpeg_markers.frame_of, jpeg_markers.segments(first))), None)
+    if frame is None or not frame.components or header == (found := frame.components[0][1:]):
+        return header
+    directory.file.note("TIFF: YCbCrSubSampling is not that of its JPEG data, which holds")
+    return found
 
 
 def _is_old_lzw(tiff: TiffFile, layout: Layout) -> bool:

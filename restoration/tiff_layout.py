@@ -17,6 +17,7 @@ UNCOMPRESSED, LZW, OLD_JPEG, JPEG = 1, 5, 6, 7
 MODES: Final = {GRAY_INVERTED: "gray-inverted", GRAY: "gray", RGB: "rgb", PALETTE: "palette", YCBCR: "rgb"}
 UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
 _COLORS: Final = {GRAY_INVERTED: 1, GRAY: 1, RGB: 3, PALETTE: 1, YCBCR: 3}
+_FORMATS: Final = {2: "signed integers", 3: "floating-point numbers", 5: "complex", 6: "complex"}
 _DEPTHS: Final = {1, 2, 4, 8, 16}
 _MOST_CHANNELS: Final = 16
 _NEEDED: Final = (256, 257, 258, 259, 262, 266, 273, 277, 284, 317, 320, 322, 323, 324, 338, 339, 530)
@@ -113,11 +114,12 @@ def layout_of(directory: Directory, path: Path) -> Layout:
     photometric, compression = directory.integer(262, -1), directory.integer(259, UNCOMPRESSED)
     if photometric not in MODES:
         raise unsupported(path, f"its color space is {color_space(photometric)}")
+    formats = directory.integers(339, _MOST_CHANNELS)
+    for kind in () if formats is None else formats.tolist():
+        if kind not in {1, 4}:
+            raise unsupported(path, f"its samples are {_FORMATS.get(kind, 'of an unknown format')}")
     channels, bits = directory.integer(277, 1), _bits(directory, path)
     extras = _extras(directory, photometric, channels, path)
-    formats = directory.integers(339, _MOST_CHANNELS)
-    if formats is not None and not set(formats.tolist()) <= {1, 4}:
-        raise unsupported(path, "its samples are signed, floating-point or complex numbers")
     if directory.integer(32997, 1) > 1:
         raise unsupported(path, "it is a volume, not a picture")
     if photometric == PALETTE and 320 not in directory.fields:

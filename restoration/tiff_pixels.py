@@ -18,7 +18,6 @@ import pyvips
 
 from restoration.color import Gray
 from restoration.splicing import Splice, source_of
-from restoration.tiff_directory import Directory
 from restoration.tiff_header import Chosen
 from restoration.tiff_layout import GRAY, JPEG, RGB, UNSPECIFIED, Layout
 
@@ -85,7 +84,7 @@ class _Loaded:
     """A picture that libvips reads through our header, once, top to bottom."""
 
     def __init__(self, file: BufferedReader, chosen: Chosen, layout: Layout) -> None:
-        prefix = _header(chosen.directory, layout)
+        prefix = _header(chosen, layout)
         self.splice = Splice(file, [prefix, (0, chosen.tiff.size)])
         self._source = source_of(self.splice)  # libvips calls it as long as it reads
         # libtiff warns of the old codes; a strip of them that is damaged or cut off is an error.
@@ -120,8 +119,9 @@ def _of_units(loaded: _Loaded, layout: Layout, top: int, size: int) -> Gray:
     return np.ascontiguousarray(whole[begin : begin + size, : layout.width])
 
 
-def _header(directory: Directory, layout: Layout) -> bytes:
+def _header(chosen: Chosen, layout: Layout) -> bytes:
     """Return a BigTIFF header with one directory, for the bytes of the whole file to follow."""
+    directory = chosen.directory
     order = directory.file.order
     fields: dict[int, tuple[int, int, bytes]] = {}
 
@@ -157,8 +157,7 @@ def _header(directory: Directory, layout: Layout) -> bytes:
         if tables := directory.raw(_TABLES):
             fields[_TABLES] = (_UNDEFINED, len(tables), tables)
         if layout.photometric == 6:
-            pair = directory.integers(_SUBSAMPLING, 2)
-            put(_SUBSAMPLING, _SHORT, [2, 2] if pair is None or len(pair) < 2 else pair)
+            put(_SUBSAMPLING, _SHORT, list(chosen.jpeg_subsampling))
     pieces = (273, 279) if layout.tile is None else (324, 325)
     for tag in pieces:  # so many as there are; where they lie depends on how long this header becomes
         put(tag, _LONG8, layout.counts)

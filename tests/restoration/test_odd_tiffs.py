@@ -4,6 +4,7 @@ The expected samples are the arrays that the files were made of.
 """
 
 import io
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -391,7 +392,10 @@ REFUSED: dict[str, tuple[dict[int, Tag | None], str]] = {
     "Lab": ({262: (SHORT, 8)}, r"L\*a\*b\*"),
     "DNG": ({50706: (1, b"\1\4\0\0")}, "camera raw file .DNG.; develop it"),
     "samples of a camera": ({262: (SHORT, 32803)}, "camera raw file"),
-    "floating point": ({258: (SHORT, 32), 339: (SHORT, 3)}, "bits|floating"),
+    "floating point": ({258: (SHORT, 32), 339: (SHORT, 3)}, "floating-point"),
+    "signed": ({339: (SHORT, 2)}, "signed integers"),
+    "complex": ({258: (SHORT, 64), 339: (SHORT, 6)}, "complex"),
+    "a preview of a camera": ({254: (LONG, 1), 259: (SHORT, 34713)}, "camera raw file"),
     "a palette without colors": ({262: (SHORT, 3)}, "palette"),
 }
 
@@ -442,3 +446,20 @@ def test_claims_beyond_64_bits_are_errors_of_ours(
     places = {273: (LONG8, offset), 279: (LONG8, offset), 324: (LONG8, offset), 325: (LONG8, offset)}
     with pytest.raises((TruncatedImage, ImageTooLarge)):
         identify(written(Page(gray8, claimed | places | tags), big=True))
+
+
+@pytest.mark.parametrize("true", [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize("told", [(1, 1), (2, 1), (2, 2)])
+def test_the_subsampling_of_jpeg_data_holds_whatever_the_tag_says(
+    tiff: Callable[..., Path], gray8: Gray, true: tuple[int, int], told: tuple[int, int]
+) -> None:
+    rgb = np.stack([gray8] * 3, axis=-1)
+    path = tiff(rgb, photometric="ycbcr", compression="jpeg", subsampling=true)
+    before = stored(path)
+    with tifffile.TiffFile(path) as file:
+        place = file.pages.first.tags[530].valueoffset
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<HH", content, place, *told)
+    path.write_bytes(content)
+    assert np.array_equal(stored(path), before)
+    assert bool(identify(path).notes) == (true != told)

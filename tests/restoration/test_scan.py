@@ -230,3 +230,33 @@ def test_a_name_that_is_not_utf_8_can_be_read(picture: Maker, gray8: Gray, tmp_p
     odd = tmp_path / os.fsdecode(b"\xc7\xd1\xb1\xdb.png")
     shutil.move(picture(gray8, "a.png"), odd)
     assert identify(odd).width == 251
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x18ftypheic", "HEIF"),
+        (b"\0\0\0\x18ftypmif1", "HEIF"),
+        (b"\0\0\0\x18ftypavif", "AVIF"),
+        (b"\0\0\0\x18ftypcrx ", "camera raw file .Canon CR3."),
+        (b"FUJIFILMCCD-RAW 0201", "camera raw file .Fujifilm RAF."),
+        (b"IIRO\x08\0\0\0", "camera raw file .Olympus ORF."),
+        (b"IIU\0\x18\0\0\0", "camera raw file .Panasonic RW2."),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"%PDF-1.4", "PDF"),
+        (b"AT&TFORM", "DjVu"),
+        (b"P7\nWIDTH 4\n", "PAM"),
+        (b"\xff\x0a", "JPEG XL"),
+    ],
+)
+def test_what_is_no_picture_that_is_read_is_named(tmp_path: Path, head: bytes, name: str) -> None:
+    (tmp_path / "a.tif").write_bytes(head.ljust(64, b"\0"))
+    with pytest.raises(UnsupportedImage, match=name) as caught:
+        identify(tmp_path / "a.tif")
+    assert caught.value.remedy.startswith(("convert it", "develop it"))
+
+
+def test_a_film_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
+    with pytest.raises(NotAnImage):
+        identify(tmp_path / "a.tif")
