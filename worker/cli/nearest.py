@@ -60,7 +60,8 @@ def is_folder(word: str, collection: str) -> NothingFound:
     name = printable(collection)
     option = f"--collection '{name}'" if " " in name or not name else f"--collection {name}"
     return NothingFound(
-        reason=f"{printable(word)} is a folder of the inbox.", remedy=f"Choose its files with {option}."
+        reason=f"The name {printable(word)} means a folder of the inbox, not a file.",
+        remedy=f"Choose its files with {option}.",
     )
 
 

@@ -7,7 +7,7 @@ import typer
 
 from worker.cli.console import out, write_json
 from worker.cli.context import record, roots, settings_and_logs
-from worker.cli.options import All, Collections, Json, Since, Until, What
+from worker.cli.options import All, Collections, Json, Since, States, Until, What
 from worker.cli.selection import Conditions, selection
 from worker.cli.words import count, printable
 from worker.errors import NothingFound
@@ -22,6 +22,7 @@ def contact_sheet(
     *,
     what: What = None,
     collection: Collections = None,
+    state: States = None,
     since: Since = None,
     until: Until = None,
     everything: All = False,
@@ -38,7 +39,7 @@ def contact_sheet(
 
     settings = settings_and_logs()
     _refuse(output, settings, force=force)
-    conditions = Conditions(collection or (), (), since, until, None, everything)
+    conditions = Conditions(collection or (), state or (), since, until, None, everything)
     with record(settings) as database:
         rows = _done(database, settings, what or [], conditions)
     if not rows:

@@ -12,7 +12,7 @@ import typer
 from db.vocabulary import Holding
 from worker.cli.console import err, progress_bar, write_json
 from worker.cli.context import record, roots, settings_and_logs
-from worker.cli.options import Collections, Json, Since, Until
+from worker.cli.options import Collections, Json, Since, States, Until
 from worker.cli.selection import Conditions, selection
 from worker.cli.words import printable, size
 from worker.exits import Exit
@@ -47,6 +47,7 @@ def verify(
         ),
     ] = None,
     collection: Collections = None,
+    state: States = None,
     since: Since = None,
     until: Until = None,
     masters: Annotated[bool, typer.Option("--masters", help="Read the masters again.")] = False,
@@ -89,7 +90,7 @@ def verify(
     from worker.fixity.verifying import Asked, foresee, verify_record
 
     expected = dict(map(_expected, expect_seal or ()))
-    chosen_by = Conditions(collection or (), (), since, until)
+    chosen_by = Conditions(collection or (), state or (), since, until)
     narrowed = bool(what) or chosen_by != Conditions()
     said = {"masters": masters, "derivatives": derivatives, "orphans": orphans, "events": events}
     parts = {name for name, wanted in said.items() if wanted}

@@ -52,3 +52,13 @@ def test_a_file_whose_next_version_is_queued_or_failed_is_shown_too(told, record
         Image.new("RGB", (40, 30), "gray").save(settings.outbox_path / f"{name}.color.tif")
     sheet = told("contact-sheet", "--all", "-o", str(tmp_path / "sheet.png"))
     assert sheet["done"] == len(sheet["files"]) == 2
+
+
+def test_files_are_chosen_by_state_too(told, made, record, tmp_path):
+    record.again("c.tif")
+    for folder, mode in (("inbox", "L"), ("outbox", "RGB")):
+        name = "c.tif" if folder == "inbox" else "c.tif.color.tif"
+        Image.new(mode, (40, 30), "gray").save(tmp_path / "home" / folder / name)
+    sheet = ["contact-sheet", "-o", str(tmp_path / "sheet.png"), "--force"]
+    assert told(*sheet, "--state", "queued")["done"] == 1
+    assert told(*sheet, "--state", "done", "--state", "queued")["done"] == 3

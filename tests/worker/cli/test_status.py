@@ -313,7 +313,8 @@ def test_a_folder_points_to_the_option_for_collections(saek, record, settings, m
     shown = saek("status", word)
     assert shown.exit_code == Exit.NOT_FOUND
     name = word.removeprefix("./").strip("/")
-    assert f"is a folder of the inbox. Choose its files with --collection {name}." in shown.stderr
+    assert f"saek: The name {word} means a folder of the inbox, not a file." in shown.stderr
+    assert f"Choose its files with --collection {name}." in shown.stderr
 
 
 def test_a_misspelled_file_is_told_with_the_nearest_names(saek, record):

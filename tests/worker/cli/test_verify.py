@@ -197,3 +197,13 @@ def test_masters_that_left_on_purpose_can_be_left_out(saek, colored, database, t
     assert left.exit_code == Exit.INCOMPLETE
     assert "It left the inbox" in left.stdout
     assert saek("verify", "--skip-gone").exit_code == Exit.OK
+
+
+def test_files_are_chosen_by_state_too(told, colored, record):
+    colored("a")
+    record.file("queued.tif")
+    for state, masters in (("done", 1), ("queued", 1), ("failed", 0)):
+        due = told("verify", "--state", state, "--dry-run")["due"]
+        assert due["master"]["files"] == masters
+    both = told("verify", "--state", "done", "--state", "queued", "--dry-run")["due"]
+    assert both["master"]["files"] == 2
