@@ -52,7 +52,7 @@ from worker.places import require_mark, require_outbox
 from worker.settings import Settings
 from worker.sidecars import sidecar_of, tells_of, write_sidecar
 
-BATCH: Final = 50
+BATCH: Final = 25
 """So many scans are looked at in one go, and recorded in one transaction."""
 
 _TERM: Final = dt.timedelta(seconds=60)
@@ -296,27 +296,25 @@ def _record(s: Session, look: _Look) -> None:
     What is on record by now decides: the scan is held meanwhile. It stays due if its places changed.
     """
     scan_id, now = look.places.scan_id, clock(s)
-    before = places_held(s, scan_id, INBOX)
+    scan = before = places_held(s, scan_id, INBOX)
     if before is None:
         return
-    note_copies(s, OUTBOX, [want.name.path for want in look.wants if want.name is not None and want.copied])
+    if copies := [want.name.path for want in look.wants if want.name is not None and want.copied]:
+        note_copies(s, OUTBOX, copies)
     require_mark(look.settings)
-    while _withdraw_one(s, look, now):
-        pass
+    while scan is not None and _withdraw_one(s, look, scan, now):
+        scan = places(s, scan_id, INBOX)
     if (before.present, _ids(before)) == (look.places.present, _ids(look.places)):
         names_settled(s, scan_id)
     else:
         names_are_due(s, [scan_id], now)
 
 
-def _withdraw_one(s: Session, look: _Look, now: dt.datetime) -> bool:
+def _withdraw_one(s: Session, look: _Look, scan: Places, now: dt.datetime) -> bool:
     """Withdraw one name of a place that the scan left, if another lies where it should; tell whether.
 
     A name that was entered and never given, or removed and not withdrawn, goes as long as any other is there.
     """
-    scan = places(s, look.places.scan_id, INBOX)
-    if scan is None:
-        return False
     for made in scan.derivatives:
         lying = dict(_lying(look.settings, made))
         kept = [name for name in lying if _is_wanted(name, scan.present, scan, made)]

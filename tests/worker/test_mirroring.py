@@ -13,15 +13,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from db import migrate
 from db.engine import Database
 from db.files import files
+from db.fixity import Due
 from db.intake import register
 from db.links import any_names_due, places
 from db.schema import Derivative, Event, Link, Scan, Sighting
-from db.values import ScanRecord, Seen
-from db.vocabulary import EventType
+from db.values import ScanRecord, Seen, utcnow
+from db.vocabulary import EventType, Finding, Holding
 from worker import linking, mirroring
+from worker.fixity.checking import Budget, check_files
 from worker.fixity.orphans import find_orphans
+from worker.fixity.reading import Pace
 from worker.mirroring import mirror
 from worker.places import OUTBOX_MARK
 from worker.settings import Settings, load_settings
@@ -380,6 +384,74 @@ def test_many_moved_files_are_followed_in_few_looks(archive: Archive) -> None:
     archive.settle()
     assert {Path(path).parent.name for path in archive.lying()} == {"new"}
     assert len(archive.lying()) == 70
+
+
+def verified(archive: Archive) -> dict[str, Finding]:
+    """What a verification finds of the derivatives, by each of their names."""
+    found = []
+    folders = {"inbox": archive.settings.inbox_path, "outbox": archive.outbox}
+    check_files(
+        archive.database,
+        folders,
+        (Holding.DERIVATIVE, Holding.LINK),
+        Due(utcnow()),
+        pace=Pace(None),
+        budget=Budget(),
+        tell=found.append,
+    )
+    return {check.held.display: check.finding for check in found}
+
+
+def test_every_name_is_verified_and_a_missing_one_is_given_again(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    for name in ("b.tif", "copies/c.tif"):
+        archive.see(name, "a.tif")
+    archive.settle()
+    names = {first.name, f"b.{tail(first)}", f"copies/c.{tail(first)}"}
+    assert verified(archive) == dict.fromkeys(names, Finding.INTACT)
+    lost = archive.outbox / f"b.{tail(first)}"
+    lost.unlink()
+    assert verified(archive)[lost.name] is Finding.MISSING
+    archive.settle()
+    assert verified(archive) == dict.fromkeys(names, Finding.INTACT)
+    with archive.database.read() as s:
+        told = s.scalars(select(Event.detail).where(Event.type == EventType.FIXITY_CHECK)).all()
+    assert {detail.get("name") for detail in told} == {None, lost.name, f"copies/c.{tail(first)}"}
+
+
+def test_a_derivative_that_comes_back_gets_its_other_names(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    away = first.rename(archive.outbox.parent / "away")
+    archive.see("b.tif", "a.tif")
+    for _ in range(3):
+        mirror(archive.database, archive.settings)
+    assert verified(archive) == {first.name: Finding.MISSING}
+    mirror(archive.database, archive.settings)
+    away.rename(first)
+    assert verified(archive) == {first.name: Finding.INTACT}
+    archive.settle()
+    assert archive.lying() == {first.name, f"b.{tail(first)}"}
+
+
+def test_a_root_that_is_not_ours_is_not_read(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    with archive.database.begin() as s:
+        s.execute(update(Derivative).values(root="inbox"))
+    (archive.settings.inbox_path / first.name).write_bytes(first.read_bytes())
+    assert verified(archive) == {first.name: Finding.UNREADABLE}
+
+
+def test_what_earlier_releases_saw_twice_gets_its_names_after_the_upgrade(archive: Archive) -> None:
+    _, first = archive.made("a.tif")
+    archive.made("alone.tif")
+    archive.see("b.tif", "a.tif")
+    archive.database.dispose()
+    url = archive.settings.database_address()
+    migrate.downgrade(url, "0004")
+    migrate.upgrade(url)
+    archive.settle()
+    assert f"b.{tail(first)}" in archive.lying()
+    assert archive.happened(EventType.REPLICATION) == [f"b.{tail(first)}"]
 
 
 def test_each_file_is_told_with_the_name_at_its_own_place(archive: Archive) -> None:
