@@ -12,6 +12,8 @@ from typing import Final
 _ENDS: Final = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
 """What ends a scan: neither a stuffed 0xFF nor a restart."""
 _RESTART: Final = re.compile(rb"\xff+[\xd0-\xd7]")
+_ARITHMETIC: Final = {0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+"""Frames whose scans are coded arithmetically, not by Huffman."""
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _MEANINGLESS: Final = bytes.fromhex("5a13c727b4692a915c4791e83d6cb5b2") * 16
 
@@ -52,6 +54,8 @@ def _scans(data: bytes) -> Iterator[tuple[int, int]]:
             return
         elif marker in {_SOI, 0x01} or 0xD0 <= marker <= 0xD7:
             at += 2
+        elif marker in _ARITHMETIC:
+            return  # its decoder reads on beyond the end of data: they cannot be told apart from others
         else:
             following = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == _SOS:

@@ -77,9 +77,9 @@ def strips(
 ) -> Iterator[tuple[int, Gray]]:
     """Yield the top row and the samples (h, W, bands) of rows, from top to bottom, in portions of any height.
 
-    Every pixel was there: nothing is filled up. In JPEG and LZW data this is looked into only if `strict`,
-    for they are decoded twice then; otherwise the comparison with the first decoder must tell. What can only
-    be decoded as a whole may have `most_bytes`.
+    Every pixel was there: nothing is filled up. JPEG data are decoded twice to tell (`jpeg_scan`), LZW data
+    only if `strict`; otherwise the comparison with the first decoder must tell. What can only be decoded as a
+    whole may have `most_bytes`.
 
     Raises NoSecondDecoder, TruncatedImage or what `open_master` raises.
     """
@@ -112,7 +112,7 @@ def each(
         if facts.format == "png":
             found = _png(path, facts, most_bytes)
         elif facts.format in _WHOLE:
-            found = _cut(_whole(path, facts, most_bytes, strict=strict), facts)
+            found = _cut(_whole(path, facts, most_bytes), facts)
         else:
             raise NoSecondDecoder(facts.format)
         portions = _from_the_top(found, facts)
@@ -218,14 +218,14 @@ def _png(path: Path, facts: ScanFacts, most_bytes: int) -> Iterator[Gray]:
         yield _as_told(samples, facts)
 
 
-def _whole(path: Path, facts: ScanFacts, most_bytes: int, *, strict: bool) -> Gray:
+def _whole(path: Path, facts: ScanFacts, most_bytes: int) -> Gray:
     if _whole_bytes(facts) > most_bytes:
         raise Undecodable(f"more than {most_bytes:,} bytes, decoded as a whole")
     with open_master(path) as file:
         data = file.read()
-    look = strict and facts.format == "jpeg"
-    samples = _plain(ended(data) if facts.format == "jpeg" else data, facts)
-    if look and not np.array_equal(samples, _plain(probed(data), facts)):
+    jpeg = facts.format == "jpeg"
+    samples = _plain(ended(data) if jpeg else data, facts)
+    if jpeg and not np.array_equal(samples, _plain(probed(data), facts)):
         raise Damaged("pixels are missing")
     return _as_told(samples, facts)
 

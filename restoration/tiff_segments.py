@@ -110,7 +110,7 @@ def decode(layout: Layout, read: Read, top: int, end: int, room: Room, *, strict
     """Return the samples (h, W, samples) of the rows `top` to `end`, one of `spans`, in native byte order.
 
     Packed ones (1, 2 or 4 bits) are integers of that many bits. They may lie in the room. `strict` looks for
-    what a JPEG or LZW lacks. Raises Damaged.
+    the last code that LZW lacks. Raises Damaged.
     """
     if (joined := _joined(layout, read, top, end)) is not None:
         return joined
@@ -214,7 +214,7 @@ def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, 
 
 def _decoded(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
     if layout.compression == JPEG:
-        return _jpeg(layout, data, rows, strict=strict)
+        return _jpeg(layout, data, rows)
     if layout.compression in _IMAGES:
         return _shaped(np.asarray(_IMAGES[layout.compression](data)), layout, rows)
     if layout.low_bit_first:
@@ -280,10 +280,10 @@ def _ccitt(layout: Layout, data: bytes, rows: int) -> Gray:
     return _shaped(one, layout, rows)
 
 
-def _jpeg(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+def _jpeg(layout: Layout, data: bytes, rows: int) -> Gray:
     stream = as_one_stream(data, layout.jpegtables)
     samples = _jpeg_samples(layout, stream)
-    if strict and not np.array_equal(samples, _jpeg_samples(layout, probed(stream))):
+    if not np.array_equal(samples, _jpeg_samples(layout, probed(stream))):
         raise Damaged("pixels are missing")
     return _shaped(samples, layout, rows)
 

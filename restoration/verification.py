@@ -149,7 +149,7 @@ def _read_back(path: Path) -> "tuple[int, Rows]":
     except MasterError as error:
         raise _not_kept(f"it cannot be read back ({error.reason})", path) from error
     if second_decoder.reads(facts):
-        decoders, found = 2, second_decoder.strips(path, facts, strict=True)
+        decoders, found = 2, second_decoder.strips(path, facts)
     else:
         decoders, found = 1, Scan(path, facts, path.parent).stored_strips()
     return decoders, Rows(portions())
