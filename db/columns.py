@@ -5,10 +5,12 @@ import math
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Double, Enum, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from db.values import kept_ns
 
 Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER primary keys only
 
@@ -81,6 +83,28 @@ class Inode(TypeDecorator[int]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Unfold it."""
         return value + 2**64 if value is not None and value < 0 else value
+
+
+class FileTime(TypeDecorator[int]):
+    """The time of a file in ns. File systems keep years that 64 bits do not reach: see `kept_ns`."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Move what lies beyond the range to the end of it."""
+        return None if value is None else kept_ns(value)
+
+
+class Measure(TypeDecorator[float]):
+    """A measure that a file tells of itself. NaN and infinities, which mean nothing, become null."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002
+        """Leave out what is no number."""
+        return value if value is not None and math.isfinite(value) else None
 
 
 def words_of(vocabulary: type[StrEnum], name: str, *, closed: bool) -> Enum:

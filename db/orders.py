@@ -20,6 +20,7 @@ from db.quarantine import release_scan
 from db.queue import enqueue_all, failure_values
 from db.schema import Control, Job, Recipe, Scan, Sighting
 from db.selection import Selection, select_files
+from db.surveys import want_survey
 from db.transitions import Moved, move
 from db.upsert import insert_or_ignore
 from db.values import Agent
@@ -38,7 +39,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many jobs were queued again, scans released, and files left for the next rescan to take anew."""
+    """How many jobs were queued again, scans released, and files that are to be taken in anew at once."""
 
     jobs: int
     scans: int
@@ -133,8 +134,9 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
     """Queue failed and cancelled jobs anew with all their attempts, and release what was quarantined.
 
     Chosen files that never had a job (refused at intake, or never hashed) are forgotten as far as size and
-    time go, so that the next rescan takes them in as if they were new. Of files that were chosen by states
-    only the jobs in these states, and of quarantined ones all. Raises `EmptySelection`.
+    time go, and the inbox is to be looked through at once, which takes them in as if they were new. Of files
+    that were chosen by states only the jobs in these states, and of quarantined ones all. Raises
+    `EmptySelection`.
     """
     now, agent = now or clock(s), Agent.person(by)
     if not isinstance(what, Selection):
@@ -154,6 +156,8 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
         anew = quarantined - {job.scan_id for job in moved}
         jobs += len(moved)
         sightings += _forget(s, [f.id for f in page if f.scan_id is None or f.scan_id in anew])
+    if sightings:
+        want_survey(s, by, now=now)
     return Retried(jobs, scans, sightings)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
-from db.columns import Facts, Id, Inode, UtcDateTime, Words, words_of
+from db.columns import Facts, FileTime, Id, Inode, Measure, UtcDateTime, Words, words_of
 from db.vocabulary import AgentKind, EventType, Finding, JobState, Lane, Outcome
 
 _JOB_STATE = words_of(JobState, "state_known", closed=True)
@@ -72,7 +72,7 @@ class Scan(Base):
     bit_depth: Mapped[int | None]
     orientation: Mapped[int | None]
     icc_sha256: Mapped[str | None] = mapped_column(String(64))
-    dpi: Mapped[float | None]
+    dpi: Mapped[float | None] = mapped_column(Measure)
     facts: Mapped[dict[str, Any]]
     first_seen_at: Mapped[dt.datetime]
     problem_code: Mapped[str | None]
@@ -112,7 +112,7 @@ class Sighting(Base):
     display: Mapped[str]
     collection: Mapped[str]
     size: Mapped[int | None] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int | None] = mapped_column(FileTime)
     inode: Mapped[int | None] = mapped_column(Inode)
     scan_id: Mapped[int | None] = mapped_column(ForeignKey("scan.id"), index=True)
     first_seen_at: Mapped[dt.datetime]
@@ -356,3 +356,15 @@ class Census(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     taken_at: Mapped[dt.datetime]
     facts: Mapped[dict[str, Any]]
+
+
+class Survey(Base):
+    """What the last look through a root found, and when somebody asked for another."""
+
+    __tablename__ = "survey"
+
+    root: Mapped[str] = mapped_column(String(40), primary_key=True)
+    taken_at: Mapped[dt.datetime | None]
+    facts: Mapped[dict[str, Any]]
+    wanted_at: Mapped[dt.datetime | None]
+    wanted_by: Mapped[str | None]

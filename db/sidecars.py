@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, Enum, Float, Integer, LargeBinary, St
 from sqlalchemy.orm import Session
 
 from db import schema
-from db.columns import Facts, Inode, UtcDateTime
+from db.columns import Facts, FileTime, Inode, Measure, UtcDateTime
 from db.errors import BrokenSidecar
 from db.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 
@@ -193,7 +193,7 @@ def _value(column: Column[Any], told: Any) -> Any:
         return (column.type.enum_class or str)(_of(str, told))
     if isinstance(column.type, String) and column.type.length == 64:
         return _digest(told)
-    if isinstance(column.type, Integer | Inode):
+    if isinstance(column.type, Integer | Inode | FileTime):
         return _integer(told, column)
     return next(read for kind, read in _READERS if isinstance(column.type, kind))(told)
 
@@ -220,7 +220,8 @@ def _bytes(told: Any) -> bytes:
 
 def _integer(told: Any, column: Column[Any]) -> int:
     """Return a whole number that the column holds on either database."""
-    bits = 64 if isinstance(column.type, Inode) else 63 if isinstance(column.type, BigInteger) else 31
+    large = isinstance(column.type, BigInteger | FileTime)
+    bits = 64 if isinstance(column.type, Inode) else 63 if large else 31
     least = -(2**63) if column.name in _SIGNED else 0
     if isinstance(told, bool) or not least <= _of(int, told) < 2**bits:
         raise ValueError("no number that fits")
@@ -265,7 +266,7 @@ _READERS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (UtcDateTime, _moment),
     (Facts, lambda told: _of(dict, told)),
     (LargeBinary, _bytes),
-    (Float, _float),
+    ((Float, Measure), _float),
     (object, _text),
 )
 """How a value is read from JSON, by the type of its column; the first that fits."""

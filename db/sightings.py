@@ -60,6 +60,12 @@ def places_left(
     return [(row.id, row.path_sha256) for row in s.execute(query)]
 
 
+def paths_of(s: Session, sighting_ids: Sequence[int]) -> list[tuple[int, bytes]]:
+    """Return id and path of up to some thousands of sightings."""
+    rows = s.execute(select(Sighting.id, Sighting.path).where(Sighting.id.in_(sighting_ids)))
+    return [(row.id, row.path) for row in rows]
+
+
 def count_known(s: Session, root: str, most: int) -> int:
     """Return how many files under `root` are known and not gone, but no more than `most`."""
     there = Sighting.superseded_at.is_(None) & Sighting.gone_at.is_(None) & (Sighting.root == root)

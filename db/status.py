@@ -14,6 +14,7 @@ from db.file_states import ENDED_BADLY
 from db.jobs import file_of_job
 from db.pace import Throughput, latest_pace, throughput
 from db.schema import Job
+from db.surveys import SurveyRecord, last_survey
 from db.vocabulary import Basis, FileState, JobState, Lane
 
 
@@ -45,6 +46,8 @@ class Overview:
     held: int
     oldest_queued_at: dt.datetime | None
     paused: tuple[Pause, ...]
+    survey: SurveyRecord | None
+    """What the last look through the inbox found, None before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None)
         held=waits,
         oldest_queued_at=census.oldest_queued_at,
         paused=paused,
+        survey=last_survey(s),
     )
 
 

@@ -9,6 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from db.vocabulary import AgentKind
 
+FIRST_NS: Final = -(2**63)
+LAST_NS: Final = 2**63 - 1
+"""The earliest and the latest time of a file that the record can hold: in the years 1677 and 2262."""
+
 MISSING_FILE: Final = "missing-file"
 """Problem code of a scan whose file was gone when its job ran; the file's return lifts it."""
 
@@ -123,6 +127,14 @@ class KnownPlace(NamedTuple):
     mtime_ns: int | None
     gone: bool
     problem_code: str | None
+
+
+def kept_ns(time_ns: int) -> int:
+    """Return the time of a file in ns as the record keeps it: what lies beyond its range is at the end of it.
+
+    Times that are compared with those on record go through here first.
+    """
+    return min(max(time_ns, FIRST_NS), LAST_NS)
 
 
 def utcnow() -> dt.datetime:

@@ -1,6 +1,6 @@
 """Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
 
-from restoration.confined import identify
+from restoration.confined import Reader, identify
 from restoration.contact_sheet import contact_sheet
 from restoration.disclosure import STATEMENTS
 from restoration.errors import (
@@ -37,7 +37,7 @@ from restoration.facts import Limits, ScanFacts
 from restoration.loading import LoadedModel, load_model
 from restoration.models import Library, ModelCard, default_model, model_card, verify_model
 from restoration.models import models as installed_models
-from restoration.opening import Witness
+from restoration.opening import Witness, require_storage
 from restoration.outcome import (
     ConfidenceMap,
     MetadataReport,
@@ -85,6 +85,7 @@ __all__ = [
     "Preset",
     "Progress",
     "ProgressListener",
+    "Reader",
     "ReaderFailed",
     "Recipe",
     "RecipeOutdated",
@@ -113,6 +114,7 @@ __all__ = [
     "plan",
     "publish",
     "recipe_for",
+    "require_storage",
     "restore",
     "verify_model",
     "writing_to",

@@ -11,9 +11,11 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import Final
 
 import pyvips
 
@@ -25,6 +27,9 @@ from restoration.errors import (
     UnreadableFile,
     UnsafeFile,
 )
+
+_SLICE: Final = 4 << 20
+"""Bytes that are read between two calls of a listener."""
 
 _FAILING = frozenset(
     {errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET}
@@ -100,12 +105,15 @@ class Witness:
     """Device, inode, size, modification time in ns."""
 
     @classmethod
-    def of(cls, path: Path) -> "Witness":
-        """Read the whole file once; raises as `open_master`, or MasterChanged if it changes meanwhile."""
+    def of(cls, path: Path, listener: Callable[[int, int], None] | None = None) -> "Witness":
+        """Read the whole file once; raises as `open_master`, or MasterChanged if it changes meanwhile.
+
+        `listener(done, total)` is called with bytes after each slice; whatever it raises stops the reading.
+        """
         with open_master(path) as file:
             place = _place(file)
             try:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = _digest(file, place[2], listener)
             except OSError as error:
                 require_storage(error, path)
                 raise UnreadableFile(
@@ -134,6 +142,17 @@ class Witness:
         return MasterChanged(
             reason=reason, remedy="wait until it is complete, then register it again", path=self.path
         )
+
+
+def _digest(file: BufferedReader, size: int, listener: Callable[[int, int], None] | None) -> str:
+    """Return the sha256 of the file, of which no more is read than its `size` and a slice."""
+    found, buffer, done = hashlib.sha256(), memoryview(bytearray(min(_SLICE, size + 1))), 0
+    while done <= size and (count := file.readinto(buffer)):
+        found.update(buffer[:count])
+        done += count
+        if listener is not None:
+            listener(done, size)
+    return found.hexdigest()
 
 
 def _place(file: BufferedReader) -> tuple[int, int, int, int]:

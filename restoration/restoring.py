@@ -189,7 +189,9 @@ class _Work:
         clock, reader = _Clock({}), shared_reader()
         self._require_recipe(model)
         with clock.measure(Stage.READ):
-            witness = Witness.of(self.master)
+            if expected_sha256 is None:  # what is no picture need not be read to its end
+                reader.identify(self.master, self.limits)
+            witness = Witness.of(self.master, self._rows(Stage.READ))
             witness.expect(expected_sha256)
             facts = reader.identify(self.master, self.limits)
             self._require_room(facts)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -14,13 +15,15 @@ from kombu import Queue
 from worker.broker import LANES
 from worker.encryption import broker_tls
 from worker.exits import Exit
-from worker.folders import require_safe_folders
+from worker.folders import refuse_unwritable, require_safe_folders
 from worker.logs import configure_logs
 from worker.mirroring import start_mirror
 from worker.refusal import refusal
 from worker.settings import Settings, load_settings
+from worker.starting import await_record
 from worker.transport import install
 from worker.vigil import start_vigil
+from worker.waiting import Teller
 
 settings = load_settings()
 """Read once a process: spawned children import this module and read the same."""
@@ -84,9 +87,12 @@ def run_worker(settings: Settings) -> Exit:
     """Serve both lanes, dropped files first, with `concurrency` processes until SIGTERM or SIGINT.
 
     Raises:
-        HomeError: the folders are not safe to use.
+        HomeError: the folders are not safe to use, or the outbox cannot be written to.
+        db.errors.SchemaOutOfDate: the tables are not those of this release.
     """
     require_safe_folders(settings)
+    refuse_unwritable(settings.outbox_path)
+    await_record(settings, Teller(settings, "worker start"), threading.Event())
     warnings.simplefilter("ignore", SecurityWarning)  # of pickle as root; only JSON is accepted
     worker = app.Worker(
         pool="prefork",

@@ -24,6 +24,7 @@ from worker.census import start_census
 from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
 from worker.folders import require_safe_folders
+from worker.home import require_record
 from worker.locating import LeadsOut, output_place
 from worker.messages import TASK, message_id
 from worker.outputs import clear_drafts
@@ -55,6 +56,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
         db.errors.SchemaOutOfDate: the tables are not those of this release.
     """
     require_safe_folders(settings)
+    require_record(settings)
     teller = Teller(settings, "dispatch")
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
     client = connect(settings)

@@ -27,6 +27,7 @@ def require_safe_folders(settings: Settings) -> None:
     refuse_overlap(settings)
     for folder in (settings.home, settings.inbox_path, settings.outbox_path, settings.models_path):
         if folder.exists():
+            refuse_other_than_folder(folder)
             refuse_world_writable(folder)
     for folder in (settings.run_path, settings.broker_data_path, settings.broker_socket.parent):
         if folder.exists():
@@ -60,6 +61,29 @@ def refuse_overlap(settings: Settings) -> None:
                     reason=f"The {name} and {own}, where the station keeps files of its own, overlap.",
                     remedy=f"Give SAEK_{name.upper()} a folder of its own.",
                 )
+
+
+def refuse_other_than_folder(path: Path) -> None:
+    """Raise HomeError if something else than a folder lies where one is needed."""
+    if not path.is_dir():
+        raise HomeError(
+            reason=f"{path} is no folder.", remedy="Move it away, or name another folder in the settings."
+        )
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise HomeError if this user lacks the right to write into a folder that exists.
+
+    One that is away, or that is read-only as a whole, may come back and is waited for.
+    """
+    if not folder.exists() or os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return
+    raise HomeError(
+        reason=f"{folder} cannot be written by this user.",
+        remedy=f"Run: chown {os.geteuid()} '{folder}' (as its owner or root), or set another SAEK_OUTBOX.",
+    )
 
 
 def refuse_world_writable(folder: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from db.errors import SchemaOutOfDate
 from worker.errors import HomeBusy, HomeError
 from worker.folders import refuse_overlap, require_safe_folders
 from worker.settings import Settings
@@ -48,6 +49,20 @@ def station_lock(settings: Settings) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def require_record(settings: Settings) -> None:
+    """Raise SchemaOutOfDate where there is no record yet."""
+    if not has_record(settings):
+        raise SchemaOutOfDate(
+            f"There is no record in {settings.home}",
+            "start a station there (saek station), or name another home with --home or SAEK_HOME",
+        )
+
+
+def has_record(settings: Settings) -> bool:
+    """Whether there is a record to connect to; to connect without one would make an empty file."""
+    return settings.database_url is not None or (settings.home / "saek.db").is_file()
 
 
 def station_runs(settings: Settings) -> bool:

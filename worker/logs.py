@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -74,7 +75,7 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
         renderer = structlog.processors.JSONRenderer(_printable_json)
     else:
         renderer = structlog.dev.ConsoleRenderer(
-            colors=target.isatty(), exception_formatter=_printable_traceback
+            colors=target.isatty() or "FORCE_COLOR" in os.environ, exception_formatter=_printable_traceback
         )
     structlog.configure(
         processors=[

@@ -8,10 +8,16 @@ from restoration.facts import Limits, ScanFacts
 __all__ = ["Overview", "Reader", "identify", "shared_reader"]
 
 
-def identify(path: Path, limits: Limits = Limits()) -> ScanFacts:  # noqa: B008 - frozen
+def identify(
+    path: Path,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    reader: Reader | None = None,
+) -> ScanFacts:
     """Return what the header of the master at `path` says, read by a process of its own.
+
+    `reader` is that process, by default the one that this process shares for all its files.
 
     Raises MissingFile, UnsafeFile, UnreadableFile, EmptyFile, NotAnImage, UnsupportedImage, TruncatedImage or
     ImageTooLarge; ReaderFailed if reading it crashes, hangs or takes too much; Transient.
     """
-    return shared_reader().identify(path, limits)
+    return (reader or shared_reader()).identify(path, limits)

@@ -112,6 +112,12 @@ class Reader:
         most = 4 * _MOST_PLANES * long_side**2 + looks.MAX_BYTES
         return self._ask(_Question(request, path, limits, most, listener), _overview_of)
 
+    def interrupt(self) -> None:
+        """Kill the process, from another thread: whoever waits for its answer gets OutOfMemory."""
+        process = self._process
+        if process is not None and self._owner == os.getpid():
+            process.kill()
+
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None

@@ -32,7 +32,7 @@ def codes():
     trees = (restoration.errors.RestorationError, db.errors.DatabaseError)
     errors = {error.code for tree in trees for error in family(tree) if error.__module__ == tree.__module__}
     told = {WORKER_DIED, CANCELLED_BY_ORDER.code, worker.errors.BrokerUnavailable.code}
-    return errors | told | {"internal-error", "name-not-utf-8", "leads-out", "path-too-long"}
+    return errors | told | {"internal-error", "intake-failed", "name-not-utf-8", "leads-out", "path-too-long"}
 
 
 def explained(page):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worker.home import require_record
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
 
@@ -37,22 +38,6 @@ def record(settings: Settings) -> Iterator["Database"]:
         yield database
     finally:
         database.dispose()
-
-
-def require_record(settings: Settings) -> None:
-    """Raise SchemaOutOfDate where there is no record yet."""
-    from db.errors import SchemaOutOfDate
-
-    if not has_record(settings):
-        raise SchemaOutOfDate(
-            f"There is no record in {settings.home}",
-            "start a station there (saek station), or name another home with --home or SAEK_HOME",
-        )
-
-
-def has_record(settings: Settings) -> bool:
-    """Whether there is a record to connect to; to connect without one would make an empty file."""
-    return settings.database_url is not None or (settings.home / "saek.db").is_file()
 
 
 def roots(settings: Settings) -> Mapping[str, Path]:

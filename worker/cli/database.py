@@ -3,9 +3,10 @@
 import typer
 
 from worker.cli.console import out, write_json
-from worker.cli.context import has_record, require_record, settings_and_logs
+from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
 from worker.exits import Exit
+from worker.home import has_record, require_record
 
 app = typer.Typer(name="db", help="Look at the tables of the record, or bring them up to this release.")
 

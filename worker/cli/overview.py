@@ -1,7 +1,7 @@
 """How the work stands as a whole, on one screen."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -11,9 +11,11 @@ from rich.text import Text
 
 from db.census import Waiting
 from db.status import Overview, Running
+from db.surveys import SurveyRecord
 from db.vocabulary import Basis, FileState, JobState, Lane
 from worker.cli.console import sentence, table
 from worker.cli.words import count, duration, megapixels, moment, printable
+from worker.parts import PartEnds
 from worker.waiting import PartWaits
 
 STYLES: Mapping[FileState, str] = {
@@ -28,6 +30,7 @@ STYLES: Mapping[FileState, str] = {
 }
 _SHOWN_COLLECTIONS = 12
 _SHOWN_RUNNING = 24
+_SHOWN_REFUSED = 3
 _BAR = 16
 
 
@@ -37,12 +40,15 @@ def overview_screen(
     waits: Sequence[PartWaits],
     home: Path,
     station: bool | None,
+    *,
+    ends: Sequence[PartEnds] = (),
 ) -> RenderableType:
     """Return the overview; `station` tells whether one runs here, None where the parts run on their own.
 
-    `waits` are those of the parts on this host.
+    `waits` and `ends` are those of the parts on this host.
     """
-    parts: list[RenderableType] = [_head(view, home, station), Text(), _facts(view, waits)]
+    failing = [one.part for one in ends if one.failing]
+    parts: list[RenderableType] = [_head(view, home, station, failing), Text(), _facts(view, waits, ends)]
     if work:
         parts += [Text(), _running(work, view.at)]
     if set(view.collections) - {""}:
@@ -50,22 +56,30 @@ def overview_screen(
     return Group(*parts)
 
 
-def _head(view: Overview, home: Path, station: bool | None) -> Text:
+def _head(view: Overview, home: Path, station: bool | None, failing: Sequence[str]) -> Text:
     head = Text.assemble(("Saek", "bold"), f"  {home}  ", (moment(view.at), "dim"))
-    if station is not None:
+    if failing:
+        verb = "keeps" if len(failing) == 1 else "keep"
+        head.append(f"  the station does not work: {' and '.join(failing)} {verb} ending", style="bold red")
+    elif station is not None:
         head.append(
             "  the station runs" if station else "  no station runs", style="green" if station else "yellow"
         )
     return head
 
 
-def _facts(view: Overview, waits: Sequence[PartWaits]) -> Table:
+def _facts(view: Overview, waits: Sequence[PartWaits], ends: Sequence[PartEnds]) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column()
+    for end in ends:
+        words = f"{end.part}, {count(end.times, 'time')} since {moment(end.since)}, last by {end.words}"
+        facts.add_row("Ended", Text(printable(words), style="red" if end.failing else "yellow"))
     facts.add_row("Files", _states(view.files) or Text("none yet: drop scans into the inbox"))
     if also := _also(view.also):
         facts.add_row("", also)
+    for title, found in _looked(view.survey):
+        facts.add_row(title, found)
     facts.add_row("Queue", _queue(view))
     if (basis := _basis(view)) is not None:
         facts.add_row("Counted", basis)
@@ -86,6 +100,36 @@ def _facts(view: Overview, waits: Sequence[PartWaits]) -> Table:
     if (left := _time_left(view)) is not None:
         facts.add_row("Time left", left)
     return facts
+
+
+def _looked(survey: SurveyRecord | None) -> Iterator[tuple[str, Text]]:
+    """Yield title and words of what the last look through the inbox found."""
+    if survey is None:
+        return
+    if survey.unknown or survey.sidecars or survey.conflict_copies:
+        yield "Inbox", _inbox(survey)
+    for refused in survey.refused[:_SHOWN_REFUSED]:
+        words = f"{printable(refused.display)}: {sentence(refused.reason)} {sentence(refused.remedy)}"
+        yield "Not read", Text(words, style="yellow")
+    if survey.refused_folders > _SHOWN_REFUSED:
+        rest = count(survey.refused_folders - _SHOWN_REFUSED, "more folder")
+        yield "Not read", Text(f"and {rest}; --json names them", style="yellow")
+
+
+def _inbox(survey: SurveyRecord) -> Text:
+    """Tell of files that are in no state, and of what a sync tool likely kept twice."""
+    told = Text()
+    if survey.unknown:
+        told.append(f"{count(survey.unknown, 'file')} not yet taken in   ", style=STYLES[FileState.QUEUED])
+    if survey.sidecars:
+        told.append(f"{count(survey.sidecars, 'sidecar')} passed over   ", style="dim")
+    if survey.conflict_copies:
+        names = ", ".join(map(printable, survey.conflicts[:_SHOWN_REFUSED]))
+        more = ", ..." if survey.conflict_copies > _SHOWN_REFUSED else ""
+        copies = count(survey.conflict_copies, "conflict copy", "conflict copies")
+        told.append(f"{copies} of a sync tool: {names}{more}", style="yellow")
+    told.rstrip()
+    return told
 
 
 def _basis(view: Overview) -> str | None:

@@ -1,6 +1,9 @@
 """How the parts that run for long are started, and how they are told to stop."""
 
+import ctypes
+import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -9,6 +12,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.context import settings_and_logs
+from worker.exits import Exit
 
 
 def station(
@@ -25,6 +29,7 @@ def station(
 
 def ingest() -> None:
     """Run the part that watches the inbox and enters files into the record."""
+    _end_with_station()
     stop = stop_on_signals()
     from worker.inbox.ingest import run_ingest
 
@@ -33,6 +38,7 @@ def ingest() -> None:
 
 def dispatch() -> None:
     """Run the part that sends queued jobs to the broker and takes back those of dead workers."""
+    _end_with_station()
     stop = stop_on_signals()
     from worker.dispatch import run_dispatch
 
@@ -41,6 +47,7 @@ def dispatch() -> None:
 
 def worker() -> None:
     """Run the part that colors: `concurrency` processes that take jobs from the broker."""
+    _end_with_station()
     settings = settings_and_logs()
     from worker.app import run_worker
 
@@ -49,6 +56,7 @@ def worker() -> None:
 
 def broker() -> None:
     """Run the embedded broker alone; `saek station` does it by itself."""
+    _end_with_station()
     stop = stop_on_signals()
     from worker.broker import serve_broker
 
@@ -65,6 +73,16 @@ def demo(
     from worker.demo import run_demo
 
     raise typer.Exit(run_demo(into.expanduser()))
+
+
+def _end_with_station() -> None:
+    """Have the kernel send SIGTERM to this process when the station that began it dies (PR_SET_PDEATHSIG)."""
+    station = os.environ.get("STATION_PID")
+    if station is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != int(station):
+        raise typer.Exit(Exit.OK)  # it died before that
 
 
 def stop_on_signals() -> threading.Event:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from db.files import FileRow
     from db.status import Overview, Running
     from db.story import Story
+    from worker.parts import PartEnds
     from worker.waiting import PartWaits
 
 REFRESH_SECONDS = 1.0
@@ -45,6 +46,7 @@ class _Whole:
     running: "Sequence[Running]"
     station: bool | None
     parts: "Sequence[PartWaits]"
+    ends: "Sequence[PartEnds]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
     from db.files import files
     from db.status import overview, running
     from worker.cli.selection import collections, find_story
+    from worker.parts import parts_that_end
     from worker.waiting import parts_that_wait
 
     with database.read() as s:
@@ -116,7 +119,9 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
             rows = list(itertools.islice(found, question.limit + 1))
             return _Files(rows[: question.limit], more=len(rows) > question.limit)
         whole = overview(s, exact=question.exact)
-        return _Whole(whole, running(s), _station(settings), parts_that_wait(settings))
+        return _Whole(
+            whole, running(s), _station(settings), parts_that_wait(settings), parts_that_end(settings)
+        )
 
 
 def _station(settings: Settings) -> bool | None:
@@ -134,7 +139,12 @@ def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> Renderable
             return _file_table(answer)
         case _Whole():
             return overview_screen(
-                answer.overview, answer.running, answer.parts, settings.home, answer.station
+                answer.overview,
+                answer.running,
+                answer.parts,
+                settings.home,
+                answer.station,
+                ends=answer.ends,
             )
         case _:
             return story_screen(answer, roots(settings))
@@ -174,6 +184,7 @@ def _facts(answer: "Story | _Files | _Whole", settings: Settings) -> dict[str, A
                 "station": answer.station,
                 **facts,
                 "parts_waiting": plain(answer.parts, folders),
+                "parts_ending": [{**plain(end, folders), "failing": end.failing} for end in answer.ends],
                 "running": plain(answer.running, folders),
             }
         case _:

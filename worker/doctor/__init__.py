@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from worker.doctor.findings import Check, State
 from worker.doctor.installation import engine, libvips, model, models, pillow, text
-from worker.doctor.servers import broker, database, encryption, waiting
-from worker.doctor.storage import clock, disk, home, inbox, outbox, overlap, places, private, watching
+from worker.doctor.servers import broker, database, encryption, parts, waiting
+from worker.doctor.storage import clock, disk, home, inbox, looks, outbox, overlap, places, private, watching
 from worker.doctor.work import failures
 from worker.settings import Settings
 
@@ -39,8 +39,10 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     waiting,
     failures,
     watching,
+    looks,
     database,
     broker,
+    parts,
     model,
     models,
     libvips,

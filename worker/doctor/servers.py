@@ -3,6 +3,7 @@
 import datetime as dt
 
 from worker.addresses import exposed
+from worker.cli.words import count
 from worker.doctor.findings import Check, State
 from worker.errors import BrokerUnavailable
 from worker.home import station_runs
@@ -60,6 +61,22 @@ def waiting(settings: Settings) -> Check:
         return Check("waiting", State.OK, "nothing is waited for")
     found, remedies = zip(*lines, strict=True)
     return Check("waiting", State.WARNING, "; ".join(found), "; ".join(dict.fromkeys(remedies)))
+
+
+def parts(settings: Settings) -> Check:
+    """The parts of the station that runs here run without ending."""
+    from worker.parts import parts_that_end
+
+    ends = parts_that_end(settings)
+    if not ends:
+        found = "none has ended" if station_runs(settings) else "no station runs here"
+        return Check("parts", State.OK, found)
+    found = "; ".join(
+        f"{one.part} ended {count(one.times, 'time')} since {_local(one.since)}, last by {one.words}"
+        for one in ends
+    )
+    state = State.FAILED if any(one.failing for one in ends) else State.WARNING
+    return Check("parts", state, found, "What it said last tells why; it is started again by itself.")
 
 
 def broker(settings: Settings) -> Check:

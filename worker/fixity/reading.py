@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from db.values import kept_ns
+
 _CHUNK: Final = 1 << 20
 _DROP_EVERY: Final = 16 * _CHUNK
 _BURST_SECONDS: Final = 0.5
@@ -36,6 +38,7 @@ class Reading:
     sha256: str
     size: int
     mtime_ns: int
+    """As the record would keep it."""
 
 
 class Pace:
@@ -76,7 +79,7 @@ def read_again(root: Path, path: bytes, pace: Pace) -> Reading:
         os.close(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise NotRead("it was written to while it was read")
-    return Reading(digest, after.st_size, after.st_mtime_ns)
+    return Reading(digest, after.st_size, kept_ns(after.st_mtime_ns))
 
 
 def _digest(descriptor: int, pace: Pace) -> str:

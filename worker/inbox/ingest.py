@@ -1,5 +1,6 @@
 """The ingester: notices files, waits until they are whole and takes them in; only the record remembers."""
 
+import datetime as dt
 import os
 import queue
 import threading
@@ -9,25 +10,31 @@ from collections.abc import Iterator
 import structlog
 
 from db.engine import Database, open_database
-from db.errors import DatabaseUnavailable
-from db.revision import require_current
-from restoration import Transient
+from db.errors import DatabaseError, DatabaseUnavailable
+from db.surveys import survey_wanted
+from restoration import MasterUnavailable, Transient, require_storage
 from worker.folders import require_safe_folders
 from worker.inbox.ignore import ignored
+from worker.inbox.long_reads import Large, LongReads
 from worker.inbox.rescan import Step, rescan
 from worker.inbox.settle import Look, SettleTracker
-from worker.inbox.walk import look
+from worker.inbox.sidecars import sidecar
+from worker.inbox.surveying import keep, passes_by_itself, told
+from worker.inbox.walk import Survey, look
 from worker.inbox.watch import TOO_MANY_WATCHES, InboxObserver, Listener, start_watching, watch_mode
-from worker.intake import Taken, take_in
+from worker.intake import Examined, Intake, Stopped, Taken, TakesLong, display_name
 from worker.library import library_from
+from worker.passing import passing_cause
 from worker.recipes import limits_from, recipe_from
 from worker.registration import record_recipe
 from worker.settings import Settings, Watch
+from worker.starting import await_record
 from worker.waiting import Teller
 
 _PAUSE = 0.2
 _RETRY = 5.0
 _SLICE = 0.5  # seconds of one kind of work before the others, and the order to stop, are looked at again
+_WISHES = 1.0  # seconds between two looks for a wish that the inbox be looked through
 _MOST = 50_000  # files that are waited for at once; a rescan finds the others when their turn has come
 
 _log = structlog.get_logger()
@@ -46,7 +53,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     """
     require_safe_folders(settings)
     teller = Teller(settings, "ingest")
-    _await_database(settings, stop, teller)
+    await_record(settings, teller, stop)
     if stop.is_set():
         return
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
@@ -76,27 +83,18 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         database.dispose()
 
 
-def _await_database(settings: Settings, stop: threading.Event, teller: Teller) -> None:
-    while not stop.is_set():
-        try:
-            require_current(settings.database_address(), patience=settings.lease_seconds)
-        except DatabaseUnavailable as error:
-            teller.waits(error)
-            stop.wait(_RETRY)
-        else:
-            return
-
-
 class _Ingester:
     """One round does some of all that is due: hints, the rescan under way, the files that are waited for."""
 
     def __init__(self, settings: Settings, database: Database, recipe_id: int, teller: Teller) -> None:
         self._settings = settings
         self._database = database
-        self._recipe_id = recipe_id
         self._teller = teller
         self._failing: set[bytes] = set()
-        self._limits = limits_from(settings)
+        self._intake = Intake(
+            database, settings.inbox_path, recipe_id, limits_from(settings), settings.hard_links
+        )
+        self._long = LongReads(self._intake)
         self._root = os.fsencode(settings.inbox_path)
         self._hints: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._lost = threading.Event()
@@ -109,17 +107,22 @@ class _Ingester:
         self._first = True
         self._looked_through = False
         self._deaf_until = 0.0
+        self._wishes_from = 0.0
+        self._wish: dt.datetime | None = None
+        self._refused: frozenset[bytes] = frozenset()
 
     def round(self) -> bool:
         """Do some of what is due now; return whether there is more of it.
 
         Raises OSError, DatabaseUnavailable, restoration.Transient.
         """
+        self._heed_what_ended()
+        self._heed_wishes()
         self._watch()
         self._heed_hints()
         more = self._go_on_with_rescan()
         more |= self._look_at_waiting()
-        if not self._failing and (self._looked_through or len(self._tracker) >= _MOST):
+        if not self._failing and (self._looked_through or self._full()):
             self._teller.goes_on()
         return more
 
@@ -132,15 +135,20 @@ class _Ingester:
         self._rescan, self._looked_through = None, False
         self._next_rescan = time.monotonic() + took  # what fails late is not tried without a pause
         if not watching:
-            self.close()
-            self._observer = None
+            self._end_watching()
             self._polls = watch_mode(self._settings) is Watch.POLLING
 
     def close(self) -> None:
-        """Stop the observer."""
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer.join(timeout=5)
+        """Stop the observer, and give up what is being read."""
+        self._long.stop()
+        self._end_watching()
+        self._long.close()
+
+    def _end_watching(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(timeout=5)
 
     def _watch(self) -> None:
         if self._polls:
@@ -181,9 +189,9 @@ class _Ingester:
         now = time.monotonic()
         while not self._hints.empty():
             path = self._hints.get()
-            if ignored(path):
+            if ignored(path) or sidecar(path.rpartition(b"/")[2]) or path in self._long:
                 continue
-            if len(self._tracker) < _MOST or path in self._tracker:
+            if not self._full() or path in self._tracker:
                 self._tracker.notice(path, now)
             else:
                 self._next_rescan = 0.0
@@ -191,29 +199,56 @@ class _Ingester:
     def _go_on_with_rescan(self) -> bool:
         now = time.monotonic()
         if self._rescan is None:
-            if now < self._next_rescan or len(self._tracker) >= _MOST:
+            if now < self._next_rescan or self._full():
                 return False
-            self._rescan = _Rescan(rescan(self._database, self._settings))
+            self._rescan = _Rescan(self._database, self._settings)
             self._next_rescan = float("inf")  # until this one ended, or events are lost meanwhile
-        while len(self._tracker) < _MOST:
+        while not self._full():
             step = self._rescan.step()
             if step is None:
                 self._end_rescan(self._rescan)
                 return False
             for entry in step.unknown:
-                if entry.path not in self._tracker:
+                if entry.path not in self._tracker and entry.path not in self._long:
                     self._tracker.notice(entry.path, now)
+                    self._rescan.news += 1
             if time.monotonic() - now > _SLICE:
                 return True
         return False
 
+    def _full(self) -> bool:
+        return len(self._tracker) + len(self._long) >= _MOST
+
     def _end_rescan(self, ended: "_Rescan") -> None:
+        record = keep(self._database, ended.survey, ended.files, ended.new + ended.changed, ended.seconds)
+        self._tell_refusals(ended.survey)
         by_looking = self._polls or self._unwatched.is_set()
-        pause = self._settings.poll_seconds if by_looking else self._settings.rescan_seconds
+        soon = any(map(passes_by_itself, ended.survey.refused.values()))
+        pause = self._settings.poll_seconds if by_looking or soon else self._settings.rescan_seconds
         self._next_rescan = min(self._next_rescan, time.monotonic() + max(pause, ended.seconds))
         tell = _log.info if self._first or ended.found_something else _log.debug
-        tell("the inbox was looked through", **ended.figures())
+        tell(
+            "the inbox was looked through",
+            **ended.figures(),
+            sidecars=record.sidecars,
+            conflict_copies=record.conflict_copies,
+            not_read=record.refused_folders,
+        )
         self._first, self._rescan, self._looked_through = False, None, True
+
+    def _tell_refusals(self, survey: Survey) -> None:
+        """Tell once of each folder that cannot be looked into, and when all can be again."""
+        before, self._refused = self._refused, frozenset(survey.refused)
+        for path, one in zip(sorted(survey.refused), told(survey), strict=False):
+            if path not in before:
+                _log.warning(
+                    "a folder cannot be looked into; the others are",
+                    folder=one.display,
+                    reason=one.reason,
+                    remedy=one.remedy,
+                )
+        if before and not self._refused:
+            _log.info("all folders can be looked into again", folders=len(before))
 
     def _look_at_waiting(self) -> bool:
         began = time.monotonic()
@@ -224,7 +259,15 @@ class _Ingester:
         return False
 
     def _look_at(self, path: bytes) -> None:
-        entry = look(self._root, path)
+        try:
+            entry = look(self._root, path)
+        except OSError as error:
+            self._tracker.forget(path)  # a folder on the way to it is out of reach, which the rescan tells
+            try:
+                require_storage(error, self._settings.inbox_path)
+            except MasterUnavailable as cause:
+                self._wait_for(path, cause)
+            return
         seen = None if entry is None else Look(entry.size, entry.mtime_ns, entry.inode)
         if self._tracker.look(path, seen, time.monotonic()):
             self._take_in(path)
@@ -232,38 +275,80 @@ class _Ingester:
             self._failing.discard(path)
 
     def _take_in(self, path: bytes) -> None:
-        """Take a settled file in; one whose storage fails is waited for, and the others go on."""
+        """Take a settled file in, or have it taken in by those who take their time."""
         try:
-            taken = take_in(
-                self._database,
-                self._settings.inbox_path,
-                path,
-                self._recipe_id,
-                self._limits,
-                hard_links=self._settings.hard_links,
-            )
-        except Transient as error:
-            self._failing.add(path)
-            self._teller.waits(error)
-            self._tracker.notice(path, time.monotonic())
-            return
+            examined = self._intake.examine(path, quickly=True)
+            if not isinstance(examined, Examined):
+                self._took_in(path, examined)
+            elif examined.small:
+                self._took_in(path, self._intake.register(examined))
+            else:
+                self._long.read(examined)
+        except TakesLong:
+            self._long.look_at(path)
+        except Exception as error:  # noqa: BLE001  (what one file does must not hold up the others)
+            self._failed(path, error)
+
+    def _heed_what_ended(self) -> None:
+        for ended in self._long.ended():
+            match ended.outcome:
+                case Taken():
+                    self._took_in(ended.path, ended.outcome)
+                case Large():
+                    self._long.read(ended.outcome.file)
+                case Stopped():
+                    pass
+                case error:
+                    self._failed(ended.path, error)
+
+    def _took_in(self, path: bytes, taken: Taken) -> None:
         self._failing.discard(path)
         if taken is Taken.UNSETTLED:
             self._tracker.notice(path, time.monotonic())
+
+    def _failed(self, path: bytes, error: Exception) -> None:
+        """Wait for what kept a file from being taken in. Raises what concerns the record as a whole."""
+        if isinstance(error, DatabaseError):
+            self._tracker.notice(path, time.monotonic())
+            raise error
+        if passing_cause(error) is None and path not in self._failing:
+            _log.error(
+                "a file can be neither taken in nor set aside", file=display_name(path), exc_info=error
+            )
+        self._wait_for(path, error)
+
+    def _wait_for(self, path: bytes, error: Exception) -> None:
+        self._failing.add(path)
+        self._teller.waits(error)
+        self._tracker.notice(path, time.monotonic())
+
+    def _heed_wishes(self) -> None:
+        """Look through the inbox at once if somebody asked for it, as `saek retry` does."""
+        now = time.monotonic()
+        if now < self._wishes_from:
+            return
+        self._wishes_from = now + _WISHES
+        with self._database.read() as s:
+            wish = survey_wanted(s)
+        if wish != self._wish:
+            self._wish, self._next_rescan = wish, 0.0
 
 
 class _Rescan:
     """A rescan under way, with what it found so far and the seconds that it took by itself."""
 
-    def __init__(self, steps: Iterator[Step]) -> None:
-        self._steps = steps
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.survey = Survey()
+        self._steps: Iterator[Step] = rescan(database, settings, self.survey)
         self.seconds = 0.0
+        self.news = 0
+        """Files that were found and not yet waited for."""
         self.files = self.new = self.changed = self.gone = 0
 
     @property
     def found_something(self) -> bool:
-        """Whether the record did not match the inbox."""
-        return bool(self.new or self.changed or self.gone)
+        """Whether it is worth a word."""
+        return bool(self.news or self.gone)
 
     def step(self) -> Step | None:
         """Go on by one step; return what it found, None at the end. Raises as `rescan`."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from db.clock import clock
 from db.engine import Database
-from db.intake import mark_gone, places_at, places_left
+from db.intake import mark_gone, paths_of, places_at, places_left
 from db.values import KnownPlace
 from restoration import UnreadableFile
 from worker.inbox.marks import Marks
-from worker.inbox.walk import Entry, walk
+from worker.inbox.walk import Entry, Survey, walk
 from worker.intake import INBOX, known_in_inbox
 from worker.places import require_inbox
 from worker.settings import Settings
@@ -55,47 +55,57 @@ class _Compared:
     """The sha256 of the paths that are not."""
 
 
-def rescan(database: Database, settings: Settings) -> Iterator[Step]:
+def rescan(database: Database, settings: Settings, survey: Survey | None = None) -> Iterator[Step]:
     """Compare the inbox with the record step by step, then note as gone what is on record and not there.
 
     No file is opened, no lock on the record is held, and memory holds a page of files and a bit for each row
     that the record ever had: 125 kB for a million. Files may be taken in between the steps, by this process
-    or by another.
+    or by another. What lies in folders that cannot be read stays on record as it is; `survey` notes them.
 
-    Raises OSError when a folder cannot be read, and MasterUnavailable when the inbox is not the one that it
+    Raises OSError when the inbox itself cannot be read, and MasterUnavailable when it is not the one that it
     was: nothing is noted as gone then.
     """
+    survey = Survey() if survey is None else survey
     require_inbox(settings, known_in_inbox(database))
     with database.read() as s:
         began = clock(s)
     known, unheard = Marks(), Marks()
-    for page in _compared(database, walk(os.fsencode(settings.inbox_path))):
+    for page in _compared(database, walk(os.fsencode(settings.inbox_path), survey=survey)):
         for sighting_id in page.known:
             known.add(sighting_id)
         for digest in page.unheard:
             unheard.add(_short(digest))
         yield page.step
-    yield from _sweep(database, settings, began, known, unheard)
+    yield from _sweep(database, settings, began, known, unheard, survey=survey)
 
 
-def everything_known(database: Database, root: Path) -> bool:
-    """Whether each file in the inbox is recorded as it is now."""
-    pages = _compared(database, walk(os.fsencode(root)))
+def everything_known(database: Database, root: Path, survey: Survey | None = None) -> bool:
+    """Whether each file in the inbox is recorded as it is now; `survey` notes where nobody could look."""
+    pages = _compared(database, walk(os.fsencode(root), survey=survey or Survey()))
     return not any(page.step.new or page.step.changed for page in pages)
 
 
 def _sweep(
-    database: Database, settings: Settings, began: dt.datetime, known: Marks, unheard: Marks
+    database: Database,
+    settings: Settings,
+    began: dt.datetime,
+    known: Marks,
+    unheard: Marks,
+    *,
+    survey: Survey,
 ) -> Iterator[Step]:
     """Note as gone what was on record when the walk began, and was not met by it.
 
-    What the walk met as new counts as met: another ingester may have been entering it at that moment.
+    What the walk met as new counts as met: another ingester may have been entering it at that moment. Nothing
+    is said of what lies where the walk could not look.
     """
     after = 0
     while True:
         with database.read() as s:
             left = places_left(s, INBOX, began, after, _SWEPT)
         missing = [place for place, digest in left if place not in known and _short(digest) not in unheard]
+        if missing and survey.refused:
+            missing = _in_sight(database, missing, survey)
         gone = 0
         if missing:
             require_inbox(settings, known_in_inbox(database))  # it may have gone during the walk
@@ -104,6 +114,13 @@ def _sweep(
         if len(left) < _SWEPT:
             return
         after, _ = left[-1]
+
+
+def _in_sight(database: Database, sighting_ids: list[int], survey: Survey) -> list[int]:
+    """Return those of the files that do not lie where the walk could not look."""
+    with database.read() as s:
+        paths = paths_of(s, sighting_ids)
+    return [sighting_id for sighting_id, path in paths if not survey.hides(path)]
 
 
 def _compared(database: Database, entries: Iterable[Entry]) -> Iterator[_Compared]:

@@ -29,6 +29,10 @@ class SettleTracker:
         """Begin to wait for `path`, or begin anew if something happened to it."""
         self._waiting[path] = (None, now)
 
+    def forget(self, path: bytes) -> None:
+        """Wait for `path` no longer."""
+        self._waiting.pop(path, None)
+
     def look(self, path: bytes, seen: Look | None, now: float) -> bool:
         """Take one look into account; True when the file is whole, which ends the waiting.
 

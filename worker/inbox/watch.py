@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ _TELLING: list[type[FileSystemEvent]] = [
     FileMovedEvent,
 ]
 """What is asked of the kernel: reading and each single write would fill its queue and tell nothing more."""
+
+_DEEPEST = 10_000
+"""Calls within calls: up to Python 3.11, os.walk, by which watchdog finds folders, needs some for each of the
+2,048 folders that a path can lead through."""
 
 TOO_MANY_WATCHES = frozenset({errno.ENOSPC, errno.EMFILE})
 
@@ -83,6 +88,7 @@ def start_watching(settings: Settings, listener: Listener) -> InboxObserver:
     Hints may be lost and repeated; rescans make up for both.
     Raises OSError when the kernel's limit of watches is reached.
     """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
     observer = InboxObserver(listener)
     root = settings.inbox_path
     hints = _Hints(os.fsencode(root), listener.hint)

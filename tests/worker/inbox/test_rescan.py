@@ -14,6 +14,7 @@ from db.intake import quarantine_sighting, register
 from db.values import Problem, ScanRecord, Seen
 from restoration import MasterUnavailable
 from worker.inbox.rescan import everything_known, rescan
+from worker.inbox.walk import Survey
 from worker.settings import Settings
 
 Enter = Callable[[str], None]
@@ -199,21 +200,49 @@ def test_known_files_are_not_opened(
     assert not [path for path in opened if str(inbox) in os.fsdecode(path)]
 
 
-def test_a_folder_that_may_not_be_read_fails_the_rescan_after_all_else_was_found(
+def test_a_folder_that_may_not_be_read_is_noted_and_the_rest_goes_on(
     inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (inbox / "gone.tif").write_bytes(b"1")
-    enter("gone.tif")
-    (inbox / "gone.tif").unlink()
-    for name in ("a/a.tif", "locked/b.tif", "z/z.tif"):
-        (inbox / name).parent.mkdir()
+    for name in ("gone.tif", "a/a.tif", "locked/b.tif", "locked/c/c.tif", "locked too/d.tif", "z/z.tif"):
+        (inbox / name).parent.mkdir(parents=True, exist_ok=True)
         (inbox / name).write_bytes(b"1")
+    for name in ("gone.tif", "locked/b.tif", "locked/c/c.tif", "locked too/d.tif"):
+        enter(name)
+    for name in ("gone.tif", "locked too/d.tif"):
+        (inbox / name).unlink()
     lock(inbox / "locked", monkeypatch)
-    steps = rescan(database, settings)
-    assert sorted(entry.path for entry in next(steps).new) == [b"a/a.tif", b"z/z.tif"]
-    with pytest.raises(PermissionError, match="locked"):
-        list(steps)
-    assert gone(database) == []
+    survey = Survey()
+    steps = list(rescan(database, settings, survey))
+    assert sorted(entry.path for step in steps for entry in step.new) == [b"a/a.tif", b"z/z.tif"]
+    assert list(survey.refused) == [b"locked"]
+    assert sorted(gone(database)) == ["gone.tif", "locked too/d.tif"]
+
+
+def test_a_path_longer_than_the_kernel_takes_is_noted_and_the_rest_goes_on(
+    inbox: Path, database: Database, settings: Settings
+) -> None:
+    (inbox / "a.tif").write_bytes(b"1")
+    deep = dig(inbox, 4200)
+    survey = Survey()
+    steps = list(rescan(database, settings, survey))
+    assert [entry.path for step in steps for entry in step.new] == [b"a.tif"]
+    (refused,) = survey.refused
+    assert deep.startswith(refused)
+    assert survey.refused[refused].errno == errno.ENAMETOOLONG
+
+
+def dig(folder: Path, length: int) -> bytes:
+    """Make folders below each other until their path is so long, and a file in the last one."""
+    here = os.open(folder, os.O_RDONLY)
+    path = b""
+    while len(os.fsencode(folder)) + len(path) < length:
+        os.mkdir(b"d" * 200, dir_fd=here)
+        below = os.open(b"d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here, path = below, path + b"d" * 200 + b"/"
+    os.close(os.open(b"deep.tif", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    return path
 
 
 def lock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
