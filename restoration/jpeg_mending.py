@@ -3,7 +3,8 @@
 Padding before restart markers, bytes between segments, parameters of a scan that say nothing, a missing end
 marker: libjpeg warns of them as it warns of damage. They are left out or put right in what it is shown, the
 file itself is untouched, and it is asked again with every warning an error. So whatever is missing or damaged
-is refused all the same; padding is what is behind the last bit that the decoder needs, and zeros only.
+is refused all the same. Padding is what is behind the last bit that the decoder needs, if it is the same byte
+over and over.
 """
 
 import itertools
@@ -23,6 +24,8 @@ _MARKER: Final = re.compile(rb"\xff+([\x01-\xfe])")
 _CHUNK: Final = 1 << 20
 _TAIL: Final = 4_096
 _MOST_PADDING: Final = 1 << 20
+_LEAST_RUN: Final = 16
+"""Bytes other than zero that are padding if they are all the same."""
 _MOST_INTERVAL: Final = 1 << 24
 _MOST_SIDE: Final = 65_500
 _RESTARTS: Final = range(0xD0, 0xD8)
@@ -80,10 +83,10 @@ def mended(file: BufferedReader) -> Mended | None:
     begin = at
     while True:
         start, end, marker = _entropy_end(file, at)
-        if interval and marker in _RESTARTS and (padding := _zeros_before(file, begin, start)):
-            needed = interval.needed(file, begin, start - padding, padding)
-            if needed is not None and needed < padding:
-                edits.append(_Edit(start - padding + needed, start, b"", _PADDED))
+        if interval and marker in _RESTARTS and (padding := _padding_before(file, begin, start)):
+            needed = interval.needed(file, begin, start - len(padding), padding)
+            if needed is not None and needed < len(padding):
+                edits.append(_Edit(start - len(padding) + needed, start, b"", _PADDED))
         if marker is None:
             if not _is_complete(frame, scans):
                 return None
@@ -104,7 +107,7 @@ def mended(file: BufferedReader) -> Mended | None:
     return _applied(file, edits, sequential=frame.marker != PROGRESSIVE)
 
 
-_PADDED: Final = "JPEG: zeros are padded before restart markers; passed over"
+_PADDED: Final = "JPEG: there is padding before its restart markers; passed over"
 _ENDLESS: Final = "JPEG: the end marker is missing; every pixel is there"
 _BETWEEN: Final = "JPEG: there are bytes between its segments that belong to none; passed over"
 _PARAMETERS: Final = "JPEG: the parameters of its scan are none of a sequential JPEG; passed over"
@@ -170,17 +173,27 @@ def _fill_before(file: BinaryIO, end: int) -> int:
     return len(data) - len(data.rstrip(b"\xff"))
 
 
-def _zeros_before(file: BinaryIO, begin: int, end: int) -> int:
-    """Return how many zeros end the data, without one that belongs to a stuffed 0xFF."""
+def _padding_before(file: BinaryIO, begin: int, end: int) -> bytes:
+    """Return the run of one byte that ends the data: zeros, or at least so many of another.
+
+    A zero that belongs to a stuffed 0xFF is none of them.
+    """
     first = max(begin, end - _MOST_PADDING)
-    near = max(first, end - 16)
+    near = max(first, end - _LEAST_RUN)
     file.seek(near)
-    if file.read(end - near).rstrip(b"\0"):
+    last = file.read(end - near)
+    if last and last != last[-1:] * len(last):
         first = near
     file.seek(first)
     data = file.read(end - first)
-    kept = data.rstrip(b"\0")
-    return len(data) - len(kept) - (kept.endswith(b"\xff"))
+    byte = data[-1:]
+    kept = data.rstrip(byte) if byte else data
+    run = len(data) - len(kept)
+    if byte == b"\0":
+        run -= kept.endswith(b"\xff")
+    elif run < _LEAST_RUN:
+        run = 0
+    return byte * run
 
 
 def _is_complete(frame: Frame, scans: list[Segment]) -> bool:
@@ -240,8 +253,8 @@ class _Intervals:
             tables, scan[:-3] + b"\x00\x3f\x00", frame, start.content, units, across * down, across, unit
         )
 
-    def needed(self, file: BinaryIO, begin: int, end: int, padding: int) -> int | None:
-        """Return how many zeros behind the data of this interval are its own; None if that cannot be told."""
+    def needed(self, file: BinaryIO, begin: int, end: int, padding: bytes) -> int | None:
+        """Return how much of what looks like padding is data; None if that cannot be told."""
         units = min(self.units, self.total - self.number * self.units)
         if units * self.unit[0] <= _MOST_SIDE:
             size = (units * self.unit[0], self.unit[1])
@@ -255,12 +268,12 @@ class _Intervals:
         data = file.read(end - begin)
         if not self._lacks(size, units, data):
             return 0  # as mostly
-        low, high = 0, padding
-        if self._lacks(size, units, data + bytes(padding)):
+        low, high = 0, len(padding)
+        if self._lacks(size, units, data + padding):
             return None
         while high - low > 1:
             middle = (low + high) // 2
-            if self._lacks(size, units, data + bytes(middle)):
+            if self._lacks(size, units, data + padding[:middle]):
                 low = middle
             else:
                 high = middle

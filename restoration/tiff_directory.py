@@ -22,7 +22,7 @@ MOST_DIRECTORIES: Final = 1_000
 
 MOST_INTEGER: Final = 1 << 61
 """Larger ones are taken as this: sums of two still fit 64 bits."""
-_INTEGERS: Final[Mapping[int, str]] = {
+_INTEGERS: Final[dict[int, str]] = {
     1: "u1",
     3: "u2",
     4: "u4",
@@ -35,7 +35,7 @@ _INTEGERS: Final[Mapping[int, str]] = {
     17: "i8",
     18: "u8",
 }
-_FLOATS: Final[Mapping[int, str]] = {11: "f4", 12: "f8"}
+_FLOATS: Final[dict[int, str]] = {11: "f4", 12: "f8"}
 _SIZES: Final[Mapping[int, int]] = {
     **{kind: int(code[1]) for kind, code in (*_INTEGERS.items(), *_FLOATS.items())},
     2: 1,
@@ -99,21 +99,23 @@ class Directory:
         values = self.integers(tag, 1)
         return default if values is None else int(values[0])
 
-    def ratio(self, tag: int) -> Fraction | None:
-        """Return the first value of a tag as a number, whatever its type; None if it is no finite number."""
+    def ratio(self, tag: int, place: int = 0) -> Fraction | None:
+        """Return a value of a tag as a number, whatever its type; None if it is no finite number.
+
+        Raises OSError or NoDirectory.
+        """
         one = self.fields.get(tag)
-        if one is None or not one.count:
+        if one is None or one.kind == _ASCII or place >= one.count:
             return None
+        size = _SIZES[one.kind]
+        raw = self.file.exactly(one.offset + place * size, size)
         if one.kind in {_RATIONAL, _SIGNED_RATIONAL}:
             code = "II" if one.kind == _RATIONAL else "ii"
-            upper, lower = struct.unpack(self.file.order + code, self.file.exactly(one.offset, 8))
+            upper, lower = struct.unpack(self.file.order + code, raw)
             return Fraction(upper, lower) if lower else None
-        if one.kind in _FLOATS:
-            kind = np.dtype(_FLOATS[one.kind]).newbyteorder(self.file.order)
-            number = float(np.frombuffer(self.file.exactly(one.offset, kind.itemsize), kind)[0])
-            return Fraction(number) if np.isfinite(number) else None
-        values = self.integers(tag, 1)
-        return None if values is None else Fraction(int(values[0]))
+        kind = np.dtype((_INTEGERS | _FLOATS)[one.kind]).newbyteorder(self.file.order)
+        number = np.frombuffer(raw, kind)[0]
+        return Fraction(number.item()) if np.isfinite(number) else None
 
     def raw(self, tag: int) -> bytes | None:
         """Return the bytes of a tag as they are stored, None if it is absent or beyond measure.

@@ -52,7 +52,8 @@ _OTHER_COMPRESSIONS: Final = frozenset({34925, 50000, 50001, 33003, 33005, 34712
 
 _REDUCED, _MASK = 1, 4
 _OLD_REDUCED = 2
-_SUBSAMPLING = 530
+_SUBSAMPLING, _REFERENCE = 530, 532
+_WHITE = 255
 _JPEG_HEADER: Final = 1 << 16
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _CAMERA_SAMPLES: Final = frozenset({32803, 34892})
@@ -178,6 +179,8 @@ def _facts(chosen: Chosen, size: int) -> ScanFacts:
     icc = directory.raw(_ICC)
     orientation = directory.integer(274, 1)
     dpi = _dpi(directory)  # before the notes are taken
+    if layout.mode == "ycbcr" and not _is_full_range(directory):
+        tiff.note("TIFF: its YCbCr has black and white of its own (ReferenceBlackWhite); Y stays as it is")
     alpha = layout.alpha
     return ScanFacts(
         format="tiff",
@@ -287,17 +290,19 @@ def _require_decoder(layout: Layout, path: Path) -> None:
             f"its JPEG compression has {layout.bits} bits a sample; 8 are read",
             "convert it to a 16-bit TIFF with LZW, Deflate or no compression",
         )
-    if needs_second_reader(layout) and (layout.bits < 8 or layout.mode in {"palette", "ycbcr"}):
-        raise unsupported(
-            path,
-            f"its compression ({compression_name(compression)}) is read for 8- and 16-bit gray and RGB only",
-            "convert it to TIFF with LZW, Deflate or no compression",
-        )
 
 
 def needs_second_reader(layout: Layout) -> bool:
     """Whether libvips lacks the decoder for the compression."""
     return layout.compression not in LIBVIPS_COMPRESSIONS
+
+
+def _is_full_range(directory: Directory) -> bool:
+    """Whether black is 0 and white 255 in YCbCr, as without the tag."""
+    one = directory.fields.get(_REFERENCE)
+    if one is None or one.count < 2:
+        return True
+    return directory.ratio(_REFERENCE) == 0 and directory.ratio(_REFERENCE, 1) == _WHITE
 
 
 def _dpi(directory: Directory) -> tuple[float, float] | None:

@@ -463,3 +463,16 @@ def test_the_subsampling_of_jpeg_data_holds_whatever_the_tag_says(
     path.write_bytes(content)
     assert np.array_equal(stored(path), before)
     assert bool(identify(path).notes) == (true != told)
+
+
+@pytest.mark.parametrize(("white", "told"), [(255, False), (235, True)])
+def test_ycbcr_of_a_smaller_range_is_told(
+    written: Callable[..., Path], gray8: Gray, white: int, told: bool
+) -> None:
+    black = 0 if white == 255 else 16
+    reference = [(black, 1), (white, 1), (128, 1), (white, 1), (128, 1), (white, 1)]
+    tags = {262: (SHORT, 6), 530: (SHORT, [1, 1]), 532: (RATIONAL, reference)}
+    samples = np.dstack([gray8, np.full_like(gray8, 128), np.full_like(gray8, 128)])
+    path = written(Page(samples, tags))
+    assert np.array_equal(stored(path), samples)
+    assert any("ReferenceBlackWhite" in note for note in identify(path).notes) == told
