@@ -230,10 +230,10 @@ def main() -> None:
             told = "chosen" if thresholds == found else "installed"
             print(f"\n{name}, {told} thresholds (cost {cost(halves[held_out], thresholds):.4f})")
             print(table(halves[held_out], thresholds))
-    monochrome = np.array([astuple(case.strays) for case in measured if not case.color])
+    monochrome = np.array([astuple(case.strays) for case in measured if not case.color], dtype=float)
     print("\nall monochrome ones, 50 / 95 / 99 / 100 of 100:")
     for name, values in zip(Strays.__slots__, monochrome.T, strict=True):
-        print(f"  {name:6}", *(f"{value:8.3f}" for value in np.percentile(values, [50, 95, 99, 100])))
+        print(f"  {name:8}", *(f"{value:8.3f}" for value in np.percentile(values, [50, 95, 99, 100])))
 
 
 if __name__ == "__main__":

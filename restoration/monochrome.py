@@ -6,7 +6,7 @@ cloud. The curve is estimated (medians over luminance bins) on a small copy. Fou
 near    How far chroma strays from the curve, averaged over neighbors: noise of film, scanner or JPEG cancels
         out there, the color of things does not.
 off     How far it strays from one line, between blue and yellow-brown: stains and fading lie along that line,
-        and may stray further.
+        and may stray further; further still on light, yellowed paper, whose stains are of several browns.
 turn,   A tone lies along one hue, or runs from one to its opposite (split tones), and is never vivid between
 bend    shadows and highlights: few flat colors are a function of luminance, too, but no tone.
 vivid   The share of strongly colored pixels: a stamp passes, a color target or a traffic light does not.
@@ -15,7 +15,7 @@ vivid   The share of strongly colored pixels: a stamp passes, a color target or 
 held out: there these were taken for monochrome::
 
     42 of    42 scans of monochrome prints and negatives
-    29 of    36 drawings, engravings and portraits on toned paper, found among the color pictures by eye
+    34 of    36 drawings, engravings and portraits on toned paper, found among the color pictures by eye
    482 of   492 made prints: gray, sepia, cyanotype, split tone, selenium, gold; stained, noisy, as JPEG
      6 of 2,181 color pictures, of photographs, clothes and objects in nearly one hue
      1 of   246 made color: prints tinted by hand, posters of flat colors, prints beside a color target
@@ -49,6 +49,11 @@ _VIVID = 25.0
 _BENT, _MIXED = 25.0, (1 / 25, 1 / 8)
 """Bend from which a tone is as strong as a cyanotype's, and what more is allowed off and along from there, in
 parts of it."""
+_LIGHT, _YELLOWED = 0.5, 14.0
+"""Luminance and yellow-brown, in 255ths, of most of a sheet of old paper, at least."""
+_BROWNS, _LEAST = 0.1, 0.8
+"""Where paper has yellowed: what is allowed off the line for each step along it, and in parts of the rest."""
+_YELLOW = np.array([math.cos(math.radians(145)), math.sin(math.radians(145))], np.float32)
 _STEEPEST = 1.2
 """By how much chroma changes with luminance in a tone, at most; from red ink to white paper it is 0.75."""
 _STAIN = (120.0, 165.0)
@@ -69,6 +74,8 @@ class Strays:
     """How far the curve leaves the straight line of one hue or of two opposite ones, at 95 of 100."""
     bend: float
     """How far it leaves the straight way from shadows to highlights, or how much too steep that is."""
+    yellowed: bool
+    """Whether most of it is light and yellow-brown, as old paper is."""
     vivid: float
     """Share of pixels, other than black ones, that stray by more than `_VIVID`."""
 
@@ -90,6 +97,8 @@ class Thresholds:
         # Where a copy mixes tones, their mean lies beside a bent curve.
         bent = max(0.0, strays.bend - _BENT)
         off, along = self.off + _MIXED[0] * bent, self.along + _MIXED[1] * bent
+        if strays.yellowed:  # stains of old paper are of several browns
+            off += _BROWNS * strays.along - (1 - _LEAST) * self.off
         stained = strays.off <= off and strays.along <= along
         return one_tone and (strays.near <= self.near or stained)
 
@@ -131,6 +140,7 @@ def strays_of(planes: Float) -> Strays:
         along=_most(along),
         turn=turn,
         bend=bend,
+        yellowed=bool(np.median(luminance) >= _LIGHT and np.median(_YELLOW @ chroma) >= _YELLOWED),
         vivid=float(vivid.sum() / max(1, bright.sum())),
     )
 

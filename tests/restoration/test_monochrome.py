@@ -172,6 +172,28 @@ def test_a_halftone_in_brown_ink_on_yellowed_paper_is_monochrome() -> None:
     assert tone_of(planes(rgb)).kind is ToneKind.TONED
 
 
+@pytest.mark.parametrize("quality", [None, 85])
+@pytest.mark.parametrize("yellow", [0.5, 1.0])
+def test_an_engraving_on_stained_yellow_paper_is_monochrome(yellow: float, quality: int | None) -> None:
+    """It was refused as color, with strays of 3 in 255."""
+    y, x = np.mgrid[:900, :900]
+    gray = transform.resize(data.camera(), (900, 900))
+    lines = np.clip((gray - (0.5 + 0.5 * np.sin(1.1 * y + 3 * gray))) * 4 + 0.5, 0, 1)[..., None]
+    paper = (1 - yellow * np.array([0.05, 0.14, 0.38])) * np.ones((900, 900, 1))
+    paper *= 1 - 0.12 * (y / 900)[..., None] * np.array([0.15, 0.35, 1.0])
+    draw = np.random.default_rng(4)
+    for top, left in draw.uniform(0, 900, (20, 2)):
+        spot = np.exp(-((y - top) ** 2 + (x - left) ** 2) / (2 * 12.0**2))[..., None]
+        paper *= 1 - 0.3 * spot * np.array([0.25, 0.5, 0.8])
+    ink = np.array([45, 35, 30]) / 255
+    rgb = np.rint(255 * (ink + (paper - ink) * lines)).astype(np.uint8)
+    if quality:
+        file = io.BytesIO()
+        Image.fromarray(rgb).save(file, "JPEG", quality=quality)
+        rgb = np.asarray(Image.open(file))
+    assert tone_of(planes(rgb)).kind is ToneKind.TONED
+
+
 def test_a_print_tinted_by_hand_is_color() -> None:
     """Cheeks, a dress and a sky, in the a* and b* of watercolors over a print."""
     rgb = data.astronaut()
