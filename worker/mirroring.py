@@ -14,10 +14,8 @@ inbox which is gone, while another name of the same bytes lies where it should.
 import datetime as dt
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -25,14 +23,12 @@ from sqlalchemy.orm import Session
 
 from db.clock import clock
 from db.engine import Database, open_database
+from db.errors import DatabaseError
 from db.links import (
     Name,
     Named,
     Places,
     due_scans,
-    enter_link,
-    give_up_name,
-    name_owner,
     names_are_due,
     names_settled,
     note_copies,
@@ -42,26 +38,23 @@ from db.links import (
     withdraw_name,
 )
 from db.recovery import latest_derivatives
-from restoration import MasterError, Transient
+from restoration import Transient
 from worker.chores import Chore, start_chore
-from worker.intake import INBOX, display_name
-from worker.linking import Damaged, NameTaken, give_name, holds, is_there, remove_name, same_entry, settle
+from worker.intake import INBOX
+from worker.linking import is_there, remove_name, same_entry, settle
 from worker.locating import output_place
-from worker.outputs import OUTBOX, derivative_names, mirrors, require_space
+from worker.naming import Look, give_names, is_wanted, look_at, lying_names, reserve_all, tell
+from worker.outputs import OUTBOX
 from worker.places import require_mark, require_outbox
 from worker.settings import Settings
-from worker.sidecars import sidecar_of, tells_of, write_sidecar
+from worker.sidecars import sidecar_of, tells_of
+from worker.waiting import Teller
 
 BATCH: Final = 25
 """So many scans are looked at in one go, and recorded in one transaction."""
 
 _TERM: Final = dt.timedelta(seconds=60)
 """Whoever began to look at a scan has it for so long; what could not be done is tried again then."""
-
-_REASONS: Final = {
-    NameTaken: "another file has it",
-    Damaged: "the bytes of the derivative are not those on record",
-}
 
 _PAUSE: Final = 1.0
 _PAUSE_AWAY: Final = 10.0
@@ -74,7 +67,7 @@ def start_mirror(settings: Settings, stop: threading.Event) -> threading.Thread:
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
     chore = Chore(
         name="mirror",
-        do=partial(mirror, database, settings),
+        do=partial(mirror, database, settings, Teller(settings, "mirror")),
         pause=_pause,
         first_pause=_PAUSE,
         delayed="further names of derivatives are not given yet",
@@ -89,7 +82,7 @@ def _pause(looked_at: int | None, _: float) -> float:
     return 0.0 if looked_at == BATCH else _PAUSE
 
 
-def mirror(database: Database, settings: Settings) -> int | None:
+def mirror(database: Database, settings: Settings, teller: Teller) -> int | None:
     """Look at the names of the scans that are due; return of how many, None while the outbox is away.
 
     Raises `DatabaseUnavailable`; nothing is lost then.
@@ -101,196 +94,47 @@ def mirror(database: Database, settings: Settings) -> int | None:
     try:
         require_outbox(settings, partial(_latest, database))
     except Transient as away:
-        _log.warning("waiting", code=away.code, reason=away.reason, remedy=away.remedy)
+        teller.waits(away)
         return None
-    taken = database.run(lambda s: put_off(s, due, _TERM))
-    looks = [look for scan_id in sorted(taken) if (look := _look_at(database, settings, scan_id)) is not None]
-    database.run(partial(_reserve_all, looks=looks))
-    ready = [look for look in looks if _give_names(look)]
+    teller.goes_on()
+    taken = sorted(database.run(lambda s: put_off(s, due, _TERM)))
     try:
-        _conclude(ready, database, settings)
-    except Transient:  # which of them it was shows when each is concluded by itself
-        for look in ready:
-            try:
-                _conclude([look], database, settings)
-            except Transient as passing:
-                _tell(look.places.scan_id, passing)
+        _go_through(database, settings, taken)
+    except DatabaseError:
+        raise
+    except Exception:  # noqa: BLE001  (which of them it was shows when each is gone through by itself)
+        for scan_id in taken:
+            _go_through_alone(database, settings, scan_id)
     return len(due)
 
 
-@dataclass(slots=True)
-class _Want:
-    """A derivative that lacks its name for one master, or whose name there lacks its sidecar.
-
-    `choices` are the names that it may have but for those that were `refused`, `name` the one that it gets.
-    """
-
-    made: Named
-    source: Path
-    choices: list[bytes]
-    refused: set[bytes] = field(default_factory=set)
-    name: Name | None = None
-    copied: bool = False
-
-
-@dataclass(slots=True)
-class _Look:
-    """What is to be done for a scan, and what was: still to be recorded.
-
-    `sound` are the names, by their paths, that were read and hold the recorded bytes.
-    """
-
-    database: Database
-    settings: Settings
-    places: Places
-    wants: list[_Want] = field(default_factory=list)
-    sound: set[bytes] = field(default_factory=set)
-    folders: set[Path] = field(default_factory=set)
-
-
-def _look_at(database: Database, settings: Settings, scan_id: int) -> _Look | None:
-    """Find out which names the derivatives of a scan lack; None if that must wait."""
-    with database.read() as s:
-        found = places(s, scan_id, INBOX)
-    if found is None:
-        return None
-    look = _Look(database, settings, found)
-    try:
-        for made in found.derivatives:
-            _look_at_names(look, made)
-    except Transient as passing:
-        _tell(scan_id, passing)
-        return None
-    return look
-
-
-def _look_at_names(look: _Look, made: Named) -> None:
-    scan, lying = look.places, dict(_lying(look.settings, made))
-    if not lying:
-        _log.warning(
-            "a derivative lies under none of its names",
-            output=made.names[0].display,
-            remedy="restore it from a backup, then run: saek verify --derivatives",
-        )
-        return
-    source = next(iter(lying.values()))
-    for master in scan.present:
-        own = [name for name in lying if _is_wanted(name, [master], scan, made)]
-        if not own:
-            known = [name.path for name in made.names if _is_wanted(name, [master], scan, made)]
-            names = derivative_names(master, scan.sha256, made.fingerprint, source.suffix)
-            look.wants.append(_Want(made, source, [*known, *names]))
-    for name, path in lying.items():
-        if not os.path.lexists(sidecar_of(path)):
-            look.wants.append(_Want(made, source, [name.path]))
-
-
-def _reserve_all(s: Session, looks: Sequence[_Look]) -> None:
-    """Enter the names that derivatives are about to get: whoever dies before that leaves no stray file."""
-    for look in looks:
-        for want in look.wants:
-            _reserve(s, want, clock(s))
-
-
-def _reserve(s: Session, want: _Want, now: dt.datetime) -> None:
-    """Take the first choice that is free on record, or the derivative's own. May be done again."""
-    want.name = None
-    for path in want.choices:
-        owner = name_owner(s, OUTBOX, path)
-        if path in want.refused or owner not in {None, want.made.derivative_id}:
-            continue
-        want.name = Name(None, OUTBOX, path, display_name(path))
-        if owner is None:
-            enter_link(s, want.made.derivative_id, want.name, now=now)
-        return
-
-
-def _give_names(look: _Look) -> bool:
-    """Give the names on the disk; False if that must wait."""
-    try:
-        for want in look.wants:
-            while want.name is not None and not _give_name(look, want, want.name):
-                pass
-            if want.name is None:
-                _log.warning("a derivative lacks a name", output=want.made.names[0].display)
-        _look_into_copies(look)
-    except Transient as passing:
-        _tell(look.places.scan_id, passing)
-        return False
-    return True
-
-
-def _give_name(look: _Look, want: _Want, name: Name) -> bool:
-    """Give a derivative its name and sidecar there; where that cannot be, give the name up for the next."""
-    made = want.made
-    try:
-        place = output_place(look.settings.outbox_path, name.path)
-        room = partial(require_space, look.settings)
-        want.copied = give_name(want.source, place, size=made.bytes, sha256=made.sha256, room=room)
-    except (NameTaken, Damaged, MasterError) as error:
-        reason = error.reason if isinstance(error, MasterError) else _REASONS[type(error)]
-        _log.warning("a name is given up", output=name.display, reason=reason)
-        want.refused.update([name.path] if isinstance(error, NameTaken) else want.choices)
-
-        def choose_another(s: Session) -> None:
-            give_up_name(s, made, name, reason, now=clock(s))
-            _reserve(s, want, clock(s))
-
-        look.database.run(choose_another)
-        return False
-    _give_sidecar(look.database, made, want.source, place)
-    look.folders.add(place.parent)
-    _log.info("named", output=name.display, copied=want.copied, scan=look.places.scan_id)
-    return True
-
-
-def _give_sidecar(database: Database, made: Named, source: Path, place: Path) -> None:
-    """Put a sidecar beside a name: the one that lies beside the first, or one that is written anew."""
-    old, new = sidecar_of(source), sidecar_of(place)
-    try:
-        if old != new and old.is_file() and not old.is_symlink():
-            os.link(old, new, follow_symlinks=False)
-            return
-    except FileExistsError:
-        return
-    except OSError:
-        pass  # no hard links here
-    with database.read() as s:
-        write_sidecar(s, made.job_id, place)
-
-
-def _look_into_copies(look: _Look) -> None:
-    """Read the names that are no links of each other, before one is withdrawn for the sake of another."""
-    scan, outbox = look.places, look.settings.outbox_path
-    for made in scan.derivatives:
-        lying = {name.path: path for name, path in _lying(look.settings, made)}
-        if all(_is_wanted(name, scan.present, scan, made) for name in made.names if name.path in lying):
-            continue
-        for want in look.wants:
-            if want.made is made and want.name is not None:
-                lying[want.name.path] = output_place(outbox, want.name.path)
-        links: dict[tuple[int, int], list[bytes]] = {}
-        for name, path in lying.items():
-            status = path.lstat()
-            links.setdefault((status.st_dev, status.st_ino), []).append(name)
-        for names in links.values() if len(links) > 1 else ():
-            if holds(lying[names[0]], made.bytes, made.sha256):
-                look.sound.update(names)
-
-
-def _conclude(looks: Sequence[_Look], database: Database, settings: Settings) -> None:
-    """Bring names to the disk and withdraw others, for all scans or for none. Raises as `writing_to`."""
-    settle({folder for look in looks for folder in look.folders}, settings.outbox_path)
+def _go_through(database: Database, settings: Settings, scan_ids: Sequence[int]) -> None:
+    """Give the derivatives of scans their names, then withdraw others; may be done again at any point."""
+    looks = [look for scan_id in scan_ids if (look := look_at(database, settings, scan_id)) is not None]
+    database.run(partial(reserve_all, looks=looks))
+    ready = [look for look in looks if give_names(look)]
+    settle({folder for look in ready for folder in look.folders}, settings.outbox_path)
 
     def record_all(s: Session) -> None:
-        for look in looks:
+        for look in ready:
             _record(s, look)
 
-    if looks:
-        database.run(record_all)
+    database.run(record_all)
 
 
-def _record(s: Session, look: _Look) -> None:
+def _go_through_alone(database: Database, settings: Settings, scan_id: int) -> None:
+    """Do it for one scan; what keeps it from being done costs no other."""
+    try:
+        _go_through(database, settings, [scan_id])
+    except DatabaseError:
+        raise
+    except Transient as passing:
+        tell(scan_id, passing)
+    except Exception as error:  # noqa: BLE001  (a fault of ours: the others have their turn)
+        _log.error("names of derivatives could not be given", scan=scan_id, exc_info=error)
+
+
+def _record(s: Session, look: Look) -> None:
     """Note which names are copies, and withdraw those that are no longer wanted.
 
     What is on record by now decides: the scan is held meanwhile. It stays due if its places changed.
@@ -310,16 +154,16 @@ def _record(s: Session, look: _Look) -> None:
         names_are_due(s, [scan_id], now)
 
 
-def _withdraw_one(s: Session, look: _Look, scan: Places, now: dt.datetime) -> bool:
+def _withdraw_one(s: Session, look: Look, scan: Places, now: dt.datetime) -> bool:
     """Withdraw one name of a place that the scan left, if another lies where it should; tell whether.
 
     A name that was entered and never given, or removed and not withdrawn, goes as long as any other is there.
     """
     for made in scan.derivatives:
-        lying = dict(_lying(look.settings, made))
-        kept = [name for name in lying if _is_wanted(name, scan.present, scan, made)]
+        lying = dict(lying_names(look.settings, made))
+        kept = [name for name in lying if is_wanted(name, scan.present, scan, made)]
         for name in made.names:
-            if _is_wanted(name, scan.present, scan, made) or not _is_wanted(name, scan.past, scan, made):
+            if is_wanted(name, scan.present, scan, made) or not is_wanted(name, scan.past, scan, made):
                 continue
             stays = kept or ([] if name in lying else list(lying))
             if stays and _may_go(look, made, name, stays[0], emptied=not kept):
@@ -328,7 +172,7 @@ def _withdraw_one(s: Session, look: _Look, scan: Places, now: dt.datetime) -> bo
     return False
 
 
-def _may_go(look: _Look, made: Named, name: Name, stays: Name, *, emptied: bool) -> bool:
+def _may_go(look: Look, made: Named, name: Name, stays: Name, *, emptied: bool) -> bool:
     """Remove the file of a name unless it is somebody else's by now; return whether the name is free.
 
     With `emptied` no file is removed: the name goes only if there is none.
@@ -351,23 +195,6 @@ def _may_go(look: _Look, made: Named, name: Name, stays: Name, *, emptied: bool)
     return True
 
 
-def _lying(settings: Settings, made: Named) -> Iterator[tuple[Name, Path]]:
-    """Yield the names of a derivative under which a file of its size lies, and where that is."""
-    for name in made.names:
-        try:
-            path = output_place(settings.outbox_path, name.path)
-        except MasterError as error:
-            _log.warning("passed over", output=name.display, code=error.code, reason=error.reason)
-            continue
-        if name.root == OUTBOX and is_there(path, made.bytes):
-            yield name, path
-
-
-def _is_wanted(name: Name, masters: Iterable[bytes], scan: Places, made: Named) -> bool:
-    """Whether one of these masters would have its derivative under this name."""
-    return any(mirrors(name.path, master, scan.sha256, made.fingerprint) for master in masters)
-
-
 def _ids(scan: Places) -> list[int]:
     return [made.derivative_id for made in scan.derivatives]
 
@@ -375,7 +202,3 @@ def _ids(scan: Places) -> list[int]:
 def _latest(database: Database) -> list[bytes]:
     with database.read() as s:
         return latest_derivatives(s)
-
-
-def _tell(scan_id: int, passing: Transient) -> None:
-    _log.warning("waiting", scan=scan_id, code=passing.code, reason=passing.reason, remedy=passing.remedy)

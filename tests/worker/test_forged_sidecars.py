@@ -29,6 +29,7 @@ from worker.mirroring import mirror
 from worker.recovery import Report, recover_database, recover_sidecars
 from worker.settings import Settings, load_settings
 from worker.sidecars import sidecar_of
+from worker.waiting import Teller
 
 Made = Callable[..., tuple[int, Path]]
 
@@ -182,7 +183,7 @@ def everything_can_be_read(database: Database, settings: Settings) -> None:
     check_files(database, folders, kinds, Due(utcnow()), pace=Pace(None), budget=Budget())
     quiet = settings.model_copy(update={"min_free_bytes": 0})
     for _ in range(3):
-        mirror(database, quiet)
+        mirror(database, quiet, Teller(quiet, "mirror"))
     recover_sidecars(database, settings.outbox_path, lambda *_: None)
 
 

@@ -22,7 +22,7 @@ from db.links import any_names_due, places
 from db.schema import Derivative, Event, Link, Scan, Sighting
 from db.values import ScanRecord, Seen, utcnow
 from db.vocabulary import EventType, Finding, Holding
-from worker import linking, mirroring
+from worker import linking, mirroring, naming
 from worker.fixity.checking import Budget, check_files
 from worker.fixity.orphans import find_orphans
 from worker.fixity.reading import Pace
@@ -30,6 +30,7 @@ from worker.mirroring import mirror
 from worker.places import OUTBOX_MARK
 from worker.settings import Settings, load_settings
 from worker.sidecars import read_file, sidecar_of
+from worker.waiting import Teller
 
 Made = Callable[..., tuple[int, Path]]
 
@@ -60,6 +61,9 @@ class Archive:
         with self.database.begin() as s:
             assert self._take_away(s, *(path.encode() for path in paths)) == len(paths)
 
+    def mirror(self) -> int | None:
+        return mirror(self.database, self.settings, Teller(self.settings, "mirror"))
+
     def all_due(self) -> None:
         """Have whoever began a look, and died of it, be over."""
         with self.database.begin() as s:
@@ -70,7 +74,7 @@ class Archive:
     def settle(self) -> None:
         """Let the chore work until nothing is left, and nothing may be amiss then."""
         for _ in range(5):
-            mirror(self.database, self.settings)
+            self.mirror()
         with self.database.read() as s:
             assert not any_names_due(s)
         assert find_orphans(self.database, self.settings.outbox_path).found == []
@@ -220,7 +224,7 @@ def test_a_copy_waits_for_room(archive: Archive, monkeypatch: pytest.MonkeyPatch
     archive.made("a.tif")
     archive.see("b.tif", "a.tif")
     crowded = archive.settings.model_copy(update={"min_free_bytes": 2**62})
-    mirror(archive.database, crowded)
+    mirror(archive.database, crowded, Teller(crowded, "mirror"))
     assert len(archive.lying()) == 1
     with archive.database.begin() as s:
         assert any_names_due(s)
@@ -235,7 +239,7 @@ def test_a_file_of_somebody_elses_is_not_touched(archive: Archive) -> None:
     mine.write_bytes(b"mine")
     archive.see("b.tif", "a.tif")
     for _ in range(3):
-        mirror(archive.database, archive.settings)
+        archive.mirror()
     assert mine.read_bytes() == b"mine"
     (whole,) = (path for path in archive.outbox.glob("b.*.tif") if path != mine)
     assert whole.samefile(first)
@@ -330,6 +334,20 @@ def test_a_lost_name_is_given_again_from_another(archive: Archive) -> None:
     assert archive.on_record() == archive.lying() == {first.name, f"b.{tail(first)}"}
 
 
+def test_a_record_older_than_a_renaming_finds_the_derivative(archive: Archive) -> None:
+    """As when a backup of the record is put back beside the outbox of today."""
+    (archive.outbox / OUTBOX_MARK).touch()
+    _, first = archive.made("old/a.tif")
+    (archive.outbox / "new").mkdir()
+    for path in (first, sidecar_of(first)):
+        path.rename(archive.outbox / "new" / path.name)
+    first.parent.rmdir()
+    archive.see("new/a.tif", "old/a.tif")
+    archive.leave("old/a.tif")
+    archive.settle()
+    assert archive.lying() == archive.on_record() == {f"new/{first.name}"}
+
+
 def test_a_derivative_that_is_nowhere_stops_nothing(archive: Archive) -> None:
     _, lost = archive.made("lost.tif")
     _, first = archive.made("a.tif")
@@ -352,7 +370,7 @@ def test_a_tampered_place_leads_nowhere_outside(archive: Archive, bad: bytes, tm
         sighting = s.scalars(select(Sighting).where(Sighting.display == "b.tif")).one()
         sighting.path, sighting.path_sha256 = bad, hashlib.sha256(bad).digest()
     for _ in range(3):
-        mirror(archive.database, archive.settings)
+        archive.mirror()
     assert list((tmp_path / "elsewhere").iterdir()) == []
     assert not list(tmp_path.glob("x.*"))
     assert not list(archive.settings.home.glob("x.*"))
@@ -367,7 +385,7 @@ def test_nothing_is_done_while_the_outbox_is_away(archive: Archive) -> None:
     share = archive.outbox.with_name("share")
     archive.outbox.rename(share)
     archive.outbox.mkdir()
-    assert mirror(archive.database, archive.settings) is None
+    assert archive.mirror() is None
     assert list(archive.outbox.iterdir()) == []
     archive.outbox.rmdir()
     share.rename(archive.outbox)
@@ -424,9 +442,9 @@ def test_a_derivative_that_comes_back_gets_its_other_names(archive: Archive) -> 
     away = first.rename(archive.outbox.parent / "away")
     archive.see("b.tif", "a.tif")
     for _ in range(3):
-        mirror(archive.database, archive.settings)
+        archive.mirror()
     assert verified(archive) == {first.name: Finding.MISSING}
-    mirror(archive.database, archive.settings)
+    archive.mirror()
     away.rename(first)
     assert verified(archive) == {first.name: Finding.INTACT}
     archive.settle()
@@ -495,8 +513,12 @@ def test_the_outbox_is_a_mirror_whatever_happened(
     there: dict[str, str] = {}
     made: dict[str, Path] = {}
     dying = True
-    for step in ("give_name", "_give_sidecar", "settle", "enter_link", "withdraw_name", "remove_name"):
-        unharmed = getattr(mirroring, step)
+    steps = {
+        naming: ("give_name", "_give_sidecar", "enter_link"),
+        mirroring: ("settle", "withdraw_name", "remove_name"),
+    }
+    for module, step in ((module, step) for module, names in steps.items() for step in names):
+        unharmed = getattr(module, step)
 
         def may_die(*what: Any, real: Callable[..., Any] = unharmed, **options: Any) -> Any:
             if dying and dice.random() < 0.15:
@@ -506,7 +528,7 @@ def test_the_outbox_is_a_mirror_whatever_happened(
                 raise Killed
             return done
 
-        monkeypatch.setattr(mirroring, step, may_die)
+        monkeypatch.setattr(module, step, may_die)
     for _ in range(60):
         content = dice.choice(contents)
         match dice.randrange(5):
@@ -523,7 +545,7 @@ def test_the_outbox_is_a_mirror_whatever_happened(
                 del there[path]
             case _:
                 with contextlib.suppress(Killed):
-                    mirror(archive.database, archive.settings)
+                    archive.mirror()
                 archive.all_due()
     dying = False
     archive.settle()
@@ -535,6 +557,28 @@ def test_the_outbox_is_a_mirror_whatever_happened(
         assert {(archive.outbox / name).read_bytes() for name in names} == {content.encode() * 100}
         stems = {path.removesuffix(".tif") for path, held in there.items() if held == content}
         assert not stems or names == {f"{stem}.{tail(first)}" for stem in stems}
+
+
+def test_a_scan_that_cannot_be_gone_through_holds_up_no_other(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firsts = {name: archive.made(f"{name}.tif")[1] for name in "abc"}
+    for name in firsts:
+        archive.see(f"copies/{name}.tif", f"{name}.tif")
+    unharmed = naming.give_name
+
+    def fail_at_b(source: Path, target: Path, **options: Any) -> bool:
+        if target.name == firsts["b"].name:
+            raise ValueError(target)
+        return unharmed(source, target, **options)
+
+    monkeypatch.setattr(naming, "give_name", fail_at_b)
+    archive.mirror()
+    assert {name for name in firsts if (archive.outbox / "copies" / firsts[name].name).exists()} == {"a", "c"}
+    monkeypatch.setattr(naming, "give_name", unharmed)
+    archive.all_due()
+    archive.settle()
+    assert len(archive.lying()) == 6
 
 
 def test_every_version_is_found_at_every_place(archive: Archive) -> None:
