@@ -42,7 +42,7 @@ from restoration.opening import open_master, require_storage, storage_fails
 from restoration.orientation import upright
 from restoration.plausibility import Resemblance
 from restoration.scan import first_line, load, load_pieces
-from restoration.splicing import Piece
+from restoration.splicing import Piece, apart
 from restoration.tiff_layout import unsupported
 from restoration.tone_curve import ToneCurve
 
@@ -243,7 +243,7 @@ class Scan:
             return
         if mended.probe and not _agree(file, mended.pieces, mended.probe):
             raise self._damaged("it ends before its last pixels")
-        yield from _vips_strips(load_pieces(file, mended.pieces), done)
+        yield from apart(lambda: _vips_strips(load_pieces(file, mended.pieces), done))
         if notes is not None:
             notes.extend(mended.notes)
 
@@ -254,7 +254,7 @@ class Scan:
                 yield from self._second_decoder()
                 return
             try:
-                yield from tiff_pixels.strips(file, chosen, self._rows)
+                yield from apart(lambda: tiff_pixels.strips(file, chosen, self._rows))
             except OSError as error:
                 require_storage(error, self.path)
                 raise self._damaged(str(error)) from error
@@ -330,9 +330,12 @@ def _vips_strips(image: pyvips.Image, done: int) -> Iterator[tuple[int, Gray]]:
 
 def _agree(file: BufferedReader, one: Sequence[Piece], other: Sequence[Piece]) -> bool:
     """Whether the same samples are decoded from both, whatever is complained of."""
-    images = (load_pieces(file, pieces, fail_on="none") for pieces in (one, other))
-    strips = zip(*(_vips_strips(image, 0) for image in images), strict=True)
-    return all(np.array_equal(mine, its) for (_, mine), (_, its) in strips)
+
+    def both() -> Iterator[tuple[tuple[int, Gray], tuple[int, Gray]]]:
+        images = [load_pieces(file, pieces, fail_on="none") for pieces in (one, other)]
+        return zip(*(_vips_strips(image, 0) for image in images), strict=True)
+
+    return all(np.array_equal(mine, its) for (_, mine), (_, its) in apart(both))
 
 
 def _reduced(file: BufferedReader, chosen: tiff_header.Chosen, alive: Callable[[], None]) -> Float | None:
@@ -342,7 +345,8 @@ def _reduced(file: BufferedReader, chosen: tiff_header.Chosen, alive: Callable[[
         return None
     side = min(reduced_copies.MOST_SIDE, max(layout.width, layout.height))
     mean = AreaMean(layout.height, layout.width, *resample.fit(layout.height, layout.width, side))
-    for _, samples in tiff_pixels.strips(file, chosen, strip_rows(layout.width, layout.height)):
+    rows = strip_rows(layout.width, layout.height)
+    for _, samples in apart(lambda: tiff_pixels.strips(file, chosen, rows)):
         mean.add(samples[..., : _colors(samples)])
         alive()
     planes = mean.planes()

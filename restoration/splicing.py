@@ -6,11 +6,14 @@ the pixel data, and libvips reads both as if they were one file.
 
 import bisect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BufferedReader
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import pyvips
+
+_T = TypeVar("_T")
 
 Piece: TypeAlias = bytes | tuple[int, int]
 """Bytes of our own, or offset and length of bytes of the file."""
@@ -71,6 +74,18 @@ class Splice:
         ):
             self._piece = bisect.bisect_right(self._starts, self._at) - 1
         return self._starts[self._piece], self._pieces[self._piece]
+
+
+def apart(make: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+    """Yield what an iterator yields that is made and moved on in a thread of its own.
+
+    libvips calls back to read a splice. An interrupt that reached Python in such a call would be lost, and
+    the file taken for cut off; but interrupts reach the main thread only.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        items = pool.submit(make).result()
+        while (item := pool.submit(next, items, None).result()) is not None:
+            yield item
 
 
 def source_of(splice: Splice) -> pyvips.SourceCustom:

@@ -215,10 +215,22 @@ def _main(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
         )
     sizes = {i: (directories[i].integer(256, 0), directories[i].integer(257, 0)) for i in pages}
     main = max(pages, key=lambda i: (sizes[i][0] * sizes[i][1], -i))
+    _refuse_larger_below(directories[main], path)
     others = tuple(i for i in pages if i != main)
     if any(not _could_be_a_copy(sizes[i], sizes[main]) for i in others):
         raise several(len(pages), path)
     return main, others
+
+
+def _refuse_larger_below(main: Directory, path: Path) -> None:
+    """Raise UnsupportedImage if a directory below the picture's own (SubIFD) holds a larger one."""
+    pixels = main.integer(256, 0) * main.integer(257, 0)
+    if any(one.integer(256, 0) * one.integer(257, 0) > pixels for one in _below(main)):
+        raise unsupported(
+            path,
+            "its page is only a preview: the picture lies in a directory below it (SubIFD)",
+            "export the full picture as an 8- or 16-bit gray or RGB TIFF",
+        )
 
 
 def several(pictures: int, path: Path) -> UnsupportedImage:

@@ -476,3 +476,18 @@ def test_ycbcr_of_a_smaller_range_is_told(
     path = written(Page(samples, tags))
     assert np.array_equal(stored(path), samples)
     assert any("ReferenceBlackWhite" in note for note in identify(path).notes) == told
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_larger_picture_below_a_page_is_the_picture(tmp_path: Path, gray8: Gray, kind: int) -> None:
+    path = tmp_path / "below.tif"
+    small = np.ascontiguousarray(gray8[::4, ::4])
+    with tifffile.TiffWriter(path) as file:
+        file.write(small, subifds=1, subfiletype=kind, metadata=None)
+        file.write(gray8, metadata=None)
+    with pytest.raises(UnsupportedImage, match="preview"):
+        identify(path)
+    with tifffile.TiffWriter(path) as file:
+        file.write(gray8, subifds=1, metadata=None)
+        file.write(small, subfiletype=1, metadata=None)
+    assert np.array_equal(stored(path)[..., 0], gray8)
