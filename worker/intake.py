@@ -34,11 +34,13 @@ from restoration import (
     Transient,
     UnreadableFile,
     UnsafeFile,
+    UnsupportedImage,
     Witness,
     identify,
     require_storage,
 )
 from worker.inbox.conflicts import conflict_copy
+from worker.inbox.transfers import unfinished
 from worker.inbox.walk import Entry, look
 from worker.locating import LeadsOut, master_place
 from worker.passing import passing_cause
@@ -52,6 +54,10 @@ SMALL: Final = 64 << 20
 
 _QUICK_SECONDS: Final = 3
 """So long, at most, the header of one file may keep the others waiting."""
+
+_ANY_SIZE: Final = 1 << 30
+_MOST_OVERHEAD: Final = 64
+"""A file of up to so many bytes, or of so many times its decoded pixels, may hold what it likes besides."""
 
 _LONGEST_SIDE: Final = 2**31 - 1
 """Pixels, of which PNG and the record hold no more."""
@@ -125,6 +131,8 @@ class Intake:
             return Taken.GONE
         if entry is None:
             return Taken.GONE
+        if unfinished(self.root, path, entry.size):
+            return Taken.UNSETTLED
         seen = _seen(entry)
         return self._whatever_happens(
             seen, lambda: self._examine(entry, seen, quickly=quickly, reader=reader)
@@ -167,6 +175,7 @@ class Intake:
                 Witness.of(full)  # tells what is wrong with it
             facts = _quickly(full, self.limits) if quickly else _identified(full, self.limits, reader)
             _require_sides(facts, full)
+            _require_proportion(facts, seen.size, full)
         except (MissingFile, LeadsOut):
             return Taken.GONE
         except (UnsafeFile, UnreadableFile, EmptyFile, BadName) as error:
@@ -279,6 +288,18 @@ def _require_sides(facts: ScanFacts, path: Path) -> None:
             reason=f"its header claims {facts.width} x {facts.height} pixels; no side may have more than "
             f"{_LONGEST_SIDE:,}",
             remedy="cut it into parts if it really is that large",
+            path=path,
+        )
+
+
+def _require_proportion(facts: ScanFacts, size: int, path: Path) -> None:
+    """Refuse a file that is nearly all something else than its picture, as a sparse one may be."""
+    needed = facts.pixels * facts.bands * (facts.depth // 8)
+    if size > _ANY_SIZE and size > _MOST_OVERHEAD * needed:
+        raise UnsupportedImage(
+            reason=f"it holds {size / 1e9:,.1f} GB, of which its picture of {facts.width} x {facts.height} "
+            f"pixels needs no more than {needed / 1e9:,.3f} GB",
+            remedy="see whether its copy or download was finished; save it anew",
             path=path,
         )
 

@@ -2,6 +2,7 @@ import itertools
 import os
 import socket
 import struct
+import subprocess
 import threading
 import time
 import unicodedata
@@ -17,6 +18,7 @@ from db.engine import Database
 from db.files import FileRow, files
 from db.vocabulary import FileState
 from restoration import Limits
+from worker.inbox.rescan import everything_known
 from worker.intake import Taken, take_in
 from worker.settings import HardLinks, Settings
 
@@ -248,3 +250,36 @@ def test_a_file_that_turns_into_a_pipe_or_a_link_under_the_hand_never_hangs_inta
         turning.join()
     assert Taken.QUARANTINED in seen
     assert len(rows(database)) == 1
+
+
+@pytest.mark.parametrize("beside", ["a.tif.aria2", "a.tif.lftp-pget-status"])
+def test_a_file_whose_transfer_keeps_a_record_beside_it_is_waited_for(
+    take: TakeIn, inbox: Path, database: Database, beside: str
+) -> None:
+    scan(inbox / "a.tif")
+    (inbox / beside).touch()
+    assert take("a.tif") is Taken.UNSETTLED
+    (inbox / beside).unlink()
+    assert take("a.tif") is Taken.QUEUED
+
+
+def test_an_empty_file_that_holds_the_name_of_a_download_is_waited_for(
+    take: TakeIn, inbox: Path, database: Database
+) -> None:
+    (inbox / "a.tif").touch()
+    (inbox / "a.tif.part").touch()
+    assert take("a.tif") is Taken.UNSETTLED
+    (inbox / "a.tif.part").unlink()
+    assert take("a.tif") is Taken.QUARANTINED
+    assert rows(database)[0].code == "empty-file"
+
+
+@pytest.mark.parametrize("year", ["1601", "2300", "2446"])
+def test_a_file_of_any_year_is_taken_in_and_then_known(
+    take: TakeIn, inbox: Path, database: Database, settings: Settings, year: str
+) -> None:
+    scan(inbox / "a.tif")
+    subprocess.run(["touch", "-d", f"{year}-01-01", inbox / "a.tif"], check=True)
+    assert take("a.tif") is Taken.QUEUED
+    assert everything_known(database, inbox)
+    assert take("a.tif") is Taken.KNOWN
