@@ -6,14 +6,17 @@ the pixel data, and libvips reads both as if they were one file.
 
 import bisect
 import os
+import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from io import BufferedReader
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import pyvips
 
 _T = TypeVar("_T")
+_PATIENCE: Final = 5.0
+"""Seconds that a piece of a picture may take that nobody waits for any more."""
 
 Piece: TypeAlias = bytes | tuple[int, int]
 """Bytes of our own, or offset and length of bytes of the file."""
@@ -77,15 +80,37 @@ class Splice:
 
 
 def apart(make: Callable[[], Iterator[_T]]) -> Iterator[_T]:
-    """Yield what an iterator yields that is made and moved on in a thread of its own.
+    """Yield what an iterator yields that is made and moved on in a thread of its own; None is not among it.
 
     libvips calls back to read a splice. An interrupt that reached Python in such a call would be lost, and
-    the file taken for cut off; but interrupts reach the main thread only.
+    the file taken for cut off; but interrupts reach the main thread only. The queues are those in C: an
+    interrupt between two lines of a lock made in Python would leave it locked.
     """
-    with ThreadPoolExecutor(1) as pool:
-        items = pool.submit(make).result()
-        while (item := pool.submit(next, items, None).result()) is not None:
+    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            items = make()
+            while asked.get():
+                answers.put((next(items, None), None))
+        except BaseException as error:  # noqa: BLE001  (raised where it is waited for)
+            answers.put((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            asked.put(True)
+            item, error = answers.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
             yield item
+    finally:
+        asked.put(False)
+        thread.join(_PATIENCE)
 
 
 def source_of(splice: Splice) -> pyvips.SourceCustom:

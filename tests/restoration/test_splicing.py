@@ -73,7 +73,10 @@ def test_an_interrupt_while_reading_is_no_damage(tmp_path: Path, wait: float) ->
     process.stdout.readline()
     time.sleep(wait)
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    try:
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert "KeyboardInterrupt" in said
     assert "cffi" not in said
     assert "cut off" not in said
