@@ -137,6 +137,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ".git", ".venv", ".*_cache", "__pycache__", "demo", "runs", ".hypothesis"
     )
     shutil.copytree(ROOT, place, ignore=ignored)
+    for named in ("pyproject.toml", "constraints.txt"):
+        os.utime(place / named, (0, 0))  # `make` must not install this copy into the environment of the tests
+    (Path(sys.prefix) / ".ready").touch()
     return place
 
 
