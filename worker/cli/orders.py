@@ -43,7 +43,7 @@ def retry(
     else:
         out().print(
             f"{count(done.jobs, 'job')} queued again, {count(done.scans, 'scan')} released from quarantine, "
-            f"{count(done.sightings, 'file')} left for the next rescan to take anew."
+            f"{count(done.sightings, 'file')} to be taken in anew: the inbox is looked through at once."
         )
 
 
