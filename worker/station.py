@@ -14,11 +14,13 @@ from typing import IO
 
 import structlog
 
+from db.clock import clock
 from db.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.links import any_names_due
 from db.migrate import upgrade
 from db.status import overview
+from db.surveys import last_survey
 from db.vocabulary import FileState
 from worker.broker import ping
 from worker.errors import BrokerUnavailable
@@ -86,12 +88,14 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
         database = open_database(settings.database_address())
         parts = [_Part(name) for name in PARTS if name != "broker" or settings.embedded_broker]
         try:
+            with database.read() as s:
+                goal = _Goal(settings, database, clock(s))
             for part in parts:
                 _start(part, settings)
                 if part.name == "broker":
                     _await_broker(part, settings, stop)
             _log.info("the station runs", home=str(settings.home), inbox=str(settings.inbox_path))
-            code = _supervise(parts, settings, database, stop, until_idle=until_idle)
+            code = _supervise(parts, settings, stop, goal if until_idle else None)
         finally:
             _drain(parts, settings)
             tell_ends(settings, ())
@@ -100,17 +104,15 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
     return code
 
 
-def _supervise(
-    parts: list[_Part], settings: Settings, database: Database, stop: threading.Event, *, until_idle: bool
-) -> Exit:
+def _supervise(parts: list[_Part], settings: Settings, stop: threading.Event, goal: "_Goal | None") -> Exit:
     tell_ends(settings, ())
-    goal, next_check = _Goal(settings, database), time.monotonic() + 1.0
+    next_check = time.monotonic() + 1.0
     while not stop.wait(_LOOK):
         now = time.monotonic()
         for part in parts:
             if _restart_if_dead(part, settings, now):
                 tell_ends(settings, [one.ends for one in parts if one.ends is not None])
-        if until_idle and now >= next_check:
+        if goal is not None and now >= next_check:
             next_check = now + 1.0
             if (code := goal.reached(parts)) is not None:
                 return code
@@ -118,10 +120,13 @@ def _supervise(
 
 
 class _Goal:
-    """That every file in the inbox has ended, and no derivative lacks a name in the outbox."""
+    """That every file in the inbox has ended, and no derivative lacks a name in the outbox.
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings, self._database = settings, database
+    The inbox was looked through since the station began, so that files which went away are noted as gone.
+    """
+
+    def __init__(self, settings: Settings, database: Database, began: dt.datetime) -> None:
+        self._settings, self._database, self._began = settings, database, began
         self._ended = -1
 
     def reached(self, parts: list[_Part]) -> Exit | None:
@@ -129,9 +134,11 @@ class _Goal:
         try:
             with self._database.read() as s:
                 files, names_due = overview(s, exact=True).files, any_names_due(s)
+                last = last_survey(s)
             open_files = files[FileState.QUEUED] + files[FileState.RUNNING] + files[FileState.REGISTERED]
             survey = Survey()
-            done = not open_files and not names_due
+            looked = last is not None and last.taken_at >= self._began
+            done = looked and not open_files and not names_due
             if done and everything_known(self._database, self._settings.inbox_path, survey):
                 return self._reached(survey)
             self._heed_progress(parts, sum(files.values()) - open_files)

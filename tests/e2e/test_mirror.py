@@ -15,6 +15,7 @@ from skimage import data
 
 from db.links import any_names_due
 from db.story import story
+from db.surveys import last_survey
 from db.vocabulary import FileState
 from worker.places import OUTBOX_MARK
 
@@ -110,3 +111,19 @@ def test_no_kill_leaves_the_mirror_in_pieces(station: Any) -> None:
     assert mirrored(station) == wanted(station)
     assert (station.settings.outbox_path / OUTBOX_MARK).exists()
     assert station.saek("verify", "--orphans", "--derivatives").returncode == 0
+
+
+def test_until_idle_tells_what_went_away_and_that_nothing_is_left(station: Any) -> None:
+    draw(station.inbox / "old/a.tif", 1)
+    draw(station.inbox / "b.tif", 2)
+    station.start("--until-idle")
+    assert station.process.wait(120) == 0
+    (station.inbox / "old").rename(station.inbox / "new")
+    (station.inbox / "b.tif").unlink()
+    station.start("--until-idle")
+    assert station.process.wait(120) == 0
+    assert {name for name, row in station.rows().items() if row.gone} == {"b.tif", "old/a.tif"}
+    with station.database() as database, database.read() as s:
+        survey = last_survey(s)
+    assert survey is not None
+    assert (survey.files, survey.unknown) == (1, 0)

@@ -28,6 +28,8 @@ class Piece:
     output: Path
     confidence: Path | None = None
     """Where the map of confidence goes, None if nobody asked for it."""
+    piped: bool = False
+    """Whether the master came by standard input."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -61,6 +63,10 @@ def found_in(masters: Sequence[Path], output: Path) -> Found:
             found.append((named, Path(named.name)))
             continue
         before = len(found)
+        if named.absolute().is_relative_to(output.absolute()):
+            raise typer.BadParameter(
+                f"{printable(named)} lies in the output {printable(output)}; choose another folder for it"
+            )
         paths, fault = _listed(named)
         if fault is not None:
             unread.append((named, fault))

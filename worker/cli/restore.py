@@ -120,7 +120,7 @@ def restore(
     )
     with ExitStack() as scratch:
         folder = scratch.enter_context(scratch_folder())
-        if any(map(is_standard, masters)):
+        if piped := any(map(is_standard, masters)):
             masters = [spooled(folder)]
         streamed = is_standard(place)
         found = found_in(masters, folder / "out" if streamed else place)
@@ -131,6 +131,7 @@ def restore(
             single=single,
             with_confidence=confidence,
         )
+        pieces = [replace(piece, piped=piped) for piece in pieces]
         if not skip_existing:
             refuse_overwriting(pieces, force=force or dry_run)
         passed = _passed_over(pieces, recipe) if skip_existing else {}
@@ -298,7 +299,7 @@ def _tell(ended: Sequence[_Ended], found: Found, *, streamed: bool) -> None:
     console = err() if streamed else out()
     made = table("scan", "", "output, or reason and remedy", "size", "luma error", "took")
     for one in ended:
-        name = printable(one.piece.master)
+        name = "standard input" if one.piece.piped else printable(one.piece.master)
         if one.made is not None:
             done = one.made
             took, error = duration(sum(done.seconds.values())), f"{done.luma_max_error}"
@@ -356,7 +357,7 @@ def _facts(one: _Ended) -> dict[str, Any]:
         reason, remedy = _problem(one.fault)
         problem = {"code": getattr(one.fault, "code", "internal-error"), "reason": reason, "remedy": remedy}
     return {
-        "master": printable(one.piece.master),
+        "master": "-" if one.piece.piped else printable(one.piece.master),
         "output": printable(one.piece.output),
         "state": str(_state(one)),
         "restoration": plain(one.made, {}),

@@ -6,12 +6,14 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
 from db.engine import Database, open_database
 from db.errors import DatabaseError, DatabaseUnavailable
-from db.surveys import survey_wanted
+from db.surveys import SurveyRecord, record_survey, survey_wanted
 from restoration import MasterUnavailable, Transient, require_storage
 from worker.folders import require_safe_folders
 from worker.inbox.ignore import ignored
@@ -110,6 +112,8 @@ class _Ingester:
         self._wishes_from = 0.0
         self._wish: dt.datetime | None = None
         self._refused: frozenset[bytes] = frozenset()
+        self._survey: SurveyRecord | None = None
+        self._counted = 0.0
 
     def round(self) -> bool:
         """Do some of what is due now; return whether there is more of it.
@@ -122,6 +126,7 @@ class _Ingester:
         self._heed_hints()
         more = self._go_on_with_rescan()
         more |= self._look_at_waiting()
+        self._count_what_is_left()
         if not self._failing and (self._looked_through or self._full()):
             self._teller.goes_on()
         return more
@@ -140,6 +145,8 @@ class _Ingester:
 
     def close(self) -> None:
         """Stop the observer, and give up what is being read."""
+        with suppress(DatabaseError):
+            self._count_what_is_left()
         self._long.stop()
         self._end_watching()
         self._long.close()
@@ -221,6 +228,7 @@ class _Ingester:
 
     def _end_rescan(self, ended: "_Rescan") -> None:
         record = keep(self._database, ended.survey, ended.files, ended.new + ended.changed, ended.seconds)
+        self._survey = record
         self._tell_refusals(ended.survey)
         by_looking = self._polls or self._unwatched.is_set()
         soon = any(map(passes_by_itself, ended.survey.refused.values()))
@@ -249,6 +257,18 @@ class _Ingester:
                 )
         if before and not self._refused:
             _log.info("all folders can be looked into again", folders=len(before))
+
+    def _count_what_is_left(self) -> None:
+        """Note how many files of the last look are still to be taken in, until none is."""
+        if self._survey is None or not self._survey.unknown:
+            return
+        left = min(self._survey.unknown, len(self._tracker) + len(self._long))
+        now = time.monotonic()
+        if left == self._survey.unknown or (left and now < self._counted + _WISHES):
+            return
+        self._survey, self._counted = replace(self._survey, unknown=left), now
+        with self._database.begin() as s:
+            record_survey(s, self._survey)
 
     def _look_at_waiting(self) -> bool:
         began = time.monotonic()

@@ -169,3 +169,11 @@ def test_a_folder_that_cannot_be_read_keeps_no_other_from_it(tmp_path):
     found = found_in([deep, tmp_path / "a.tif"], tmp_path / "out")
     assert [relative for _, relative in found.masters] == [Path("a.tif")]
     assert [folder for folder, _ in found.unread] == [deep]
+
+
+def test_a_folder_within_the_output_is_refused(tmp_path, monkeypatch):
+    _touch(tmp_path / "in/a.tif")
+    monkeypatch.chdir(tmp_path)
+    for named, output in (("in", "in"), ("in", "."), (".", ".")):
+        with pytest.raises(typer.BadParameter, match="lies in the output"):
+            found_in([Path(named)], Path(output))
