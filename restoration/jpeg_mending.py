@@ -32,6 +32,8 @@ _RESTARTS: Final = range(0xD0, 0xD8)
 _COPIES: Final = 3
 _MEANINGLESS: Final = bytes.fromhex("5a13c727b4692a915c4791e83d6cb5b2") * 16
 _EVERY_COEFFICIENT: Final = 64
+_PROGRESSIVES: Final = frozenset({PROGRESSIVE, 0xCA})
+"""Frames whose scans bring some of the coefficients, coded by Huffman or arithmetically."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,22 +198,51 @@ def _padding_before(file: BinaryIO, begin: int, end: int) -> bytes:
     return byte * run
 
 
+def lacks_scans(file: BufferedReader) -> bool:
+    """Whether the scans leave out coefficients, or bits of them: libjpeg takes these for zeros in silence.
+
+    False if there is no scan at all, or no frame: libjpeg complains of that.
+    """
+    header = list(jpeg_markers.segments(file))
+    frame = next(filter(None, map(jpeg_markers.frame_of, header)), None)
+    if frame is None or header[-1].marker != SOS:
+        return False
+    scans = [header[-1]]
+    at = header[-1].end
+    while not _is_complete(frame, scans):
+        _, end, marker = _entropy_end(file, at)
+        if marker is None:
+            return True
+        if marker in _RESTARTS:
+            at = end
+            continue
+        following = list(jpeg_markers.segments(file, end - 2))
+        if not following or following[-1].marker != SOS:
+            return True
+        scans.append(following[-1])
+        at = following[-1].end
+    return False
+
+
 def _is_complete(frame: Frame, scans: list[Segment]) -> bool:
     """Whether the scans bring every coefficient of every component, to its last bit."""
-    missing = {identifier: [1] * _EVERY_COEFFICIENT for identifier, _, _ in frame.components}
+    missing: dict[int, list[int | None]] = {
+        identifier: [None] * _EVERY_COEFFICIENT for identifier, _, _ in frame.components
+    }
     for scan in scans:
         content = scan.content
         count = content[0] if content else 0
         if len(content) < 1 + 2 * count + 3:
             return False
-        first, last, low = content[-3], content[-2], content[-1] & 15
-        if frame.marker != PROGRESSIVE:
-            first, last, low = 0, _EVERY_COEFFICIENT - 1, 0
+        first, last, high, low = content[-3], content[-2], content[-1] >> 4, content[-1] & 15
+        if frame.marker not in _PROGRESSIVES:
+            first, last, high, low = 0, _EVERY_COEFFICIENT - 1, 0, 0
         for i in range(count):
-            for k in range(first, min(last, _EVERY_COEFFICIENT - 1) + 1):
-                if content[1 + 2 * i] in missing:
-                    missing[content[1 + 2 * i]][k] = low
-    return not any(map(any, missing.values()))
+            bits = missing.get(content[1 + 2 * i], [])
+            for k in range(first, min(last + 1, len(bits))):
+                if high in {0, bits[k]}:  # it refines what the scans before it brought, none left out
+                    bits[k] = low
+    return all(left == 0 for bits in missing.values() for left in bits)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ _MEANINGLESS: Final = bytes.fromhex("5a13c727b4692a915c4791e83d6cb5b2") * 16
 
 def probed(data: bytes) -> bytes:
     """Return a JPEG with meaningless bytes after all entropy-coded data, and with an end."""
+    data = _begun_end_off(data)
     parts, last = [], 0
     for start, end in _scans(data):
         parts += [data[last:start], _RESTART.sub(_before_restart, data[start:end]), _MEANINGLESS]
@@ -29,7 +30,7 @@ def probed(data: bytes) -> bytes:
 
 def ended(data: bytes) -> bytes:
     """Return a JPEG with an end, if it lacks one or not."""
-    return data + b"\xff\xd9"
+    return _begun_end_off(data) + b"\xff\xd9"
 
 
 def as_one_stream(data: bytes, tables: bytes | None) -> bytes:
@@ -37,6 +38,11 @@ def as_one_stream(data: bytes, tables: bytes | None) -> bytes:
     if not tables or not data.startswith(b"\xff\xd8"):
         return data
     return tables.removesuffix(b"\xff\xd9") + data[2:]
+
+
+def _begun_end_off(data: bytes) -> bytes:
+    """Return a JPEG without the beginning of a marker that its last bytes may be: the marker was cut off."""
+    return data.rstrip(b"\xff")
 
 
 def _before_restart(found: "re.Match[bytes]") -> bytes:

@@ -218,6 +218,8 @@ class Scan:
             yield from _vips_strips(load(self.path, self.facts), 0)
             return
         with open_master(self.path) as file:
+            if jpeg_mending.lacks_scans(file):
+                raise self._damaged("scans are missing that bring its details")
             done = 0
             if not jpeg_mending.may_lack_its_end(file):
                 try:

@@ -4,21 +4,32 @@ The expected pixels are those that Pillow decodes from the JPEG before it was ma
 """
 
 import io
+import itertools
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
-from restoration import DecodersDisagree, TruncatedImage, UnsupportedImage, identify, second_decoder
+from restoration import (
+    DecodersDisagree,
+    TruncatedImage,
+    UnsupportedImage,
+    identify,
+    jpeg_mending,
+    second_decoder,
+)
 from restoration.agreement import Agreement
 from restoration.reading import Scan
 
 Gray = np.ndarray
 Maker = Callable[[bytes], Path]
 SOS = b"\xff\xda"
+END = b"\xff\xd9"
 
 
 @pytest.fixture
@@ -113,6 +124,115 @@ def test_a_progressive_jpeg_that_lacks_whole_scans_is_refused(odd: Maker, gray8:
     tables = plain.rindex(b"\xff\xc4", 0, scans[-1])
     with pytest.raises(TruncatedImage):
         read(odd(plain[: min(tables, scans[-1])]))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_progressive_jpeg_that_ends_properly_but_lacks_scans_is_refused(
+    odd: Maker, gray8: Gray, mode: str
+) -> None:
+    plain = jpeg(gray8, mode, progressive=True)
+    scans = [found.start() for found in re.finditer(re.escape(SOS), plain)]
+    assert len(scans) > 4
+    for at in scans[1:]:
+        with pytest.raises(TruncatedImage, match="scans are missing"):
+            read(odd(plain[:at] + END))
+    for start, end in itertools.pairwise(scans[1:]):
+        with pytest.raises(TruncatedImage):
+            read(odd(plain[:start] + plain[end:]))
+
+
+def encoded(gray: Gray, mode: str, kind: str) -> bytes:
+    samples = np.ascontiguousarray(gray) if mode == "L" else np.dstack([gray, gray[::-1], 255 - gray])
+    if kind == "pillow":
+        return jpeg(gray, mode, progressive=True)
+    if kind == "pillow 4:2:0":
+        return jpeg(gray, mode, progressive=True, subsampling=2)
+    if kind == "pillow with restarts":
+        return jpeg(gray, mode, progressive=True, restart_marker_blocks=5)
+    height, width = gray.shape
+    image = pyvips.Image.new_from_memory(samples.tobytes(), width, height, samples.size // gray.size, "uchar")
+    return image.jpegsave_buffer(Q=90, interlace=True, optimize_scans=kind == "mozjpeg, scans optimized")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize(
+    "kind", ["pillow", "pillow 4:2:0", "pillow with restarts", "mozjpeg", "mozjpeg, scans optimized"]
+)
+def test_a_whole_progressive_jpeg_is_read_whatever_its_scans_are(
+    odd: Maker, gray8: Gray, mode: str, kind: str
+) -> None:
+    plain = encoded(gray8, mode, kind)
+    assert plain.count(SOS) > 1
+    samples, notes = read(odd(plain))
+    assert np.array_equal(samples, decoded(plain))
+    assert not notes
+
+
+def scan(components: str, band: str, high: int, low: int) -> bytes:
+    first, last = map(int, band.split("-"))
+    ids = bytes(map(int, components.split()))
+    content = (
+        bytes([len(ids)]) + b"".join(bytes([one, 0]) for one in ids) + bytes([first, last, high << 4 | low])
+    )
+    return SOS + struct.pack(">H", len(content) + 2) + content + b"data"
+
+
+WHOLE = {
+    "spectral selection only": ["1 2 3|0-0|0|0", "1|1-63|0|0", "2|1-63|0|0", "3|1-63|0|0"],
+    "libjpeg's usual script": [
+        "1 2 3|0-0|0|1",
+        "1|1-5|0|2",
+        "3|1-63|0|1",
+        "2|1-63|0|1",
+        "1|6-63|0|2",
+        "1|1-63|2|1",
+        "1 2 3|0-0|1|0",
+        "3|1-63|1|0",
+        "2|1-63|1|0",
+        "1|1-63|1|0",
+    ],
+    "components apart": [f"{i}|{band}|0|0" for band in ("0-0", "1-8", "9-63") for i in (1, 2, 3)],
+}
+
+
+@pytest.mark.parametrize("marker", [0xC2, 0xCA])
+@pytest.mark.parametrize("name", WHOLE)
+def test_scans_are_whole_only_with_each_bit_of_each_coefficient(odd: Maker, name: str, marker: int) -> None:
+    frame = b"\x08\0\x10\0\x10\x03" + b"".join(bytes([i, 0x11, 0]) for i in (1, 2, 3))
+    head = b"\xff\xd8\xff" + bytes([marker]) + struct.pack(">H", len(frame) + 2) + frame
+    scans = []
+    for words in WHOLE[name]:
+        components, band, high, low = words.split("|")
+        scans.append(scan(components, band, int(high), int(low)))
+
+    def lacks(parts: list[bytes]) -> bool:
+        with odd(head + b"".join(parts) + END).open("rb") as file:
+            return jpeg_mending.lacks_scans(file)
+
+    assert not lacks(scans)
+    for i in range(len(scans)):
+        assert lacks(scans[:i] + scans[i + 1 :])
+
+
+def test_a_sequential_jpeg_of_several_scans_must_have_all_of_them(odd: Maker) -> None:
+    frame = b"\x08\0\x10\0\x10\x03" + b"".join(bytes([i, 0x11, 0]) for i in (1, 2, 3))
+    head = b"\xff\xd8\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame
+    scans = [scan(str(i), "0-63", 0, 0) for i in (1, 2, 3)]
+    for parts, lacks in ((scans, False), (scans[:2], True), ([scan("1 2 3", "0-63", 0, 0)], False)):
+        with odd(head + b"".join(parts) + END).open("rb") as file:
+            assert jpeg_mending.lacks_scans(file) == lacks
+
+
+@pytest.mark.parametrize("end", [b"\xff", b"\xff\xff", b"\xff" * 9])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_half_an_end_marker_costs_no_pixel_and_is_told(
+    odd: Maker, gray8: Gray, mode: str, progressive: bool, end: bytes
+) -> None:
+    plain = jpeg(gray8, mode, progressive=progressive)
+    samples, notes = read(odd(plain[:-2] + end))
+    assert np.array_equal(samples, decoded(plain))
+    assert "end marker is missing" in notes
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
