@@ -97,6 +97,14 @@ class Layout:
         """Return the bytes of one row of a strip or tile, uncompressed."""
         return -(-self.piece_width * self.depth * self.bits // 8)
 
+    def uncompressed(self, band: int) -> int:
+        """Return the bytes of a strip or tile of a row of them, uncompressed."""
+        if self.subsampling == (1, 1):
+            return self.coded_rows(band) * self.row_bytes()
+        across, down = self.subsampling
+        cells = -(-self.coded_rows(band) // down) * -(-self.piece_width // across)
+        return cells * (across * down + 2)
+
 
 def layout_of(page: Any, most_bytes: int) -> Layout:
     """Return the layout of a page of tifffile's, whose strips or tiles may have `most_bytes`, decoded.
@@ -150,8 +158,11 @@ def layout_of(page: Any, most_bytes: int) -> Layout:
 
 def _with_all_pieces(layout: Layout, most_bytes: int) -> Layout:
     pieces = layout.across * layout.down * (layout.samples if layout.separate else 1)
-    if layout.plain and not any(layout.sizes):  # without compression they can be told
-        sizes = tuple(layout.rows_of(index % layout.down) * layout.row_bytes() for index in range(pieces))
+    if layout.compression == 1:  # they can be told, and what the header tells may be wrong
+        sizes = tuple(
+            layout.uncompressed(index // layout.across % layout.down)
+            for index in range(min(pieces, len(layout.offsets)))
+        )
         layout = replace(layout, sizes=sizes)
     if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
         raise Damaged(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")

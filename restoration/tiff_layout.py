@@ -20,6 +20,8 @@ _COLORS: Final = {GRAY_INVERTED: 1, GRAY: 1, RGB: 3, PALETTE: 1, YCBCR: 3}
 _FORMATS: Final = {2: "signed integers", 3: "floating-point numbers", 5: "complex", 6: "complex"}
 _DEPTHS: Final = {1, 2, 4, 8, 16}
 _MOST_CHANNELS: Final = 16
+_TELL_THEIR_END: Final = frozenset({2, 3, 4, LZW, JPEG, 8, 32773, 32946, 34925, 50000})
+"""Compressions whose decoders miss what is cut off, so that too large byte counts do no harm."""
 _NEEDED: Final = (256, 257, 258, 259, 262, 266, 273, 277, 284, 317, 320, 322, 323, 324, 338, 339, 530)
 _REMEDY: Final = "export it as an 8- or 16-bit gray or RGB TIFF with one picture"
 
@@ -254,15 +256,18 @@ def _with_counts(known: Layout, directory: Directory, path: Path) -> Layout:
     if values is not None:
         counts[: len(values)] = values
     missing = counts < 1
+    name = "StripByteCounts" if known.tile is None else "TileByteCounts"
     if known.compression == UNCOMPRESSED:
         needed = _uncompressed(known.stored)
-        counts = np.where(missing | (counts > needed), needed, counts)
-        if (counts < needed).any():
-            raise _cut(int((known.offsets + needed).max()), file.size, path)
+        short = ~missing & (counts < needed)
+        if short.any():
+            if not _has_room(known.offsets, needed, short, directory):
+                raise _too_few(int((known.offsets + needed).max()), file.size, path)
+            file.note(f"TIFF: {name} is too small for its pixels, which are there; computed")
+        counts = needed
     elif missing.all():  # some that are 0 among others are holes
         counts = _gaps(known.offsets, file)
     if missing.any():
-        name = "StripByteCounts" if known.tile is None else "TileByteCounts"
         how = "absent" if values is None else "0 or too few"
         file.note(f"TIFF: {name} is {how}; computed")
     if (known.offsets < 1).any() or (counts < 1).any():
@@ -270,14 +275,42 @@ def _with_counts(known: Layout, directory: Directory, path: Path) -> Layout:
             reason="pieces of its pixel data are absent", remedy="copy or scan it again", path=path
         )
     end = int((known.offsets + counts).max())
-    if end > file.size:
+    if end > file.size and known.compression in _TELL_THEIR_END and int(known.offsets.max()) < file.size:
+        counts = np.minimum(counts, file.size - known.offsets)
+        file.note(f"TIFF: {name} passes the end of the file; taken up to there")
+    elif end > file.size:
         raise _cut(end, file.size, path)
     return replace(known, counts=counts)
+
+
+def _has_room(offsets: Offsets, needed: Offsets, short: npt.NDArray[np.bool_], directory: Directory) -> bool:
+    """Whether the pieces that are told to be too `short` can be whole: nothing else begins within them."""
+    file = directory.file
+    if len(np.unique(offsets)) < len(offsets):
+        return False
+    marks = [np.array([file.size], np.int64), offsets]
+    for one in file.directories:
+        marks.append(np.array([one.offset, *(field.offset for field in one.fields.values())], np.int64))
+        marks += [found for tag in (273, 324) if (found := one.integers(tag)) is not None]
+    following = np.unique(np.concatenate(marks))
+    place = np.searchsorted(following, offsets, side="right")
+    ends = following[place.clip(max=len(following) - 1)]
+    return bool((offsets + needed <= ends)[short].all())
 
 
 def _cut(end: int, size: int, path: Path) -> TruncatedImage:
     return TruncatedImage(
         reason=f"its pixel data end at byte {end:,}, the file at {size:,}",
+        remedy="copy or scan it again",
+        path=path,
+    )
+
+
+def _too_few(end: int, size: int, path: Path) -> TruncatedImage:
+    if end > size:
+        return _cut(end, size, path)
+    return TruncatedImage(
+        reason="its pixel data have fewer bytes than its pixels need",
         remedy="copy or scan it again",
         path=path,
     )

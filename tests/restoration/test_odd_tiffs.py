@@ -491,3 +491,100 @@ def test_a_larger_picture_below_a_page_is_the_picture(tmp_path: Path, gray8: Gra
         file.write(gray8, subifds=1, metadata=None)
         file.write(small, subfiletype=1, metadata=None)
     assert np.array_equal(stored(path)[..., 0], gray8)
+
+
+def in_strips(gray: Gray, compression: int, rows: int = 100) -> list[bytes]:
+    pack = {1: bytes, 5: imagecodecs.lzw_encode, 8: zlib.compress}
+    parts = [gray[top : top + rows] for top in range(0, len(gray), rows)]
+    if compression == 32773:  # each row by itself
+        return [b"".join(imagecodecs.packbits_encode(row.tobytes()) for row in part) for part in parts]
+    return [bytes(pack[compression](np.ascontiguousarray(part).tobytes())) for part in parts]
+
+
+def behind_all_else(whole: bytes, data: bytes, order: str) -> bytes:
+    """Append the data of the only strip, which is where the tag of its place then says."""
+    at = whole.index(struct.pack(order + "HHI", 273, LONG, 1))
+    return whole[: at + 8] + struct.pack(order + "I", len(whole)) + whole[at + 12 :] + data
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("more", [1, 7, 500, 10_000_000])
+@pytest.mark.parametrize("compression", [5, 8, 32773])
+def test_compressed_data_may_be_told_to_pass_the_end_of_the_file(
+    written: Callable[..., Path], gray8: Gray, compression: int, more: int, order: str
+) -> None:
+    (data,) = in_strips(gray8, compression, 337)
+    page = Page(gray8, {259: (SHORT, compression), 279: (LONG, len(data) + more)}, strips=[data])
+    whole = made(page, order=order)
+    path = written(page)
+    path.write_bytes(behind_all_else(whole, data, order))
+    assert np.array_equal(stored(path)[..., 0], gray8)
+    assert "passes the end of the file" in identify(path).notes[0]
+
+
+@pytest.mark.parametrize("lost", [3, 20, 100, 2000, 20_000])
+@pytest.mark.parametrize("compression", [5, 8, 32773])
+def test_compressed_data_that_are_cut_off_are_refused_still(
+    written: Callable[..., Path], gray8: Gray, compression: int, lost: int
+) -> None:
+    (data,) = in_strips(gray8, compression, 337)
+    page = Page(gray8, {259: (SHORT, compression)}, strips=[data])
+    whole, path = made(page), written(page)
+    lost = lost + 4 if compression == 8 else lost  # beyond the checksum
+    path.write_bytes(behind_all_else(whole, data[:-lost], "<"))
+    with pytest.raises(MasterError):
+        stored(path)
+
+
+@pytest.mark.parametrize("more", [1, 7, 500, 10_000_000])
+@pytest.mark.parametrize("compression", [None, "lzw", "adobe_deflate", "packbits", "jpeg"])
+def test_tiles_may_be_told_to_pass_the_end_of_the_file(
+    tiff: Callable[..., Path], gray8: Gray, compression: str | None, more: int
+) -> None:
+    path = tiff(gray8, tile=(64, 64), compression=compression, byteorder=">")
+    before = stored(path)
+    assert compression == "jpeg" or np.array_equal(before[..., 0], gray8)
+    tell(path, 325, lambda counts: [*counts[:-1], counts[-1] + more])
+    assert np.array_equal(stored(path), before)
+
+
+def tell(path: Path, tag: int, change: Callable[[list[int]], list[int]]) -> None:
+    """Change the values of a tag of the first page."""
+    with tifffile.TiffFile(path) as file:
+        one = file.pages.first.tags[tag]
+        values = list(one.value) if isinstance(one.value, tuple) else [one.value]
+        code = file.byteorder + {3: "H", 4: "I"}[int(one.dtype)] * len(values)
+        place = one.valueoffset
+    content = bytearray(path.read_bytes())
+    most = 0xFFFF if "H" in code else 0xFFFFFFFF
+    struct.pack_into(code, content, place, *(min(value, most) for value in change(values)))
+    path.write_bytes(content)
+
+
+FEWER: dict[str, Callable[[list[int]], list[int]]] = {
+    "one": lambda counts: [count - 1 for count in counts],
+    "most": lambda counts: [1000] * len(counts),
+    "of the last": lambda counts: [*counts[:-1], counts[-1] - 2],
+}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("name", FEWER)
+@pytest.mark.parametrize("form", [{"rowsperstrip": 337}, {"rowsperstrip": 100}, {"tile": (64, 64)}])
+def test_too_small_byte_counts_of_whole_data_are_computed(
+    tiff: Callable[..., Path], gray16: Gray, form: dict[str, object], name: str, order: str
+) -> None:
+    path = tiff(gray16, byteorder=order, **form)
+    tell(path, 325 if "tile" in form else 279, FEWER[name])
+    assert np.array_equal(stored(path)[..., 0], gray16)
+    assert "too small for its pixels" in identify(path).notes[0]
+
+
+def test_too_small_byte_counts_before_something_else_are_missing_pixels(
+    written: Callable[..., Path], gray8: Gray
+) -> None:
+    """What follows the pixels that are there is a text."""
+    data = gray8.tobytes()[:-60]
+    path = written(Page(gray8, {270: (ASCII, b"a" * 200 + b"\0")}, strips=[data]))
+    with pytest.raises(TruncatedImage, match="fewer bytes"):
+        identify(path)

@@ -411,7 +411,7 @@ def test_each_kind_of_pnm_gives_what_is_stored(tmp_path: Path, kind: int, bits: 
     assert np.array_equal(found, expected)
 
 
-@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("compression", COMPRESSIONS[1:])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_cut_strip_is_never_filled_up(tmp_path: Path, compression: str, bits: int) -> None:
     gray = grain(83, 101, bits=bits)
