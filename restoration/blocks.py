@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from restoration import iptc
+from restoration import iptc, png_chunks
 
 PROFILE: Final = "ICC profile (not one for gray)"
 MOST_BYTES: Final = 1 << 25
 """Of one block: longer ones are no metadata."""
 _XMP_KEYWORD: Final = "XML:com.adobe.xmp"
 _PNG_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_PNG_READ: Final = _PNG_TEXTS | {b"eXIf", b"iCCP"}
 _PNG_STORAGE: Final = frozenset(
     {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"pHYs", b"sRGB", b"gAMA", b"cHRM", b"sBIT"}
     | {b"acTL", b"fcTL", b"fdAT"}
@@ -84,7 +85,10 @@ class Extension:
 def of_png(file: BinaryIO, *, profile_is_used: bool) -> Blocks:
     """Return what the chunks of a PNG hold, as far as it goes."""
     found = Blocks()
-    for kind, length in _chunks(file):
+    for chunk in png_chunks.chunks(file):
+        kind, length = chunk.kind, chunk.length
+        if not chunk.sound and kind in _PNG_READ:
+            continue  # as told of by `png_chunks.notes`
         if kind in _PNG_TEXTS:
             _png_text(found, kind, file.read(min(length, MOST_BYTES)))
         elif kind == b"eXIf":
@@ -94,19 +98,6 @@ def of_png(file: BinaryIO, *, profile_is_used: bool) -> Blocks:
         elif kind not in _PNG_STORAGE:
             found.left_out.append(f"PNG: {kind.decode('latin-1')}")
     return found
-
-
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield kind and length of each chunk, with the file at its content."""
-    at = 8
-    while True:
-        file.seek(at)
-        header = file.read(8)
-        if len(header) < 8:
-            return
-        length, kind = struct.unpack(">I4s", header)
-        yield kind, length
-        at += length + 12
 
 
 def _png_text(found: Blocks, kind: bytes, content: bytes) -> None:

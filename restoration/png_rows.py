@@ -8,7 +8,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from PIL import Image
 
 from restoration.color import Gray
 from restoration.opening import open_master
+from restoration.png_chunks import transparency_fits
 from restoration.segment_layout import Damaged, Undecodable
 from restoration.tiff_segments import unpacked
 
@@ -27,6 +28,16 @@ _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE: Final = 3
 _SAME_BYTES: Final = {1: (0, 8), 2: (4, 8), 3: (2, 8), 4: (6, 8), 6: (2, 16), 8: (6, 16)}
 """Color type and bits of the pictures whose pixels have that many bytes."""
+_PASSES: Final = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+"""Of an interlaced picture: the first column and row, and the steps to the next."""
 _MOST_TABLE: Final = 4096
 """Bytes of a chunk that explains pixels: a palette has 768 at most."""
 _READ: Final = 1 << 18
@@ -52,6 +63,11 @@ class _Header:
         """Bytes of a row, without that of its filter."""
         return -(-self.width * _CHANNELS[self.color] * self.bits // 8)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all rows, with those of their filters."""
+        return (1 + self.row_bytes) * self.height
+
 
 def rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
     """Yield `piece` rows (h, W, bands) at a time of a PNG, as bands of whole bytes or of 16 bits.
@@ -62,35 +78,65 @@ def rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
     with open_master(path) as file:
         header, first = _header(file)
         if header.interlaced:
-            yield from _interlaced(file, header, piece, most)
+            yield from _interlaced(file, header, first, piece, most)
             return
-        before = b""
-        step = 1 + header.row_bytes
-        stream = _inflated(file, first, step * header.height)
-        held = bytearray()
-        top = 0
-        while top < header.height:
-            count = min(piece, header.height - top)
-            while len(held) < count * step:
-                part = next(stream, None)
-                if part is None:
-                    raise Damaged(f"{top + len(held) // step:,} of {header.height:,} rows")
-                held += part
-            filtered = bytes(held[: count * step])
-            del held[: count * step]
-            raw = _unfiltered(header, filtered, before)
-            before = raw[-1].tobytes()
-            yield _samples(header, raw)
-            top += count
+        stream = _Stream(_inflated(file, first, header.size))
+        for _, packed in _packed_rows(header, stream, piece):
+            yield expanded(packed, header)
 
 
-def _interlaced(file: io.BufferedReader, header: _Header, piece: int, most: int) -> Iterator[Gray]:
+def _interlaced(
+    file: io.BufferedReader, header: _Header, first: int, piece: int, most: int
+) -> Iterator[Gray]:
+    """Yield the rows of a picture whose pixels come in seven passes, each a picture of its own."""
     if header.row_bytes * header.height > most:
         raise Undecodable(f"an interlaced PNG of more than {most:,} bytes")
-    file.seek(0)
-    samples: Gray = np.asarray(imagecodecs.png_decode(file.read()))
-    samples = samples[..., None] if samples.ndim == 2 else samples
-    yield from (samples[top : top + piece] for top in range(0, len(samples), piece))
+    passes = [
+        (x, y, across, down, replace(header, width=width, height=height))
+        for x, y, across, down in _PASSES
+        if (width := -(-(header.width - x) // across)) > 0 and (height := -(-(header.height - y) // down)) > 0
+    ]
+    stream = _Stream(_inflated(file, first, sum(part.size for *_, part in passes)))
+    shape = (header.height, header.width, _CHANNELS[header.color])
+    whole: Gray = np.empty(shape, np.uint16 if header.bits == 16 else np.uint8)
+    for x, y, across, down, part in passes:
+        pixels = whole[y::down, x::across]
+        for top, packed in _packed_rows(part, stream, piece):
+            pixels[top : top + len(packed)] = packed
+    for top in range(0, header.height, piece):
+        yield expanded(whole[top : top + piece], header)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Inflated data, of which some bytes are taken at a time."""
+
+    parts: Iterator[bytes]
+    held: bytearray = field(default_factory=bytearray)
+
+    def take(self, size: int) -> bytes | None:
+        """Return the next bytes, None if there are fewer."""
+        while len(self.held) < size:
+            part = next(self.parts, None)
+            if part is None:
+                return None
+            self.held += part
+        taken = bytes(self.held[:size])
+        del self.held[:size]
+        return taken
+
+
+def _packed_rows(header: _Header, stream: _Stream, piece: int) -> Iterator[tuple[int, Gray]]:
+    """Yield the top row and the samples (h, W, channels) of rows, as they are stored."""
+    before = b""
+    step = 1 + header.row_bytes
+    for top in range(0, header.height, piece):
+        filtered = stream.take(min(piece, header.height - top) * step)
+        if filtered is None:
+            raise Damaged(f"{top + len(stream.held) // step:,} of {header.height:,} rows")
+        raw = _unfiltered(header, filtered, before)
+        before = raw[-1].tobytes()
+        yield top, _packed(header, raw)
 
 
 def _header(file: io.BufferedReader) -> tuple[_Header, int]:
@@ -105,11 +151,15 @@ def _header(file: io.BufferedReader) -> tuple[_Header, int]:
             break
         if kind in {b"IHDR", b"PLTE", b"tRNS"} and length <= _MOST_TABLE:
             body = file.read(length)
+            sound = file.read(4) == struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
             if kind == b"IHDR":
                 fields = struct.unpack(">IIBBBBB", body)
-            else:
+            elif kind == b"PLTE":
                 tables[kind] = body
-            file.seek(4, 1)
+            elif (
+                sound and fields and transparency_fits(fields[3], length, len(tables.get(b"PLTE", b"")) // 3)
+            ):
+                tables.setdefault(kind, body)
         else:
             file.seek(length + 4, 1)
     if not fields or fields[3] not in _CHANNELS:
@@ -179,17 +229,14 @@ def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[
     return raw.reshape(rows, header.row_bytes)[1 if before else 0 :]
 
 
-def _samples(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
-    """Return the samples (h, W, bands) of unfiltered rows."""
+def _packed(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
+    """Return the samples (h, W, channels) of unfiltered rows, as they are stored."""
     shape = (len(raw), header.width, _CHANNELS[header.color])
-    packed: Gray
     if header.bits == 16:
-        packed = raw.view(">u2").astype(np.uint16).reshape(shape)
-    elif header.bits == 8:
-        packed = raw.reshape(shape)
-    else:
-        packed = unpacked(raw, header.width, header.bits)[..., None]
-    return expanded(packed, header)
+        return raw.view(">u2").astype(np.uint16).reshape(shape)
+    if header.bits == 8:
+        return raw.reshape(shape)
+    return unpacked(raw, header.width, header.bits)[..., None]
 
 
 def expanded(packed: Gray, header: _Header) -> Gray:
@@ -199,9 +246,7 @@ def expanded(packed: Gray, header: _Header) -> Gray:
         return _looked_up(packed[..., 0], palette, transparent)
     clear = None
     if transparent and header.color in {0, 2}:
-        key = np.frombuffer(transparent, ">u2")
-        if len(key) != packed.shape[2]:
-            raise Damaged("a transparent color of another kind")
+        key = np.frombuffer(transparent, ">u2") & ((1 << header.bits) - 1)  # the low bits count
         clear = np.all(packed == key, axis=2)
     if header.bits < 8:
         packed = packed * np.uint8(255 // ((1 << header.bits) - 1))

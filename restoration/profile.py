@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pyvips
 
-from restoration import icc, tiff_header
+from restoration import icc, png_chunks, tiff_header
 from restoration.facts import ScanFacts
 from restoration.opening import open_master
 from restoration.scan import load
@@ -124,12 +124,10 @@ def _png_chunks(path: Path) -> tuple[float | None, bool]:
     """
     found: dict[bytes, float] = {}
     with open_master(path) as file:
-        file.seek(8)
-        while len(header := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", header)
-            if kind == b"IDAT":
+        for chunk in png_chunks.chunks(file):
+            if chunk.kind == b"IDAT":
                 break
-            value = file.read(4) if kind == b"gAMA" and length == 4 else b""
-            found[kind] = struct.unpack(">I", value)[0] / 100_000 if len(value) == 4 else 0.0
-            file.seek(length - len(value) + 4, 1)
+            value = file.read(4) if chunk.kind == b"gAMA" and chunk.length == 4 else b""
+            if chunk.sound:
+                found[chunk.kind] = struct.unpack(">I", value)[0] / 100_000 if len(value) == 4 else 0.0
     return None if b"sRGB" in found else found.get(b"gAMA"), b"iCCP" in found

@@ -3,13 +3,14 @@
 import hashlib
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
 import pyvips
 
-from restoration import jpeg_markers, jpeg_mending, pnm, tiff_header
+from restoration import jpeg_markers, jpeg_mending, png_chunks, pnm, tiff_header
 from restoration.errors import ImageTooLarge, NotAnImage, TruncatedImage, UnsupportedImage
 from restoration.facts import Limits, ScanFacts
 from restoration.opening import open_master, open_source
@@ -98,12 +99,14 @@ def identify(path: Path, limits: Limits = Limits()) -> ScanFacts:  # noqa: B008 
         kind = _kind(head, path)
         if kind == "jpeg":
             jpeg_markers.refuse_unsupported(file, path)
+        odd = png_chunks.notes(file, path) if kind == "png" else ()
         if kind == "tiff":
             facts = tiff_header.read(file, path, size)
         elif kind == "pnm":
             facts = _pnm_facts(file, path, size)
         else:
             facts = _vips_facts(kind, path, size)
+    facts = replace(facts, notes=(*facts.notes, *odd))
     return _within(facts, limits, path)
 
 
@@ -267,15 +270,12 @@ def _dpi(kind: str, image: pyvips.Image, path: Path) -> tuple[float, float] | No
 def _png_dpi(path: Path) -> tuple[float, float] | None:
     """Look for pHYs: libvips gives 72 dpi for a PNG that tells none."""
     with open_master(path) as file:
-        file.seek(8)
-        while len(header := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", header)
-            if kind == b"pHYs" and length == 9:
+        for chunk in png_chunks.chunks(file):
+            if chunk.kind == b"pHYs" and chunk.length == 9 and chunk.sound:
                 x, y, unit = struct.unpack(">IIB", file.read(9))
                 return (round(x * 0.0254, 4), round(y * 0.0254, 4)) if unit == 1 and x and y else None
-            if kind == b"IDAT":
+            if chunk.kind == b"IDAT":
                 return None
-            file.seek(length + 4, 1)
     return None
 
 
