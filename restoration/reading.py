@@ -32,10 +32,10 @@ from restoration.agreement import Agreement
 from restoration.area import AreaMean
 from restoration.color import Float, Gray, from_ycbcr, luma
 from restoration.errors import (
-    MasterError,
     MasterUnavailable,
     OutOfMemory,
     TruncatedImage,
+    UnsupportedImage,
 )
 from restoration.facts import ScanFacts
 from restoration.opening import open_master, require_storage, storage_fails
@@ -119,37 +119,69 @@ class Scan:
                 listener(top + samples.shape[0], facts.height)
         planes = _shown(mean.planes(), facts, curve) if as_stored else mean.planes()
         if facts.format == "tiff":
-            self._require_one_picture(planes, listener)
+            self._require_one_picture(planes, listener, notes)
         return np.ascontiguousarray(upright(planes, facts.orientation))
 
-    def _require_one_picture(self, planes: Float, listener: RowListener | None) -> None:
-        """Raise UnsupportedImage unless the pages that have the size of reduced copies look like copies."""
+    def _require_one_picture(
+        self, planes: Float, listener: RowListener | None, notes: list[str] | None
+    ) -> None:
+        """Raise UnsupportedImage unless all pages that may be reduced copies of the picture look like it."""
 
         def alive() -> None:
             if listener:
                 listener(self.facts.height, self.facts.height)
 
+        others = 0
         with open_master(self.path) as file:
             chosen = tiff_header.choose(file, self.path, self.facts.file_bytes)
             if not chosen.copies:
                 return
-            picture = _reduced(file, chosen, alive)
-            pages = [self._page(file, chosen, page, alive) for page in chosen.copies]
-        if picture is None:
-            picture = monochrome.luminance_of(planes)
-        turn = self.facts.orientation
-        others = sum(page is None or not reduced_copies.is_copy(page, picture, turn) for page in pages)
+            picture = self._reduced(file, chosen, alive)
+            if picture is None:
+                picture = monochrome.luminance_of(planes)
+            for number in chosen.copies:
+                flagged = chosen.is_flagged(number)
+                try:
+                    page = self._reduced(file, tiff_header.one_of(chosen, number, self.path), alive)
+                    readable = page is not None or not flagged
+                except (TruncatedImage, tiff_directory.NoDirectory):
+                    page, readable = None, not (flagged or chosen.is_clearly_smaller(number))
+                except UnsupportedImage:
+                    page, readable = None, not flagged
+                if not readable and notes is not None:
+                    notes.append("TIFF: a further page, smaller than the picture, cannot be read; ignored")
+                turn = self.facts.orientation
+                others += readable and (
+                    page is None or not reduced_copies.is_copy(page, picture, turn, flagged=flagged)
+                )
         if others:
             raise tiff_header.several(1 + others, self.path)
 
-    def _page(
-        self, file: BufferedReader, chosen: tiff_header.Chosen, page: int, alive: Callable[[], None]
+    def _reduced(
+        self, file: BufferedReader, chosen: tiff_header.Chosen, alive: Callable[[], None]
     ) -> Float | None:
-        """Return the gray (h, w) of another page, reduced; None if it cannot be read."""
+        """Return the gray (h, w) of a page of a TIFF as it is stored, reduced; None if no decoder reads it.
+
+        Raises what `stored_strips` raises.
+        """
+        layout = chosen.layout
+        side = min(reduced_copies.MOST_SIDE, max(layout.width, layout.height))
+        mean = AreaMean(layout.height, layout.width, *resample.fit(layout.height, layout.width, side))
+        rows = strip_rows(layout.width, layout.height)
         try:
-            return _reduced(file, tiff_header.one_of(chosen, page, self.path), alive)
-        except (MasterError, pyvips.Error, tiff_directory.NoDirectory):
+            if tiff_header.needs_second_reader(layout):
+                strips = second_decoder.strips(self.path, tiff_header.facts_of(chosen), threads=1)
+            else:
+                strips = apart(lambda: tiff_pixels.strips(file, chosen, rows))
+            for _, samples in strips:
+                mean.add(samples[..., : _colors(samples)])
+                alive()
+        except second_decoder.NoSecondDecoder:
             return None
+        except pyvips.Error as error:
+            raise self._damaged(first_line(error)) from error
+        planes = mean.planes()
+        return planes[0] if layout.mode == "ycbcr" else monochrome.luminance_of(planes)
 
     def strips(self, digest: Digest | None = None) -> Iterator[Strip]:
         """Yield the upright master from top to bottom; `digest` takes in the samples as they are stored.
@@ -338,21 +370,6 @@ def _agree(file: BufferedReader, one: Sequence[Piece], other: Sequence[Piece]) -
         return zip(*(_vips_strips(image, 0) for image in images), strict=True)
 
     return all(np.array_equal(mine, its) for (_, mine), (_, its) in apart(both))
-
-
-def _reduced(file: BufferedReader, chosen: tiff_header.Chosen, alive: Callable[[], None]) -> Float | None:
-    """Return the gray (h, w) of a page of a TIFF as it is stored, reduced; None if libvips cannot read it."""
-    layout = chosen.layout
-    if tiff_header.needs_second_reader(layout):
-        return None
-    side = min(reduced_copies.MOST_SIDE, max(layout.width, layout.height))
-    mean = AreaMean(layout.height, layout.width, *resample.fit(layout.height, layout.width, side))
-    rows = strip_rows(layout.width, layout.height)
-    for _, samples in apart(lambda: tiff_pixels.strips(file, chosen, rows)):
-        mean.add(samples[..., : _colors(samples)])
-        alive()
-    planes = mean.planes()
-    return planes[0] if layout.mode == "ycbcr" else monochrome.luminance_of(planes)
 
 
 def _colors(samples: Gray) -> int:

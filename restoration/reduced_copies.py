@@ -6,6 +6,9 @@ bright it is, and either pixel by pixel or in its grain: resampling and compress
 another scan has other grain. Measured on copies by four filters, plain and as JPEG of quality 75 and 30, of
 five pictures: the differences of 90 % of the pixels stay below 2.2 steps of 255, or fine detail correlates by
 .25 or more; two scans of a picture had 2.7 steps and .07.
+
+Of a page that its header calls a reduced copy, only what it shows must agree: such copies may have another
+tone, or stripes beside the picture that fill another aspect.
 """
 
 from typing import Final
@@ -29,13 +32,44 @@ _NEARLY_EQUAL: Final = 2.2 / 255
 _SAME_DETAIL: Final = 0.25
 _LEAST_SIDE: Final = 8
 
+_TINY: Final = 160
+"""Side of a page up to which much of what a flagged one shows may differ."""
+_ALIKE: Final = 0.9
+_TINY_ALIKE: Final = 0.8
+"""Least correlation at 32 pixels of a flagged page with the picture."""
+_FLAT_DIFFERENCE: Final = 0.1
 
-def is_copy(page: Float, picture: Float, orientation: int) -> bool:
+
+def is_copy(page: Float, picture: Float, orientation: int, *, flagged: bool = False) -> bool:
     """Whether the gray `page` (h, w) shows the gray `picture` (H, W), as stored or upright.
 
-    The picture is at least as large as the page.
+    The picture is at least as large as the page, unless it is `flagged` as a reduced copy.
     """
-    return _same(page, picture) or (orientation != 1 and _same(page, upright(picture, orientation)))
+    alike = _alike if flagged else _same
+    return alike(page, picture) or (orientation != 1 and alike(page, upright(picture, orientation)))
+
+
+def _alike(page: Float, picture: Float) -> bool:
+    return any(_is_alike(part, picture) for part in (page, _without_stripes(page, picture)))
+
+
+def _without_stripes(page: Float, picture: Float) -> Float:
+    """Return the middle of a page that has the aspect of the picture."""
+    scale = min(page.shape[0] / picture.shape[0], page.shape[1] / picture.shape[1])
+    height, width = (max(1, round(side * scale)) for side in picture.shape)
+    top, left = (page.shape[0] - height) // 2, (page.shape[1] - width) // 2
+    return page[top : top + height, left : left + width]
+
+
+def _is_alike(page: Float, picture: Float) -> bool:
+    size = resample.fit(page.shape[0], page.shape[1], min(_COARSE, max(page.shape)))
+    if size[0] > picture.shape[0] or size[1] > picture.shape[1]:
+        return False
+    one, other = (resample.reduce(plane, *size) for plane in (page, picture))
+    if float(one.std() * other.std()) < _FLAT**2:
+        return float(np.abs(one - other).mean()) <= _FLAT_DIFFERENCE
+    least = _TINY_ALIKE if max(page.shape) <= _TINY else _ALIKE
+    return _correlation(one - one.mean(), other - other.mean()) >= least
 
 
 def _same(page: Float, picture: Float) -> bool:

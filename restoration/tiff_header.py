@@ -72,7 +72,7 @@ class Chosen:
     """Its place in the chain of directories."""
     layout: Layout
     copies: tuple[int, ...] = ()
-    """Pages that are taken for reduced copies of it by their size alone: their pixels must say so, too."""
+    """Pages that are reduced copies of it by their size or flag: their pixels must say so, too."""
     old_lzw: bool = False
     """Whether its LZW codes are those of before TIFF 5.0."""
     jpeg_subsampling: tuple[int, int] = (2, 2)
@@ -82,6 +82,16 @@ class Chosen:
     def directory(self) -> Directory:
         """That of the picture."""
         return self.tiff.directories[self.page]
+
+    def is_flagged(self, page: int) -> bool:
+        """Whether the header calls a page a reduced copy."""
+        return _is_flagged(self.tiff.directories[page])
+
+    def is_clearly_smaller(self, page: int) -> bool:
+        """Whether a page has at most half the width and half the height of the picture."""
+        one = self.tiff.directories[page]
+        size, main = (one.integer(256, 0), one.integer(257, 0)), (self.layout.width, self.layout.height)
+        return all(2 * side <= whole for side, whole in zip(size, main, strict=True))
 
 
 def choose(file: io.BufferedReader, path: Path, size: int) -> Chosen:
@@ -118,7 +128,13 @@ def _readable(path: Path) -> Iterator[None]:
 
 def one_of(chosen: Chosen, page: int, path: Path) -> Chosen:
     """Return another page of the same file. Raises as `choose`, or NoDirectory or OSError."""
-    return _chosen(chosen.tiff, page, (), path)
+    tiff = replace(chosen.tiff, notes=[])  # what is odd about it is no matter of the picture's
+    return _chosen(tiff, page, (), path)
+
+
+def facts_of(chosen: Chosen) -> ScanFacts:
+    """Return the facts of a page. Raises NoDirectory or OSError."""
+    return _facts(chosen, chosen.tiff.size)
 
 
 def _chosen(tiff: TiffFile, page: int, copies: tuple[int, ...], path: Path) -> Chosen:
@@ -219,7 +235,11 @@ def _main(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
     others = tuple(i for i in pages if i != main)
     if any(not _could_be_a_copy(sizes[i], sizes[main]) for i in others):
         raise several(len(pages), path)
-    return main, others
+    flagged = tuple(i for i, one in enumerate(directories) if _is_flagged(one) and not _is_mask(one))
+    as_large = [i for i in flagged if not _is_smaller(directories[i], directories[main])]
+    if as_large:
+        raise several(len(pages) + len(as_large), path)
+    return main, others + flagged
 
 
 def _refuse_larger_below(main: Directory, path: Path) -> None:
@@ -246,6 +266,14 @@ def _is_flagged(directory: Directory) -> bool:
     if 254 not in directory.fields:
         return directory.integer(255, 1) == _OLD_REDUCED
     return bool(directory.integer(254, 0) & (_REDUCED | _MASK))
+
+
+def _is_mask(directory: Directory) -> bool:
+    return bool(directory.integer(254, 0) & _MASK)
+
+
+def _is_smaller(one: Directory, other: Directory) -> bool:
+    return all(one.integer(tag, 0) < other.integer(tag, 0) for tag in (256, 257))
 
 
 def _could_be_a_copy(size: tuple[int, int], main: tuple[int, int]) -> bool:

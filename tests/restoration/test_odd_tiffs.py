@@ -199,20 +199,106 @@ def reduced(gray: Gray, height: int, width: int) -> Gray:
 
 
 def overview(path: Path) -> ScanFacts:
+    """Return the facts, with the notes of the pixels."""
     facts = identify(path)
-    Scan(path, facts, path.parent).overview(256)
-    return facts
+    notes: list[str] = []
+    Scan(path, facts, path.parent).overview(256, notes=notes)
+    return replace(facts, notes=(*facts.notes, *notes))
 
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_a_page_flagged_as_reduced_is_not_the_picture(
     written: Callable[..., Path], gray8: Gray, order: int
 ) -> None:
-    pages = [page_of(gray8, kind=0), page_of(np.zeros((90, 130), np.uint8), kind=1)]
+    pages = [page_of(gray8, kind=0), page_of(reduced(gray8, 90, 67), kind=1)]
     path = written(*pages[:: 1 - 2 * order])
     assert np.array_equal(stored(path)[..., 0], gray8)
     assert identify(path).page == order
     assert overview(path)
+
+
+def another(height: int, width: int) -> Gray:
+    """Another picture."""
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    return (128 + 90 * np.sin(9 * x + 4) * np.cos(11 * y)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("size", [(337, 251), (168, 125), (42, 31), (120, 160), (337, 100)])
+def test_a_page_flagged_as_reduced_that_shows_something_else_is_a_second_picture(
+    written: Callable[..., Path], gray8: Gray, size: tuple[int, int], first: bool, order: str
+) -> None:
+    pages = [page_of(gray8, kind=0), page_of(another(*size), kind=1)]
+    with pytest.raises(UnsupportedImage, match="2 pictures"):
+        overview(written(*pages[:: -1 if first else 1], order=order))
+
+
+def test_a_page_flagged_as_reduced_of_the_same_size_is_a_second_picture(
+    written: Callable[..., Path], gray8: Gray
+) -> None:
+    with pytest.raises(UnsupportedImage, match="2 pictures"):
+        identify(written(page_of(gray8, kind=0), page_of(gray8, kind=1)))
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("size", [(168, 125), (84, 63), (42, 31), (20, 15)])
+@pytest.mark.parametrize("tone", [1.0, 0.6, 1.6])
+def test_a_copy_that_is_flagged_may_have_a_tone_of_its_own(
+    written: Callable[..., Path], gray8: Gray, size: tuple[int, int], first: bool, tone: float
+) -> None:
+    small = np.rint(255 * (reduced(gray8, *size) / 255) ** tone).astype(np.uint8)
+    pages = [page_of(gray8, kind=0), page_of(small, kind=1)]
+    assert overview(written(*pages[:: -1 if first else 1])).width == 251
+
+
+def test_a_copy_that_is_flagged_may_have_stripes_at_its_sides(
+    written: Callable[..., Path], gray8: Gray
+) -> None:
+    framed = np.zeros((120, 160), np.uint8)
+    framed[:, 35:124] = reduced(gray8, 120, 89)
+    assert overview(written(page_of(gray8, kind=0), page_of(framed, kind=1)))
+
+
+def test_a_mask_may_show_anything(written: Callable[..., Path], gray8: Gray) -> None:
+    assert overview(written(page_of(gray8, kind=0), page_of(another(337, 251), kind=4)))
+
+
+@pytest.mark.parametrize("compression", ["adobe_deflate", "zstd"])
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+def test_the_levels_of_a_pyramid_are_copies(
+    tmp_path: Path, gray16: Gray, photometric: str, compression: str
+) -> None:
+    path = tmp_path / "pyramid.tif"
+    with tifffile.TiffWriter(path) as file:
+        for times in (1, 2, 4, 8):
+            level = reduced(gray16, 337 // times, 251 // times)
+            samples = level if photometric == "minisblack" else np.dstack([level] * 3)
+            facts = {"photometric": photometric, "compression": compression, "tile": (64, 64)}
+            file.write(samples, subfiletype=int(times > 1), metadata=None, **facts)
+    assert overview(path).notes == ()
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_a_copy_that_is_cut_off_costs_no_picture(
+    written: Callable[..., Path], gray8: Gray, compression: int, kind: int
+) -> None:
+    small = reduced(gray8, 84, 63)
+    (data,) = in_strips(small, compression, 84)
+    tags = {254: (LONG, kind), 259: (SHORT, compression)}
+    tags |= {273: (LONG, 1 << 30)} if compression == 1 else {}
+    path = written(page_of(gray8, kind=0), Page(small, tags, strips=[data[: len(data) // 2]]))
+    assert np.array_equal(stored(path)[..., 0], gray8)
+    assert "cannot be read" in overview(path).notes[-1]
+
+
+def test_a_page_that_is_cut_off_and_as_large_is_a_second_picture(
+    written: Callable[..., Path], gray8: Gray
+) -> None:
+    large = reduced(gray8, 300, 223)
+    with pytest.raises(UnsupportedImage, match="2 pictures"):
+        overview(written(page_of(gray8), Page(large, {273: (LONG, 1 << 30)})))
 
 
 @pytest.mark.parametrize("first", [True, False])
