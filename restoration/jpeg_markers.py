@@ -3,6 +3,7 @@
 Bytes that belong to no segment are passed over, as decoders do; where they lie is told.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,10 @@ def frame_of(segment: Segment) -> Frame | None:
 
 def refuse_unsupported(file: BinaryIO, path: Path) -> None:
     """Raise UnsupportedImage for a kind of JPEG that is known to be read by no decoder here."""
-    for segment in segments(file):
+    header = list(segments(file))
+    if any(one.marker == SOI for one in itertools.dropwhile(lambda one: one.marker == SOI, header)):
+        raise unsupported(path, "it is not a well-formed JPEG: a start marker is among its segments")
+    for segment in header:
         frame = frame_of(segment)
         if frame is None:
             continue

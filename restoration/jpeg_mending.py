@@ -57,7 +57,8 @@ class _Edit:
 
 def mended_header(file: BufferedReader) -> Mended | None:
     """Return the file without what is odd before its first scan; None if there is nothing."""
-    return _applied(file, list(_header_edits(list(jpeg_markers.segments(file)))), sequential=False)
+    header = list(jpeg_markers.segments(file))
+    return _applied(file, [*_starts(header), *_header_edits(header)], sequential=False)
 
 
 def may_lack_its_end(file: BufferedReader) -> bool:
@@ -75,7 +76,7 @@ def mended(file: BufferedReader) -> Mended | None:
     header = list(jpeg_markers.segments(file))
     if not header or header[-1].marker != SOS:
         return None
-    edits = list(_header_edits(header))
+    edits = [*_starts(header), *_header_edits(header)]
     frame = next(filter(None, map(jpeg_markers.frame_of, header)), None)
     if frame is None:
         return None
@@ -114,7 +115,15 @@ _ENDLESS: Final = "JPEG: the end marker is missing; every pixel is there"
 _BETWEEN: Final = "JPEG: there are bytes between its segments that belong to none; passed over"
 _PARAMETERS: Final = "JPEG: the parameters of its scan are none of a sequential JPEG; passed over"
 _VERSION: Final = "JPEG: its JFIF version is unknown; passed over"
+_STARTS: Final = "JPEG: its start marker is there more than once; passed over"
 _TRANSFORM: Final = "JPEG: its Adobe color transform is unknown; taken as YCbCr"
+
+
+def _starts(header: list[Segment]) -> Iterator[_Edit]:
+    """Yield what takes away the start markers that follow the first one before anything else does."""
+    for one in itertools.takewhile(lambda one: one.marker == SOI, header):
+        if one.start > 0:
+            yield _Edit(one.start, one.end, b"", _STARTS)
 
 
 def _header_edits(header: list[Segment]) -> Iterator[_Edit]:

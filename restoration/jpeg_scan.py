@@ -20,7 +20,7 @@ _MEANINGLESS: Final = bytes.fromhex("5a13c727b4692a915c4791e83d6cb5b2") * 16
 
 def probed(data: bytes) -> bytes:
     """Return a JPEG with meaningless bytes after all entropy-coded data, and with an end."""
-    data = _begun_end_off(data)
+    data = _trimmed(data)
     parts, last = [], 0
     for start, end in _scans(data):
         parts += [data[last:start], _RESTART.sub(_before_restart, data[start:end]), _MEANINGLESS]
@@ -30,7 +30,7 @@ def probed(data: bytes) -> bytes:
 
 def ended(data: bytes) -> bytes:
     """Return a JPEG with an end, if it lacks one or not."""
-    return _begun_end_off(data) + b"\xff\xd9"
+    return _trimmed(data) + b"\xff\xd9"
 
 
 def as_one_stream(data: bytes, tables: bytes | None) -> bytes:
@@ -40,8 +40,10 @@ def as_one_stream(data: bytes, tables: bytes | None) -> bytes:
     return tables.removesuffix(b"\xff\xd9") + data[2:]
 
 
-def _begun_end_off(data: bytes) -> bytes:
-    """Return a JPEG without the beginning of a marker that its last bytes may be: the marker was cut off."""
+def _trimmed(data: bytes) -> bytes:
+    """Return a JPEG with one start marker, and without the beginning of an end marker that was cut off."""
+    while data.startswith(b"\xff\xd8\xff\xd8"):
+        data = data[2:]
     return data.rstrip(b"\xff")
 
 

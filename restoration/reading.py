@@ -220,7 +220,7 @@ class Scan:
                     digest.update(np.ascontiguousarray(samples).data)
                 yield top, samples
         except pyvips.Error as error:
-            raise self._damaged(first_line(error)) from error
+            raise self._damaged(first_line(error), str(error)) from error
 
     def second_decoder_only(self) -> bool:
         """Whether the first decoder has no means to read it, so that the second one reads it for the work."""
@@ -313,14 +313,16 @@ class Scan:
         gray = samples[..., 0] if as_it_is else luma(samples[..., :3])
         return Strip(top, np.ascontiguousarray(gray), samples[..., -1] if bands in {2, 4} else None)
 
-    def _damaged(self, detail: str) -> TruncatedImage | OutOfMemory | MasterUnavailable:
-        if storage_fails(detail):
+    def _damaged(self, detail: str, said: str = "") -> TruncatedImage | OutOfMemory | MasterUnavailable:
+        """Return the error for data that cannot be read; `said` is all that a library said of it."""
+        whole = said or detail
+        if storage_fails(whole):
             return MasterUnavailable(
                 reason=f"the storage that it lies on fails ({detail})",
                 remedy="check the disk or the share; work goes on by itself",
                 path=self.path,
             )
-        if "memory" in detail.lower():
+        if "memory" in whole.lower():
             return OutOfMemory(
                 reason=f"memory did not suffice to read it ({detail})",
                 remedy="free some memory; work goes on by itself",

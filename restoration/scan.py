@@ -1,6 +1,7 @@
 """Which image a file is, told from its first bytes and its header, without decoding a pixel."""
 
 import hashlib
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -87,6 +88,12 @@ _BRANDS: Final[Mapping[bytes, str]] = {
 """Of files of the ISO base media format; others are films."""
 
 
+_NAMES: Final = re.compile(r"^(?:\w+:(?:\s+|$))+")
+"""What libvips and libtiff say first: which of their functions complains."""
+_CALLS: Final = re.compile(r"unable to\b|images do not match between|libs?png (?:read )?error$")
+"""What says nothing of the file."""
+
+
 def identify(path: Path, limits: Limits = Limits()) -> ScanFacts:  # noqa: B008 - frozen
     """Return what the header of the master at `path` says.
 
@@ -121,11 +128,13 @@ def load(path: Path, facts: ScanFacts) -> pyvips.Image:
 def load_pieces(file: BufferedReader, pieces: Sequence[Piece], fail_on: str = "warning") -> pyvips.Image:
     """Return the undecoded image that the pieces of an open file make up; see `load`."""
     source = source_of(Splice(file, pieces))
+    pyvips.vips_lib.vips_error_clear()  # of what it warned of in a file before this one
     return pyvips.Image.new_from_source(source, "", access="sequential", fail_on=fail_on)
 
 
 def _load(kind: str, path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
     """Return the image, and what was odd about its header and is left out of what libvips is shown."""
+    pyvips.vips_lib.vips_error_clear()
     try:
         image = pyvips.Operation.call(
             _LOADERS[kind], open_source(path), access="sequential", fail_on="warning"
@@ -280,7 +289,6 @@ def _png_dpi(path: Path) -> tuple[float, float] | None:
 
 
 def first_line(error: Exception) -> str:
-    """Return what a library said, on one line, without the calls it names first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    detail = [line for line in lines if not line.startswith("unable to")]
-    return (detail or lines or ["no detail"])[0]
+    """Return what a library said first, on one line, without the names of its parts and calls."""
+    lines = (_NAMES.sub("", line.strip()) for line in str(error).splitlines())
+    return next((line for line in lines if line and not _CALLS.match(line)), "their decoder says no more")

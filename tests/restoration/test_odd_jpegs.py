@@ -319,3 +319,23 @@ def test_a_kind_of_jpeg_that_nobody_reads_is_named(
 ) -> None:
     with pytest.raises(UnsupportedImage, match=f"{why}.*convert it"):
         identify(odd(restyled(jpeg(gray8), b"\xff\xc0", change)))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("starts", [1, 5])
+@pytest.mark.parametrize("end", [END, b"", b"\xff"])
+def test_start_markers_that_are_repeated_are_passed_over(
+    odd: Maker, gray8: Gray, starts: int, end: bytes, progressive: bool
+) -> None:
+    plain = jpeg(gray8, progressive=progressive)
+    samples, notes = read(odd(b"\xff\xd8" * starts + plain[:-2] + end))
+    assert np.array_equal(samples, decoded(plain))
+    assert "start marker is there more than once" in notes
+    assert ("end marker is missing" in notes) == (end != END)
+
+
+def test_a_start_marker_among_the_segments_is_not_well_formed(odd: Maker, gray8: Gray) -> None:
+    plain = jpeg(gray8)
+    at = plain.index(b"\xff\xc4")
+    with pytest.raises(UnsupportedImage, match=r"not a well-formed JPEG.*convert it"):
+        identify(odd(plain[:at] + b"\xff\xd8" + plain[at:]))

@@ -21,7 +21,7 @@ from restoration import (
     UnsupportedImage,
 )
 from restoration.derivative import srgb_profile
-from restoration.scan import identify
+from restoration.scan import first_line, identify
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -260,3 +260,21 @@ def test_a_film_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
     with pytest.raises(NotAnImage):
         identify(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("unable to fetch from region", "their decoder says no more"),
+        ("unable to call pngload_source\n  vipspng: libpng read error", "their decoder says no more"),
+        (
+            "unable to call jpegload_source\n  VipsJpeg: premature end of JPEG image",
+            "premature end of JPEG image",
+        ),
+        ("tiff2vips: LZWDecode: Not enough data at scanline 3", "Not enough data at scanline 3"),
+        ("VipsJpeg: Corrupt JPEG data: found marker 0xd4", "Corrupt JPEG data: found marker 0xd4"),
+        ("", "their decoder says no more"),
+    ],
+)
+def test_what_a_library_says_is_told_without_the_names_of_its_calls(said: str, told: str) -> None:
+    assert first_line(ValueError(said)) == told
