@@ -18,6 +18,7 @@ WEBP: Final = 50001
 JPEG_XL: Final = 50002
 _KNOWN: Final = CCITT | DEFLATE | JPEG_2000 | {1, LZW, JPEG, PACKBITS, LZMA, ZSTD, PNG, WEBP, JPEG_XL}
 """Compressions, by their numbers in TIFF."""
+_PREDICTED: Final = DEFLATE | {LZW, LZMA, ZSTD}
 
 
 class Undecodable(Exception):
@@ -114,14 +115,19 @@ def layout_of(page: Any, most_bytes: int) -> Layout:
     bits, predictor = page.bitspersample, int(page.predictor)
     width, height, samples = int(page.imagewidth), int(page.imagelength), int(page.samplesperpixel)
     compression, photometric = int(page.compression), int(page.photometric)
-    if isinstance(bits, tuple) or bits not in {1, 2, 4, 8, 16} or int(page.sampleformat) != 1:
+    if isinstance(bits, tuple) or bits not in {1, 2, 4, 8, 16} or int(page.sampleformat) not in {0, 1, 4}:
         raise Undecodable(f"samples of {bits} bits, format {page.sampleformat}")
+    if predictor == 0 or compression not in _PREDICTED:
+        predictor = 1
     if predictor not in {1, 2} or (predictor == 2 and bits < 8):
         raise Undecodable(f"predictor {predictor} with {bits} bits")
     if compression not in _KNOWN:
         raise Undecodable(f"compression {compression}")
     tiled = bool(page.is_tiled)
     rows = int(page.tilelength if tiled else min(page.rowsperstrip, height))
+    separate = int(page.planarconfig) == 2 and samples > 1
+    if not tiled and len(page.dataoffsets) == (samples if separate else 1):
+        rows = height  # whatever RowsPerStrip says
     subsampling = (1, 1)
     if photometric == 6 and compression != JPEG:
         found = page.tags.valueof(530, (2, 2))
@@ -137,7 +143,7 @@ def layout_of(page: Any, most_bytes: int) -> Layout:
         samples=samples,
         bits=bits,
         byteorder=str(page.parent.byteorder),
-        separate=int(page.planarconfig) == 2 and samples > 1,
+        separate=separate,
         piece_width=int(page.tilewidth) if tiled else width,
         piece_rows=rows,
         tiled=tiled,

@@ -20,6 +20,8 @@ _COLORS: Final = {GRAY_INVERTED: 1, GRAY: 1, RGB: 3, PALETTE: 1, YCBCR: 3}
 _FORMATS: Final = {2: "signed integers", 3: "floating-point numbers", 5: "complex", 6: "complex"}
 _DEPTHS: Final = {1, 2, 4, 8, 16}
 _MOST_CHANNELS: Final = 16
+PREDICTED: Final = frozenset({LZW, 8, 32946})
+"""Compressions that may have a predictor, of those that libvips reads."""
 _TELL_THEIR_END: Final = frozenset({2, 3, 4, LZW, JPEG, 8, 32773, 32946, 34925, 50000})
 """Compressions whose decoders miss what is cut off, so that too large byte counts do no harm."""
 _NEEDED: Final = (256, 257, 258, 259, 262, 266, 273, 277, 284, 317, 320, 322, 323, 324, 338, 339, 530)
@@ -118,8 +120,11 @@ def layout_of(directory: Directory, path: Path) -> Layout:
         raise unsupported(path, f"its color space is {color_space(photometric)}")
     formats = directory.integers(339, _MOST_CHANNELS)
     for kind in () if formats is None else formats.tolist():
-        if kind not in {1, 4}:
+        if kind not in {0, 1, 4}:
             raise unsupported(path, f"its samples are {_FORMATS.get(kind, 'of an unknown format')}")
+        if not kind:
+            directory.file.note("TIFF: SampleFormat is 0; taken as unsigned integers")
+    _note_unknown(directory, compression)
     channels, bits = directory.integer(277, 1), _bits(directory, path)
     extras = _extras(directory, photometric, channels, path)
     if directory.integer(32997, 1) > 1:
@@ -129,6 +134,15 @@ def layout_of(directory: Directory, path: Path) -> Layout:
     separate = directory.integer(284, 1) == 2 and channels > 1
     tile = _tile(directory)
     rows = _rows(directory, height)
+    if (
+        tile is None
+        and rows < height
+        and _is_one_strip(
+            directory, width * (1 if separate else channels) * bits, channels if separate else 1
+        )
+    ):
+        directory.file.note("TIFF: RowsPerStrip is too small for its only strip; taken as the height")
+        rows = height
     across, down = (1, math.ceil(height / rows))
     if tile is not None:
         across, down = math.ceil(width / tile[0]), math.ceil(height / tile[1])
@@ -217,6 +231,33 @@ def _rows(directory: Directory, height: int) -> int:
     return min(rows, height)
 
 
+def _is_one_strip(directory: Directory, row_bits: int, planes: int) -> bool:
+    """Whether each plane has but one strip, which may hold all rows, whatever RowsPerStrip says.
+
+    Data without compression must be told to have the bytes of all rows; the others tell by themselves.
+    """
+    offsets = directory.fields.get(273)
+    if offsets is None or offsets.count != planes:
+        return False
+    if directory.integer(259, UNCOMPRESSED) != UNCOMPRESSED:
+        return True
+    counts = directory.integers(279, planes)
+    subsampled = directory.integer(262, -1) == YCBCR
+    needed = min(-(-row_bits // 8) * directory.integer(257, 0), MOST_INTEGER)
+    return counts is not None and len(counts) == planes and not subsampled and bool((counts >= needed).all())
+
+
+def _note_unknown(directory: Directory, compression: int) -> None:
+    """Note values of no meaning that stand for the usual ones."""
+    order, predictor = directory.integer(266, 1), directory.integer(317, 1)
+    if order not in {1, 2}:
+        directory.file.note(f"TIFF: FillOrder {order} is unknown; taken as 1")
+    if predictor == 0:
+        directory.file.note("TIFF: Predictor is 0; taken as none")
+    elif predictor != 1 and compression not in PREDICTED | {34925, 50000}:
+        directory.file.note("TIFF: a Predictor does not go with its compression; ignored")
+
+
 def _subsampling(directory: Directory, known: Layout, path: Path) -> tuple[int, int]:
     told = directory.integers(530, 2)
     across, down = (2, 2) if told is None or len(told) < 2 else (int(told[0]), int(told[1]))
@@ -259,6 +300,10 @@ def _with_counts(known: Layout, directory: Directory, path: Path) -> Layout:
     name = "StripByteCounts" if known.tile is None else "TileByteCounts"
     if known.compression == UNCOMPRESSED:
         needed = _uncompressed(known.stored)
+        if not missing.any() and (known.offsets + counts <= file.size).all():
+            _refuse_other_samples(known, counts, needed, path)
+            if (counts >= 2 * needed).all():
+                file.note(f"TIFF: {name} is far larger than its pixels need")
         short = ~missing & (counts < needed)
         if short.any():
             if not _has_room(known.offsets, needed, short, directory):
@@ -281,6 +326,21 @@ def _with_counts(known: Layout, directory: Directory, path: Path) -> Layout:
     elif end > file.size:
         raise _cut(end, file.size, path)
     return replace(known, counts=counts)
+
+
+def _refuse_other_samples(known: Layout, told: Offsets, needed: Offsets, path: Path) -> None:
+    """Raise UnsupportedImage if the bytes are exactly those of more bits or channels than told."""
+    if not (told > needed).all() or known.subsampling != (1, 1):
+        return
+    for bits in (1, 2, 4, 8, 16, 32, 64):
+        for channels in range(1, 5):
+            if np.array_equal(_uncompressed(replace(known, bits=bits, channels=channels)), told):
+                raise unsupported(
+                    path,
+                    f"its header contradicts its pixel data: they have {int(told.sum()):,} bytes, and its "
+                    f"pixels of {known.channels} x {known.bits} bits need {int(needed.sum()):,}",
+                    "convert it with a program that shows it right; scanning it again is not needed",
+                )
 
 
 def _has_room(offsets: Offsets, needed: Offsets, short: npt.NDArray[np.bool_], directory: Directory) -> bool:

@@ -19,11 +19,9 @@ import pyvips
 from restoration.color import Gray
 from restoration.splicing import Splice, source_of
 from restoration.tiff_header import Chosen
-from restoration.tiff_layout import GRAY, JPEG, RGB, UNSPECIFIED, Layout
+from restoration.tiff_layout import GRAY, JPEG, PREDICTED, RGB, UNSPECIFIED, Layout
 
 _SHORT, _LONG, _UNDEFINED, _LONG8 = 3, 4, 7, 16
-_PREDICTED: Final = frozenset({5, 8, 32946})
-"""Compressions that may have a predictor."""
 _FILL_ORDER, _PREDICTOR, _PALETTE, _TABLES = 266, 317, 320, 347
 _FAX_OPTIONS: Final = (292, 293)
 _SUBSAMPLING: Final = 530
@@ -144,9 +142,9 @@ def _header(chosen: Chosen, layout: Layout) -> bytes:
         put(278, _LONG, [layout.rows])
     if layout.extras:
         put(338, _SHORT, [UNSPECIFIED] * len(layout.extras))
-    if (order_of_bits := directory.integer(_FILL_ORDER, 1)) != 1:
-        put(_FILL_ORDER, _SHORT, [order_of_bits])
-    if layout.compression in _PREDICTED and (predictor := directory.integer(_PREDICTOR, 1)) != 1:
+    if directory.integer(_FILL_ORDER, 1) == 2:
+        put(_FILL_ORDER, _SHORT, [2])
+    if layout.compression in PREDICTED and (predictor := directory.integer(_PREDICTOR, 1)) > 1:
         put(_PREDICTOR, _SHORT, [predictor])
     for tag in _FAX_OPTIONS:
         if layout.compression in {3, 4} and tag in directory.fields:

@@ -85,6 +85,12 @@ ODDITIES: dict[str, tuple[dict[int, Tag | None], dict[str, object], str | None]]
         "past the end of the file",
     ),
     "sample format undefined": ({339: (SHORT, 4)}, {}, None),
+    "sample format of 0": ({339: (SHORT, 0)}, {}, "SampleFormat is 0"),
+    "fill order of 0": ({266: (SHORT, 0)}, {}, "FillOrder 0 is unknown"),
+    "fill order of 3": ({266: (SHORT, 3)}, {}, "FillOrder 3 is unknown"),
+    "predictor of 0": ({317: (SHORT, 0)}, {}, "Predictor is 0"),
+    "predictor without compression": ({317: (SHORT, 2)}, {}, "Predictor does not go with"),
+    "too few rows per strip": ({278: (LONG, 7)}, {}, "RowsPerStrip is too small"),
     "orientation of nothing": ({274: (SHORT, 0)}, {}, None),
 }
 
@@ -673,4 +679,68 @@ def test_too_small_byte_counts_before_something_else_are_missing_pixels(
     data = gray8.tobytes()[:-60]
     path = written(Page(gray8, {270: (ASCII, b"a" * 200 + b"\0")}, strips=[data]))
     with pytest.raises(TruncatedImage, match="fewer bytes"):
+        identify(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [5, 8, 32773])
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        ({266: (SHORT, 0)}, "FillOrder 0"),
+        ({317: (SHORT, 0)}, "Predictor is 0"),
+        ({339: (SHORT, 0)}, "SampleFormat is 0"),
+        ({278: (LONG, 7)}, "RowsPerStrip is too small"),
+    ],
+)
+def test_values_of_no_meaning_are_taken_as_the_usual_ones(
+    written: Callable[..., Path],
+    gray8: Gray,
+    compression: int,
+    tags: dict[int, Tag | None],
+    told: str,
+    order: str,
+) -> None:
+    strips = in_strips(gray8, compression, 337)
+    path = written(Page(gray8, {259: (SHORT, compression)} | tags, strips=strips), order=order)
+    assert np.array_equal(stored(path)[..., 0], gray8)
+    assert told in identify(path).notes[0]
+    assert np.array_equal(by_the_second_decoder(path)[..., 0], gray8)
+
+
+def by_the_second_decoder(path: Path) -> Gray:
+    return np.concatenate([rows for _, rows in second_decoder.strips(path, identify(path))])
+
+
+def test_packbits_has_no_predictor(written: Callable[..., Path], gray8: Gray) -> None:
+    tags = {259: (SHORT, 32773), 317: (SHORT, 2)}
+    path = written(Page(gray8, tags, strips=in_strips(gray8, 32773, 337)))
+    assert np.array_equal(stored(path)[..., 0], gray8)
+    assert np.array_equal(by_the_second_decoder(path)[..., 0], gray8)
+    assert "Predictor" in identify(path).notes[0]
+
+
+@pytest.mark.parametrize("compression", [1, 5])
+def test_too_few_rows_per_strip_excuse_no_missing_rows(
+    written: Callable[..., Path], gray8: Gray, compression: int
+) -> None:
+    """The strip holds seven rows, as it is told."""
+    strips = in_strips(gray8[:7], compression, 7)
+    path = written(Page(gray8, {259: (SHORT, compression), 278: (LONG, 7)}, strips=strips))
+    with pytest.raises(TruncatedImage):
+        stored(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    "tags", [{258: (SHORT, 1)}, {258: (SHORT, 4)}, {258: None}, {258: (SHORT, 8)}, {257: (LONG, 150)}]
+)
+def test_far_more_bytes_than_the_pixels_need_are_no_silent_loss(
+    written: Callable[..., Path], gray16: Gray, gray8: Gray, tags: dict[int, Tag | None], order: str
+) -> None:
+    path = written(Page(gray16 if tags.get(258) == (SHORT, 8) else gray8, tags), order=order)
+    if 257 in tags:
+        assert "far larger" in identify(path).notes[0]
+        return
+    with pytest.raises(UnsupportedImage, match=r"contradicts its pixel data.*convert it"):
         identify(path)
