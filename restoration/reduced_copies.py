@@ -38,6 +38,8 @@ _ALIKE: Final = 0.9
 _TINY_ALIKE: Final = 0.8
 """Least correlation at 32 pixels of a flagged page with the picture."""
 _FLAT_DIFFERENCE: Final = 0.1
+_QUARTER_TURNS: Final = (1, 3, 6, 8)
+"""Orientations."""
 
 
 def is_copy(page: Float, picture: Float, orientation: int, *, flagged: bool = False) -> bool:
@@ -45,8 +47,9 @@ def is_copy(page: Float, picture: Float, orientation: int, *, flagged: bool = Fa
 
     The picture is at least as large as the page, unless it is `flagged` as a reduced copy.
     """
-    alike = _alike if flagged else _same
-    return alike(page, picture) or (orientation != 1 and alike(page, upright(picture, orientation)))
+    if flagged:  # some writers turn the copy only
+        return any(_alike(page, upright(picture, turn)) for turn in (*_QUARTER_TURNS, orientation))
+    return _same(page, picture) or (orientation != 1 and _same(page, upright(picture, orientation)))
 
 
 def _alike(page: Float, picture: Float) -> bool:

@@ -266,6 +266,12 @@ def test_a_copy_that_is_flagged_may_have_stripes_at_its_sides(
     assert overview(written(page_of(gray8, kind=0), page_of(framed, kind=1)))
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_copy_that_is_flagged_may_be_turned(written: Callable[..., Path], gray8: Gray, turns: int) -> None:
+    small = np.ascontiguousarray(np.rot90(reduced(gray8, 84, 63), turns))
+    assert overview(written(page_of(gray8, kind=0), page_of(small, kind=1)))
+
+
 def test_a_mask_may_show_anything(written: Callable[..., Path], gray8: Gray) -> None:
     assert overview(written(page_of(gray8, kind=0), page_of(another(337, 251), kind=4)))
 
