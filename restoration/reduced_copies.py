@@ -38,7 +38,7 @@ _ALIKE: Final = 0.9
 _TINY_ALIKE: Final = 0.8
 """Least correlation at 32 pixels of a flagged page with the picture."""
 _FLAT_DIFFERENCE: Final = 0.1
-_QUARTER_TURNS: Final = (1, 3, 6, 8)
+_QUARTER_TURNS: Final = (1, 6, 8)
 """Orientations."""
 
 
