@@ -191,7 +191,7 @@ class _Work:
         with clock.measure(Stage.READ):
             if expected_sha256 is None:  # what is no picture need not be read to its end
                 reader.identify(self.master, self.limits)
-            witness = Witness.of(self.master, self._rows(Stage.READ))
+            witness = Witness.of(self.master, self._hashing)
             witness.expect(expected_sha256)
             facts = reader.identify(self.master, self.limits)
             self._require_room(facts)
@@ -353,6 +353,11 @@ class _Work:
             made=dt.datetime.now(dt.UTC),
             tags=self.tags,
         )
+
+    def _hashing(self, done: int, total: int) -> None:
+        """Give whoever listens the chance to stop a long reading; rows are counted afterwards."""
+        if self.progress and done < total:
+            self.progress(Progress(Stage.READ, 0, 1))
 
     def _rows(self, stage: Stage) -> RowListener:
         def tell(done: int, total: int) -> None:
