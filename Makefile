@@ -35,7 +35,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 tests: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # 10,000 files and 200 kills each on SQLite with the embedded broker and on PostgreSQL with one reached by TCP
 chaos: setup
