@@ -128,6 +128,6 @@ def _png_chunks(path: Path) -> tuple[float | None, bool]:
             if chunk.kind == b"IDAT":
                 break
             value = file.read(4) if chunk.kind == b"gAMA" and chunk.length == 4 else b""
-            if chunk.sound:
+            if chunk.sound or chunk.kind == b"iCCP":
                 found[chunk.kind] = struct.unpack(">I", value)[0] / 100_000 if len(value) == 4 else 0.0
     return None if b"sRGB" in found else found.get(b"gAMA"), b"iCCP" in found
