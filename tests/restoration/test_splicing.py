@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from restoration.splicing import Splice
 
 READING = """
-import sys
+import signal, sys
 from pathlib import Path
 from restoration.reading import Scan
 from restoration.scan import identify
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
 path = Path(sys.argv[1])
 facts = identify(path)
 print("reading", flush=True)
