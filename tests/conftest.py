@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -18,6 +19,9 @@ from sqlalchemy.orm import Session
 
 from db.intake import mark_gone, places_at
 from db.values import DerivativeRecord, utcnow
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background: what is started inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def environment(home: Path, kind: str, valkey: ValkeyServer, record: str) -> dic
     [
         ("right", ["ready.", "watching"]),
         ("wrong password", ["Cannot connect", "waiting", "watching"]),
-        ("nobody there", ["Connection refused", "Cannot connect"]),
+        ("nobody there", ["Connection refused", "part='worker start'", "part=dispatch", "part=ingest"]),
         ("tls where there is none", ["Cannot connect", "waiting", "watching"]),
     ],
 )
