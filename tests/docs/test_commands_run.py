@@ -59,7 +59,7 @@ batch = 4
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ordinary folder of scans, pictures and models, with the home of a station that has not begun."""
     folder = tmp_path_factory.mktemp("reader")
     camera, moon = data.camera()[::4, ::4], data.moon()[::4, ::4]
@@ -144,11 +144,19 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def station(folder: Path) -> Path:
+def worked(prepared: Path) -> Path:
     """The folder, after its station has done all that lies in the inbox."""
     words = [sys.executable, "-m", "worker", "--home", "archive", "station", "--until-idle"]
-    subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=240)
-    return folder
+    subprocess.run(words, cwd=prepared, check=True, capture_output=True, timeout=240)
+    return prepared
+
+
+@pytest.fixture
+def folder(worked: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, which no other test has touched."""
+    place = tmp_path / "r"  # short: a socket lies in it
+    shutil.copytree(worked, place, ignore=shutil.ignore_patterns("broker.sock", "*.lock"))
+    return place
 
 
 def first_match(table: Mapping[str, T], line: str) -> T | None:
@@ -196,19 +204,19 @@ RUN = [page for page in pages(ROOT) if page != "docs/commands.md" and any(blocks
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", RUN)
-def test_every_command_of_a_page_runs_as_typed(page, terminal, station, clone):
+def test_every_command_of_a_page_runs_as_typed(page, terminal, folder, clone):
     found = []
     for block in blocks(ROOT, page):
         in_clone = any(re.match(IN_CLONE, line) for line in block.lines)
-        terminal.folder = clone if in_clone else station
-        found += faults_of(block, terminal, station)
+        terminal.folder = clone if in_clone else folder
+        found += faults_of(block, terminal, folder)
     assert not found, "\n".join(found)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("command", SYNOPSES)
-def test_what_the_commands_page_shows_in_short_runs(command, terminal, station):
+def test_what_the_commands_page_shows_in_short_runs(command, terminal):
     lines = SYNOPSES[command]
     (synopsis,) = (
         line for block in blocks(ROOT, "docs/commands.md") for line in joined(block) if is_of(line, command)
