@@ -19,7 +19,8 @@ from typing import TypeVar
 import numpy as np
 import pytest
 import tifffile
-from blocks import Block, blocks, pages
+from blocks import Block, blocks, first_word, pages
+from jq_command import folder_of_jq
 from PIL import Image
 from shell import Ran, Terminal
 from skimage import data
@@ -119,7 +120,7 @@ def terminal(folder: Path, tmp_path: Path) -> Iterator[Terminal]:
     }
     variables = kept | {
         "HOME": str(folder),
-        "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}:{folder_of_jq(tmp_path)}:{kept['PATH']}",
         "SAEK_HOME": str(folder / "archive"),
         "OMP_NUM_THREADS": "1",
         "VENV": sys.prefix,
@@ -171,6 +172,12 @@ def typed(line: str, page: str, folder: Path) -> str:
     return line
 
 
+def lacks_program(line: str) -> bool:
+    """Whether a line is of a program that this machine lacks, and that CI installs."""
+    program = first_word(line)
+    return program in LINES["installed_by_ci"]["programs"] and shutil.which(program) is None
+
+
 def tried(terminal: Terminal, line: str) -> Ran:
     """Type a line, wait or press Ctrl-C as the tables say."""
     if until := first_match(LINES["until_ctrl_c"], line):
@@ -181,7 +188,7 @@ def tried(terminal: Terminal, line: str) -> Ran:
 def faults_of(block: Block, terminal: Terminal, folder: Path) -> Iterator[str]:
     """Type the lines of a block; yield what ended otherwise than it should."""
     for said in block.lines:
-        if first_match(LINES["not_run"], said):
+        if first_match(LINES["not_run"], said) or lacks_program(said):
             continue
         line = typed(said, block.page, folder)
         if re.match(OTHER_TERMINAL, line):
@@ -239,6 +246,11 @@ def joined(block: Block) -> Iterator[str]:
 def is_of(synopsis: str, command: str) -> bool:
     """Whether a synopsis is that of a command."""
     return re.match(rf"{command}(?= [^a-z]|$)", synopsis) is not None
+
+
+@pytest.mark.parametrize("program", LINES["installed_by_ci"]["programs"])
+def test_what_a_developer_may_lack_is_installed_by_ci(program):
+    assert f"need+=({program})" in (ROOT / ".ci/run").read_text()
 
 
 def test_no_synopsis_is_left_out():

@@ -3,13 +3,13 @@
 import datetime as dt
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jq_command import folder_of_jq, made_in
 from sqlalchemy import update
 
 from db.engine import Database
@@ -22,15 +22,13 @@ SECTION = PAGE.partition("## Watching over it")[2].partition("\n## ")[0]
 ALERTS = re.search(r"```sh\n(.*?)```", SECTION, re.DOTALL)[1].splitlines()
 QUARANTINED, FAILED, OLD, WAITING, DOCTOR, VERIFY = ALERTS
 
-pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
-
 
 @pytest.fixture
-def fires(settings: Settings) -> Callable[[str], bool]:
+def fires(settings: Settings, tmp_path: Path) -> Callable[[str], bool]:
     """Run a line of the page in a shell; whether it tells that somebody is needed."""
 
     def fires(line: str) -> bool:
-        own = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        own = f"{Path(sys.executable).parent}:{folder_of_jq(tmp_path)}:{os.environ['PATH']}"
         ran = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
             env=os.environ | {"PATH": own},
@@ -103,3 +101,24 @@ def test_a_changed_event_fires(fires, record, database: Database):
         connection.exec_driver_sql("DROP TRIGGER event_never_updated")
         connection.exec_driver_sql("UPDATE event SET detail = '{}' WHERE id = 1")
     assert fires(VERIFY)
+
+
+@pytest.mark.parametrize(
+    "words", [["-e", ".a == 0"], ["-e", ".a == 1"], ["-e", ".b"], [".a, .c"], ["-e", "empty"]]
+)
+def test_the_jq_of_the_wheel_does_what_jq_does(tmp_path, words):
+    def ran(command: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [command, *words], input='{"a": 0, "c": [1]}', capture_output=True, text=True, check=False
+        )
+        return done.returncode, "".join(done.stdout.split())
+
+    wanted = {
+        ".a == 0": (0, "true"),
+        ".a == 1": (1, "false"),
+        ".b": (1, "null"),
+        ".a, .c": (0, "0[1]"),
+        "empty": (4, ""),
+    }[words[-1]]
+    assert ran(str(made_in(tmp_path) / "jq")) == wanted
+    assert ran(str(folder_of_jq(tmp_path) / "jq")) == wanted
