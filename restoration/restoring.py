@@ -18,6 +18,7 @@ from restoration import (
     metadata,
     monochrome,
     publishing,
+    technical,
     verification,
 )
 from restoration.agreement import Reference
@@ -56,9 +57,6 @@ from restoration.seams import seamlessness
 
 _NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _DEFAULT_LIMITS = Limits()
-
-ONE_DECODER = "The proof rests on one decoder: no second one reads a picture of this kind or size"
-"""Noted about a derivative whose proof is weaker for it."""
 
 
 def recipe_for(
@@ -244,7 +242,7 @@ class _Work:
             recipe_fingerprint=self.recipe.fingerprint(),
             engine=model.engine.name,
             software=software(),
-            metadata=_proven(report, decoders),
+            metadata=technical.with_decoders(report, decoders),
             decoders=decoders,
             confidence=trust,
         )
@@ -304,7 +302,8 @@ class _Work:
             canvas, seen.upsampler, self._strips(seen, self._rows(Stage.WRITE)), self._lanes, appearance
         )
         proof = derivative.write(path, painting, self.recipe, label)
-        return _completed(report, facts, self.recipe, seen.look, seen.notes), proof
+        told = technical.completed(report, facts, self.recipe, canvas, seen.look, notes=seen.notes)
+        return told, proof
 
     def _draw(self, path: Path | None, seen: _Seen, witness: Witness) -> ConfidenceMap | None:
         if path is None or self.map_out is None or seen.confidence is None:
@@ -392,40 +391,3 @@ class _Work:
 def software() -> str:
     """Return name and version of this software."""
     return f"Saek {importlib.metadata.version('saek')}"
-
-
-def _proven(report: MetadataReport, decoders: int) -> MetadataReport:
-    """Add what the proof rests on, if on less than it should."""
-    if decoders > 1:
-        return report
-    return replace(report, noted=(*report.noted, ONE_DECODER))
-
-
-def _completed(
-    report: MetadataReport, facts: ScanFacts, recipe: Recipe, look: Look, notes: tuple[str, ...]
-) -> MetadataReport:
-    """Add what became of the technical properties."""
-    carried, replaced, dropped = list(report.carried), list(report.replaced), list(report.dropped)
-    bands = derivative.canvas_of(facts, recipe).bands
-    if facts.dpi:
-        carried.append("resolution")
-    if look.origin:
-        digest = f" (sha256 {facts.icc_sha256})" if facts.icc_sha256 else ""
-        replaced.append(
-            f"{look.origin}{digest}: {'an RGB profile with its tone curve' if look.curve else 'sRGB'}"
-        )
-    if facts.orientation != 1:
-        replaced.append(f"orientation {facts.orientation}: applied to the pixels")
-    if facts.alpha:
-        kind = "associated alpha" if facts.alpha_associated else "alpha"
-        why = ": PNG cannot hold it" if recipe.format.lossless else ""
-        carried.append(kind) if bands == 4 else dropped.append(kind + why)
-    if facts.depth == 16 and not recipe.format.lossless:
-        dropped.append("16-bit depth: JPEG has 8")
-    return replace(
-        report,
-        carried=tuple(carried),
-        replaced=tuple(replaced),
-        dropped=tuple(dropped),
-        noted=tuple(dict.fromkeys((*notes, *report.noted, *look.noted))),
-    )

@@ -17,6 +17,7 @@ from PIL import Image
 
 from restoration import DecodersDisagree, LoadedModel, LumaMismatch, Recipe, restore, restoring
 from restoration.confined import Overview, Reader
+from restoration.technical import ONE_DECODER
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -108,7 +109,7 @@ def test_a_proof_by_one_decoder_is_told(
     made = restore(master, recipe(), master.with_name("out.tif"), loaded=loaded)
 
     assert made.decoders == 1
-    assert restoring.ONE_DECODER in made.metadata.noted
+    assert ONE_DECODER in made.metadata.noted
 
 
 def test_a_jpeg_is_measured_as_pillow_reads_it(
