@@ -1,12 +1,13 @@
 """Where the metadata of a PNG or JPEG lie: the blocks, and by name what else the container holds."""
 
+import itertools
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from restoration import iptc, png_chunks
+from restoration import iptc, jpeg_markers, png_chunks
+from restoration.jpeg_markers import APP_0, APP_1, COM, XMP_HEAD
 
 PROFILE: Final = "ICC profile (not one for gray)"
 MOST_BYTES: Final = 1 << 25
@@ -25,15 +26,9 @@ _RAW_PROFILES: Final = {
     "iptc": "photoshop",
     "8bim": "photoshop",
 }
-_EXIF, _XMP, _EXTENSION = (
-    b"Exif\0\0",
-    b"http://ns.adobe.com/xap/1.0/\0",
-    b"http://ns.adobe.com/xmp/extension/\0",
-)
+_EXIF, _EXTENSION = b"Exif\0\0", b"http://ns.adobe.com/xmp/extension/\0"
 _KNOWN_HEADS: Final = (b"JFIF\0", b"ICC_PROFILE\0", b"Adobe")
-_APP_0, _APP_1, _APP_13, _COMMENT = 0xE0, 0xE1, 0xED, 0xFE
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-_ALONE: Final = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})
+_APP_13: Final = 0xED
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +124,8 @@ def _raw_profile(found: Blocks, keyword: str, where: str, value: bytes) -> None:
     except ValueError:
         found.unread.append(f"PNG text: {keyword} (damaged)")
         return
-    if content.startswith(_XMP):
-        where, content = "xmp", content.removeprefix(_XMP)
+    if content.startswith(XMP_HEAD):
+        where, content = "xmp", content.removeprefix(XMP_HEAD)
     if where == "exif":
         found.exif = found.exif or content.removeprefix(_EXIF)
     elif where == "xmp":
@@ -152,17 +147,18 @@ def of_jpeg(file: BinaryIO) -> Blocks:
     """Return what the segments of a JPEG before its scan hold, as far as it goes."""
     found = Blocks()
     photoshop = []
-    for marker, content in _segments(file):
-        if marker == _COMMENT:
+    for segment in itertools.takewhile(lambda one: one.end < MOST_BYTES, jpeg_markers.segments(file)):
+        marker, content = segment.marker, segment.content
+        if marker == COM:
             found.left_out.append("JPEG: comment")
         elif marker == _APP_13 and content.startswith((*iptc.HEADS, b"\x1c")):
             photoshop.append(_resource_bytes(content))
-        elif marker == _APP_1 and content.startswith((_EXIF, _XMP, _EXTENSION)):
+        elif marker == APP_1 and content.startswith((_EXIF, XMP_HEAD, _EXTENSION)):
             _app_1(found, content)
-        elif _APP_0 <= marker < _APP_0 + 16 and not content.startswith(_KNOWN_HEADS):
+        elif APP_0 <= marker < APP_0 + 16 and not content.startswith(_KNOWN_HEADS):
             label = content.partition(b"\0")[0][:32].decode("latin-1")
             printable = "".join(c for c in label if c.isprintable())
-            found.left_out.append(f"JPEG: APP{marker - _APP_0} {printable}".strip())
+            found.left_out.append(f"JPEG: APP{marker - APP_0} {printable}".strip())
     found.iptc = b"".join(photoshop) or None
     return found
 
@@ -173,9 +169,9 @@ def _app_1(found: Blocks, content: bytes) -> None:
             found.exif = content.removeprefix(_EXIF)
         else:
             found.left_out.append("JPEG: a second EXIF block")
-    elif content.startswith(_XMP):
+    elif content.startswith(XMP_HEAD):
         if found.xmp is None:
-            found.xmp = content.removeprefix(_XMP)
+            found.xmp = content.removeprefix(XMP_HEAD)
         else:
             found.left_out.append("JPEG: a second XMP packet")
     else:
@@ -196,23 +192,3 @@ def _extend(found: Blocks, content: bytes) -> None:
 def _resource_bytes(content: bytes) -> bytes:
     head = next((head for head in iptc.HEADS if content.startswith(head)), b"")
     return content[len(head) + (8 if head == iptc.HEADS[1] else 0) :]  # the older head is followed by 8 bytes
-
-
-def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and content of each segment up to the scan; bytes between segments are passed over."""
-    file.seek(2)
-    total = 0
-    while total < MOST_BYTES:
-        byte = file.read(1)
-        while byte and byte != b"\xff":
-            byte = file.read(1)
-        while byte == b"\xff":
-            byte = file.read(1)
-        if not byte or byte[0] in {_START_OF_SCAN, _END_OF_IMAGE}:
-            return
-        if byte[0] in _ALONE or byte[0] == 0:
-            continue
-        size = file.read(2)
-        content = file.read(max(0, int.from_bytes(size) - 2))
-        total += len(content)
-        yield byte[0], content

@@ -4,14 +4,16 @@ Bytes that belong to no segment are passed over, as decoders do; where they lie 
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from restoration.errors import UnsupportedImage
 
-SOI, EOI, SOS, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDD, 0xFE
+SOI, EOI, SOS, DRI, COM, APP_0, APP_1 = 0xD8, 0xD9, 0xDA, 0xDD, 0xFE, 0xE0, 0xE1
+XMP_HEAD: Final = b"http://ns.adobe.com/xap/1.0/\0"
+"""What the content of a segment APP1 begins with that holds an XMP packet."""
 _STANDALONE: Final = frozenset({0x01, SOI, EOI, *range(0xD0, 0xD8)})
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MOST_SEGMENTS: Final = 10_000
@@ -78,6 +80,11 @@ def segments(file: BinaryIO, at: int = 0) -> Iterator[Segment]:
             return
 
 
+def frame_in(header: Iterable[Segment]) -> Frame | None:
+    """Return what the first start of frame among segments says; None if there is none."""
+    return next(filter(None, map(frame_of, header)), None)
+
+
 def frame_of(segment: Segment) -> Frame | None:
     """Return what a start of frame says; None if the segment is none, or is too short."""
     content = segment.content
@@ -97,30 +104,28 @@ def refuse_unsupported(file: BinaryIO, path: Path) -> None:
     """Raise UnsupportedImage for a kind of JPEG that is known to be read by no decoder here."""
     header = list(segments(file))
     if any(one.marker == SOI for one in itertools.dropwhile(lambda one: one.marker == SOI, header)):
-        raise unsupported(path, "it is not a well-formed JPEG: a start marker is among its segments")
-    for segment in header:
-        frame = frame_of(segment)
-        if frame is None:
-            continue
-        reason = None
-        if frame.marker in _LOSSLESS:
-            reason = "it is a lossless JPEG"
-        elif frame.marker in _HIERARCHICAL:
-            reason = "it is a hierarchical JPEG"
-        elif frame.precision != 8:
-            reason = f"it is a JPEG of {frame.precision} bits a sample; 8 are read"
-        elif frame.height == 0:
-            reason = "it is a JPEG that tells its height only after its pixels (DNL)"
-        elif len(frame.components) == 4:
-            reason = "it is a CMYK JPEG"
-        elif len(frame.components) not in {1, 3}:
-            reason = f"it is a JPEG with {len(frame.components)} channels"
-        if reason:
-            raise unsupported(path, reason)
+        raise _unsupported(path, "it is not a well-formed JPEG: a start marker is among its segments")
+    frame = frame_in(header)
+    if frame is None:
         return
+    reason = None
+    if frame.marker in _LOSSLESS:
+        reason = "it is a lossless JPEG"
+    elif frame.marker in _HIERARCHICAL:
+        reason = "it is a hierarchical JPEG"
+    elif frame.precision != 8:
+        reason = f"it is a JPEG of {frame.precision} bits a sample; 8 are read"
+    elif frame.height == 0:
+        reason = "it is a JPEG that tells its height only after its pixels (DNL)"
+    elif len(frame.components) == 4:
+        reason = "it is a CMYK JPEG"
+    elif len(frame.components) not in {1, 3}:
+        reason = f"it is a JPEG with {len(frame.components)} channels"
+    if reason:
+        raise _unsupported(path, reason)
 
 
-def unsupported(path: Path, reason: str) -> UnsupportedImage:
+def _unsupported(path: Path, reason: str) -> UnsupportedImage:
     """Return the error for a JPEG of a kind that is not read."""
     return UnsupportedImage(
         reason=reason,
@@ -132,7 +137,9 @@ def unsupported(path: Path, reason: str) -> UnsupportedImage:
 def _next_marker(file: BinaryIO, at: int) -> tuple[int, int] | None:
     """Return where the next marker begins, at its last 0xFF, and the marker."""
     file.seek(at)
-    near = file.read(_MOST_JUNK)
+    near = file.read(2)
+    if near[:1] != b"\xff" or near[1:] in {b"\x00", b"\xff"}:
+        near += file.read(_MOST_JUNK - len(near))
     for i in range(len(near) - 1):
         if near[i] == 0xFF and near[i + 1] not in {0x00, 0xFF}:
             return at + i, near[i + 1]

@@ -77,7 +77,7 @@ def mended(file: BufferedReader) -> Mended | None:
     if not header or header[-1].marker != SOS:
         return None
     edits = [*_starts(header), *_header_edits(header)]
-    frame = next(filter(None, map(jpeg_markers.frame_of, header)), None)
+    frame = jpeg_markers.frame_in(header)
     if frame is None:
         return None
     scans = [header[-1]]
@@ -213,7 +213,7 @@ def lacks_scans(file: BufferedReader) -> bool:
     False if there is no scan at all, or no frame: libjpeg complains of that.
     """
     header = list(jpeg_markers.segments(file))
-    frame = next(filter(None, map(jpeg_markers.frame_of, header)), None)
+    frame = jpeg_markers.frame_in(header)
     if frame is None or header[-1].marker != SOS:
         return False
     scans = [header[-1]]

@@ -13,12 +13,9 @@ from pathlib import Path
 
 import pyvips
 
-from restoration import disclosure
+from restoration import disclosure, jpeg_markers
 from restoration.errors import NoSpace, OutputExists, OutputUnavailable, display_name
-
-_APP_1, _XMP_HEAD = 0xE1, b"http://ns.adobe.com/xap/1.0/\0"
-_HEAD_BYTES = 1 << 18
-"""A JPEG's XMP packet lies within its first segments."""
+from restoration.jpeg_markers import APP_1, XMP_HEAD
 
 
 @contextmanager
@@ -77,20 +74,12 @@ def settle_luma_error(path: Path, largest: int, mean: float) -> None:
     Raises ValueError unless it holds a packet that waits for it.
     """
     with path.open("rb+") as file:
-        at, packet = _packet_of(file.read(_HEAD_BYTES))
-        file.seek(at)
-        file.write(disclosure.settled(packet, largest, mean))
-
-
-def _packet_of(head: bytes) -> tuple[int, bytes]:
-    """Return where the XMP packet of a JPEG begins, and the packet, found by walking through the segments."""
-    at = 2
-    while head[at : at + 1] == b"\xff":
-        size = int.from_bytes(head[at + 2 : at + 4])
-        start = at + 4 + len(_XMP_HEAD)
-        if head[at + 1] == _APP_1 and head[at + 4 : start] == _XMP_HEAD:
-            return start, head[start : at + 2 + size]
-        at += 2 + size
+        for one in jpeg_markers.segments(file):
+            if one.marker == APP_1 and one.content.startswith(XMP_HEAD):
+                packet = one.content.removeprefix(XMP_HEAD)
+                file.seek(one.end - len(packet))
+                file.write(disclosure.settled(packet, largest, mean))
+                return
     raise ValueError("the JPEG holds no packet")
 
 

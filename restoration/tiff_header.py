@@ -152,7 +152,7 @@ def _jpeg_subsampling(directory: Directory, layout: Layout) -> tuple[int, int]:
     if layout.compression != JPEG or layout.photometric != YCBCR:
         return header
     first = io.BytesIO(directory.file.bytes_at(int(layout.offsets[0]), _JPEG_HEADER))
-    frame = next(filter(None, map(jpeg_markers.frame_of, jpeg_markers.segments(first))), None)
+    frame = jpeg_markers.frame_in(jpeg_markers.segments(first))
     if frame is None or not frame.components or header == (found := frame.components[0][1:]):
         return header
     directory.file.note("TIFF: YCbCrSubSampling is not that of its JPEG data, which holds")
