@@ -5,6 +5,7 @@ from restoration.contact_sheet import contact_sheet
 from restoration.disclosure import STATEMENTS
 from restoration.errors import (
     AlreadyColor,
+    AlreadyRestored,
     DecodersDisagree,
     EmptyFile,
     EngineUnavailable,
@@ -57,6 +58,7 @@ from restoration.restoring import plan, recipe_for, restore
 __all__ = [
     "STATEMENTS",
     "AlreadyColor",
+    "AlreadyRestored",
     "ConfidenceMap",
     "DecodersDisagree",
     "EmptyFile",

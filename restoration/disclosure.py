@@ -9,12 +9,13 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from lxml import etree
 
 from restoration import packet_proof
-from restoration.errors import display_name
+from restoration.errors import AlreadyRestored, display_name
 from restoration.inheritance import Inheritance, inherit
 from restoration.metadata import MasterMetadata
 from restoration.outcome import MetadataReport, Tone
@@ -209,6 +210,18 @@ def facts_in(xmp: bytes) -> dict[str, str]:
         if name.startswith(prefix):
             found.setdefault(name.removeprefix(prefix), value.text or "")
     return found
+
+
+def require_master(xmp: bytes, path: Path) -> None:
+    """Raise AlreadyRestored if the packet of a file says that it was made by this software."""
+    facts = facts_in(xmp)
+    if {"masterSha256", "recipeFingerprint"} <= facts.keys():
+        master = display_name(facts["masterSha256"][:12])
+        raise AlreadyRestored(
+            reason=f"Saek made it, from a master with the sha256 {master}…",
+            remedy="restore that master instead; keep derivatives out of the inbox",
+            path=path,
+        )
 
 
 def _say_what_it_is(node: etree._Element, made: Provenance, captions: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@
     │   ├── ImplausiblePixels   decodes, but to noise
     │   ├── DecodersDisagree    two decoders see different pixels in it
     │   ├── AlreadyColor
+    │   ├── AlreadyRestored     made by this software: its master is to be restored instead
     │   └── MasterChanged       not the bytes that were registered
     ├── ModelError              the recipe cannot be followed on this installation
     │   ├── UnknownModel
@@ -140,6 +141,12 @@ class AlreadyColor(MasterError):
     """A color picture: it is never repainted."""
 
     code = "already-color"
+
+
+class AlreadyRestored(MasterError):
+    """A derivative or a map of confidence that this software made: it is no master."""
+
+    code = "already-restored"
 
 
 class MasterChanged(MasterError):

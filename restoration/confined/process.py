@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from restoration import metadata, profile, second_decoder, xmp
+from restoration import disclosure, metadata, profile, second_decoder, xmp
 from restoration.agreement import Agreement
 from restoration.confined import looks, wire
 from restoration.errors import OutOfMemory, RestorationError
@@ -83,6 +83,7 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
     about = metadata.read(path, facts)
     if about.xmp:
         xmp.read(about.xmp, about.extension)
+        disclosure.require_master(about.xmp, path)
     scratch = wire.path_of(request["scratch"])
     scan = Scan(path, facts, scratch)
     samples, resemblance = hashlib.sha256(), Resemblance(facts)

@@ -28,6 +28,7 @@ Read = Callable[[int], bytes]
 ERRORS: Final[Mapping[str, type[errors.RestorationError]]] = {
     kind.__name__: kind
     for kind in (
+        errors.AlreadyRestored,
         errors.MissingFile,
         errors.UnreadableFile,
         errors.UnsafeFile,

@@ -14,6 +14,7 @@ from skimage import data
 
 from restoration import (
     AlreadyColor,
+    AlreadyRestored,
     ImageTooLarge,
     Limits,
     LoadedModel,
@@ -60,6 +61,19 @@ def test_a_color_photograph_is_never_repainted(
     with pytest.raises(AlreadyColor):
         restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
     assert names(tmp_path) == {"a.jpg"}
+
+
+@pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
+def test_what_was_made_here_is_no_master_however_pale(
+    picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
+) -> None:
+    pale = recipe(fmt, strength=0.0)
+    trust = tmp_path / "trust.png"
+    made = restore(picture(gray8, "a.png"), pale, tmp_path / f"o.{fmt}", loaded=loaded, confidence=trust)
+    for path in (made.path, trust):
+        with pytest.raises(AlreadyRestored, match=sha256(tmp_path / "a.png")[:12]):
+            restore(path, recipe(), tmp_path / "again.tif", loaded=loaded)
+    assert names(tmp_path) == {"a.png", made.path.name, trust.name}
 
 
 def test_a_truncated_master_leaves_nothing(
