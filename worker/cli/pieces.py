@@ -180,7 +180,7 @@ def refuse_overwriting(pieces: Sequence[Piece], *, force: bool) -> None:
     """Raise typer.BadParameter if an output is a master, or exists and `force` was not said."""
     masters = {piece.master.resolve() for piece in pieces}
     for master, path in ((piece.master, path) for piece in pieces for path in piece.files):
-        if path.resolve() in masters or (path.exists() and path.samefile(master)):
+        if path.resolve() in masters or (path.exists() and master.exists() and path.samefile(master)):
             raise typer.BadParameter(
                 f"{path} is a master: masters are never written to; choose another output"
             )

@@ -132,8 +132,7 @@ def restore(
             with_confidence=confidence,
         )
         pieces = [replace(piece, piped=piped) for piece in pieces]
-        if not skip_existing:
-            refuse_overwriting(pieces, force=force or dry_run)
+        refuse_overwriting(pieces, force=force or dry_run or skip_existing)
         passed = _passed_over(pieces, recipe) if skip_existing else {}
         due = [piece for piece in pieces if piece not in passed]
         if dry_run:
@@ -178,21 +177,25 @@ def _require_meant(
 
 
 def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ended]:
-    """Return those whose derivative exists. A file that is none of ours is refused, not passed over."""
+    """Return those whose files all exist, and those in whose way a file lies that is none of ours.
+
+    A piece of which only a part exists is not among them: it is made again.
+    """
     from restoration import OutputExists, disclosed
 
     ended: dict[Piece, _Ended] = {}
     for piece in pieces:
-        if not all(path.exists() for path in piece.files):
-            continue
-        facts = disclosed(piece.output)
-        if "masterSha256" not in facts:
+        facts = {path: disclosed(path) for path in piece.files if path.exists()}
+        foreign = next((path for path, said in facts.items() if "masterSha256" not in said), None)
+        if foreign is not None:
             fault = OutputExists(
-                reason=f"{printable(piece.output.name)} is there and is no derivative",
+                reason=f"{printable(foreign.name)} is there and is no derivative",
                 remedy="choose another output or move it away",
             )
             ended[piece] = _Ended(piece, fault=fault)
-        elif facts.get("recipeFingerprint") != recipe.fingerprint():
+        elif len(facts) < len(piece.files):
+            continue
+        elif any(said.get("recipeFingerprint") != recipe.fingerprint() for said in facts.values()):
             ended[piece] = _Ended(piece, skipped="exists, made by another recipe; --force makes it again")
         else:
             ended[piece] = _Ended(piece, skipped="exists")

@@ -234,6 +234,66 @@ def test_a_file_that_is_no_derivative_is_not_passed_over(saek, scan, tmp_path):
     assert (tmp_path / "out.tif").read_bytes() == b"mine"
 
 
+def test_a_foreign_file_is_not_replaced_because_its_map_is_missing(saek, scan, tmp_path):
+    words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast", "--confidence"]
+    for name in ("out.tif", "out.confidence.png"):
+        (tmp_path / name).write_bytes(b"mine")
+        for more in ([], ["--dry-run"]):
+            ended = saek(*words, "--skip-existing", *more)
+            assert ended.exit_code == Exit.INCOMPLETE
+            assert f"{name} is there and is no derivative" in " ".join(ended.stdout.split())
+        assert [path for path in tmp_path.iterdir() if path.is_file()] == [tmp_path / name]
+        assert (tmp_path / name).read_bytes() == b"mine"
+        (tmp_path / name).unlink()
+
+
+def test_a_foreign_map_beside_a_derivative_is_not_passed_over(saek, scan, tmp_path):
+    words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast"]
+    assert saek(*words).exit_code == Exit.OK
+    (tmp_path / "out.confidence.png").write_bytes(b"mine")
+    ended = saek(*words, "--confidence", "--skip-existing")
+    assert ended.exit_code == Exit.INCOMPLETE
+    assert "out.confidence.png is there and is no derivative" in " ".join(ended.stdout.split())
+    assert (tmp_path / "out.confidence.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("options", [("--skip-existing",), ("--skip-existing", "--confidence")])
+def test_resuming_never_writes_to_a_master(saek, scan, tmp_path, options):
+    before = scan.read_bytes()
+    other = scan.with_name("other.tif")
+    shutil.copyfile(scan, other)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "camera.tif").symlink_to(scan)
+    for words in ((str(scan), "-o", str(scan)), (str(scan), str(other), "-o", str(tmp_path / "other"))):
+        refused = saek("restore", *words, "--preset", "fast", *options)
+        assert refused.exit_code == Exit.USAGE
+        assert "is a master" in " ".join(refused.stderr.split())
+    assert scan.read_bytes() == before
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["camera.tif"]
+
+
+def test_a_piece_of_which_only_a_part_exists_is_made_again(told, scan, tmp_path):
+    words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast", "--skip-existing"]
+
+    def state() -> str:
+        return told(*words, "--confidence")["files"][0]["state"]
+
+    assert told(*words)["files"][0]["state"] == "done"
+    assert state() == "done"
+    assert state() == "skipped"
+    (tmp_path / "out.tif").unlink()
+    assert state() == "done"
+    assert (tmp_path / "out.tif").is_file()
+
+
+@pytest.mark.parametrize(("option", "state"), [("--skip-existing", "skipped"), ("--force", "refused")])
+def test_a_scan_that_is_gone_does_not_stop_the_others(told, scan, tmp_path, option, state):
+    words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast"]
+    told(*words)
+    scan.unlink()
+    assert told(*words, option)["files"][0]["state"] == state
+
+
 def _piped(*words: str, picture: bytes, folder: Path) -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-m", "worker", "restore", *words, "--preset", "fast"]
     return subprocess.run(command, input=picture, capture_output=True, cwd=folder, check=False)
