@@ -10,8 +10,7 @@ from pathlib import Path
 import typer
 
 from worker.cli.words import printable
-from worker.inbox.sidecars import sidecar
-from worker.inbox.walk import walk
+from worker.inbox.walk import Entry, Survey, walk
 
 _STANDARD = Path("-")
 _ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
@@ -49,6 +48,20 @@ class Found:
     """Folders that could not be read to their end, with the reason."""
 
 
+@dataclass(slots=True, kw_only=True)
+class _Besides(Survey):
+    """A survey of a folder without the outputs, which may lie in it."""
+
+    folder: Path
+    output: Path
+
+    def counts_as_scan(self, entry: Entry) -> bool:
+        path = self.folder / os.fsdecode(entry.path)
+        if path.absolute().is_relative_to(self.output.absolute()):
+            return False
+        return Survey.counts_as_scan(self, entry)  # the class with slots is another one than super() knows
+
+
 def found_in(masters: Sequence[Path], output: Path) -> Found:
     """Look for scans; folders are looked through with all below them, and earlier outputs are not masters.
 
@@ -67,30 +80,25 @@ def found_in(masters: Sequence[Path], output: Path) -> Found:
             raise typer.BadParameter(
                 f"{printable(named)} lies in the output {printable(output)}; choose another folder for it"
             )
-        paths, fault = _listed(named)
-        if fault is not None:
-            unread.append((named, fault))
-        for relative in paths:
-            if (named / relative).absolute().is_relative_to(output.absolute()):
-                continue
-            if sidecar(os.fsencode(relative.name)):
-                sidecars += 1
-            else:
-                found.append((named / relative, relative))
-        if len(found) == before and fault is None:
+        survey = _Besides(folder=named, output=output)
+        found.extend((named / relative, relative) for relative in _scans_in(named, survey))
+        sidecars += survey.sidecars
+        if survey.refused:
+            first = next(iter(survey.refused.values()))
+            unread.append((named, first.strerror or str(first)))
+        if len(found) == before and not survey.refused:
             raise typer.BadParameter(f"{printable(named)} holds no scans")
     return Found(tuple(found), sidecars, tuple(unread))
 
 
-def _listed(folder: Path) -> tuple[list[Path], str | None]:
-    """Return the paths below a folder, sorted, and what kept it from being read to its end."""
+def _scans_in(folder: Path, survey: Survey) -> list[Path]:
+    """Return the paths of the scans below a folder, sorted; what else there is goes into the survey."""
     paths: list[bytes] = []
-    fault = None
     try:
-        paths.extend(entry.path for entry in walk(os.fsencode(folder)))
+        paths.extend(entry.path for entry in walk(os.fsencode(folder), survey=survey))
     except OSError as error:
-        fault = error.strerror or str(error)
-    return [Path(os.fsdecode(path)) for path in sorted(paths)], fault
+        survey.refused[b""] = error
+    return [Path(os.fsdecode(path)) for path in sorted(paths)]
 
 
 def is_standard(path: Path) -> bool:

@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -17,6 +18,17 @@ def _touch(*paths: Path) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+
+
+def _too_deep(folder: Path) -> None:
+    """Make folders below it that lie deeper than a path may be long."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("x" * 250, dir_fd=here)
+        inner = os.open("x" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
 
 
 def test_one_scan_gets_the_name_that_was_asked_for(tmp_path):
@@ -144,6 +156,13 @@ def test_sidecars_in_a_folder_are_passed_over_and_counted(tmp_path):
     assert found.sidecars == 5
 
 
+def test_sidecars_of_earlier_outputs_are_not_counted(tmp_path):
+    _touch(*(tmp_path / "in" / name for name in ("a.tif", "a.xmp", "out/a.tif", "out/a.xmp", "outer/b.xmp")))
+    found = found_in([tmp_path / "in"], tmp_path / "in/out")
+    assert [relative for _, relative in found.masters] == [Path("a.tif")]
+    assert found.sidecars == 2
+
+
 def test_a_sidecar_that_is_named_itself_is_a_master(tmp_path):
     _touch(tmp_path / "a.xmp")
     assert found_in([tmp_path / "a.xmp"], tmp_path / "out").masters == ((tmp_path / "a.xmp", Path("a.xmp")),)
@@ -159,16 +178,29 @@ def test_a_folder_that_cannot_be_read_keeps_no_other_from_it(tmp_path):
     _touch(tmp_path / "a.tif")
     deep = tmp_path / "in"
     deep.mkdir()
-    here = os.open(deep, os.O_RDONLY)
-    for _ in range(20):  # deeper than a path may be long
-        os.mkdir("x" * 250, dir_fd=here)
-        inner = os.open("x" * 250, os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = inner
-    os.close(here)
+    _too_deep(deep)
     found = found_in([deep, tmp_path / "a.tif"], tmp_path / "out")
     assert [relative for _, relative in found.masters] == [Path("a.tif")]
     assert [folder for folder, _ in found.unread] == [deep]
+
+
+def test_of_a_folder_that_cannot_be_read_to_its_end_the_rest_is_found(tmp_path):
+    _touch(tmp_path / "in/a.tif", tmp_path / "in/a.xmp")
+    _too_deep(tmp_path / "in")
+    found = found_in([tmp_path / "in"], tmp_path / "out")
+    assert found.masters == ((tmp_path / "in/a.tif", Path("a.tif")),)
+    assert (found.sidecars, found.unread) == (1, ((tmp_path / "in", os.strerror(errno.ENAMETOOLONG)),))
+
+
+def test_a_folder_that_gives_nobody_a_look_is_told(tmp_path, monkeypatch):
+    _touch(tmp_path / "in/a.tif")
+
+    def scandir(path: bytes) -> None:  # root may read all folders
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = found_in([tmp_path / "in"], tmp_path / "out")
+    assert (found.masters, found.unread) == ((), ((tmp_path / "in", os.strerror(errno.EACCES)),))
 
 
 def test_a_folder_within_the_output_is_refused(tmp_path, monkeypatch):
