@@ -42,7 +42,7 @@ from worker.exits import Exit
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from restoration import Plan, Progress, Recipe, Restoration, RestorationError
+    from restoration import Plan, Progress, Recipe, Restoration
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class _Ended:
     planned: "Plan | None" = None
     skipped: str | None = None
     """Why nothing was done."""
-    fault: "RestorationError | Exception | None" = None
+    fault: Exception | None = None
 
 
 def restore(
