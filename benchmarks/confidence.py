@@ -5,8 +5,8 @@
 The pictures are of the validation half of a folder's manifest; `--half test` is for reporting only. Of each,
 one pixel in eight is drawn by a fixed seed. Printed are Spearman's correlation of doubt with the chroma
 error (over all pixels, and inside each picture), twenty equal classes of doubt with the share that was
-close to the truth and the share that `restoration.confidence` tells, and the constants that fit these
-shares best.
+close to the truth and the share that
+`restoration.colorize.predicted_error` tells, and the constants that fit these shares best.
 """
 
 import argparse
@@ -19,15 +19,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from restoration.confidence import Doubt
-    from restoration.training.data import Picture
+    from restoration.colorize.predicted_error import Doubt
+    from restoration.training.dataset import Picture
 
 CLASSES = 20
 
 
 def held_out(folder: Path, half: str) -> "Iterator[Picture]":
     """Yield the color pictures of one half."""
-    from restoration.training.data import listed, read_picture
+    from restoration.training.dataset import listed, read_picture
     from restoration.training.recipe import DataPlan
 
     for name, path in listed(folder)[half]:
@@ -39,12 +39,12 @@ def held_out(folder: Path, half: str) -> "Iterator[Picture]":
 def measured(options: argparse.Namespace) -> "Iterator[tuple[str, Doubt, NDArray[np.floating]]]":
     """Yield set, doubts and chroma errors (n,) of each picture."""
     from restoration import Preset, default_model
-    from restoration.color import luma
-    from restoration.confidence import Doubt, doubt
-    from restoration.training.evaluation.reliability import chroma_error, drawn
-    from restoration.training.evaluation.rendering import colored, luminance_of, predicted_chroma
-    from restoration.training.evaluation.subjects import open_subjects
-    from restoration.training.metrics import reduced
+    from restoration.arrays.luma import luma
+    from restoration.colorize.predicted_error import Doubt, doubt
+    from restoration.evaluation.rendering import colored, luminance_of, predicted_chroma
+    from restoration.evaluation.subjects import open_subjects
+    from restoration.training.metrics import chroma_error, reduced
+    from restoration.training.rank_correlation import drawn
 
     model = open_subjects([options.model or default_model().name], threads=1)[0].model
     for place, picture in enumerate(held_out(options.data, options.half)):
@@ -77,8 +77,8 @@ def main() -> None:
     parser.add_argument("--half", choices=("validation", "test"), default="validation")
     options = parser.parse_args()
 
-    from restoration.confidence import CLOSE, Doubt
-    from restoration.training.evaluation.ranks import spearman
+    from restoration.colorize.predicted_error import CLOSE, Doubt
+    from restoration.training.rank_correlation import spearman
 
     sets, found, errors = zip(*measured(options), strict=True)
     doubts = [one.values for one in found]

@@ -79,8 +79,8 @@ def openvino_row(card: object, precision: str, threads: int) -> Callable[[object
     """Return a function that runs the graph in a precision that the engine itself never takes."""
     import openvino
 
-    from restoration.engines.graphs import graph_of
-    from restoration.models import load_arrays
+    from restoration.generators.engines.graphs import graph_of
+    from restoration.generators.models import load_arrays
 
     options = {
         "INFERENCE_PRECISION_HINT": precision,
@@ -122,13 +122,13 @@ def main() -> None:
     for library in ("OMP", "OPENBLAS", "MKL"):  # read when the libraries load
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
 
-    import restoration.engines  # isort: skip  # noqa: F401  (before torch: it tells threads how to wait)
+    import restoration.generators.engines  # isort: skip  # noqa: F401  (before torch: it tells threads how to wait)
     import numpy as np
 
     from restoration import default_model, model_card
-    from restoration.engines import describe_engine, open_engine
-    from restoration.engines.graphs import graph_of
-    from restoration.models import load_arrays
+    from restoration.generators.engines import describe_engine, open_engine
+    from restoration.generators.engines.graphs import graph_of
+    from restoration.generators.models import load_arrays
 
     card = model_card(options.model) if options.model else default_model()
     works = {side: work_of(graph_of(card.architecture, load_arrays(card)), side) for side in SIDES}

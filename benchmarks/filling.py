@@ -13,10 +13,10 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
-from db.engine import Database
-from db.events import agent_id
-from db.recipes import ensure_recipe
-from db.values import SAEK
+from db.catalog.recipes import ensure_recipe
+from db.core.engine import Database
+from db.core.events import agent_id
+from db.core.values import SAEK
 
 _TABLES: Final = ("scan", "sighting", "job", "derivative", "event")
 

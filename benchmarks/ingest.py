@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from processes import processor_seconds
 
 if TYPE_CHECKING:
-    from db.engine import Database
+    from db.core.engine import Database
     from worker.settings import Settings
 
 RECORDS = ["sqlite", "postgresql"]
@@ -172,7 +172,7 @@ def burst(on: str, settings: "Settings", database: "Database", count: int) -> Bu
     """Drop files while the ingester cannot look, and see how long it takes to know them all."""
     from sqlalchemy import func, select
 
-    from db.schema import Sighting
+    from db.core.schema import Sighting
 
     def registered() -> int:
         with database.read() as s:
@@ -244,8 +244,8 @@ def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
 
     from sqlalchemy import insert, update
 
-    from db.schema import Scan, Sighting
-    from db.values import utcnow
+    from db.core.schema import Scan, Sighting
+    from db.core.values import utcnow
 
     now, root = utcnow(), os.fsencode(inbox) + b"/"
     with database.begin() as s:
@@ -302,10 +302,10 @@ def station(
     folder: Path, record: str | None, inbox: Path | None = None
 ) -> "Iterator[tuple[Settings, Database]]":
     """Yield a new station and its empty record, on SQLite unless an address is given."""
-    from db.engine import open_database
-    from db.migrate import upgrade
-    from worker.home import prepare_home
+    from db.core.engine import open_database
+    from db.migrations.runner import upgrade
     from worker.settings import load_settings
+    from worker.storage.home import prepare_home
 
     home = Path(tempfile.mkdtemp(prefix="saek-ingest-", dir=folder)) / "home"
     settings = load_settings(home=home, inbox=inbox, database_url=record)

@@ -26,8 +26,8 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from restoration import resample
-from restoration.monochrome import LONG_SIDE, THRESHOLDS, Strays, Thresholds, strays_of
+from restoration.arrays import resample
+from restoration.masters.monochrome import LONG_SIDE, THRESHOLDS, Strays, Thresholds, strays_of
 
 WEIGHT = 10.0
 SIDE = 320

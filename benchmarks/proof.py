@@ -20,10 +20,12 @@ from pathlib import Path
 from processes import tree
 from restore import make_master, model_and_recipe
 
-from restoration import OutputFormat, restore, restoring, second_decoder, verification
-from restoration.agreement import Agreement
-from restoration.confined import identify
-from restoration.reading import Scan
+from restoration import OutputFormat, pipeline, restore
+from restoration.derivatives import verification
+from restoration.masters import second_decoder
+from restoration.masters.decoder_agreement import Agreement
+from restoration.masters.sandbox import identify
+from restoration.masters.strips import Scan
 
 
 def processor_seconds() -> float:
@@ -63,7 +65,7 @@ def line(folder: Path, megapixels: float, bits: int, fmt: str, runs: int) -> str
             read_back.append(time.process_time() - began)
             return found
 
-        setattr(restoring.verification, name, measured)
+        setattr(pipeline.verification, name, measured)
 
     def overview(*, both: bool) -> None:
         other = second_decoder.strips(master, facts) if both else None

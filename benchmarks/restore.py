@@ -104,7 +104,7 @@ def model_and_recipe(
 ) -> "tuple[LoadedModel | None, Recipe]":
     """Return what restores: the default model, or one without a network."""
     from restoration import LoadedModel, OutputFormat, Preset, Recipe, recipe_for
-    from restoration.colorizer import Sizes
+    from restoration.colorize.inference import Sizes
 
     if kind == "saek":
         return None, recipe_for(preset=Preset(preset), pyramid=pyramid)

@@ -28,11 +28,11 @@ from pathlib import Path
 from filling import fill
 from processes import processor_seconds
 
-from db import jobs as job_life
-from db.engine import Database, open_database
-from db.migrate import upgrade
-from db.values import DerivativeRecord
-from db.vocabulary import Lane
+from db.core.engine import Database, open_database
+from db.core.values import DerivativeRecord
+from db.core.vocabulary import Lane
+from db.migrations.runner import upgrade
+from db.queue import jobs as job_life
 
 LEASE = dt.timedelta(minutes=5)
 CLAIMS = 200
@@ -96,8 +96,8 @@ def spent(step: Callable[[], object]) -> float:
 
 def status_rows(database: Database, rounds: int) -> Iterator[Row]:
     """What `saek status` asks, here and as a command, and what it takes to count everything."""
-    from db.census import take_census
-    from db.status import overview, running
+    from db.reports.cached_counts import take_census
+    from db.reports.status import overview, running
 
     def look(*, exact: bool = False) -> None:
         with database.read() as s:
@@ -118,9 +118,9 @@ def status_rows(database: Database, rounds: int) -> Iterator[Row]:
 
 def queue_rows(database: Database) -> Iterator[Row]:
     """Which jobs are due, and the life of some of them."""
-    from db.queue import reap_expired, unpublished
-    from db.values import Problem
-    from db.waits import hold_off
+    from db.core.values import Problem
+    from db.queue.enqueue import reap_expired, unpublished
+    from db.queue.waits import hold_off
 
     def due(lane: Lane, most: int) -> list[int]:
         with database.read() as s:
@@ -178,8 +178,8 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
     """The dispatcher as it runs, while somebody takes all messages at once and their jobs are done."""
     from sqlalchemy import text
 
-    from worker.broker import LANES, connect
-    from worker.messages import job_in
+    from worker.queue.broker import LANES, connect
+    from worker.queue.messages import job_in
     from worker.settings import load_settings
 
     settings, over, taken = load_settings(), threading.Event(), []
@@ -235,8 +235,8 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
 
 def order_rows(database: Database) -> Iterator[Row]:
     """What a bulk order has to count before it begins."""
-    from db.orders import foresee
-    from db.selection import Selection, select_scans
+    from db.catalog.selection import Selection, select_scans
+    from db.queue.commands import foresee
 
     def count() -> None:
         with database.read() as s:

@@ -54,7 +54,7 @@ def shipped_pictures() -> "Iterator[NDArray[np.uint8]]":
 
 def validation_pictures(folder: Path, count: int) -> "Iterator[NDArray[np.uint8]]":
     """Yield pictures of the validation half, spread evenly over its sets."""
-    from restoration.training.data import listed, read_picture
+    from restoration.training.dataset import listed, read_picture
     from restoration.training.recipe import DataPlan
 
     named = listed(folder)["validation"]
@@ -75,9 +75,9 @@ def fitted(rgb: "NDArray[np.uint8]", side: int, multiple: int) -> "NDArray[np.ui
 
 def subject(options: argparse.Namespace) -> "tuple[str, str, int, Mapping[str, Tensor]]":
     """Return title, architecture, working side and weights (floats as float32)."""
-    from restoration.models import load_weights, model_card
+    from restoration.generators.models import load_weights, model_card
     from restoration.training.recipe import read_recipe
-    from restoration.training.run import RunFolder
+    from restoration.training.run_folder import RunFolder
 
     if options.run is None:
         card = model_card(options.model)
@@ -102,10 +102,10 @@ def rows(options: argparse.Namespace) -> tuple[str, int, list[Row]]:
     """Measure every way of storing; return title, number of pictures and the table."""
     from safetensors.torch import load, save
 
-    from restoration.cielab import lab, recolor
-    from restoration.models.storage import Storage, packed, unpacked
-    from restoration.pix2pix.chroma import ARCHITECTURES
-    from restoration.training.data import LUMA, chroma_of
+    from restoration.arrays.lab import lab, recolor
+    from restoration.generators.models.storage import Storage, packed, unpacked
+    from restoration.generators.networks.chroma import ARCHITECTURES
+    from restoration.training.dataset import LUMA, chroma_of
     from restoration.training.metrics import ciede2000
 
     title, name, side, state = subject(options)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from restoration import LoadedModel
-    from restoration.color import Float, Gray
+    from restoration.arrays.luma import Float, Gray
 
 PHOTOGRAPHS = ("astronaut", "coffee", "rocket")
 _BAND = 6
@@ -35,8 +35,8 @@ def scan_of(name: str, side: int) -> "tuple[Gray, NDArray[np.uint8]]":
     """Return the gray scan (H, W), uint8, and the truth (H, W, 3): a photograph enlarged to a longer side."""
     from skimage import data
 
-    from restoration.color import luma
-    from restoration.resample import fit
+    from restoration.arrays.luma import luma
+    from restoration.arrays.resample import fit
 
     rgb = np.asarray(getattr(data, name)())[..., :3]
     height, width = fit(*rgb.shape[:2], side)
@@ -46,8 +46,8 @@ def scan_of(name: str, side: int) -> "tuple[Gray, NDArray[np.uint8]]":
 
 def naive(gray: "Gray", model: "LoadedModel") -> "Float":
     """Return the chroma (2, H, W) of tiles at the scan's own scale, each by itself."""
-    from restoration.colorizer import contrast_stretch, infer_each, stretched
-    from restoration.tiling import WINDOW
+    from restoration.arrays.tiling import WINDOW
+    from restoration.colorize.inference import contrast_stretch, infer_each, stretched
 
     luminance = gray.astype(np.float32) / np.float32(255)
     seen = stretched(luminance, contrast_stretch(luminance))
@@ -62,9 +62,10 @@ def naive(gray: "Gray", model: "LoadedModel") -> "Float":
 
 def looks(gray: "Gray", model: "LoadedModel") -> "list[Float]":
     """Return the chroma (2, h, w) of each look at the whole picture, turned back, then their mean."""
-    from restoration import Preset, resample
-    from restoration.colorizer import colorize, contrast_stretch, infer, stretched
-    from restoration.passes import guide_side, passes
+    from restoration import Preset
+    from restoration.arrays import resample
+    from restoration.colorize.inference import colorize, contrast_stretch, infer, stretched
+    from restoration.colorize.plan import guide_side, passes
 
     luminance = gray.astype(np.float32) / np.float32(255)
     side = min(max(gray.shape), guide_side(Preset.BALANCED, *gray.shape))
@@ -80,7 +81,7 @@ def looks(gray: "Gray", model: "LoadedModel") -> "list[Float]":
 
 def drawn(chroma: "Float") -> "NDArray[np.uint8]":
     """Return chroma (2, H, W) as RGB bytes (H, W, 3), without its picture."""
-    from restoration.training.evaluation.rendering import colored
+    from restoration.evaluation.rendering import colored
 
     return colored(np.full(chroma.shape[1:], _PLAIN, np.uint8), chroma, _STRONG)
 
@@ -99,10 +100,11 @@ def beside(pictures: "Sequence[NDArray[np.uint8]]", width: int) -> "NDArray[np.u
 
 def main() -> None:
     """Print the errors and draw the pictures."""
-    from restoration import Preset, default_model, load_model, model_card, resample
-    from restoration.training.data import chroma_of
-    from restoration.training.evaluation.figures import chroma_l1
-    from restoration.training.evaluation.rendering import colored, left_gray, predicted_chroma
+    from restoration import Preset, default_model, load_model, model_card
+    from restoration.arrays import resample
+    from restoration.evaluation.figures import chroma_l1
+    from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
+    from restoration.training.dataset import chroma_of
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

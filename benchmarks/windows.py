@@ -82,14 +82,14 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32, 128])
     options = parser.parse_args()
 
-    import restoration.engines  # isort: skip  # noqa: F401  (before torch: it tells threads how to wait)
+    import restoration.generators.engines  # isort: skip  # noqa: F401  (before torch: it tells threads how to wait)
     import numpy as np
     import torch
 
     from restoration import default_model, model_card
-    from restoration.engines import open_engine
-    from restoration.engines.graphs import graph_of
-    from restoration.models import load_arrays
+    from restoration.generators.engines import open_engine
+    from restoration.generators.engines.graphs import graph_of
+    from restoration.generators.models import load_arrays
 
     torch.set_num_threads(options.threads)
     card = model_card(options.model) if options.model else default_model()

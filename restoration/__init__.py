@@ -1,8 +1,10 @@
 """Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
 
-from restoration.confined import Reader, identify
-from restoration.contact_sheet import contact_sheet
-from restoration.disclosure import STATEMENTS
+from restoration.atomic_write import publish, writing_to
+from restoration.colorize.loaded_model import LoadedModel, load_model
+from restoration.derivatives.contact_sheet import contact_sheet
+from restoration.derivatives.publish import disclosed
+from restoration.derivatives.xmp import STATEMENTS
 from restoration.errors import (
     AlreadyColor,
     AlreadyRestored,
@@ -34,12 +36,14 @@ from restoration.errors import (
     UnsupportedImage,
     WeightsMismatch,
 )
-from restoration.facts import Limits, ScanFacts
-from restoration.loading import LoadedModel, load_model
-from restoration.models import Library, ModelCard, default_model, model_card, verify_model
-from restoration.models import models as installed_models
-from restoration.opening import Witness, require_storage
-from restoration.outcome import (
+from restoration.generators.models import Library, ModelCard, default_model, model_card, verify_model
+from restoration.generators.models import models as installed_models
+from restoration.masters.facts import Limits, ScanFacts, Tone, ToneKind
+from restoration.masters.safe_open import Witness, require_storage
+from restoration.masters.sandbox import Reader, identify
+from restoration.pipeline import plan, recipe_for, restore
+from restoration.recipe import OutputFormat, Preset, Recipe
+from restoration.results import (
     ConfidenceMap,
     MetadataReport,
     Plan,
@@ -48,12 +52,7 @@ from restoration.outcome import (
     Restoration,
     Seamlessness,
     Stage,
-    Tone,
-    ToneKind,
 )
-from restoration.publishing import disclosed, publish, writing_to
-from restoration.recipe import OutputFormat, Preset, Recipe
-from restoration.restoring import plan, recipe_for, restore
 
 __all__ = [
     "STATEMENTS",

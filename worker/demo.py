@@ -16,19 +16,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from db.engine import Database, open_database
-from db.errors import DatabaseError
-from db.files import FileRow, files
-from db.status import running
-from db.vocabulary import FileState
+from db.catalog.files import FileRow, files
+from db.core.engine import Database, open_database
+from db.core.errors import DatabaseError
+from db.core.vocabulary import FileState
+from db.reports.status import running
 from restoration import contact_sheet
-from restoration.samples import Sample, make_samples
-from worker.cli.console import PrintableConsole
+from restoration.demo_scans import Sample, make_samples
+from worker.console import PrintableConsole
 from worker.errors import HomeError, MissingExtra
 from worker.exits import Exit
-from worker.home import station_runs
-from worker.intake import display_name
+from worker.printable import display_name
 from worker.settings import FILE_NAME, Settings, load_settings
+from worker.storage.home import station_runs
 
 _LIMIT = 600.0
 _LOOK = 0.5

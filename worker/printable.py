@@ -1,7 +1,13 @@
 """How text that others chose is shown: no name of a file controls a terminal or forges a line of a log."""
 
 import os
+import unicodedata
 from pathlib import Path
+
+
+def display_name(path: bytes) -> str:
+    """Return a path for people: NFC text, undecodable bytes shown as escapes."""
+    return unicodedata.normalize("NFC", path.decode("utf-8", "backslashreplace"))
 
 
 def printable(name: str | Path) -> str:

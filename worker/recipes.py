@@ -6,7 +6,7 @@ from typing import Any
 
 from restoration import Limits, OutputFormat, Preset, Recipe, recipe_for
 from worker.errors import SettingsError
-from worker.library import library_from
+from worker.models.library import library_from
 from worker.settings import Settings
 
 

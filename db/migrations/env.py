@@ -1,8 +1,8 @@
-"""How Alembic runs a step: over the connection and in the transaction of `db.migrate`."""
+"""How Alembic runs a step: over the connection and in the transaction of `db.migrations.runner`."""
 
 from alembic import context
 
-from db.schema import Base
+from db.core.schema import Base
 
 # A database can do DDL in a transaction, SQLite too; Alembic would not ask it to of its own accord.
 context.configure(

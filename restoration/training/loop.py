@@ -15,27 +15,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restoration.models import SHIPPED_ONLY, Library
-from restoration.pix2pix.chroma import ChromaGenerator
-from restoration.training.branches import arrive, set_out
-from restoration.training.calibration import needed_gain
-from restoration.training.data import Split, load_split
-from restoration.training.device_load import watched
-from restoration.training.foretelling import doubt_correlation
-from restoration.training.learning import learn
-from restoration.training.metrics import Predict, Reference, Row, evaluate, references
-from restoration.training.pace import Spent, Stopwatch
-from restoration.training.recipe import Moment, TrainingError, TrainingRecipe, read_recipe
-from restoration.training.run import RunFolder
-from restoration.training.samples import drawing
-from restoration.training.state import (
+from restoration.generators.models import SHIPPED_ONLY, Library
+from restoration.generators.networks.chroma import ChromaGenerator
+from restoration.training.checkpoint import (
     TrainingState,
     first_state,
     phase_optimizer,
     resumed_state,
     save_state,
 )
-from restoration.training.supply import batches, fitting_workers
+from restoration.training.chroma_gain import needed_gain
+from restoration.training.dataset import Split, load_split
+from restoration.training.device_load import watched
+from restoration.training.error_correlation import doubt_correlation
+from restoration.training.metrics import Predict, Reference, Row, evaluate, references
+from restoration.training.prefetch import batches, fitting_workers
+from restoration.training.recipe import Moment, TrainingError, TrainingRecipe, read_recipe
+from restoration.training.run_folder import RunFolder
+from restoration.training.samples import drawing
+from restoration.training.throughput import Spent, Stopwatch
+from restoration.training.training_step import learn
+from restoration.training.weight_averaging import arrive, set_out
 
 # Steps between two lines of the curve; checkpoints fall on them, so that a resumed curve has no break.
 CURVE_STEPS = 50

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restoration.cielab import lab, recolor
-from restoration.training.data import LUMA, Picture, chroma_of
+from restoration.arrays.lab import lab, recolor
+from restoration.arrays.luma import Float
+from restoration.training.dataset import LUMA, Picture, chroma_of
 
 Floats = NDArray[np.floating]
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -178,3 +179,8 @@ def _mean(figures: Sequence[Figures]) -> Figures:
         ciede2000=mean(entry.ciede2000 for entry in figures),
         colorfulness=mean(entry.colorfulness for entry in figures),
     )
+
+
+def chroma_error(made: NDArray[np.uint8], true: NDArray[np.uint8]) -> Float:
+    """Return the distance (H, W) between the (Cb, Cr) of RGB bytes (H, W, 3)."""
+    return np.asarray(np.hypot(*(chroma_of(made) - chroma_of(true))), dtype=np.float32)

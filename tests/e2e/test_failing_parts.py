@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from db.intake import register
-from db.values import ScanRecord, Seen
+from db.core.values import ScanRecord, Seen
+from db.queue.intake import register
 from worker.exits import Exit
-from worker.parts import FAILING
+from worker.parts.part_ends import FAILING
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(290)]
 

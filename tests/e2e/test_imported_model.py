@@ -10,10 +10,10 @@ import pytest
 import tifffile
 from skimage import data
 
-from db.status import overview
-from db.story import story
-from db.vocabulary import FileState
-from restoration.models import SHIPPED, default_model
+from db.core.vocabulary import FileState
+from db.reports.history import story
+from db.reports.status import overview
+from restoration.generators.models import SHIPPED, default_model
 
 DEFAULT = default_model().name
 

@@ -13,11 +13,11 @@ import pytest
 import tifffile
 from skimage import data
 
-from db.links import any_names_due
-from db.story import story
-from db.surveys import last_survey
-from db.vocabulary import FileState
-from worker.places import OUTBOX_MARK
+from db.catalog.links import any_names_due
+from db.catalog.surveys import last_survey
+from db.core.vocabulary import FileState
+from db.reports.history import story
+from worker.storage.mounts import OUTBOX_MARK
 
 SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]
 pytestmark = SLOW

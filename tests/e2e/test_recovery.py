@@ -21,16 +21,16 @@ from relay import Relay
 from skimage import data
 from sqlalchemy import make_url, select
 
-from db.files import FileRow
-from db.migrate import upgrade
-from db.schema import Event
-from db.status import overview
-from db.story import story
-from db.vocabulary import EventType, FileState, JobState
-from worker.broker import connect, ping
+from db.catalog.files import FileRow
+from db.core.schema import Event
+from db.core.vocabulary import EventType, FileState, JobState
+from db.migrations.runner import upgrade
+from db.reports.history import story
+from db.reports.status import overview
 from worker.errors import BrokerUnavailable
+from worker.parts.wait_reporter import parts_that_wait
+from worker.queue.broker import connect, ping
 from worker.settings import load_settings
-from worker.waiting import parts_that_wait
 
 
 def picture(seed: int) -> Any:

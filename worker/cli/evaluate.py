@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from worker.cli.console import err, progress_bar, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.evaluation_tables import tell
 from worker.cli.options import Device, Engine, Json, PresetName
+from worker.console import err, progress_bar, write_json
 
 if TYPE_CHECKING:
-    from restoration.training.evaluation.measuring import Evaluation
-    from restoration.training.evaluation.subjects import Subject
-    from restoration.training.evaluation.terms import ProgressListener, Terms
+    from restoration.evaluation.measuring import Evaluation
+    from restoration.evaluation.subjects import Subject
+    from restoration.evaluation.terms import ProgressListener, Terms
 
 HalfName = Literal["validation", "test", "all"]
-"""`restoration.training.evaluation.pictures.Half`, spelled out so that help need not load the pixel code."""
+"""`restoration.evaluation.pictures.Half`, spelled out so that help need not load the pixel code."""
 
 _TOLD_SECONDS = 30.0
 
@@ -89,12 +89,12 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure models on color pictures whose gray copies they are shown; gray and truth stand beside them."""
+    from restoration.evaluation.document import as_document
+    from restoration.evaluation.pictures import Half
+    from restoration.evaluation.subjects import open_subjects
+    from restoration.evaluation.terms import Terms
     from restoration.recipe import Preset
-    from restoration.training.evaluation.document import as_document
-    from restoration.training.evaluation.pictures import Half
-    from restoration.training.evaluation.subjects import open_subjects
-    from restoration.training.evaluation.terms import Terms
-    from worker.library import library_from
+    from worker.models.library import library_from
 
     settings = settings_and_logs()
     terms = Terms(Half(half), side, Preset(preset), strength, confidence, tiling, blotch_threshold)
@@ -117,8 +117,8 @@ def evaluate(
 def _evaluated(
     subjects: Sequence["Subject"], data: Path, terms: "Terms", *, scans: Path | None, report: Path | None
 ) -> "Evaluation":
-    from restoration.training.evaluation.measuring import evaluate_models
-    from restoration.training.evaluation.report import report_folder, write_report
+    from restoration.evaluation.measuring import evaluate_models
+    from restoration.evaluation.report import report_folder, write_report
 
     with _progress() as progress, report_folder(report) as album:
         evaluation = evaluate_models(

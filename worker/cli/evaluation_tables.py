@@ -3,24 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from worker.cli.console import out, table
-from worker.cli.words import count, printable
+from worker.console import out, table
+from worker.formatting import count, printable
 
 if TYPE_CHECKING:
+    from restoration.evaluation.groups import Group
+    from restoration.evaluation.measuring import Evaluation
+    from restoration.evaluation.reliability import Reliability
+    from restoration.evaluation.scans import ScanFigures
+    from restoration.evaluation.tiled import TilingFigures
+    from restoration.evaluation.trade import TradePoint
     from restoration.recipe import Preset
-    from restoration.training.evaluation.groups import Group
-    from restoration.training.evaluation.measuring import Evaluation
-    from restoration.training.evaluation.reliability import Reliability
-    from restoration.training.evaluation.scans import ScanFigures
-    from restoration.training.evaluation.tiled import TilingFigures
-    from restoration.training.evaluation.trade import TradePoint
 
 _SHOWN = 5
 
 
 def tell(evaluation: "Evaluation") -> None:
     """Write all tables of an evaluation on standard output."""
-    from restoration.training.evaluation.wording import (
+    from restoration.evaluation.formatting import (
         frechet_note,
         measured_note,
         reliability_note,
@@ -49,7 +49,7 @@ def tell(evaluation: "Evaluation") -> None:
 
 
 def _figures(groups: Sequence["Group"]) -> object:
-    from restoration.training.evaluation.wording import COLUMNS, cells
+    from restoration.evaluation.formatting import COLUMNS, cells
 
     made = table("set", "pictures", "", *COLUMNS, right=("pictures", *COLUMNS))
     for group in groups:
@@ -60,7 +60,7 @@ def _figures(groups: Sequence["Group"]) -> object:
 
 
 def _trade(name: str, points: Sequence["TradePoint"]) -> object:
-    from restoration.training.evaluation.trade import by_strength
+    from restoration.evaluation.trade import by_strength
 
     groups = dict.fromkeys(point.group for point in points)
     columns = [f"{group}: {figure}" for group in groups for figure in ("error of gray's", "color of truth's")]
@@ -74,7 +74,7 @@ def _trade(name: str, points: Sequence["TradePoint"]) -> object:
 
 
 def _reliability(reliability: "Reliability") -> object:
-    from restoration.training.evaluation.wording import TENTH_COLUMNS, tenth_cells
+    from restoration.evaluation.formatting import TENTH_COLUMNS, tenth_cells
 
     made = table("tenth of the pixels", *TENTH_COLUMNS, right=TENTH_COLUMNS)
     for number, tenth in enumerate(reliability.tenths, start=1):
@@ -83,7 +83,7 @@ def _reliability(reliability: "Reliability") -> object:
 
 
 def _extremes(evaluation: "Evaluation") -> object:
-    from restoration.training.evaluation.choice import worst_and_best
+    from restoration.evaluation.choice import worst_and_best
 
     columns = ("chroma error", "gray's", "difference")
     made = table("model", "", "picture", *columns, right=columns)
@@ -101,7 +101,7 @@ def _extremes(evaluation: "Evaluation") -> object:
 
 
 def _scans(name: str, figures: Sequence["ScanFigures"]) -> object:
-    from restoration.training.evaluation.wording import SCAN_COLUMNS, scan_cells
+    from restoration.evaluation.formatting import SCAN_COLUMNS, scan_cells
 
     over = sum(one.blotched for one in figures)
     title = f"{name}: {count(over, 'scan')} of {len(figures)} over the limit"
@@ -112,7 +112,7 @@ def _scans(name: str, figures: Sequence["ScanFigures"]) -> object:
 
 
 def _tiling(name: str, presets: "Mapping[Preset, Sequence[TilingFigures]]") -> object:
-    from restoration.training.evaluation.wording import TILING_COLUMNS, tiling_cells
+    from restoration.evaluation.formatting import TILING_COLUMNS, tiling_cells
 
     made = table(
         "preset", "pictures", *TILING_COLUMNS, title=f"{name}: seams", right=("pictures", *TILING_COLUMNS)

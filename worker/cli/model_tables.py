@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from worker.cli.console import out, sentence, table
-from worker.cli.words import size
+from worker.console import out, sentence, table
+from worker.formatting import size
 from worker.settings import Settings
 
 if TYPE_CHECKING:
     from restoration import ModelCard, ModelError
-    from worker.library import Default
+    from worker.models.library import Default
 
 WHY = {
     "setting": "the setting SAEK_MODEL says so",
@@ -40,9 +40,9 @@ def survey(
     Raises restoration.UnknownModel if there is none of a name.
     """
     from restoration import ModelError, model_card
-    from restoration.models import card_paths
-    from restoration.models.card import read_card
-    from worker.library import library_from
+    from restoration.generators.models import card_paths
+    from restoration.generators.models.card import read_card
+    from worker.models.library import library_from
 
     library = library_from(settings)
     paths = {path.stem: path for path in card_paths(library)}
@@ -62,7 +62,7 @@ def survey(
 def default_and_fault(settings: Settings) -> "tuple[Default | None, ModelError | None]":
     """Return the model that is taken when none is named, or why there is none."""
     from restoration import ModelError
-    from worker.library import default_of
+    from worker.models.library import default_of
 
     try:
         return default_of(settings), None
@@ -77,7 +77,7 @@ def default_facts(default: "Default | None") -> dict[str, Any] | None:
 
 def tell_list(found: Sequence[Found], default: "Default | None") -> None:
     """Print the table of models, and which is the default."""
-    from restoration.models import SHIPPED
+    from restoration.generators.models import SHIPPED
 
     made = table("model", "", "from", "weights", "size", "license", "what it is", right=("size",))
     for one in found:

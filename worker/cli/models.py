@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from worker.cli.console import complain, err, out, plain, progress_bar, table, write_json
 from worker.cli.context import record, settings_and_logs
 from worker.cli.model_tables import (
     WHY,
@@ -21,13 +20,14 @@ from worker.cli.model_tables import (
     told,
 )
 from worker.cli.options import Json
-from worker.cli.words import count, printable, size
+from worker.console import complain, err, out, plain, progress_bar, table, write_json
 from worker.exits import Exit
+from worker.formatting import count, printable, size
 from worker.settings import Settings
 
 if TYPE_CHECKING:
     from restoration import ModelCard
-    from worker.fetching import Progress
+    from worker.models.download import Progress
 
 app = typer.Typer(help="See, verify, import, export and remove models; choose the default.")
 
@@ -47,8 +47,8 @@ def _root(context: typer.Context, json: Json = False) -> None:
 def list_models(json: Json = False) -> None:
     """List the installed models, and check that their weights are the ones on their cards."""
     from restoration import verify_model
-    from restoration.models import SHIPPED, hidden_cards
-    from worker.library import library_from
+    from restoration.generators.models import SHIPPED, hidden_cards
+    from worker.models.library import library_from
 
     settings = settings_and_logs()
     found = list(survey(settings, verify_model))
@@ -98,8 +98,8 @@ def verify(
 ) -> None:
     """Check checksums, cards and networks of models, and have each color a small picture."""
     from restoration import verify_model
-    from restoration.models import weights_path
-    from restoration.models.trial import require_runnable
+    from restoration.generators.models import weights_path
+    from restoration.generators.models.trial_run import require_runnable
 
     def examine(card: "ModelCard") -> None:
         verify_model(card)
@@ -147,16 +147,16 @@ def show(
 ) -> None:
     """Show a model's card, where it lies, and the page that tells what it was taught and where it fails."""
     from restoration import model_card
-    from restoration.models import SHIPPED, page_path, weights_path
-    from worker.library import library_from
+    from restoration.generators.models import SHIPPED, page_path, weights_path
+    from worker.models.library import library_from
 
     settings = settings_and_logs()
     card = model_card(name, library_from(settings))
     default, _ = default_and_fault(settings)
     page = page_path(card)
     if sheet is not None:
-        from restoration.training.evaluation.showcase import showcase
-        from worker.computing import open_model
+        from restoration.evaluation.showcase import showcase
+        from worker.models.open_model import open_model
 
         showcase(open_model(settings, name), sheet)
         err().print(f"Drawn: {printable(sheet)}")
@@ -200,8 +200,8 @@ def import_(
     json: Json = False,
 ) -> None:
     """Install a model, checked and tried on a picture before it gets its name; never over another one."""
-    from restoration.models.storage import Storage
-    from worker.importing import import_from, is_address, is_run
+    from restoration.generators.models.storage import Storage
+    from worker.models.importing import import_from, is_address, is_run
 
     checksum = None if sha256 is None else _checksum(sha256)
     if checksum is None and is_address(source):
@@ -237,8 +237,8 @@ def export(
 ) -> None:
     """Copy a model's weights, card and page into a folder, for another installation to import."""
     from restoration import model_card
-    from restoration.models.importing import export_model
-    from worker.library import library_from
+    from restoration.generators.models.importing import export_model
+    from worker.models.library import library_from
 
     card = model_card(name, library_from(settings_and_logs()))
     made = export_model(card, folder)
@@ -262,7 +262,7 @@ def default(
 ) -> None:
     """Tell which model is taken when none is named, and why; or choose one."""
     from restoration import model_card, verify_model
-    from worker.library import Source, choose_default, default_of, library_from
+    from worker.models.library import Source, choose_default, default_of, library_from
 
     if name is not None and shipped:
         raise typer.BadParameter("give a name or --shipped, not both", param_hint="NAME")
@@ -288,8 +288,8 @@ def default(
 @app.command()
 def remove(name: Name, json: Json = False) -> None:
     """Remove an imported model; never a shipped one, the default, or one that jobs wait for."""
-    from restoration.models.importing import remove_model
-    from worker.library import require_unused
+    from restoration.generators.models.importing import remove_model
+    from worker.models.library import require_unused
 
     settings = settings_and_logs()
     require_unused(settings, name)
@@ -328,7 +328,7 @@ def _watched() -> "Iterator[Progress]":
 
 def _waiting_for(settings: Settings, name: str) -> int:
     """Return how many jobs on record still need the model; 0 where there is no record."""
-    from db.recipes import unfinished_jobs
+    from db.catalog.recipes import unfinished_jobs
 
     if settings.database_url is None and not (settings.home / "saek.db").is_file():
         return 0

@@ -9,14 +9,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from db.census import Waiting
-from db.status import Overview, Running
-from db.surveys import SurveyRecord
-from db.vocabulary import Basis, FileState, JobState, Lane
-from worker.cli.console import sentence, table
-from worker.cli.words import count, duration, megapixels, moment, printable
-from worker.parts import PartEnds
-from worker.waiting import PartWaits
+from db.catalog.surveys import SurveyRecord
+from db.core.vocabulary import Basis, FileState, JobState, Lane
+from db.reports.cached_counts import Waiting
+from db.reports.status import Overview, Running
+from worker.console import sentence, table
+from worker.formatting import count, duration, megapixels, moment, printable
+from worker.parts.part_ends import PartEnds
+from worker.parts.wait_reporter import PartWaits
 
 STYLES: Mapping[FileState, str] = {
     FileState.DONE: "green",

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.console import complain, err, out, table, write_json
 from worker.cli.context import record, settings_and_logs
 from worker.cli.options import Json
-from worker.cli.words import count
+from worker.console import complain, err, out, table, write_json
 from worker.exits import Exit
+from worker.formatting import count
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from db.engine import Database
-    from worker.recovery import Finding, Report
+    from db.core.engine import Database
+    from worker.recovery.recover import Finding, Report
     from worker.settings import Settings
 
 app = typer.Typer(
@@ -31,7 +31,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell wh
 @app.command()
 def queue(dry_run: DryRun = False, json: Json = False) -> None:
     """Send every queued job anew at once, end all rests, and take back the jobs of silent workers."""
-    from db.waits import inspect_queue, recover_queue
+    from db.queue.waits import inspect_queue, recover_queue
 
     settings = settings_and_logs()
     with record(settings) as database:
@@ -74,7 +74,7 @@ def database(
     json: Json = False,
 ) -> None:
     """Enter into the record what the sidecars in an outbox tell and it lacks; nothing is overwritten."""
-    from worker.recovery import record_for_recovery, recover_database
+    from worker.recovery.recover import record_for_recovery, recover_database
 
     settings = settings_and_logs()
     folder = (outbox or settings.outbox_path).expanduser().absolute()
@@ -111,7 +111,7 @@ def database(
 @app.command()
 def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
     """Write the sidecars that are missing or broken, from the record."""
-    from worker.recovery import recover_sidecars
+    from worker.recovery.recover import recover_sidecars
 
     settings = settings_and_logs()
     with (
@@ -136,8 +136,8 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
 
 def _require_outbox(settings: "Settings", opened: "Database") -> None:
     """Raise OutputUnavailable unless the outbox is the one that the record was written beside."""
-    from db.recovery import latest_derivatives
-    from worker.places import outbox_problem
+    from db.catalog.recovery import latest_derivatives
+    from worker.storage.mounts import outbox_problem
 
     with opened.read() as s:
         problem = outbox_problem(settings, latest_derivatives(s))
@@ -152,7 +152,7 @@ def _and(dry_run: bool, done: str) -> str:
 def _teller(status: "Status", *, quiet: bool) -> "Any":
     def tell(report: "Report", finding: "Finding | None") -> None:
         if finding is not None and not quiet:
-            from worker.cli.words import printable
+            from worker.formatting import printable
 
             complain(printable(f"{finding.display}: {finding.reason}"), printable(finding.remedy))
         elif report.read % 100 == 0:

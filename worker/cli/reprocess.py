@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.console import err, out, plain, write_json
 from worker.cli.context import record, settings_and_logs
+from worker.cli.job_commands import person
 from worker.cli.options import (
     All,
     Collections,
@@ -21,14 +21,14 @@ from worker.cli.options import (
     Warmth,
     What,
 )
-from worker.cli.orders import person
 from worker.cli.selection import Conditions, selection
-from worker.cli.words import count, duration, megapixels, size
+from worker.console import err, out, plain, write_json
+from worker.formatting import count, duration, megapixels, size
 from worker.settings import Settings
 
 if TYPE_CHECKING:
     from restoration import Recipe
-    from worker.reprocess import Estimate, Ordered
+    from worker.jobs.reprocess import Estimate, Ordered
 
 
 def reprocess(
@@ -58,8 +58,8 @@ def reprocess(
 
     Old derivatives stay; a file that was made by this recipe before is not made again.
     """
-    from worker.library import library_from
-    from worker.reprocess import estimate, order
+    from worker.jobs.reprocess import estimate, order
+    from worker.models.library import library_from
 
     settings = settings_and_logs()
     recipe = recipe_with(

@@ -11,7 +11,6 @@ import structlog
 import typer
 from rich.text import Text
 
-from worker.cli.console import complain, err, out, plain, progress_bar, sentence, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import (
     Device,
@@ -24,7 +23,7 @@ from worker.cli.options import (
     Strength,
     Warmth,
 )
-from worker.cli.pieces import (
+from worker.cli.output_plan import (
     Found,
     Piece,
     format_of,
@@ -37,8 +36,9 @@ from worker.cli.pieces import (
 )
 from worker.cli.reprocess import recipe_facts, recipe_with
 from worker.cli.stdio import require_redirected, scratch_folder, sent, spooled
-from worker.cli.words import count, duration, megapixels, printable, size
+from worker.console import complain, err, out, plain, progress_bar, sentence, table, write_json
 from worker.exits import Exit
+from worker.formatting import count, duration, megapixels, printable, size
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ende
 
 def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
     from restoration import ModelError, identify, plan
-    from worker.library import library_from
+    from worker.models.library import library_from
     from worker.recipes import limits_from
 
     try:
@@ -247,8 +247,8 @@ def _made(
     piece: Piece, recipe: "Recipe", settings: Settings, listener: Callable[["Progress"], None]
 ) -> "Restoration":
     from restoration import restore
-    from worker.computing import open_model
-    from worker.outputs import draft, publish_draft
+    from worker.models.open_model import open_model
+    from worker.outbox.paths import draft, publish_draft
     from worker.recipes import limits_from
 
     with ExitStack() as drafts:
@@ -378,6 +378,6 @@ def _exit(ended: Sequence[_Ended], found: Found) -> Exit:
 
 
 def _code(one: _Ended) -> Exit:
-    from worker.cli.faults import exit_code
+    from worker.cli.error_report import exit_code
 
     return Exit.OK if one.fault is None else exit_code(one.fault)

@@ -22,7 +22,7 @@ def station(
 ) -> None:
     """Run everything on this machine: watch the inbox, queue, color, record; until Ctrl-C or SIGTERM."""
     stop = stop_on_signals()
-    from worker.station import run_station
+    from worker.station.supervisor import run_station
 
     raise typer.Exit(run_station(settings_and_logs(), stop, until_idle=until_idle))
 
@@ -40,7 +40,7 @@ def dispatch() -> None:
     """Run the part that sends queued jobs to the broker and takes back those of dead workers."""
     _end_with_station()
     stop = stop_on_signals()
-    from worker.dispatch import run_dispatch
+    from worker.queue.relay import run_dispatch
 
     run_dispatch(settings_and_logs(), stop)
 
@@ -49,7 +49,7 @@ def worker() -> None:
     """Run the part that colors: `concurrency` processes that take jobs from the broker."""
     _end_with_station()
     settings = settings_and_logs()
-    from worker.app import run_worker
+    from worker.queue.app import run_worker
 
     raise typer.Exit(run_worker(settings))
 
@@ -58,7 +58,7 @@ def broker() -> None:
     """Run the embedded broker alone; `saek station` does it by itself."""
     _end_with_station()
     stop = stop_on_signals()
-    from worker.broker import serve_broker
+    from worker.queue.broker import serve_broker
 
     serve_broker(settings_and_logs(), stop)
 

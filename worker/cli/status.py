@@ -11,20 +11,20 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from db.vocabulary import FileState
-from worker.cli.console import out, plain, sentence, table, write_json
+from db.core.vocabulary import FileState
 from worker.cli.context import record, roots, settings_and_logs
 from worker.cli.options import Collections, Json, States
-from worker.cli.words import duration, moment, printable
+from worker.console import out, plain, sentence, table, write_json
+from worker.formatting import duration, moment, printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from db.files import FileRow
-    from db.status import Overview, Running
-    from db.story import Story
-    from worker.parts import PartEnds
-    from worker.waiting import PartWaits
+    from db.catalog.files import FileRow
+    from db.core.engine import Database
+    from db.reports.history import Story
+    from db.reports.status import Overview, Running
+    from worker.parts.part_ends import PartEnds
+    from worker.parts.wait_reporter import PartWaits
 
 REFRESH_SECONDS = 1.0
 
@@ -104,11 +104,11 @@ def _watch(database: "Database", settings: Settings, question: _Question) -> Non
 
 
 def _answer(database: "Database", settings: Settings, question: _Question) -> "Story | _Files | _Whole":
-    from db.files import files
-    from db.status import overview, running
+    from db.catalog.files import files
+    from db.reports.status import overview, running
     from worker.cli.selection import collections, find_story
-    from worker.parts import parts_that_end
-    from worker.waiting import parts_that_wait
+    from worker.parts.part_ends import parts_that_end
+    from worker.parts.wait_reporter import parts_that_wait
 
     with database.read() as s:
         if question.what is not None:
@@ -125,14 +125,14 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
 
 
 def _station(settings: Settings) -> bool | None:
-    from worker.home import station_runs
+    from worker.storage.home import station_runs
 
     return station_runs(settings) if settings.embedded_broker else None
 
 
 def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> RenderableType:
+    from worker.cli.history import story_screen
     from worker.cli.overview import overview_screen
-    from worker.cli.story import story_screen
 
     match answer:
         case _Files():

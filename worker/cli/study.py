@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.console import err, out, plain, progress_bar, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.cli.words import count, duration, printable, size
+from worker.console import err, out, plain, progress_bar, table, write_json
+from worker.formatting import count, duration, printable, size
 
 if TYPE_CHECKING:
-    from restoration.training.evaluation.terms import ProgressListener
+    from restoration.evaluation.terms import ProgressListener
+    from restoration.study.findings import Findings
+    from restoration.study.matrix import Planned
     from restoration.training.loop import TrainingProgress
-    from restoration.training.study.findings import Findings
-    from restoration.training.study.matrix import Planned
 
 _TOLD_SECONDS = 60.0
 
@@ -89,8 +89,8 @@ def study(
     json: Json = False,
 ) -> None:
     """Run a folder of recipes, go on where it was stopped, judge all runs, and write a page with figures."""
-    from restoration.training.study.conduct import Limits, conduct
-    from worker.library import library_from
+    from restoration.study.runner import Limits, conduct
+    from worker.models.library import library_from
 
     library = library_from(settings_and_logs())
     folder = _folder(recipes)
@@ -106,7 +106,7 @@ def study(
             folder, data, where, page, limits, library=library, trained=trained, progress=progress
         )
     if json:
-        from restoration.training.study.findings import as_document
+        from restoration.study.findings import as_document
 
         write_json({"report": str(page), **as_document(findings)})
     else:
@@ -124,9 +124,9 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
     """Return each run with the pictures of an epoch and the seconds that are left."""
     import torch
 
-    from restoration.training.study.album import load_album
-    from restoration.training.study.estimate import Estimator
-    from restoration.training.study.matrix import planned, read_matrix
+    from restoration.study.dataset import load_album
+    from restoration.study.estimate import Estimator
+    from restoration.study.matrix import planned, read_matrix
 
     plans = planned(
         read_matrix(folder),
@@ -145,7 +145,7 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
 
 
 def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bool) -> None:
-    from restoration.training.study.estimate import bytes_kept
+    from restoration.study.estimate import bytes_kept
 
     total = sum(seconds for _, _, seconds in estimates)
     space = sum(bytes_kept(plan.recipe) for plan, _, _ in estimates)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.console import err, out, plain, progress_bar, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.cli.words import duration
+from worker.console import err, out, plain, progress_bar, table, write_json
+from worker.formatting import duration
 
 if TYPE_CHECKING:
     from restoration.training.loop import TrainingProgress, TrainingResult
@@ -45,9 +45,9 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a generator; the folder of the run alone explains it, and a stopped run goes on where it was."""
-    from restoration.training.kinds import train_by_recipe
+    from restoration.study.dispatch import train_by_recipe
     from restoration.training.recipe import shipped_recipe
-    from worker.library import library_from
+    from worker.models.library import library_from
 
     library = library_from(settings_and_logs())
     shipped = shipped_recipe(recipe)

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from rich.text import Text
 
 from worker.addresses import MASK, masked
-from worker.cli.console import err, out, plain, sentence, table, write_json
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
+from worker.console import err, out, plain, sentence, table, write_json
 from worker.exits import Exit
 from worker.settings import FILE_NAME, PREFIX, Settings
 
@@ -21,7 +21,7 @@ from worker.settings import FILE_NAME, PREFIX, Settings
 def doctor(json: Json = False) -> None:
     """Check what a station needs, and say what to do for each thing amiss."""
     from worker.doctor import State, examine
-    from worker.waiting import all_that_waits
+    from worker.parts.wait_reporter import all_that_waits
 
     settings = settings_and_logs()
     busy = (

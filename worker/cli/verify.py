@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from db.vocabulary import Holding
-from worker.cli.console import err, progress_bar, write_json
+from db.core.vocabulary import Holding
 from worker.cli.context import record, roots, settings_and_logs
 from worker.cli.options import Collections, Json, Since, States, Until
 from worker.cli.selection import Conditions, selection
-from worker.cli.words import printable, size
+from worker.console import err, progress_bar, write_json
 from worker.exits import Exit
+from worker.formatting import printable, size
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from db.fixity import Checked, Chosen, Due, Held
+    from db.audit.fixity import Checked, Chosen, Due, Held
+    from db.core.engine import Database
     from worker.fixity.verifying import Asked, Listener, Verified
 
 _AGE = re.compile(r"(\d{1,6})(min|h|d|w)")
@@ -112,7 +112,7 @@ def verify(
             expected=expected,
         )
         if dry_run:
-            from worker.cli.verified import foreseen_facts, foreseen_screen
+            from worker.cli.verify_report import foreseen_facts, foreseen_screen
 
             amounts = foresee(database, asked)
             _show(foreseen_facts(amounts, asked), foreseen_screen(amounts, asked), json=json)
@@ -125,8 +125,8 @@ def verify(
 
 
 def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
-    from db.fixity import Due
-    from db.values import utcnow
+    from db.audit.fixity import Due
+    from db.core.values import utcnow
 
     now = utcnow()
     return Due(now, None if older_than is None else now - older_than, gone=not skip_gone)
@@ -135,7 +135,7 @@ def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
 def _chosen(
     database: "Database", words: Sequence[str], conditions: Conditions, settings: Settings
 ) -> "Chosen":
-    from db.fixity import choose
+    from db.audit.fixity import choose
 
     with database.read() as s:
         return choose(s, selection(s, words, conditions, settings))
@@ -153,7 +153,7 @@ def _expected(text: str) -> tuple[int, str]:
 @contextmanager
 def _watched(database: "Database", asked: "Asked") -> "Iterator[Listener]":
     """Yield what shows on standard error how far the run is, and what it finds amiss as it finds it."""
-    from db.vocabulary import Finding
+    from db.core.vocabulary import Finding
     from worker.fixity.verifying import Listener, foresee
 
     console = err()
@@ -186,14 +186,14 @@ def _watched(database: "Database", asked: "Asked") -> "Iterator[Listener]":
 
 
 def _tell(done: "Verified", asked: "Asked", settings: Settings, *, json: bool) -> None:
-    from worker.cli.verified import verified_facts, verified_screen
+    from worker.cli.verify_report import verified_facts, verified_screen
 
     folders = roots(settings)
     _show(verified_facts(done, folders), verified_screen(done, asked, folders), json=json)
 
 
 def _show(facts: Mapping[str, object], screen: object, *, json: bool) -> None:
-    from worker.cli.console import out
+    from worker.console import out
 
     if json:
         write_json(facts)

@@ -17,7 +17,7 @@ MIN_LIBVIPS = (8, 15)
 def model(settings: Settings) -> Check:
     """The model that dropped files get is installed, and its weights are the ones on its card."""
     from restoration import ModelError, verify_model
-    from worker.library import default_of
+    from worker.models.library import default_of
     from worker.recipes import recipe_from
 
     try:
@@ -31,9 +31,9 @@ def model(settings: Settings) -> Check:
 def models(settings: Settings) -> Check:
     """All other models are whole, none hides another, and only their owner writes to their folder."""
     from restoration import ModelError, verify_model
-    from restoration.models import card_paths, hidden_cards
-    from restoration.models.card import read_card
-    from worker.library import library_from
+    from restoration.generators.models import card_paths, hidden_cards
+    from restoration.generators.models.card import read_card
+    from worker.models.library import library_from
 
     if settings.models_path.exists():
         folder = folder_check("models", settings.models_path, "SAEK_MODELS", writes=False)
@@ -80,7 +80,7 @@ def pillow(settings: Settings) -> Check:  # noqa: ARG001
 def engine(settings: Settings) -> Check:
     """The network can run in the engine and on the device that are set."""
     from restoration import Transient
-    from restoration.engines import describe_engine
+    from restoration.generators.engines import describe_engine
 
     try:
         return Check("engine", State.OK, describe_engine(settings.engine, settings.device))

@@ -3,16 +3,16 @@
 import datetime as dt
 
 from worker.addresses import exposed
-from worker.cli.words import count
 from worker.doctor.findings import Check, State
 from worker.errors import BrokerUnavailable
-from worker.home import station_runs
+from worker.formatting import count
 from worker.settings import Settings
+from worker.storage.home import station_runs
 
 
 def encryption(settings: Settings) -> Check:
     """What travels to record and broker cannot be read or forged on the way."""
-    from worker.encryption import broker_tls
+    from worker.queue.encryption import broker_tls
 
     broker_tls(settings)
     for name, url, remedy in (
@@ -26,9 +26,9 @@ def encryption(settings: Settings) -> Check:
 
 def database(settings: Settings) -> Check:
     """The record can be reached and its tables are those of this release."""
-    from db.engine import open_database
-    from db.errors import DatabaseError
-    from db.revision import head, require_current
+    from db.core.engine import open_database
+    from db.core.errors import DatabaseError
+    from db.core.revision import head, require_current
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return Check(
@@ -44,7 +44,7 @@ def database(settings: Settings) -> Check:
 
 def waiting(settings: Settings) -> Check:
     """Neither parts nor jobs wait for a cause to pass."""
-    from worker.waiting import all_that_waits
+    from worker.parts.wait_reporter import all_that_waits
 
     parts, jobs = all_that_waits(settings)
     told = {job.code for job in jobs}
@@ -65,7 +65,7 @@ def waiting(settings: Settings) -> Check:
 
 def parts(settings: Settings) -> Check:
     """The parts of the station that runs here run without ending."""
-    from worker.parts import parts_that_end
+    from worker.parts.part_ends import parts_that_end
 
     ends = parts_that_end(settings)
     if not ends:
@@ -81,7 +81,7 @@ def parts(settings: Settings) -> Check:
 
 def broker(settings: Settings) -> Check:
     """The broker answers; the embedded one only does while a station runs."""
-    from worker.broker import ping
+    from worker.queue.broker import ping
 
     idle = settings.embedded_broker and not station_runs(settings)
     if idle:

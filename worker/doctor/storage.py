@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from worker.cli.words import count, printable
 from worker.doctor.findings import Check, State
 from worker.errors import HomeError
-from worker.folders import nearest_folder, refuse_overlap, refuse_shared, refuse_world_writable
+from worker.formatting import count, printable
 from worker.settings import Settings, Watch
+from worker.storage.folders import nearest_folder, refuse_overlap, refuse_shared, refuse_world_writable
 
 _SKEW_SECONDS = 60.0
 _HOME_BYTES = 50_000_000
@@ -78,11 +78,11 @@ def disk(settings: Settings) -> Check:
 
 def places(settings: Settings) -> Check:
     """Inbox and outbox are the folders that they were, not the mount points of absent shares."""
-    from db.engine import open_database
-    from db.recovery import latest_derivatives
+    from db.catalog.recovery import latest_derivatives
+    from db.core.engine import open_database
     from restoration import Transient
-    from worker.intake import known_in_inbox
-    from worker.places import inbox_problem, outbox_problem
+    from worker.inbox.intake import known_in_inbox
+    from worker.storage.mounts import inbox_problem, outbox_problem
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return Check("places", State.OK, "not compared: there is no record yet")
@@ -100,7 +100,7 @@ def places(settings: Settings) -> Check:
 
 def watching(settings: Settings) -> Check:
     """The inbox's file system tells of new files, and the kernel lets all its folders be watched."""
-    from db.filesystems import network_file_system
+    from db.core.filesystems import network_file_system
     from worker.inbox.watch import watch_mode
 
     folder = nearest_folder(settings.inbox_path)
@@ -124,8 +124,8 @@ def watching(settings: Settings) -> Check:
 
 def looks(settings: Settings) -> Check:
     """The last look through the inbox could look everywhere."""
-    from db.engine import open_database
-    from db.surveys import last_survey
+    from db.catalog.surveys import last_survey
+    from db.core.engine import open_database
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return Check("looks", State.OK, "not asked: there is no record yet")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from db.engine import Database
-from db.fixity import Checked, Chosen, Due, Held, due_files, record_checks
-from db.vocabulary import Finding, Holding
+from db.audit.fixity import Checked, Chosen, Due, Held, due_files, record_checks
+from db.core.engine import Database
+from db.core.vocabulary import Finding, Holding
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.reading import NoFile, NotRead, NotThere, Pace, read_again
 

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from db.engine import Database
-from db.strays import is_running, is_unfinished, known_derivatives
-from worker.inbox.ignore import ignored_file, ignored_folder
-from worker.outputs import OUTBOX
+from db.audit.orphans import is_running, is_unfinished, known_derivatives
+from db.core.engine import Database
+from worker.outbox.paths import OUTBOX
+from worker.storage.ignored_names import ignored_file, ignored_folder
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

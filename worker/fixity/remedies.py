@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from db.fixity import Checked, making_of
-from db.vocabulary import Finding, Holding
+from db.audit.fixity import Checked, making_of
+from db.core.vocabulary import Finding, Holding
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

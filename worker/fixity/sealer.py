@@ -4,9 +4,9 @@ import threading
 from functools import partial
 from typing import Final
 
-from db.engine import Database
-from db.seals import seal_events
-from worker.chores import Chore, start_chore
+from db.audit.hash_chain import seal_events
+from db.core.engine import Database
+from worker.parts.periodic_tasks import Chore, start_chore
 
 SEAL_SECONDS: Final = 600.0
 """Pause between two looks at what is not sealed yet."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from db.engine import Database
-from db.fixity import (
+from db.audit.chain_verification import Proof, prove
+from db.audit.fixity import (
     Amount,
     Checked,
     Chosen,
@@ -18,9 +18,9 @@ from db.fixity import (
     forget_future_checks,
     standing,
 )
-from db.proof import Proof, prove
-from db.seals import Seal, last_seal, seal_events
-from db.vocabulary import Finding, Holding
+from db.audit.hash_chain import Seal, last_seal, seal_events
+from db.core.engine import Database
+from db.core.vocabulary import Finding, Holding
 from worker.fixity.checking import ROOTS, Budget, Tally, check_files
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.orphans import Orphans, find_orphans

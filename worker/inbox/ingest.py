@@ -11,27 +11,28 @@ from dataclasses import replace
 
 import structlog
 
-from db.engine import Database, open_database
-from db.errors import DatabaseError, DatabaseUnavailable
-from db.surveys import SurveyRecord, record_survey, survey_wanted
+from db.catalog.surveys import SurveyRecord, record_survey, survey_wanted
+from db.core.engine import Database, open_database
+from db.core.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
-from worker.folders import require_safe_folders
-from worker.inbox.ignore import ignored
+from worker.inbox.companions import sidecar
+from worker.inbox.intake import Examined, Intake, Stopped, Taken, TakesLong
 from worker.inbox.long_reads import Large, LongReads
 from worker.inbox.rescan import Step, rescan
 from worker.inbox.settle import Look, SettleTracker
-from worker.inbox.sidecars import sidecar
-from worker.inbox.surveying import keep, passes_by_itself, told
+from worker.inbox.survey import keep, passes_by_itself, told
 from worker.inbox.walk import Survey, look
 from worker.inbox.watch import TOO_MANY_WATCHES, InboxObserver, Listener, start_watching, watch_mode
-from worker.intake import Examined, Intake, Stopped, Taken, TakesLong, display_name
-from worker.library import library_from
-from worker.passing import passing_cause
+from worker.models.library import library_from
+from worker.parts.startup import await_record
+from worker.parts.transient import passing_cause
+from worker.parts.wait_reporter import Teller
+from worker.printable import display_name
+from worker.recipe_registration import record_recipe
 from worker.recipes import limits_from, recipe_from
-from worker.registration import record_recipe
 from worker.settings import Settings, Watch
-from worker.starting import await_record
-from worker.waiting import Teller
+from worker.storage.folders import require_safe_folders
+from worker.storage.ignored_names import ignored
 
 _PAUSE = 0.2
 _RETRY = 5.0
@@ -50,7 +51,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         worker.errors.HomeError: the folders are not safe to use.
-        db.errors.SchemaOutOfDate: the tables are not those of this release.
+        db.core.errors.SchemaOutOfDate: the tables are not those of this release.
         worker.errors.SettingsError, restoration.ModelError: there is no recipe to queue files for.
     """
     require_safe_folders(settings)

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from restoration import Reader
-from worker.intake import Examined, Intake, Stopped, Taken, TakesLong
+from worker.inbox.intake import Examined, Intake, Stopped, Taken, TakesLong
 
 _CLASSES: Final = (1 << 30, 1 << 36)
 """Bytes: plates up to 1 GiB, those up to 64 GiB, and all that are larger each have a thread of their own."""

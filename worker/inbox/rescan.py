@@ -8,16 +8,17 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from db.clock import clock
-from db.engine import Database
-from db.intake import mark_gone, paths_of, places_at, places_left
-from db.values import KnownPlace
+from db.core.clock import clock
+from db.core.engine import Database
+from db.core.values import KnownPlace
+from db.core.vocabulary import INBOX
+from db.queue.intake import mark_gone, paths_of, places_at, places_left
 from restoration import UnreadableFile
-from worker.inbox.marks import Marks
+from worker.inbox.bitmap import Marks
+from worker.inbox.intake import known_in_inbox
 from worker.inbox.walk import Entry, Survey, walk
-from worker.intake import INBOX, known_in_inbox
-from worker.places import require_inbox
 from worker.settings import Settings
+from worker.storage.mounts import require_inbox
 
 _PAGE = 1_000
 _SWEPT = 5_000

@@ -5,10 +5,10 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from db.values import kept_ns
+from db.core.values import kept_ns
+from worker.inbox.companions import sidecar
 from worker.inbox.conflicts import conflict_copy
-from worker.inbox.ignore import ignored_file, ignored_folder
-from worker.inbox.sidecars import sidecar
+from worker.storage.ignored_names import ignored_file, ignored_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
                 0.15,
                 f"sepia and yellowed paper, {STAINED:.0%} of it in patches, scanned in color and reduced to "
                 "luminance as the product does",
-                "density seen through three filters; the product's own `restoration.monochrome`",
+                "density seen through three filters; the product's own `restoration.masters.monochrome`",
                 {
                     "sepia": Range(0.0, 1.0, "of full sepia"),
                     "yellowing": Range(0.0, 1.0, "of deep yellow"),

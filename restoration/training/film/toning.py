@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restoration.monochrome import luminance_of
+from restoration.masters.monochrome import luminance_of
 from restoration.training.film.development import Gray
 
 # A toner weakens the density seen through red and strengthens that seen through blue; on encoded tones a

@@ -3,10 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-from skimage import data
 
 RECIPE = """
 name = "smoke"
@@ -38,20 +35,6 @@ unfreeze_from = 11
 adversarial = 0.01
 critic_first = 2
 """
-
-
-@pytest.fixture(scope="session")
-def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty crops of photographs, in two sets."""
-    folder = tmp_path_factory.mktemp("album")
-    rng = np.random.default_rng(5)
-    for name, photograph in (("people", data.astronaut()), ("table", data.coffee())):
-        (folder / name).mkdir()
-        for number in range(30):
-            top, left = rng.integers(0, np.array(photograph.shape[:2]) - 128)
-            crop = photograph[top : top + 128, left : left + 128]
-            Image.fromarray(crop).save(folder / name / f"{number:02d}.png")
-    return folder
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from PIL import Image
 from safetensors.torch import load_file
 from skimage import data
 
-from restoration.engines import open_engine
-from restoration.models import Library, model_card, models, verify_model, weights_path
-from restoration.models.importing import import_model
-from restoration.models.storage import Storage
-from restoration.pix2pix.chroma import ChromaGenerator, SeedChroma
-from restoration.pix2pix.pretrained import Lite0Unet
-from restoration.training import TrainingError, TrainingProgress, export, train
+from restoration.generators.engines import open_engine
+from restoration.generators.models import Library, model_card, models, verify_model, weights_path
+from restoration.generators.models.importing import import_model
+from restoration.generators.models.storage import Storage
+from restoration.generators.networks.chroma import ChromaGenerator, SeedChroma
+from restoration.generators.networks.lite0_unet import Lite0Unet
+from restoration.training import TrainingError, TrainingProgress, model_export, train
 from restoration.training import loop as training_loop
 from restoration.training.loop import predictor
 
@@ -175,7 +175,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     (tmp_path / "run" / "notes.md").write_text("## Known failures\n\nNone looked for.\n")
     shelf = tmp_path / "shelf"
 
-    card = export(tmp_path / "run", "smoke", shelf)
+    card = model_export(tmp_path / "run", "smoke", shelf)
 
     library = Library((shelf,))
     assert models(library) == (card,) == (model_card("smoke", library),)
@@ -187,7 +187,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     assert "| all |" in page
     assert "color is invented" in page
     assert "None looked for." in page
-    small = export(tmp_path / "run", "small", shelf, storage=Storage.INT8)
+    small = model_export(tmp_path / "run", "small", shelf, storage=Storage.INT8)
     assert small.bytes < 0.6 * card.bytes
     mine = tmp_path / "mine"
     alone = import_model([weights_path(small).read_bytes()], mine, Library((shelf, mine)), name="alone").card
@@ -196,7 +196,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
 
 def test_a_run_without_an_end_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"has no best\.safetensors"):
-        export(tmp_path, "early", tmp_path / "shelf")
+        model_export(tmp_path, "early", tmp_path / "shelf")
 
     assert not (tmp_path / "shelf").exists()
 

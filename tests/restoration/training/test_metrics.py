@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from skimage import data
 from skimage.color import rgb2lab
 
-from restoration.cielab import lab, recolor
-from restoration.training.data import LUMA, Picture, chroma_of
+from restoration.arrays.lab import lab, recolor
+from restoration.training.dataset import LUMA, Picture, chroma_of
 from restoration.training.metrics import (
     Figures,
     Row,

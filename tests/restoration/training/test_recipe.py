@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from restoration.pix2pix.chroma import ARCHITECTURES
+from restoration.generators.networks.chroma import ARCHITECTURES
 from restoration.training.recipe import (
     DataPlan,
     Objective,

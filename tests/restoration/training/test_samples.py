@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from restoration.training.data import Picture, chroma_of
+from restoration.training.dataset import Picture, chroma_of
 from restoration.training.recipe import DataPlan, Phase, Subject, TrainingError, TrainingRecipe
 from restoration.training.samples import Batch, cropped, cut, drawing, whole
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from restoration.models import SHIPPED, Library, default_model, load_weights, model_card
+from restoration.generators.models import SHIPPED, Library, default_model, load_weights, model_card
 from restoration.training import TrainingError
+from restoration.training.checkpoint import first_state
 from restoration.training.recipe import Phase, Subject, TrainingRecipe
-from restoration.training.state import first_state
 
 RECIPE = TrainingRecipe("trial", (Phase("only", 16),), subject=Subject(start=default_model().name))
 

@@ -12,9 +12,9 @@ import pytest
 from jq_command import folder_of_jq, made_in
 from sqlalchemy import update
 
-from db.engine import Database
-from db.schema import Job
-from db.values import utcnow
+from db.core.engine import Database
+from db.core.schema import Job
+from db.core.values import utcnow
 from worker.settings import Settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 import pytest
 
-from db.revision import head
+from db.core.revision import head
 from worker.exits import Exit
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from restoration.models import SHIPPED
+from restoration.generators.models import SHIPPED
 from worker.exits import Exit
 
 

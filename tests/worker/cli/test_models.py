@@ -9,10 +9,10 @@ import pytest
 import tifffile
 from skimage import data
 
-from db.intake import register
-from db.recipes import ensure_recipe
-from db.values import ScanRecord, Seen
-from restoration.models import SHIPPED, default_model, models
+from db.catalog.recipes import ensure_recipe
+from db.core.values import ScanRecord, Seen
+from db.queue.intake import register
+from restoration.generators.models import SHIPPED, default_model, models
 from worker.exits import Exit
 
 SHIPPED_NAMES = [card.name for card in models()]

@@ -1,8 +1,8 @@
 from worker.errors import BrokerUnavailable
 from worker.exits import Exit
-from worker.places import OUTBOX_MARK
-from worker.sidecars import sidecar_of
-from worker.waiting import Teller
+from worker.outbox.sidecars import sidecar_of
+from worker.parts.wait_reporter import Teller
+from worker.storage.mounts import OUTBOX_MARK
 
 
 def test_recovering_the_queue_tells_what_was_in_the_way(saek, told, record):

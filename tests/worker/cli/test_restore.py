@@ -19,8 +19,8 @@ from PIL import Image
 from skimage import data
 
 from restoration import OutputFormat, Preset, restore
-from restoration.confidence import PASSES
-from restoration.engines.device import DEVICES, ENGINES
+from restoration.colorize.predicted_error import PASSES
+from restoration.generators.engines.device import DEVICES, ENGINES
 from worker.cli.options import DeviceName, EngineName, FormatName, PresetName
 from worker.exits import Exit
 from worker.recipes import recipe_from
@@ -351,7 +351,7 @@ def test_a_fault_of_our_own_with_one_scan_does_not_stop_the_others(saek, scan, t
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("restoration.restoring.colorize", fails)
+    monkeypatch.setattr("restoration.pipeline.colorize", fails)
     ended = saek("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast", "--json")
     assert ended.exit_code == Exit.INTERNAL
     files = json.loads(ended.stdout)["files"]

@@ -6,8 +6,8 @@ import re
 import pytest
 from hostile_names import NAMES, speaks
 
-from db import census
-from db.census import take_census
+from db.reports import cached_counts
+from db.reports.cached_counts import take_census
 from worker.exits import Exit
 
 
@@ -43,7 +43,7 @@ def test_the_whole_tells_counts_what_runs_and_what_is_waited_for(saek, record):
 def test_with_many_files_the_age_of_the_counts_is_told_and_exact_ones_are_to_be_had(
     saek, told, record, database, monkeypatch
 ):
-    monkeypatch.setattr(census, "MANY_FILES", 2)
+    monkeypatch.setattr(cached_counts, "MANY_FILES", 2)
     record.file("a.tif")
     record.done("b.tif")
     assert "no dispatcher has taken a census yet" in saek("status").stdout

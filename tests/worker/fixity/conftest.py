@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from db import jobs
-from db.engine import Database
-from db.fixity import Checked, Due, due_files
-from db.intake import register
-from db.recipes import ensure_recipe
-from db.values import DerivativeRecord, ScanRecord, Seen, utcnow
-from db.vocabulary import Holding
+from db.audit.fixity import Checked, Due, due_files
+from db.catalog.recipes import ensure_recipe
+from db.core.engine import Database
+from db.core.values import DerivativeRecord, ScanRecord, Seen, utcnow
+from db.core.vocabulary import Holding
+from db.queue import jobs
+from db.queue.intake import register
 from worker.fixity.checking import Budget, Tally, check_files
 from worker.fixity.reading import Pace
 from worker.settings import Settings

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from db.fixity import Due
-from db.schema import Event
-from db.values import utcnow
-from db.vocabulary import EventType, Finding, Holding
+from db.audit.fixity import Due
+from db.core.schema import Event
+from db.core.values import utcnow
+from db.core.vocabulary import EventType, Finding, Holding
 from worker.fixity.checking import Budget
 from worker.fixity.reading import Pace
 from worker.fixity.remedies import remedy

@@ -2,7 +2,7 @@ import datetime as dt
 import hashlib
 import os
 
-from db import jobs
+from db.queue import jobs
 from worker.fixity.orphans import find_orphans
 
 

@@ -1,7 +1,7 @@
 import threading
 import time
 
-from db.proof import prove
+from db.audit.chain_verification import prove
 from worker.fixity.sealer import start_sealer
 
 

@@ -2,9 +2,9 @@ import unicodedata
 
 import pytest
 
+from worker.inbox.companions import sidecar
 from worker.inbox.conflicts import conflict_copy
-from worker.inbox.ignore import ignored
-from worker.inbox.sidecars import sidecar
+from worker.storage.ignored_names import ignored
 
 KOREAN = "학교 (김의 충돌하는 사본 2024-05-01).tif"
 

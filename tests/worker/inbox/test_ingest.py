@@ -14,12 +14,12 @@ import pytest
 import tifffile
 from watchdog.observers import inotify_c
 
-from db.engine import Database
-from db.files import files
-from db.vocabulary import FileState
+from db.catalog.files import files
+from db.core.engine import Database
+from db.core.vocabulary import FileState
 from worker.inbox.ingest import run_ingest
+from worker.parts.wait_reporter import parts_that_wait
 from worker.settings import Settings
-from worker.waiting import parts_that_wait
 
 Ingesting = Callable[..., AbstractContextManager[None]]
 Eventually = Callable[..., None]
@@ -48,7 +48,7 @@ def test_a_file_whose_storage_fails_is_waited_for_while_others_go_on(
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return real(path, *words, **more)
 
-    monkeypatch.setattr("restoration.opening.os.open", open_or_fail)
+    monkeypatch.setattr("restoration.masters.safe_open.os.open", open_or_fail)
     for name in ("stale.tif", "z.tif"):
         tifffile.imwrite(settings.inbox_path / name, np.full((64, 64), len(name), np.uint8))
     with ingesting(settings):

@@ -14,9 +14,9 @@ import pytest
 import tifffile
 from sqlalchemy import func, select
 
-from db.engine import Database
-from db.schema import Event, Job, Scan, Sighting
-from db.vocabulary import EventType
+from db.core.engine import Database
+from db.core.schema import Event, Job, Scan, Sighting
+from db.core.vocabulary import EventType
 from worker.settings import Settings
 
 Eventually = Callable[..., None]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from db.engine import Database
-from db.files import files
-from db.intake import quarantine_sighting, register
-from db.values import Problem, ScanRecord, Seen
+from db.catalog.files import files
+from db.core.engine import Database
+from db.core.values import Problem, ScanRecord, Seen
+from db.queue.intake import quarantine_sighting, register
 from restoration import MasterUnavailable
 from worker.inbox.rescan import everything_known, rescan
 from worker.inbox.walk import Survey

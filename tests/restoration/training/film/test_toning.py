@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from restoration.monochrome import require_monochrome, tone_of
-from restoration.outcome import ToneKind
+from restoration.masters.facts import ToneKind
+from restoration.masters.monochrome import require_monochrome, tone_of
 from restoration.training.film import STAGES, Film, Toning, develop
 from restoration.training.film.toning import tone_removed, toned, toned_and_removed
 

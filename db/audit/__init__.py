@@ -1,0 +1,1 @@
+"""Whether events and files are still what was recorded: hash chain, fixity, orphans."""

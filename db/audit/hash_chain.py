@@ -1,0 +1,129 @@
+"""How events are sealed, block by block, without holding up those who write them."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from db.audit.canonical_form import FIRST_PREVIOUS, FORM, Digest, spelled_out
+from db.core import schema
+from db.core.engine import Database
+from db.core.schema import Event
+from db.core.upsert import insert_or_ignore
+from db.core.values import utcnow
+
+BLOCK: Final = 5000
+"""Events under one seal, at most."""
+
+_PATIENCE_MS: Final = 100  # for which writers may be held up; a transaction that takes longer is let pass
+_LOCK_NOT_AVAILABLE: Final = "55P03"  # PostgreSQL's SQLSTATE
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A seal as it is on record: it covers the events after those of seal `id` - 1 up to `last_event_id`."""
+
+    id: int
+    form: int
+    first_event_id: int
+    last_event_id: int
+    events: int
+    sha256: str
+    previous_sha256: str
+    sealed_at: dt.datetime
+
+
+def last_seal(s: Session) -> Seal | None:
+    """Return the newest seal, None before the first."""
+    row = s.execute(select(schema.Seal.__table__).order_by(schema.Seal.id.desc()).limit(1)).one_or_none()
+    return None if row is None else Seal(*row)
+
+
+def count_unsealed(s: Session, last: Seal | None) -> int:
+    """Return how many events no seal covers yet."""
+    after = last.last_event_id if last else 0
+    return s.scalars(select(func.count()).select_from(Event).where(Event.id > after)).one()
+
+
+def seal_events(database: Database, *, blocks: int | None = None, block: int = BLOCK) -> int:
+    """Seal all events whose place is settled, or as many as `blocks` seals cover; return how many seals.
+
+    Does nothing while a transaction that adds events takes long: those behind it are sealed next time. Two
+    callers at once do no harm: the second finds the seal taken, and leaves.
+    """
+    with database.read() as s:
+        last = last_seal(s)
+        if count_unsealed(s, last) == 0:
+            return 0
+    horizon = _horizon(database)
+    if horizon is None:
+        return 0
+    made = 0
+    while blocks is None or made < blocks:
+        with database.read() as s:
+            seal = _draw_up(s, last, horizon, block)
+        if seal is None:
+            return made
+        with database.begin() as s:
+            if last_seal(s) != last or insert_or_ignore(s, schema.Seal, _row(seal), ("id",)) is None:
+                return made
+        last = seal
+        made += 1
+    return made
+
+
+def _horizon(database: Database) -> int | None:
+    """Return an id at or below which no event will ever again be added, None when that is not to be had now.
+
+    Ids are handed out before a transaction ends, so that on PostgreSQL one that is still open may yet bring
+    an id below the newest seen. SQLite has one writer at a time.
+    """
+    if database.dialect == "sqlite":
+        with database.read() as s:
+            return s.scalar(select(func.max(Event.id))) or 0
+    try:
+        with database.begin() as s:
+            s.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE_MS}ms'"))
+            found: int = s.scalars(text("SELECT event_horizon()")).one()
+            return found
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return None
+        raise
+
+
+def _draw_up(s: Session, last: Seal | None, horizon: int, block: int) -> Seal | None:
+    """Return the seal that comes after `last`, not yet on record; None if there is nothing to cover."""
+    after = last.last_event_id if last else 0
+    digest = Digest()
+    for event in s.execute(spelled_out().where(Event.id > after, Event.id <= horizon).limit(block)):
+        digest.add(event)
+    if digest.events == 0:
+        return None
+    seal, previous, now = (last.id if last else 0) + 1, last.sha256 if last else FIRST_PREVIOUS, utcnow()
+    return Seal(
+        id=seal,
+        form=FORM,
+        first_event_id=digest.first_event_id,
+        last_event_id=digest.last_event_id,
+        events=digest.events,
+        sha256=digest.close(seal, FORM, previous, now),
+        previous_sha256=previous,
+        sealed_at=now,
+    )
+
+
+def _row(seal: Seal) -> dict[str, Any]:
+    return {
+        "id": seal.id,
+        "form": seal.form,
+        "first_event_id": seal.first_event_id,
+        "last_event_id": seal.last_event_id,
+        "events": seal.events,
+        "sha256": seal.sha256,
+        "previous_sha256": seal.previous_sha256,
+        "sealed_at": seal.sealed_at,
+    }

@@ -1,0 +1,1 @@
+"""Scans, sightings, derivatives, their names, recipes: what is on record of each file."""

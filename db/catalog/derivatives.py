@@ -1,0 +1,90 @@
+"""How a file that was made is entered, with the events that vouch for it."""
+
+import datetime as dt
+from hashlib import sha256
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.catalog.links import name_owner, names_are_due
+from db.core import events
+from db.core.errors import DerivativeExists
+from db.core.events import Happening
+from db.core.schema import Derivative, Model, Recipe, Sighting
+from db.core.upsert import insert_or_ignore
+from db.core.values import SAEK, Agent, DerivativeRecord
+from db.core.vocabulary import AgentKind, EventType, Outcome
+
+
+def enter_derivative(
+    s: Session,
+    record: DerivativeRecord,
+    *,
+    job_id: int,
+    scan_id: int,
+    recipe_id: int,
+    fingerprint: str,
+    now: dt.datetime,
+) -> int:
+    """Enter a derivative and return its id. Raises `DerivativeExists` when its place is taken."""
+    facts = {
+        "job_id": job_id,
+        "scan_id": scan_id,
+        "recipe_id": recipe_id,
+        "root": record.root,
+        "path": record.path,
+        "path_sha256": sha256(record.path).digest(),
+        "display": record.display,
+        "format": record.format,
+        "width": record.width,
+        "height": record.height,
+        "bit_depth": record.bit_depth,
+        "bytes": record.bytes,
+        "sha256": record.sha256,
+        "pixel_sha256": record.pixel_sha256,
+        "luma_max_error": record.luma_max_error,
+        "luma_mean_error": record.luma_mean_error,
+        "engine": record.engine,
+        "software": record.software,
+        "weights_sha256": record.weights_sha256,
+        "seconds": record.seconds,
+        "facts": dict(record.facts),
+        "created_at": now,
+    }
+    derivative_id = None
+    if name_owner(s, record.root, record.path) is None:
+        derivative_id = insert_or_ignore(s, Derivative, facts, ("root", "path_sha256"))
+    if derivative_id is None:
+        raise DerivativeExists(
+            f"{record.root}/{record.display} is the name of another derivative on record",
+            "write each derivative under a name of its own",
+        )
+    name, weights = s.execute(
+        select(Model.name, Model.weights_sha256)
+        .join(Recipe, Recipe.model_id == Model.id)
+        .where(Recipe.id == recipe_id)
+    ).one()
+
+    def happening(
+        kind: EventType, detail: dict[str, object], outcome: Outcome = Outcome.SUCCESS, agent: Agent = SAEK
+    ) -> Happening:
+        return Happening(
+            kind, detail, outcome, agent, scan_id=scan_id, job_id=job_id, derivative_id=derivative_id
+        )
+
+    how = {"fingerprint": fingerprint, "engine": record.engine, "software": record.software}
+    digests = {"sha256": record.sha256, "pixel_sha256": record.pixel_sha256}
+    luma = {"luma_max_error": record.luma_max_error, "luma_mean_error": record.luma_mean_error}
+    exact = Outcome.SUCCESS if record.luma_max_error == 0 else Outcome.WARNING
+    events.append(
+        s,
+        [
+            happening(EventType.CREATION, {**how}, agent=Agent(AgentKind.MODEL, name, weights)),
+            happening(EventType.MESSAGE_DIGEST_CALCULATION, {**digests}),
+            happening(EventType.VALIDATION, {**luma}, exact),
+        ],
+        at=now,
+    )
+    if len(s.scalars(select(Sighting.id).where(Sighting.scan_id == scan_id).limit(2)).all()) > 1:
+        names_are_due(s, [scan_id], now)
+    return derivative_id

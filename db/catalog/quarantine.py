@@ -1,0 +1,79 @@
+"""When a scan is set aside, and when it is let out again."""
+
+import datetime as dt
+from collections.abc import Collection
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from db.core import events
+from db.core.clock import clock
+from db.core.events import Happening
+from db.core.schema import Job, Scan
+from db.core.values import SAEK, Agent, Problem
+from db.core.vocabulary import EventType, JobState, Outcome
+
+
+def lock_scan(s: Session, scan_id: int) -> None:
+    """Hold a scan's row until the transaction ends.
+
+    Whatever touches a scan and its jobs takes the scan first, so that on PostgreSQL none of two such
+    transactions can miss what the other did or wait for it in a circle. The lock leaves foreign keys alone:
+    an event about the scan can still be written by others.
+    """
+    s.execute(select(Scan.id).where(Scan.id == scan_id).with_for_update(key_share=True))
+
+
+def quarantine_scan(
+    s: Session, scan_id: int, problem: Problem, agent: Agent = SAEK, *, now: dt.datetime | None = None
+) -> bool:
+    """Quarantine a scan that nothing was made of; False if it was quarantined or has a derivative."""
+    now = now or clock(s)
+    lock_scan(s, scan_id)
+    done = exists().where(Job.scan_id == scan_id, Job.state == JobState.DONE)
+    changed = s.scalar(
+        update(Scan)
+        .where(Scan.id == scan_id, Scan.problem_code.is_(None), ~done)
+        .values(
+            problem_code=problem.code,
+            problem_reason=problem.reason,
+            problem_remedy=problem.remedy,
+            quarantined_at=now,
+        )
+        .returning(Scan.id)
+        .execution_options(synchronize_session=False)
+    )
+    if changed is None:
+        return False
+    detail = {"code": problem.code, "reason": problem.reason, "remedy": problem.remedy}
+    event = Happening(EventType.QUARANTINE, detail, Outcome.WARNING, agent, scan_id=scan_id)
+    events.append(s, [event], at=now)
+    return True
+
+
+def release_scan(
+    s: Session,
+    scan_id: int,
+    reason: str,
+    agent: Agent = SAEK,
+    *,
+    codes: Collection[str] | None = None,
+    now: dt.datetime | None = None,
+) -> bool:
+    """Let a scan out of quarantine, if it is there for one of `codes` (any by default)."""
+    now = now or clock(s)
+    lock_scan(s, scan_id)
+    query = select(Scan.problem_code).where(Scan.id == scan_id, Scan.problem_code.is_not(None))
+    code = s.scalar(query if codes is None else query.where(Scan.problem_code.in_(codes)))
+    if code is None:
+        return False
+    s.execute(
+        update(Scan)
+        .where(Scan.id == scan_id)
+        .values(problem_code=None, problem_reason=None, problem_remedy=None, quarantined_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    detail = {"code": code, "reason": reason}
+    event = Happening(EventType.UNQUARANTINE, detail, agent=agent, scan_id=scan_id)
+    events.append(s, [event], at=now)
+    return True

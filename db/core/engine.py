@@ -1,0 +1,259 @@
+"""How a process reaches the record, safely on SQLite and on PostgreSQL."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from db.core.errors import (
+    DatabaseUnavailable,
+    Deadlock,
+    SchemaOutOfDate,
+    UnsupportedDatabase,
+    UnusableLocation,
+)
+from db.core.filesystems import network_file_system
+
+BUSY_TIMEOUT_S: Final = 30
+"""How long a SQLite writer waits for another, in seconds, before it gives up."""
+
+_WRITES: Final = "saek_writes"
+_DEADLOCK_DETECTED: Final = "40P01"  # PostgreSQL's SQLSTATE
+_TRIES: Final = 5
+
+T = TypeVar("T")
+
+
+class Database:
+    """Connections of one process to the record.
+
+    A child that was forked with one opens connections of its own. A URL names SQLite (`sqlite:///file`) or
+    PostgreSQL (`postgresql://...`, always by psycopg 3).
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer, self._reader = engine.execution_options(**{_WRITES: True}), engine
+        if self.dialect == "postgresql":
+            # What a row lock waited for must be seen after it; what is read for a person must fit together.
+            self._writer = self._writer.execution_options(isolation_level="READ COMMITTED")
+            self._reader = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        self._pid = os.getpid()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @property
+    def url(self) -> URL:
+        """Where the record lies, to be shown: its text hides the password and has no parameters."""
+        return self._engine.url.set(query={})
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Yield a session in a write transaction: committed on leaving, rolled back on any exception.
+
+        On SQLite the write lock is taken at the start (BEGIN IMMEDIATE), so that what was read stays true.
+        Raises `DatabaseUnavailable` and `SchemaOutOfDate`.
+        """
+        self._leave_parents_connections()
+        with _told_in_our_words(self.url), Session(self._writer) as session, session.begin():
+            yield session
+
+    def run(self, step: Callable[[Session], T]) -> T:
+        """Do `step` in a write transaction and return what it returns; do it again after a deadlock.
+
+        Orders over many jobs and a file that takes another's place touch the same rows in no common order;
+        the one that PostgreSQL gives up left no trace. `step` must do nothing that cannot be repeated. Raises
+        as `begin`, and `Deadlock` when it was given up every time.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                with self.begin() as session:
+                    return step(session)
+            except Deadlock:
+                if left == 0:
+                    raise
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session over one consistent view of the record, which cannot write.
+
+        Raises `DatabaseUnavailable` and `SchemaOutOfDate`.
+        """
+        self._leave_parents_connections()
+        with _told_in_our_words(self.url), Session(self._reader) as session:
+            yield session
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Yield a connection in a write transaction, for migrations."""
+        self._leave_parents_connections()
+        with _told_in_our_words(self.url), self._writer.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _leave_parents_connections(self) -> None:
+        if self._pid != os.getpid():
+            self._engine.dispose(close=False)
+            self._pid = os.getpid()
+
+
+def open_database(url: str, patience: float | None = None) -> Database:
+    """Return the database at `url`. Opens no connection yet.
+
+    A PostgreSQL server that owes an answer and says nothing for `patience` seconds counts as away; None waits
+    as long as the kernels of both hosts hear of each other.
+
+    Raises `UnsupportedDatabase` for another kind than SQLite in a file or PostgreSQL, and `UnusableLocation`
+    for a SQLite file on a network file system.
+    """
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        # The address is not repeated: it may hold a password.
+        raise UnsupportedDatabase("that is no database address", _ADDRESS_REMEDY) from None
+    match address.get_backend_name():
+        case "sqlite":
+            return Database(_sqlite(address))
+        case "postgresql":
+            return Database(_postgres(address, patience))
+        case other:
+            raise UnsupportedDatabase(f"{other} is not supported", _ADDRESS_REMEDY)
+
+
+def _postgres(address: URL, patience: float | None) -> Engine:
+    from db.core import postgres  # noqa: PLC0415  (a station with SQLite loads no psycopg)
+
+    engine = create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+    def connect(_dialect: Any, _record: Any, address: list[Any], options: dict[str, Any]) -> Any:
+        return postgres.connect(patience, *address, **options)
+
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_WRITES, False):
+            connection.exec_driver_sql(postgres.limit_idleness())  # no lost client may hold rows locked
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _sqlite(address: URL) -> Engine:
+    if address.database in {None, "", ":memory:"}:
+        raise UnsupportedDatabase("a SQLite record must lie in a file", _ADDRESS_REMEDY)
+    path = Path(str(address.database))
+    if not path.parent.is_dir():
+        raise UnusableLocation(f"the folder of {path} does not exist", "create the folder, or name another")
+    if kind := network_file_system(path):
+        raise UnusableLocation(
+            f"{path} lies on a network file system ({kind}), where SQLite's locks do not hold",
+            "put the database on a local disk, or use PostgreSQL",
+        )
+    engine = create_engine(
+        address.set(drivername="sqlite+pysqlite"), connect_args={"timeout": BUSY_TIMEOUT_S}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    """Set what SQLite keeps per connection; `isolation_level` None leaves BEGIN to us."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin a transaction that can write at once, or one that cannot write at all."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _told_in_our_words(url: URL) -> Iterator[None]:
+    """Turn failures of the database itself into `DatabaseUnavailable` or `SchemaOutOfDate`."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailable(
+            f"{url}: no connection became free",
+            "this process uses all of its connections; the work goes on by itself",
+        ) from error
+    except DBAPIError as error:
+        cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
+        if _means_missing_table(error):
+            raise SchemaOutOfDate(
+                f"{url} lacks a table or column: {cause}", "run `saek db upgrade`"
+            ) from error
+        if getattr(error.orig, "sqlstate", None) == _DEADLOCK_DETECTED:
+            raise Deadlock(f"{url}: {cause}", "the work goes on by itself; give an order again") from error
+        if _means_unavailable(error):
+            raise DatabaseUnavailable(f"{url}: {cause}", _unavailable_remedy(cause)) from error
+        raise
+
+
+def _means_missing_table(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    text = str(error.orig)
+    return state in {"42P01", "42703"} or text.startswith(("no such table", "no such column"))
+
+
+def _means_unavailable(error: DBAPIError) -> bool:
+    """Tell connection, lock and disk failures from mistakes of ours, by SQLSTATE class or SQLite's code.
+
+    PostgreSQL: 08 connection, 28 login, 3D no database, 40 deadlock, 53 resources, 57 operator, 58 system.
+    """
+    if error.connection_invalidated:
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        codes = {
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_IOERR,
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        }
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in codes
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return isinstance(error, OperationalError | InterfaceError)
+    return state[:2] in {"08", "28", "3D", "40", "53", "57", "58"}
+
+
+def _unavailable_remedy(cause: str) -> str:
+    if "full" in cause or "No space" in cause:
+        return "free some disk space; the work goes on by itself"
+    if "locked" in cause or "deadlock" in cause:
+        return "another process holds the database; the work goes on by itself"
+    if "malformed" in cause or "not a database" in cause:
+        return "restore the database file from a backup"
+    if "readonly" in cause or "read-only" in cause or "unable to open" in cause:
+        return "give this user the right to write to the database file and its folder"
+    return "see that the database runs and that the address and password are right"
+
+
+_ADDRESS_REMEDY: Final = (
+    "use sqlite:////folder/saek.sqlite3 or postgresql://user@host/name as SAEK_DATABASE_URL"
+)

@@ -1,0 +1,125 @@
+"""How a job passes from one state to the next: one guarded UPDATE, one event."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.orm import Session
+
+from db.core import events
+from db.core.schema import Job
+from db.core.values import SAEK, Agent
+from db.core.vocabulary import JobState, Outcome
+
+_FIRST_REST: Final = dt.timedelta(seconds=10)
+_LONGEST_REST: Final = dt.timedelta(minutes=5)
+_BACKOFFS: Final = tuple(dt.timedelta(seconds=seconds) for seconds in (10, 60, 360, 600))
+
+
+class Moved(NamedTuple):
+    """A job that passed to another state."""
+
+    job_id: int
+    scan_id: int
+    attempts: int
+
+
+def move(
+    s: Session,
+    before: JobState,
+    after: JobState,
+    condition: ColumnElement[bool],
+    *,
+    now: dt.datetime,
+    values: Mapping[str, Any] | None = None,
+    agent: Agent = SAEK,
+    outcome: Outcome = Outcome.SUCCESS,
+    detail: Mapping[str, Any] | None = None,
+) -> list[Moved]:
+    """Move every job that is in `before` and meets `condition`, and write an event for each.
+
+    `values` are columns to set besides those that belong to `after`; `detail` goes into the events. What the
+    statement did not find in `before` it does not touch: two callers cannot make the same transition.
+    """
+    moved = [
+        Moved(*row)
+        for row in s.execute(
+            update(Job)
+            .where(Job.state == before, condition)
+            .values({**_on_entering(after, now), **(values or {})})
+            .returning(Job.id, Job.scan_id, Job.attempts)
+            .execution_options(synchronize_session=False)
+        )
+    ]
+    events.append(
+        s,
+        (
+            events.job_change(
+                job.job_id,
+                job.scan_id,
+                before,
+                after,
+                agent=agent,
+                outcome=outcome,
+                **{"attempts": job.attempts, **(detail or {})},
+            )
+            for job in moved
+        ),
+        at=now,
+    )
+    return moved
+
+
+def backoff(attempt: int) -> dt.timedelta:
+    """Return how long a job rests after its `attempt`-th failure: 10 s, 1 min, 6 min, then 10 min."""
+    return _BACKOFFS[min(attempt, len(_BACKOFFS)) - 1]
+
+
+def rest(waited: dt.timedelta) -> dt.timedelta:
+    """Return how long a job that has waited for a passing cause rests before the next look.
+
+    Half as long again as it has waited: at least 10 s, at most 5 min, however often it was looked at.
+    """
+    return min(max(waited / 2, _FIRST_REST), _LONGEST_REST)
+
+
+LONGEST_WAIT: Final = max(*_BACKOFFS, _LONGEST_REST)
+"""No job waits longer than that: one that seems to was told to before the clock was turned back."""
+
+
+def _on_entering(state: JobState, now: dt.datetime) -> dict[str, Any]:
+    if state is JobState.RUNNING:
+        return {
+            "state": state,
+            "attempts": Job.attempts + 1,
+            "lease_token": Job.lease_token + 1,
+            "started_at": now,
+            "heartbeat_at": now,
+            "not_before": None,
+            "wait_reason": None,
+            **_NO_PROGRESS,
+        }
+    left = {
+        "state": state,
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "cancel_requested": False,
+        "not_before": None,
+        "wait_reason": None,
+        "waiting_since": None,
+    }
+    if state is JobState.QUEUED:
+        return {**left, **_NO_PROGRESS, "queued_at": now, "published_at": None, "finished_at": None}
+    if state is JobState.DONE:
+        return {
+            **left,
+            "finished_at": now,
+            "failure_code": None,
+            "failure_reason": None,
+            "failure_remedy": None,
+        }
+    return {**left, "finished_at": now}
+
+
+_NO_PROGRESS: Final[dict[str, Any]] = {"progress_stage": None, "progress_done": 0, "progress_total": 0}

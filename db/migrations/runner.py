@@ -1,0 +1,68 @@
+"""How tables get to the revision of this release."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from db.core.revision import head, opened, require_known, revision_of
+from db.core.schema import Base
+from db.core.triggers import missing_guards
+
+_UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server locks; PostgreSQL only
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the tables at `url` to `revision`; safe to be run by several processes at once.
+
+    All steps happen in one transaction: it ends at `revision` or where it began. Raises `SchemaOutOfDate` for
+    the tables of a newer release.
+    """
+    with _migrating(url) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the tables at `url` back to `revision` ("base" for none). What only newer tables hold is lost."""
+    with _migrating(url) as config:
+        command.downgrade(config, revision)
+
+
+def check(url: str) -> tuple[str, ...]:
+    """Return what differs between the tables at `url` and the models, one line a difference.
+
+    Another revision than this release needs is a difference, and so is a trigger that should keep events from
+    being changed but is not there.
+    """
+    with opened(url) as database, database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        tables = tuple(str(difference) for difference in compare_metadata(context, Base.metadata))
+        have, need = revision_of(session.connection()), head()
+        steps = (
+            () if have == need else (f"the tables have revision {have or 'none'}, this release needs {need}",)
+        )
+        return (*steps, *tables, *(f"the trigger {name} is not in force" for name in missing_guards(session)))
+
+
+@contextmanager
+def _migrating(url: str) -> Iterator[Config]:
+    """Yield Alembic's configuration with a connection that holds off other migrations."""
+    with opened(url) as database, database.connect() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        require_known(revision_of(connection))
+        config = _config()
+        config.attributes["connection"] = connection
+        yield config
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "db:migrations")
+    config.set_main_option("path_separator", "os")
+    return config

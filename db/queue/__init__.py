@@ -1,0 +1,1 @@
+"""Jobs: entered, claimed, finished, waited for, commanded."""

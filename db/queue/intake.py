@@ -1,0 +1,228 @@
+"""How a file that was seen becomes a scan, a sighting and a job."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from db.catalog.links import names_are_due
+from db.catalog.quarantine import lock_scan, quarantine_scan, release_scan
+from db.catalog.sightings import (
+    count_known,
+    find_sighting,
+    mark_gone,
+    paths_of,
+    place_sighting,
+    places_at,
+    places_left,
+    problem_values,
+)
+from db.core import events
+from db.core.clock import clock
+from db.core.events import Happening
+from db.core.schema import Job, Scan, Sighting
+from db.core.transitions import move
+from db.core.upsert import insert_or_ignore
+from db.core.values import MASTER_CHANGED, MISSING_FILE, SAEK, Agent, Problem, ScanRecord, Seen
+from db.core.vocabulary import EventType, JobState, Lane, Outcome
+from db.queue.enqueue import enqueue
+
+__all__ = [
+    "Refused",
+    "Registered",
+    "count_known",
+    "find_sighting",
+    "mark_gone",
+    "paths_of",
+    "places_at",
+    "places_left",
+    "quarantine_scan",
+    "quarantine_sighting",
+    "register",
+    "register_quarantined",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What `register` found or made."""
+
+    scan_id: int
+    sighting_id: int
+    job_id: int | None
+    new_scan: bool
+    new_sighting: bool
+    new_job: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What `quarantine_sighting` found or made; `new` is False when the same problem was on record."""
+
+    sighting_id: int
+    new: bool
+
+
+def register(
+    s: Session,
+    seen: Seen,
+    record: ScanRecord,
+    recipe_id: int | None,
+    lane: Lane = Lane.INTERACTIVE,
+    *,
+    agent: Agent = SAEK,
+    requested_by: str = "inbox",
+    now: dt.datetime | None = None,
+) -> Registered:
+    """Enter a file and its content, and a job unless `recipe_id` is None or the scan is quarantined.
+
+    The same bytes again, at whatever path, are one scan with one more sighting. Other bytes at a known path
+    begin a new sighting. Bytes that were missed (their job found the file gone or replaced) have their jobs
+    queued again. `job_id` is the job of the scan and the recipe, if there is one.
+    """
+    now = now or clock(s)
+    scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
+    if not new_scan:
+        release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
+        _revive_missed(s, scan_id, agent, now)
+    if recipe_id is None:
+        return Registered(scan_id, sighting_id, None, new_scan, new_sighting, new_job=False)
+    if not new_scan and s.scalar(select(Scan.problem_code).where(Scan.id == scan_id)) is not None:
+        job_id = s.scalar(select(Job.id).where(Job.scan_id == scan_id, Job.recipe_id == recipe_id))
+        return Registered(scan_id, sighting_id, job_id, new_scan, new_sighting, new_job=False)
+    job = enqueue(s, scan_id, recipe_id, lane, requested_by, agent=agent, now=now)
+    return Registered(scan_id, sighting_id, job.job_id, new_scan, new_sighting, job.created)
+
+
+def register_quarantined(
+    s: Session,
+    seen: Seen,
+    record: ScanRecord,
+    problem: Problem,
+    agent: Agent = SAEK,
+    *,
+    now: dt.datetime | None = None,
+) -> Registered:
+    """Enter a file whose content has a digest but cannot be worked on.
+
+    A scan that a derivative was made of stays out of quarantine.
+    """
+    now = now or clock(s)
+    scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
+    release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
+    quarantine_scan(s, scan_id, problem, agent, now=now)
+    return Registered(scan_id, sighting_id, None, new_scan, new_sighting, new_job=False)
+
+
+def quarantine_sighting(
+    s: Session, seen: Seen, problem: Problem, agent: Agent = SAEK, *, now: dt.datetime | None = None
+) -> Refused:
+    """Enter a file that could not even be hashed (symlink, unreadable, zero bytes).
+
+    The same problem seen again writes no event.
+    """
+    now = now or clock(s)
+    sighting_id, new = place_sighting(s, seen, None, problem, agent, now=now)
+    if not new:
+        another = s.scalar(
+            select(Sighting.id).where(Sighting.id == sighting_id, Sighting.problem_code != problem.code)
+        )
+        values: dict[str, Any] = {**problem_values(problem)}
+        if another is not None:
+            values["quarantined_at"] = now
+        s.execute(
+            update(Sighting)
+            .where(Sighting.id == sighting_id)
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+        if another is None:
+            return Refused(sighting_id, new=False)
+    detail = {"code": problem.code, "reason": problem.reason, "remedy": problem.remedy}
+    event = Happening(EventType.QUARANTINE, detail, Outcome.WARNING, agent, sighting_id=sighting_id)
+    events.append(s, [event], at=now)
+    return Refused(sighting_id, new=True)
+
+
+def _enter(
+    s: Session, seen: Seen, record: ScanRecord, agent: Agent, now: dt.datetime
+) -> tuple[int, int, bool, bool]:
+    """Enter content and place; return the scan's and the sighting's id and whether each is new."""
+    scan_id, new_scan = _ensure_scan(s, record, now)
+    sighting_id, new_sighting = place_sighting(s, seen, scan_id, None, agent, now=now)
+
+    def happening(kind: EventType, detail: dict[str, Any], outcome: Outcome = Outcome.SUCCESS) -> Happening:
+        return Happening(kind, detail, outcome, agent, scan_id=scan_id, sighting_id=sighting_id)
+
+    happenings = []
+    if new_sighting and not new_scan:
+        names_are_due(s, [scan_id], now)
+    if new_sighting:
+        where = {"root": seen.root, "name": seen.display, "size": seen.size}
+        happenings.append(happening(EventType.INGESTION, where))
+    if new_scan:
+        happenings.append(happening(EventType.MESSAGE_DIGEST_CALCULATION, {"sha256": record.sha256}))
+    if new_scan or _learn_format(s, scan_id, record):
+        facts = {"format": record.format, "width": record.width, "height": record.height}
+        identified = Outcome.FAIL if record.format is None else Outcome.SUCCESS
+        happenings.append(happening(EventType.FORMAT_IDENTIFICATION, facts, identified))
+    events.append(s, happenings, at=now)
+    return scan_id, sighting_id, new_scan, new_sighting
+
+
+def _ensure_scan(s: Session, record: ScanRecord, now: dt.datetime) -> tuple[int, bool]:
+    """Return the scan of these bytes, held until the transaction ends, and whether it is new."""
+    scan_id = s.scalar(select(Scan.id).where(Scan.sha256 == record.sha256))
+    if scan_id is None:
+        facts = {"sha256": record.sha256, "bytes": record.bytes, "first_seen_at": now, **_header(record)}
+        scan_id = insert_or_ignore(s, Scan, facts, ("sha256",))
+        if scan_id is not None:
+            return scan_id, True
+        scan_id = s.scalars(select(Scan.id).where(Scan.sha256 == record.sha256)).one()
+    lock_scan(s, scan_id)
+    return scan_id, False
+
+
+def _learn_format(s: Session, scan_id: int, record: ScanRecord) -> bool:
+    """Fill in what an earlier look could not identify."""
+    if record.format is None:
+        return False
+    learned = s.scalar(
+        update(Scan)
+        .where(Scan.id == scan_id, Scan.format.is_(None))
+        .values(_header(record))
+        .returning(Scan.id)
+        .execution_options(synchronize_session=False)
+    )
+    return learned is not None
+
+
+def _header(record: ScanRecord) -> dict[str, Any]:
+    return {
+        "format": record.format,
+        "width": record.width,
+        "height": record.height,
+        "bands": record.bands,
+        "bit_depth": record.bit_depth,
+        "orientation": record.orientation,
+        "icc_sha256": record.icc_sha256,
+        "dpi": record.dpi,
+        "facts": dict(record.facts),
+    }
+
+
+def _revive_missed(s: Session, scan_id: int, agent: Agent, now: dt.datetime) -> None:
+    """Queue again the jobs that ended only because the bytes were not there."""
+    for before, code in ((JobState.FAILED, MISSING_FILE), (JobState.CANCELLED, MASTER_CHANGED)):
+        move(
+            s,
+            before,
+            JobState.QUEUED,
+            (Job.scan_id == scan_id) & (Job.failure_code == code),
+            now=now,
+            values={"attempts": 0},
+            agent=agent,
+            detail={"reason": "the file is back"},
+        )

@@ -1,0 +1,187 @@
+"""How many files and jobs are in which state: counted now, or as they were when they were last counted."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy.orm import Session
+
+from db.catalog.file_states import ENDED_BADLY, file_states_counted
+from db.core import schema
+from db.core.clock import clock
+from db.core.engine import Database
+from db.core.schema import Job, Sighting
+from db.core.upsert import insert_or_ignore
+from db.core.vocabulary import FileState, JobState, Lane
+from db.queue.enqueue import IS_QUEUED
+
+MANY_FILES: Final = 50_000
+"""From so many live files on, counting takes longer than a person likes to wait, and a census is kept."""
+
+_ONLY: Final = 1
+_RESTS: Final = "it rests before the next attempt"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many queued jobs wait for the same thing; `reason` is None for those that only wait their turn.
+
+    `code`, `remedy` and `since` belong to a passing cause, and are None for a pause or a rest. `next_at` is
+    when the first of the jobs is tried again.
+    """
+
+    reason: str | None
+    jobs: int
+    code: str | None = None
+    remedy: str | None = None
+    since: dt.datetime | None = None
+    next_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued(Waiting):
+    """Those of one lane; of its pauses it does not know."""
+
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """All counts as they were together at `taken_at`; every state and lane is a key.
+
+    `also` holds, for each collection, how many files have a job that ended in this state (`failed` or
+    `cancelled`) although their own state, by which `collections` counts them, is another one. `queued` does
+    not know of pauses, which come and go between two counts.
+    """
+
+    taken_at: dt.datetime
+    collections: Mapping[str, Mapping[FileState, int]]
+    also: Mapping[str, Mapping[JobState, int]]
+    jobs: Mapping[Lane, Mapping[JobState, int]]
+    queued: tuple[Queued, ...]
+    oldest_queued_at: dt.datetime | None
+
+
+def many_files(s: Session) -> bool:
+    """Whether there are so many live files that a census is kept; looks at no more of them than that."""
+    some = select(Sighting.id).where(Sighting.superseded_at.is_(None)).limit(MANY_FILES).subquery()
+    return s.scalars(select(func.count()).select_from(some)).one() >= MANY_FILES
+
+
+def take_census(database: Database) -> Census | None:
+    """Count everything and keep the counts in the place of the last ones; None where files are few."""
+    with database.read() as s:
+        if not many_files(s):
+            return None
+        census = count_everything(s, clock(s))
+    with database.begin() as s:
+        values = {"taken_at": census.taken_at, "facts": _facts(census)}
+        if insert_or_ignore(s, schema.Census, {"id": _ONLY, **values}, ("id",)) is None:
+            s.execute(update(schema.Census).where(schema.Census.id == _ONLY).values(values))
+    return census
+
+
+def last_census(s: Session) -> Census | None:
+    """Return what was counted last, None before the first time."""
+    row = s.execute(select(schema.Census.taken_at, schema.Census.facts)).one_or_none()
+    return None if row is None else _census(row.taken_at, row.facts)
+
+
+def count_everything(s: Session, now: dt.datetime) -> Census:
+    """Count all files and jobs; with a million files this takes seconds."""
+    collections: dict[str, dict[FileState, int]] = {}
+    also: dict[str, dict[JobState, int]] = {}
+    for found in file_states_counted(s):
+        collections.setdefault(found.collection, dict.fromkeys(FileState, 0))[found.state] += found.files
+        others = also.setdefault(found.collection, dict.fromkeys(ENDED_BADLY, 0))
+        for state in found.also:
+            others[state] += found.files
+    jobs = {lane: dict.fromkeys(JobState, 0) for lane in Lane}
+    counted = select(Job.lane, Job.state, func.count()).group_by(Job.lane, Job.state)
+    for lane, job_state, count in s.execute(counted):
+        jobs[lane][job_state] = count
+    oldest = s.scalar(select(func.min(Job.queued_at)).where(IS_QUEUED))
+    queued = tuple(count_queued(s, now))
+    return Census(now, dict(sorted(collections.items())), dict(sorted(also.items())), jobs, queued, oldest)
+
+
+def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool]) -> list[Queued]:
+    """Count the queued jobs that meet the conditions, by lane and by what they wait for."""
+    rests = Job.not_before > now
+    passing = rests & Job.waiting_since.is_not(None)
+    waiting = (
+        select(
+            Job.lane,
+            case((rests, func.coalesce(Job.wait_reason, _RESTS))).label("reason"),
+            case((passing, Job.failure_code)).label("code"),
+            case((passing, Job.failure_remedy)).label("remedy"),
+            case((passing, Job.waiting_since)).label("since"),
+            case((passing, Job.not_before)).label("next_at"),
+        )
+        .where(IS_QUEUED, *conditions)
+        .subquery()
+    )
+    rows = s.execute(
+        select(
+            waiting.c.lane,
+            waiting.c.reason,
+            func.count(),
+            waiting.c.code,
+            func.max(waiting.c.remedy),
+            func.min(waiting.c.since),
+            func.min(waiting.c.next_at),
+        ).group_by(waiting.c.lane, waiting.c.reason, waiting.c.code)
+    )
+    return [Queued(*what, lane=lane) for lane, *what in rows]
+
+
+def _facts(census: Census) -> dict[str, Any]:
+    return {
+        "collections": {name: _some(counts) for name, counts in census.collections.items()},
+        "also": {name: _some(counts) for name, counts in census.also.items()},
+        "jobs": {lane: _some(counts) for lane, counts in census.jobs.items()},
+        "queued": [{k: _plain(v) for k, v in asdict(group).items()} for group in census.queued],
+        "oldest_queued_at": _plain(census.oldest_queued_at),
+    }
+
+
+def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Census:
+    return Census(
+        taken_at=taken_at,
+        collections={
+            name: dict.fromkeys(FileState, 0) | {FileState(state): n for state, n in counts.items()}
+            for name, counts in sorted(facts["collections"].items())
+        },
+        also={  # a census of an earlier release counted none
+            name: dict.fromkeys(ENDED_BADLY, 0)
+            | {JobState(state): n for state, n in facts.get("also", {}).get(name, {}).items()}
+            for name in sorted(facts["collections"])
+        },
+        jobs={
+            Lane(lane): dict.fromkeys(JobState, 0) | {JobState(state): n for state, n in counts.items()}
+            for lane, counts in facts["jobs"].items()
+        },
+        queued=tuple(
+            Queued(
+                **group
+                | {"lane": Lane(group["lane"])}
+                | {name: _moment(group[name]) for name in ("since", "next_at")}
+            )
+            for group in facts["queued"]
+        ),
+        oldest_queued_at=_moment(facts["oldest_queued_at"]),
+    )
+
+
+def _some(counts: Mapping[Any, int]) -> dict[str, int]:
+    return {str(state): count for state, count in counts.items() if count}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else value
+
+
+def _moment(told: str | None) -> dt.datetime | None:
+    return None if told is None else dt.datetime.fromisoformat(told)

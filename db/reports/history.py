@@ -1,0 +1,310 @@
+"""What the whole story of one scan is."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.orm import Session
+
+from db.catalog.derivation import derived_from
+from db.catalog.file_states import file_state, over_live_files
+from db.catalog.links import Name, links_of
+from db.core import schema
+from db.core.errors import AmbiguousSelector
+from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
+from db.core.values import Agent, Problem
+from db.core.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ScanStory:
+    """A content as it was identified."""
+
+    id: int
+    sha256: str
+    bytes: int
+    format: str | None
+    width: int | None
+    height: int | None
+    bands: int | None
+    bit_depth: int | None
+    orientation: int | None
+    icc_sha256: str | None
+    dpi: float | None
+    facts: Mapping[str, Any]
+    first_seen_at: dt.datetime
+    problem: Problem | None
+    quarantined_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SightingStory:
+    """A place where it was seen; `state` is None once another content took the place."""
+
+    id: int
+    root: str
+    path: bytes
+    display: str
+    collection: str
+    state: FileState | None
+    first_seen_at: dt.datetime
+    last_seen_at: dt.datetime
+    superseded_at: dt.datetime | None
+    gone_at: dt.datetime | None
+    problem: Problem | None
+    fixity: Finding | None
+    fixity_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStory:
+    """A job with its recipe."""
+
+    id: int
+    state: JobState
+    lane: Lane
+    attempts: int
+    max_attempts: int
+    requested_by: str
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    not_before: dt.datetime | None
+    wait_reason: str | None
+    owner: str | None
+    stage: str | None
+    done: int
+    total: int
+    problem: Problem | None
+    fingerprint: str
+    recipe: Mapping[str, Any]
+    model: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DerivativeStory:
+    """A file that was made; `links` are its further names."""
+
+    id: int
+    job_id: int
+    root: str
+    path: bytes
+    display: str
+    format: str
+    width: int
+    height: int
+    bit_depth: int
+    bytes: int
+    sha256: str
+    pixel_sha256: str
+    luma_max_error: float
+    luma_mean_error: float
+    engine: str
+    software: str
+    weights_sha256: str
+    seconds: float
+    facts: Mapping[str, Any]
+    created_at: dt.datetime
+    fixity: Finding | None
+    fixity_at: dt.datetime | None
+    links: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventStory:
+    """A thing that happened."""
+
+    id: int
+    at: dt.datetime
+    type: EventType
+    outcome: Outcome
+    agent: Agent
+    detail: Mapping[str, Any]
+    sighting_id: int | None
+    job_id: int | None
+    derivative_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is on record of one scan; `scan` is None for a file that could not be hashed."""
+
+    scan: ScanStory | None
+    sightings: tuple[SightingStory, ...]
+    jobs: tuple[JobStory, ...]
+    derivatives: tuple[DerivativeStory, ...]
+    events: tuple[EventStory, ...]
+
+
+class _Subject(NamedTuple):
+    """What a story is about: a scan, or a sighting that has none."""
+
+    scan_id: int | None
+    sighting_id: int | None
+
+
+def story(s: Session, selector: str | bytes) -> Story | None:
+    """Return the story of the scan that `selector` means, None when nothing fits.
+
+    Bytes are a path relative to its root. Text is tried as `file:N` (sighting id), `scan:N`, `job:N`, a bare
+    number (sighting id), a display path, and a sha256 prefix of 6 digits or more. Raises `AmbiguousSelector`.
+    """
+    subject = _by_path(s, selector) if isinstance(selector, bytes) else _by_text(s, selector)
+    return None if subject is None else _story(s, subject)
+
+
+def story_of_derivative(s: Session, path: bytes) -> Story | None:
+    """Return the story of the scan of which the file at this path, relative to the outbox, was made.
+
+    The path may be that of the derivative or of its sidecar, or the bare name of either: it bears the digests
+    of scan and recipe, so that it is known wherever the file was moved to. None when nothing fits.
+    """
+    scan_id = derived_from(s, path)
+    return None if scan_id is None else _story(s, _Subject(scan_id, None))
+
+
+def _story(s: Session, subject: "_Subject") -> Story:
+    scan_id, sighting_id = subject
+    if scan_id is None:
+        events = _events(s, Event.sighting_id == sighting_id)
+        return Story(None, _sightings(s, Sighting.id == sighting_id), (), (), events)
+    return Story(
+        scan=_scan(s, scan_id),
+        sightings=_sightings(s, Sighting.scan_id == scan_id),
+        jobs=_jobs(s, scan_id),
+        derivatives=_derivatives(s, scan_id),
+        events=_events(s, Event.scan_id == scan_id),
+    )
+
+
+def _by_text(s: Session, selector: str) -> _Subject | None:
+    kind, _, number = selector.rpartition(":")
+    if number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID:
+        match kind:
+            case "file" | "":
+                subject = _sighting(s, Sighting.id == int(number))
+            case "scan":
+                subject = _scan_subject(s.scalar(select(Scan.id).where(Scan.id == int(number))))
+            case "job":
+                subject = _scan_subject(s.scalar(select(Job.scan_id).where(Job.id == int(number))))
+            case _:
+                subject = None
+        if subject is not None:
+            return subject
+    return _sighting(s, Sighting.display == selector) or _by_digest(s, selector)
+
+
+def _by_path(s: Session, path: bytes) -> _Subject | None:
+    return _sighting(s, Sighting.path_sha256 == sha256(path).digest())
+
+
+def _sighting(s: Session, condition: ColumnElement[bool]) -> _Subject | None:
+    """Return what a sighting shows, a live one before a superseded one, the latest among equals."""
+    row = s.execute(
+        select(Sighting.scan_id, Sighting.id)
+        .where(condition)
+        .order_by(Sighting.superseded_at.is_not(None), Sighting.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _Subject(*row)
+
+
+def _by_digest(s: Session, prefix: str) -> _Subject | None:
+    prefix = prefix.lower()
+    if not _SHORTEST_PREFIX <= len(prefix) <= 64 or set(prefix) - set("0123456789abcdef"):
+        return None
+    found = s.execute(
+        select(Scan.id, Scan.sha256).where(Scan.sha256 >= prefix, Scan.sha256 < prefix + "g").limit(2)
+    ).all()
+    if len(found) > 1:
+        raise AmbiguousSelector(
+            f"{prefix} begins the checksums of several scans", "give more digits of the checksum"
+        )
+    return _scan_subject(found[0].id) if found else None
+
+
+def _scan_subject(scan_id: int | None) -> _Subject | None:
+    return None if scan_id is None else _Subject(scan_id, None)
+
+
+def _scan(s: Session, scan_id: int) -> ScanStory:
+    row = s.execute(select(schema.Scan.__table__).where(Scan.id == scan_id)).one()
+    return ScanStory(**_same(ScanStory, row), problem=_problem(row, "problem"))
+
+
+def _sightings(s: Session, condition: ColumnElement[bool]) -> tuple[SightingStory, ...]:
+    live = s.execute(over_live_files(select(Sighting.id, file_state().label("state"))).where(condition))
+    states = {row.id: FileState(row.state) for row in live}
+    rows = s.execute(select(schema.Sighting.__table__).where(condition).order_by(Sighting.id))
+    return tuple(
+        SightingStory(**_same(SightingStory, row), state=states.get(row.id), problem=_problem(row, "problem"))
+        for row in rows
+    )
+
+
+def _jobs(s: Session, scan_id: int) -> tuple[JobStory, ...]:
+    rows = s.execute(
+        select(
+            schema.Job.__table__,
+            Job.lease_owner.label("owner"),
+            Job.progress_stage.label("stage"),
+            Job.progress_done.label("done"),
+            Job.progress_total.label("total"),
+            Recipe.fingerprint,
+            Recipe.body.label("recipe"),
+            Model.name.label("model"),
+            Model.weights_sha256,
+        )
+        .join(Recipe, Recipe.id == Job.recipe_id)
+        .join(Model, Model.id == Recipe.model_id)
+        .where(Job.scan_id == scan_id)
+        .order_by(Job.id)
+    )
+    return tuple(JobStory(**_same(JobStory, row), problem=_problem(row, "failure")) for row in rows)
+
+
+def _derivatives(s: Session, scan_id: int) -> tuple[DerivativeStory, ...]:
+    rows = s.execute(
+        select(schema.Derivative.__table__).where(Derivative.scan_id == scan_id).order_by(Derivative.id)
+    ).all()
+    links = links_of(s, [row.id for row in rows])
+    return tuple(
+        DerivativeStory(**_same(DerivativeStory, row), links=tuple(links.get(row.id, ()))) for row in rows
+    )
+
+
+def _events(s: Session, condition: ColumnElement[bool]) -> tuple[EventStory, ...]:
+    rows = s.execute(
+        select(
+            schema.Event.__table__,
+            schema.Agent.kind.label("agent_kind"),
+            schema.Agent.name.label("agent_name"),
+            schema.Agent.version.label("agent_version"),
+        )
+        .join(schema.Agent, schema.Agent.id == Event.agent_id)
+        .where(condition)
+        .order_by(Event.id)
+    )
+    return tuple(
+        EventStory(**_same(EventStory, row), agent=Agent(row.agent_kind, row.agent_name, row.agent_version))
+        for row in rows
+    )
+
+
+def _same(story: type[Any], row: Row[Any]) -> dict[str, Any]:
+    """Return the columns of a row that a story has under the same name."""
+    names = {field.name for field in fields(story)}
+    return {name: value for name, value in row._mapping.items() if name in names}
+
+
+def _problem(row: Row[Any], stem: str) -> Problem | None:
+    code, reason, remedy = (row._mapping[f"{stem}_{part}"] for part in ("code", "reason", "remedy"))
+    return None if code is None else Problem(code, reason, remedy)
+
+
+_SHORTEST_PREFIX: Final = 6
+_LONGEST_ID: Final = 18

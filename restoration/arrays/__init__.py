@@ -1,0 +1,1 @@
+"""Planes of numbers: resampling, tiling, luma, CIE Lab, and the memory they are computed in."""

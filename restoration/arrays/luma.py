@@ -1,0 +1,181 @@
+"""How chroma and the master's gray integers become RGB integers that give the master back.
+
+The luma of an RGB pixel is, for both depths and in integers::
+
+    L = (19595 R + 38470 G + 7471 B + 32768) >> 16
+
+the BT.601 weights in 16-bit fixed point with rounding; for 8 bits that is Pillow's `convert("L")`.
+The weights sum to 65536, so a neutral pixel has its own value as luma.
+
+With 16 bits those weights may be a third of a step off the exact ones, .299, .587 and .114. So a pixel counts
+as right only if .299 R + .587 G + .114 B, too, is less than half a step from the gray.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from restoration.arrays.buffer_pool import Room
+
+Gray: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
+"""uint8 or uint16."""
+
+Float: TypeAlias = npt.NDArray[np.float32]
+
+_R, _G, _B = 19595, 38470, 7471
+_KR, _KB = 0.299, 0.114
+_KG = 1 - _KR - _KB
+WEIGHTS = (_KR, _KG, _KB)
+"""Of red, green and blue in luma."""
+_AMBER = (-0.8, 0.6)
+"""Direction of warmth in (Cb, Cr): between those of daylight at 5000 K (-.71, .71) and 9000 K (-.90, .43)."""
+_TILT = 0.5
+"""How far full warmth moves a color, in parts of its own chroma."""
+_MOST_EXCESS = {1: 498, 2: 499}
+"""By bytes a sample, thousandths of a step: at 500 it would depend on how halves are rounded. With 8 bits the
+two kinds of weights differ by less than 2 thousandths, so that at 498 both give the same integer."""
+_FEWEST_STEPS = ((1, (1,)), (2, (1,)), (0, (1,)), (2, (2, 3, 4)), (0, (2,)))
+"""Channel and steps to try, green first: it moves the luma most, so mostly one step does."""
+
+
+def luma(rgb: Gray, room: Room | None = None) -> Gray:
+    """Return the luma (...,) of RGB (..., 3), uint8 or uint16, in the same depth.
+
+    It lies in `room` if one is given.
+    """
+    room = room or Room()
+    shape = rgb.shape[:-1]
+    value, part = (room.array(name, shape, np.uint32) for name in ("luma sum", "luma part"))
+    np.multiply(rgb[..., 0], _R, out=value, dtype=np.uint32)
+    for channel, weight in ((1, _G), (2, _B)):
+        np.multiply(rgb[..., channel], weight, out=part, dtype=np.uint32)
+        value += part
+    value += 32768  # at most 4,294,934,528: fits
+    value >>= 16
+    out: Gray = room.array("luma", shape, rgb.dtype)
+    np.copyto(out, value, casting="unsafe")
+    return out
+
+
+def chroma(rgb: Float) -> Float:
+    """Return Cb and Cr (2, ...) in [-0.5, 0.5] of RGB (..., 3) in [0, 1]."""
+    r, g, b = (rgb[..., i] for i in range(3))
+    y = _KR * r + _KG * g + _KB * b
+    return np.stack(((b - y) / (2 * (1 - _KB)), (r - y) / (2 * (1 - _KR)))).astype(np.float32)
+
+
+def from_ycbcr(planes: Float) -> Float:
+    """Return RGB (3, ...) in [0, 1] of Y, Cb and Cr (3, ...) in [0, 1], their neutral 128 of 255."""
+    y, cb, cr = planes[0], planes[1] - np.float32(128 / 255), planes[2] - np.float32(128 / 255)
+    red, blue = y + 2 * (1 - _KR) * cr, y + 2 * (1 - _KB) * cb
+    green = (y - _KR * red - _KB * blue) / _KG
+    return np.stack((red, green, blue)).clip(0, 1).astype(np.float32)
+
+
+def adjusted(chroma: Float, strength: float, warmth: float) -> Float:
+    """Return Cb and Cr (2, ...) with their strength (gain, 0 is gray) and warmth changed, not clipped.
+
+    Warmth in [-1, 1] moves each color towards amber, or blue below 0, by up to half of its own chroma: amber
+    grows and blue wanes, green and magenta turn, and neutral stays neutral, so nothing is washed in sepia.
+    """
+    stronger = chroma * np.float32(strength)
+    if not warmth:
+        return stronger
+    amount = np.float32(_TILT * warmth) * np.hypot(*stronger)
+    return np.asarray(stronger + np.stack([amount * np.float32(part) for part in _AMBER]), dtype=np.float32)
+
+
+def recolor(gray: Gray, cb: Float, cr: Float, room: Room | None = None) -> Gray:
+    """Return RGB (..., 3) whose luma is `gray` (...,) exactly, in the depth of `gray` (uint8 or uint16).
+
+    `cb` and `cr` (...,) are finite and lie in [-0.5, 0.5] of the whole range; where the gamut does not hold
+    them they are scaled towards gray at constant luma, so the hue stays. RGB lies in `room` if one is given.
+    """
+    room = room or Room()
+    top = np.iinfo(gray.dtype).max
+    y, red, green, blue, scale, spare, spare_2 = (
+        room.array(f"recolor {i}", gray.shape, np.float32) for i in range(7)
+    )
+    np.copyto(y, gray)
+    differences(cb, cr, top, (red, green, blue), spare)
+    gamut_scale(y, (red, green, blue), np.float32(top), scale, (spare, spare_2))
+    y += np.float32(0.5)  # a cast to integers cuts off, so this rounds; the scale keeps RGB inside the range
+    rgb: Gray = room.array("rgb", (*gray.shape, 3), gray.dtype)
+    for i, difference in enumerate((red, green, blue)):
+        np.multiply(difference, scale, out=spare)
+        np.add(spare, y, out=spare)
+        np.copyto(rgb[..., i], spare, casting="unsafe")
+    _settle(rgb.reshape(-1, 3), gray.reshape(-1), room)
+    return rgb
+
+
+def differences(cb: Float, cr: Float, top: float, out: tuple[Float, Float, Float], spare: Float) -> None:
+    """Write into `out` how far red, green and blue lie from luma, in a range of `top`."""
+    red, green, blue = out
+    np.multiply(cr, np.float32(2 * (1 - _KR) * top), out=red)
+    np.multiply(cb, np.float32(2 * (1 - _KB) * top), out=blue)
+    np.multiply(red, np.float32(-_KR / _KG), out=green)
+    np.multiply(blue, np.float32(-_KB / _KG), out=spare)
+    green += spare
+
+
+def gamut_scale(
+    y: Float, differences: tuple[Float, Float, Float], top: np.float32, out: Float, spare: tuple[Float, Float]
+) -> None:
+    """Write into `out` by how much, at most 1, the differences from luma fit the gamut."""
+    red, green, blue = differences
+    furthest, room = spare
+    tiny = np.float32(1e-6)
+    np.maximum(red, green, out=furthest)
+    np.maximum(furthest, blue, out=furthest)
+    np.maximum(furthest, tiny, out=furthest)
+    np.subtract(top, y, out=room)
+    np.divide(room, furthest, out=out)
+    np.minimum(red, green, out=furthest)
+    np.minimum(furthest, blue, out=furthest)
+    np.minimum(furthest, -tiny, out=furthest)
+    np.divide(y, furthest, out=room)
+    np.negative(room, out=room)
+    np.minimum(out, room, out=out)
+    np.minimum(out, np.float32(1), out=out)
+
+
+def _settle(rgb: Gray, gray: Gray, room: Room) -> None:
+    """Nudge the few pixels (N, 3) whose luma is a step off `gray` (N,) by either reckoning, in place."""
+    off = room.array("off", gray.shape, np.bool_)
+    most = _MOST_EXCESS[rgb.itemsize]
+    excess = _excess(rgb, gray, room)
+    excess += most
+    np.greater(excess.view(np.uint32), 2 * most, out=off)  # negative ones are larger still
+    if rgb.itemsize > 1:  # with 8 bits one follows from the other
+        differing = room.array("differing", gray.shape, np.bool_)
+        np.not_equal(luma(rgb, room), gray, out=differing)
+        off |= differing
+    open_ = np.flatnonzero(off)
+    top = np.iinfo(rgb.dtype).max
+    for channel, sizes in _FEWEST_STEPS:
+        for size in sizes:
+            if not open_.size:
+                return
+            pixels, wanted = rgb[open_].astype(np.int64), gray[open_]
+            pixels[:, channel] -= size * np.sign(_excess(rgb[open_], wanted))
+            inside = (pixels[:, channel] >= 0) & (pixels[:, channel] <= top)
+            tried = np.where(inside[:, None], pixels, rgb[open_]).astype(rgb.dtype)
+            right = (luma(tried) == wanted) & (np.abs(_excess(tried, wanted)) <= most)
+            rgb[open_[right]] = tried[right]
+            open_ = open_[~right]
+    rgb[open_] = gray[open_][:, None]  # where no step fits, gray is exact
+
+
+def _excess(rgb: Gray, gray: Gray, room: Room | None = None) -> npt.NDArray[np.int32]:
+    """Return by how many thousandths of a step the luma of RGB (N, 3), unrounded, exceeds `gray` (N,)."""
+    room = room or Room()
+    value, part = (room.array(f"excess {i}", gray.shape, np.int32) for i in range(2))
+    np.multiply(rgb[:, 0], 299, out=value, dtype=np.int32)  # at most 65,535,000: fits
+    for channel, weight in ((1, 587), (2, 114)):
+        np.multiply(rgb[:, channel], weight, out=part, dtype=np.int32)
+        value += part
+    np.multiply(gray, 1000, out=part, dtype=np.int32)
+    value -= part
+    return value

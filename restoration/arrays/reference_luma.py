@@ -1,0 +1,53 @@
+"""What the luma of a picture is, computed in other ways than by the code that colors it.
+
+The proof asks here: `color` has code of its own for the same sums.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from restoration.arrays.buffer_pool import Room
+from restoration.arrays.luma import Gray
+
+
+def by_integers(rgb: Gray, room: Room | None = None) -> Gray:
+    """Return the luma (h, W) of RGB (h, W, 3) by the weights of Pillow, 16-bit fixed point.
+
+    With 8 bits Pillow itself computes it. It lies in `room` if one is given.
+    """
+    if rgb.dtype == np.uint8:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L"))
+    room = room or Room()
+    total = _weighted(rgb, (19595, 38470, 7471), 1 << 15, room)
+    total >>= 16
+    return _as_samples(total, "by integers", rgb.dtype, room)
+
+
+def by_thousandths(rgb: Gray, room: Room | None = None) -> Gray:
+    """Return the luma (h, W) of RGB (h, W, 3) by the weights .299, .587 and .114, rounded to nearest.
+
+    It lies in `room` if one is given.
+    """
+    room = room or Room()
+    total = _weighted(rgb, (299, 587, 114), 500, room)
+    total //= 1000
+    return _as_samples(total, "by thousandths", rgb.dtype, room)
+
+
+def _weighted(rgb: Gray, weights: tuple[int, int, int], half: int, room: Room) -> npt.NDArray[np.uint32]:
+    """Return the sum of the weighted channels and `half`: below 2**32 for either kind of weights."""
+    total, part = (room.array(name, rgb.shape[:-1], np.uint32) for name in ("weighted sum", "weighted"))
+    total[...] = half
+    for channel, weight in enumerate(weights):
+        np.multiply(rgb[..., channel], weight, out=part, dtype=np.uint32)
+        total += part
+    return total
+
+
+def _as_samples(total: npt.NDArray[np.uint32], name: str, dtype: "np.dtype[Any]", room: Room) -> Gray:
+    out: Gray = room.array(name, total.shape, dtype)
+    np.copyto(out, total, casting="unsafe")
+    return out

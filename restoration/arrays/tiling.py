@@ -1,0 +1,111 @@
+"""Where the windows lie on a picture of any size, and how their overlaps are merged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from restoration.arrays.luma import Float
+
+WINDOW = 256
+"""Side of a window in pixels: what the generator was trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A window along one axis: where it starts, and its weight at each of its samples."""
+
+    start: int
+    weights: Float
+
+    @property
+    def stop(self) -> int:
+        """The sample after its last."""
+        return self.start + len(self.weights)
+
+
+def spans(length: int, size: int = WINDOW, stride: int = WINDOW // 2, offset: int = 0) -> tuple[Span, ...]:
+    """Lay windows of `size` at most `stride` apart over an axis, the last one ending with it.
+
+    An axis shorter than `size` gets one span over all of it; whoever runs the window pads it. The weights are
+    those of a Hann window, divided by their sum over all spans, so that they sum to 1 at every sample.
+
+    `offset`, in [0, stride), begins the first window so many samples before the axis; what lies outside is
+    cut off. Raises ValueError if stride or offset is out of its range.
+    """
+    if not 0 < stride <= size:
+        raise ValueError(f"stride must lie in [1, {size}], not {stride}")
+    if not 0 <= offset < stride:
+        raise ValueError(f"offset must lie in [0, {stride}), not {offset}")
+    if length <= size:
+        return (Span(0, np.ones(length, np.float32)),)
+    room = length + offset - size
+    count = -(-room // stride) + 1
+    starts = [round(i * room / (count - 1)) for i in range(count)]
+    bell = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+    total = np.zeros(length + offset)
+    for start in starts:
+        total[start : start + size] += bell
+    laid = []
+    for start in starts:
+        weights = (bell / total[start : start + size]).astype(np.float32)
+        laid.append(Span(max(0, start - offset), weights[max(0, offset - start) :]))
+    return tuple(laid)
+
+
+def borders(length: int, stride: int, offset: int = 0) -> tuple[int, ...]:
+    """Return the samples of an axis at which a window begins or has ended, without the ends of the axis."""
+    found = {edge for span in spans(length, stride=stride, offset=offset) for edge in (span.start, span.stop)}
+    return tuple(sorted(found - {0, length}))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of a picture and its weights (H, W) when windows are merged."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return len(self.rows.weights), len(self.columns.weights)
+
+    def cut(self, plane: Float) -> Float:
+        """Return the part of a plane (..., H, W) under the window."""
+        return plane[..., self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
+
+    def add(self, part: Float, merged: Float) -> None:
+        """Add a part (..., h, w), weighted, to the merged plane (..., H, W)."""
+        weights = self.rows.weights[:, None] * self.columns.weights
+        self.cut(merged)[...] += part * weights
+
+
+def windows(height: int, width: int, stride: int, offset: tuple[int, int] = (0, 0)) -> Iterator[Window]:
+    """Yield the windows over a picture, row by row; `offset` is that of `spans` along both axes."""
+    columns = spans(width, stride=stride, offset=offset[1])
+    for row in spans(height, stride=stride, offset=offset[0]):
+        for column in columns:
+            yield Window(row, column)
+
+
+def rectangles(height: int, width: int, size: tuple[int, int]) -> tuple[Window, ...]:
+    """Return windows of `size` (height, width) that overlap by a quarter or more, row by row."""
+    rows, columns = (
+        spans(length, side, max(1, 3 * side // 4)) for length, side in zip((height, width), size, strict=True)
+    )
+    return tuple(Window(row, column) for row in rows for column in columns)
+
+
+def count(height: int, width: int, stride: int) -> int:
+    """Return how many windows `windows` yields."""
+    return len(spans(height, stride=stride)) * len(spans(width, stride=stride))
+
+
+def pad(plane: Float, multiple: int, least: int) -> Float:
+    """Return a plane (H, W) reflected at its lower and right edge to sides of at least `least`.
+
+    The sides become multiples of `multiple`.
+    """
+    height, width = (max(least, -(-side // multiple) * multiple) - side for side in plane.shape)
+    return np.pad(plane, ((0, height), (0, width)), mode="reflect")

@@ -1,0 +1,1 @@
+"""From a luminance to a chroma field: whole-picture pass, windows, guided filter, predicted error."""

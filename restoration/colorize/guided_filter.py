@@ -1,0 +1,88 @@
+"""How a small chroma field is enlarged so that color stops where the scan's own edges are.
+
+The fast guided filter (He and Sun 2015): within a small neighborhood chroma is taken as a linear function of
+luminance, a Y + b. The coefficients are solved on a reduced copy, averaged, and only they are enlarged; the
+scan's full-size luminance then draws the edges, strip by strip.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from restoration.arrays import resample
+from restoration.arrays.box_mean import box
+from restoration.arrays.buffer_pool import Room
+from restoration.arrays.luma import Float, Gray
+
+_EPSILON = 1e-3
+"""Variance of luminance (range 0 to 1) below which a neighborhood counts as flat: about 8 of 255 steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upsampler:
+    """The averaged coefficients of both chroma planes, and the size they are enlarged to."""
+
+    coefficients: Float
+    """(4, h, w): two slopes, two offsets."""
+    down: resample.Linear
+    """Where the rows of the picture lie between those of the coefficients."""
+    across: resample.Linear
+
+    @classmethod
+    def solve(cls, chroma: Float, luminance: Float, height: int, width: int) -> "Upsampler":
+        """Fit chroma (2, h, w) to the luminance (H, W) in [0, 1], reduced from `height` x `width`."""
+        radius = max(2, round(1.5 * max(luminance.shape) / max(chroma.shape[1:])))
+        mean = box(luminance, radius)
+        variance: Float = box(np.square(luminance), radius) - np.square(mean)
+        spread: Float = np.maximum(variance, 0) + np.float32(_EPSILON)
+        coefficients = np.empty((4, *luminance.shape), np.float32)
+        for plane, slope, offset in zip(chroma, coefficients[:2], coefficients[2:], strict=True):
+            target = resample.enlarge(plane, *luminance.shape)
+            mean_chroma = box(target, radius)
+            covariance: Float = box(np.multiply(target, luminance), radius) - mean_chroma * mean
+            fitted: Float = covariance / spread
+            slope[...] = box(fitted, radius)
+            offset[...] = box(np.subtract(mean_chroma, fitted * mean), radius)
+        down, across = (
+            resample.Linear.between(*sizes) for sizes in zip(luminance.shape, (height, width), strict=True)
+        )
+        return cls(coefficients, down, across)
+
+    def rows(self, top: int, gray: Gray | Float, room: Room | None = None) -> Float:
+        """Return Cb and Cr (2, h, width) in [-0.5, 0.5] for rows of the scan's own integers (h, width).
+
+        Where those are not of sRGB it takes what they show instead, float32 in [0, 1]. The rows lie in `room`
+        if one is given.
+        """
+        room = room or Room()
+        enlarged = self._enlarged(top, len(gray), room)
+        luminance = room.array("luminance", gray.shape, np.float32)
+        full = {1: 255, 2: 65535}.get(gray.itemsize, 1)
+        np.multiply(gray, np.float32(1 / full), out=luminance)
+        chroma = enlarged[:2]
+        chroma *= luminance
+        chroma += enlarged[2:]
+        return np.clip(chroma, -0.5, 0.5, out=chroma)
+
+    def over(self, luminance: Float) -> Float:
+        """Return Cb and Cr (2, H, W) as they are laid over the luminance (H, W) that was solved for."""
+        chroma: Float = self.coefficients[:2] * luminance + self.coefficients[2:]
+        return np.clip(chroma, -0.5, 0.5, out=chroma)
+
+    def _enlarged(self, top: int, count: int, room: Room) -> Float:
+        """Return the coefficients (4, count, width) for rows from `top`: across first, as it is dearer."""
+        down = self.down.rows(top, top + count)
+        first = int(down.first[0])
+        few = self.coefficients[:, first : int(down.second[-1]) + 1]
+        wide = room.array("wide", (*few.shape[:2], len(self.across.first)), np.float32)
+        self.across.take(few, wide, room)
+        steps = room.array("steps", (4, wide.shape[2]), np.float32)
+        enlarged = room.array("enlarged", (4, count, wide.shape[2]), np.float32)
+        for row in range(first, int(down.first[-1]) + 1):
+            begin, end = np.searchsorted(down.first, (row, row + 1))
+            upper, lower = wide[:, row - first], wide[:, min(row - first + 1, wide.shape[1] - 1)]
+            np.subtract(lower, upper, out=steps)
+            part = enlarged[:, begin:end]
+            np.multiply(down.part[begin:end, None], steps[:, None], out=part)
+            part += upper[:, None]
+        return enlarged

@@ -1,0 +1,1 @@
+"""The colored file: composed, encoded, verified, described and published."""

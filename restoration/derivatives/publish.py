@@ -1,0 +1,60 @@
+"""How a derivative appears under its name: whole, durable, and never over somebody else's file.
+
+A process that is killed may leave a hidden `.NAME.*.part` behind, never a half `NAME`.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyvips
+
+from restoration.derivatives import xmp
+from restoration.errors import OutputExists
+from restoration.masters.jpeg import markers
+from restoration.masters.jpeg.markers import APP_1, XMP_HEAD
+from restoration.masters.metadata import own_derivative
+
+
+def settle_luma_error(path: Path, largest: int, mean: float) -> None:
+    """Write the measured luma error of a JPEG of ours into its packet, in place.
+
+    Raises ValueError unless it holds a packet that waits for it.
+    """
+    with path.open("rb+") as file:
+        for one in markers.segments(file):
+            if one.marker == APP_1 and one.content.startswith(XMP_HEAD):
+                packet = one.content.removeprefix(XMP_HEAD)
+                file.seek(one.end - len(packet))
+                file.write(xmp.settled(packet, largest, mean))
+                return
+    raise ValueError("the JPEG holds no packet")
+
+
+def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint: str) -> None:
+    """Raise OutputExists unless `out` is free or an earlier derivative of this master by this recipe."""
+    if not os.path.lexists(out):
+        return
+    if out.is_file() and not out.is_symlink() and not out.samefile(master):
+        facts = disclosed(out)
+        if (facts.get("masterSha256"), facts.get("recipeFingerprint")) == (master_sha256, fingerprint):
+            return
+    raise OutputExists(
+        reason="another file lies there", remedy="choose another name or move it away", path=out
+    )
+
+
+def disclosed(path: Path) -> Mapping[str, str]:
+    """Return what a derivative says of its making (masterSha256, recipeFingerprint, weightsSha256, ...).
+
+    Empty for a file that is no derivative of ours or cannot be read.
+    """
+    return own_derivative.facts_in(_xmp_of(path))
+
+
+def _xmp_of(path: Path) -> bytes:
+    try:
+        image = pyvips.Image.new_from_file(os.fspath(path))
+        return bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else b""
+    except pyvips.Error:
+        return b""

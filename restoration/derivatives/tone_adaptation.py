@@ -1,0 +1,100 @@
+"""How chroma is laid under another tone curve, so that the color that is shown is the predicted one.
+
+Chroma is predicted for a gray as it is shown, in sRGB. Under another curve the same color has other samples:
+each channel of the shown color is put back through the curve. The luma of those samples is then not yet the
+master's integer, since luma is taken of samples and not of light. So the shown color is made a little darker
+or lighter, its Cb and Cr kept, until it is (one step of Newton's method); what is left to a hair
+`color.recolor` settles.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from restoration.arrays.buffer_pool import Room
+from restoration.arrays.luma import WEIGHTS, Float, Gray, differences, gamut_scale
+from restoration.arrays.tone_curve import STEPS, ToneCurve, encoded, linear
+
+_MOST_STEP: Final = np.float32(0.25)
+_LEAST_SLOPE: Final = np.float32(1e-2)
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """A tone curve as tables, for samples of one depth."""
+
+    shown: Float
+    """What each integer shows, as sRGB would encode it, in [0, 1]: (256,) or (65536,)."""
+    samples: Float
+    """(`STEPS`,): the sample in [0, 1] that shows each of as many sRGB values in [0, 1]."""
+    slopes: Float
+    """(`STEPS`,): by how much that sample changes with the sRGB value."""
+
+    @classmethod
+    def of(cls, curve: ToneCurve, dtype: type[Any]) -> "Appearance":
+        """Make the tables for samples of a depth, uint8 or uint16."""
+        places = np.linspace(0, 1, STEPS)
+        shown = encoded(curve.of(dtype).astype(np.float64))
+        samples = np.interp(linear(places), curve.light.astype(np.float64), places)
+        slopes = np.gradient(samples, places)
+        return cls(*(table.astype(np.float32) for table in (shown, samples, slopes)))
+
+    def seen(self, gray: Gray, room: Room) -> Float:
+        """Return what integers (h, W) show, in [0, 1]; it lies in `room`."""
+        seen = room.array("seen", gray.shape, np.float32)
+        return np.take(self.shown, gray, out=seen, mode="clip")
+
+    def laid(
+        self, gray: Gray, seen: Float, cb: Float, cr: Float, room: Room | None = None
+    ) -> tuple[Float, Float]:
+        """Return Cb and Cr (h, W) of samples with the luma `gray` that show the Cb and Cr that are given.
+
+        `seen` (h, W) is what `gray` shows; where the gamut does not hold a color it is scaled towards gray,
+        as by `color.recolor`. All lie in [-0.5, 0.5]. What is returned lies in `room` if one is given.
+        """
+        room = room or Room()
+        scale, spare, luma, slope = (room.array(f"laid {i}", gray.shape, np.float32) for i in range(4))
+        channels = tuple(room.array(f"laid channel {i}", gray.shape, np.float32) for i in range(3))
+        red, green, blue = channels
+        places = room.array("laid places", gray.shape, np.intp)
+        differences(cb, cr, 1.0, (red, green, blue), spare)
+        gamut_scale(seen, (red, green, blue), np.float32(1), scale, (spare, luma))
+        luma[...] = 0
+        slope[...] = 0
+        for channel, weight in zip(channels, WEIGHTS, strict=True):
+            np.multiply(channel, scale, out=channel)
+            np.add(channel, seen, out=channel)
+            _places(channel, places, spare)
+            _add(self.samples, places, weight, luma, spare)
+            _add(self.slopes, places, weight, slope, spare)
+        step = scale
+        np.multiply(gray, np.float32(1 / np.iinfo(gray.dtype).max), out=step)
+        step -= luma
+        step /= np.maximum(slope, _LEAST_SLOPE, out=slope)
+        np.clip(step, -_MOST_STEP, _MOST_STEP, out=step)
+        luma[...] = 0
+        for channel, weight in zip(channels, WEIGHTS, strict=True):
+            np.add(channel, step, out=channel)
+            _places(channel, places, spare)
+            np.take(self.samples, places, out=channel, mode="clip")
+            luma += np.multiply(channel, np.float32(weight), out=spare)
+        for channel, weight in ((blue, WEIGHTS[2]), (red, WEIGHTS[0])):
+            np.subtract(channel, luma, out=channel)
+            np.multiply(channel, np.float32(0.5 / (1 - weight)), out=channel)
+        return blue, red
+
+
+def _places(values: Float, out: npt.NDArray[np.intp], spare: Float) -> None:
+    """Write the place of each value in a table of `STEPS`; those below 0 or above 1 lie beyond its ends."""
+    np.multiply(values, np.float32(STEPS - 1), out=spare)
+    spare += np.float32(0.5)
+    np.copyto(out, spare, casting="unsafe")
+
+
+def _add(table: Float, places: npt.NDArray[np.intp], weight: float, total: Float, spare: Float) -> None:
+    """Add to `total` what stands in a table, weighted."""
+    np.take(table, places, out=spare, mode="clip")
+    spare *= np.float32(weight)
+    total += spare

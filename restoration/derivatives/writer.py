@@ -1,0 +1,158 @@
+"""How painted strips become a file: TIFF, PNG or JPEG, streamed, with profile, resolution and disclosure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyvips
+
+from restoration.derivatives import exif, png, tiff
+from restoration.derivatives.compose import Canvas, PaintedDigest, Painting, Proof, as_it_is
+from restoration.derivatives.jpeg import JpegStream
+from restoration.derivatives.xmp import STATEMENTS
+from restoration.masters.facts import ScanFacts
+from restoration.masters.metadata import dates
+from restoration.masters.metadata.embedded import MasterMetadata
+from restoration.recipe import OutputFormat, Recipe
+
+_PNG_LEVEL: Final = 4
+_EXIF_PREFIX: Final = b"Exif\0\0"
+_JPEG_TEXT_BYTES: Final = 16_000
+"""Of a text in the EXIF of a JPEG: three of them fit into one segment."""
+_TITLE, _DESCRIPTION, _ORIENTATION, _SOFTWARE, _ARTIST, _COPYRIGHT = 269, 270, 274, 305, 315, 33432
+_PNG_KEYWORDS: Final = {
+    _TITLE: "Title",
+    _DESCRIPTION: "Description",
+    _ARTIST: "Author",
+    _COPYRIGHT: "Copyright",
+}
+_TAKEN, _OFFSET, _FRACTION = 36867, 36881, 37521
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is written beside the pixels."""
+
+    xmp: bytes
+    dpi: tuple[float, float] | None
+    """Along width and height of the upright picture."""
+    software: str
+    master: MasterMetadata
+    profile: bytes
+    """ICC profile of the samples."""
+
+
+def bit_depth(facts: ScanFacts, recipe: Recipe) -> int:
+    """Return the bits a sample of the derivative: the master's own, 8 for JPEG."""
+    return 8 if recipe.format is OutputFormat.JPEG else facts.depth
+
+
+def canvas_of(facts: ScanFacts, recipe: Recipe) -> Canvas:
+    """Return what the samples of the derivative of a master are."""
+    width, height = facts.upright_size
+    holds = recipe.format is OutputFormat.TIFF or (recipe.format.lossless and not facts.alpha_associated)
+    bands = 3 + (facts.alpha and holds)
+    return Canvas(width, height, bands, bit_depth(facts, recipe), associated=facts.alpha_associated)
+
+
+def write(path: Path, painting: Painting, recipe: Recipe, label: Label) -> Proof | None:
+    """Paint a scan and write one derivative to `path`.
+
+    Return what a lossless one must be found to hold, None for a lossy one. Raises OSError, LumaMismatch.
+    """
+    if recipe.format is OutputFormat.TIFF:
+        return tiff.write(path, painting, _tiff_tags(label), pyramid=recipe.pyramid)
+    if recipe.format is OutputFormat.PNG:
+        return _write_png(path, painting, label)
+    _write_jpeg(path, painting, recipe, label)
+    return None
+
+
+def srgb_profile() -> bytes:
+    """Return the sRGB profile of libvips: a matrix and a curve, right for any depth."""
+    return bytes(pyvips.Operation.call("profile_load", "srgb"))
+
+
+def _tiff_tags(label: Label) -> tiff.Tags:
+    texts = _texts(label)
+    extra: list[tuple[int, int, int, object, bool]] = [
+        (274, 3, 1, 1, True),
+        (700, 1, len(label.xmp), label.xmp, True),
+    ]
+    extra += [
+        (code, 2, 0, exif.text_value(texts[code]), True)
+        for code in (_TITLE, _ARTIST, _COPYRIGHT)
+        if code in texts
+    ]
+    return {
+        "iccprofile": label.profile,
+        "resolution": label.dpi,
+        "resolutionunit": "INCH" if label.dpi else None,
+        "software": label.software,
+        "description": exif.text_value(texts[_DESCRIPTION]).removesuffix(b"\0"),
+        "extratags": extra,
+    }
+
+
+def _write_png(path: Path, painting: Painting, label: Label) -> Proof:
+    samples = PaintedDigest()
+    chunks = [
+        png.icc_chunk(label.profile, "sRGB" if label.profile == srgb_profile() else "Saek RGB"),
+        png.exif_chunk(_exif(label)),
+    ]
+    chunks += [png.text_chunk(_PNG_KEYWORDS[code], text) for code, text in _texts(label).items()]
+    if label.dpi:
+        chunks.append(png.resolution_chunk(label.dpi))
+    chunks.append(png.xmp_chunk(label.xmp))
+    with path.open("wb") as file:
+        stream = png.PngStream(
+            file.write, painting.canvas.width, painting.canvas.height, chunks=chunks, level=_PNG_LEVEL
+        )
+        for painted in painting.each(as_it_is):
+            samples.add(painted)
+            stream.add(painted.samples)
+        stream.close()
+    return samples.proof()
+
+
+def _write_jpeg(path: Path, painting: Painting, recipe: Recipe, label: Label) -> None:
+    blobs = {"exif-data": _EXIF_PREFIX + _exif(label, _JPEG_TEXT_BYTES), "xmp-data": label.xmp}
+    with JpegStream(
+        path,
+        painting.canvas.width,
+        painting.canvas.height,
+        quality=recipe.quality,
+        profile=label.profile,
+        dpi=label.dpi,
+        blobs=blobs,
+    ) as stream:
+        for painted in painting.each(as_it_is):
+            stream.add(painted.samples)
+
+
+def _exif(label: Label, most_bytes: int | None = None) -> bytes:
+    """Return EXIF in its TIFF form: upright, described, with the master's creator, rights and date."""
+    photograph: dict[int, str | int] = {}
+    taken = label.master.fields.get("exif:DateTimeOriginal")
+    if taken and (told := dates.to_exif(taken[0])):
+        date, fraction, offset = told
+        photograph = {_TAKEN: date}
+        photograph |= {_FRACTION: fraction} if fraction else {}
+        photograph |= {_OFFSET: offset} if offset else {}
+    texts = {code: text for code, text in _texts(label).items() if code != _TITLE}  # a tag of TIFF only
+    return exif.block({_ORIENTATION: 1, _SOFTWARE: label.software, **texts}, photograph, most_bytes)
+
+
+def _texts(label: Label) -> dict[int, str]:
+    """Return the texts that a derivative carries outside of its XMP, too, by TIFF tag."""
+    fields = label.master.fields
+    texts = {_DESCRIPTION: _description(label.master)}
+    for code, name in ((_TITLE, "dc:title"), (_ARTIST, "dc:creator"), (_COPYRIGHT, "dc:rights")):
+        if found := fields.get(name):
+            texts[code] = "; ".join(found)
+    return texts
+
+
+def _description(master: MasterMetadata) -> str:
+    caption = master.fields.get("dc:description", ("",))[0]
+    return f"{STATEMENTS['en']} | {caption}" if caption else STATEMENTS["en"]

@@ -1,0 +1,138 @@
+"""The figures as a document for programs: the same measurements give the same bytes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from restoration.errors import display_name
+from restoration.evaluation.groups import Group, PictureFigures, Rendering
+from restoration.evaluation.measuring import Evaluation
+from restoration.evaluation.terms import BLOTCH_LIMIT
+from restoration.evaluation.tiled import TilingMeasured
+from restoration.evaluation.vividness import EXTREME, SHOWN_BINS, SHOWN_WIDTH
+
+DIGITS = 6
+"""Significant digits of a figure."""
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """Write the document as JSON text with sorted keys."""
+    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def as_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return everything that was measured, as JSON can hold it; figures have six significant digits."""
+    terms, listing = evaluation.terms, evaluation.listing
+    scans = evaluation.scans
+    figures = rounded(
+        {
+            "software": f"Saek {importlib.metadata.version('saek')}",
+            "terms": {
+                "half": listing.half.value,
+                "held_out": listing.held_out,
+                "side": terms.side,
+                "preset": terms.preset.value,
+                "strength": terms.strength,
+            },
+            "data": {
+                "pictures": len(evaluation.pictures),
+                "sha256": evaluation.data_sha256,
+                "colorless": [display_name(name) for name in evaluation.colorless],
+            },
+            "blotches": {
+                "threshold": evaluation.extremes.training if evaluation.extremes else None,
+                "film_threshold": evaluation.extremes.film if evaluation.extremes else None,
+                "percentile": EXTREME,
+                "limit": BLOTCH_LIMIT,
+            },
+            "vividness_edges": [round(SHOWN_WIDTH * edge, 6) for edge in range(SHOWN_BINS)],
+            "models": [
+                {
+                    "name": subject.name,
+                    "weights": subject.card.weights,
+                    "architecture": subject.card.architecture,
+                    "engine": subject.model.engine.name,
+                    "strengths": [asdict(point) for point in evaluation.trades[subject.name]],
+                    "confidence": asdict(evaluation.reliabilities[subject.name])
+                    if subject.name in evaluation.reliabilities
+                    else None,
+                }
+                for subject in evaluation.subjects
+            ],
+            "groups": [_group(group) for group in evaluation.groups],
+            "pictures": [_picture(picture) for picture in evaluation.pictures],
+            "scans": None
+            if scans is None
+            else {
+                "refused": {display_name(name): reason for name, reason in scans.refused.items()},
+                "models": {
+                    name: [asdict(one) | {"name": display_name(one.name)} for one in figures]
+                    for name, figures in scans.models.items()
+                },
+            },
+            "tiling": None if evaluation.tiling is None else _tiling(evaluation.tiling),
+        }
+    )
+    return dict(figures)
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "set": group.name,
+        "sets": group.sets,
+        "pictures": group.pictures,
+        "gray": _rendering(group.gray),
+        "truth": _rendering(group.truth),
+        "models": {name: _rendering(one) for name, one in group.models.items()},
+    }
+
+
+def _rendering(rendering: Rendering) -> dict[str, Any]:
+    facts = asdict(rendering)
+    return {**facts.pop("figures"), **facts}
+
+
+def _picture(picture: PictureFigures) -> dict[str, Any]:
+    return {
+        "name": display_name(picture.name),
+        "set": picture.set,
+        "gray": asdict(picture.gray.figures),
+        "truth": asdict(picture.truth.figures),
+        "models": {name: asdict(one.figures) for name, one in picture.models.items()},
+    }
+
+
+def _tiling(tiling: TilingMeasured) -> dict[str, Any]:
+    return {
+        "of": "scans" if tiling.of_scans else "pictures",
+        "refused": {display_name(name): reason for name, reason in tiling.refused.items()},
+        "models": {
+            model: {
+                preset.value: [asdict(one) | {"name": display_name(one.name)} for one in figures]
+                for preset, figures in presets.items()
+            }
+            for model, presets in tiling.models.items()
+        },
+    }
+
+
+def rounded(value: Any) -> Any:
+    """Return a value as JSON can hold it, with six significant digits of each figure.
+
+    Raises TypeError for what is neither text, number, mapping nor sequence.
+    """
+    match value:
+        case bool() | int() | str() | None:
+            return value
+        case float():
+            return float(f"{value:.{DIGITS}g}")
+        case Mapping():
+            return {str(key): rounded(item) for key, item in value.items()}
+        case Sequence():
+            return [rounded(item) for item in value]
+        case _:
+            raise TypeError(f"{type(value).__name__} is no JSON")

@@ -1,0 +1,104 @@
+"""Which models are measured: installed ones by name, others by their folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restoration.colorize.loaded_model import LoadedModel, load_model
+from restoration.evaluation.errors import EvaluationError
+from restoration.generators.models import SHIPPED_ONLY, Library, ModelCard, model_card, models
+from restoration.generators.networks.chroma import ARCHITECTURES
+from restoration.training.recipe import KIND, kind_of, read_recipe
+from restoration.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model that is measured, under a name that no other subject has."""
+
+    name: str
+    card: ModelCard
+    model: LoadedModel
+
+
+def open_subjects(
+    words: Sequence[str],
+    library: Library = SHIPPED_ONLY,
+    device: str = "auto",
+    threads: int | None = None,
+    engine: str = "auto",
+) -> tuple[Subject, ...]:
+    """Open models by name, or by a folder with a card and its weights, or by the folder of a training run.
+
+    A word with a slash, or "." or "..", is a folder. Of a run the best checkpoint is taken. Of two that are
+    called the same the second has its place in the list added to its name. Raises UnknownModel, ModelError,
+    WeightsMismatch, EngineUnavailable, EvaluationError, TrainingError.
+    """
+    subjects: list[Subject] = []
+    for place, word in enumerate(words, start=1):
+        card = _card_of_folder(Path(word)) if _is_folder(word) else model_card(word, library)
+        taken = card.name in {subject.name for subject in subjects}
+        name = f"{card.name} ({place})" if taken else card.name
+        subjects.append(Subject(name, card, load_model(card, device, threads, engine)))
+    return tuple(subjects)
+
+
+def _is_folder(word: str) -> bool:
+    return "/" in word or word in {".", ".."}
+
+
+def _card_of_folder(folder: Path) -> ModelCard:
+    if not folder.is_dir():
+        raise EvaluationError(
+            reason="there is no such folder",
+            remedy="name an installed model (`saek models`), or the folder of a model or of a training run",
+            path=folder,
+        )
+    if kind_of(folder / "recipe.toml") == KIND:
+        raise EvaluationError(
+            reason="this run of the study paints color and luminance, and predicts no chroma",
+            remedy="see what `saek study` tells of it",
+            path=folder,
+        )
+    run = RunFolder(folder)
+    if run.best.is_file():
+        return _card_of_run(run)
+    cards = models(Library((folder,)))
+    if len(cards) != 1:
+        raise EvaluationError(
+            reason=f"{len(cards)} model cards (.toml) lie here, and no best.safetensors of a run",
+            remedy="name a folder with one card and its weights, or the folder of a training run",
+            path=folder,
+        )
+    return cards[0]
+
+
+def _card_of_run(run: RunFolder) -> ModelCard:
+    """Make the card that the best weights of a run would get."""
+    plan = read_recipe(run.path / "recipe.toml")
+    architecture = ARCHITECTURES.get(plan.subject.architecture)
+    if architecture is None:
+        raise EvaluationError(
+            reason=f"the run trained {plan.subject.architecture!r}, which predicts no chroma",
+            remedy=f"name a run of one of these: {', '.join(ARCHITECTURES)}",
+            path=run.path,
+        )
+    content = run.best.read_bytes()
+    return ModelCard(
+        name=run.path.resolve().name,
+        summary=f"The best checkpoint of a run of the recipe {plan.name}.",
+        architecture=plan.subject.architecture,
+        in_channels=1,
+        out_channels=architecture.channels,
+        multiple=architecture.multiple,
+        working_side=-(-plan.working_side // architecture.multiple) * architecture.multiple,
+        statistics=architecture.statistics,
+        license="not stated",
+        file=run.best.name,
+        weights=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        folder=run.path,
+    )

@@ -1,0 +1,153 @@
+"""How seamless models color at any size: nothing may tell where a window lay."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from restoration.arrays.luma import Float, Gray
+from restoration.colorize import seam_metrics
+from restoration.colorize.inference import ChromaField, colorize
+from restoration.colorize.loaded_model import LoadedModel
+from restoration.colorize.plan import passes
+from restoration.errors import MasterError
+from restoration.evaluation.pictures import Listing, references
+from restoration.evaluation.rendering import colored, copy_of, laid_on, luminance_of
+from restoration.evaluation.scans import list_scans, scan_luminance
+from restoration.evaluation.subjects import Subject
+from restoration.evaluation.terms import ProgressListener, Terms
+from restoration.recipe import Preset
+
+SHIFTS = 4
+"""Runs of a picture that is cut into windows, each with the windows elsewhere."""
+
+_SEED = 1950
+
+
+@dataclass(frozen=True, slots=True)
+class TilingFigures:
+    """One picture as one model colors it by one preset; colors in CIE L*a*b* units, after the enlargement."""
+
+    name: str
+    width: int
+    height: int
+    windows: int
+    """Windows of 256 x 256 pixels that the colors take; a larger piece counts as several."""
+    seam_ratio: float | None
+    """Over all runs; None if nothing is cut into windows, or nothing is flat near their borders."""
+    shift_spread: float | None
+    """None if nothing is cut into windows: then no place of theirs can matter."""
+    consistency: float
+    """The worst of the runs."""
+    luma_error: int
+    """The largest of the runs, in steps of 8 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TilingMeasured:
+    """All pictures."""
+
+    of_scans: bool
+    """Whether scans were looked at, or the gray copies of the color pictures."""
+    refused: Mapping[str, str]
+    """Name -> why the scan cannot be colored."""
+    models: Mapping[str, Mapping[Preset, tuple[TilingFigures, ...]]]
+    """By model and preset, in the order of the pictures."""
+
+
+def measure_tiling(
+    scans: Path | None,
+    listing: Listing,
+    subjects: Sequence[Subject],
+    terms: Terms,
+    *,
+    progress: ProgressListener,
+) -> TilingMeasured:
+    """Color scans, or without them the gray copies of the pictures, with every model by every preset.
+
+    What is cut into windows is colored four times, with the windows elsewhere. Scans are looked at as their
+    colors are inferred: with a longer side of 1536 pixels or less (4096 for native). Raises EvaluationError,
+    TrainingError, OutOfMemory.
+    """
+    refused: dict[str, str] = {}
+    found: dict[str, dict[Preset, list[TilingFigures]]] = {
+        subject.name: {preset: [] for preset in Preset} for subject in subjects
+    }
+    total = len(Preset) * (len(listing.entries) if scans is None else len(list_scans(scans)))
+    with tempfile.TemporaryDirectory() as scratch:
+        pictures = _pictures(listing, terms.side) if scans is None else _scans(scans, refused, Path(scratch))
+        for number, (name, preset, gray) in enumerate(pictures):
+            progress("seams", number, total)
+            for subject in subjects:
+                figures = _figures(name, gray, preset, subject.model, terms.strength)
+                found[subject.name][preset].append(figures)
+    progress("seams", total, total)
+    models = {
+        model: {preset: tuple(figures) for preset, figures in presets.items()}
+        for model, presets in found.items()
+    }
+    return TilingMeasured(scans is not None, refused, models)
+
+
+def _pictures(listing: Listing, side: int) -> Iterator[tuple[str, Preset, Gray]]:
+    for reference in references(listing, side):
+        if not isinstance(reference, str):
+            for preset in Preset:
+                yield reference.name, preset, reference.gray
+
+
+def _scans(folder: Path, refused: dict[str, str], scratch: Path) -> Iterator[tuple[str, Preset, Gray]]:
+    for path in list_scans(folder):
+        name = path.relative_to(folder).as_posix()
+        for preset in Preset:
+            try:
+                luminance = scan_luminance(path, preset, scratch)
+            except MasterError as error:
+                refused[name] = error.reason
+                break
+            yield name, preset, np.rint(luminance * 255).astype(np.uint8)
+
+
+def _figures(name: str, gray: Gray, preset: Preset, model: LoadedModel, strength: float) -> TilingFigures:
+    luminance = copy_of(gray, preset)
+    runs = [_run(gray, luminance, preset, model, offset) for offset in _offsets(luminance, preset, model)]
+    others = [chroma for _, chroma in (*runs[1:], runs[0])]
+    laid = [
+        seam_metrics.merged(field, luminance, chroma, other)
+        for (field, chroma), other in zip(runs, others, strict=True)
+    ]
+    windows = [one for one in laid if one is not None]
+    finished = luminance_of(gray)
+    return TilingFigures(
+        name=name,
+        width=gray.shape[1],
+        height=gray.shape[0],
+        windows=runs[0][0].windows,
+        seam_ratio=seam_metrics.seam_ratio(windows) if windows else None,
+        shift_spread=seam_metrics.shift_spread([chroma for _, chroma in runs], finished) if windows else None,
+        consistency=max(seam_metrics.consistency(chroma, field.palette, finished) for field, chroma in runs),
+        luma_error=max(seam_metrics.luma_error(colored(gray, chroma, strength), gray) for _, chroma in runs),
+    )
+
+
+def _offsets(luminance: Float, preset: Preset, model: LoadedModel) -> Sequence[tuple[int, int]]:
+    """Draw where the windows begin; the same for every model of the same sizes."""
+    height, width = luminance.shape
+    details = passes(height, width, preset, model.sizes).details
+    strides = [one.stride for one in details if one.stride is not None]
+    if not strides:
+        return ((0, 0),)
+    drawn = np.random.default_rng(_SEED).integers(0, min(strides), (SHIFTS, 2))
+    return [(int(down), int(across)) for down, across in drawn]
+
+
+def _run(
+    gray: Gray, luminance: Float, preset: Preset, model: LoadedModel, offset: tuple[int, int]
+) -> tuple[ChromaField, Float]:
+    """Color once: the field, and what is laid on the picture, Cb and Cr (2, H, W)."""
+    field = colorize(luminance, preset, model.sizes, model.engine, offset=offset)
+    return field, laid_on(field.chroma, luminance, gray)

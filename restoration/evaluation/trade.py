@@ -1,0 +1,75 @@
+"""What more or less strength would cost and bring, found without predicting anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restoration.arrays.luma import Float
+from restoration.evaluation.figures import chroma_l1
+from restoration.evaluation.pictures import HISTORICAL, HISTORICAL_SETS, OVERALL, Reference
+from restoration.evaluation.rendering import colored
+from restoration.evaluation.terms import STRENGTHS
+from restoration.training.metrics import colorfulness
+
+
+@dataclass(frozen=True, slots=True)
+class TradePoint:
+    """Error and colorfulness of a group of pictures at one strength."""
+
+    group: str
+    strength: float
+    chroma_ratio: float
+    colorfulness_ratio: float
+
+
+class TradeTally:
+    """Takes in predictions one by one."""
+
+    def __init__(self) -> None:
+        self._sets: list[str] = []
+        self._figures: list[NDArray[np.float64]] = []
+        self._beside: list[tuple[float, float]] = []
+
+    def add(self, reference: Reference, chroma: Float, gray_error: float, true_colorfulness: float) -> None:
+        """Take in the chroma (2, H, W) as predicted, at a strength of 1."""
+        figures = []
+        for strength in STRENGTHS:
+            made = colored(reference.gray, chroma, strength)
+            figures.append((chroma_l1(made, reference.rgb), colorfulness(made.astype(np.float32) / 255.0)))
+        self._sets.append(reference.set)
+        self._figures.append(np.array(figures))
+        self._beside.append((gray_error, true_colorfulness))
+
+    def result(self) -> tuple[TradePoint, ...]:
+        """Return the points of all pictures, then of the historical sets if there are any."""
+        historical = [name in HISTORICAL_SETS for name in self._sets]
+        chosen: dict[str, Sequence[bool]] = {OVERALL: [True] * len(self._sets), HISTORICAL: historical}
+        return tuple(
+            point for name, which in chosen.items() if any(which) for point in self._points(name, which)
+        )
+
+    def _points(self, group: str, which: Sequence[bool]) -> list[TradePoint]:
+        mask = np.array(which)
+        means = np.stack(self._figures)[mask].mean(axis=0)
+        gray_error, true_colorfulness = np.array(self._beside)[mask].mean(axis=0)
+        return [
+            TradePoint(
+                group,
+                strength,
+                float(error / max(gray_error, 1e-9)),
+                float(vivid / max(true_colorfulness, 1e-9)),
+            )
+            for strength, (error, vivid) in zip(STRENGTHS, means, strict=True)
+        ]
+
+
+def by_strength(points: Sequence[TradePoint]) -> dict[float, list[TradePoint]]:
+    """Return the points of all groups at each strength, in their order."""
+    found: dict[float, list[TradePoint]] = {}
+    for point in points:
+        found.setdefault(point.strength, []).append(point)
+    return found

@@ -1,0 +1,1 @@
+"""The networks that predict color: their architectures, model files and engines."""

@@ -1,0 +1,37 @@
+"""The models that come with Saek or were imported: cards, weights, and the means to verify them."""
+
+from restoration.generators.models.card import SHIPPED, ModelCard, card_toml
+from restoration.generators.models.registry import (
+    SHIPPED_ONLY,
+    Library,
+    card_paths,
+    default_model,
+    hidden_cards,
+    model_card,
+    models,
+)
+from restoration.generators.models.weights import (
+    load_arrays,
+    load_weights,
+    page_path,
+    verify_model,
+    weights_path,
+)
+
+__all__ = [
+    "SHIPPED",
+    "SHIPPED_ONLY",
+    "Library",
+    "ModelCard",
+    "card_paths",
+    "card_toml",
+    "default_model",
+    "hidden_cards",
+    "load_arrays",
+    "load_weights",
+    "model_card",
+    "models",
+    "page_path",
+    "verify_model",
+    "weights_path",
+]

@@ -1,0 +1,125 @@
+"""What a model tells about itself, and how a card is written and read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from restoration.errors import ModelError
+
+SHIPPED = Path(__file__).parent
+"""The folder of the models that come with Saek."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""What a model may be called: it becomes the name of files."""
+
+REINSTALL = "install Saek again, or import the model again (saek models import)"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model tells about itself, so that no caller asks which network it is."""
+
+    name: str
+    summary: str
+    """One sentence for a list of models."""
+    architecture: str
+    """The generator's name in `restoration.generators.networks.chroma.ARCHITECTURES`."""
+    in_channels: int
+    out_channels: int
+    multiple: int
+    """Each side of an input is a multiple of this, pixels."""
+    working_side: int
+    """Longer side at which the model sees a whole picture best, pixels."""
+    statistics: Literal["fixed", "instance"]
+    """Where normalization takes mean and variance from: the training ("fixed") or each input ("instance")."""
+    license: str
+    """SPDX identifier."""
+    file: str
+    """Name of the weights file, beside the card."""
+    weights: str
+    """sha256 of the weights file, lowercase hex."""
+    bytes: int
+    """Size of the weights file."""
+    default: bool = False
+    """Whether this is the shipped model that is taken when none is named."""
+    folder: Path = field(default=SHIPPED, compare=False)
+    """Where card and weights lie: no entry of the card, but where it was read."""
+
+    def entries(self) -> dict[str, str | int | bool]:
+        """Return what stands in the card's file."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "folder"}
+
+
+# `from __future__ import annotations` leaves the types of the fields as their text.
+_KINDS: Mapping[str, type] = {"int": int, "bool": bool}
+_ENTRIES = {entry.name: _KINDS.get(str(entry.type), str) for entry in fields(ModelCard)}
+del _ENTRIES["folder"]
+_NEEDED = {entry.name for entry in fields(ModelCard) if entry.default is MISSING}
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the card of a registry's folder: `NAME.toml`, with the weights beside it.
+
+    Raises ModelError if it cannot be read, is not called as it says, or names weights outside its folder.
+    """
+    try:
+        entries = tomllib.loads(path.read_text("utf-8"))
+        card = card_of(entries, path.parent)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            reason=f"the model card cannot be read: {error}", remedy=REINSTALL, path=path
+        ) from error
+    if Path(card.file).name != card.file:
+        raise ModelError(
+            reason=f"the card names weights outside its folder: {card.file!r}", remedy=REINSTALL, path=path
+        )
+    if card.name != path.stem:
+        raise ModelError(
+            reason=f"the card is that of a model named {card.name!r}",
+            remedy=f"name the file {card.name}.toml, or import the model again (saek models import)",
+            path=path,
+        )
+    return card
+
+
+def card_of(entries: Mapping[str, Any], folder: Path) -> ModelCard:
+    """Return the card that has these entries.
+
+    Raises ValueError if one is missing, unknown or of a wrong type.
+    """
+    if missing := ", ".join(sorted(_NEEDED - entries.keys())):
+        raise ValueError(f"it lacks {missing}")
+    if unknown := ", ".join(sorted(entries.keys() - _ENTRIES.keys())):
+        raise ValueError(f"it has the unknown {unknown}")
+    for name, value in entries.items():
+        if type(value) is not _ENTRIES[name]:
+            raise ValueError(f"{name} is no {_ENTRIES[name].__name__}: {value!r}")
+    if not NAME.fullmatch(entries["name"]):
+        raise ValueError(f"{entries['name']!r} is no name for a model (a-z, 0-9, dot, dash, at most 64)")
+    if not re.fullmatch(r"[0-9a-f]{64}", entries["weights"]):
+        raise ValueError(f"weights is no sha256 in lowercase hex: {entries['weights']!r}")
+    return ModelCard(**entries, folder=folder)
+
+
+def card_toml(card: ModelCard) -> str:
+    """Write a card as TOML text, which `read_card` reads back."""
+    return toml(card.entries())
+
+
+def toml(entries: Mapping[str, str | int | bool]) -> str:
+    """Write flat entries as TOML text."""
+    return "".join(f"{name} = {_value(value)}\n" for name, value in entries.items())
+
+
+def _value(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    text = "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in value.replace("\\", "\\\\"))
+    return '"' + text.replace('"', '\\"') + '"'

@@ -1,0 +1,214 @@
+"""How a model enters and leaves a folder of the user's: whole, checked and tried, or not at all.
+
+What comes in is not trusted: its size is bounded, its checksum is compared before anything of it is looked
+at, it is read as safetensors and never unpickled, its name cannot lead out of the folder, and it must color
+a small picture before it gets its name. A process that is killed leaves a hidden draft, which the next
+import removes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from restoration import atomic_write
+from restoration.errors import ModelError, ModelRefused, OutputExists, UnknownModel, WeightsMismatch
+from restoration.generators.models.card import NAME, ModelCard, card_toml, read_card
+from restoration.generators.models.offered_card import offered_card
+from restoration.generators.models.registry import Library, model_card
+from restoration.generators.models.weights import page_path, verify_model, weights_path
+
+MAX_BYTES = 2_000_000_000
+"""Size of a weights file, at most."""
+
+MAX_PAGE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A model after its import, and whether it was new."""
+
+    card: ModelCard
+    new: bool
+
+
+def import_model(
+    chunks: Iterable[bytes],
+    folder: Path,
+    library: Library,
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    card: bytes | None = None,
+    page: bytes | None = None,
+) -> Imported:
+    """Install the weights file that `chunks` are into `folder`, one of the folders of `library`.
+
+    `chunks` must raise nothing that is an OSError. `card` and `page` are the contents of the .toml and the
+    .md beside the file; `name` is taken instead of that on the card; `sha256` (lowercase hex) is compared
+    before anything is kept. The same bytes under the same name again only mend the copy that is there.
+
+    Raises:
+        WeightsMismatch: the bytes are not those of `sha256` or of the card.
+        ModelRefused: it is no model that can be run, too large, or its name is taken or not allowed.
+        NoSpace, OutputUnavailable: the folder cannot be written to.
+    """
+    if name is not None:
+        _require_name(name)
+    with _held(folder), atomic_write.draft(folder / "import") as draft:
+        found = _receive(chunks, draft)
+        if sha256 is not None and not hmac.compare_digest(found, sha256):
+            raise WeightsMismatch(
+                reason=f"the file has sha256 {found}, not {sha256}",
+                remedy="get the file again, or ask where it comes from for the right checksum",
+            )
+        offered = offered_card(draft, found, card, name)
+        known = _require_free(offered, folder, library)
+        if known is not None and known.folder != folder:
+            verify_model(known)
+        if known is not None and not _damaged(known):
+            return Imported(known, new=False)
+        from restoration.generators.models.trial_run import require_runnable  # noqa: PLC0415  (torch takes seconds)
+
+        require_runnable(offered, draft)
+        _install(replace(offered, folder=folder), draft, page)
+    return Imported(read_card(folder / f"{offered.name}.toml"), new=known is None)
+
+
+def remove_model(name: str, folder: Path) -> int:
+    """Remove a model from `folder`, even one with a broken card, and return how many bytes were freed.
+
+    Raises UnknownModel if there is none of this name there.
+    """
+    card = folder / f"{name}.toml"
+    if not NAME.fullmatch(name) or not card.is_file():
+        raise UnknownModel(reason=f"no imported model is named {name!r}", remedy="see: saek models")
+    try:
+        weights = weights_path(read_card(card))
+    except ModelError:
+        weights = folder / f"{name}.safetensors"
+    freed = 0
+    with _held(folder):
+        for path in (card, folder / f"{name}.md", weights):  # the card first: without it nothing is listed
+            if path.is_file():
+                freed += path.stat().st_size
+                path.unlink()
+    return freed
+
+
+def export_model(card: ModelCard, to: Path) -> tuple[Path, ...]:
+    """Copy weights, card and page of a model into a folder, byte for byte, and return the copies.
+
+    Raises WeightsMismatch if the weights are damaged, OutputExists if another file lies there, NoSpace,
+    OutputUnavailable.
+    """
+    verify_model(card)
+    sources = (weights_path(card), page_path(card), card.folder / f"{card.name}.toml")
+    made = []
+    with atomic_write.writing_to(to):
+        to.mkdir(parents=True, exist_ok=True)
+    for source in filter(Path.is_file, sources):
+        out = to / source.name
+        if os.path.lexists(out) and not _same(source, out):
+            raise OutputExists(
+                reason="another file lies there", remedy="choose another folder or move it away", path=out
+            )
+        with atomic_write.draft(out) as draft:
+            shutil.copyfile(source, draft)
+            atomic_write.publish(draft, out)
+        made.append(out)
+    return tuple(made)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Keep all others from changing the folder, and remove what a killed import left there."""
+    with atomic_write.writing_to(folder):
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ModelRefused(
+                reason="another import or removal is under way", remedy="wait until it has ended", path=folder
+            ) from None
+        for stale in folder.glob(".*.part"):
+            stale.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _receive(chunks: Iterable[bytes], draft: Path) -> str:
+    """Write the chunks and return their sha256."""
+    digest, size = hashlib.sha256(), 0
+    with draft.open("wb") as file:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise ModelRefused(
+                    reason=f"it is larger than {MAX_BYTES:,} bytes",
+                    remedy="see that it is the weights file of a model",
+                )
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.hexdigest()
+
+
+def _require_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ModelRefused(
+            reason=f"{name!r} is no name for a model",
+            remedy="take a-z, 0-9, dot, dash and underscore, at most 64, a letter or digit first",
+        )
+
+
+def _require_free(offered: ModelCard, folder: Path, library: Library) -> ModelCard | None:
+    """Return the model that is the offered one, None if the name is free; raise ModelRefused otherwise."""
+    try:
+        known = model_card(offered.name, library)
+    except UnknownModel:
+        return None
+    if known.weights == offered.weights:
+        return known
+    if known.folder == folder:
+        reason, remedy = "is installed", f"or remove that one first: saek models remove {offered.name}"
+    else:
+        reason, remedy = "comes with Saek", "which no other may hide"
+    raise ModelRefused(
+        reason=f"another model named {offered.name} {reason}",
+        remedy=f"choose another name (--name), {remedy}",
+    )
+
+
+def _damaged(card: ModelCard) -> bool:
+    try:
+        verify_model(card)
+    except WeightsMismatch:
+        return True
+    return False
+
+
+def _install(card: ModelCard, draft: Path, page: bytes | None) -> None:
+    atomic_write.publish(draft, weights_path(card))
+    if page is not None:
+        _write(page_path(card), page[:MAX_PAGE_BYTES])
+    _write(card.folder / f"{card.name}.toml", card_toml(card).encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with atomic_write.draft(path) as draft:
+        draft.write_bytes(content)
+        atomic_write.publish(draft, path)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and atomic_write.digest(one) == atomic_write.digest(other)

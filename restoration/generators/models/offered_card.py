@@ -1,0 +1,98 @@
+"""What a file that is offered as a model says of itself.
+
+The card of a model travels inside its safetensors file, as the entry `saek.card` of the header's metadata
+(TOML), or beside it as `NAME.toml`. The one inside lacks what it cannot know: the file's own checksum, size
+and name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from restoration.errors import ModelRefused, WeightsMismatch
+from restoration.generators.models.card import ModelCard, card_of, toml
+
+ENTRY = "saek.card"
+"""Name of the card in the metadata of a safetensors file; the only one, since their order is not kept."""
+
+MAX_CARD_BYTES = 1 << 16
+
+_OF_THE_FILE = {"file", "weights", "bytes", "default"}
+"""Entries that follow from the file and from where it is installed."""
+
+_REMEDY = "ask for the file again where it comes from, or export the model again"
+
+
+def metadata_of(facts: Mapping[str, str | int | bool]) -> dict[str, str]:
+    """Return the metadata of a weights file that holds its card; `facts` lack the entries of the file."""
+    return {ENTRY: toml(facts)}
+
+
+def offered_card(weights: Path, sha256: str, beside: bytes | None, name: str | None) -> ModelCard:
+    """Return the card of an offered file as it will be installed, under `name` if one is given.
+
+    `sha256` is that of the file at `weights`, `beside` the content of the card beside it. Raises ModelRefused
+    if the file is no safetensors, there is no card, or the two cards differ; WeightsMismatch if the card
+    beside is that of other weights.
+    """
+    inside = _card_inside(weights)
+    outside = None if beside is None else _parsed(beside, "the card beside the weights")
+    entries = inside if inside is not None else outside
+    if entries is None:
+        raise ModelRefused(
+            reason="no card came with the weights, neither inside the file nor as .toml beside it",
+            remedy="put its card beside it under the same name, ending in .toml",
+        )
+    if outside is not None and outside.get("weights", sha256) != sha256:
+        raise WeightsMismatch(
+            reason=f"the weights have sha256 {sha256}, but their card says {outside['weights']}",
+            remedy=_REMEDY,
+        )
+    if inside is not None and outside is not None:
+        _require_agreement(inside, outside)
+    called = entries.get("name") if name is None else name
+    made = {
+        **entries,
+        "name": called,
+        "file": f"{called}.safetensors",
+        "weights": sha256,
+        "bytes": weights.stat().st_size,
+        "default": False,
+    }
+    try:
+        return card_of(made, weights.parent)
+    except ValueError as error:
+        raise ModelRefused(reason=f"its card is not one of a model: {error}", remedy=_REMEDY) from error
+
+
+def _card_inside(weights: Path) -> dict[str, Any] | None:
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415  (with torch, which takes seconds)
+
+    try:
+        with safe_open(weights, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ModelRefused(reason=f"it is no whole safetensors file: {error}", remedy=_REMEDY) from error
+    return _parsed(metadata[ENTRY].encode(), "the card inside the file") if ENTRY in metadata else None
+
+
+def _parsed(text: bytes, what: str) -> dict[str, Any]:
+    if len(text) > MAX_CARD_BYTES:
+        raise ModelRefused(reason=f"{what} is longer than {MAX_CARD_BYTES:,} bytes", remedy=_REMEDY)
+    try:
+        return tomllib.loads(text.decode("utf-8"))
+    except ValueError as error:
+        raise ModelRefused(reason=f"{what} cannot be read: {error}", remedy=_REMEDY) from error
+
+
+def _require_agreement(inside: Mapping[str, Any], outside: Mapping[str, Any]) -> None:
+    names = (inside.keys() | outside.keys()) - _OF_THE_FILE - {"name"}
+    differing = sorted(name for name in names if inside.get(name) != outside.get(name))
+    if differing:
+        raise ModelRefused(
+            reason=f"the card beside the weights says otherwise than the one inside: {', '.join(differing)}",
+            remedy="take the .toml beside it away, or mend it",
+        )

@@ -1,0 +1,82 @@
+"""What all generators that Saek can run have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Literal, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from restoration.generators.networks.lite0_unet import Lite0Unet
+from restoration.generators.networks.statistics import Normalize, by_instance
+from restoration.generators.networks.unet import UNetGenerator
+
+
+class ChromaGenerator(Protocol):
+    """Gray picture in, chroma out.
+
+    `multiple` is the number of which each input side must be a multiple. One that foretells its own error
+    gives a third plane, (N, 3, H, W): the distance at which (Cb, Cr) is expected to be from the truth.
+    """
+
+    multiple: int
+
+    def __call__(self, gray: Tensor) -> Tensor:
+        """Gray (N, 1, H, W) float32 in [0, 1] -> BT.601 Cb and Cr (N, 2, H, W) float32 in [-0.5, 0.5]."""
+        ...
+
+    def intensify(self, gain: float) -> None:
+        """Multiply by `gain` what the last layer gives to its tanh, in place: more, or paler, color."""
+        ...
+
+
+class SeedChroma(nn.Module):
+    """The seed's U-Net with one channel in and two out, its Tanh's range brought to that of chroma."""
+
+    multiple = UNetGenerator.multiple
+
+    def __init__(self, base: int = 64) -> None:
+        super().__init__()
+        self.unet = UNetGenerator(in_channels=1, out_channels=2, base=base)
+
+    def forward(self, gray: Tensor, normalize: Normalize = by_instance) -> Tensor:
+        """Gray (N, 1, H, W) in [0, 1] -> chroma (N, 2, H, W) in [-0.5, 0.5]."""
+        return cast(Tensor, 0.5 * self.unet(2.0 * gray - 1.0, normalize))
+
+    @torch.no_grad()
+    def intensify(self, gain: float) -> None:
+        """Multiply by `gain` what the last convolution gives, in place."""
+        for parameter in self.unet.final.parameters():
+            parameter.mul_(gain)
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How a generator is built, and what a caller must know to run it."""
+
+    build: Callable[[], nn.Module]
+    """Make the network, a `ChromaGenerator`, with fresh weights."""
+    multiple: int
+    """Each input side is a multiple of this, pixels."""
+    channels: int
+    """Planes that it gives: 2, or 3 where it foretells its error."""
+    grown_from: str
+    """Architecture whose weights it can start from, with a fresh part for what that one lacks; "" if none."""
+    statistics: Literal["fixed", "instance"]
+    """Where normalization takes mean and variance from: the training ("fixed") or each input ("instance")."""
+
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        "lite0-unet": Architecture(Lite0Unet, Lite0Unet.multiple, 2, "", "fixed"),
+        "lite0-unet-doubt": Architecture(
+            partial(Lite0Unet, doubts=True), Lite0Unet.multiple, 3, "lite0-unet", "fixed"
+        ),
+        "seed-unet": Architecture(SeedChroma, SeedChroma.multiple, 2, "", "instance"),
+        "seed-unet-half": Architecture(partial(SeedChroma, 32), SeedChroma.multiple, 2, "", "instance"),
+    }
+)

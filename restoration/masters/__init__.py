@@ -1,0 +1,1 @@
+"""A master file: opened safely, identified, read strip by strip, checked by a second decoder."""

@@ -1,0 +1,1 @@
+"""JPEG files, as bytes: markers, repair of odd streams, completeness."""

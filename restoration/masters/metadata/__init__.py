@@ -1,0 +1,1 @@
+"""Embedded metadata: EXIF, IPTC-IIM, XMP, TIFF tags and PNG text."""

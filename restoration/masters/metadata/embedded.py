@@ -1,0 +1,229 @@
+"""What a master says about itself (creator, rights, caption...) in EXIF, IPTC-IIM, XMP, TIFF and PNG.
+
+Which fields are read, and in which encodings: docs/metadata.md.
+"""
+
+import io
+import struct
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyvips
+import tifffile
+
+from restoration.masters import pnm
+from restoration.masters.facts import ScanFacts
+from restoration.masters.identify import load
+from restoration.masters.metadata import uncarried
+from restoration.masters.metadata.containers import Blocks, of_jpeg, of_png
+from restoration.masters.metadata.iptc_fields import from_iptc
+from restoration.masters.metadata.properties import Said
+from restoration.masters.metadata.tag_fields import describe
+from restoration.masters.metadata.tags import TagFile, swapped
+from restoration.masters.metadata.text_encoding import Decoded, decode
+from restoration.masters.safe_open import open_master
+from restoration.masters.tiff import header
+
+_EXIF_IFD: Final = 34665
+_XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
+_NAMES: Final = {
+    269: "DocumentName",
+    270: "ImageDescription",
+    315: "Artist",
+    700: "XMP",
+    33432: "Copyright",
+    33723: "IPTC-IIM",
+    34377: "Photoshop resources",
+}
+_PNG_TEXTS: Final = {
+    "title": "dc:title",
+    "author": "dc:creator",
+    "description": "dc:description",
+    "copyright": "dc:rights",
+    "source": "photoshop:Source",
+}
+_LEAKS = (ValueError, SyntaxError, KeyError, TypeError, IndexError, AttributeError, struct.error, OSError)
+"""What Pillow lets escape on a damaged block."""
+
+
+@dataclass(frozen=True, slots=True)
+class MasterMetadata:
+    """The descriptive metadata of a master, as XMP would name them."""
+
+    xmp: bytes | None = None
+    """Its XMP packet, not yet parsed."""
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What EXIF, TIFF tags, PNG texts and IPTC-IIM say, by XMP property; dates in the form of XMP."""
+    unread: tuple[str, ...] = ()
+    """Blocks that are there but damaged."""
+    left_out: tuple[str, ...] = ()
+    """What else it says, by block and name: it has no place in a derivative."""
+    extension: bytes | None = None
+    """The part of the XMP of a JPEG that did not fit into its first packet."""
+    noted: tuple[str, ...] = ()
+    """What is odd about it: guessed encodings, swapped words."""
+
+
+def read(path: Path, facts: ScanFacts) -> MasterMetadata:
+    """Return the descriptive metadata of an identified master; damaged blocks are named, never fatal.
+
+    Where two blocks tell the same property otherwise, TIFF tags and PNG texts hold before IPTC-IIM, and that
+    before EXIF; what does not hold is named.
+    """
+    blocks, of_container = (
+        _tiff_blocks(path, facts) if facts.format == "tiff" else (_blocks(path, facts), Said())
+    )
+    fields: dict[str, tuple[str, ...]] = {}
+    notes: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    unread, left_out, noted = list(blocks.unread), list(blocks.left_out), []
+    readers: tuple[tuple[str, Callable[[], Said]], ...] = (
+        ("EXIF", lambda: _from_exif(blocks.exif)),
+        ("IPTC-IIM", lambda: from_iptc(blocks, facts.format.upper())),
+        (facts.format.upper(), lambda: of_container if facts.format == "tiff" else _from_texts(blocks)),
+    )
+    for label, reader in readers:
+        try:
+            with warnings.catch_warnings(record=True) as complaints:
+                warnings.simplefilter("always")
+                said = reader()
+        except _LEAKS:
+            unread.append(f"{label} (damaged)")
+            continue
+        left_out.extend(said.left_out)
+        noted.extend(said.noted)
+        if complaints or said.damaged:
+            unread.append(f"{label} (damaged in part)")
+        for name, texts in said.fields.items():
+            if fields.get(name, texts) != texts:
+                left_out.append(f"{origins[name]}: {name} (the {label} says otherwise)")
+                notes.pop(name, None)
+            fields[name], origins[name] = texts, label
+            notes |= {name: said.notes[name]} if name in said.notes else {}
+    noted.extend(f"{name}: {note}" for name, note in notes.items())
+    extension = blocks.extension.whole if blocks.extension else None
+    if blocks.extension and extension is None:
+        unread.append("XMP extension (incomplete)")
+    return MasterMetadata(
+        blocks.xmp, fields, _once(unread), _once(left_out), extension=extension, noted=_once(noted)
+    )
+
+
+def _once(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _blocks(path: Path, facts: ScanFacts) -> Blocks:
+    if facts.format in {"png", "jpeg"}:
+        with open_master(path) as file:
+            return (
+                of_jpeg(file)
+                if facts.format == "jpeg"
+                else of_png(file, profile_is_used=bool(facts.icc_sha256))
+            )
+    if facts.format == "pnm":
+        with open_master(path) as file:
+            commented = b"#" in file.read(pnm.header(file, path).offset)
+        return Blocks(left_out=["PNM: comment"] if commented else [])
+    image = load(path, facts)
+
+    def block(name: str) -> bytes | None:
+        return bytes(image.get(name)) if image.get_typeof(name) == pyvips.GValue.blob_type else None
+
+    exif = block("exif-data")
+    found = Blocks(
+        exif=exif and exif.removeprefix(b"Exif\0\0"), iptc=block("iptc-data"), xmp=block("xmp-data")
+    )
+    if facts.format == "gif":
+        with open_master(path) as file:
+            found.left_out.extend(uncarried.of_gif(file))
+    return found
+
+
+def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[Blocks, Said]:
+    """Return the blocks of the picture in a TIFF, and what its tags and those of its EXIF directory say."""
+    found = Blocks()
+    with open_master(path) as file:
+        tags = TagFile(file)
+        chosen = header.choose(file, path, facts.file_bytes)
+        directory = tags.directory(chosen.directory.offset)
+        preview = (
+            tags.directory(tags.first).tags if chosen.page else {}
+        )  # before the picture; may describe it
+        first, said = {**preview, **directory.tags}, Said()
+        found.unread.extend(
+            f"TIFF: {_NAMES[code]} (damaged)" for code in sorted(directory.lost & _NAMES.keys())
+        )
+        pointer = first[_EXIF_IFD].number if _EXIF_IFD in first else None
+        exif = tags.directory(pointer) if pointer else None
+        known = describe({**first, **(exif.tags if exif else {})}, said)
+        said.left_out = [f"TIFF: {one}" for one in said.left_out]
+        if exif and exif.damaged:
+            found.unread.append("EXIF (damaged in part)")
+        try:
+            file.seek(0)
+            with tifffile.TiffFile(file, name=path.name) as tiff:
+                page: Any = tiff.pages[chosen.page]
+                found.left_out.extend(uncarried.of_tiff(page, len(chosen.tiff.directories), known))
+        except header.LEAKS:
+            found.left_out.append("EXIF (damaged)")
+    found.xmp = first[_XMP].raw if _XMP in first else None
+    if _XMP in first and first[_XMP].kind in {3, 4}:
+        found.xmp = _unswapped_xmp(first[_XMP].raw, said)
+    if _IPTC in first:
+        found.iptc = first[_IPTC].raw
+    if _PHOTOSHOP in first:
+        found.photoshop = first[_PHOTOSHOP].raw
+    return found, said
+
+
+def _unswapped_xmp(raw: bytes, said: Said) -> bytes:
+    for width in (4, 2):
+        turned = swapped(raw, width)
+        if (
+            turned.lstrip(b"\0 \r\n\t\xef\xbb\xbf").startswith(b"<")
+            and b"rdf" in turned
+            and b"rdf" not in raw
+        ):
+            said.noted.append(f"XMP: its {8 * width}-bit words were swapped; read as they were meant")
+            return turned
+    return raw
+
+
+def _from_exif(block: bytes | None) -> Said:
+    said = Said()
+    if not block:
+        return said
+    tags = TagFile(io.BytesIO(block))
+    first = tags.directory(tags.first)
+    pointer = first.tags[_EXIF_IFD].number if _EXIF_IFD in first.tags else None
+    exif = tags.directory(pointer) if pointer else None
+    said.damaged = first.damaged or bool(exif and exif.damaged)
+    known = describe({**first.tags, **(exif.tags if exif else {})}, said)
+    said.left_out = [f"EXIF: {one}" for one in said.left_out]
+    said.left_out.extend(uncarried.of_exif(block, known))
+    return said
+
+
+def _from_texts(blocks: Blocks) -> Said:
+    said = Said()
+    for one in blocks.texts:
+        name = _PNG_TEXTS.get(one.keyword.lower())
+        found = _png_text(one.value, one.codec) if name else Decoded("")
+        if name and (name == "dc:creator" or name not in said.fields):
+            said.say(name, found)
+        else:
+            said.left_out.append(f"PNG text: {one.keyword}")
+    return said
+
+
+def _png_text(value: bytes, codec: str) -> Decoded:
+    """Return a text of a PNG. A tEXt is Latin-1 by the specification, but some software writes UTF-8."""
+    if codec == "latin-1" and not value.isascii():
+        found = decode(value, ("utf-8",))
+        if found.note is None:
+            return Decoded(found.text, "decoded as UTF-8, a guess: PNG says Latin-1, but it is valid UTF-8")
+    return decode(value, (codec,))

@@ -1,0 +1,149 @@
+"""IPTC-IIM 4.2, and the Photoshop image resources that mostly hold it: walked through, never searched."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from restoration.masters.metadata.tags import swapped
+
+IIM_RESOURCE: Final = 0x0404
+XMP_RESOURCE: Final = 0x0424
+HEADS: Final = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
+"""What a JPEG's APP13 segment begins with."""
+SIGNATURES: Final = frozenset({b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"})
+"""What a Photoshop resource begins with."""
+MARKER: Final = 0x1C
+"""What each data set of IPTC-IIM begins with."""
+_CHARACTER_SET: Final = (1, 90)
+_LONG_SIZE: Final = 0x8000
+_SETS_96: Final = {
+    "A": "latin-1",
+    "B": "iso8859-2",
+    "C": "iso8859-3",
+    "D": "iso8859-4",
+    "F": "iso8859-7",
+    "G": "iso8859-6",
+    "H": "iso8859-8",
+    "L": "iso8859-5",
+    "M": "iso8859-9",
+    "T": "iso8859-11",
+    "V": "iso8859-10",
+    "Y": "iso8859-13",
+    "_": "iso8859-14",
+    "b": "iso8859-15",
+    "f": "iso8859-16",
+}
+_DOUBLE_RIGHT: Final = {"A": ("gb2312", "gbk"), "B": ("euc_jp",), "C": ("euc_kr", "cp949")}
+"""Sets of two bytes a character in the right half of the code table, as in the EUC encodings."""
+_DOUBLE_LEFT: Final = {"A": "iso2022_jp_2", "B": "iso2022_jp_2", "@": "iso2022_jp_2", "C": "iso2022_jp_2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One data set."""
+
+    record: int
+    dataset: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The data sets of an IPTC-IIM block, up to where it is damaged."""
+
+    records: tuple[Record, ...]
+    declared: tuple[str, ...]
+    """Python codecs that its 1:90 names, to be tried in their order; empty if it names none that we know."""
+    unknown: str = ""
+    """What its 1:90 says, if we do not know it."""
+    damaged: bool = False
+    prefix: bytes = b""
+    """Escape sequence that each of its texts is to begin with: sets of two bytes in the left half."""
+
+
+def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield number and content of each Photoshop image resource. Raises ValueError where they are damaged."""
+    at = 0
+    while at + 12 <= len(block):
+        if block[at : at + 4] not in SIGNATURES:
+            if block[at - 1 : at + 3] in SIGNATURES:  # an odd size without its padding
+                at -= 1
+            elif block[at:].strip(b"\0"):
+                raise ValueError("damaged resources")
+            else:
+                return
+        code, name = struct.unpack_from(">HB", block, at + 4)
+        start = at + 6 + (name + 2) // 2 * 2 + 4
+        if start > len(block):
+            raise ValueError("damaged resources")
+        size = struct.unpack_from(">I", block, start - 4)[0]
+        if start + size > len(block):
+            raise ValueError("damaged resources")
+        yield code, block[start : start + size]
+        at = start + size + size % 2
+
+
+def unswapped(raw: bytes) -> tuple[bytes, bool]:
+    """Return IPTC-IIM or resources as they are meant, and whether their 32-bit or 16-bit words were swapped.
+
+    Software that declares IPTC as 32-bit words swaps it with them when the byte order of a TIFF changes.
+    """
+    for width in (4, 2):
+        if not _begins(raw) and _begins(swapped(raw[:64], width)):
+            return swapped(raw, width), True
+    return raw, False
+
+
+def _begins(block: bytes) -> bool:
+    return block[:4] in SIGNATURES or (len(block) > 4 and block[0] == MARKER and 0 < block[1] < 10)
+
+
+def stream(block: bytes) -> Stream:
+    """Return the data sets of a block of IPTC-IIM; never fails."""
+    records: list[Record] = []
+    at, damaged = 0, False
+    while at + 5 <= len(block) and block[at] == MARKER:
+        number, dataset, length = struct.unpack_from(">BBH", block, at + 1)
+        at += 5
+        if length >= _LONG_SIZE:
+            width = length - _LONG_SIZE
+            length = int.from_bytes(block[at : at + width]) if width <= 4 else len(block)
+            at += width
+        if at + length > len(block):
+            damaged, at = True, len(block)
+            break
+        records.append(Record(number, dataset, block[at : at + length]))
+        at += length
+    damaged = damaged or bool(block[at:].strip(b"\0 \r\n"))
+    said = next((one.value for one in records if (one.record, one.dataset) == _CHARACTER_SET), b"")
+    declared, prefix = character_sets(said)
+    unknown = "" if declared or not said.strip(b"\0 ") else said.decode("latin-1").replace("\x1b", "ESC ")
+    return Stream(tuple(records), declared, unknown, damaged, prefix)
+
+
+def character_sets(said: bytes) -> tuple[tuple[str, ...], bytes]:
+    """Return the Python codecs that a coded character set (1:90) means, and what its texts must begin with.
+
+    The escape sequences are those of ISO 2022: ESC % G is UTF-8, ESC $ ) C is KS X 1001, ESC - A and ESC . A
+    are Latin-1.
+    """
+    declared: list[str] = []
+    prefix = b""
+    for escape in said.split(b"\x1b")[1:]:
+        words = escape.strip(b"\0 ").decode("latin-1")
+        middle, final = words[:-1], words[-1:]
+        if middle in {"%", "%/"} and final in {"G", "H", "I"}:
+            declared.append("utf-8")
+        elif middle == "%/" and final in {"J", "K", "L"}:
+            declared.append("utf-16-be")
+        elif middle in {"-", ".", "/"} and final in _SETS_96:
+            declared.append(_SETS_96[final])
+        elif middle in {"$)", "$*", "$+"} and final in _DOUBLE_RIGHT:
+            declared.extend(_DOUBLE_RIGHT[final])
+        elif middle in {"$", "$("} and final in _DOUBLE_LEFT:
+            declared.append(_DOUBLE_LEFT[final])
+            prefix = b"\x1b" + escape.strip(b"\0 ")
+    if not declared and said.strip(b"\0 ").endswith((b"(B", b"(@")):
+        declared.append("ascii")
+    return tuple(dict.fromkeys(declared)), prefix

@@ -1,0 +1,181 @@
+"""How libvips is shown the picture of a TIFF: through a header of our own, in front of the file's pixel data.
+
+The header holds what decoding needs and nothing else, so whatever is odd about the file's own one can stop
+no decoder, and damage of the pixel data is still an error. It names one picture, whichever of the file it is;
+calls no channel transparent, so that libvips divides nothing by an alpha; and shows separate planes as gray
+pictures of their own, and YCbCr as what is stored.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BufferedReader
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyvips
+
+from restoration.arrays.luma import Gray
+from restoration.masters.patched_file import Splice, source_of
+from restoration.masters.tiff.header import Chosen
+from restoration.masters.tiff.layout import GRAY, JPEG, PREDICTED, RGB, UNSPECIFIED, Layout
+
+_SHORT, _LONG, _UNDEFINED, _LONG8 = 3, 4, 7, 16
+_FILL_ORDER, _PREDICTOR, _PALETTE, _TABLES = 266, 317, 320, 347
+_FAX_OPTIONS: Final = (292, 293)
+_SUBSAMPLING: Final = 530
+
+
+def strips(file: BufferedReader, chosen: Chosen, rows: int) -> Iterator[tuple[int, Gray]]:
+    """Yield the top row and the samples (h, W, bands) of strips of `rows`: colors, then any alpha.
+
+    Raises pyvips.Error for damage of any kind, or OSError if the file cannot be read.
+    """
+    layout = chosen.layout
+    keep = [*range(layout.colors), *(() if layout.alpha is None else (layout.alpha,))]
+    loaded = [_Loaded(file, chosen, plane) for plane in _planes(layout, keep)]
+    try:
+        for top in range(0, layout.height, rows):
+            size = min(rows, layout.height - top)
+            if layout.subsampling != (1, 1):
+                yield top, _of_units(loaded[0], layout, top, size)
+            elif layout.separate:
+                yield top, np.concatenate([one.rows(top, size) for one in loaded], axis=-1)
+            else:
+                yield top, _kept(loaded[0].rows(top, size), layout, keep)
+    except pyvips.Error as error:
+        for one in loaded:
+            if one.splice.error:
+                raise one.splice.error from error
+        raise
+
+
+def _planes(layout: Layout, keep: list[int]) -> list[Layout]:
+    """Return the pictures that libvips is shown: one, or one a channel where each has a plane of its own."""
+    if not layout.separate:
+        return [replace(layout.stored, photometric=RGB) if layout.mode == "ycbcr" else layout.stored]
+    count = layout.per_plane
+    return [
+        replace(
+            layout,
+            channels=1,
+            photometric=layout.photometric if layout.colors == 1 and channel == 0 else GRAY,
+            extras=(),
+            separate=False,
+            offsets=layout.offsets[channel * count : (channel + 1) * count],
+            counts=layout.counts[channel * count : (channel + 1) * count],
+        )
+        for channel in keep
+    ]
+
+
+def _kept(samples: Gray, layout: Layout, keep: list[int]) -> Gray:
+    """Leave out channels that are not kept; libvips makes three bands of a palette in color."""
+    grown = samples.shape[-1] - layout.channels
+    if len(keep) == layout.channels:
+        return samples
+    return samples[..., [*range(1 + grown), *(i + grown for i in keep[1:])]]
+
+
+class _Loaded:
+    """A picture that libvips reads through our header, once, top to bottom."""
+
+    def __init__(self, file: BufferedReader, chosen: Chosen, layout: Layout) -> None:
+        prefix = _header(chosen, layout)
+        self.splice = Splice(file, [prefix, (0, chosen.tiff.size)])
+        self._source = source_of(self.splice)  # libvips calls it as long as it reads
+        # libtiff warns of the old codes; a strip of them that is damaged or cut off is an error.
+        fatal = "error" if chosen.old_lzw else "warning"
+        self._image: Any = pyvips.Operation.call(
+            "tiffload_source", self._source, access="sequential", fail_on=fatal
+        )
+        self._region = pyvips.Region.new(self._image)
+        self._dtype = np.uint16 if self._image.format == "ushort" else np.uint8
+
+    def rows(self, top: int, size: int) -> Gray:
+        """Return rows (size, W, bands)."""
+        width = int(self._image.width)
+        samples: Gray = np.frombuffer(self._region.fetch(0, top, width, size), self._dtype)
+        return samples.reshape(size, width, int(self._image.bands))
+
+
+def _of_units(loaded: _Loaded, layout: Layout, top: int, size: int) -> Gray:
+    """Return rows (size, W, 3) of YCbCr, its chroma repeated, from rows of data units."""
+    across, down = layout.subsampling
+    first, last = top // down, -(-(top + size) // down)
+    units = loaded.rows(first, last - first)[..., 0].reshape(last - first, -1, across * down + 2)
+    y = (
+        units[..., :-2]
+        .reshape(*units.shape[:2], down, across)
+        .swapaxes(1, 2)
+        .reshape((last - first) * down, -1)
+    )
+    chroma = units[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
+    whole = np.concatenate((y[..., None], chroma), axis=-1)
+    begin = top - first * down
+    return np.ascontiguousarray(whole[begin : begin + size, : layout.width])
+
+
+def _header(chosen: Chosen, layout: Layout) -> bytes:
+    """Return a BigTIFF header with one directory, for the bytes of the whole file to follow."""
+    directory = chosen.directory
+    order = directory.file.order
+    fields: dict[int, tuple[int, int, bytes]] = {}
+
+    def put(tag: int, kind: int, values: "list[int] | npt.NDArray[np.int64]") -> None:
+        code = {_SHORT: "u2", _LONG: "u4", _LONG8: "u8"}[kind]
+        raw = np.asarray(values, np.dtype(code).newbyteorder(order)).tobytes()
+        fields[tag] = (kind, len(values), raw)
+
+    put(256, _LONG, [layout.width])
+    put(257, _LONG, [layout.height])
+    put(258, _SHORT, [layout.bits] * layout.channels)
+    put(259, _SHORT, [layout.compression])
+    put(262, _SHORT, [layout.photometric])
+    put(277, _SHORT, [layout.channels])
+    put(284, _SHORT, [1])
+    if layout.tile:
+        put(322, _LONG, [layout.tile[0]])
+        put(323, _LONG, [layout.tile[1]])
+    else:
+        put(278, _LONG, [layout.rows])
+    if layout.extras:
+        put(338, _SHORT, [UNSPECIFIED] * len(layout.extras))
+    if directory.integer(_FILL_ORDER, 1) == 2:
+        put(_FILL_ORDER, _SHORT, [2])
+    if layout.compression in PREDICTED and (predictor := directory.integer(_PREDICTOR, 1)) > 1:
+        put(_PREDICTOR, _SHORT, [predictor])
+    for tag in _FAX_OPTIONS:
+        if layout.compression in {3, 4} and tag in directory.fields:
+            put(tag, _LONG, [directory.integer(tag, 0)])
+    if layout.photometric == 3 and (palette := directory.integers(_PALETTE)) is not None:
+        put(_PALETTE, _SHORT, palette)
+    if layout.compression == JPEG:
+        if tables := directory.raw(_TABLES):
+            fields[_TABLES] = (_UNDEFINED, len(tables), tables)
+        if layout.photometric == 6:
+            put(_SUBSAMPLING, _SHORT, list(chosen.jpeg_subsampling))
+    pieces = (273, 279) if layout.tile is None else (324, 325)
+    for tag in pieces:  # so many as there are; where they lie depends on how long this header becomes
+        put(tag, _LONG8, layout.counts)
+    size = _laid_out(order, fields)[1]
+    put(pieces[0], _LONG8, layout.offsets + size)
+    return _laid_out(order, fields)[0]
+
+
+def _laid_out(order: str, fields: dict[int, tuple[int, int, bytes]]) -> tuple[bytes, int]:
+    """Return header, directory and values, and their size: a multiple of 16."""
+    entries, values = [], bytearray()
+    begin = 16 + 8 + 20 * len(fields) + 8
+    for tag, (kind, count, raw) in sorted(fields.items()):
+        head = struct.pack(order + "HHQ", tag, kind, count)
+        if len(raw) <= 8:
+            entries.append(head + raw.ljust(8, b"\0"))
+        else:
+            entries.append(head + struct.pack(order + "Q", begin + len(values)))
+            values += raw + bytes(-len(raw) % 8)
+    mark = (b"II" if order == "<" else b"MM") + struct.pack(order + "HHHQ", 43, 8, 0, 16)
+    head = mark + struct.pack(order + "Q", len(fields)) + b"".join(entries) + bytes(8) + values
+    head += bytes(-len(head) % 16)
+    return head, len(head)

@@ -1,0 +1,321 @@
+"""How the strips and tiles of a TIFF are decoded one by one by the second decoder.
+
+tifffile tells where they lie; imagecodecs decompresses; numpy does the rest. Nothing is shared with libvips
+or libtiff. Each strip and tile must hold every pixel that is its own: what is missing is damage, never zeros.
+"""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+
+from restoration.arrays.buffer_pool import Room
+from restoration.arrays.luma import Gray
+from restoration.masters.jpeg.completeness import as_one_stream, probed
+from restoration.masters.tiff.segment_layout import (
+    CCITT,
+    DEFLATE,
+    JPEG,
+    JPEG_2000,
+    JPEG_XL,
+    LZMA,
+    LZW,
+    PACKBITS,
+    PNG,
+    WEBP,
+    ZSTD,
+    Damaged,
+    Layout,
+)
+
+_PIECE_PIXELS: Final = 1 << 18
+"""Pixels that are worked on at once, if strips and tiles are smaller than that."""
+
+_MOST_GROWTH: Final = 4
+"""No compression makes data longer than that many times; what is beyond is not read."""
+_LEAST_READ: Final = 1 << 16
+
+_Bytes = npt.NDArray[np.uint8]
+
+
+def _deflate(data: bytes, size: int) -> bytes:
+    try:
+        whole = bytes(imagecodecs.zlibng_decode(data, out=size))
+    except imagecodecs.ZlibngError:
+        whole = b""
+    if len(whole) >= size:
+        return whole
+    # Longer than needed, or without its checksum: the first bytes are what counts.
+    return zlib.decompressobj().decompress(data, size)
+
+
+def _lzma(data: bytes, size: int) -> bytes:
+    return bytes(imagecodecs.lzma_decode(data, out=size))
+
+
+def _lzw(data: bytes, size: int) -> bytes:
+    return bytes(imagecodecs.lzw_decode(data, out=size))
+
+
+def _packbits(data: bytes, _size: int) -> bytes:
+    return bytes(imagecodecs.packbits_decode(data))
+
+
+def _zstd(data: bytes, size: int) -> bytes:
+    return bytes(imagecodecs.zstd_decode(data, out=size))
+
+
+_DECOMPRESS: Final[dict[int, Callable[[bytes, int], bytes]]] = {
+    1: lambda data, _: data,
+    LZW: _lzw,
+    **dict.fromkeys(DEFLATE, _deflate),
+    PACKBITS: _packbits,
+    LZMA: _lzma,
+    ZSTD: _zstd,
+}
+_IMAGES: Final[dict[int, Callable[[bytes], Any]]] = {
+    **dict.fromkeys(JPEG_2000, imagecodecs.jpeg2k_decode),
+    PNG: imagecodecs.png_decode,
+    WEBP: imagecodecs.webp_decode,
+    JPEG_XL: imagecodecs.jpegxl_decode,
+}
+"""Compressions whose strips and tiles are whole pictures of another format."""
+
+_ERRORS: Final = (zlib.error, ValueError, RuntimeError, IndexError, TypeError, OverflowError, OSError)
+"""What the codecs raise on malformed data: their own errors are RuntimeErrors."""
+
+
+Read = Callable[[int, int], bytes]
+"""Returns the bytes at an offset, of that number; may be called by any thread."""
+
+
+def spans(layout: Layout) -> Iterator[tuple[int, int]]:
+    """Yield top and end of the rows that are decoded at once: whole strips or tiles where they are small."""
+    band = layout.piece_rows
+    wanted = max(1, _PIECE_PIXELS // layout.width)
+    if layout.plain and band > wanted:
+        for top in range(0, layout.height, band):
+            end = min(top + band, layout.height)
+            yield from ((start, min(start + wanted, end)) for start in range(top, end, wanted))
+        return
+    step = band * max(1, wanted // band)
+    yield from ((top, min(top + step, layout.height)) for top in range(0, layout.height, step))
+
+
+def decode(layout: Layout, read: Read, top: int, end: int, room: Room, *, strict: bool) -> Gray:
+    """Return the samples (h, W, samples) of the rows `top` to `end`, one of `spans`, in native byte order.
+
+    Packed ones (1, 2 or 4 bits) are integers of that many bits. They may lie in the room. `strict` looks for
+    the last code that LZW lacks. Raises Damaged.
+    """
+    if (joined := _joined(layout, read, top, end)) is not None:
+        return joined
+    if layout.compression in DEFLATE and layout.whole_bytes and not (layout.tiled or layout.separate):
+        return _inflated(layout, read, top, end, room)
+    native = np.dtype(layout.dtype).newbyteorder("=")
+    out: Gray = np.empty((end - top, layout.width, layout.samples), native)
+    first, last = top // layout.piece_rows, (end - 1) // layout.piece_rows
+    for plane in range(layout.samples if layout.separate else 1):
+        chosen = slice(plane, plane + 1) if layout.separate else slice(None)
+        for band in range(first, last + 1):
+            begin = band * layout.piece_rows
+            rows = slice(max(begin, top), min(begin + layout.rows_of(band), end))
+            for column in range(layout.across):
+                index = (plane * layout.down + band) * layout.across + column
+                left = column * layout.piece_width
+                width = min(layout.piece_width, layout.width - left)
+                within = slice(rows.start - begin, rows.stop - begin)
+                piece = _piece(layout, read, index, band, within, strict=strict)
+                out[rows.start - top : rows.stop - top, left : left + width, chosen] = piece[:, :width]
+    return out
+
+
+def _joined(layout: Layout, read: Read, top: int, end: int) -> Gray | None:
+    """Return rows of uncompressed strips that lie one after the other in the file; None if they do not."""
+    if not layout.plain or layout.across > 1 or layout.separate:
+        return None
+    row_bytes, rows = layout.row_bytes(), layout.piece_rows
+    first, last = top // rows, (end - 1) // rows
+    start = layout.offsets[first]
+    for band in range(first, last + 1):
+        if layout.offsets[band] != start + (band - first) * rows * row_bytes:
+            return None
+    data = read(start + (top - first * rows) * row_bytes, (end - top) * row_bytes)
+    if len(data) < (end - top) * row_bytes:
+        raise Damaged(f"the file ends within strips {first:,} to {last:,}")
+    return _decoded(layout, data, end - top, strict=False)
+
+
+def _inflated(layout: Layout, read: Read, top: int, end: int, room: Room) -> Gray:
+    """Return rows of deflated strips of whole samples, inflated into their place: a common kind of TIFF."""
+    out: Gray = room.array("inflated", (end - top, layout.width, layout.samples), layout.dtype)
+    for band in range(top // layout.piece_rows, (end - 1) // layout.piece_rows + 1):
+        begin = band * layout.piece_rows - top
+        place = out[begin : begin + layout.rows_of(band)]
+        data = _read_piece(layout, read, band, place.nbytes)
+        try:
+            size = len(imagecodecs.zlibng_decode(data, out=place.data.cast("B")))
+        except imagecodecs.ZlibngError:
+            size = -1
+        if size != place.nbytes:
+            try:
+                raw = _deflate(data, place.nbytes)
+            except _ERRORS as error:
+                raise Damaged(f"strip {band:,}: {error}") from error
+            if len(raw) < place.nbytes:
+                raise Damaged(f"strip {band:,}: {len(raw):,} of {place.nbytes:,} bytes")
+            place[...] = np.frombuffer(raw, layout.dtype).reshape(place.shape)
+    if not out.dtype.isnative:
+        out = out.byteswap(inplace=True).view(out.dtype.newbyteorder("="))
+    if layout.predictor == 2:
+        imagecodecs.delta_decode(out, axis=1, out=out)
+    return out
+
+
+def _read_piece(layout: Layout, read: Read, index: int, expected: int) -> bytes:
+    """Return the data of a strip or tile of `expected` bytes, decoded. Raises Damaged."""
+    size, most = layout.sizes[index], _MOST_GROWTH * expected + _LEAST_READ
+    # Compressed data tell by themselves where they end, whatever the header says or leaves out.
+    packed = layout.compression != 1
+    size = most if packed and size == 0 and not any(layout.sizes) else min(size, most)
+    if size == 0:
+        raise Damaged(f"strip or tile {index:,} is empty")
+    data = read(layout.offsets[index], size)
+    if not data or (len(data) < size and not packed):
+        raise Damaged(f"the file ends within strip or tile {index:,}")
+    return data
+
+
+def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
+    """Return the rows `within` a strip or tile."""
+    row_bytes, coded = layout.row_bytes(), layout.coded_rows(band)
+    whole = within == slice(0, coded) or not layout.plain
+    if layout.plain:
+        size = (within.stop - within.start) * row_bytes
+        data = read(layout.offsets[index] + within.start * row_bytes, size)
+        if len(data) < size:
+            raise Damaged(f"the file ends within strip {index:,}")
+    else:
+        data = _read_piece(layout, read, index, coded * row_bytes)
+    try:
+        samples = _decoded(layout, data, coded if whole else within.stop - within.start, strict=strict)
+    except _ERRORS as error:
+        raise Damaged(f"strip or tile {index:,} cannot be decompressed") from error
+    return samples[within] if whole else samples
+
+
+def _decoded(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+    if layout.compression == JPEG:
+        return _jpeg(layout, data, rows)
+    if layout.compression in _IMAGES:
+        return _shaped(np.asarray(_IMAGES[layout.compression](data)), layout, rows)
+    if layout.low_bit_first:
+        data = bytes(imagecodecs.bitorder_decode(data))
+    if layout.compression in CCITT:
+        return _ccitt(layout, data, rows)
+    if layout.subsampling != (1, 1):
+        return _subsampled(layout, data, rows, strict=strict)
+    size = rows * layout.row_bytes()
+    return _unpacked(layout, _decompressed(layout, data, size, strict=strict), rows)
+
+
+def _decompressed(layout: Layout, data: bytes, size: int, *, strict: bool) -> _Bytes:
+    """Return the first `size` bytes of what was compressed."""
+    decompress = _DECOMPRESS[layout.compression]
+    raw = decompress(data, size)
+    if len(raw) < size:
+        raise Damaged(f"{len(raw):,} of {size:,} bytes")
+    if strict and layout.compression == LZW and raw != decompress(data + b"\xff" * 4, size):
+        raise Damaged("its last code is cut")  # the codec takes the missing bits for zeros
+    return np.frombuffer(raw, np.uint8)[:size]
+
+
+def _unpacked(layout: Layout, raw: _Bytes, rows: int) -> Gray:
+    shape = (rows, layout.piece_width, layout.depth)
+    if layout.bits < 8:
+        return unpacked(raw.reshape(rows, -1), layout.piece_width * layout.depth, layout.bits).reshape(shape)
+    samples: Gray = raw.view(layout.dtype).reshape(shape)
+    if not samples.dtype.isnative or layout.predictor == 2:
+        samples = samples.astype(samples.dtype.newbyteorder("="))
+    if layout.predictor == 2:
+        imagecodecs.delta_decode(samples, axis=1, out=samples)
+    return samples
+
+
+def _subsampled(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+    """Return Y, Cb and Cr of cells that hold the Y of several pixels and one Cb and Cr."""
+    across, down = layout.subsampling
+    cells = (-(-rows // down), -(-layout.piece_width // across))
+    size = math.prod(cells) * (across * down + 2)
+    packed = _decompressed(layout, data, size, strict=strict).reshape(*cells, across * down + 2)
+    out = np.empty((cells[0], down, cells[1], across, 3), np.uint8)
+    lightness = packed[..., :-2].reshape(*cells, down, across)
+    out[..., 0] = lightness.transpose(0, 2, 1, 3)
+    out[..., 1:] = packed[:, None, :, None, -2:]
+    return out.reshape(cells[0] * down, cells[1] * across, 3)[:rows, : layout.piece_width]
+
+
+def _ccitt(layout: Layout, data: bytes, rows: int) -> Gray:
+    def decoded(bits: bytes) -> Gray:
+        if layout.compression == 2:
+            return np.asarray(imagecodecs.ccittrle_decode(bits, rows, layout.piece_width))
+        if layout.compression == 3:
+            return np.asarray(
+                imagecodecs.ccittfax3_decode(bits, rows, layout.piece_width, t4options=layout.t4options)
+            )
+        return np.asarray(imagecodecs.ccittfax4_decode(bits, rows, layout.piece_width))
+
+    # The codec fills up what is missing: then what follows the data shows in the picture.
+    one, other = (decoded(data + tail) for tail in (b"\xff" * 64, b"\x2a\x91\x5c\x47" * 16))
+    if not np.array_equal(one, other):
+        raise Damaged("too few rows")
+    return _shaped(one, layout, rows)
+
+
+def _jpeg(layout: Layout, data: bytes, rows: int) -> Gray:
+    stream = as_one_stream(data, layout.jpegtables)
+    samples = _jpeg_samples(layout, stream)
+    if not np.array_equal(samples, _jpeg_samples(layout, probed(stream))):
+        raise Damaged("pixels are missing")
+    return _shaped(samples, layout, rows)
+
+
+def _jpeg_samples(layout: Layout, stream: bytes) -> Gray:
+    if layout.photometric == 2 and not layout.separate:  # whatever its markers say, it is RGB
+        return np.asarray(imagecodecs.jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB"))
+    return np.asarray(imagecodecs.jpeg8_decode(stream))
+
+
+def _shaped(samples: Gray, layout: Layout, rows: int) -> Gray:
+    """Return decoded samples as (rows, width, depth); a last strip may hold rows beyond the picture."""
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    height, width, depth = samples.shape
+    if height < rows or width < layout.piece_width or depth != layout.depth:
+        raise Damaged(f"{width} x {height} pixels of {depth} samples")
+    if samples.dtype != np.dtype(layout.dtype).newbyteorder("="):
+        raise Damaged(f"samples of type {samples.dtype}")
+    return samples[:rows, : layout.piece_width]
+
+
+def expand(samples: Gray, layout: Layout, colormap: Any | None) -> Gray:
+    """Return samples as whole bytes: fewer bits over the whole range, palette entries as their colors."""
+    if layout.photometric == 3:
+        if colormap is None:
+            raise Damaged("no color map")
+        table = np.asarray(colormap, np.uint16)  # (3, entries), 16 bits each
+        colors = (table >> 8).astype(np.uint8).T if int(table.max()) > 255 else table.astype(np.uint8).T
+        return np.concatenate((colors[samples[..., 0]], samples[..., 1:]), axis=-1)
+    if layout.bits < 8:
+        samples = samples * np.uint8(255 // ((1 << layout.bits) - 1))
+    return samples
+
+
+def unpacked(raw: _Bytes, count: int, bits: int) -> _Bytes:
+    """Return the first `count` integers of 1, 2 or 4 bits of each row (h, bytes), high bits first."""
+    single = np.unpackbits(raw, axis=1)[:, : count * bits].reshape(len(raw), count, bits)
+    weights = (1 << np.arange(bits)[::-1]).astype(np.uint8)
+    return np.asarray((single * weights).sum(axis=2, dtype=np.uint8))

@@ -1,0 +1,131 @@
+"""What is judged: gray, truth, a perfect generator, the shipped model, and every kept generator.
+
+Figures of what has not changed since are read from `judged/` below the folder of the study.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from restoration.atomic_write import digest
+from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
+from restoration.evaluation.subjects import open_subjects
+from restoration.evaluation.terms import ProgressListener
+from restoration.generators.models import Library, default_model
+from restoration.recipe import Preset
+from restoration.study.dataset import Album
+from restoration.study.judging import Bench, Judged, as_facts, from_facts
+from restoration.study.painter import kept_painter, luminance_kept
+from restoration.study.preprocessing import Bytes, Preprocessing
+from restoration.study.recipe import SeedRecipe
+from restoration.study.run_folder import SeedFolder
+from restoration.training.run_folder import write_atomically
+
+_JUDGING = 1
+"""Raised when other figures are taken, so that old ones are not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One way to color the test pictures."""
+
+    name: str
+    sha256: str
+    """Of all that decides it, beside the pictures."""
+    make: Callable[[], Sequence[Bytes]]
+    """Colors all test pictures, each (H, W, 3)."""
+    keeps_luminance: bool
+    recipe: SeedRecipe | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an exhibit is worth, as it is and with the gray picture's own luminance under its chroma."""
+
+    exhibit: Exhibit
+    painted: Judged
+    kept: Judged
+
+    @property
+    def gain(self) -> float:
+        """What keeping the luminance gives back, dB."""
+        return self.kept.rendering.figures.psnr - self.painted.rendering.figures.psnr
+
+
+def beside(album: Album, bench: Bench, preprocessing: Preprocessing, library: Library) -> tuple[Exhibit, ...]:
+    """Return what stands beside every run: gray, the truth, a perfect generator and the shipped model."""
+    card = default_model(library)
+
+    def shipped() -> Sequence[Bytes]:
+        model = open_subjects([card.name], library)[0].model
+        return [colored(gray, predicted_chroma(gray, Preset.FAST, model)) for gray in bench.grays]
+
+    fixed = hashlib.sha256(repr(preprocessing).encode()).hexdigest()
+    return (
+        Exhibit("gray", "gray", lambda: [left_gray(gray) for gray in bench.grays], keeps_luminance=True),
+        Exhibit("truth", "truth", lambda: list(album.test.rgb), keeps_luminance=True),
+        Exhibit(
+            "perfect generator",
+            fixed,
+            lambda: list(preprocessing.best_reachable(album.test.rgb)),
+            keeps_luminance=False,
+        ),
+        Exhibit(f"shipped {card.name}", card.weights, shipped, keeps_luminance=True),
+    )
+
+
+def of_run(folder: SeedFolder, bench: Bench, device: torch.device) -> Iterator[Exhibit]:
+    """Yield what each kept generator of a run paints."""
+    recipe = folder.recipe()
+    for epoch in folder.kept():
+        yield Exhibit(
+            name=f"{folder.path.name}, epoch {epoch}",
+            sha256=digest(folder.weights(epoch))[1] + recipe.fingerprint(),
+            make=functools.partial(_painted, folder, epoch, bench, device),
+            keeps_luminance=False,
+            recipe=recipe,
+            epoch=epoch,
+        )
+
+
+def _painted(folder: SeedFolder, epoch: int, bench: Bench, device: torch.device) -> list[Bytes]:
+    paint = kept_painter(folder.recipe(), folder.weights(epoch), device)
+    return [paint(gray) for gray in bench.grays]
+
+
+def judged(
+    exhibits: Sequence[Exhibit], bench: Bench, album: Album, store: Path, progress: ProgressListener
+) -> tuple[Verdict, ...]:
+    """Judge exhibits, or read the figures of those that were judged before on the same pictures."""
+    store.mkdir(parents=True, exist_ok=True)
+    pictures = album.train.fingerprint() + album.test.fingerprint()
+    verdicts = []
+    for number, exhibit in enumerate(exhibits):
+        progress(f"judging {exhibit.name}", number, len(exhibits))
+        key = hashlib.sha256(f"{_JUDGING} {pictures} {exhibit.sha256}".encode()).hexdigest()
+        path = store / f"{key[:16]}.json"
+        if path.is_file():
+            facts = json.loads(path.read_text("utf-8"))
+        else:
+            facts = _judged(exhibit, bench)
+            write_atomically(path, json.dumps({"name": exhibit.name, **facts}).encode())
+        verdicts.append(Verdict(exhibit, from_facts(facts["painted"]), from_facts(facts["kept"])))
+    progress("judging", len(exhibits), len(exhibits))
+    return tuple(verdicts)
+
+
+def _judged(exhibit: Exhibit, bench: Bench) -> dict[str, object]:
+    made = exhibit.make()
+    painted = as_facts(bench.judge(made))
+    if exhibit.keeps_luminance:
+        return {"painted": painted, "kept": painted}
+    laid = [luminance_kept(rgb, gray) for rgb, gray in zip(made, bench.grays, strict=True)]
+    return {"painted": painted, "kept": as_facts(bench.judge(laid))}

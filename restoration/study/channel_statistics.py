@@ -1,0 +1,120 @@
+"""Which mean and which spread the channels of the pictures of a folder have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restoration.study.preprocessing import gray_of
+from restoration.training.dataset import SUFFIXES, listed, read_picture
+from restoration.training.recipe import DataPlan, TrainingError
+
+CHANNELS = ("red", "green", "blue", "gray")
+AS_THEY_ARE = DataPlan(side=2**31, least_color=0.0)
+"""Pictures are neither reduced nor left out for want of color."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Figures of one channel, in units in which its range is [0, 1]."""
+
+    name: str
+    mean: float
+    std: float
+    """Standard deviation over all pixels of all pictures."""
+    picture_mean: float
+    """Mean of the pictures' means: each picture weighs alike, whatever its size."""
+    picture_std: float
+    """Mean of the pictures' own standard deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatistics:
+    """Figures of all pictures of a folder; gray is the BT.601 luma, as bytes."""
+
+    pictures: int
+    pixels: int
+    channels: tuple[Channel, ...]
+
+
+def channel_statistics(folder: Path, split: str | None = None) -> ChannelStatistics:
+    """Measure the pictures of a folder one by one, each at its own size.
+
+    `split` names a part of a manifest (train, eval, validation or test) or, without a manifest, a sub-folder.
+    Raises TrainingError.
+    """
+    entries = _entries(folder, split)
+    return measured(read(folder, *entry) for entry in entries)
+
+
+def measured(pictures: Iterable[NDArray[np.uint8]]) -> ChannelStatistics:
+    """Measure color bytes (H, W, 3), of at least one picture."""
+    # Pixels by their value: exact, small whatever the size of a picture, and in no order.
+    everywhere = np.zeros((4, 256), dtype=np.int64)
+    of_pictures = np.zeros((4, 2))
+    pictures_seen = 0
+    for rgb in pictures:
+        planes = (*np.moveaxis(rgb, -1, 0), gray_of(rgb))
+        counts = np.stack([np.bincount(plane.ravel(), minlength=256) for plane in planes])
+        everywhere += counts
+        of_pictures += _figures(counts)
+        pictures_seen += 1
+    figures = np.hstack((_figures(everywhere), of_pictures / pictures_seen))
+    channels = tuple(
+        Channel(name, *(float(value) for value in row)) for name, row in zip(CHANNELS, figures, strict=True)
+    )
+    return ChannelStatistics(pictures_seen, int(everywhere[0].sum()), channels)
+
+
+def read(folder: Path, name: str, path: str) -> NDArray[np.uint8]:
+    """Decode one picture as it is -> (H, W, 3); TrainingError if that is impossible."""
+    picture = read_picture(folder, name, path, AS_THEY_ARE)
+    if picture is None:
+        raise AssertionError(path)  # no picture has less than no color
+    return picture.rgb
+
+
+def pictures_below(folder: Path) -> tuple[str, ...]:
+    """Return the paths below a folder of all files that are called like pictures, sorted."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in found))
+
+
+def _entries(folder: Path, split: str | None) -> Sequence[tuple[str, str]]:
+    if (folder / "manifest.csv").is_file():
+        parts = listed(folder)
+        parts["eval"] = sorted(parts["validation"] + parts["test"])
+        known = ("train", "eval", "validation", "test")
+        if split not in {None, *known}:
+            raise TrainingError(
+                reason=f"the manifest has no split {split!r}",
+                remedy=f"name one of {', '.join(known)}",
+                path=folder,
+            )
+        entries = parts["train"] + parts["eval"] if split is None else parts[split]
+    else:
+        below = folder if split is None else folder / split
+        entries = [
+            (below.name, (below / path).relative_to(folder).as_posix()) for path in pictures_below(below)
+        ]
+    if not entries:
+        where = "" if split is None else f" in {split}"
+        raise TrainingError(
+            reason=f"there are no pictures{where}",
+            remedy="name a folder or a split with pictures",
+            path=folder,
+        )
+    return entries
+
+
+def _figures(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean and standard deviation of each channel (4, 2) of pixels counted by their value (4, 256)."""
+    levels = np.arange(256) / 255.0
+    total = counts.sum(axis=1)
+    mean = counts @ levels / total
+    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / total
+    return np.stack((mean, np.sqrt(variance)), axis=1)

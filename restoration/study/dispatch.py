@@ -1,0 +1,30 @@
+"""Which kind of training a recipe asks for: that of what ships, or one of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from restoration.generators.models import SHIPPED_ONLY, Library
+from restoration.study.loop import train_seed
+from restoration.study.recipe import read_seed_recipe
+from restoration.training.loop import TrainingProgress, TrainingResult, train
+from restoration.training.recipe import KIND, kind_of
+
+
+def train_by_recipe(
+    recipe: Path,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool = True,
+    progress: Callable[[TrainingProgress], None] | None = None,
+    library: Library = SHIPPED_ONLY,
+) -> TrainingResult:
+    """Train after a TOML recipe: one with `kind = "seed"` as the study did, any other for chroma.
+
+    Raises TrainingError.
+    """
+    if kind_of(recipe) == KIND:
+        return train_seed(read_seed_recipe(recipe), data, out, resume=resume, progress=progress)
+    return train(recipe, data, out, resume=resume, progress=progress, library=library)

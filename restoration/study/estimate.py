@@ -1,0 +1,63 @@
+"""What a run costs: seconds on this machine, bytes on its disk."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from restoration.study.dataset import SIDE
+from restoration.study.matrix import Planned
+from restoration.study.networks import first_state
+from restoration.study.recipe import SeedRecipe
+from restoration.study.training_step import learn
+
+_Shape = tuple[int, int, int, str, int]
+
+
+_STATE = 3
+"""Numbers in the state for each weight: itself and Adam's two means."""
+
+
+def bytes_kept(recipe: SeedRecipe) -> int:
+    """Return how many bytes a finished run takes: its kept generators, and its state."""
+    with torch.device("meta"):
+        state = first_state(recipe, torch.device("meta"))
+    generator = sum(one.numel() for one in state.generator.parameters())
+    critic = sum(one.numel() for one in state.critic.parameters()) if state.critic else 0
+    generators = -(-recipe.epochs // recipe.checkpoint_epochs)
+    return 4 * (generators * generator + _STATE * (generator + critic))
+
+
+@dataclass(slots=True)
+class Estimator:
+    """Tells the pace of runs; networks of one shape are timed once."""
+
+    device: torch.device
+    timed: dict[_Shape, float] = field(default_factory=dict)
+
+    def seconds_per_picture(self, plan: Planned) -> float:
+        """Return what a run took for a picture so far, or else what one batch takes now."""
+        if plan.folder.metrics.exists():
+            spent = json.loads(plan.folder.metrics.read_text("utf-8"))["spent"]
+            if spent["samples"]:
+                return float(spent["seconds"] / spent["samples"])
+        recipe = plan.recipe
+        # A CPU gains nothing by large batches, and one picture is soon learned from.
+        batch = recipe.batch if self.device.type == "cuda" else 1
+        shape = (recipe.base, recipe.kernel, recipe.patch_map, recipe.critic, batch)
+        if shape not in self.timed:
+            self.timed[shape] = self._time(recipe, batch)
+        return self.timed[shape]
+
+    def _time(self, recipe: SeedRecipe, batch: int) -> float:
+        if recipe.threads is not None:
+            torch.set_num_threads(recipe.threads)
+        state = first_state(recipe, self.device)
+        gray = torch.randn(batch, 3, SIDE, SIDE, device=self.device)
+        learn(state, recipe, gray, gray).tolist()
+        started = time.perf_counter()
+        learn(state, recipe, gray, gray).tolist()
+        return (time.perf_counter() - started) / batch

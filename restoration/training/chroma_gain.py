@@ -1,0 +1,49 @@
+"""How much the chroma of a trained generator is stretched, so that the pictures are as colorful as asked.
+
+A loss that averages over all plausible colors leaves the right ones pale. Teaching more vivid ones costs more
+error than stretching what was learned: measured in `docs/decisions/0011-casts-contrasts-colorfulness.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restoration.arrays.lab import recolor
+from restoration.training.metrics import Predict, Reference, colorfulness
+
+MOST = 2.0
+_HALVINGS = 10
+
+
+def needed_gain(predict: Predict, against: Sequence[Reference], asked: float) -> float:
+    """Find the least gain of [1, 2] at which the mean colorfulness is `asked` parts of the truth's.
+
+    The gain is that of the last layer, before its tanh, as `ChromaGenerator.intensify` takes it. Found
+    by halving to a thousandth; 2 if even that does not suffice.
+    """
+    chroma = [predict(one.luma[None])[0] for one in against]
+    truth = float(np.mean([one.truth.colorfulness for one in against]))
+
+    def reached(gain: float) -> bool:
+        colors = [
+            colorfulness(recolor(one.luma, intensified(field, gain)))
+            for one, field in zip(against, chroma, strict=True)
+        ]
+        return float(np.mean(colors)) >= asked * truth
+
+    if reached(1.0):
+        return 1.0
+    low, high = 1.0, MOST
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
+
+
+def intensified(chroma: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
+    """Give the chroma, in [-0.5, 0.5], that a last layer with `gain` would have given before its tanh."""
+    inner = np.arctanh(np.clip(2.0 * chroma, -0.999999, 0.999999))
+    return np.asarray(0.5 * np.tanh(gain * inner), dtype=np.float32)

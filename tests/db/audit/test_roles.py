@@ -1,0 +1,75 @@
+"""The rights that docs/fixity.md gives the working role suffice for the work, and not for rewriting it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from db.audit.chain_verification import prove
+from db.audit.fixity import Checked, Due, due_files, record_checks
+from db.audit.hash_chain import seal_events
+from db.core.engine import open_database
+from db.core.revision import require_current
+from db.core.values import utcnow
+from db.core.vocabulary import Finding, Holding
+from db.queue.jobs import finish
+
+PAGE = (Path(__file__).parents[2] / "docs/fixity.md").read_text(encoding="utf-8")
+
+# SQLite has no roles.
+pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("url", ["postgresql"], indirect=True)]
+
+
+@pytest.fixture
+def working(archive, url, administer):
+    """The archive, at the hands of a role with the rights that the page gives; the tables are another's."""
+    database = archive.database
+    with database.read() as s:
+        space = s.scalar(text("SELECT current_schema()"))
+    role = f"saek_work_{space[-12:]}"
+    (grants,) = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    grants = re.sub(r"--.*", "", grants).replace("SCHEMA public", f"SCHEMA {space}")
+    orders = [re.sub(r"\bsaek$", role, order.strip()) for order in grants.split(";") if order.strip()]
+    administer(url, f"CREATE ROLE {role}", *orders)
+    address = make_url(url).update_query_dict({"options": f"-csearch_path={space} -crole={role}"})
+    archive.database = open_database(address.render_as_string(hide_password=False))
+    require_current(address.render_as_string(hide_password=False))
+    yield archive
+    archive.database.dispose()
+    archive.database = database
+    administer(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def test_the_working_role_can_do_all_of_the_work(working):
+    lease = working.work_on()
+    with working.database.begin() as s:
+        finish(s, lease, working.derivative(), now=working.now)
+    held = list(due_files(working.database, list(Holding), Due(utcnow())))
+    with working.database.begin() as s:
+        record_checks(s, [Checked(file, Finding.INTACT) for file in held])
+    assert seal_events(working.database) == 1
+    proof = prove(working.database)
+    assert (proof.whole, proof.unsealed, proof.missing_guards) == (True, 0, ())
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "UPDATE event SET outcome = 'success'",
+        "DELETE FROM event",
+        "TRUNCATE event",
+        "DELETE FROM seal",
+        "UPDATE agent SET name = 'somebody'",
+        "ALTER TABLE event DISABLE TRIGGER USER",
+        "DROP TRIGGER event_only_grows ON event",
+        "ALTER FUNCTION refuse_change() RENAME TO allow_change",
+        "LOCK TABLE event IN ACCESS EXCLUSIVE MODE",
+        "DELETE FROM alembic_version",
+    ],
+)
+def test_the_working_role_cannot_rewrite_what_happened(working, order):
+    working.drop()
+    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"), working.database.begin() as s:
+        s.execute(text(order))

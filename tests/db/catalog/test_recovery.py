@@ -1,0 +1,280 @@
+"""A record is built anew from what sidecars tell: whole, in any order, as often as one likes."""
+
+import copy
+import datetime as dt
+import itertools
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from db.catalog.files import files
+from db.catalog.recovery import (
+    Entered,
+    Place,
+    Standing,
+    enter_sidecar,
+    latest_derivatives,
+    recorded_derivatives,
+    standing,
+)
+from db.catalog.sidecars import describe, read_sidecar
+from db.core.engine import open_database
+from db.core.errors import BrokenSidecar
+from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
+from db.core.values import Seen
+from db.core.vocabulary import FileState, JobState
+from db.queue import jobs
+from db.queue.commands import reprocess
+from db.queue.intake import register
+from db.reports.status import overview
+
+EVIDENCE = {"sidecar": "a.color.tif.json", "verified": True}
+
+
+def make(source, name="a.tif", content="a", output=None):
+    """Have a derivative made and return what its sidecar tells, as it comes out of a file."""
+    lease = source.work_on(name, content)
+    source.wait(seconds=6)
+    with source.database.begin() as s:
+        jobs.finish(s, lease, source.derivative(output or f"{name}.color.tif"), now=source.now)
+    with source.database.read() as s:
+        return json.loads(json.dumps(describe(s, lease.job_id)))
+
+
+def enter(source, told):
+    place = told["derivative"]["path"]
+    with source.database.begin() as s:
+        return enter_sidecar(
+            s, read_sidecar(told), Place(place.encode(), place), EVIDENCE, now=source.wait(minutes=1)
+        )
+
+
+def columns(source, table, *without):
+    keys = [c.name for c in table.__table__.columns if not c.name.endswith("id") and c.name not in without]
+    with source.database.read() as s:
+        rows = s.execute(select(table.__table__)).mappings().all()
+        return sorted((tuple((key, repr(row[key])) for key in keys) for row in rows), key=repr)
+
+
+def everything(source):
+    return {
+        Scan: columns(source, Scan, "names_due_at"),
+        Sighting: columns(source, Sighting),
+        Recipe: columns(source, Recipe),
+        Model: columns(source, Model),
+        Job: columns(source, Job, "lease_token", "heartbeat_at"),
+        Derivative: columns(source, Derivative),
+    }
+
+
+@pytest.fixture
+def new_archive(archive, migrated_sqlite, tmp_path):
+    """A function that returns one more archive, with a record of its own."""
+    opened = []
+
+    def new_archive():
+        path = tmp_path / f"record-{len(opened)}.sqlite3"
+        shutil.copy(migrated_sqlite, path)
+        opened.append(open_database(f"sqlite:///{path}"))
+        return replace(archive, database=opened[-1])
+
+    yield new_archive
+    for database in opened:
+        database.dispose()
+
+
+@pytest.fixture
+def source(new_archive):
+    """The archive whose record is lost; `archive` is the one that it is entered into."""
+    return new_archive()
+
+
+def test_a_record_that_was_lost_comes_back_row_for_row(source, archive):
+    told = [make(source, f"album/{n}.tif", str(n)) for n in range(3)]
+    assert sum((enter(archive, one) for one in told), Entered()) == Entered(3, 3, 3, 0, 3)
+    assert everything(archive) == everything(source)
+    with archive.database.read() as s:
+        view = overview(s, now=archive.now)
+        assert view.files[FileState.DONE] == 3
+        assert {row.display for row in files(s)} == {f"album/{n}.tif" for n in range(3)}
+
+
+def test_entering_twice_changes_nothing(source, archive):
+    told = make(source)
+    enter(archive, told)
+    before, events = everything(archive), archive.count(Event)
+    assert enter(archive, told) == Entered()
+    assert (everything(archive), archive.count(Event)) == (before, events)
+
+
+def test_events_say_that_it_came_by_recovery_and_what_happened_before(source, archive):
+    told = make(source)
+    enter(archive, told)
+    assert archive.happened() == ["recovery", "recovery"]
+    with archive.database.read() as s:
+        detail = s.scalars(select(Event.detail).where(Event.derivative_id.is_not(None))).one()
+    assert detail["sidecar"] == "a.color.tif.json"
+    assert [event["type"] for event in detail["history"]][:2] == ["ingestion", "message digest calculation"]
+    assert dt.datetime.fromisoformat(detail["made_at"]) == source.now
+
+
+def test_the_order_of_sidecars_does_not_matter(source, archive, new_archive):
+    another = new_archive()
+    first = make(source, "a.tif", "old")
+    source.wait(minutes=1)
+    second = make(source, "a.tif", "new", "a.new.color.tif")
+    for target, order in ((archive, (first, second)), (another, (second, first))):
+        target.now = source.now
+        for told in order:
+            enter(target, told)
+    assert everything(archive) == everything(another)
+    with another.database.read() as s:
+        live = s.execute(select(Sighting.scan_id).where(Sighting.superseded_at.is_(None))).all()
+        contents = s.scalars(select(Scan.sha256).where(Scan.id == live[0][0])).all()
+    assert len(live) == 1
+    assert contents == [second["scan"]["sha256"]]
+
+
+def test_what_was_entered_is_not_made_again(source, archive):
+    told = make(source)
+    enter(archive, told)
+    with archive.database.begin() as s:
+        known = register(
+            s,
+            archive.seen("a.tif"),
+            archive.content("a"),
+            s.scalars(select(Recipe.id)).one(),
+            now=archive.now,
+        )
+    assert not known.new_job
+    assert archive.state(known.job_id) is JobState.DONE
+
+
+def test_a_job_that_waits_for_what_lies_there_already_is_done(source, archive):
+    told = make(source)
+    waiting = archive.drop("a.tif", "a")
+    assert enter(archive, told) == Entered(completed=1, derivatives=1)
+    assert archive.state(waiting.job_id) is JobState.DONE
+    assert enter(archive, told) == Entered()
+
+
+@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.CANCELLED])
+def test_a_job_in_another_state_is_left_as_it_is(source, archive, state):
+    told = make(source)
+    lease = archive.work_on("a.tif", "a")
+    if state is JobState.CANCELLED:
+        with archive.database.begin() as s:
+            jobs.cancelled(s, lease, now=archive.now)
+    before = everything(archive)
+    assert enter(archive, told) == Entered()
+    assert everything(archive) == before
+
+
+def test_what_the_record_saw_itself_keeps_its_place(source, archive):
+    told = make(source, "a.tif", "old")
+    archive.drop("a.tif", "new")
+    enter(archive, told)
+    with archive.database.read() as s:
+        live = s.execute(select(Scan.sha256).join(Sighting).where(Sighting.superseded_at.is_(None))).scalars()
+        assert list(live) == [archive.content("new").sha256]
+
+
+def test_two_recipes_on_one_scan_are_two_jobs_of_one_scan(source, archive):
+    told = [make(source)]
+    recipe = source.recipe(0.5)
+    with source.database.begin() as s:
+        reprocess(s, [1], recipe, "kim", now=source.now)
+    with source.database.read() as s:
+        job_id = s.scalars(select(Job.id).order_by(Job.id.desc())).first()
+    lease = source.claim(job_id)
+    with source.database.begin() as s:
+        jobs.finish(s, lease, source.derivative("a.half.tif"), now=source.now)
+    with source.database.read() as s:
+        told.append(describe(s, job_id))
+    assert told[1]["job"]["requested_by"] == "kim"
+    assert enter(archive, told[1]) + enter(archive, told[0]) == Entered(1, 1, 2, 0, 2)
+
+
+def test_a_name_in_any_encoding_comes_through_whole(source, archive):
+    raw = b"\xb0\xad\xb3\xb2.tif"
+    seen = Seen("inbox", raw, "?.tif", "", 5, 7, 9)
+    recipe = source.recipe()
+    with source.database.begin() as s:
+        job_id = register(s, seen, source.content("a"), recipe, now=source.now).job_id
+    lease = source.claim(job_id)
+    with source.database.begin() as s:
+        jobs.finish(s, lease, source.derivative(), now=source.now)
+    with source.database.read() as s:
+        told = json.loads(json.dumps(describe(s, job_id)))
+    enter(archive, told)
+    with archive.database.read() as s:
+        assert s.scalars(select(Sighting.path)).all() == [raw]
+
+
+def test_what_is_known_is_told_without_writing(source, archive):
+    told = make(source)
+    sidecar, place = read_sidecar(told), Place(b"a.tif.color.tif", "")
+    with archive.database.read() as s:
+        assert standing(s, sidecar, place) is Standing.NEW
+    with source.database.read() as s:
+        assert standing(s, sidecar, place) is Standing.KNOWN
+        assert standing(s, sidecar, Place(b"moved.tif", "")) is Standing.UNNAMED
+        other = {**sidecar.derivative, "sha256": "0" * 64}
+        assert standing(s, replace(sidecar, derivative=other), Place(b"x.tif", "")) is Standing.OTHER
+        assert latest_derivatives(s) == [b"a.tif.color.tif"]
+        assert [row.path for row in recorded_derivatives(s)] == [b"a.tif.color.tif"]
+
+
+def damaged(told):
+    """Every change of one value to one of another kind, or to none."""
+    for part, rows in told.items():
+        if part == "events":
+            continue
+        for row in rows if isinstance(rows, list) else [rows]:
+            for name, value in row.items():
+                for other in ("x", -(2**70), [], None):
+                    if other == value or (isinstance(value, str) and other == "x"):
+                        continue
+                    yield part, name, other
+
+
+def test_no_damaged_value_enters_the_record(source, archive):
+    told = make(source)
+    tried = refused = 0
+    for part, name, other in damaged(told):
+        bad = copy.deepcopy(told)
+        row = bad[part][0] if isinstance(bad[part], list) else bad[part]
+        row[name] = other
+        tried += 1
+        try:
+            read_sidecar(bad)
+        except BrokenSidecar:
+            refused += 1
+    assert tried > 150
+    assert refused > 0.8 * tried  # the rest are columns that may be archive
+
+
+@pytest.mark.parametrize("path", ["../a.tif", "/etc/a.tif", "a/../../b.tif", "a\0.tif", ""])
+def test_a_path_that_leads_out_is_refused(source, path):
+    told = make(source)
+    for row in (told["derivative"], told["sightings"][0]):
+        bad = dict(row)
+        row["path"] = path
+        with pytest.raises(BrokenSidecar, match="path"):
+            read_sidecar(told)
+        row.update(bad)
+    read_sidecar(told)
+
+
+@pytest.mark.parametrize("told", [None, [], {}, {"scan": {}}, {"sightings": {}, "events": []}])
+def test_anything_else_is_no_sidecar(told):
+    with pytest.raises(BrokenSidecar):
+        read_sidecar(told)
+
+
+def test_counts_add_up():
+    parts = [Entered(1, 2, 3, 4, 5, 6)] * 3
+    assert list(itertools.accumulate(parts))[-1] == Entered(3, 6, 9, 12, 15, 18)

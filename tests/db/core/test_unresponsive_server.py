@@ -1,0 +1,136 @@
+"""A PostgreSQL server, or a client of it, that is gone without a word."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from relay import Relay
+from sqlalchemy import make_url, select, text, update
+
+from db.core import postgres
+from db.core.engine import open_database
+from db.core.errors import DatabaseUnavailable
+from db.core.schema import Job
+
+pytestmark = pytest.mark.postgres
+
+PATIENCE = 1.0
+
+
+@pytest.fixture
+def relay(migrated_postgres):
+    address = make_url(migrated_postgres)
+    folder = address.query.get("host")
+    relay = Relay(Path(folder) / ".s.PGSQL.5432" if folder else (address.host, address.port or 5432))
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def over(migrated_postgres, relay):
+    """The database, reached by the relay."""
+    address = make_url(migrated_postgres)
+    query = {name: value for name, value in address.query.items() if name != "host"}
+    url = address.set(host="127.0.0.1", port=relay.port, query=query)
+    database = open_database(url.render_as_string(hide_password=False), patience=PATIENCE)
+    yield database
+    database.dispose()
+
+
+def ask(database):
+    with database.read() as s:
+        return s.scalar(text("SELECT 1"))
+
+
+def seconds_of_failing(database):
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        ask(database)
+    return time.monotonic() - began
+
+
+def test_a_server_that_falls_silent_is_away_and_soon_there_again(over, relay):
+    assert ask(over) == 1
+    relay.swallow()
+
+    # One wait for a connection that was open, one for a new one.
+    assert PATIENCE < seconds_of_failing(over) < PATIENCE + 6
+    assert seconds_of_failing(over) < 6
+
+    relay.heal()
+    assert ask(over) == 1
+
+
+def test_silence_in_a_transaction_ends_it(over, relay):
+    def write():
+        with over.begin() as s:
+            s.execute(update(Job).values(requested_by="nobody"))
+            relay.swallow()
+
+    with pytest.raises(DatabaseUnavailable, match="said nothing for 1 s"):
+        write()
+
+
+def test_a_long_answer_is_no_silence(over, relay):
+    with over.read() as s:
+        rows = s.execute(text("SELECT pg_sleep(0.3), repeat('x', 20000) FROM generate_series(1, 6)")).all()
+
+    assert len(rows) == 6
+
+
+def test_who_asks_without_patience_waits(migrated_postgres):
+    database = open_database(migrated_postgres)
+    with database.read() as s:
+        assert s.scalar(text("SELECT pg_sleep(1.5)")) == ""
+    database.dispose()
+
+
+def test_who_gave_up_waiting_for_a_row_leaves_the_queue(archive, database, over):
+    if database.dialect == "sqlite":
+        return  # it has no queue
+    archive.drop()
+    with database.begin() as s:
+        s.execute(update(Job).values(requested_by="kim"))
+        with pytest.raises(DatabaseUnavailable), over.begin() as waiting:
+            waiting.execute(update(Job).values(requested_by="nobody"))
+        deadline = time.monotonic() + 8
+        queue = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE job%'"
+        )
+        while s.scalar(queue) and time.monotonic() < deadline:
+            s.execute(text("SELECT pg_stat_clear_snapshot()"))
+            time.sleep(0.2)
+        assert s.scalar(queue) == 0
+
+
+def test_a_client_that_vanished_while_it_wrote_holds_nobody_up(archive, database, monkeypatch):
+    if database.dialect == "sqlite":
+        return  # the kernel ends the locks of a dead process
+    job_id = archive.drop().job_id
+    monkeypatch.setattr(postgres, "IDLE_S", 1)
+    held, told = threading.Event(), []
+
+    def vanish():
+        try:
+            with database.begin() as s:
+                s.execute(update(Job).values(requested_by="nobody"))
+                held.set()
+                time.sleep(3)
+        except DatabaseUnavailable as error:
+            told.append(error)
+
+    vanished = threading.Thread(target=vanish)
+    vanished.start()
+    held.wait()
+    began = time.monotonic()
+    with database.begin() as s:
+        s.execute(update(Job).values(requested_by="kim"))
+    waited = time.monotonic() - began
+    vanished.join()
+
+    assert waited < 2.5
+    assert "idle-in-transaction" in told[0].reason
+    with database.read() as s:
+        assert s.scalars(select(Job.requested_by).where(Job.id == job_id)).one() == "kim"

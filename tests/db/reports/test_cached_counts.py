@@ -1,0 +1,147 @@
+from collections import Counter
+
+import pytest
+from sqlalchemy import select, update
+
+from db.catalog.files import files
+from db.core import schema
+from db.core.values import utcnow
+from db.core.vocabulary import Basis, FileState, JobState, Lane
+from db.queue import jobs
+from db.queue.commands import cancel, pause
+from db.queue.enqueue import enqueue
+from db.queue.intake import quarantine_sighting
+from db.reports import cached_counts
+from db.reports.cached_counts import count_everything, last_census, take_census
+from db.reports.status import overview
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """Three files are many."""
+    monkeypatch.setattr(cached_counts, "MANY_FILES", 3)
+
+
+def look(archive, **how):
+    with archive.database.read() as s:
+        return overview(s, now=archive.now, **how)
+
+
+@pytest.fixture
+def filled(archive, take_away):
+    """Have files in every state, several jobs to some of them, and work that waits for a disk."""
+    done = archive.work_on("album/done.tif", "done")
+    failed = archive.work_on("failed.tif", "failed")
+    bad = archive.work_on("bad.tif", "bad")
+    resting = archive.work_on("album/resting.tif", "resting")
+    archive.work_on("앨범/running.tif", "running")
+    archive.drop("album/queued.tif", "queued", lane=Lane.BULK)
+    dropped = archive.drop("cancelled.tif", "cancelled")
+    archive.drop("registered.tif", "registered", job=False)
+    archive.drop("gone.tif", "gone", job=False)
+    archive.drop("copy of done.tif", "done")
+    archive.drop("replaced.tif", "before")
+    archive.drop("replaced.tif", "after")
+    with archive.database.begin() as s:
+        jobs.finish(s, done, archive.derivative(), now=archive.now)
+        jobs.fail(s, failed, archive.problem(), quarantine=False, now=archive.now)
+        jobs.fail(s, bad, archive.problem(), quarantine=True, now=archive.now)
+        jobs.retry_later(s, resting, archive.problem("no-space"), now=archive.now)
+        quarantine_sighting(s, archive.seen("link.tif"), archive.problem("unsafe-file"), now=archive.now)
+        cancel(s, [dropped.job_id], "kim", now=archive.now)
+        take_away(s, b"gone.tif", now=archive.now)
+    return archive
+
+
+def test_each_file_counts_in_the_state_that_it_is_listed_in(filled):
+    with filled.database.read() as s:
+        listed = Counter((file.collection, file.state) for file in files(s))
+        counted = count_everything(s, filled.now).collections
+    assert {state for _, state in listed} == set(FileState)
+    assert listed == {
+        (name, state): count for name, states in counted.items() for state, count in states.items() if count
+    }
+
+
+def test_a_census_is_read_as_it_was_taken(filled, many):
+    taken = take_census(filled.database)
+    assert taken is not None
+    with filled.database.read() as s:
+        assert last_census(s) == taken
+    assert taken.jobs[Lane.BULK][JobState.QUEUED] == 1
+    assert {(group.reason, group.code) for group in taken.queued} >= {(None, None)}
+
+
+def test_few_files_need_no_census(filled):
+    assert take_census(filled.database) is None
+    seen = look(filled)
+    assert (seen.basis, seen.counted_at) == (Basis.LIVE, filled.now)
+
+
+def test_many_files_are_told_as_they_were_counted_last(filled, many):
+    taken = take_census(filled.database)
+    filled.drop("late.tif", "late")
+    seen, exact = look(filled), look(filled, exact=True)
+    assert (seen.basis, seen.counted_at) == (Basis.CENSUS, taken.taken_at)
+    assert (exact.basis, exact.counted_at) == (Basis.LIVE, filled.now)
+    assert exact.files[FileState.QUEUED] == seen.files[FileState.QUEUED] + 1
+
+
+def test_a_new_census_takes_the_place_of_the_last_one(filled, many):
+    take_census(filled.database)
+    filled.drop("late.tif", "late")
+    take_census(filled.database)
+    assert look(filled).files == look(filled, exact=True).files
+    assert filled.count(cached_counts.schema.Census) == 1
+
+
+def test_many_files_that_nobody_has_counted_are_counted_and_that_is_told(filled, many):
+    seen = look(filled)
+    assert (seen.basis, seen.counted_at) == (Basis.NO_CENSUS, filled.now)
+    assert seen.files == look(filled, exact=True).files
+
+
+def test_what_is_paused_shows_at_once_however_old_the_counts_are(filled, many):
+    take_census(filled.database)
+    with filled.database.begin() as s:
+        pause(s, Lane.BULK, "kim", now=filled.now)
+    seen = look(filled)
+    assert seen.basis is Basis.CENSUS
+    assert ("the bulk lane is paused", 1) in {(waiting.reason, waiting.jobs) for waiting in seen.waiting}
+
+
+def test_what_waits_tells_the_same_from_a_census_as_from_a_count(archive, many):
+    archive.now = utcnow()  # a census goes by the clock
+    for name in ("a", "b", "c"):
+        lease = archive.work_on(f"{name}.tif", name)
+        with archive.database.begin() as s:
+            jobs.retry_later(s, lease, archive.problem("no-space"), now=archive.wait(seconds=1))
+    take_census(archive.database)
+    seen = look(archive)
+    assert seen.basis is Basis.CENSUS
+    (full,) = seen.waiting
+    assert (full.jobs, full.code, full.remedy) == (3, "no-space", "copy it again")
+    assert seen.waiting == look(archive, exact=True).waiting
+
+
+def test_a_census_keeps_what_ended_badly_beside_the_states(many, filled):
+    lease = filled.work_on("앨범/again.tif", "again")
+    recipe = filled.recipe(0.5)
+    with filled.database.begin() as s:
+        jobs.finish(s, lease, filled.derivative("again.color.tif"), now=filled.now)
+        job_id = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=filled.now).job_id
+        cancel(s, [job_id], "kim", now=filled.now)
+    take_census(filled.database)
+    seen = look(filled)
+    assert (seen.basis, seen.also[JobState.CANCELLED]) == (Basis.CENSUS, 1)
+    assert seen.collections_also["앨범"] == {JobState.FAILED: 0, JobState.CANCELLED: 1}
+    assert look(filled, exact=True).also == seen.also
+
+
+def test_a_census_of_an_earlier_release_counts_none_beside(many, filled):
+    take_census(filled.database)
+    with filled.database.begin() as s:
+        facts = s.scalars(select(schema.Census.facts)).one()
+        del facts["also"]
+        s.execute(update(schema.Census).values(facts=facts))
+    assert set(look(filled).also.values()) == {0}

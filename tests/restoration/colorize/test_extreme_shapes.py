@@ -1,0 +1,157 @@
+"""A panorama of any shape: the network is shown no more at once, and no more memory is taken."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from restoration import Preset
+from restoration.arrays import resample
+from restoration.colorize.inference import all_planes, colorize, infer
+from restoration.colorize.input_pieces import PART, SHOWN, pieces
+from restoration.colorize.plan import Sizes, count_windows, guide_side
+from restoration.colorize.predicted_error import confidence
+from restoration.generators.engines import Engine
+
+FIXED = Sizes(256, 32)
+INSTANCE = Sizes(256, 256, "instance")
+MEGABYTE = 1_000_000
+
+
+class Watched:
+    """Colors each pixel by its own gray and remembers how many pixels it was ever shown at once."""
+
+    name = "test/cpu/watched"
+
+    def __init__(self) -> None:
+        self.most = 0
+
+    def predict(self, gray: np.ndarray) -> np.ndarray:
+        for picture in gray:  # a batch is divided by the engine as it sees fit
+            self.most = max(self.most, picture.size)
+        return np.stack((0.5 * gray - 0.2, 0.3 - 0.5 * gray), axis=1).astype(np.float32)
+
+    def with_statistics(self, pictures: np.ndarray, weights: np.ndarray) -> Engine:
+        assert len(pictures) == len(weights)
+        self.most = max(self.most, pictures.size)
+        return self
+
+
+def copy_of(height: int, width: int, preset: Preset) -> np.ndarray:
+    """Return a luminance copy as the reader would make it of a scan of that size."""
+    side = min(max(height, width), guide_side(preset, height, width))
+    return np.random.default_rng(1).random(resample.fit(height, width, side), dtype=np.float32)
+
+
+SHAPES = [(1, 65_537), (200_000, 1), (3, 50_000), (100, 60_000), (17, 1_200), (40, 40), (1, 1)]
+
+
+@pytest.mark.parametrize("sizes", [FIXED, INSTANCE], ids=["fixed", "instance"])
+@pytest.mark.parametrize("preset", [Preset.BALANCED, Preset.NATIVE])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_network_is_never_shown_more_than_its_limit(
+    shape: tuple[int, int], preset: Preset, sizes: Sizes
+) -> None:
+    engine = Watched()
+    luminance = copy_of(*shape, preset)
+    field = colorize(luminance, preset, sizes, engine)
+    assert field.windows == count_windows(*shape, preset, sizes)
+    if sizes is FIXED:
+        confidence(luminance, field.chroma, sizes, engine)
+    assert engine.most <= SHOWN
+
+
+@given(st.integers(1, 3000), st.integers(1, 90_000), st.booleans(), st.sampled_from([32, 256]))
+@settings(deadline=None)
+def test_pieces_cover_the_picture_and_keep_to_the_limit(
+    short: int, long: int, upright: bool, multiple: int
+) -> None:
+    height, width = (long, short) if upright else (short, long)
+    laid = pieces(height, width, multiple)
+    shapes = [[side + -side % multiple for side in piece.shape] for piece in laid]
+    assert max(a * b for a, b in shapes) <= (SHOWN if len(laid) == 1 else PART)
+    for length, spans in (
+        (height, [piece.rows for piece in laid]),
+        (width, [piece.columns for piece in laid]),
+    ):
+        covered = np.zeros(length)
+        for span in spans:
+            covered[span.start : span.stop] += 1
+        assert covered.min() >= 1
+
+
+@pytest.mark.parametrize("shape", [(1, 65_537), (90, 9000), (20_000, 33), (1300, 1200)])
+def test_a_plane_in_pieces_is_colored_as_one(shape: tuple[int, int]) -> None:
+    plane = np.random.default_rng(2).random(shape, dtype=np.float32)
+    assert len(pieces(*shape, 32)) > 1
+    heard: list[int] = []
+    chroma = infer(Watched(), plane, 32, heard.append)
+    assert heard == list(range(len(pieces(*shape, 32))))
+    assert np.allclose(chroma, np.stack((0.5 * plane - 0.2, 0.3 - 0.5 * plane)), atol=1e-5)
+
+
+def test_pieces_that_disagree_leave_no_step() -> None:
+    class Moody(Watched):
+        def predict(self, gray: np.ndarray) -> np.ndarray:
+            mood = gray.mean(axis=(1, 2), keepdims=True) - 0.5
+            return np.stack((gray * 0 + mood, gray * 0 - mood), axis=1).astype(np.float32)
+
+    plane = np.linspace(0, 1, 20_000, dtype=np.float32) * np.ones((100, 1), np.float32)
+    chroma = all_planes(Moody(), plane, 32)
+    assert chroma[0].min() < -0.3
+    assert chroma[0].max() > 0.3
+    assert np.abs(np.diff(chroma[0], axis=1)).max() < 0.002
+
+
+@pytest.fixture(scope="module", params=[(1, 200_000), (200_000, 1)], ids=["wide", "tall"])
+def restored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A line of pixels, restored from the command line, and the peak of the memory that it took, bytes."""
+    height, width = request.param
+    folder = tmp_path_factory.mktemp("line")
+    at = np.linspace(0, 40, max(height, width))
+    gray = np.rint(127 + 100 * np.sin(at)).astype(np.uint8).reshape(height, width)
+    tifffile.imwrite(folder / "line.tif", gray)
+    words = [sys.executable, "-m", "worker", "restore", folder / "line.tif", "-o", folder / "color.tif"]
+    running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while running.poll() is None:
+        peak = max(peak, sum(_resident(pid) for pid in _tree(running.pid)))
+        time.sleep(0.01)
+    assert running.returncode == 0
+    return folder, peak
+
+
+def test_a_line_of_pixels_takes_less_than_700_megabytes(restored: tuple[Path, int]) -> None:
+    assert 100 * MEGABYTE < restored[1] < 700 * MEGABYTE
+
+
+def test_a_line_of_pixels_keeps_its_luminance(restored: tuple[Path, int]) -> None:
+    folder, _ = restored
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(folder / "line.tif") as master, Image.open(folder / "color.tif") as color:
+        assert np.array_equal(np.asarray(color.convert("L")), np.asarray(master))
+
+
+def _tree(pid: int) -> list[int]:
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [deeper for child in task.read_text().split() for deeper in _tree(int(child))]
+        except OSError:
+            continue
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), 0)

@@ -1,0 +1,159 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from numpy.typing import NDArray
+from PIL import Image
+
+from restoration import LoadedModel, OutputExists, Preset, Progress, Recipe, Stage, identify, plan, restore
+from restoration.colorize.inference import colorize
+from restoration.colorize.plan import Sizes
+from restoration.colorize.predicted_error import PASSES, confidence
+from restoration.masters.metadata.own_derivative import facts_in
+
+Maker = Callable[..., Path]
+Recipes = Callable[..., Recipe]
+Gray = NDArray[np.unsignedinteger]
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        return np.asarray(image)
+
+
+def test_the_map_lies_beside_the_derivative_and_changes_no_pixel_of_it(
+    tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = tiff(gray16)
+    plain = restore(master, recipe(), tmp_path / "plain.tif", loaded=loaded)
+    made = restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
+    assert plain.confidence is None
+    assert made.confidence is not None
+    assert (made.pixel_sha256, made.recipe_fingerprint) == (plain.pixel_sha256, plain.recipe_fingerprint)
+    assert made.windows == plain.windows
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["master.tif", "o.png", "o.tif", "plain.tif"]
+
+
+def test_the_map_is_the_confidence_in_255_steps(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    made = restore(tiff(gray8), recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
+    luminance = gray8.astype(np.float32) / 255
+    field = colorize(luminance, recipe().preset, loaded.sizes, loaded.engine)
+    expected = confidence(luminance, field.chroma, loaded.sizes, loaded.engine)
+    told = made.confidence
+    assert told is not None
+    assert np.abs(read(told.path) / 255 - expected).max() < 0.51 / 255
+    assert (told.path, told.width, told.height) == (tmp_path / "o.png", 251, 337)
+    assert told.mean == pytest.approx(float(expected.mean()), abs=1e-4)
+    assert told.doubtful == pytest.approx(float((expected < 0.5).mean()), abs=1e-4)
+    assert 0 < told.doubtful < 1
+
+
+def test_a_large_picture_gets_a_map_of_the_size_that_its_colors_were_inferred_at(
+    tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    ramp = np.linspace(0, 255, 3200).astype(np.uint8) * np.ones((1600, 1), np.uint8)
+    made = restore(tiff(ramp), recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
+    assert read(tmp_path / "o.png").shape == (768, 1536)
+    assert (made.width, made.height) == (3200, 1600)
+
+
+def test_the_map_names_master_model_and_recipe(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master = tiff(gray8)
+    made = restore(
+        master,
+        recipe(),
+        tmp_path / "o.tif",
+        loaded=loaded,
+        tags={"job": "42"},
+        confidence=tmp_path / "o.png",
+    )
+    xmp = bytes(pyvips.Image.new_from_file(str(tmp_path / "o.png")).get("xmp-data"))
+    facts = facts_in(xmp)
+    assert facts["masterSha256"] == hashlib.sha256(master.read_bytes()).hexdigest()
+    assert facts["recipeFingerprint"] == made.recipe_fingerprint
+    assert facts["weightsSha256"] == made.weights
+    assert facts["job"] == "42"
+    assert made.confidence is not None
+    assert float(facts["confidenceMean"]) == made.confidence.mean
+    assert "0.05" in facts["confidenceScale"]
+    assert b"no photograph" in xmp
+
+
+def test_the_map_is_of_the_models_colors_whatever_a_person_makes_of_them(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    maps = []
+    for strength, warmth in ((1, 0), (0.3, 0), (1, -1)):
+        path = tmp_path / f"{strength}{warmth}.png"
+        changed = recipe(strength=strength, warmth=warmth)
+        restore(tiff(gray8), changed, tmp_path / f"{strength}{warmth}.tif", loaded=loaded, confidence=path)
+        maps.append(read(path))
+    assert np.array_equal(maps[0], maps[1])
+    assert np.array_equal(maps[0], maps[2])
+
+
+def test_a_map_is_replaced_by_its_like_only(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    master, out, beside = tiff(gray8), tmp_path / "o.tif", tmp_path / "o.png"
+    restore(master, recipe(), out, loaded=loaded, confidence=beside)
+    restore(master, recipe(), out, loaded=loaded, confidence=beside)
+    Image.new("L", (4, 4)).save(beside)
+    mine = beside.read_bytes()
+    with pytest.raises(OutputExists, match=r"o\.png"):
+        restore(master, recipe(), out, loaded=loaded, confidence=beside)
+    assert beside.read_bytes() == mine
+    with pytest.raises(ValueError, match="a file of its own"):
+        restore(master, recipe("png"), tmp_path / "x.png", loaded=loaded, confidence=tmp_path / "x.png")
+
+
+def test_work_that_is_stopped_leaves_neither_file(
+    tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.stage is Stage.VERIFY:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore(
+            tiff(gray8),
+            recipe(),
+            tmp_path / "o.tif",
+            progress=stop,
+            loaded=loaded,
+            confidence=tmp_path / "o.png",
+        )
+    assert [p.name for p in tmp_path.iterdir()] == ["master.tif"]
+
+
+def test_progress_counts_the_looks_with_the_windows(
+    tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
+) -> None:
+    grain = np.random.default_rng(2).integers(0, 128, (500, 700), dtype=np.uint8)
+    gray = grain + np.linspace(0, 127, 700).astype(np.uint8)
+    heard: list[Progress] = []
+    master, balanced = tiff(gray), recipe(preset=Preset.BALANCED)
+    restore(
+        master,
+        balanced,
+        tmp_path / "o.tif",
+        progress=heard.append,
+        loaded=loaded,
+        confidence=tmp_path / "o.png",
+    )
+    colored = [(step.done, step.total) for step in heard if step.stage is Stage.COLOR]
+    windows = colorize(gray / np.float32(255), Preset.BALANCED, Sizes(256, 32), loaded.engine).windows
+    assert colored[-1] == (windows + PASSES, windows + PASSES)
+    assert colored == sorted(set(colored))
+    assert [done for done, _ in colored[-PASSES:]] == list(range(windows + 1, windows + PASSES + 1))
+    shipped = recipe(preset=Preset.BALANCED, model="archive-1")
+    facts = identify(master)
+    assert plan(facts, shipped, with_confidence=True).windows == plan(facts, shipped).windows + PASSES

@@ -1,0 +1,90 @@
+"""Sums over sets: ratios to gray and to the truth."""
+
+import numpy as np
+import pytest
+
+from restoration.evaluation.figures import Figures
+from restoration.evaluation.frechet import LEAST_PICTURES
+from restoration.evaluation.groups import PictureFigures, Rendered, groups
+from restoration.evaluation.vividness import counted
+
+RED, GRAY = (np.full((4, 4, 3), color, np.uint8) for color in ((200, 40, 40), (88, 88, 88)))
+
+
+def rendered(error: float, vivid: float, pooled: np.ndarray, rgb: np.ndarray = RED) -> Rendered:
+    figures = Figures(60.0 - 400 * error, 1.0, error, 0.0, vivid, 0.0, None)
+    return Rendered(figures, pooled.astype(np.float32), counted(rgb))
+
+
+def pictures(count: int, name: str, vivid: float = 20.0) -> list[PictureFigures]:
+    """Each with a model that leaves it gray, one that knows the truth, and one in the middle."""
+    rng = np.random.default_rng(count)
+    found = []
+    for number in range(count):
+        here, there = rng.normal(size=1280), rng.normal(size=1280) + 0.1
+        gray, truth = rendered(0.1, 0.0, there, GRAY), rendered(0.0, vivid, here)
+        middle = rendered(0.05, vivid / 2, (here + there) / 2)
+        models = {"none": gray, "oracle": truth, "middle": middle}
+        found.append(PictureFigures(f"{name}/{number}", name, gray, truth, models))
+    return found
+
+
+def test_a_model_that_leaves_gray_stands_where_gray_stands() -> None:
+    (every, _) = groups(pictures(LEAST_PICTURES, "places"))
+
+    assert every.models["none"] == every.gray
+    assert (every.gray.chroma_ratio, every.gray.colorfulness_ratio, every.gray.psnr_gain) == (1, 0, 0)
+
+
+def test_a_model_that_knows_the_truth_stands_where_the_truth_stands() -> None:
+    (every, _) = groups(pictures(LEAST_PICTURES, "places"))
+
+    assert every.models["oracle"] == every.truth
+    assert (every.truth.chroma_ratio, every.truth.colorfulness_ratio) == (0, 1)
+    assert every.truth.frechet == pytest.approx(0, abs=1e-6)
+
+
+def test_half_way_is_half_the_error_half_the_color_and_nearer_in_features() -> None:
+    middle = groups(pictures(LEAST_PICTURES, "places"))[0].models["middle"]
+
+    assert (middle.chroma_ratio, middle.colorfulness_ratio) == (pytest.approx(0.5), 0.5)
+    assert (middle.colorfulness_difference, middle.psnr_gain) == (-10, pytest.approx(20))
+    assert 0 < (middle.frechet or 0) < (groups(pictures(LEAST_PICTURES, "places"))[0].gray.frechet or 0)
+
+
+def test_all_and_the_historical_sets_come_first() -> None:
+    found = groups([*pictures(2, "documerica"), *pictures(3, "places"), *pictures(1, "autochrome")])
+
+    assert [(group.name, group.pictures) for group in found] == [
+        ("all", 6),
+        ("historical", 3),
+        ("autochrome", 1),
+        ("documerica", 2),
+        ("places", 3),
+    ]
+    assert found[1].sets == ("autochrome", "documerica")
+
+
+def test_without_historical_sets_there_is_no_such_row() -> None:
+    assert [group.name for group in groups(pictures(2, "places"))] == ["all", "places"]
+
+
+def test_ratios_are_of_sums_so_that_vivid_pictures_weigh_more() -> None:
+    pale, vivid = pictures(1, "a", vivid=10.0), pictures(1, "b", vivid=50.0)
+    pale[0].models["middle"] = pale[0].truth  # type: ignore[index]
+
+    every = groups([*pale, *vivid])[0]
+
+    assert every.models["middle"].colorfulness_ratio == pytest.approx((10 + 25) / 60)
+
+
+def test_few_pictures_have_no_frechet_distance() -> None:
+    assert groups(pictures(LEAST_PICTURES - 1, "places"))[0].gray.frechet is None
+
+
+def test_vividness_is_over_the_pixels_of_all_pictures() -> None:
+    every = groups(pictures(3, "places"))[0]
+
+    assert every.gray.vividness[0] == 1
+    assert every.truth.vividness[0] == 0
+    assert sum(every.truth.vividness) == pytest.approx(1)

@@ -1,0 +1,239 @@
+"""Files are read by a process that may die of them; nothing else does."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+from skimage import data
+
+from restoration import Limits, MissingFile, OutOfMemory, ReaderFailed, TruncatedImage
+from restoration.errors import ImplausiblePixels, MasterUnavailable
+from restoration.masters.facts import ScanFacts
+from restoration.masters.identify import identify
+from restoration.masters.sandbox import Reader
+from restoration.masters.strips import Scan
+
+Maker = Callable[..., Path]
+LIMITS = Limits()
+
+
+@pytest.fixture
+def reader() -> Iterator[Reader]:
+    one = Reader()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """An interlaced PNG of 64 megapixels: nothing of it can be shown before all of it is read."""
+    path = tmp_path / "slow.png"
+    grain = pyvips.Image.gaussnoise(1000, 1000, mean=128, sigma=40, seed=1).cast("uchar").replicate(8, 8)
+    grain.copy(interpretation="b-w").pngsave(str(path), interlace=True, compression=1)
+    return path
+
+
+def pid_of(reader: Reader) -> int:
+    assert reader._process is not None
+    return reader._process.pid
+
+
+def test_it_finds_what_reading_here_finds(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+    path = picture(data.camera(), "a.png")
+    facts = identify(path)
+    digest = hashlib.sha256()
+    here = Scan(path, facts, tmp_path).overview(100, None, digest)
+
+    there = reader.overview(path, LIMITS, 100, tmp_path)
+
+    assert reader.identify(path, LIMITS) == facts == there.facts
+    assert np.array_equal(there.planes, here)
+    assert there.planes.flags.writeable
+    assert there.samples_sha256 == digest.digest()
+
+
+def test_no_threads_spin_beside_the_one_that_reads(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+    reader.overview(picture(data.camera(), "a.tif"), LIMITS, 100, tmp_path)
+    environment = Path(f"/proc/{pid_of(reader)}/environ").read_bytes().split(b"\0")
+    assert b"OPENBLAS_NUM_THREADS=1" in environment
+
+
+def test_what_is_wrong_with_a_file_is_told_about_the_file(
+    reader: Reader, picture: Maker, tmp_path: Path
+) -> None:
+    cut = picture(data.camera(), "cut.png")
+    cut.write_bytes(cut.read_bytes()[:20_000])
+
+    with pytest.raises(TruncatedImage) as caught:
+        reader.overview(cut, LIMITS, 100, tmp_path)
+    with pytest.raises(MissingFile):
+        reader.identify(tmp_path / "none.tif", LIMITS)
+
+    assert caught.value.path == cut
+
+
+@pytest.mark.parametrize("name", ["a.png", "./a.png", "folder/../a.png", "../here/a.png"])
+def test_relative_paths_are_those_of_this_process(
+    reader: Reader, picture: Maker, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "folder").mkdir(parents=True)
+    picture(data.camera(), "a.png").rename(tmp_path / "here" / "a.png")
+    lying = tmp_path / "here" / "lying.tif"
+    Image.fromarray(data.camera()).save(lying, tiffinfo={274: 6})
+    monkeypatch.chdir(tmp_path / "here")
+
+    assert reader.identify(Path(name), LIMITS).width == 512
+    assert reader.overview(Path(name), LIMITS, 100, Path()).planes.shape == (1, 100, 100)
+    assert reader.overview(Path("lying.tif"), LIMITS, 100, Path("folder")).facts.orientation == 6
+    with pytest.raises(MissingFile) as caught:
+        reader.identify(Path("none.png"), LIMITS)
+    assert caught.value.path == Path("none.png")
+
+
+def test_a_name_that_is_no_text_is_read_too(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xbb\xe7\xc1\xf8.png")
+    picture(data.camera(), "a.png").rename(path)
+
+    assert reader.identify(path, LIMITS).width == 512
+
+
+def test_a_crash_is_told_and_the_next_file_is_read_by_a_new_process(
+    reader: Reader, picture: Maker, tmp_path: Path
+) -> None:
+    path = picture(data.camera(), "a.png")
+    reader.identify(path, LIMITS)
+    first = pid_of(reader)
+
+    def crash(_done: int, _total: int) -> None:
+        os.kill(first, signal.SIGSEGV)
+
+    tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
+    with pytest.raises(ReaderFailed, match=r"crashed \(SIGSEGV\)") as caught:
+        reader.overview(tall, LIMITS, 100, tmp_path, crash)
+
+    assert caught.value.path == tall
+    assert reader.identify(path, LIMITS).width == 512
+    assert pid_of(reader) != first
+
+
+def test_a_reader_that_the_system_killed_is_a_passing_cause(
+    reader: Reader, picture: Maker, tmp_path: Path
+) -> None:
+    tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
+
+    with pytest.raises(OutOfMemory, match="was killed"):
+        reader.overview(tall, LIMITS, 100, tmp_path, lambda _d, _t: os.kill(pid_of(reader), signal.SIGKILL))
+
+
+def test_a_file_that_takes_too_much_memory_ends_there(reader: Reader, slow: Path, tmp_path: Path) -> None:
+    small = Limits(reader_bytes=60_000_000)
+
+    with pytest.raises(ReaderFailed, match=r"more than 0\.1 GB of memory") as caught:
+        reader.overview(slow, small, 100, tmp_path)
+
+    assert "SAEK_READER_BYTES" in caught.value.remedy
+    assert reader.overview(slow, LIMITS, 100, tmp_path).facts.pixels == 64_000_000
+
+
+def test_a_file_that_takes_too_much_time_ends_there(reader: Reader, slow: Path, tmp_path: Path) -> None:
+    def read_several_times() -> None:
+        for _ in range(6):  # the kernel counts whole seconds
+            reader.overview(slow, Limits(reader_cpu_seconds=0), 100, tmp_path)
+
+    with pytest.raises(ReaderFailed, match="more than 0 s of processor time"):
+        read_several_times()
+
+
+def test_a_reader_that_works_without_a_word_is_ended(reader: Reader, slow: Path, tmp_path: Path) -> None:
+    reader.identify(slow, LIMITS)
+
+    with pytest.raises(ReaderFailed, match="came no further"):
+        reader.overview(slow, Limits(reader_silent_seconds=0), 100, tmp_path)
+
+
+def test_a_reader_that_waits_for_its_storage_is_a_passing_cause(
+    reader: Reader, picture: Maker, tmp_path: Path
+) -> None:
+    tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
+    short = Limits(reader_silent_seconds=1)
+
+    with pytest.raises(MasterUnavailable, match="did not answer"):
+        reader.overview(tall, short, 100, tmp_path, lambda _d, _t: os.kill(pid_of(reader), signal.SIGSTOP))
+
+    assert reader.identify(tall, LIMITS).width == 2048
+
+
+def test_work_that_is_stopped_from_outside_leaves_no_answer_behind(
+    reader: Reader, picture: Maker, tmp_path: Path
+) -> None:
+    tall, small = picture(np.tile(data.camera(), (40, 4)), "tall.png"), picture(data.moon(), "b.png")
+
+    def stop(_done: int, _total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        reader.overview(tall, LIMITS, 100, tmp_path, stop)
+
+    assert reader.overview(small, LIMITS, 100, tmp_path).facts == identify(small)
+
+
+def test_it_knows_no_secret(reader: Reader, picture: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAEK_DATABASE_URL", "postgresql://saek:tiger@localhost/saek")
+    monkeypatch.setenv("PGPASSWORD", "tiger")
+    reader.identify(picture(data.camera(), "a.png"), LIMITS)
+
+    assert b"tiger" not in Path(f"/proc/{pid_of(reader)}/environ").read_bytes()
+
+
+def test_it_ends_with_the_process_that_it_reads_for(picture: Maker) -> None:
+    path = picture(data.camera(), "a.png")
+    code = (
+        "import sys, time; from pathlib import Path; from restoration import identify\n"
+        "from restoration.masters.sandbox import shared_reader\n"
+        f"identify(Path({str(path)!r}))\n"
+        "print(shared_reader()._process.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while (
+        Path(f"/proc/{child}/cmdline").exists() and b"confined" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_noise_behind_a_whole_header_is_no_picture(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 65536, (300, 200), np.uint16)
+
+    with pytest.raises(ImplausiblePixels, match="noise"):
+        reader.overview(picture(noise, "noise.tif"), LIMITS, 100, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["camera", "moon", "coins", "page", "brick", "grass", "gravel", "checkerboard"]
+)
+def test_pictures_and_textures_are_not_taken_for_noise(
+    reader: Reader, picture: Maker, tmp_path: Path, name: str
+) -> None:
+    assert isinstance(
+        reader.overview(picture(getattr(data, name)(), "a.tif"), LIMITS, 100, tmp_path).facts, ScanFacts
+    )
+
+
+def test_heavy_grain_is_not_taken_for_noise(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+    grain = np.random.default_rng(2).normal(0, 60, data.camera().shape)
+    grainy = np.clip(data.camera() + grain, 0, 255).astype(np.uint8)
+
+    assert reader.overview(picture(grainy, "grainy.tif"), LIMITS, 100, tmp_path).facts.width == 512

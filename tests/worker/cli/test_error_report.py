@@ -1,0 +1,65 @@
+import inspect
+
+import pytest
+
+import db.core.errors
+import restoration.errors
+import worker.errors
+from worker.cli.error_report import exit_code, explain
+from worker.exits import Exit
+
+
+def _errors(module):
+    return [kind for _, kind in inspect.getmembers(module, inspect.isclass) if issubclass(kind, Exception)]
+
+
+@pytest.mark.parametrize("kind", _errors(restoration.errors), ids=lambda kind: kind.__name__)
+def test_each_error_of_the_pixels_has_its_code(kind):
+    error = kind(reason="r", remedy="m")
+    wanted = {
+        "MasterError": Exit.MASTER,
+        "ReaderFailed": Exit.MASTER,
+        "ModelError": Exit.MODEL,
+        "Transient": Exit.RETRY,
+        "OutputExists": Exit.INCOMPLETE,
+    }
+    family = next((wanted[base.__name__] for base in kind.__mro__ if base.__name__ in wanted), Exit.INTERNAL)
+    assert exit_code(error) is family
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (db.core.errors.DatabaseUnavailable, Exit.DATABASE),
+        (db.core.errors.SchemaOutOfDate, Exit.DATABASE),
+        (db.core.errors.UnusableLocation, Exit.DATABASE),
+        (db.core.errors.UnsupportedDatabase, Exit.SETTINGS),
+        (db.core.errors.UnknownJob, Exit.NOT_FOUND),
+        (db.core.errors.EmptySelection, Exit.USAGE),
+        (db.core.errors.AmbiguousSelector, Exit.USAGE),
+        (db.core.errors.RecipeConflict, Exit.MODEL),
+    ],
+)
+def test_errors_of_the_record_have_their_codes(kind, code):
+    assert exit_code(kind("r", "m")) is code
+
+
+@pytest.mark.parametrize("kind", _errors(worker.errors), ids=lambda kind: kind.__name__)
+def test_each_error_of_the_moving_parts_says_its_code_itself(kind):
+    assert exit_code(kind(reason="r", remedy="m")) is kind.exit_code
+
+
+def test_what_nobody_foresaw_is_ours_and_its_traceback_is_logged(capsys, caplog):
+    with pytest.raises(KeyError) as caught:
+        {}["x"]
+    assert explain(caught.value) is Exit.INTERNAL
+    told = capsys.readouterr()
+    assert "A fault of Saek's own: KeyError: 'x'." in told.err
+    assert "Traceback" in told.err + told.out + caplog.text
+
+
+def test_a_file_at_fault_is_named(capsys):
+    explain(
+        restoration.errors.EmptyFile(reason="it holds no bytes", remedy="copy it again", path="/in/a.tif")
+    )
+    assert capsys.readouterr().err == "saek: /in/a.tif: it holds no bytes. Copy it again.\n"

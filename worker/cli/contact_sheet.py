@@ -1,0 +1,85 @@
+"""`saek contact-sheet`: what was made, before and after, on one picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.context import record, roots, settings_and_logs
+from worker.cli.options import All, Collections, Json, Since, States, Until, What
+from worker.cli.selection import Conditions, selection
+from worker.console import out, write_json
+from worker.errors import NothingFound
+from worker.formatting import count, printable
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from db.catalog.files import FileRow
+    from db.core.engine import Database
+
+
+def contact_sheet(
+    *,
+    what: What = None,
+    collection: Collections = None,
+    state: States = None,
+    since: Since = None,
+    until: Until = None,
+    everything: All = False,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="The PNG file to write.", show_default=False),
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many files.")] = 24,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Draw masters and their latest derivatives side by side on one PNG."""
+    from restoration import contact_sheet as draw
+
+    settings = settings_and_logs()
+    _refuse(output, settings, force=force)
+    conditions = Conditions(collection or (), state or (), since, until, None, everything)
+    with record(settings) as database:
+        rows = _done(database, settings, what or [], conditions)
+    if not rows:
+        raise NothingFound(
+            reason="Nothing was made of any of the chosen files yet.",
+            remedy="`saek status --state done` lists those of which something was.",
+        )
+    draw([_pair(row, settings) for row in rows[:limit]], output)
+    if json:
+        write_json(
+            {"output": str(output), "files": [row.sighting_id for row in rows[:limit]], "done": len(rows)}
+        )
+    else:
+        out().print(f"{printable(output)}: {count(min(limit, len(rows)), 'file')} of {len(rows):,}")
+
+
+def _refuse(output: Path, settings: Settings, *, force: bool) -> None:
+    if output.suffix.lower() != ".png":
+        raise typer.BadParameter(f"{output.name} does not end in .png")
+    for name, folder in roots(settings).items():
+        if output.resolve().is_relative_to(folder.resolve()):
+            raise typer.BadParameter(f"{output} lies in the {name}; choose a place outside")
+    if output.exists() and not force:
+        raise typer.BadParameter(f"{output} exists; --force replaces it")
+
+
+def _done(
+    database: "Database", settings: Settings, words: list[str], conditions: Conditions
+) -> "list[FileRow]":
+    from db.catalog.files import files
+    from db.catalog.selection import select_files
+
+    with database.read() as s:
+        chosen = {file.id for file in select_files(s, selection(s, words, conditions, settings))}
+        rows = (row for row in files(s) if row.derivative_path is not None)
+        return [row for row in rows if row.sighting_id in chosen and not row.gone]
+
+
+def _pair(row: "FileRow", settings: Settings) -> tuple[str, Path, Path]:
+    from worker.storage.locate import master_place, output_place
+
+    master = master_place(settings.inbox_path, row.path)
+    return row.display, master, output_place(settings.outbox_path, row.derivative_path or b"")

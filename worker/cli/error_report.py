@@ -1,0 +1,78 @@
+"""What a command says of a failure, and which number the process ends with."""
+
+import sys
+from types import ModuleType
+
+import structlog
+
+from worker.console import complain
+from worker.errors import WorkerError
+from worker.exits import Exit
+from worker.formatting import printable
+
+
+def explain(error: Exception) -> Exit:
+    """Say in one line what went wrong and how to mend it; return the exit code.
+
+    The traceback of a fault of Saek's own goes to the log before that line.
+    """
+    code = exit_code(error)
+    reason, remedy = getattr(error, "reason", None), getattr(error, "remedy", None)
+    if code is Exit.INTERNAL:
+        structlog.get_logger("saek").error("internal error", exc_info=error)
+    if reason is None or remedy is None:
+        complain(
+            f"A fault of Saek's own: {type(error).__name__}: {error}",
+            "The traceback is in the log; report it",
+        )
+        return code
+    path = getattr(error, "path", None)
+    complain(reason if path is None else f"{printable(path)}: {reason}", remedy)
+    return code
+
+
+def exit_code(error: Exception) -> Exit:
+    """Return the exit code for an error of any of the three trees; INTERNAL for all others."""
+    if isinstance(error, WorkerError):
+        return error.exit_code
+    return _pixels(error) or _record(error) or Exit.INTERNAL
+
+
+def _pixels(error: Exception) -> Exit | None:
+    errors, training = _entered("restoration.errors"), _entered("restoration.training.recipe")
+    if errors is None:
+        return None
+    if training is not None and isinstance(error, training.TrainingError):
+        return Exit.INCOMPLETE
+    codes = (
+        (errors.MasterError, Exit.MASTER),
+        (errors.ReaderFailed, Exit.MASTER),
+        (errors.ModelError, Exit.MODEL),
+        (errors.Transient, Exit.RETRY),
+        (errors.OutputExists, Exit.INCOMPLETE),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), None)
+
+
+def _record(error: Exception) -> Exit | None:
+    errors = _entered("db.core.errors")
+    if errors is None:
+        return None
+    codes = (
+        (errors.DatabaseUnavailable, Exit.DATABASE),
+        (errors.SchemaOutOfDate, Exit.DATABASE),
+        (errors.UnusableLocation, Exit.DATABASE),
+        (errors.UnsupportedDatabase, Exit.SETTINGS),
+        (errors.UnknownJob, Exit.NOT_FOUND),
+        (errors.UnknownScan, Exit.NOT_FOUND),
+        (errors.UnknownRecipe, Exit.NOT_FOUND),
+        (errors.EmptySelection, Exit.USAGE),
+        (errors.AmbiguousSelector, Exit.USAGE),
+        (errors.RecipeConflict, Exit.MODEL),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), None)
+
+
+def _entered(name: str) -> ModuleType | None:
+    """Return a module if it is loaded: a room that was never entered has raised nothing."""
+    return sys.modules.get(name)

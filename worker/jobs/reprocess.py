@@ -1,0 +1,143 @@
+"""How files that are on record are ordered anew by a recipe, and what that would cost."""
+
+import itertools
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from db.catalog.selection import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
+from db.core.engine import Database
+from db.queue import commands
+from db.queue.commands import Reprocessed
+from restoration import Library, Recipe, ScanFacts, plan
+from worker.models.library import library_from
+from worker.recipe_registration import record_recipe
+from worker.settings import Settings
+from worker.storage.folders import nearest_folder
+
+_AT_ONCE = 200
+"""Scans ordered in one transaction: workers that wait to write meanwhile wait for milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an order would make, and what it would cost."""
+
+    chosen: int
+    to_make: int
+    existing: int
+    """Chosen scans that have a job by this recipe already."""
+    unmade: int
+    """Those of the existing jobs that failed or were cancelled: only a retry makes them."""
+    quarantined: int
+    """Chosen scans that are not made because they are quarantined."""
+    pixels: int
+    windows: int
+    bytes: int
+    """Of all derivatives: an upper estimate."""
+    free_bytes: int
+    """Of the disk that holds the outbox."""
+    seconds: float | None
+    """By what the latest derivatives took, shared among the worker processes; None before the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What an order did."""
+
+    chosen: int
+    created: int
+    existing: int
+    unmade: int
+    quarantined: int
+
+
+def order(database: Database, selection: Selection, recipe: Recipe, library: Library, by: str) -> Ordered:
+    """Queue a job in the bulk lane for each chosen scan that has none by this recipe.
+
+    Stopped half way, it goes on where it was when it is given again.
+
+    Raises:
+        db.core.errors.EmptySelection: nothing chooses.
+    """
+    with database.begin() as s:
+        recipe_id = record_recipe(s, recipe, library)
+    total = Ordered(0, 0, 0, 0, 0)
+    for scans in _chunks(database, selection):
+        ids = [scan.scan_id for scan in scans]
+        done = database.run(lambda s, ids=ids: commands.reprocess(s, ids, recipe_id, by))  # type: ignore[misc]
+        total = _add(total, len(scans), done)
+    return total
+
+
+def estimate(database: Database, selection: Selection, recipe: Recipe, settings: Settings) -> Estimate:
+    """Return what `order` would do and cost; only reads.
+
+    Raises:
+        db.core.errors.EmptySelection: nothing chooses.
+    """
+    fingerprint, library = recipe.fingerprint(), library_from(settings)
+    total = Ordered(0, 0, 0, 0, 0)
+    pixels = windows = size = 0
+    for scans in _chunks(database, selection):
+        with database.read() as s:
+            seen = commands.foresee(s, [scan.scan_id for scan in scans], fingerprint)
+        found = Reprocessed(len(seen.new), seen.existing, seen.unmade, seen.quarantined)
+        total = _add(total, len(scans), found)
+        for scan in scans:
+            if scan.scan_id in seen.new:
+                cost = plan(_facts(scan), recipe, library)
+                pixels, windows, size = (
+                    pixels + cost.pixels,
+                    windows + cost.windows,
+                    size + cost.bytes_estimate,
+                )
+    with database.read() as s:
+        pace = mean_seconds_per_megapixel(s)
+    return Estimate(
+        chosen=total.chosen,
+        to_make=total.created,
+        existing=total.existing,
+        unmade=total.unmade,
+        quarantined=total.quarantined,
+        pixels=pixels,
+        windows=windows,
+        bytes=size,
+        free_bytes=shutil.disk_usage(nearest_folder(settings.outbox_path)).free,
+        seconds=None if pace is None else pace * pixels / 1e6 / settings.concurrency,
+    )
+
+
+def _chunks(database: Database, selection: Selection) -> Iterator[Sequence[SelectedScan]]:
+    with database.read() as s:
+        chosen = select_scans(s, selection)
+        while scans := list(itertools.islice(chosen, _AT_ONCE)):
+            yield scans
+
+
+def _add(total: Ordered, chosen: int, done: Reprocessed) -> Ordered:
+    return Ordered(
+        total.chosen + chosen,
+        total.created + done.created,
+        total.existing + done.existing,
+        total.unmade + done.unmade,
+        total.quarantined + done.quarantined,
+    )
+
+
+def _facts(scan: SelectedScan) -> ScanFacts:
+    """Return the facts that a plan goes by; what the record does not tell is that of a plain gray scan."""
+    return ScanFacts(
+        format="tiff",
+        width=scan.width or 0,
+        height=scan.height or 0,
+        bands=scan.bands or 1,
+        bit_depth=scan.bit_depth or 8,
+        mode="gray",
+        alpha=False,
+        orientation=1,
+        pages=1,
+        icc_sha256=None,
+        dpi=None,
+        file_bytes=scan.bytes,
+    )

@@ -1,0 +1,222 @@
+"""The life of a job: claimed, its master found, restored, recorded."""
+
+import functools
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+from sqlalchemy.orm import Session
+
+from db.core.engine import Database, open_database
+from db.core.errors import DatabaseUnavailable, DerivativeExists
+from db.core.values import DerivativeRecord
+from db.queue.jobs import files_of
+from restoration import (
+    MasterChanged,
+    MasterUnavailable,
+    MissingFile,
+    OutputExists,
+    Recipe,
+    Restoration,
+    restore,
+)
+from worker.inbox.intake import take_in
+from worker.jobs.leases import HeldJob, claimed
+from worker.jobs.preflight import Gate
+from worker.models.open_model import open_model
+from worker.outbox.paths import derivative_names, draft, is_anothers
+from worker.outbox.sidecars import publish_both
+from worker.printable import display_name
+from worker.queue.app import app, drain_mark, settings
+from worker.queue.messages import TASK
+from worker.recipes import limits_from, recipe_of
+from worker.storage.locate import LeadsOut, master_place, output_place
+from worker.storage.mounts import require_mark
+
+_LEAST_PATIENCE = 3.0
+"""Seconds; a database that is merely busy may take one or two for an answer."""
+
+_log = structlog.get_logger()
+
+
+@app.task(name=TASK)
+def restore_job(job_id: int) -> None:
+    """Restore the scan of one job; a second delivery of the same message does nothing."""
+    try:
+        if gate().passes(job_id):
+            _restore(job_id)
+    except DatabaseUnavailable as away:  # the job stays as it is, and is sent again
+        _log.warning("waiting", job=job_id, code=away.code, reason=away.reason, remedy=away.remedy)
+
+
+def _restore(job_id: int) -> None:
+    with claimed(database(), job_id, owner(), settings, drained_for) as job:
+        if job is None:
+            with database().read() as s:
+                file = files_of(s, [job_id]).get(job_id)
+            _log.info("nothing to claim", job=job_id, file=file)
+            return
+        recipe = recipe_of(job.lease.recipe_body)
+        first = job.lease.masters[-1].path if job.lease.masters else b"gone"
+        names = derivative_names(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
+        with draft(
+            output_place(settings.outbox_path, names[0]), f"job{job_id}", job.lease.token
+        ) as unfinished:
+            made = restore_first_present(job, recipe, unfinished)
+            path = record_under_free_name(job, made, names, unfinished)
+        job.log.info("done", output=display_name(path), luma_error=made.luma_max_error)
+
+
+def record_under_free_name(
+    job: HeldJob, made: Restoration, names: Sequence[bytes], unfinished: Path
+) -> bytes:
+    """Record the derivative under the first of the names that is nobody else's, and return that name.
+
+    A name is another's when the record says so, or when a file lies there that is no derivative of this scan
+    by this recipe. Raises OutputExists if all of them are.
+    """
+    lease = job.lease
+    for path in names:
+        final = output_place(settings.outbox_path, path)
+        if is_anothers(final, lease.scan_sha256, lease.fingerprint):
+            job.log.warning("another file has this name", output=display_name(path))
+            continue
+        publish = functools.partial(name_it, job_id=lease.job_id, unfinished=unfinished, final=final)
+        try:
+            job.finish(record_of(made, path), publish)
+        except DerivativeExists as taken:
+            job.log.warning("another derivative has this name", reason=taken.reason)
+        else:
+            return path
+    raise OutputExists(
+        reason="other files have all names that the derivative could have",
+        remedy="move them away, then run: saek retry",
+        path=os.fsdecode(names[-1]),
+    )
+
+
+def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoration:
+    """Restore from the first place that still holds the bytes of the scan.
+
+    A place that holds other bytes by now is taken in anew, so that the file that is there gets its own job.
+
+    Raises:
+        MissingFile: no place holds a file any more.
+        MasterChanged, MasterUnavailable: each place that does holds other bytes, or cannot be read now, or
+            the whole inbox went away.
+        LeadsOut: the record names only places outside of the inbox.
+    """
+    loaded = open_model(settings, recipe.model, threads=threads())
+    changed: MasterChanged | MasterUnavailable | None = None
+    outside: LeadsOut | None = None
+    for master in job.lease.masters:
+        try:
+            return restore(
+                master_place(settings.inbox_path, master.path),
+                recipe,
+                out,
+                progress=job.listen,
+                limits=limits_from(settings),
+                loaded=loaded,
+                threads=threads(),
+                expected_sha256=job.lease.scan_sha256,
+                tags={"job": str(job.lease.job_id)},
+            )
+        except MissingFile:
+            continue
+        except MasterUnavailable as error:
+            changed = error
+        except LeadsOut as error:
+            outside = error
+            job.log.warning("passed over", code=error.code, reason=error.reason)
+        except MasterChanged as error:
+            changed = error
+            take_in(
+                database(),
+                settings.inbox_path,
+                master.path,
+                job.lease.recipe_id,
+                limits_from(settings),
+                hard_links=settings.hard_links,
+            )
+    if (amiss := changed or outside) is not None:
+        raise amiss
+    gate().require_inbox()
+    raise MissingFile(
+        reason="the file is no longer in the inbox",
+        remedy="put it back; it goes on by itself",
+        path=job.lease.masters[-1].display if job.lease.masters else None,
+    )
+
+
+def name_it(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
+    """Give derivative and sidecar their names, unless the outbox was unmounted under our feet."""
+    require_mark(settings)
+    publish_both(s, job_id, unfinished, final)
+
+
+def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
+    """Return the derivative as the record keeps it."""
+    return DerivativeRecord(
+        path=path,
+        display=display_name(path),
+        format=made.format.value,
+        width=made.width,
+        height=made.height,
+        bit_depth=made.bit_depth,
+        bytes=made.bytes,
+        sha256=made.sha256,
+        pixel_sha256=made.pixel_sha256,
+        luma_max_error=made.luma_max_error,
+        luma_mean_error=made.luma_mean_error,
+        engine=made.engine,
+        software=made.software,
+        weights_sha256=made.weights,
+        seconds=sum(made.seconds.values()),
+        facts={
+            "model": made.model,
+            "windows": made.windows,
+            "seamlessness": asdict(made.seamlessness),
+            "seconds": made.seconds,
+            "tone": asdict(made.tone),
+            "stretch": made.stretch,
+            "metadata": asdict(made.metadata),
+            "decoders": made.decoders,
+        },
+    )
+
+
+@functools.cache
+def database() -> Database:
+    """The record, opened once a process; silence of its server leaves time to keep a lease alive."""
+    patience = max(_LEAST_PATIENCE, settings.lease_seconds / 3)
+    return open_database(settings.database_address(), patience=patience)
+
+
+@functools.cache
+def gate() -> Gate:
+    """The gate of this process."""
+    return Gate(database(), settings, drained_for)
+
+
+def threads() -> int:
+    """CPU threads of this process: as set, or its share of the cores that it may use."""
+    return settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.concurrency)
+
+
+def owner() -> str:
+    """Who holds the leases of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def drained_for() -> float | None:
+    """Seconds since the parent began to shut down, None while it does not."""
+    try:
+        began = float(drain_mark(os.getppid()).read_text())
+    except FileNotFoundError:
+        return None
+    return time.monotonic() - began

@@ -1,0 +1,1 @@
+"""The models of a station: installed, imported, downloaded, opened."""

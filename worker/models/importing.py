@@ -1,0 +1,176 @@
+"""Where a model that is to be imported is read from: a file, a folder, a training run, or an address."""
+
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from restoration import ModelError, ModelRefused
+from restoration.errors import display_name
+from restoration.generators.models.importing import MAX_BYTES, MAX_PAGE_BYTES, Imported, import_model
+from restoration.generators.models.offered_card import MAX_CARD_BYTES
+from restoration.generators.models.storage import Storage
+from worker.models.download import CHUNK, Progress, fetch, fetch_small, shown
+from worker.models.library import library_from
+from worker.settings import Settings
+
+SUFFIX = ".safetensors"
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is a URL, whose checksum must be known beforehand."""
+    return "://" in source
+
+
+def is_run(source: str) -> bool:
+    """Whether a source is the folder of a training run, which has no name of its own."""
+    return not is_address(source) and (Path(source) / "best.safetensors").is_file()
+
+
+def import_from(
+    source: str,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    storage: Storage = Storage.FP16,
+    progress: Progress | None = None,
+) -> Imported:
+    """Install the model at `source`: a .safetensors file, a folder with one, a run, or an address.
+
+    A run is exported under `name`, stored as `storage` says; anything else is taken as it is.
+
+    Raises:
+        restoration.ModelError: it is no model that can be run here, or not the one of `sha256`.
+        restoration.NoSpace, restoration.OutputUnavailable: the folder of models cannot be written to.
+        DownloadFailed: it cannot be fetched now. restoration.training.TrainingError: the run has not ended.
+    """
+    if is_address(source) and urlsplit(source).scheme != "file":
+        with _named(shown(source)):
+            return _from_network(source, settings, name, sha256, progress)
+    path = _local(source)
+    if is_run(source):
+        with tempfile.TemporaryDirectory(prefix="saek-export-") as folder:
+            return _from_run(path, Path(folder), settings, name, storage)
+    return _from_file(_weights_in(path) if path.is_dir() else path, settings, name, sha256, progress)
+
+
+def _from_network(
+    url: str, settings: Settings, name: str | None, sha256: str | None, progress: Progress | None
+) -> Imported:
+    parts = urlsplit(url)
+    if not parts.path.endswith(SUFFIX):
+        raise _refused_kind()
+    card = urlunsplit(parts._replace(path=parts.path.removesuffix(SUFFIX) + ".toml"))
+    return import_model(
+        fetch(url, MAX_BYTES, progress),
+        settings.models_path,
+        library_from(settings),
+        name=name,
+        sha256=sha256,
+        card=fetch_small(card, MAX_CARD_BYTES),
+    )
+
+
+def _from_run(run: Path, folder: Path, settings: Settings, name: str | None, storage: Storage) -> Imported:
+    from restoration.training.model_export import export  # noqa: PLC0415  (torch takes seconds)
+
+    if name is None:
+        raise ModelRefused(reason="a run has no name of its own", remedy="give one: --name NAME", path=run)
+    card = export(run, name, folder, storage=storage)
+    return _from_file(folder / card.file, settings, name, None, None)
+
+
+def _from_file(
+    path: Path, settings: Settings, name: str | None, sha256: str | None, progress: Progress | None
+) -> Imported:
+    with _named(display_name(path)):
+        if path.suffix != SUFFIX:
+            raise _refused_kind()
+        return import_model(
+            _read(path, progress),
+            settings.models_path,
+            library_from(settings),
+            name=name,
+            sha256=sha256,
+            card=_beside(path.with_suffix(".toml"), MAX_CARD_BYTES + 1),
+            page=_beside(path.with_suffix(".md"), MAX_PAGE_BYTES),
+        )
+
+
+@contextmanager
+def _named(source: str) -> Iterator[None]:
+    """Have an error about a model that has no place yet begin with where it came from."""
+    try:
+        yield
+    except ModelError as error:
+        if error.path is not None or source in error.reason:
+            raise
+        raise type(error)(reason=f"{source}: {error.reason}", remedy=error.remedy) from error
+
+
+def _local(source: str) -> Path:
+    if not is_address(source):
+        return Path(source).expanduser()
+    parts = urlsplit(source)
+    if parts.netloc not in {"", "localhost"}:
+        raise ModelRefused(
+            reason=f"{source} names a file of another machine", remedy="write file:///folder/NAME.safetensors"
+        )
+    return Path(unquote(parts.path))
+
+
+def _weights_in(folder: Path) -> Path:
+    found = sorted(folder.glob(f"*{SUFFIX}"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise ModelRefused(
+            reason=f"the folder must hold one {SUFFIX} file, found: {names}",
+            remedy="name the file itself",
+            path=folder,
+        )
+    return found[0]
+
+
+def _read(path: Path, progress: Progress | None) -> Iterator[bytes]:
+    """Yield a regular file in chunks; its faults are no faults of the folder that is written to."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelRefused(reason="it is no regular file", remedy="give the weights file", path=path)
+        with path.open("rb") as file:
+            here = 0
+            while chunk := file.read(CHUNK):
+                here += len(chunk)
+                if progress is not None:
+                    progress(here, status.st_size)
+                yield chunk
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _beside(path: Path, limit: int) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ModelRefused:
+    return ModelRefused(
+        reason=f"it cannot be read: {error.strerror or error}",
+        remedy="see that it is there and that you may read it",
+        path=path,
+    )
+
+
+def _refused_kind() -> ModelRefused:
+    return ModelRefused(
+        reason=f"it does not end in {SUFFIX}; no other kind of weights is read, pickles least of all",
+        remedy="ask for the weights as safetensors",
+    )

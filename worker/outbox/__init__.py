@@ -1,0 +1,1 @@
+"""Files in the outbox: derivatives, their names and links, and sidecars."""

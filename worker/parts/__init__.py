@@ -1,0 +1,1 @@
+"""What every long-running part of a station shares: startup, periodic tasks, waiting, how parts end."""

@@ -1,0 +1,29 @@
+"""What a part of the station asks of the record before it begins: that it answers, with the right tables."""
+
+import threading
+
+from db.core.errors import DatabaseUnavailable
+from db.core.revision import require_current
+from worker.parts.wait_reporter import Teller
+from worker.settings import Settings
+from worker.storage.home import require_record
+
+_RETRY = 5.0
+
+
+def await_record(settings: Settings, teller: Teller, stop: threading.Event) -> None:
+    """Wait until the record answers, or `stop` is set; the teller tells of the wait.
+
+    Raises:
+        db.core.errors.SchemaOutOfDate: there is no record, or its tables are not those of this release.
+    """
+    require_record(settings)
+    while not stop.is_set():
+        try:
+            require_current(settings.database_address(), patience=settings.lease_seconds)
+        except DatabaseUnavailable as error:
+            teller.waits(error)
+            stop.wait(_RETRY)
+        else:
+            teller.goes_on()
+            return

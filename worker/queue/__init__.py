@@ -1,0 +1,1 @@
+"""How jobs reach the workers: broker, messages, relay, Celery application."""

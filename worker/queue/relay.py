@@ -1,0 +1,172 @@
+"""The relay and the reconciler: what waits in the record is published, what died on the way is taken back."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import redis
+import structlog
+from kombu.exceptions import OperationalError
+
+from db.core.engine import Database, open_database
+from db.core.errors import DatabaseUnavailable
+from db.core.revision import require_current
+from db.core.vocabulary import JobState, Lane
+from db.queue.enqueue import (
+    count_begun,
+    mark_published,
+    reap_silent,
+    reset_published,
+    signs_of_life,
+    unpublished,
+)
+from db.queue.jobs import files_of, places_of
+from restoration import OutputUnavailable
+from worker.errors import BrokerUnavailable
+from worker.fixity.sealer import start_sealer
+from worker.outbox.paths import clear_drafts
+from worker.parts.wait_reporter import Teller
+from worker.queue.app import app
+from worker.queue.broker import connect, lane_depths, leave_mark, remembers, unavailable, waiting_jobs
+from worker.queue.cached_counts import start_census
+from worker.queue.lease_monitor import Listener
+from worker.queue.messages import TASK, message_id
+from worker.settings import Settings
+from worker.storage.folders import require_safe_folders
+from worker.storage.home import require_record
+from worker.storage.locate import LeadsOut, output_place
+
+_RETRY = 2.0
+_SHORTEST_PAUSE: Final = 0.02
+
+_DEEPEST: Final = 1000
+"""So many messages at most wait in a lane; each round reads them all."""
+
+Lanes = Mapping[str, frozenset[int]]
+"""For which jobs each lane holds a message."""
+
+_NOTHING: Final[Lanes] = MappingProxyType({})
+
+_log = structlog.get_logger()
+
+
+def run_dispatch(settings: Settings, stop: threading.Event) -> None:
+    """Keep the broker's lanes filled from the record until `stop` is set; broker and database are waited for.
+
+    After the database was away no job is taken from its worker before a lease's time has passed.
+
+    Raises:
+        HomeError: the folders are not safe to use.
+        db.core.errors.SchemaOutOfDate: the tables are not those of this release.
+    """
+    require_safe_folders(settings)
+    require_record(settings)
+    teller = Teller(settings, "dispatch")
+    database = open_database(settings.database_address(), patience=settings.lease_seconds)
+    client = connect(settings)
+    beside = (start_sealer(database, stop), start_census(database, stop))
+    pause, checked, before, listener = settings.dispatch_seconds, False, _NOTHING, Listener()
+    try:
+        while not stop.wait(pause):
+            began = time.monotonic()
+            try:
+                if not checked:
+                    require_current(settings.database_address(), patience=settings.lease_seconds)
+                    checked = True
+                reconcile(database, settings, listener)
+                before = publish(database, client, settings, before)
+                pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
+                teller.goes_on()
+            except (DatabaseUnavailable, BrokerUnavailable) as error:
+                teller.waits(error)
+                pause = _RETRY
+                if isinstance(error, DatabaseUnavailable):
+                    listener.forget()  # no worker could give a sign of life meanwhile
+    finally:
+        stop.set()
+        for thread in beside:
+            thread.join(_RETRY)
+        teller.goes_on()
+        client.close()
+        database.dispose()
+
+
+def reconcile(database: Database, settings: Settings, listener: Listener) -> None:
+    """Take back the jobs whose workers the listener has not heard of for a whole lease."""
+    with database.read() as s:
+        signs = signs_of_life(s)
+    silent = listener.silent(signs, time.monotonic())
+    reaped = database.run(lambda s: reap_silent(s, silent)) if silent else []
+    names = _names(database, [job.job_id for job in reaped])
+    for job in reaped:
+        log = _log.bind(job=job.job_id, file=names.get(job.job_id))
+        log.warning("a worker fell silent", now=job.outcome.value)
+        if job.outcome is not JobState.QUEUED:  # no next holder will clear what this one left
+            _clear_drafts(database, settings, job.job_id, log)
+
+
+def _names(database: Database, job_ids: list[int]) -> dict[int, str]:
+    if not job_ids:
+        return {}
+    with database.read() as s:
+        return files_of(s, job_ids)
+
+
+def _clear_drafts(database: Database, settings: Settings, job_id: int, log: "structlog.BoundLogger") -> None:
+    with database.read() as s:
+        masters = places_of(s, job_id)
+    for master in masters:
+        try:
+            clear_drafts(output_place(settings.outbox_path, master).parent, f"job{job_id}")
+        except (OutputUnavailable, LeadsOut) as error:
+            log.warning("drafts may be left over", code=error.code, reason=error.reason)
+
+
+def publish(database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING) -> Lanes:
+    """Fill the lanes with messages; return for which jobs each holds one now.
+
+    `before` is what the last round returned. A lane is filled up to `dispatch_depth`, or to twice as many as
+    were taken and begun since, so that it does not run dry until the next round however fast the workers are.
+
+    A job whose message is no longer in its lane, but that nobody claimed, is sent again: whoever took the
+    message is gone. A message is marked as sent after it was sent: a crash between the two sends it twice,
+    and the second delivery finds nothing to claim.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer.
+    """
+    republish_after = dt.timedelta(seconds=settings.republish_seconds)
+    deepest = max(settings.dispatch_depth, _DEEPEST)
+    sent: list[int] = []
+    now: dict[str, frozenset[int]] = {}
+    try:
+        if not remembers(client):
+            _forget_sent_messages(database)
+            leave_mark(client)
+        for lane, there in lane_depths(client).items():
+            waiting = waiting_jobs(client, lane, 4 * deepest)
+            with database.read() as s:
+                begun = count_begun(s, before.get(lane, frozenset()) - waiting)
+                depth = min(max(settings.dispatch_depth, 2 * begun), deepest)
+                due = unpublished(s, Lane(lane), depth + len(waiting), republish_after)
+            chosen = [job_id for job_id in due if job_id not in waiting][: max(0, depth - there)]
+            for job_id in chosen:
+                app.send_task(TASK, args=(job_id,), queue=lane, task_id=message_id(job_id), retry=False)
+            sent += chosen
+            now[lane] = frozenset(waiting.union(chosen))
+    except (redis.RedisError, OperationalError) as error:
+        raise unavailable(settings, error) from error
+    if sent:
+        with database.begin() as s:
+            mark_published(s, sent)
+    return now
+
+
+def _forget_sent_messages(database: Database) -> None:
+    with database.begin() as s:
+        count = reset_published(s)
+    if count:
+        _log.warning("the broker is new or lost its data; queued jobs are published again", jobs=count)

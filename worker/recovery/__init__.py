@@ -1,0 +1,1 @@
+"""A lost record rebuilt from sidecars, and lost sidecars from the record."""

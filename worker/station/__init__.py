@@ -1,0 +1,1 @@
+"""The parts of one machine, started and kept running together."""
