@@ -1,5 +1,6 @@
 """`saek restore`: single files, at once, without queue or record."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -177,9 +178,10 @@ def _require_meant(
 
 
 def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ended]:
-    """Return those whose files all exist, and those in whose way a file lies that is none of ours.
+    """Return the pieces that need no work, and those whose names another file has taken.
 
-    A piece of which only a part exists is not among them: it is made again.
+    A piece of which only a part exists is made again if that part is of this master and recipe. Masters are
+    read for such pieces only.
     """
     from restoration import OutputExists, disclosed
 
@@ -194,12 +196,32 @@ def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ende
             )
             ended[piece] = _Ended(piece, fault=fault)
         elif len(facts) < len(piece.files):
-            continue
+            other = _other_derivative(list(facts), piece.master, recipe)
+            if other is not None:
+                fault = OutputExists(
+                    reason=f"{printable(other.name)} exists and was made from another master or recipe",
+                    remedy="choose another output, or use --force to replace it",
+                )
+                ended[piece] = _Ended(piece, fault=fault)
         elif any(said.get("recipeFingerprint") != recipe.fingerprint() for said in facts.values()):
             ended[piece] = _Ended(piece, skipped="exists, made by another recipe; --force makes it again")
         else:
             ended[piece] = _Ended(piece, skipped="exists")
     return ended
+
+
+def _other_derivative(files: Sequence[Path], master: Path, recipe: "Recipe") -> Path | None:
+    """Return the first of the files that was not made from this master by this recipe."""
+    from worker.outbox.paths import is_anothers
+
+    if not files:
+        return None
+    try:
+        with master.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None  # restoring refuses the master before anything is replaced
+    return next((path for path in files if is_anothers(path, sha256, recipe.fingerprint())), None)
 
 
 def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:

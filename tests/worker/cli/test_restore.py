@@ -286,6 +286,26 @@ def test_a_piece_of_which_only_a_part_exists_is_made_again(told, scan, tmp_path)
     assert (tmp_path / "out.tif").is_file()
 
 
+@pytest.mark.parametrize("missing", ["out.tif", "out.confidence.png"])
+@pytest.mark.parametrize("difference", ["master", "recipe"])
+def test_resuming_replaces_no_other_derivative(saek, scan, tmp_path, missing, difference):
+    words = ["-o", str(tmp_path / "out.tif"), "--preset", "fast", "--confidence"]
+    assert saek("restore", str(scan), *words).exit_code == Exit.OK
+    (tmp_path / missing).unlink()
+    (kept,) = (path for path in tmp_path.iterdir() if path.is_file())
+    before = kept.read_bytes()
+    if difference == "master":
+        Image.fromarray(data.moon()[:80, :96]).save(scan)
+    else:
+        words += ["--strength", "0.5"]
+    for more in ([], ["--dry-run"]):
+        ended = saek("restore", str(scan), *words, "--skip-existing", "--json", *more)
+        assert ended.exit_code == Exit.INCOMPLETE
+        assert json.loads(ended.stdout)["files"][0]["problem"]["code"] == "output-exists"
+    assert kept.read_bytes() == before
+    assert not (tmp_path / missing).exists()
+
+
 @pytest.mark.parametrize(("option", "state"), [("--skip-existing", "skipped"), ("--force", "refused")])
 def test_a_scan_that_is_gone_does_not_stop_the_others(told, scan, tmp_path, option, state):
     words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast"]
