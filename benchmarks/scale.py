@@ -178,12 +178,12 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
     """The dispatcher as it runs, while somebody takes all messages at once and their jobs are done."""
     from sqlalchemy import text
 
-    from worker.queue.broker import LANES, connect
-    from worker.queue.messages import job_in
+    from worker.queue.broker import LANES, broker_client
+    from worker.queue.messages import read_job_id
     from worker.settings import load_settings
 
     settings, over, taken = load_settings(), threading.Event(), []
-    client = connect(settings)
+    client = broker_client(settings)
 
     def workers() -> None:
         """Stand in for many workers without work: one statement a batch records all of it as done."""
@@ -193,7 +193,7 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
             if not batch:
                 time.sleep(0.002)
                 continue
-            ids = [job_in(message) for message in batch]
+            ids = [read_job_id(message) for message in batch]
             with own.begin() as s:
                 s.execute(
                     text(

@@ -51,7 +51,7 @@ def masked(url: str) -> str:
     return f"{parts.scheme}://{shown}{parts.path}" + (f"?{query}" if query else "")
 
 
-def exposed(url: str) -> str:
+def transport_weakness(url: str) -> str:
     """Say what an eavesdropper between here and there could read or forge; "" if nothing."""
     parts = _split(url)
     asked = dict(parse_qsl(parts.query))

@@ -26,9 +26,9 @@ from restoration.demo_scans import Sample, make_samples
 from worker.console import PrintableConsole
 from worker.errors import HomeError, MissingExtra
 from worker.exits import Exit
-from worker.printable import display_name
+from worker.printable import display_path
 from worker.settings import FILE_NAME, Settings, load_settings
-from worker.storage.home import station_runs
+from worker.storage.home import is_station_running
 
 _LIMIT = 600.0
 _LOOK = 0.5
@@ -97,7 +97,7 @@ def _fresh_home(into: Path) -> Settings:
             remedy="Name another folder with --into.",
         )
     if home.exists():
-        if station_runs(load_settings(home=home)):
+        if is_station_running(load_settings(home=home)):
             raise HomeError(reason=f"A station runs in {home}.", remedy="Stop it first.")
         shutil.rmtree(home)
     home.mkdir(parents=True)
@@ -164,7 +164,7 @@ def _report(
         right &= as_wished
         mark = "[green]✓[/]" if as_wished else "[red]✗[/]"
         if row is None:
-            table.add_row(mark, display_name(os.fsencode(sample.path)), "unknown", "", "never taken in")
+            table.add_row(mark, display_path(os.fsencode(sample.path)), "unknown", "", "never taken in")
             continue
         seconds = f"{row.seconds:.1f}" if row.seconds is not None else ""
         table.add_row(

@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 
-def display_name(path: bytes) -> str:
+def display_path(path: bytes) -> str:
     """Return a path for people: NFC text, undecodable bytes shown as escapes."""
     return unicodedata.normalize("NFC", path.decode("utf-8", "backslashreplace"))
 

@@ -12,7 +12,7 @@ import pytest
 from db.catalog.files import FileRow, files
 from db.core.engine import Database, open_database
 from db.core.errors import DatabaseError
-from worker.outbox.sidecars import read_file, sidecar_of
+from worker.outbox.sidecars import read_sidecar_file, sidecar_path
 from worker.settings import Settings, load_settings
 from worker.storage.mounts import OUTBOX_MARK
 
@@ -105,9 +105,9 @@ class Station:
         outbox = self.settings.outbox_path
         lying = {path for path in outbox.rglob("*") if path.is_file()}
         made = {path for path in lying if path.suffix not in {".json", ""}}
-        assert lying == {*made, *map(sidecar_of, made), outbox / OUTBOX_MARK}
+        assert lying == {*made, *map(sidecar_path, made), outbox / OUTBOX_MARK}
         for path in made:
-            read_file(sidecar_of(path))
+            read_sidecar_file(sidecar_path(path))
         return made
 
     def output(self, row: FileRow) -> Path:

@@ -24,7 +24,7 @@ from db.core.schema import Derivative, Event, Job, Sighting
 from db.core.vocabulary import EventType, FileState, JobState
 from db.migrations.runner import upgrade
 from db.reports.status import running
-from worker.outbox.sidecars import sidecar_of
+from worker.outbox.sidecars import sidecar_path
 from worker.storage.mounts import OUTBOX_MARK
 
 SETTINGS = """
@@ -154,7 +154,7 @@ def test_two_workers_on_two_hosts_share_the_work_and_one_may_die(hosts: Hosts) -
     wished = {hosts.outbox / os.fsdecode(row.derivative_path or b"") for row in made}
     assert len(wished) == 8
     lying = {p for p in hosts.outbox.rglob("*") if p.is_file()}
-    assert lying == {*wished, *(sidecar_of(p) for p in wished), hosts.outbox / OUTBOX_MARK}
+    assert lying == {*wished, *(sidecar_path(p) for p in wished), hosts.outbox / OUTBOX_MARK}
     assert "secret" not in hosts.log.read_text(errors="replace")
 
 
@@ -202,10 +202,10 @@ def test_hosts_that_mount_the_folders_at_different_places_do_each_job_once(
     lying = {p for p in hosts.outbox.rglob("*") if p.is_file()}
     wished = {hosts.outbox / os.fsdecode(path) for _, path in made}
     assert len(wished) == 12
-    assert lying == {*wished, *(sidecar_of(p) for p in wished), hosts.outbox / OUTBOX_MARK}
+    assert lying == {*wished, *(sidecar_path(p) for p in wished), hosts.outbox / OUTBOX_MARK}
     points = [point for own in hosts.own.values() for point in own.values()]
     for path in wished:
-        assert not any(point in sidecar_of(path).read_text() for point in (*points, str(hosts.folder)))
+        assert not any(point in sidecar_path(path).read_text() for point in (*points, str(hosts.folder)))
     for host in ("intake", "first", "second"):
         story = hosts.told(host, "status", "album/1.tif")
         own = {name: Path(place) for name, place in hosts.own[host].items()}

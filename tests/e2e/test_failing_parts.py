@@ -11,7 +11,7 @@ import pytest
 from db.core.values import ScanRecord, Seen
 from db.queue.intake import register
 from worker.exits import Exit
-from worker.parts.part_ends import FAILING
+from worker.parts.part_exits import FAILING
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(290)]
 

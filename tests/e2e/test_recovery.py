@@ -28,8 +28,8 @@ from db.migrations.runner import upgrade
 from db.reports.history import story
 from db.reports.status import overview
 from worker.errors import BrokerUnavailable
-from worker.parts.wait_reporter import parts_that_wait
-from worker.queue.broker import connect, ping
+from worker.parts.wait_reporter import waiting_parts
+from worker.queue.broker import broker_client, ping
 from worker.settings import load_settings
 
 
@@ -154,7 +154,7 @@ def test_a_broker_that_lost_everything_is_filled_from_the_record_and_each_job_is
     assert told(apart, "recover", "queue")["sent"] == 0
     apart.start()
     await_that(apart, lambda: waiting() >= 0, "the broker")
-    client = connect(apart.settings)
+    client = broker_client(apart.settings)
     client.flushall()
     client.close()
     assert apart.saek("recover", "queue").returncode == 0
@@ -253,7 +253,7 @@ def test_a_broker_that_is_away_is_told_and_work_goes_on_when_it_is_back(apart: A
     try:
         drop(inbox, "a.tif")
         await_that(apart, lambda: state_of(apart, "a.tif") is FileState.DONE, "the first file")
-        with connect(apart.settings) as client, contextlib.suppress(redis.ConnectionError):
+        with broker_client(apart.settings) as client, contextlib.suppress(redis.ConnectionError):
             client.shutdown(nosave=True)
         broker.wait(20)
         drop(inbox, "b.tif")
@@ -290,7 +290,7 @@ def state_of(station: Any, name: str) -> FileState | None:
 
 
 def waits_of(station: Any) -> set[str]:
-    return {wait.part for wait in parts_that_wait(station.settings)}
+    return {wait.part for wait in waiting_parts(station.settings)}
 
 
 def relayed(url: str) -> tuple[Relay, str]:
@@ -350,7 +350,7 @@ def test_a_broker_whose_disk_is_full_is_waited_for(apart: Any, mount: Callable[.
     with contextlib.suppress(OSError), (broker / "full").open("wb", buffering=0) as full:
         while True:
             full.write(bytes(4096))
-    client = connect(apart.settings)
+    client = broker_client(apart.settings)
     with contextlib.suppress(redis.RedisError):
         for number in range(2000):
             client.set("saek:filling", str(number) * 1000)

@@ -12,7 +12,7 @@ from test_complaints import Parts, a_broker, states
 
 from db.core.engine import open_database
 from db.core.vocabulary import FileState
-from worker.parts.wait_reporter import parts_that_wait
+from worker.parts.wait_reporter import waiting_parts
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -67,13 +67,13 @@ def test_parts_wait_for_a_broker_that_refuses_writes(parts: Parts, how: str) -> 
         refuse(client, how)
         drop(parts, 1)
         parts.await_that(lambda: len(states(database)) == 2, "that the second is known")
-        parts.await_that(lambda: parts_that_wait(settings), "that a part tells what it waits for", 30)
+        parts.await_that(lambda: waiting_parts(settings), "that a part tells what it waits for", 30)
         time.sleep(3)
         before = open_files(parts)
         time.sleep(12)
         after = open_files(parts)
-        told = {wait.code for wait in parts_that_wait(settings)}
-        reasons = [wait.reason for wait in parts_that_wait(settings)]
+        told = {wait.code for wait in waiting_parts(settings)}
+        reasons = [wait.reason for wait in waiting_parts(settings)]
         allow(client)
 
     parts.await_that(lambda: states(database) == [FileState.DONE] * 2, "the end of the second", 40)
@@ -82,7 +82,7 @@ def test_parts_wait_for_a_broker_that_refuses_writes(parts: Parts, how: str) -> 
     assert told == {"broker-unavailable"}
     assert all("refuses" in reason for reason in reasons), reasons
     assert all(process.poll() is None for process in parts.processes.values())
-    parts.await_that(lambda: not parts_that_wait(settings), "that nothing is waited for any more", 30)
+    parts.await_that(lambda: not waiting_parts(settings), "that nothing is waited for any more", 30)
 
 
 def test_a_worker_stops_while_its_broker_refuses_writes(parts: Parts) -> None:

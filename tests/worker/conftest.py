@@ -15,11 +15,11 @@ from db.core.vocabulary import Lane
 from db.migrations.runner import upgrade
 from db.queue.intake import register
 from restoration import Limits, recipe_for
-from worker.inbox.intake import take_in
-from worker.jobs.leases import claimed
+from worker.inbox.intake import register_file
+from worker.jobs.leases import claim
 from worker.models.library import library_from
 from worker.outbox.paths import derivative_names, draft
-from worker.outbox.sidecars import publish_both
+from worker.outbox.sidecars import publish_with_sidecar
 from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
 from worker.settings import Settings, load_settings
@@ -118,12 +118,12 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
         )
         assert job is not None
         with (
-            claimed(database, job, "tester", settings, lambda: None) as held,
+            claim(database, job, "tester", settings, lambda: None) as held,
             draft(final, f"job{job}", 1) as unfinished,
         ):
             assert held is not None
             unfinished.write_bytes(content)
-            held.finish(record, lambda s: publish_both(s, job, unfinished, final))
+            held.finish(record, lambda s: publish_with_sidecar(s, job, unfinished, final))
         return job, final
 
     return made
@@ -141,7 +141,7 @@ def job(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch)
     tifffile.imwrite(settings.inbox_path / "a.tif", np.full((40, 60), 90, np.uint8))
     with database.begin() as s:
         recipe = record_recipe(s, recipe_from(own), library_from(own))
-    take_in(database, settings.inbox_path, b"a.tif", recipe, Limits())
+    register_file(database, settings.inbox_path, b"a.tif", recipe, Limits())
     with database.read() as s:
         yield s.scalars(select(Job.id)).one()
     for kept in (tasks.database, tasks.gate):

@@ -3,11 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.addresses import (
-    exposed,
     holds_secret,
     masked,
     require_broker_address,
     require_database_address,
+    transport_weakness,
 )
 from worker.errors import SettingsError
 from worker.settings import load_settings
@@ -84,8 +84,8 @@ def test_no_password_is_ever_repeated_whatever_it_is(password: str) -> None:
     ],
 )
 def test_what_travels_in_the_clear_is_told(url: str, says: str) -> None:
-    assert says in exposed(url)
-    assert "hush" not in exposed(url)
+    assert says in transport_weakness(url)
+    assert "hush" not in transport_weakness(url)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_travels_in_the_clear_is_told(url: str, says: str) -> None:
     ],
 )
 def test_what_nobody_can_overhear_is_not_told(url: str) -> None:
-    assert exposed(url) == ""
+    assert transport_weakness(url) == ""
 
 
 def test_whether_an_address_holds_a_password() -> None:

@@ -22,10 +22,10 @@ from db.core.schema import Job
 from db.core.vocabulary import JobState
 from db.migrations.runner import upgrade
 from restoration import Limits
-from worker.inbox.intake import take_in
+from worker.inbox.intake import register_file
 from worker.models.library import library_from
 from worker.queue.app import create_app
-from worker.queue.broker import connect, ping
+from worker.queue.broker import broker_client, ping
 from worker.queue.messages import envelope, message_id
 from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
@@ -72,7 +72,7 @@ def test_relay_and_worker_need_no_more_than_the_brokers_rights(
     tifffile.imwrite(settings.inbox_path / "a.tif", np.full((40, 60), 90, np.uint8))
     with database.begin() as s:
         recipe = record_recipe(s, recipe_from(settings), library_from(settings))
-    take_in(database, settings.inbox_path, b"a.tif", recipe, Limits())
+    register_file(database, settings.inbox_path, b"a.tif", recipe, Limits())
     log = tmp_path / "log"
     parts = [_run(part, settings, log) for part in ("dispatch", "worker")]
     try:
@@ -104,7 +104,7 @@ def _run(part: str, settings: Settings, log: Path) -> "subprocess.Popen[bytes]":
 def _bring_back_a_lost_message(settings: Settings) -> None:
     """Have the transport put back a message that its worker lost long ago: by a lock and a transaction."""
     lost = json.loads(envelope(message_id(1), "bulk"))
-    client = connect(settings)
+    client = broker_client(settings)
     client.hset("unacked", "lost", json.dumps([lost, "", "bulk"]))
     client.zadd("unacked_index", {"lost": 1.0})
     client.close()
@@ -127,7 +127,7 @@ def _await_done(database: Database, parts: "list[subprocess.Popen[bytes]]", log:
     "words", ["FLUSHALL", "CONFIG GET dir", "KEYS *", "SET other 1", "SHUTDOWN", "PUBLISH x 1", "ACL LIST"]
 )
 def test_the_brokers_user_can_do_nothing_else(settings: Settings, words: str) -> None:
-    client = connect(settings)
+    client = broker_client(settings)
     with pytest.raises(redis.exceptions.NoPermissionError):
         client.execute_command(*words.split())
     client.close()
@@ -173,7 +173,7 @@ def test_who_works_in_the_record_cannot_change_its_tables(roles: tuple[str, str]
     tifffile.imwrite(settings.inbox_path / "a.tif", np.full((40, 60), 90, np.uint8))
     with database.begin() as s:
         recipe = record_recipe(s, recipe_from(settings), library_from(settings))
-    take_in(database, settings.inbox_path, b"a.tif", recipe, Limits())
+    register_file(database, settings.inbox_path, b"a.tif", recipe, Limits())
     with database.read() as s:
         assert s.scalars(select(Job.state)).one() is JobState.QUEUED
     database.dispose()

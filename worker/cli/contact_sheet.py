@@ -79,7 +79,7 @@ def _done(
 
 
 def _pair(row: "FileRow", settings: Settings) -> tuple[str, Path, Path]:
-    from worker.storage.locate import master_place, output_place
+    from worker.storage.locate import master_path, output_path
 
-    master = master_place(settings.inbox_path, row.path)
-    return row.display, master, output_place(settings.outbox_path, row.derivative_path or b"")
+    master = master_path(settings.inbox_path, row.path)
+    return row.display, master, output_path(settings.outbox_path, row.derivative_path or b"")

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from worker.formatting import printable
-from worker.inbox.walk import Entry, Survey, walk
+from worker.inbox.walk import Entry, WalkSummary, walk
 
 _STANDARD = Path("-")
 _ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
@@ -49,7 +49,7 @@ class Found:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Besides(Survey):
+class _Besides(WalkSummary):
     """A survey of a folder without the outputs, which may lie in it."""
 
     folder: Path
@@ -59,7 +59,9 @@ class _Besides(Survey):
         path = self.folder / os.fsdecode(entry.path)
         if path.absolute().is_relative_to(self.output.absolute()):
             return False
-        return Survey.counts_as_scan(self, entry)  # the class with slots is another one than super() knows
+        return WalkSummary.counts_as_scan(
+            self, entry
+        )  # the class with slots is another one than super() knows
 
 
 def found_in(masters: Sequence[Path], output: Path) -> Found:
@@ -91,7 +93,7 @@ def found_in(masters: Sequence[Path], output: Path) -> Found:
     return Found(tuple(found), sidecars, tuple(unread))
 
 
-def _scans_in(folder: Path, survey: Survey) -> list[Path]:
+def _scans_in(folder: Path, survey: WalkSummary) -> list[Path]:
     """Return the paths of the scans below a folder, sorted; what else there is goes into the survey."""
     paths: list[bytes] = []
     try:

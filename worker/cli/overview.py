@@ -15,8 +15,8 @@ from db.reports.cached_counts import Waiting
 from db.reports.status import Overview, Running
 from worker.console import sentence, table
 from worker.formatting import count, duration, megapixels, moment, printable
-from worker.parts.part_ends import PartEnds
-from worker.parts.wait_reporter import PartWaits
+from worker.parts.part_exits import PartExits
+from worker.parts.wait_reporter import WaitingPart
 
 STYLES: Mapping[FileState, str] = {
     FileState.DONE: "green",
@@ -37,11 +37,11 @@ _BAR = 16
 def overview_screen(
     view: Overview,
     work: Sequence[Running],
-    waits: Sequence[PartWaits],
+    waits: Sequence[WaitingPart],
     home: Path,
     station: bool | None,
     *,
-    ends: Sequence[PartEnds] = (),
+    ends: Sequence[PartExits] = (),
 ) -> RenderableType:
     """Return the overview; `station` tells whether one runs here, None where the parts run on their own.
 
@@ -68,7 +68,7 @@ def _head(view: Overview, home: Path, station: bool | None, failing: Sequence[st
     return head
 
 
-def _facts(view: Overview, waits: Sequence[PartWaits], ends: Sequence[PartEnds]) -> Table:
+def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExits]) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from db.core.engine import Database
-    from worker.recovery.recover import Finding, Report
+    from worker.recovery.recover import RecoveryReport, UnusableFile
     from worker.settings import Settings
 
 app = typer.Typer(
@@ -84,7 +84,7 @@ def database(
             _require_outbox(settings, opened)
         with err().status("Reading sidecars", spinner="line") as status:
             report = recover_database(
-                opened, folder, _teller(status, quiet=json), verify=verify, dry_run=dry_run
+                opened, folder, _reporter(status, quiet=json), verify=verify, dry_run=dry_run
             )
     finally:
         opened.dispose()
@@ -119,7 +119,9 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
         err().status("Looking at sidecars", spinner="line") as status,
     ):
         _require_outbox(settings, opened)
-        report = recover_sidecars(opened, settings.outbox_path, _teller(status, quiet=json), dry_run=dry_run)
+        report = recover_sidecars(
+            opened, settings.outbox_path, _reporter(status, quiet=json), dry_run=dry_run
+        )
     if json:
         kept: dict[str, Any] = {
             name: value for name, value in asdict(report).items() if name not in {"entered", "read"}
@@ -149,8 +151,8 @@ def _and(dry_run: bool, done: str) -> str:
     return "" if dry_run else f", and {done}"
 
 
-def _teller(status: "Status", *, quiet: bool) -> "Any":
-    def tell(report: "Report", finding: "Finding | None") -> None:
+def _reporter(status: "Status", *, quiet: bool) -> "Any":
+    def tell(report: "RecoveryReport", finding: "UnusableFile | None") -> None:
         if finding is not None and not quiet:
             from worker.formatting import printable
 
@@ -161,6 +163,6 @@ def _teller(status: "Status", *, quiet: bool) -> "Any":
     return tell
 
 
-def _end(report: "Report") -> None:
+def _end(report: "RecoveryReport") -> None:
     if report.troubles:
         raise typer.Exit(Exit.INCOMPLETE)

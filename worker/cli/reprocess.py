@@ -28,7 +28,7 @@ from worker.settings import Settings
 
 if TYPE_CHECKING:
     from restoration import Recipe
-    from worker.jobs.reprocess import Estimate, Ordered
+    from worker.jobs.reprocess import Estimate, QueuedJobs
 
 
 def reprocess(
@@ -58,7 +58,7 @@ def reprocess(
 
     Old derivatives stay; a file that was made by this recipe before is not made again.
     """
-    from worker.jobs.reprocess import estimate, order
+    from worker.jobs.reprocess import estimate, queue_reprocessing
     from worker.models.library import library_from
 
     settings = settings_and_logs()
@@ -80,7 +80,7 @@ def reprocess(
             cost = estimate(database, chosen, recipe, settings)
             _tell_estimate(cost, recipe, json=json)
         else:
-            done = order(database, chosen, recipe, library_from(settings), person())
+            done = queue_reprocessing(database, chosen, recipe, library_from(settings), person())
             _tell_order(done, recipe, json=json)
 
 
@@ -121,7 +121,7 @@ def recipe_facts(recipe: "Recipe") -> dict[str, Any]:
     return {**text.loads(recipe.to_json()), "fingerprint": recipe.fingerprint()}
 
 
-def _tell_order(done: "Ordered", recipe: "Recipe", *, json: bool) -> None:
+def _tell_order(done: "QueuedJobs", recipe: "Recipe", *, json: bool) -> None:
     if json:
         write_json({"dry_run": False, **plain(done, {}), "recipe": recipe_facts(recipe)})
         return
@@ -146,7 +146,7 @@ def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
         err().print("The disk may not hold them: work waits when it is full.", style="yellow")
 
 
-def _left_out(done: "Estimate | Ordered") -> str:
+def _left_out(done: "Estimate | QueuedJobs") -> str:
     verb = "exists" if done.existing == 1 else "exist"
     words = f"{done.existing:,} {verb} already, {done.quarantined:,} quarantined"
     if not done.unmade:

@@ -212,7 +212,7 @@ def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ende
 
 def _other_derivative(files: Sequence[Path], master: Path, recipe: "Recipe") -> Path | None:
     """Return the first of the files that was not made from this master by this recipe."""
-    from worker.outbox.paths import is_anothers
+    from worker.outbox.paths import belongs_to_another
 
     if not files:
         return None
@@ -221,7 +221,7 @@ def _other_derivative(files: Sequence[Path], master: Path, recipe: "Recipe") -> 
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None  # restoring refuses the master before anything is replaced
-    return next((path for path in files if is_anothers(path, sha256, recipe.fingerprint())), None)
+    return next((path for path in files if belongs_to_another(path, sha256, recipe.fingerprint())), None)
 
 
 def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from db.core.engine import Database
     from db.reports.history import Story
     from db.reports.status import Overview, Running
-    from worker.parts.part_ends import PartEnds
-    from worker.parts.wait_reporter import PartWaits
+    from worker.parts.part_exits import PartExits
+    from worker.parts.wait_reporter import WaitingPart
 
 REFRESH_SECONDS = 1.0
 
@@ -45,8 +45,8 @@ class _Whole:
     overview: "Overview"
     running: "Sequence[Running]"
     station: bool | None
-    parts: "Sequence[PartWaits]"
-    ends: "Sequence[PartEnds]"
+    parts: "Sequence[WaitingPart]"
+    ends: "Sequence[PartExits]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
     from db.catalog.files import files
     from db.reports.status import overview, running
     from worker.cli.selection import collections, find_story
-    from worker.parts.part_ends import parts_that_end
-    from worker.parts.wait_reporter import parts_that_wait
+    from worker.parts.part_exits import read_part_exits
+    from worker.parts.wait_reporter import waiting_parts
 
     with database.read() as s:
         if question.what is not None:
@@ -120,14 +120,14 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
             return _Files(rows[: question.limit], more=len(rows) > question.limit)
         whole = overview(s, exact=question.exact)
         return _Whole(
-            whole, running(s), _station(settings), parts_that_wait(settings), parts_that_end(settings)
+            whole, running(s), _station(settings), waiting_parts(settings), read_part_exits(settings)
         )
 
 
 def _station(settings: Settings) -> bool | None:
-    from worker.storage.home import station_runs
+    from worker.storage.home import is_station_running
 
-    return station_runs(settings) if settings.embedded_broker else None
+    return is_station_running(settings) if settings.embedded_broker else None
 
 
 def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> RenderableType:

@@ -21,7 +21,7 @@ from worker.settings import FILE_NAME, PREFIX, Settings
 def doctor(json: Json = False) -> None:
     """Check what a station needs, and say what to do for each thing amiss."""
     from worker.doctor import State, examine
-    from worker.parts.wait_reporter import all_that_waits
+    from worker.parts.wait_reporter import waiting_parts_and_jobs
 
     settings = settings_and_logs()
     busy = (
@@ -31,7 +31,7 @@ def doctor(json: Json = False) -> None:
         checks = list(examine(settings))
     fit = all(check.state is not State.FAILED for check in checks)
     if json:
-        parts, jobs = all_that_waits(settings)
+        parts, jobs = waiting_parts_and_jobs(settings)
         waiting = {"parts": plain(parts, {}), "jobs": plain(jobs, {})}
         write_json({"ok": fit, "checks": plain(checks, {}), "waiting": waiting})
     else:

@@ -21,7 +21,7 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from db.audit.fixity import Checked, Chosen, Due, Held
     from db.core.engine import Database
-    from worker.fixity.verifying import Asked, Listener, Verified
+    from worker.fixity.verifying import VerifyProgress, VerifyRequest, VerifyResult
 
 _AGE = re.compile(r"(\d{1,6})(min|h|d|w)")
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -87,7 +87,7 @@ def verify(
 
     Without --masters, --derivatives, --orphans, --events it does all; with files chosen, only those.
     """
-    from worker.fixity.verifying import Asked, foresee, verify_record
+    from worker.fixity.verifying import VerifyRequest, estimate_verification, verify_record
 
     expected = dict(map(_expected, expect_seal or ()))
     chosen_by = Conditions(collection or (), state or (), since, until)
@@ -100,7 +100,7 @@ def verify(
         parts.add("events")
     settings = settings_and_logs()
     with record(settings) as database:
-        asked = Asked(
+        asked = VerifyRequest(
             holdings=tuple(kind for kind in Holding if _PARTS[kind] in parts),
             orphans="orphans" in parts,
             events="events" in parts,
@@ -114,7 +114,7 @@ def verify(
         if dry_run:
             from worker.cli.verify_report import foreseen_facts, foreseen_screen
 
-            amounts = foresee(database, asked)
+            amounts = estimate_verification(database, asked)
             _show(foreseen_facts(amounts, asked), foreseen_screen(amounts, asked), json=json)
             return
         with _watched(database, asked) as listener:
@@ -151,15 +151,18 @@ def _expected(text: str) -> tuple[int, str]:
 
 
 @contextmanager
-def _watched(database: "Database", asked: "Asked") -> "Iterator[Listener]":
+def _watched(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyProgress]":
     """Yield what shows on standard error how far the run is, and what it finds amiss as it finds it."""
     from db.core.vocabulary import Finding
-    from worker.fixity.verifying import Listener, foresee
+    from worker.fixity.verifying import VerifyProgress, estimate_verification
 
     console = err()
     total = 0
     if console.is_terminal and asked.holdings:
-        total = sum(amount.bytes for amount in foresee(database, replace(asked, events=False)).files.values())
+        total = sum(
+            amount.bytes
+            for amount in estimate_verification(database, replace(asked, events=False)).files.values()
+        )
     with progress_bar(console) as bar:
         task = bar.add_task("", name="", stage="", total=None)
         done = 0
@@ -182,10 +185,10 @@ def _watched(database: "Database", asked: "Asked") -> "Iterator[Listener]":
             if check.finding is not Finding.INTACT:
                 bar.console.print(f"{check.finding}: {check.held.root}/{printable(check.held.display)}")
 
-        yield Listener(proving, looking, begin, tell)
+        yield VerifyProgress(proving, looking, begin, tell)
 
 
-def _tell(done: "Verified", asked: "Asked", settings: Settings, *, json: bool) -> None:
+def _tell(done: "VerifyResult", asked: "VerifyRequest", settings: Settings, *, json: bool) -> None:
     from worker.cli.verify_report import verified_facts, verified_screen
 
     folders = roots(settings)

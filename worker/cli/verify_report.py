@@ -15,7 +15,7 @@ from db.core.vocabulary import Finding, Holding
 from worker.console import plain, sentence, table, uri
 from worker.fixity.checking import Tally
 from worker.fixity.orphans import Orphans
-from worker.fixity.verifying import Asked, Attention, Foreseen, Verified
+from worker.fixity.verifying import Attention, VerifyEstimate, VerifyRequest, VerifyResult
 from worker.formatting import count, duration, moment, printable, size
 
 _STYLES: Mapping[Finding, str] = {
@@ -28,7 +28,7 @@ _STYLES: Mapping[Finding, str] = {
 _ROWS = 50
 
 
-def verified_screen(done: Verified, asked: Asked, roots: Mapping[str, Path]) -> RenderableType:
+def verified_screen(done: VerifyResult, asked: VerifyRequest, roots: Mapping[str, Path]) -> RenderableType:
     """Return what a verification found, the worst last, where it is seen first."""
     parts: list[RenderableType] = []
     if asked.holdings:
@@ -46,7 +46,7 @@ def verified_screen(done: Verified, asked: Asked, roots: Mapping[str, Path]) -> 
     return Group(*parts)
 
 
-def verified_facts(done: Verified, roots: Mapping[str, Path]) -> dict[str, Any]:
+def verified_facts(done: VerifyResult, roots: Mapping[str, Path]) -> dict[str, Any]:
     """Return the same for `--json`."""
     return {
         "dry_run": False,
@@ -64,7 +64,7 @@ def verified_facts(done: Verified, roots: Mapping[str, Path]) -> dict[str, Any]:
     }
 
 
-def foreseen_screen(amounts: Foreseen, asked: Asked) -> RenderableType:
+def foreseen_screen(amounts: VerifyEstimate, asked: VerifyRequest) -> RenderableType:
     """Return what a verification would read."""
     lines = [
         f"{count(amount.files, kind.value)} of {size(amount.bytes)} would be read{_takes(amount, asked)}."
@@ -75,7 +75,7 @@ def foreseen_screen(amounts: Foreseen, asked: Asked) -> RenderableType:
     return Text("\n".join(lines))
 
 
-def foreseen_facts(amounts: Foreseen, asked: Asked) -> dict[str, Any]:
+def foreseen_facts(amounts: VerifyEstimate, asked: VerifyRequest) -> dict[str, Any]:
     """Return the same for `--json`."""
     rate = asked.bytes_per_second
     return {
@@ -92,13 +92,13 @@ def foreseen_facts(amounts: Foreseen, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _takes(amount: Amount, asked: Asked) -> str:
+def _takes(amount: Amount, asked: VerifyRequest) -> str:
     if asked.bytes_per_second is None or not amount.files:
         return ""
     return f", in {duration(amount.bytes / asked.bytes_per_second)} or longer"
 
 
-def _counts(done: Verified, asked: Asked) -> Table:
+def _counts(done: VerifyResult, asked: VerifyRequest) -> Table:
     """Return how all files stand by their last checks, or, where files were chosen, what this run found."""
     found = {kind: counts for kind, counts in _plain_counts(done.tally).items() if kind in asked.holdings}
     heads = [f"{kind}s" for kind in found]
@@ -118,7 +118,7 @@ def _counts(done: Verified, asked: Asked) -> Table:
     return made
 
 
-def _pace(done: Verified) -> Text:
+def _pace(done: VerifyResult) -> Text:
     line = f"{count(done.tally.files, 'file')} of {size(done.tally.bytes)} read in {duration(done.seconds)}."
     if done.tally.stopped == "seconds":
         line += " The time is up; the next run goes on from here."
@@ -127,7 +127,7 @@ def _pace(done: Verified) -> Text:
     return Text(line, style="dim")
 
 
-def _attention(done: Verified) -> Text:
+def _attention(done: VerifyResult) -> Text:
     lines = Text()
     for one in done.attention[:_ROWS]:
         held = one.check.held

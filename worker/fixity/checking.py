@@ -11,7 +11,7 @@ from db.audit.fixity import Checked, Chosen, Due, Held, due_files, record_checks
 from db.core.engine import Database
 from db.core.vocabulary import Finding, Holding
 from worker.fixity.folders import Folder, FolderAway
-from worker.fixity.reading import NoFile, NotRead, NotThere, Pace, read_again
+from worker.fixity.reading import FileMissing, FileUnreadable, NotRegularFile, RateLimit, hash_file
 
 _AT_ONCE: Final = 100
 _AT_LEAST_EVERY: Final = 5.0
@@ -65,7 +65,7 @@ def check_files(
     holdings: Collection[Holding],
     due: Due,
     *,
-    pace: Pace,
+    pace: RateLimit,
     budget: Budget,
     chosen: Chosen | None = None,
     begin: Callable[[Held], None] | None = None,
@@ -111,17 +111,17 @@ def check_files(
     return tally
 
 
-def check_file(held: Held, root: Path, pace: Pace) -> Checked:
+def check_file(held: Held, root: Path, pace: RateLimit) -> Checked:
     """Read one file again and compare it with what was recorded; enters nothing."""
     try:
         if held.root != ROOTS[held.holding]:
-            raise NotRead(f"the record names a root {held.root!r}, which is not one of Saek's")
-        read = read_again(root, held.path, pace)
-    except NotThere:
+            raise FileUnreadable(f"the record names a root {held.root!r}, which is not one of Saek's")
+        read = hash_file(root, held.path, pace)
+    except FileMissing:
         return Checked(held, Finding.MISSING)
-    except NoFile as error:
+    except NotRegularFile as error:
         return Checked(held, Finding.CHANGED, str(error))
-    except NotRead as error:
+    except FileUnreadable as error:
         return Checked(held, Finding.UNREADABLE, str(error))
     if read.sha256 == held.sha256:
         return Checked(held, Finding.INTACT, None, read.sha256, read.size)

@@ -19,20 +19,20 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-class NotThere(Exception):
+class FileMissing(Exception):
     """No file lies there."""
 
 
-class NoFile(Exception):
+class NotRegularFile(Exception):
     """Something else than a regular file lies there."""
 
 
-class NotRead(Exception):
+class FileUnreadable(Exception):
     """It could not be read, or changed meanwhile: it may be sound."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileDigest:
     """A file as it was read."""
 
     sha256: str
@@ -41,7 +41,7 @@ class Reading:
     """As the record would keep it."""
 
 
-class Pace:
+class RateLimit:
     """Lets so many bytes a second pass; None lets all."""
 
     def __init__(self, bytes_per_second: float | None) -> None:
@@ -58,7 +58,7 @@ class Pace:
             time.sleep(self._free_at - now)
 
 
-def read_again(root: Path, path: bytes, pace: Pace) -> Reading:
+def hash_file(root: Path, path: bytes, pace: RateLimit) -> FileDigest:
     """Read a whole file below `root` and return what it holds; no link is followed on the way.
 
     What memory holds of it is let go before and after: the disk is asked, and others' files stay in memory.
@@ -70,19 +70,19 @@ def read_again(root: Path, path: bytes, pace: Pace) -> Reading:
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
-            raise NoFile(f"a {_kind(before.st_mode)} lies there")
+            raise NotRegularFile(f"a {_kind(before.st_mode)} lies there")
         digest = _digest(descriptor, pace)
         after = os.fstat(descriptor)
     except OSError as error:
-        raise NotRead(f"it cannot be read to its end ({error.strerror})") from error
+        raise FileUnreadable(f"it cannot be read to its end ({error.strerror})") from error
     finally:
         os.close(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise NotRead("it was written to while it was read")
-    return Reading(digest, after.st_size, kept_ns(after.st_mtime_ns))
+        raise FileUnreadable("it was written to while it was read")
+    return FileDigest(digest, after.st_size, kept_ns(after.st_mtime_ns))
 
 
-def _digest(descriptor: int, pace: Pace) -> str:
+def _digest(descriptor: int, pace: RateLimit) -> str:
     found, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
     done = dropped = 0
     _let_go(descriptor, 0, 0)
@@ -106,11 +106,11 @@ def _opened(root: Path, path: bytes) -> int:
     """Open a file below `root`, folder by folder, so that neither a link nor `..` leads out of it."""
     *folders, name = path.split(b"/")
     if any(part in {b"", b".", b".."} for part in (*folders, name)):
-        raise NotRead("its path on record is none that Saek writes")
+        raise FileUnreadable("its path on record is none that Saek writes")
     try:
         here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise NotRead(f"{root} cannot be opened ({error.strerror})") from error
+        raise FileUnreadable(f"{root} cannot be opened ({error.strerror})") from error
     try:
         for folder in folders:
             below = _step(folder, _FOLDER, here)
@@ -125,18 +125,18 @@ def _step(name: bytes, how: int, folder: int) -> int:
     try:
         return os.open(name, how, dir_fd=folder)
     except FileNotFoundError as error:
-        raise NotThere from error
+        raise FileMissing from error
     except OSError as error:
         is_folder = bool(how & os.O_DIRECTORY)
         if error.errno in {errno.ELOOP, errno.ENOTDIR} and _is_link(name, folder):
             if is_folder:
-                raise NotRead("a folder on the way to it is a symbolic link") from error
-            raise NoFile("a symbolic link lies there") from error
+                raise FileUnreadable("a folder on the way to it is a symbolic link") from error
+            raise NotRegularFile("a symbolic link lies there") from error
         if error.errno == errno.ENOTDIR:
-            raise NotThere from error
+            raise FileMissing from error
         if error.errno == errno.ENXIO:
-            raise NoFile("a socket or device lies there") from error
-        raise NotRead(f"it cannot be opened ({error.strerror})") from error
+            raise NotRegularFile("a socket or device lies there") from error
+        raise FileUnreadable(f"it cannot be opened ({error.strerror})") from error
 
 
 def _is_link(name: bytes, folder: int) -> bool:

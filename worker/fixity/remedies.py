@@ -24,14 +24,14 @@ def remedy(s: "Session", check: Checked) -> str:
         if check.finding is Finding.MISSING:
             return f"put it back into the inbox, or restore it from your backup ({wanted})"
         return f"restore it from your backup ({wanted}); Saek keeps no copy of a master"
-    command = remaking(s, check.held.derivative_id or check.held.id)
+    command = remake_command(s, check.held.derivative_id or check.held.id)
     again = "; it can be made anew only once its master is back"
     if command is not None:
         again = f", or make it anew beside it: {command}"
     return f"restore it from your backup ({wanted}){again}"
 
 
-def remaking(s: "Session", derivative_id: int) -> str | None:
+def remake_command(s: "Session", derivative_id: int) -> str | None:
     """Return the command that makes a derivative anew, None if its master is not in the inbox.
 
     What was made by a recipe is not made by it again, so that the command asks for the same picture in

@@ -6,7 +6,7 @@ from typing import Final
 
 from db.audit.hash_chain import seal_events
 from db.core.engine import Database
-from worker.parts.periodic_tasks import Chore, start_chore
+from worker.parts.periodic_tasks import PeriodicTask, start_periodic_task
 
 SEAL_SECONDS: Final = 600.0
 """Pause between two looks at what is not sealed yet."""
@@ -17,7 +17,7 @@ _BACKLOG_PAUSE: Final = 1.0
 
 def start_sealer(database: Database, stop: threading.Event) -> threading.Thread:
     """Start a thread that seals events until `stop` is set; what fails is logged and tried again."""
-    chore = Chore(
+    chore = PeriodicTask(
         name="sealer",
         do=partial(seal_events, database, blocks=_BLOCKS),
         pause=_pause,
@@ -25,7 +25,7 @@ def start_sealer(database: Database, stop: threading.Event) -> threading.Thread:
         delayed="events are not sealed yet",
         failed="events could not be sealed",
     )
-    return start_chore(chore, stop)
+    return start_periodic_task(chore, stop)
 
 
 def _pause(sealed: int | None, _: float) -> float:

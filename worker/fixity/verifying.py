@@ -24,7 +24,7 @@ from db.core.vocabulary import Finding, Holding
 from worker.fixity.checking import ROOTS, Budget, Tally, check_files
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.orphans import Orphans, find_orphans
-from worker.fixity.reading import Pace
+from worker.fixity.reading import RateLimit
 from worker.fixity.remedies import remedy
 
 _TOLD: Final = 1000
@@ -33,7 +33,7 @@ _SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VerifyRequest:
     """What a verification is to do: which parts, which files, how long and how fast."""
 
     holdings: tuple[Holding, ...]
@@ -48,7 +48,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class VerifyProgress:
     """Who hears how far it is: seals of how many, files looked at, a file begun, a file checked."""
 
     proving: Callable[[int, int], None]
@@ -66,7 +66,7 @@ class Attention:
 
 
 @dataclass(slots=True)
-class Verified:
+class VerifyResult:
     """What came of a verification; None for what was not asked for.
 
     `attention` names the first thousand files that this run did not find intact; `standings` tells of all
@@ -96,14 +96,14 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class VerifyEstimate:
     """What a verification would read: files by kind, seals with the events under them."""
 
     files: Mapping[Holding, Amount]
     seals: int | None
 
 
-def foresee(database: Database, asked: Asked) -> Foreseen:
+def estimate_verification(database: Database, asked: VerifyRequest) -> VerifyEstimate:
     """Return what a verification would read; only reads the record."""
     with database.read() as s:
         files = {
@@ -113,19 +113,19 @@ def foresee(database: Database, asked: Asked) -> Foreseen:
             for holding in asked.holdings
         }
         last = last_seal(s)
-    return Foreseen(files, (last.id if last else 0) if asked.events else None)
+    return VerifyEstimate(files, (last.id if last else 0) if asked.events else None)
 
 
 def verify_record(
-    database: Database, folders: Mapping[str, Path], asked: Asked, listener: Listener
-) -> Verified:
+    database: Database, folders: Mapping[str, Path], asked: VerifyRequest, listener: VerifyProgress
+) -> VerifyResult:
     """Prove the events, look for orphans, read files again, and seal the events that this adds.
 
     `folders` are those behind the roots of the record. An interruption loses nothing but the file that is
     being read. Raises `DatabaseUnavailable`.
     """
     began = time.monotonic()
-    done = Verified(Tally())
+    done = VerifyResult(Tally())
     if asked.events:
         seal_events(database)
         go_on = None if asked.seconds is None else _until(began + _SHARE * asked.seconds)
@@ -143,7 +143,11 @@ def verify_record(
 
 
 def _orphans(
-    database: Database, folders: Mapping[str, Path], asked: Asked, done: Verified, listener: Listener
+    database: Database,
+    folders: Mapping[str, Path],
+    asked: VerifyRequest,
+    done: VerifyResult,
+    listener: VerifyProgress,
 ) -> Orphans:
     outbox = folders[ROOTS[Holding.DERIVATIVE]]
     try:
@@ -163,9 +167,9 @@ def _orphans(
 def _check(
     database: Database,
     folders: Mapping[str, Path],
-    asked: Asked,
-    done: Verified,
-    listener: Listener,
+    asked: VerifyRequest,
+    done: VerifyResult,
+    listener: VerifyProgress,
     *,
     until: float | None,
 ) -> None:
@@ -182,7 +186,7 @@ def _check(
         folders,
         asked.holdings,
         asked.due,
-        pace=Pace(asked.bytes_per_second),
+        pace=RateLimit(asked.bytes_per_second),
         budget=Budget(until, asked.files),
         chosen=asked.chosen,
         begin=listener.begin,

@@ -1,7 +1,7 @@
 """Which numbers out of many millions were met, in one bit each."""
 
 
-class Marks:
+class Bitmap:
     """A set of numbers from 0 on; it takes an eighth of the largest one in bytes."""
 
     def __init__(self) -> None:

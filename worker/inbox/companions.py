@@ -28,6 +28,6 @@ _NAMES = re.compile(
 )
 
 
-def sidecar(name: bytes) -> bool:
+def is_companion_file(name: bytes) -> bool:
     """Whether a file of this name (without folders) is known to lie beside pictures without being one."""
     return _NAMES.fullmatch(name.decode("utf-8", "backslashreplace")) is not None

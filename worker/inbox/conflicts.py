@@ -24,7 +24,7 @@ _NAMES = re.compile(
 )
 
 
-def conflict_copy(name: bytes) -> bool:
+def is_conflict_copy(name: bytes) -> bool:
     """Whether a file of this name (without folders) was kept by a sync tool beside another version of it."""
     text = unicodedata.normalize("NFC", name.decode("utf-8", "backslashreplace"))
     return _NAMES.fullmatch(text) is not None

@@ -15,19 +15,19 @@ from db.catalog.surveys import SurveyRecord, record_survey, survey_wanted
 from db.core.engine import Database, open_database
 from db.core.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
-from worker.inbox.companions import sidecar
-from worker.inbox.intake import Examined, Intake, Stopped, Taken, TakesLong
-from worker.inbox.long_reads import Large, LongReads
+from worker.inbox.companions import is_companion_file
+from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled, SlowRead
+from worker.inbox.long_reads import LargeFile, LongReads
 from worker.inbox.rescan import Step, rescan
-from worker.inbox.settle import Look, SettleTracker
-from worker.inbox.survey import keep, passes_by_itself, told
-from worker.inbox.walk import Survey, look
-from worker.inbox.watch import TOO_MANY_WATCHES, InboxObserver, Listener, start_watching, watch_mode
+from worker.inbox.settle import FileStat, SettleTracker
+from worker.inbox.survey import is_transient, store_survey, unreadable_folders
+from worker.inbox.walk import WalkSummary, stat_entry
+from worker.inbox.watch import TOO_MANY_WATCHES, InboxObserver, WatchCallbacks, start_watching, watch_mode
 from worker.models.library import library_from
-from worker.parts.startup import await_record
-from worker.parts.transient import passing_cause
-from worker.parts.wait_reporter import Teller
-from worker.printable import display_name
+from worker.parts.startup import wait_for_record
+from worker.parts.transient import transient_cause
+from worker.parts.wait_reporter import WaitReporter
+from worker.printable import display_path
 from worker.recipe_registration import record_recipe
 from worker.recipes import limits_from, recipe_from
 from worker.settings import Settings, Watch
@@ -55,8 +55,8 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         worker.errors.SettingsError, restoration.ModelError: there is no recipe to queue files for.
     """
     require_safe_folders(settings)
-    teller = Teller(settings, "ingest")
-    await_record(settings, teller, stop)
+    reporter = WaitReporter(settings, "ingest")
+    wait_for_record(settings, reporter, stop)
     if stop.is_set():
         return
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
@@ -69,7 +69,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
         mode=watch_mode(settings).value,
         recipe=recipe.fingerprint()[:12],
     )
-    ingester = _Ingester(settings, database, recipe_id, teller)
+    ingester = _Ingester(settings, database, recipe_id, reporter)
     busy = False
     try:
         while not stop.wait(0 if busy else _PAUSE):
@@ -77,11 +77,11 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
                 busy = ingester.round()
             except (DatabaseUnavailable, Transient, OSError) as error:
                 busy = False
-                teller.waits(error)
+                reporter.report(error)
                 ingester.begin_anew(watching=isinstance(error, DatabaseUnavailable | PermissionError))
                 stop.wait(_RETRY)
     finally:
-        teller.goes_on()
+        reporter.clear()
         ingester.close()
         database.dispose()
 
@@ -89,10 +89,12 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
 class _Ingester:
     """One round does some of all that is due: hints, the rescan under way, the files that are waited for."""
 
-    def __init__(self, settings: Settings, database: Database, recipe_id: int, teller: Teller) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, recipe_id: int, reporter: WaitReporter
+    ) -> None:
         self._settings = settings
         self._database = database
-        self._teller = teller
+        self._reporter = reporter
         self._failing: set[bytes] = set()
         self._intake = Intake(
             database, settings.inbox_path, recipe_id, limits_from(settings), settings.hard_links
@@ -129,7 +131,7 @@ class _Ingester:
         more |= self._look_at_waiting()
         self._count_what_is_left()
         if not self._failing and (self._looked_through or self._full()):
-            self._teller.goes_on()
+            self._reporter.clear()
         return more
 
     def begin_anew(self, *, watching: bool) -> None:
@@ -161,7 +163,7 @@ class _Ingester:
     def _watch(self) -> None:
         if self._polls:
             return  # rescans are the looks
-        if self._observer is not None and not self._observer.hears():
+        if self._observer is not None and not self._observer.is_healthy():
             _log.warning("the observer ended; a new one is started")
             self.begin_anew(watching=False)
         if time.monotonic() < self._deaf_until:
@@ -171,7 +173,7 @@ class _Ingester:
             self.begin_anew(watching=False)
         if self._observer is not None:
             return
-        listener = Listener(self._hints.put, self._lost.set, lambda _: self._unwatched.set())
+        listener = WatchCallbacks(self._hints.put, self._lost.set, lambda _: self._unwatched.set())
         try:
             self._observer = start_watching(self._settings, listener)
         except OSError as error:
@@ -197,7 +199,7 @@ class _Ingester:
         now = time.monotonic()
         while not self._hints.empty():
             path = self._hints.get()
-            if ignored(path) or sidecar(path.rpartition(b"/")[2]) or path in self._long:
+            if ignored(path) or is_companion_file(path.rpartition(b"/")[2]) or path in self._long:
                 continue
             if not self._full() or path in self._tracker:
                 self._tracker.notice(path, now)
@@ -228,11 +230,13 @@ class _Ingester:
         return len(self._tracker) + len(self._long) >= _MOST
 
     def _end_rescan(self, ended: "_Rescan") -> None:
-        record = keep(self._database, ended.survey, ended.files, ended.new + ended.changed, ended.seconds)
+        record = store_survey(
+            self._database, ended.survey, ended.files, ended.new + ended.changed, ended.seconds
+        )
         self._survey = record
         self._tell_refusals(ended.survey)
         by_looking = self._polls or self._unwatched.is_set()
-        soon = any(map(passes_by_itself, ended.survey.refused.values()))
+        soon = any(map(is_transient, ended.survey.refused.values()))
         pause = self._settings.poll_seconds if by_looking or soon else self._settings.rescan_seconds
         self._next_rescan = min(self._next_rescan, time.monotonic() + max(pause, ended.seconds))
         tell = _log.info if self._first or ended.found_something else _log.debug
@@ -245,10 +249,10 @@ class _Ingester:
         )
         self._first, self._rescan, self._looked_through = False, None, True
 
-    def _tell_refusals(self, survey: Survey) -> None:
+    def _tell_refusals(self, survey: WalkSummary) -> None:
         """Tell once of each folder that cannot be looked into, and when all can be again."""
         before, self._refused = self._refused, frozenset(survey.refused)
-        for path, one in zip(sorted(survey.refused), told(survey), strict=False):
+        for path, one in zip(sorted(survey.refused), unreadable_folders(survey), strict=False):
             if path not in before:
                 _log.warning(
                     "a folder cannot be looked into; the others are",
@@ -281,7 +285,7 @@ class _Ingester:
 
     def _look_at(self, path: bytes) -> None:
         try:
-            entry = look(self._root, path)
+            entry = stat_entry(self._root, path)
         except OSError as error:
             self._tracker.forget(path)  # a folder on the way to it is out of reach, which the rescan tells
             try:
@@ -289,7 +293,7 @@ class _Ingester:
             except MasterUnavailable as cause:
                 self._wait_for(path, cause)
             return
-        seen = None if entry is None else Look(entry.size, entry.mtime_ns, entry.inode)
+        seen = None if entry is None else FileStat(entry.size, entry.mtime_ns, entry.inode)
         if self._tracker.look(path, seen, time.monotonic()):
             self._take_in(path)
         elif entry is None:
@@ -299,13 +303,13 @@ class _Ingester:
         """Take a settled file in, or have it taken in by those who take their time."""
         try:
             examined = self._intake.examine(path, quickly=True)
-            if not isinstance(examined, Examined):
+            if not isinstance(examined, ExaminedFile):
                 self._took_in(path, examined)
             elif examined.small:
                 self._took_in(path, self._intake.register(examined))
             else:
                 self._long.read(examined)
-        except TakesLong:
+        except SlowRead:
             self._long.look_at(path)
         except Exception as error:  # noqa: BLE001  (what one file does must not hold up the others)
             self._failed(path, error)
@@ -313,18 +317,18 @@ class _Ingester:
     def _heed_what_ended(self) -> None:
         for ended in self._long.ended():
             match ended.outcome:
-                case Taken():
+                case IntakeResult():
                     self._took_in(ended.path, ended.outcome)
-                case Large():
+                case LargeFile():
                     self._long.read(ended.outcome.file)
-                case Stopped():
+                case ReadCancelled():
                     pass
                 case error:
                     self._failed(ended.path, error)
 
-    def _took_in(self, path: bytes, taken: Taken) -> None:
+    def _took_in(self, path: bytes, taken: IntakeResult) -> None:
         self._failing.discard(path)
-        if taken is Taken.UNSETTLED:
+        if taken is IntakeResult.UNSETTLED:
             self._tracker.notice(path, time.monotonic())
 
     def _failed(self, path: bytes, error: Exception) -> None:
@@ -332,19 +336,19 @@ class _Ingester:
         if isinstance(error, DatabaseError):
             self._tracker.notice(path, time.monotonic())
             raise error
-        if passing_cause(error) is None and path not in self._failing:
+        if transient_cause(error) is None and path not in self._failing:
             _log.error(
-                "a file can be neither taken in nor set aside", file=display_name(path), exc_info=error
+                "a file can be neither taken in nor set aside", file=display_path(path), exc_info=error
             )
         self._wait_for(path, error)
 
     def _wait_for(self, path: bytes, error: Exception) -> None:
         self._failing.add(path)
-        self._teller.waits(error)
+        self._reporter.report(error)
         self._tracker.notice(path, time.monotonic())
 
     def _heed_wishes(self) -> None:
-        """Look through the inbox at once if somebody asked for it, as `saek retry` does."""
+        """FileStat through the inbox at once if somebody asked for it, as `saek retry` does."""
         now = time.monotonic()
         if now < self._wishes_from:
             return
@@ -359,7 +363,7 @@ class _Rescan:
     """A rescan under way, with what it found so far and the seconds that it took by itself."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self.survey = Survey()
+        self.survey = WalkSummary()
         self._steps: Iterator[Step] = rescan(database, settings, self.survey)
         self.seconds = 0.0
         self.news = 0

@@ -39,15 +39,15 @@ from restoration import (
     identify,
     require_storage,
 )
-from worker.inbox.conflicts import conflict_copy
-from worker.inbox.transfers import unfinished
-from worker.inbox.walk import Entry, look
-from worker.parts.transient import passing_cause
-from worker.printable import display_name
+from worker.inbox.conflicts import is_conflict_copy
+from worker.inbox.transfers import is_incomplete
+from worker.inbox.walk import Entry, stat_entry
+from worker.parts.transient import transient_cause
+from worker.printable import display_path
 from worker.settings import HardLinks
-from worker.storage.locate import LeadsOut, master_place
+from worker.storage.locate import PathEscapes, master_path
 
-SMALL: Final = 64 << 20
+MAX_SMALL_BYTES: Final = 64 << 20
 """Bytes; a larger file is not read to its end while others wait, and not at all if its header is refused."""
 
 _QUICK_SECONDS: Final = 3
@@ -65,17 +65,17 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-class BadName(MasterError):
+class NameNotUtf8(MasterError):
     """The name is not valid UTF-8: it could be shown to nobody as it is."""
 
     code = "name-not-utf-8"
 
 
-class Stopped(Exception):
+class ReadCancelled(Exception):
     """A listener asks for the work to be given up; nothing was recorded."""
 
 
-class Taken(StrEnum):
+class IntakeResult(StrEnum):
     """What became of a file at intake."""
 
     QUEUED = "queued"
@@ -88,7 +88,7 @@ class Taken(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ExaminedFile:
     """A file whose header was looked at, and which is to be read to its end now."""
 
     seen: Seen
@@ -100,10 +100,10 @@ class Examined:
     @property
     def small(self) -> bool:
         """Whether it may be read while others wait."""
-        return self.seen.size <= SMALL
+        return self.seen.size <= MAX_SMALL_BYTES
 
 
-class TakesLong(Exception):
+class SlowRead(Exception):
     """Whoever must not keep others waiting leaves this file to somebody who may."""
 
 
@@ -117,55 +117,61 @@ class Intake:
     limits: Limits
     hard_links: HardLinks = HardLinks.REFUSE
 
-    def examine(self, path: bytes, *, quickly: bool, reader: Reader | None = None) -> Taken | Examined:
+    def examine(
+        self, path: bytes, *, quickly: bool, reader: Reader | None = None
+    ) -> IntakeResult | ExaminedFile:
         """Look at the header of the file at `path`; return what is to be read on, or what became of it.
 
-        Raises TakesLong, if it is to go quickly and does not; else as `take_in`.
+        Raises TakesLong, if it is to go quickly and does not; else as `register_file`.
         """
         try:
-            entry = look(os.fsencode(self.root), path)
+            entry = stat_entry(os.fsencode(self.root), path)
         except OSError as error:
             require_storage(error, Path(os.fsdecode(path)))
-            return Taken.GONE
+            return IntakeResult.GONE
         if entry is None:
-            return Taken.GONE
-        if unfinished(self.root, path, entry.size):
-            return Taken.UNSETTLED
+            return IntakeResult.GONE
+        if is_incomplete(self.root, path, entry.size):
+            return IntakeResult.UNSETTLED
         seen = _seen(entry)
         return self._whatever_happens(
             seen, lambda: self._examine(entry, seen, quickly=quickly, reader=reader)
         )
 
-    def register(self, file: Examined, listener: Callable[[int, int], None] | None = None) -> Taken:
+    def register(
+        self, file: ExaminedFile, listener: Callable[[int, int], None] | None = None
+    ) -> IntakeResult:
         """Read an examined file to its end and enter it; `listener(done, total)` is called between slices.
 
-        Raises as `take_in`, and whatever the listener raises.
+        Raises as `register_file`, and whatever the listener raises.
         """
         return self._whatever_happens(file.seen, lambda: self._register(file, listener))
 
-    def _whatever_happens(self, seen: Seen, step: Callable[[], T]) -> T | Taken:
+    def _whatever_happens(self, seen: Seen, step: Callable[[], T]) -> T | IntakeResult:
         """Do `step`; a failure that is about this file, of whatever kind, ends as its quarantine."""
         try:
             return step()
-        except (Transient, DatabaseError, Stopped, TakesLong):
+        except (Transient, DatabaseError, ReadCancelled, SlowRead):
             raise
         except Exception as error:
             if isinstance(error, OSError):
                 require_storage(error, Path(os.fsdecode(seen.path)))
-            if passing_cause(error) is not None:
+            if transient_cause(error) is not None:
                 raise
             _log.error("intake failed", file=seen.display, exc_info=error)
             problem = Problem(
                 code="intake-failed",
                 reason=f"an unexpected error ended its intake ({type(error).__name__})",
-                remedy="look for this file in the log of the ingester and report what it says there; "
+                remedy="stat_entry for this file in the log of the ingester and report what it says there; "
                 "after an update: saek retry",
             )
             return _refuse_sighting(self.database, seen, problem)
 
-    def _examine(self, entry: Entry, seen: Seen, *, quickly: bool, reader: Reader | None) -> Taken | Examined:
+    def _examine(
+        self, entry: Entry, seen: Seen, *, quickly: bool, reader: Reader | None
+    ) -> IntakeResult | ExaminedFile:
         try:
-            full = master_place(self.root, entry.path)
+            full = master_path(self.root, entry.path)
             _require_utf_8(full)
             if entry.regular and entry.names > 1 and self.hard_links is HardLinks.REFUSE:
                 raise _hard_link(full, entry.names)
@@ -174,49 +180,49 @@ class Intake:
             facts = _quickly(full, self.limits) if quickly else _identified(full, self.limits, reader)
             _require_sides(facts, full)
             _require_proportion(facts, seen.size, full)
-        except (MissingFile, LeadsOut):
-            return Taken.GONE
-        except (UnsafeFile, UnreadableFile, EmptyFile, BadName) as error:
+        except (MissingFile, PathEscapes):
+            return IntakeResult.GONE
+        except (UnsafeFile, UnreadableFile, EmptyFile, NameNotUtf8) as error:
             return _refuse_sighting(self.database, seen, problem_of(error))
         except (MasterError, ReaderFailed) as error:
             problem = problem_of(error, MAX_ATTEMPTS if isinstance(error, ReaderFailed) else 1)
-            if seen.size <= SMALL:
-                return Examined(seen, full, None, problem)
-            if look(os.fsencode(self.root), entry.path) != entry:
-                return Taken.UNSETTLED
+            if seen.size <= MAX_SMALL_BYTES:
+                return ExaminedFile(seen, full, None, problem)
+            if stat_entry(os.fsencode(self.root), entry.path) != entry:
+                return IntakeResult.UNSETTLED
             return _refuse_sighting(self.database, seen, problem)
-        return Examined(seen, full, facts, None)
+        return ExaminedFile(seen, full, facts, None)
 
-    def _register(self, file: Examined, listener: Callable[[int, int], None] | None) -> Taken:
+    def _register(self, file: ExaminedFile, listener: Callable[[int, int], None] | None) -> IntakeResult:
         seen = file.seen
         try:
             witness = Witness.of(file.path, listener)
         except MissingFile:
-            return Taken.GONE
+            return IntakeResult.GONE
         except MasterChanged:
-            return Taken.UNSETTLED
+            return IntakeResult.UNSETTLED
         except MasterError as error:
             return _refuse_sighting(self.database, seen, problem_of(error))
         _, inode, size, mtime_ns = witness.place
         if (inode, size, kept_ns(mtime_ns)) != (seen.inode, seen.size, seen.mtime_ns):
-            return Taken.UNSETTLED
+            return IntakeResult.UNSETTLED
         if file.facts is None:
             return _refuse_content(self.database, file, witness.sha256)
         return self._queue(seen, _record(witness.sha256, seen.size, file.facts))
 
-    def _queue(self, seen: Seen, record: ScanRecord) -> Taken:
+    def _queue(self, seen: Seen, record: ScanRecord) -> IntakeResult:
         log = _log.bind(file=seen.display)
         done = self.database.run(lambda s: register(s, seen, record, self.recipe_id))
-        if done.new_sighting and conflict_copy(seen.path.rpartition(b"/")[2]):
+        if done.new_sighting and is_conflict_copy(seen.path.rpartition(b"/")[2]):
             log.warning(
                 "a conflict copy: a sync tool kept it beside another version of the same file",
                 remedy="compare the two and remove the one that is not wanted",
             )
         if not done.new_job:
             log.info("known already", scan=done.scan_id, job=done.job_id)
-            return Taken.KNOWN
+            return IntakeResult.KNOWN
         log.info("queued", scan=done.scan_id, job=done.job_id, sha256=record.sha256[:12])
-        return Taken.QUEUED
+        return IntakeResult.QUEUED
 
 
 def known_in_inbox(database: Database) -> Callable[[int], int]:
@@ -229,7 +235,7 @@ def known_in_inbox(database: Database) -> Callable[[int], int]:
     return known
 
 
-def take_in(
+def register_file(
     database: Database,
     root: Path,
     path: bytes,
@@ -237,7 +243,7 @@ def take_in(
     limits: Limits,
     *,
     hard_links: HardLinks = HardLinks.REFUSE,
-) -> Taken:
+) -> IntakeResult:
     """Register the file at `path` (relative to the folder `root`) and queue its job in the interactive lane.
 
     What lies behind a linked folder is passed over: the link itself is what gets quarantined.
@@ -247,7 +253,7 @@ def take_in(
     """
     intake = Intake(database, root, recipe_id, limits, hard_links)
     examined = intake.examine(path, quickly=False)
-    return intake.register(examined) if isinstance(examined, Examined) else examined
+    return intake.register(examined) if isinstance(examined, ExaminedFile) else examined
 
 
 def problem_of(error: RestorationError, times: int = 1) -> Problem:
@@ -262,7 +268,7 @@ def _quickly(path: Path, limits: Limits) -> ScanFacts:
     try:
         return identify(path, replace(limits, reader_silent_seconds=seconds))
     except (ReaderFailed, MasterUnavailable) as error:
-        raise TakesLong(error.reason) from error
+        raise SlowRead(error.reason) from error
 
 
 def _identified(path: Path, limits: Limits, reader: Reader | None) -> ScanFacts:
@@ -271,7 +277,7 @@ def _identified(path: Path, limits: Limits, reader: Reader | None) -> ScanFacts:
         try:
             return identify(path, limits, reader)
         except ReaderFailed as error:
-            _log.warning("reading failed", file=display_name(os.fsencode(path.name)), reason=error.reason)
+            _log.warning("reading failed", file=display_path(os.fsencode(path.name)), reason=error.reason)
     return identify(path, limits, reader)
 
 
@@ -297,7 +303,7 @@ def _require_proportion(facts: ScanFacts, size: int, path: Path) -> None:
         )
 
 
-def _refuse_content(database: Database, file: Examined, sha256: str) -> Taken:
+def _refuse_content(database: Database, file: ExaminedFile, sha256: str) -> IntakeResult:
     """Quarantine a file whose header was refused, by its content: so are the same bytes elsewhere."""
     seen, problem = file.seen, file.problem
     assert problem is not None  # noqa: S101  (there are facts or a problem)
@@ -305,11 +311,11 @@ def _refuse_content(database: Database, file: Examined, sha256: str) -> Taken:
     known = database.run(lambda s: register_quarantined(s, seen, record, problem))
     if known.new_sighting:
         _tell_refusal(seen, problem)
-    return Taken.QUARANTINED
+    return IntakeResult.QUARANTINED
 
 
 def _seen(entry: Entry) -> Seen:
-    display = display_name(entry.path)
+    display = display_path(entry.path)
     folder, _, _ = display.rpartition("/")
     return Seen(
         root=INBOX,
@@ -327,7 +333,7 @@ def _require_utf_8(path: Path) -> None:
     try:
         name.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadName(
+        raise NameNotUtf8(
             reason=f"its name is not valid UTF-8{_cp949_guess(path)}",
             remedy="rename it, for example with: convmv -f cp949 -t utf8 --notest FILE; "
             "it is then taken in by itself",
@@ -350,11 +356,11 @@ def _cp949_guess(path: Path) -> str:
         return ""
 
 
-def _refuse_sighting(database: Database, seen: Seen, problem: Problem) -> Taken:
+def _refuse_sighting(database: Database, seen: Seen, problem: Problem) -> IntakeResult:
     refused = database.run(lambda s: quarantine_sighting(s, seen, problem))
     if refused.new:
         _tell_refusal(seen, problem)
-    return Taken.QUARANTINED
+    return IntakeResult.QUARANTINED
 
 
 def _tell_refusal(seen: Seen, problem: Problem) -> None:

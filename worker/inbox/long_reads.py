@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from restoration import Reader
-from worker.inbox.intake import Examined, Intake, Stopped, Taken, TakesLong
+from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled, SlowRead
 
 _CLASSES: Final = (1 << 30, 1 << 36)
 """Bytes: plates up to 1 GiB, those up to 64 GiB, and all that are larger each have a thread of their own."""
@@ -26,11 +26,11 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FinishedRead:
     """What became of a file, or the failure that kept it from being taken in."""
 
     path: bytes
-    outcome: Taken | Exception
+    outcome: IntakeResult | Exception
 
 
 @dataclass(order=True, slots=True)
@@ -38,7 +38,7 @@ class _Wish:
     size: int
     number: int
     path: bytes = field(compare=False)
-    file: Examined | None = field(compare=False)
+    file: ExaminedFile | None = field(compare=False)
     """None where the header is still to be looked at."""
 
 
@@ -48,7 +48,7 @@ class LongReads:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._paths: set[bytes] = set()
-        self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[FinishedRead] = queue.SimpleQueue()
         self._numbers = itertools.count()
         self._stop = threading.Event()
         self._reader = Reader()
@@ -65,13 +65,13 @@ class LongReads:
         """Take in a file whose header takes long to read."""
         self._put(-1, _Wish(0, next(self._numbers), path, None))
 
-    def read(self, file: Examined) -> None:
+    def read(self, file: ExaminedFile) -> None:
         """Read a large file to its end and enter it."""
         size = file.seen.size
         lane = sum(size > most for most in _CLASSES)
         self._put(lane, _Wish(size, next(self._numbers), file.seen.path, file))
 
-    def ended(self) -> Iterator[Ended]:
+    def ended(self) -> Iterator[FinishedRead]:
         """Yield what ended since it was asked last."""
         while not self._ended.empty():
             ended = self._ended.get()
@@ -108,19 +108,19 @@ class LongReads:
             if self._stop.is_set():
                 return
             try:
-                outcome: Taken | Exception = self._take_in(wish)
+                outcome: IntakeResult | Exception = self._take_in(wish)
             except Exception as error:  # noqa: BLE001  (the ingester tells of it, and the next file goes on)
                 outcome = error
-            self._ended.put(Ended(wish.path, outcome))
+            self._ended.put(FinishedRead(wish.path, outcome))
 
-    def _take_in(self, wish: _Wish) -> Taken:
+    def _take_in(self, wish: _Wish) -> IntakeResult:
         file = wish.file
         if file is None:
             examined = self._intake.examine(wish.path, quickly=False, reader=self._reader)
-            if isinstance(examined, Taken):
+            if isinstance(examined, IntakeResult):
                 return examined
             if not examined.small:
-                raise Large(examined)
+                raise LargeFile(examined)
             file = examined
         elif file.seen.size >= _TOLD:
             _log.info("reading a large file; others pass it", file=file.seen.display, bytes=file.seen.size)
@@ -128,12 +128,12 @@ class LongReads:
 
     def _go_on(self, _done: int, _total: int) -> None:
         if self._stop.is_set():
-            raise Stopped
+            raise ReadCancelled
 
 
-class Large(TakesLong):
+class LargeFile(SlowRead):
     """A file whose header has been looked at by now, and that is large besides."""
 
-    def __init__(self, file: Examined) -> None:
+    def __init__(self, file: ExaminedFile) -> None:
         super().__init__("it is large")
         self.file = file

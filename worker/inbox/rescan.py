@@ -14,9 +14,9 @@ from db.core.values import KnownPlace
 from db.core.vocabulary import INBOX
 from db.queue.intake import mark_gone, paths_of, places_at, places_left
 from restoration import UnreadableFile
-from worker.inbox.bitmap import Marks
+from worker.inbox.bitmap import Bitmap
 from worker.inbox.intake import known_in_inbox
-from worker.inbox.walk import Entry, Survey, walk
+from worker.inbox.walk import Entry, WalkSummary, walk
 from worker.settings import Settings
 from worker.storage.mounts import require_inbox
 
@@ -56,7 +56,7 @@ class _Compared:
     """The sha256 of the paths that are not."""
 
 
-def rescan(database: Database, settings: Settings, survey: Survey | None = None) -> Iterator[Step]:
+def rescan(database: Database, settings: Settings, survey: WalkSummary | None = None) -> Iterator[Step]:
     """Compare the inbox with the record step by step, then note as gone what is on record and not there.
 
     No file is opened, no lock on the record is held, and memory holds a page of files and a bit for each row
@@ -66,11 +66,11 @@ def rescan(database: Database, settings: Settings, survey: Survey | None = None)
     Raises OSError when the inbox itself cannot be read, and MasterUnavailable when it is not the one that it
     was: nothing is noted as gone then.
     """
-    survey = Survey() if survey is None else survey
+    survey = WalkSummary() if survey is None else survey
     require_inbox(settings, known_in_inbox(database))
     with database.read() as s:
         began = clock(s)
-    known, unheard = Marks(), Marks()
+    known, unheard = Bitmap(), Bitmap()
     for page in _compared(database, walk(os.fsencode(settings.inbox_path), survey=survey)):
         for sighting_id in page.known:
             known.add(sighting_id)
@@ -80,9 +80,9 @@ def rescan(database: Database, settings: Settings, survey: Survey | None = None)
     yield from _sweep(database, settings, began, known, unheard, survey=survey)
 
 
-def everything_known(database: Database, root: Path, survey: Survey | None = None) -> bool:
+def everything_known(database: Database, root: Path, survey: WalkSummary | None = None) -> bool:
     """Whether each file in the inbox is recorded as it is now; `survey` notes where nobody could look."""
-    pages = _compared(database, walk(os.fsencode(root), survey=survey or Survey()))
+    pages = _compared(database, walk(os.fsencode(root), survey=survey or WalkSummary()))
     return not any(page.step.new or page.step.changed for page in pages)
 
 
@@ -90,10 +90,10 @@ def _sweep(
     database: Database,
     settings: Settings,
     began: dt.datetime,
-    known: Marks,
-    unheard: Marks,
+    known: Bitmap,
+    unheard: Bitmap,
     *,
-    survey: Survey,
+    survey: WalkSummary,
 ) -> Iterator[Step]:
     """Note as gone what was on record when the walk began, and was not met by it.
 
@@ -117,7 +117,7 @@ def _sweep(
         after, _ = left[-1]
 
 
-def _in_sight(database: Database, sighting_ids: list[int], survey: Survey) -> list[int]:
+def _in_sight(database: Database, sighting_ids: list[int], survey: WalkSummary) -> list[int]:
     """Return those of the files that do not lie where the walk could not look."""
     with database.read() as s:
         paths = paths_of(s, sighting_ids)

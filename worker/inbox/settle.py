@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileStat:
     """What one look at a file saw."""
 
     size: int
@@ -17,7 +17,7 @@ class SettleTracker:
 
     def __init__(self, settle_seconds: float) -> None:
         self._settle_seconds = settle_seconds
-        self._waiting: dict[bytes, tuple[Look | None, float]] = {}
+        self._waiting: dict[bytes, tuple[FileStat | None, float]] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -33,7 +33,7 @@ class SettleTracker:
         """Wait for `path` no longer."""
         self._waiting.pop(path, None)
 
-    def look(self, path: bytes, seen: Look | None, now: float) -> bool:
+    def look(self, path: bytes, seen: FileStat | None, now: float) -> bool:
         """Take one look into account; True when the file is whole, which ends the waiting.
 
         `seen` is None for a file that is gone, which ends the waiting too.

@@ -5,27 +5,29 @@ import errno
 from db.catalog.surveys import Refused, SurveyRecord, record_survey
 from db.core.clock import clock
 from db.core.engine import Database
-from worker.inbox.walk import Survey
-from worker.printable import display_name
+from worker.inbox.walk import WalkSummary
+from worker.printable import display_path
 
-MOST_TOLD = 20
+MAX_LISTED = 20
 """Folders, and conflict copies, that are named; all are counted."""
 
 _RIGHTS = frozenset({errno.EACCES, errno.EPERM})
 
 
-def passes_by_itself(error: OSError) -> bool:
+def is_transient(error: OSError) -> bool:
     """Whether the refusal is one of a disk or share, which may answer when it is asked again soon."""
     return error.errno not in _RIGHTS | {errno.ENAMETOOLONG}
 
 
-def told(survey: Survey) -> tuple[Refused, ...]:
+def unreadable_folders(survey: WalkSummary) -> tuple[Refused, ...]:
     """Return the first folders that could not be looked into, with reason and remedy."""
-    first = sorted(survey.refused.items())[:MOST_TOLD]
-    return tuple(Refused(display_name(path), error.strerror or "", _remedy(error)) for path, error in first)
+    first = sorted(survey.refused.items())[:MAX_LISTED]
+    return tuple(Refused(display_path(path), error.strerror or "", _remedy(error)) for path, error in first)
 
 
-def keep(database: Database, survey: Survey, files: int, unknown: int, seconds: float) -> SurveyRecord:
+def store_survey(
+    database: Database, survey: WalkSummary, files: int, unknown: int, seconds: float
+) -> SurveyRecord:
     """Enter what a look through all of the inbox found; return it."""
     with database.begin() as s:
         record = SurveyRecord(
@@ -34,9 +36,9 @@ def keep(database: Database, survey: Survey, files: int, unknown: int, seconds: 
             unknown=unknown,
             sidecars=survey.sidecars,
             conflict_copies=len(survey.conflicts),
-            conflicts=tuple(display_name(path) for path in sorted(survey.conflicts)[:MOST_TOLD]),
+            conflicts=tuple(display_path(path) for path in sorted(survey.conflicts)[:MAX_LISTED]),
             refused_folders=len(survey.refused),
-            refused=told(survey),
+            refused=unreadable_folders(survey),
             seconds=round(seconds, 3),
         )
         record_survey(s, record)

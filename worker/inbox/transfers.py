@@ -11,7 +11,7 @@ _PLACEHOLDER: Final = b".part"
 """Firefox holds the name by an empty file while it writes to another one."""
 
 
-def unfinished(root: Path, path: bytes, size: int) -> bool:
+def is_incomplete(root: Path, path: bytes, size: int) -> bool:
     """Whether the file of that size at `path`, below `root`, is none that a transfer has ended with."""
     full = os.path.join(os.fsencode(root), path)  # noqa: PTH118  (bytes)
     beside = _CONTROLS if size else (*_CONTROLS, _PLACEHOLDER)

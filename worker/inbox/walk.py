@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from db.core.values import kept_ns
-from worker.inbox.companions import sidecar
-from worker.inbox.conflicts import conflict_copy
+from worker.inbox.companions import is_companion_file
+from worker.inbox.conflicts import is_conflict_copy
 from worker.storage.ignored_names import ignored_file, ignored_folder
 
 
@@ -27,7 +27,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Survey:
+class WalkSummary:
     """What a walk met besides the entries that it yields."""
 
     refused: dict[bytes, OSError] = field(default_factory=dict)
@@ -40,10 +40,10 @@ class Survey:
     def counts_as_scan(self, entry: Entry) -> bool:
         """Note what kind of file it is by its name; return whether it could be a scan."""
         name = entry.path.rpartition(b"/")[2]
-        if sidecar(name):
+        if is_companion_file(name):
             self.sidecars += 1
             return False
-        if conflict_copy(name):
+        if is_conflict_copy(name):
             self.conflicts.append(entry.path)
         return True
 
@@ -53,7 +53,7 @@ class Survey:
         return any(b"/".join(parts[:depth]) in self.refused for depth in range(1, len(parts) + 1))
 
 
-def walk(root: bytes, below: bytes = b"", survey: Survey | None = None) -> Iterator[Entry]:
+def walk(root: bytes, below: bytes = b"", survey: WalkSummary | None = None) -> Iterator[Entry]:
     """Yield all entries under `root/below` that are not ignored; links are reported, never followed.
 
     A folder that was moved away during the walk is passed over. One that cannot be read, or whose path is too
@@ -62,7 +62,7 @@ def walk(root: bytes, below: bytes = b"", survey: Survey | None = None) -> Itera
     Raises OSError, since an incomplete walk must not be taken for an empty folder: at once when `below`
     itself cannot be read; without a survey, after all else, when another folder cannot be.
     """
-    noted = Survey() if survey is None else survey
+    noted = WalkSummary() if survey is None else survey
     pending = [below]
     while pending:
         folder = pending.pop()
@@ -74,7 +74,7 @@ def walk(root: bytes, below: bytes = b"", survey: Survey | None = None) -> Itera
                         if not ignored_folder(item.name):
                             pending.append(path)
                         continue
-                    entry = None if ignored_file(item.name) else look(root, path)
+                    entry = None if ignored_file(item.name) else stat_entry(root, path)
                 except OSError as error:
                     noted.refused[path] = error
                     continue
@@ -94,7 +94,7 @@ def _listed(root: bytes, folder: bytes) -> Iterator[os.DirEntry[bytes]]:
         yield from entries
 
 
-def look(root: bytes, path: bytes) -> Entry | None:
+def stat_entry(root: bytes, path: bytes) -> Entry | None:
     """Return the entry at `path` (relative to `root`) as it is now, None if there is no such file."""
     try:
         found = os.lstat(os.path.join(root, path))  # noqa: PTH118  (bytes)

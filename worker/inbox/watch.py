@@ -52,7 +52,7 @@ warnings.filterwarnings("ignore", "Callback with id .* already exists for watch"
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class WatchCallbacks:
     """Whom an observer tells, from threads of its own."""
 
     hint: Callable[[bytes], None]
@@ -66,12 +66,12 @@ class Listener:
 class InboxObserver(BaseObserver):
     """An observer of folders by one inotify queue, whose overflow and limits are told."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: WatchCallbacks) -> None:
         self._queue = _Queue(listener)
         super().__init__(InotifyEmitter, timeout=DEFAULT_OBSERVER_TIMEOUT, inotify_fd=self._queue)
         self._queue.start()
 
-    def hears(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether all of its threads are alive."""
         return self.is_alive() and self._queue.is_alive() and all(e.is_alive() for e in self.emitters)
 
@@ -82,7 +82,7 @@ class InboxObserver(BaseObserver):
         self._queue.join()
 
 
-def start_watching(settings: Settings, listener: Listener) -> InboxObserver:
+def start_watching(settings: Settings, listener: WatchCallbacks) -> InboxObserver:
     """Start a thread that tells the listener what stirs in the inbox.
 
     Hints may be lost and repeated; rescans make up for both.
@@ -114,7 +114,7 @@ def watch_mode(settings: Settings) -> Watch:
 class _Queue(InotifyFD):
     """The kernel's queue of events. watchdog itself only logs what is told here."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: WatchCallbacks) -> None:
         super().__init__()
         self._listener = listener
 

@@ -17,7 +17,7 @@ from db.queue import jobs
 from db.queue.jobs import Lease
 from restoration import MasterChanged, MasterError, Progress, ReaderFailed, Stage
 from worker.inbox.intake import problem_of
-from worker.parts.transient import passing_cause
+from worker.parts.transient import transient_cause
 from worker.settings import Settings
 
 _LONGEST_PAUSE = 5.0
@@ -27,22 +27,22 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-class Stopped(Exception):
+class WorkInterrupted(Exception):
     """The work was stopped from outside: cancelled, paused, or the worker shuts down."""
 
 
-class Cancelled(Stopped):
+class JobCancelled(WorkInterrupted):
     """Somebody asked for the job to be cancelled."""
 
 
-class Yielded(Stopped):
+class JobYielded(WorkInterrupted):
     """The job goes back to the queue: its lane is paused or the worker drains."""
 
 
 class HeldJob:
     """A claimed job, whose `log` names job and file.
 
-    `listen` is given to the restoration; a thread keeps the lease alive meanwhile.
+    `report_progress` is given to the restoration; a thread keeps the lease alive meanwhile.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class HeldJob:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_alive, name="heartbeat", daemon=True)
 
-    def listen(self, progress: Progress) -> None:
+    def report_progress(self, progress: Progress) -> None:
         """Note progress; raise Cancelled, Yielded or LeaseLost when the work must stop."""
         self._progress = progress
         drained_for = self._draining()
         if drained_for is not None and drained_for >= self._drain_seconds:
-            raise Yielded("the worker shuts down")
+            raise JobYielded("the worker shuts down")
         if self._stop is not None:
             raise self._stop
 
@@ -129,10 +129,10 @@ class HeldJob:
         lease, log = self.lease, self.log.bind(attempt=self.lease.attempt)
         with self._database.begin() as s:
             match error:
-                case Cancelled():
+                case JobCancelled():
                     jobs.cancelled(s, lease)
                     log.info("cancelled")
-                case Yielded():
+                case JobYielded():
                     jobs.yield_back(s, lease, str(error))
                     log.info("put back", reason=str(error))
                 case MasterChanged():
@@ -145,7 +145,7 @@ class HeldJob:
                 case ReaderFailed():
                     state = jobs.fail_attempt(s, lease, problem_of(error, lease.attempt))
                     log.warning("reading it failed", now=state.value, code=error.code, reason=error.reason)
-                case _ if (cause := passing_cause(error)) is not None:
+                case _ if (cause := transient_cause(error)) is not None:
                     jobs.retry_later(s, lease, cause)
                     log.warning("waiting", code=cause.code, reason=cause.reason, remedy=cause.remedy)
                 case _:
@@ -177,13 +177,13 @@ class HeldJob:
             except DatabaseUnavailable:
                 continue  # while nobody can claim, nobody can take the job; the token tells if somebody did
             if control.cancel_requested:
-                self._stop = Cancelled("cancelled as asked")
+                self._stop = JobCancelled("cancelled as asked")
             elif control.paused:
-                self._stop = Yielded("the lane is paused")
+                self._stop = JobYielded("the lane is paused")
 
 
 @contextmanager
-def claimed(
+def claim(
     database: Database, job_id: int, owner: str, settings: Settings, draining: Callable[[], float | None]
 ) -> Iterator[HeldJob | None]:
     """Claim the job, commit the attempt, and yield it; None if it is not to be had.

@@ -17,7 +17,7 @@ from db.queue.waits import hold_off, let_go
 from restoration import Transient
 from worker.inbox.intake import known_in_inbox
 from worker.outbox.paths import require_space
-from worker.parts.wait_reporter import Teller
+from worker.parts.wait_reporter import WaitReporter
 from worker.settings import Settings
 from worker.storage.mounts import require_inbox, require_outbox
 
@@ -25,14 +25,14 @@ _LOOK = 1.0
 _LONGEST = 30.0
 
 
-class Gate:
+class Preflight:
     """The gate that every job of this process goes through."""
 
     def __init__(self, database: Database, settings: Settings, draining: Callable[[], float | None]) -> None:
         self._database = database
         self._settings = settings
         self._draining = draining
-        self._teller = Teller(settings, "worker")
+        self._reporter = WaitReporter(settings, "worker")
         self._since: float | None = None
 
     def passes(self, job_id: int) -> bool:
@@ -47,7 +47,7 @@ class Gate:
             return True
         now = time.monotonic()
         self._since = now if self._since is None else self._since
-        self._teller.waits(missing)
+        self._reporter.report(missing)
         pause = min(rest(dt.timedelta(seconds=now - self._since)).total_seconds(), _LONGEST)
         problem = Problem(missing.code, missing.reason, missing.remedy)
         self._database.run(lambda s: hold_off(s, job_id, problem, dt.timedelta(seconds=pause)))
@@ -74,11 +74,11 @@ class Gate:
 
     def _go_on(self) -> None:
         """Let the jobs go on that waited for what is there again."""
-        code = self._teller.code
+        code = self._reporter.code
         if code is None:
             return
         self._database.run(lambda s: let_go(s, code))
-        self._teller.goes_on()
+        self._reporter.clear()
         self._since = None
 
     def _latest(self) -> list[bytes]:

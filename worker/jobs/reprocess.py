@@ -42,7 +42,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class QueuedJobs:
     """What an order did."""
 
     chosen: int
@@ -52,7 +52,9 @@ class Ordered:
     quarantined: int
 
 
-def order(database: Database, selection: Selection, recipe: Recipe, library: Library, by: str) -> Ordered:
+def queue_reprocessing(
+    database: Database, selection: Selection, recipe: Recipe, library: Library, by: str
+) -> QueuedJobs:
     """Queue a job in the bulk lane for each chosen scan that has none by this recipe.
 
     Stopped half way, it goes on where it was when it is given again.
@@ -62,7 +64,7 @@ def order(database: Database, selection: Selection, recipe: Recipe, library: Lib
     """
     with database.begin() as s:
         recipe_id = record_recipe(s, recipe, library)
-    total = Ordered(0, 0, 0, 0, 0)
+    total = QueuedJobs(0, 0, 0, 0, 0)
     for scans in _chunks(database, selection):
         ids = [scan.scan_id for scan in scans]
         done = database.run(lambda s, ids=ids: commands.reprocess(s, ids, recipe_id, by))  # type: ignore[misc]
@@ -71,13 +73,13 @@ def order(database: Database, selection: Selection, recipe: Recipe, library: Lib
 
 
 def estimate(database: Database, selection: Selection, recipe: Recipe, settings: Settings) -> Estimate:
-    """Return what `order` would do and cost; only reads.
+    """Return what `queue_reprocessing` would do and cost; only reads.
 
     Raises:
         db.core.errors.EmptySelection: nothing chooses.
     """
     fingerprint, library = recipe.fingerprint(), library_from(settings)
-    total = Ordered(0, 0, 0, 0, 0)
+    total = QueuedJobs(0, 0, 0, 0, 0)
     pixels = windows = size = 0
     for scans in _chunks(database, selection):
         with database.read() as s:
@@ -115,8 +117,8 @@ def _chunks(database: Database, selection: Selection) -> Iterator[Sequence[Selec
             yield scans
 
 
-def _add(total: Ordered, chosen: int, done: Reprocessed) -> Ordered:
-    return Ordered(
+def _add(total: QueuedJobs, chosen: int, done: Reprocessed) -> QueuedJobs:
+    return QueuedJobs(
         total.chosen + chosen,
         total.created + done.created,
         total.existing + done.existing,

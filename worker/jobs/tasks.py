@@ -24,17 +24,17 @@ from restoration import (
     Restoration,
     restore,
 )
-from worker.inbox.intake import take_in
-from worker.jobs.leases import HeldJob, claimed
-from worker.jobs.preflight import Gate
+from worker.inbox.intake import register_file
+from worker.jobs.leases import HeldJob, claim
+from worker.jobs.preflight import Preflight
 from worker.models.open_model import open_model
-from worker.outbox.paths import derivative_names, draft, is_anothers
-from worker.outbox.sidecars import publish_both
-from worker.printable import display_name
+from worker.outbox.paths import belongs_to_another, derivative_names, draft
+from worker.outbox.sidecars import publish_with_sidecar
+from worker.printable import display_path
 from worker.queue.app import app, drain_mark, settings
 from worker.queue.messages import TASK
 from worker.recipes import limits_from, recipe_of
-from worker.storage.locate import LeadsOut, master_place, output_place
+from worker.storage.locate import PathEscapes, master_path, output_path
 from worker.storage.mounts import require_mark
 
 _LEAST_PATIENCE = 3.0
@@ -54,7 +54,7 @@ def restore_job(job_id: int) -> None:
 
 
 def _restore(job_id: int) -> None:
-    with claimed(database(), job_id, owner(), settings, drained_for) as job:
+    with claim(database(), job_id, owner(), settings, drained_for) as job:
         if job is None:
             with database().read() as s:
                 file = files_of(s, [job_id]).get(job_id)
@@ -64,11 +64,11 @@ def _restore(job_id: int) -> None:
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
         names = derivative_names(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
         with draft(
-            output_place(settings.outbox_path, names[0]), f"job{job_id}", job.lease.token
+            output_path(settings.outbox_path, names[0]), f"job{job_id}", job.lease.token
         ) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
             path = record_under_free_name(job, made, names, unfinished)
-        job.log.info("done", output=display_name(path), luma_error=made.luma_max_error)
+        job.log.info("done", output=display_path(path), luma_error=made.luma_max_error)
 
 
 def record_under_free_name(
@@ -81,9 +81,9 @@ def record_under_free_name(
     """
     lease = job.lease
     for path in names:
-        final = output_place(settings.outbox_path, path)
-        if is_anothers(final, lease.scan_sha256, lease.fingerprint):
-            job.log.warning("another file has this name", output=display_name(path))
+        final = output_path(settings.outbox_path, path)
+        if belongs_to_another(final, lease.scan_sha256, lease.fingerprint):
+            job.log.warning("another file has this name", output=display_path(path))
             continue
         publish = functools.partial(name_it, job_id=lease.job_id, unfinished=unfinished, final=final)
         try:
@@ -112,14 +112,14 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
     """
     loaded = open_model(settings, recipe.model, threads=threads())
     changed: MasterChanged | MasterUnavailable | None = None
-    outside: LeadsOut | None = None
+    outside: PathEscapes | None = None
     for master in job.lease.masters:
         try:
             return restore(
-                master_place(settings.inbox_path, master.path),
+                master_path(settings.inbox_path, master.path),
                 recipe,
                 out,
-                progress=job.listen,
+                progress=job.report_progress,
                 limits=limits_from(settings),
                 loaded=loaded,
                 threads=threads(),
@@ -130,12 +130,12 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
             continue
         except MasterUnavailable as error:
             changed = error
-        except LeadsOut as error:
+        except PathEscapes as error:
             outside = error
             job.log.warning("passed over", code=error.code, reason=error.reason)
         except MasterChanged as error:
             changed = error
-            take_in(
+            register_file(
                 database(),
                 settings.inbox_path,
                 master.path,
@@ -156,14 +156,14 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
 def name_it(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
     """Give derivative and sidecar their names, unless the outbox was unmounted under our feet."""
     require_mark(settings)
-    publish_both(s, job_id, unfinished, final)
+    publish_with_sidecar(s, job_id, unfinished, final)
 
 
 def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
     """Return the derivative as the record keeps it."""
     return DerivativeRecord(
         path=path,
-        display=display_name(path),
+        display=display_path(path),
         format=made.format.value,
         width=made.width,
         height=made.height,
@@ -198,9 +198,9 @@ def database() -> Database:
 
 
 @functools.cache
-def gate() -> Gate:
+def gate() -> Preflight:
     """The gate of this process."""
-    return Gate(database(), settings, drained_for)
+    return Preflight(database(), settings, drained_for)
 
 
 def threads() -> int:

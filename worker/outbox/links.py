@@ -32,11 +32,11 @@ class NameTaken(Exception):
     """Another file has the name."""
 
 
-class Damaged(Exception):
+class ChecksumMismatch(Exception):
     """The file that should get another name does not hold the bytes that were recorded."""
 
 
-def is_there(path: Path, size: int) -> bool:
+def has_size(path: Path, size: int) -> bool:
     """Whether a regular file of this size lies there; no link is followed."""
     try:
         status = path.lstat()
@@ -45,9 +45,9 @@ def is_there(path: Path, size: int) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
-def holds(path: Path, size: int, sha256: str) -> bool:
+def has_bytes(path: Path, size: int, sha256: str) -> bool:
     """Whether a regular file with these bytes lies there; reads it to its end."""
-    if not is_there(path, size):
+    if not has_size(path, size):
         return False
     try:
         with os.fdopen(os.open(path, _FILE), "rb") as file:
@@ -56,14 +56,14 @@ def holds(path: Path, size: int, sha256: str) -> bool:
         return False
 
 
-def give_name(source: Path, target: Path, *, size: int, sha256: str, room: Callable[[int], None]) -> bool:
+def link_or_copy(source: Path, target: Path, *, size: int, sha256: str, room: Callable[[int], None]) -> bool:
     """Give the file at `source` the name `target` too; return whether it had to be copied.
 
     A name that this very file or these very bytes have already is fine. `room` is asked before so many bytes
-    are copied, and raises if there is none. The folder of `target` is not brought to the disk: `settle` does.
+    are copied, and raises if there is none. The folder of `target` is not synced: see `sync_folders`.
 
     Raises:
-        NameTaken, Damaged
+        NameTaken, ChecksumMismatch
         NoSpace, OutputUnavailable: it cannot be written now.
     """
     with writing_to(target.parent):
@@ -109,7 +109,7 @@ def remove_name(path: Path, outbox: Path) -> None:
             return  # it holds something else, or went before
 
 
-def settle(folders: Iterable[Path], outbox: Path) -> None:
+def sync_folders(folders: Iterable[Path], outbox: Path) -> None:
     """Bring the entries of folders, and of those above them, to the disk. Raises as `writing_to`."""
     whole = {
         above for folder in folders for above in (folder, *folder.parents) if above.is_relative_to(outbox)
@@ -127,7 +127,7 @@ def _has_it(source: Path, target: Path, size: int, sha256: str) -> bool:
     with contextlib.suppress(OSError):
         if not target.is_symlink() and target.samefile(source):
             return False
-    if holds(target, size, sha256):
+    if has_bytes(target, size, sha256):
         return True
     raise NameTaken
 
@@ -145,7 +145,7 @@ def _copy(source: Path, target: Path, size: int, sha256: str) -> bool:
             out.flush()
             os.fsync(out.fileno())
         if (copied, found.hexdigest()) != (size, sha256):
-            raise Damaged
+            raise ChecksumMismatch
         if os.path.lexists(target):
             return _has_it(source, target, size, sha256)
         draft.replace(target)

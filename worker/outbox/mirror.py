@@ -40,14 +40,22 @@ from db.core.engine import Database, open_database
 from db.core.errors import DatabaseError
 from db.core.vocabulary import INBOX
 from restoration import Transient
-from worker.outbox.further_names import Look, give_names, is_wanted, look_at, lying_names, reserve_all, tell
-from worker.outbox.links import is_there, remove_name, same_entry, settle
+from worker.outbox.further_names import (
+    NamingTask,
+    existing_names,
+    find_missing_names,
+    give_names,
+    is_wanted,
+    log_waiting,
+    reserve_names,
+)
+from worker.outbox.links import has_size, remove_name, same_entry, sync_folders
 from worker.outbox.paths import OUTBOX
-from worker.outbox.sidecars import sidecar_of, tells_of
-from worker.parts.periodic_tasks import Chore, start_chore
-from worker.parts.wait_reporter import Teller
+from worker.outbox.sidecars import describes, sidecar_path
+from worker.parts.periodic_tasks import PeriodicTask, start_periodic_task
+from worker.parts.wait_reporter import WaitReporter
 from worker.settings import Settings
-from worker.storage.locate import output_place
+from worker.storage.locate import output_path
 from worker.storage.mounts import require_mark, require_outbox
 
 BATCH: Final = 25
@@ -65,15 +73,15 @@ _log = structlog.get_logger()
 def start_mirror(settings: Settings, stop: threading.Event) -> threading.Thread:
     """Start a thread that keeps the outbox a mirror until `stop` is set; what fails is tried again."""
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
-    chore = Chore(
+    chore = PeriodicTask(
         name="mirror",
-        do=partial(mirror, database, settings, Teller(settings, "mirror")),
+        do=partial(mirror, database, settings, WaitReporter(settings, "mirror")),
         pause=_pause,
         first_pause=_PAUSE,
         delayed="further names of derivatives are not given yet",
         failed="further names of derivatives could not be given",
     )
-    return start_chore(chore, stop)
+    return start_periodic_task(chore, stop)
 
 
 def _pause(looked_at: int | None, _: float) -> float:
@@ -82,8 +90,8 @@ def _pause(looked_at: int | None, _: float) -> float:
     return 0.0 if looked_at == BATCH else _PAUSE
 
 
-def mirror(database: Database, settings: Settings, teller: Teller) -> int | None:
-    """Look at the names of the scans that are due; return of how many, None while the outbox is away.
+def mirror(database: Database, settings: Settings, reporter: WaitReporter) -> int | None:
+    """NamingTask at the names of the scans that are due; return of how many, None while the outbox is away.
 
     Raises `DatabaseUnavailable`; nothing is lost then.
     """
@@ -94,9 +102,9 @@ def mirror(database: Database, settings: Settings, teller: Teller) -> int | None
     try:
         require_outbox(settings, partial(_latest, database))
     except Transient as away:
-        teller.waits(away)
+        reporter.report(away)
         return None
-    teller.goes_on()
+    reporter.clear()
     taken = sorted(database.run(lambda s: put_off(s, due, _TERM)))
     try:
         _go_through(database, settings, taken)
@@ -110,10 +118,12 @@ def mirror(database: Database, settings: Settings, teller: Teller) -> int | None
 
 def _go_through(database: Database, settings: Settings, scan_ids: Sequence[int]) -> None:
     """Give the derivatives of scans their names, then withdraw others; may be done again at any point."""
-    looks = [look for scan_id in scan_ids if (look := look_at(database, settings, scan_id)) is not None]
-    database.run(partial(reserve_all, looks=looks))
+    looks = [
+        look for scan_id in scan_ids if (look := find_missing_names(database, settings, scan_id)) is not None
+    ]
+    database.run(partial(reserve_names, looks=looks))
     ready = [look for look in looks if give_names(look)]
-    settle({folder for look in ready for folder in look.folders}, settings.outbox_path)
+    sync_folders({folder for look in ready for folder in look.folders}, settings.outbox_path)
 
     def record_all(s: Session) -> None:
         for look in ready:
@@ -129,12 +139,12 @@ def _go_through_alone(database: Database, settings: Settings, scan_id: int) -> N
     except DatabaseError:
         raise
     except Transient as passing:
-        tell(scan_id, passing)
+        log_waiting(scan_id, passing)
     except Exception as error:  # noqa: BLE001  (a fault of ours: the others have their turn)
         _log.error("names of derivatives could not be given", scan=scan_id, exc_info=error)
 
 
-def _record(s: Session, look: Look) -> None:
+def _record(s: Session, look: NamingTask) -> None:
     """Note which names are copies, and withdraw those that are no longer wanted.
 
     What is on record by now decides: the scan is held meanwhile. It stays due if its places changed.
@@ -154,13 +164,13 @@ def _record(s: Session, look: Look) -> None:
         names_are_due(s, [scan_id], now)
 
 
-def _withdraw_one(s: Session, look: Look, scan: Places, now: dt.datetime) -> bool:
+def _withdraw_one(s: Session, look: NamingTask, scan: Places, now: dt.datetime) -> bool:
     """Withdraw one name of a place that the scan left, if another lies where it should; tell whether.
 
     A name that was entered and never given, or removed and not withdrawn, goes as long as any other is there.
     """
     for made in scan.derivatives:
-        lying = dict(lying_names(look.settings, made))
+        lying = dict(existing_names(look.settings, made))
         kept = [name for name in lying if is_wanted(name, scan.present, scan, made)]
         for name in made.names:
             if is_wanted(name, scan.present, scan, made) or not is_wanted(name, scan.past, scan, made):
@@ -172,25 +182,25 @@ def _withdraw_one(s: Session, look: Look, scan: Places, now: dt.datetime) -> boo
     return False
 
 
-def _may_go(look: Look, made: Named, name: Name, stays: Name, *, emptied: bool) -> bool:
+def _may_go(look: NamingTask, made: Named, name: Name, stays: Name, *, emptied: bool) -> bool:
     """Remove the file of a name unless it is somebody else's by now; return whether the name is free.
 
     With `emptied` no file is removed: the name goes only if there is none.
     """
     outbox = look.settings.outbox_path
-    path, other = output_place(outbox, name.path), output_place(outbox, stays.path)
+    path, other = output_path(outbox, name.path), output_path(outbox, stays.path)
     if os.path.lexists(path):
         if emptied:
             return False
-        if is_there(path, made.bytes) and path.samefile(other):
+        if has_size(path, made.bytes) and path.samefile(other):
             if same_entry(path, other):
                 return True
         elif not look.sound.issuperset({name.path, stays.path}):
             _log.warning("a name is kept: its file was changed", output=name.display)
             return False
         remove_name(path, outbox)
-    beside = sidecar_of(path)
-    if tells_of(beside, made.sha256):
+    beside = sidecar_path(path)
+    if describes(beside, made.sha256):
         remove_name(beside, outbox)
     return True
 

@@ -31,7 +31,7 @@ def derivative_names(master: bytes, scan_sha256: str, fingerprint: str, suffix: 
     return tuple(_name(master, scan_sha256, fingerprint, suffix, digits) for digits in _DIGITS)
 
 
-def mirrors(name: bytes, master: bytes, scan_sha256: str, fingerprint: str) -> bool:
+def is_derivative_name(name: bytes, master: bytes, scan_sha256: str, fingerprint: str) -> bool:
     """Whether a derivative of this name is where one looks for that of the master, by any release's rule."""
     suffix = os.path.splitext(name)[1].decode("ascii", "replace")  # noqa: PTH122  (bytes)
     rules = (*_DIGITS, *_OLD_DIGITS)
@@ -48,7 +48,7 @@ def _name(master: bytes, scan_sha256: str, fingerprint: str, suffix: str, digits
     return folder + slash + short + tail
 
 
-def is_anothers(final: Path, scan_sha256: str, fingerprint: str) -> bool:
+def belongs_to_another(final: Path, scan_sha256: str, fingerprint: str) -> bool:
     """Whether a file lies there that is no derivative of this scan by this recipe, as its own label tells."""
     try:
         if not stat.S_ISREG(final.lstat().st_mode):

@@ -16,7 +16,7 @@ from db.catalog.sidecars import Sidecar, describe, read_sidecar
 from db.core.errors import BrokenSidecar
 from db.core.values import SAEK, utcnow
 from restoration import STATEMENTS, OutputFormat, publish, writing_to
-from worker.printable import display_name
+from worker.printable import display_path
 from worker.recipes import recipe_of
 
 SCHEMA: Final = "saek-sidecar"
@@ -33,12 +33,12 @@ _PURPOSE: Final = (
 )
 
 
-def sidecar_of(derivative: Path) -> Path:
+def sidecar_path(derivative: Path) -> Path:
     """Return where the sidecar of a derivative lies: beside it, under its whole name and `.json`."""
     return derivative.with_name(derivative.name + SUFFIX)
 
 
-def publish_both(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
+def publish_with_sidecar(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
     """Give a finished draft its name, and before that a sidecar; both durably.
 
     Call it inside the transaction that ends the job. A process that is killed leaves nothing, or the sidecar,
@@ -61,7 +61,7 @@ def write_sidecar(s: Session, job_id: int, derivative: Path, draft: Path | None 
             draft.unlink(missing_ok=True)
             with draft.open("xb") as file:  # never through a link that lies there
                 file.write(text)
-            publish(draft, sidecar_of(derivative))
+            publish(draft, sidecar_path(derivative))
         finally:
             draft.unlink(missing_ok=True)
 
@@ -81,7 +81,7 @@ def sidecar_text(told: Mapping[str, Any]) -> bytes:
     return json.dumps(whole, indent=1, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
 
 
-def read_file(path: Path) -> tuple[Sidecar, str]:
+def read_sidecar_file(path: Path) -> tuple[Sidecar, str]:
     """Return a sidecar and the sha256 of its file.
 
     Raises BrokenSidecar: it is no regular file, too large, damaged, of a newer release, or tells nonsense.
@@ -103,10 +103,10 @@ def read_file(path: Path) -> tuple[Sidecar, str]:
     return parse(raw), hashlib.sha256(raw).hexdigest()
 
 
-def tells_of(path: Path, sha256: str) -> bool:
+def describes(path: Path, sha256: str) -> bool:
     """Whether a whole sidecar lies there that tells of the derivative with this checksum."""
     try:
-        sidecar, _ = read_file(path)
+        sidecar, _ = read_sidecar_file(path)
     except BrokenSidecar:
         return False
     return bool(sidecar.derivative["sha256"] == sha256)
@@ -158,7 +158,7 @@ def _require_recipe(sidecar: Sidecar) -> None:
 
 def _shown(sighting: Mapping[str, Any]) -> dict[str, Any]:
     """Return a sighting with what people see of it by the rule of intake, whatever the file says."""
-    display = display_name(sighting["path"])
+    display = display_path(sighting["path"])
     return {**sighting, "display": display, "collection": display.rpartition("/")[0]}
 
 

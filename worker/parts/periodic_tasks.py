@@ -14,7 +14,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
+class PeriodicTask:
     """Something to do again and again until it is told to stop."""
 
     name: str
@@ -27,14 +27,14 @@ class Chore:
     failed: str
 
 
-def start_chore(chore: Chore, stop: threading.Event) -> threading.Thread:
+def start_periodic_task(chore: PeriodicTask, stop: threading.Event) -> threading.Thread:
     """Start a thread that does the chore until `stop` is set."""
     thread = threading.Thread(target=_keep_doing, args=(chore, stop), name=chore.name, daemon=True)
     thread.start()
     return thread
 
 
-def _keep_doing(chore: Chore, stop: threading.Event) -> None:
+def _keep_doing(chore: PeriodicTask, stop: threading.Event) -> None:
     pause = chore.first_pause
     while not stop.wait(pause):
         began, done = time.monotonic(), None

@@ -4,15 +4,15 @@ import threading
 
 from db.core.errors import DatabaseUnavailable
 from db.core.revision import require_current
-from worker.parts.wait_reporter import Teller
+from worker.parts.wait_reporter import WaitReporter
 from worker.settings import Settings
 from worker.storage.home import require_record
 
 _RETRY = 5.0
 
 
-def await_record(settings: Settings, teller: Teller, stop: threading.Event) -> None:
-    """Wait until the record answers, or `stop` is set; the teller tells of the wait.
+def wait_for_record(settings: Settings, reporter: WaitReporter, stop: threading.Event) -> None:
+    """Wait until the record answers, or `stop` is set; the reporter tells of the wait.
 
     Raises:
         db.core.errors.SchemaOutOfDate: there is no record, or its tables are not those of this release.
@@ -22,8 +22,8 @@ def await_record(settings: Settings, teller: Teller, stop: threading.Event) -> N
         try:
             require_current(settings.database_address(), patience=settings.lease_seconds)
         except DatabaseUnavailable as error:
-            teller.waits(error)
+            reporter.report(error)
             stop.wait(_RETRY)
         else:
-            teller.goes_on()
+            reporter.clear()
             return

@@ -13,7 +13,7 @@ _OUT_OF_MEMORY = Problem(
 )
 
 
-def passing_cause(error: Exception) -> Problem | None:
+def transient_cause(error: Exception) -> Problem | None:
     """Return what is waited for after this failure, None if it is no failure that passes.
 
     The death of a worker process is none, whoever killed it: a scan that exhausts the memory and a machine

@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class PartWaits:
+class WaitingPart:
     """A part of the station that waits: for what, since when, and what ends the wait."""
 
     part: str
@@ -33,15 +33,15 @@ class PartWaits:
     since: dt.datetime
 
 
-class Teller:
+class WaitReporter:
     """Tells what one part waits for, in the log and in its file; where that cannot be written, in the log."""
 
     def __init__(self, settings: Settings, part: str) -> None:
         self._part = part
         self._path = _folder(settings) / f"{part}-{os.getpid()}.json"
-        self._told: PartWaits | None = None
+        self._told: WaitingPart | None = None
 
-    def waits(self, error: Exception) -> None:
+    def report(self, error: Exception) -> None:
         """Tell that the part waits, and log it when it is news."""
         code = getattr(error, "code", type(error).__name__)
         reason = getattr(error, "reason", None) or str(error)
@@ -49,14 +49,14 @@ class Teller:
         before = self._told
         same = before is not None and before.code == code
         since = before.since if before is not None and same else dt.datetime.now(dt.UTC)
-        told = PartWaits(self._part, os.getpid(), code, reason, remedy, since)
+        told = WaitingPart(self._part, os.getpid(), code, reason, remedy, since)
         if not same:
             _log.warning("waiting", part=self._part, code=code, reason=reason, remedy=remedy)
         if told != before:
             self._write(told)
         self._told = told
 
-    def goes_on(self) -> None:
+    def clear(self) -> None:
         """Tell that the wait is over, if there was one."""
         if self._told is None:
             return
@@ -71,7 +71,7 @@ class Teller:
         """The code of what is waited for now."""
         return self._told.code if self._told else None
 
-    def _write(self, told: PartWaits) -> None:
+    def _write(self, told: WaitingPart) -> None:
         draft = self._path.with_suffix(".draft")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,13 +81,13 @@ class Teller:
             _log.debug("what is waited for cannot be told", reason=str(error))
 
 
-def parts_that_wait(settings: Settings) -> list[PartWaits]:
+def waiting_parts(settings: Settings) -> list[WaitingPart]:
     """Return what the parts of this host wait for, longest first; what a dead process left is passed over."""
     found = []
     for path in _folder(settings).glob("*.json"):
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            wait = PartWaits(**{**told, "since": dt.datetime.fromisoformat(told["since"])})
+            wait = WaitingPart(**{**told, "since": dt.datetime.fromisoformat(told["since"])})
         except (OSError, ValueError, TypeError, KeyError):
             continue
         if Path(f"/proc/{wait.pid}").exists():
@@ -97,9 +97,9 @@ def parts_that_wait(settings: Settings) -> list[PartWaits]:
     return sorted(found, key=lambda wait: wait.since)
 
 
-def all_that_waits(settings: Settings) -> tuple[list[PartWaits], list[Waiting]]:
+def waiting_parts_and_jobs(settings: Settings) -> tuple[list[WaitingPart], list[Waiting]]:
     """Return what parts of this host wait for, and what queued jobs do, as far as the record can be asked."""
-    parts = parts_that_wait(settings)
+    parts = waiting_parts(settings)
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return parts, []  # asking would make an empty file
     try:

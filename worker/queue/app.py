@@ -15,13 +15,13 @@ from kombu import Queue
 from worker.exits import Exit
 from worker.logs import configure_logs
 from worker.outbox.mirror import start_mirror
-from worker.parts.startup import await_record
-from worker.parts.wait_reporter import Teller
+from worker.parts.startup import wait_for_record
+from worker.parts.wait_reporter import WaitReporter
 from worker.queue.broker import LANES
-from worker.queue.consumer_watchdog import start_vigil
-from worker.queue.encryption import broker_tls
-from worker.queue.refused_writes import refusal
-from worker.queue.transport import install
+from worker.queue.consumer_watchdog import start_consumer_watchdog
+from worker.queue.refused_writes import write_refusal
+from worker.queue.tls import broker_tls
+from worker.queue.transport import install_transport
 from worker.settings import Settings, load_settings
 from worker.storage.folders import refuse_unwritable, require_safe_folders
 
@@ -31,7 +31,7 @@ settings = load_settings()
 
 def create_app(settings: Settings) -> Celery:
     """Return the application over the broker that the settings name; opens no connection."""
-    install()
+    install_transport()
     app = Celery("saek", set_as_current=False)
     app.conf.update(
         broker_url=settings.broker_address(),
@@ -92,7 +92,7 @@ def run_worker(settings: Settings) -> Exit:
     """
     require_safe_folders(settings)
     refuse_unwritable(settings.outbox_path)
-    await_record(settings, Teller(settings, "worker start"), threading.Event())
+    wait_for_record(settings, WaitReporter(settings, "worker start"), threading.Event())
     warnings.simplefilter("ignore", SecurityWarning)  # of pickle as root; only JSON is accepted
     worker = app.Worker(
         pool="prefork",
@@ -106,8 +106,8 @@ def run_worker(settings: Settings) -> Exit:
         optimization="fair",
         quiet=True,
     )
-    refusal.tell(settings)
-    over = start_vigil(worker, settings)
+    write_refusal.tell(settings)
+    over = start_consumer_watchdog(worker, settings)
     start_mirror(settings, over)
     worker.start()
     over.set()

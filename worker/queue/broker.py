@@ -8,8 +8,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.errors import BrokerUnavailable
-from worker.queue.encryption import broker_tls
-from worker.queue.messages import Refused, job_in
+from worker.queue.messages import InvalidMessage, read_job_id
+from worker.queue.tls import broker_tls
 from worker.settings import Settings
 from worker.storage.folders import require_safe_folders
 
@@ -74,7 +74,7 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
         server.stop()
 
 
-def connect(settings: Settings, timeout: float = 5.0) -> "redis.Redis":
+def broker_client(settings: Settings, timeout: float = 5.0) -> "redis.Redis":
     """Return a client of the broker; nothing is sent yet. Raises SettingsError if TLS is not set right."""
     retry = Retry(NoBackoff(), 0)
     if settings.embedded_broker:
@@ -95,12 +95,12 @@ def ping(settings: Settings) -> BrokerStatus:
     Raises:
         BrokerUnavailable: it does not answer.
     """
-    client = connect(settings)
+    client = broker_client(settings)
     try:
         info = client.info("server")
         depth = lane_depths(client)
     except redis.RedisError as error:
-        raise unavailable(settings, error) from error
+        raise broker_error(settings, error) from error
     finally:
         client.close()
     version = str(info.get("valkey_version") or info.get("redis_version"))
@@ -121,19 +121,19 @@ def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
     messages: list[bytes] = client.lrange(lane, 0, most - 1)  # type: ignore[assignment]  # as bytes
     for message in messages:
         try:
-            found.add(job_in(message))
-        except Refused:
+            found.add(read_job_id(message))
+        except InvalidMessage:
             continue
     return found
 
 
-def remembers(client: "redis.Redis") -> bool:
+def has_mark(client: "redis.Redis") -> bool:
     """Whether this broker still holds the mark of an earlier round: False after it lost its data."""
     return bool(client.exists(_MARK))
 
 
-def leave_mark(client: "redis.Redis") -> None:
-    """Leave the mark that `remembers` looks for."""
+def set_mark(client: "redis.Redis") -> None:
+    """Leave the mark that `has_mark` looks for."""
     client.set(_MARK, "1")
 
 
@@ -143,7 +143,7 @@ def public_address(settings: Settings) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}"  # it has no parameters: the settings see to that
 
 
-def unavailable(settings: Settings, error: Exception) -> BrokerUnavailable:
+def broker_error(settings: Settings, error: Exception) -> BrokerUnavailable:
     """Say that the broker does not answer, or refuses what is asked of it, and what to do."""
     cause = str(error).rstrip(".")
     if isinstance(error, redis.ResponseError) or isinstance(error.__cause__, redis.ResponseError):
@@ -164,7 +164,7 @@ def unavailable(settings: Settings, error: Exception) -> BrokerUnavailable:
 
 def _retire_orphan(settings: Settings) -> None:
     """End a broker that outlived a killed station: the append-only file has one writer."""
-    client = connect(settings)
+    client = broker_client(settings)
     try:
         client.shutdown(nosave=True)
     except redis.ConnectionError:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from db.core.engine import Database
 from db.reports.cached_counts import take_census
-from worker.parts.periodic_tasks import Chore, start_chore
+from worker.parts.periodic_tasks import PeriodicTask, start_periodic_task
 
 REST: Final = 20
 """The pause after a count is so many times as long as it took: it costs the database a twentieth at most."""
@@ -15,9 +15,9 @@ SHORTEST_PAUSE: Final = 10.0
 _FIRST_PAUSE: Final = 1.0
 
 
-def start_census(database: Database, stop: threading.Event) -> threading.Thread:
+def start_cached_counts(database: Database, stop: threading.Event) -> threading.Thread:
     """Start a thread that counts now and then until `stop` is set; what fails is logged and tried again."""
-    chore = Chore(
+    chore = PeriodicTask(
         name="census",
         do=partial(take_census, database),
         pause=_pause,
@@ -25,7 +25,7 @@ def start_census(database: Database, stop: threading.Event) -> threading.Thread:
         delayed="the census is not renewed yet",
         failed="the census could not be taken",
     )
-    return start_chore(chore, stop)
+    return start_periodic_task(chore, stop)
 
 
 def _pause(_: Any, seconds: float) -> float:

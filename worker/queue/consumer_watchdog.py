@@ -17,8 +17,8 @@ import redis
 import structlog
 from celery.worker import state
 
-from worker.queue.broker import connect, lane_depths
-from worker.queue.refused_writes import refusal
+from worker.queue.broker import broker_client, lane_depths
+from worker.queue.refused_writes import write_refusal
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Stalled(redis.ConnectionError):
     """The consumer does not see that its connection is dead; it is told so."""
 
 
-def start_vigil(worker: "Worker", settings: Settings) -> threading.Event:
+def start_consumer_watchdog(worker: "Worker", settings: Settings) -> threading.Event:
     """Watch over a worker from a thread; return the event that ends it."""
     over = threading.Event()
     threading.Thread(target=_watch, args=(worker, settings, over), name="vigil", daemon=True).start()
@@ -43,7 +43,7 @@ def start_vigil(worker: "Worker", settings: Settings) -> threading.Event:
 
 
 def _watch(worker: "Worker", settings: Settings, over: threading.Event) -> None:
-    client = connect(settings)
+    client = broker_client(settings)
     taken, idle_since, warned = -1, time.monotonic(), False
     while not over.wait(_LOOK_SECONDS):
         now, before = time.monotonic(), taken
@@ -52,7 +52,7 @@ def _watch(worker: "Worker", settings: Settings, over: threading.Event) -> None:
             idle_since, warned = now, False
         elif (
             state.active_requests
-            or refusal.lasts
+            or write_refusal.lasts
             or state.should_stop is not None
             or not _messages_wait(client)
         ):

@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from db.queue.enqueue import Sign
 
 
-class Listener:
+class LeaseMonitor:
     """Remembers when it first heard each worker's last sign of life."""
 
     def __init__(self) -> None:
         self._heard: dict[Sign, float] = {}
 
-    def silent(self, signs: Iterable[Sign], now: float) -> list[Sign]:
+    def expired(self, signs: Iterable[Sign], now: float) -> list[Sign]:
         """Return the signs that stood here for longer than their lease; `now` is in seconds of any origin."""
         self._heard = {sign: self._heard.get(sign, now) for sign in signs}
         return [sign for sign, since in self._heard.items() if now - since >= sign.lease.total_seconds()]
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Give every worker a whole lease anew, as after a time in which none could be heard."""
         self._heard.clear()

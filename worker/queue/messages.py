@@ -15,9 +15,9 @@ from typing import Any
 
 TASK = "saek.restore"
 
-MOST_BYTES = 8192
+MAX_BYTES = 8192
 """The relay's own messages are an eighth of that."""
-MOST_JOB = 2**63 - 1
+MAX_JOB_ID = 2**63 - 1
 
 _ID = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -45,7 +45,7 @@ _UNUSED = frozenset(
 """Headers that are checked apart, or that nothing reads."""
 
 
-class Refused(ValueError):
+class InvalidMessage(ValueError):
     """The message is none that the relay sends; says why, without repeating what it holds."""
 
 
@@ -54,34 +54,34 @@ def message_id(job_id: int) -> str:
     return f"{job_id}.{uuid.uuid4()}"
 
 
-def id_in(raw: bytes) -> str:
+def read_message_id(raw: bytes) -> str:
     """Return the id of a message that the relay could have sent. Raises Refused."""
-    if len(raw) > MOST_BYTES:
-        raise Refused(f"it has {len(raw):,} bytes, and the relay's have less than {MOST_BYTES:,}")
+    if len(raw) > MAX_BYTES:
+        raise InvalidMessage(f"it has {len(raw):,} bytes, and the relay's have less than {MAX_BYTES:,}")
     message = _object(raw, "it")
     headers, properties = message.get("headers"), message.get("properties")
     if not isinstance(headers, dict) or not isinstance(properties, dict):
-        raise Refused("it has no headers or no properties")
+        raise InvalidMessage("it has no headers or no properties")
     if headers.get("task") != TASK:
-        raise Refused("it asks for another task")
+        raise InvalidMessage("it asks for another task")
     found = headers.get("id")
     named = _ID.fullmatch(found) if isinstance(found, str) else None
     if named is None or not isinstance(found, str):
-        raise Refused("its id is none that the relay gives")
+        raise InvalidMessage("its id is none that the relay gives")
     if unknown := headers.keys() - _INERT.keys() - _UNUSED:
-        raise Refused(f"it has {len(unknown)} headers that the relay does not send")
+        raise InvalidMessage(f"it has {len(unknown)} headers that the relay does not send")
     for name, value in _INERT.items():
         if not _same(headers.get(name, value), value):
-            raise Refused(f"its header {name} gives an order")
+            raise InvalidMessage(f"its header {name} gives an order")
     if headers.get("root_id", found) != found:
-        raise Refused("its root_id is not its id")
+        raise InvalidMessage("its root_id is not its id")
     _require_body(message, properties, int(named[1]))
     return found
 
 
-def job_in(raw: bytes) -> int:
+def read_job_id(raw: bytes) -> int:
     """Return the job that a message is about. Raises Refused."""
-    return int(id_in(raw).partition(".")[0])
+    return int(read_message_id(raw).partition(".")[0])
 
 
 def envelope(identity: str, lane: str) -> bytes:
@@ -109,22 +109,22 @@ def envelope(identity: str, lane: str) -> bytes:
 def _require_body(message: dict[str, Any], properties: dict[str, Any], job: int) -> None:
     kind = message.get("content-type"), message.get("content-encoding"), properties.get("body_encoding")
     if kind != ("application/json", "utf-8", "base64"):
-        raise Refused("its body is not JSON in base64")
+        raise InvalidMessage("its body is not JSON in base64")
     body = message.get("body")
     if not isinstance(body, str):
-        raise Refused("it has no body")
+        raise InvalidMessage("it has no body")
     try:
         content = _json(base64.b64decode(body, validate=True), "its body")
     except (binascii.Error, ValueError) as error:
-        raise Refused("its body is not JSON in base64") from error
-    if job > MOST_JOB or not _same(content, [[job], {}, _NOTHING_MORE]):
-        raise Refused("its body says other things than the number of the job in its id")
+        raise InvalidMessage("its body is not JSON in base64") from error
+    if job > MAX_JOB_ID or not _same(content, [[job], {}, _NOTHING_MORE]):
+        raise InvalidMessage("its body says other things than the number of the job in its id")
 
 
 def _object(raw: bytes, what: str) -> dict[str, Any]:
     found = _json(raw, what)
     if not isinstance(found, dict):
-        raise Refused(f"{what} is no JSON object")
+        raise InvalidMessage(f"{what} is no JSON object")
     return found
 
 
@@ -132,7 +132,7 @@ def _json(raw: bytes, what: str) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"{what} is no JSON") from error
+        raise InvalidMessage(f"{what} is no JSON") from error
 
 
 def _same(one: object, other: object) -> bool:

@@ -8,8 +8,8 @@ import time
 
 from celery.worker.state import maybe_shutdown
 
-from worker.parts.wait_reporter import Teller
-from worker.queue.broker import unavailable
+from worker.parts.wait_reporter import WaitReporter
+from worker.queue.broker import broker_error
 from worker.settings import Settings
 
 _FIRST, _LONGEST = 0.5, 4.0
@@ -17,24 +17,24 @@ _FIRST, _LONGEST = 0.5, 4.0
 _LOOK = 0.1
 
 
-class Refusal:
+class WriteRefusal:
     """Whether the broker refused the last write of this worker."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
-        self._teller: Teller | None = None
+        self._reporter: WaitReporter | None = None
         self._pause = _FIRST
         self.lasts = False
 
     def tell(self, settings: Settings) -> None:
         """Have `saek status` and `saek doctor` told from now on."""
-        self._settings, self._teller = settings, Teller(settings, "worker")
+        self._settings, self._reporter = settings, WaitReporter(settings, "worker")
 
     def met(self, error: Exception) -> None:
         """Wait before the next try. Raises celery.exceptions.WorkerShutdown when the worker is to stop."""
         self.lasts = True
-        if self._settings and self._teller:
-            self._teller.waits(unavailable(self._settings, error))
+        if self._settings and self._reporter:
+            self._reporter.report(broker_error(self._settings, error))
         until = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST)
         while time.monotonic() < until:
@@ -44,9 +44,9 @@ class Refusal:
     def over(self) -> None:
         """Note that a write was taken."""
         self.lasts, self._pause = False, _FIRST
-        if self._teller:
-            self._teller.goes_on()
+        if self._reporter:
+            self._reporter.clear()
 
 
-refusal = Refusal()
+write_refusal = WriteRefusal()
 """Of this process."""

@@ -28,16 +28,16 @@ from restoration import OutputUnavailable
 from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
 from worker.outbox.paths import clear_drafts
-from worker.parts.wait_reporter import Teller
+from worker.parts.wait_reporter import WaitReporter
 from worker.queue.app import app
-from worker.queue.broker import connect, lane_depths, leave_mark, remembers, unavailable, waiting_jobs
-from worker.queue.cached_counts import start_census
-from worker.queue.lease_monitor import Listener
+from worker.queue.broker import broker_client, broker_error, has_mark, lane_depths, set_mark, waiting_jobs
+from worker.queue.cached_counts import start_cached_counts
+from worker.queue.lease_monitor import LeaseMonitor
 from worker.queue.messages import TASK, message_id
 from worker.settings import Settings
 from worker.storage.folders import require_safe_folders
 from worker.storage.home import require_record
-from worker.storage.locate import LeadsOut, output_place
+from worker.storage.locate import PathEscapes, output_path
 
 _RETRY = 2.0
 _SHORTEST_PAUSE: Final = 0.02
@@ -64,11 +64,11 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     """
     require_safe_folders(settings)
     require_record(settings)
-    teller = Teller(settings, "dispatch")
+    reporter = WaitReporter(settings, "dispatch")
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
-    client = connect(settings)
-    beside = (start_sealer(database, stop), start_census(database, stop))
-    pause, checked, before, listener = settings.dispatch_seconds, False, _NOTHING, Listener()
+    client = broker_client(settings)
+    beside = (start_sealer(database, stop), start_cached_counts(database, stop))
+    pause, checked, before, monitor = settings.dispatch_seconds, False, _NOTHING, LeaseMonitor()
     try:
         while not stop.wait(pause):
             began = time.monotonic()
@@ -76,29 +76,29 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                 if not checked:
                     require_current(settings.database_address(), patience=settings.lease_seconds)
                     checked = True
-                reconcile(database, settings, listener)
-                before = publish(database, client, settings, before)
+                reconcile(database, settings, monitor)
+                before = fill_lanes(database, client, settings, before)
                 pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
-                teller.goes_on()
+                reporter.clear()
             except (DatabaseUnavailable, BrokerUnavailable) as error:
-                teller.waits(error)
+                reporter.report(error)
                 pause = _RETRY
                 if isinstance(error, DatabaseUnavailable):
-                    listener.forget()  # no worker could give a sign of life meanwhile
+                    monitor.reset()  # no worker could give a sign of life meanwhile
     finally:
         stop.set()
         for thread in beside:
             thread.join(_RETRY)
-        teller.goes_on()
+        reporter.clear()
         client.close()
         database.dispose()
 
 
-def reconcile(database: Database, settings: Settings, listener: Listener) -> None:
-    """Take back the jobs whose workers the listener has not heard of for a whole lease."""
+def reconcile(database: Database, settings: Settings, monitor: LeaseMonitor) -> None:
+    """Take back the jobs whose workers the monitor has not heard of for a whole lease."""
     with database.read() as s:
         signs = signs_of_life(s)
-    silent = listener.silent(signs, time.monotonic())
+    silent = monitor.expired(signs, time.monotonic())
     reaped = database.run(lambda s: reap_silent(s, silent)) if silent else []
     names = _names(database, [job.job_id for job in reaped])
     for job in reaped:
@@ -120,12 +120,14 @@ def _clear_drafts(database: Database, settings: Settings, job_id: int, log: "str
         masters = places_of(s, job_id)
     for master in masters:
         try:
-            clear_drafts(output_place(settings.outbox_path, master).parent, f"job{job_id}")
-        except (OutputUnavailable, LeadsOut) as error:
+            clear_drafts(output_path(settings.outbox_path, master).parent, f"job{job_id}")
+        except (OutputUnavailable, PathEscapes) as error:
             log.warning("drafts may be left over", code=error.code, reason=error.reason)
 
 
-def publish(database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING) -> Lanes:
+def fill_lanes(
+    database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING
+) -> Lanes:
     """Fill the lanes with messages; return for which jobs each holds one now.
 
     `before` is what the last round returned. A lane is filled up to `dispatch_depth`, or to twice as many as
@@ -143,9 +145,9 @@ def publish(database: Database, client: "redis.Redis", settings: Settings, befor
     sent: list[int] = []
     now: dict[str, frozenset[int]] = {}
     try:
-        if not remembers(client):
+        if not has_mark(client):
             _forget_sent_messages(database)
-            leave_mark(client)
+            set_mark(client)
         for lane, there in lane_depths(client).items():
             waiting = waiting_jobs(client, lane, 4 * deepest)
             with database.read() as s:
@@ -158,7 +160,7 @@ def publish(database: Database, client: "redis.Redis", settings: Settings, befor
             sent += chosen
             now[lane] = frozenset(waiting.union(chosen))
     except (redis.RedisError, OperationalError) as error:
-        raise unavailable(settings, error) from error
+        raise broker_error(settings, error) from error
     if sent:
         with database.begin() as s:
             mark_published(s, sent)

@@ -17,29 +17,29 @@ from kombu.transport import redis as kombu_redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worker.queue.messages import Refused, envelope, id_in
-from worker.queue.refused_writes import refusal
+from worker.queue.messages import InvalidMessage, envelope, read_message_id
+from worker.queue.refused_writes import write_refusal
 
 _log = structlog.get_logger()
 
 
-def install() -> None:
+def install_transport() -> None:
     """Have every connection of this process to a redis:// or rediss:// address go by this transport."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
         _transport_cache.pop(scheme, None)  # whoever connected before got kombu's own
 
 
-def checked(answer: "list[bytes] | None", **_: Any) -> tuple[bytes, bytes] | None:
+def check_delivery(answer: "list[bytes] | None", **_: Any) -> tuple[bytes, bytes] | None:
     """Return the answer to BRPOP, a key and a message, written anew; None if the message is refused."""
     if not answer:
         return None
     key, raw = answer
     lane = key.decode("utf-8", "backslashreplace")
     try:
-        return key, envelope(id_in(raw), lane)
-    except Refused as refusal:
-        _log.warning("a message was refused", lane=lane, bytes=len(raw), reason=str(refusal))
+        return key, envelope(read_message_id(raw), lane)
+    except InvalidMessage as error:
+        _log.warning("a message was refused", lane=lane, bytes=len(raw), reason=str(error))
         return None
 
 
@@ -71,7 +71,7 @@ class Channel(kombu_redis.Channel):
 
     def _create_client(self, asynchronous: bool = False) -> "redis.Redis":
         client: redis.Redis = super()._create_client(asynchronous)
-        client.set_response_callback("BRPOP", checked)
+        client.set_response_callback("BRPOP", check_delivery)
         return client
 
 
@@ -90,6 +90,6 @@ class Transport(kombu_redis.Transport):
         except Exception as error:
             self.close_connection(connection)
             if isinstance(error, redis.ResponseError):
-                refusal.met(error)
+                write_refusal.met(error)
             raise
-        refusal.over()
+        write_refusal.over()

@@ -26,13 +26,13 @@ from db.core.revision import current, require_current
 from db.migrations.runner import upgrade
 from restoration import MasterError, OutputFormat, OutputUnavailable, disclosed
 from worker.outbox.paths import OUTBOX
-from worker.outbox.sidecars import SUFFIX, read_file, sidecar_of, write_sidecar
-from worker.printable import display_name
+from worker.outbox.sidecars import SUFFIX, read_sidecar_file, sidecar_path, write_sidecar
+from worker.printable import display_path
 from worker.settings import Settings
 from worker.storage.ignored_names import ignored_folder
-from worker.storage.locate import LeadsOut, output_place
+from worker.storage.locate import PathEscapes, output_path
 
-LISTED: Final = 1000
+MAX_LISTED: Final = 1000
 """So many findings are kept for the report; all are told as they are found."""
 
 _BATCH: Final = 50
@@ -40,7 +40,7 @@ _PICTURES: Final = tuple(fmt.suffix.encode() for fmt in OutputFormat)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class UnusableFile:
     """A file that could not be used; `facts` is what its own metadata say of its making."""
 
     display: str
@@ -50,7 +50,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Report:
+class RecoveryReport:
     """What a recovery did; `known` were on record already, `findings` are the first of `troubles`."""
 
     read: int = 0
@@ -58,10 +58,10 @@ class Report:
     entered: Entered = field(default_factory=Entered)
     written: int = 0
     troubles: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[UnusableFile] = field(default_factory=list)
 
 
-Listener = Callable[[Report, Finding | None], None]
+RecoveryListener = Callable[[RecoveryReport, UnusableFile | None], None]
 """Called after each file with the report so far, and with what is wrong with the file, if anything."""
 
 
@@ -76,17 +76,17 @@ class _Read:
 
 
 class _Log:
-    def __init__(self, listener: Listener) -> None:
-        self.report = Report()
+    def __init__(self, listener: RecoveryListener) -> None:
+        self.report = RecoveryReport()
         self._listener = listener
 
     def step(self) -> None:
         self._listener(self.report, None)
 
     def trouble(self, display: str, reason: str, remedy: str, facts: dict[str, str] | None = None) -> None:
-        finding = Finding(display, reason, remedy, facts or {})
+        finding = UnusableFile(display, reason, remedy, facts or {})
         self.report.troubles += 1
-        if len(self.report.findings) < LISTED:
+        if len(self.report.findings) < MAX_LISTED:
             self.report.findings.append(finding)
         self._listener(self.report, finding)
 
@@ -108,8 +108,13 @@ def record_for_recovery(settings: Settings) -> Database:
 
 
 def recover_database(
-    database: Database, outbox: Path, listener: Listener, *, verify: bool = True, dry_run: bool = False
-) -> Report:
+    database: Database,
+    outbox: Path,
+    listener: RecoveryListener,
+    *,
+    verify: bool = True,
+    dry_run: bool = False,
+) -> RecoveryReport:
     """Enter what every sidecar below `outbox` tells and the record lacks.
 
     `verify` reads each derivative whose sidecar is new and compares its checksum; without it only its size
@@ -144,8 +149,8 @@ def recover_database(
 
 
 def recover_sidecars(
-    database: Database, outbox: Path, listener: Listener, *, dry_run: bool = False
-) -> Report:
+    database: Database, outbox: Path, listener: RecoveryListener, *, dry_run: bool = False
+) -> RecoveryReport:
     """Write the sidecars that are missing or broken, of all derivatives on record that lie in `outbox`.
 
     Raises:
@@ -166,11 +171,11 @@ def recover_sidecars(
 def _place(outbox: Path, made: RecordedDerivative) -> Path:
     """Return where a derivative on record lies. Raises LeadsOut, PathTooLong, OutputUnavailable."""
     if made.root != OUTBOX:
-        raise LeadsOut(
+        raise PathEscapes(
             reason=f"the record names a root {made.root!r} for it, which is not one of Saek's",
             remedy="the record was tampered with or is damaged: compare it with a backup",
         )
-    return output_place(outbox, made.path)
+    return output_path(outbox, made.path)
 
 
 def _mend(s: Session, made: RecordedDerivative, derivative: Path, log: _Log, *, dry_run: bool) -> None:
@@ -204,7 +209,7 @@ def _mend(s: Session, made: RecordedDerivative, derivative: Path, log: _Log, *, 
 
 def _sidecar_fits(derivative: Path, made: RecordedDerivative) -> bool:
     try:
-        sidecar, _ = read_file(sidecar_of(derivative))
+        sidecar, _ = read_sidecar_file(sidecar_path(derivative))
     except BrokenSidecar:
         return False
     return bool(sidecar.derivative["sha256"] == made.sha256)
@@ -214,15 +219,15 @@ def _read(database: Database, outbox: Path, path: bytes, log: _Log, *, verify: b
     """Return a sidecar that is to be entered; None if it is known or of no use."""
     log.report.read += 1
     log.step()
-    display = display_name(path)
+    display = display_path(path)
     try:
-        sidecar, digest = read_file(output_place(outbox, path))
+        sidecar, digest = read_sidecar_file(output_path(outbox, path))
     except (BrokenSidecar, MasterError, OutputUnavailable) as error:
         log.trouble(display, error.reason, error.remedy)
         return None
     picture = path.removesuffix(SUFFIX.encode())
     lies_at = outbox / os.fsdecode(picture)
-    place = Place(picture, display_name(picture), linked=_has_other_names(lies_at))
+    place = Place(picture, display_path(picture), linked=_has_other_names(lies_at))
     with database.read() as s:
         found = standing(s, sidecar, place)
     if found is Standing.OTHER:
@@ -302,13 +307,13 @@ def _enter(database: Database, batch: list[_Read], log: _Log) -> None:
 
 def _look_for_sidecar(outbox: Path, path: bytes, log: _Log) -> None:
     picture = outbox / os.fsdecode(path)
-    if os.path.lexists(sidecar_of(picture)):
+    if os.path.lexists(sidecar_path(picture)):
         return
     facts = dict(disclosed(picture))
     if "recipeFingerprint" not in facts:
         return  # no derivative of ours
     log.trouble(
-        display_name(path),
+        display_path(path),
         "it has no sidecar: it was made before there were any, or that was lost",
         "write sidecars from a backup of the record (saek recover sidecars); else it is made again",
         facts,
@@ -341,12 +346,12 @@ def _pictures_and_sidecars(outbox: Path, log: _Log) -> Iterator[bytes]:
         except OSError as error:
             if folder:
                 log.trouble(
-                    display_name(folder),
+                    display_path(folder),
                     f"the folder cannot be read ({error.strerror})",
                     "give the right to read it, then run this again",
                 )
                 continue
             raise OutputUnavailable(
-                reason=f"{display_name(root + b'/' + folder)} cannot be read ({error.strerror})",
+                reason=f"{display_path(root + b'/' + folder)} cannot be read ({error.strerror})",
                 remedy="mount it, or give the right to read it; then run this again",
             ) from error

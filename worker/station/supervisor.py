@@ -25,8 +25,8 @@ from db.reports.status import overview
 from worker.errors import BrokerUnavailable
 from worker.exits import Exit
 from worker.inbox.rescan import everything_known
-from worker.inbox.walk import Survey
-from worker.parts.part_ends import FAILING, PartEnds, ending, exit_for, tell_ends
+from worker.inbox.walk import WalkSummary
+from worker.parts.part_exits import FAILING, PartExits, describe_exit_code, exit_for, write_part_exits
 from worker.queue.broker import ping
 from worker.recipes import recipe_from
 from worker.settings import Settings
@@ -58,7 +58,7 @@ class _Part:
     started: float = 0.0
     pause: float = 1.0
     due: float = 0.0
-    ends: PartEnds | None = None
+    ends: PartExits | None = None
     """None while it runs as it should."""
     in_vain: int = 0
     """How many times it ended since a file last came to an end."""
@@ -70,8 +70,8 @@ class _Part:
 def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool = False) -> Exit:
     """Run all parts until `stop` is set, or, with `until_idle`, until every file in the inbox has ended.
 
-    A part that dies is started again after a pause that doubles up to 30 s; `worker.parts.part_ends` tells of
-    it. With `until_idle` one that keeps dying while no file comes to an end is not waited for: the code that
+    A part that dies is started again after a pause that doubles up to 30 s; see `worker.parts.part_exits`.
+    With `until_idle` one that keeps dying while no file comes to an end is not waited for: the code that
     it ended with is returned. So is INCOMPLETE when there were folders that nobody could look into. On stop
     the ingester goes first and the broker last; a running job may finish within `drain_seconds`, else it goes
     back to the queue.
@@ -98,20 +98,20 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
             code = _supervise(parts, settings, stop, goal if until_idle else None)
         finally:
             _drain(parts, settings)
-            tell_ends(settings, ())
+            write_part_exits(settings, ())
             database.dispose()
         _log.info("the station has stopped")
     return code
 
 
 def _supervise(parts: list[_Part], settings: Settings, stop: threading.Event, goal: "_Goal | None") -> Exit:
-    tell_ends(settings, ())
+    write_part_exits(settings, ())
     next_check = time.monotonic() + 1.0
     while not stop.wait(_LOOK):
         now = time.monotonic()
         for part in parts:
             if _restart_if_dead(part, settings, now):
-                tell_ends(settings, [one.ends for one in parts if one.ends is not None])
+                write_part_exits(settings, [one.ends for one in parts if one.ends is not None])
         if goal is not None and now >= next_check:
             next_check = now + 1.0
             if (code := goal.reached(parts)) is not None:
@@ -136,7 +136,7 @@ class _Goal:
                 files, names_due = overview(s, exact=True).files, any_names_due(s)
                 last = last_survey(s)
             open_files = files[FileState.QUEUED] + files[FileState.RUNNING] + files[FileState.REGISTERED]
-            survey = Survey()
+            survey = WalkSummary()
             looked = last is not None and last.taken_at >= self._began
             done = looked and not open_files and not names_due
             if done and everything_known(self._database, self._settings.inbox_path, survey):
@@ -156,7 +156,7 @@ class _Goal:
             )
         return exit_for(hopeless)
 
-    def _reached(self, survey: Survey) -> Exit:
+    def _reached(self, survey: WalkSummary) -> Exit:
         if not survey.refused:
             return Exit.OK
         _log.warning(
@@ -194,21 +194,21 @@ def _restart_if_dead(part: _Part, settings: Settings, now: float) -> bool:
     return news
 
 
-def _ends(part: _Part, code: int) -> PartEnds:
+def _ends(part: _Part, code: int) -> PartExits:
     if part.listener is not None:
         part.listener.join(1.0)  # its last words may be on the way
     now, before = dt.datetime.now(dt.UTC), part.ends
     why = next((line for line in reversed(part.said) if line), "")
     since, times = (now, 1) if before is None else (before.since, before.times + 1)
-    return PartEnds(part.name, times, since, now, code, why)
+    return PartExits(part.name, times, since, now, code, why)
 
 
-def _tell(part: _Part, ends: PartEnds) -> None:
+def _tell(part: _Part, ends: PartExits) -> None:
     _log.error(
         "a part ended and is started again",
         part=ends.part,
         times=ends.times,
-        ended=ending(ends.code),
+        ended=describe_exit_code(ends.code),
         why=ends.why,
         seconds=part.pause,
     )

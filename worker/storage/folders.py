@@ -40,7 +40,7 @@ def refuse_overlap(settings: Settings) -> None:
     Links and bind mounts are seen through.
     """
     home, inbox, outbox = (
-        located(folder) for folder in (settings.home, settings.inbox_path, settings.outbox_path)
+        location_of(folder) for folder in (settings.home, settings.inbox_path, settings.outbox_path)
     )
     if inbox.holds(outbox) or outbox.holds(inbox):
         raise HomeError(
@@ -56,7 +56,7 @@ def refuse_overlap(settings: Settings) -> None:
                 remedy=f"Give SAEK_{name.upper()} a folder outside or below the home.",
             )
         for own in (settings.models_path, settings.run_path, settings.broker_data_path, settings.log_path):
-            if folder.holds(located(own)) or located(own).holds(folder):
+            if folder.holds(location_of(own)) or location_of(own).holds(folder):
                 raise HomeError(
                     reason=f"The {name} and {own}, where the station keeps files of its own, overlap.",
                     remedy=f"Give SAEK_{name.upper()} a folder of its own.",
@@ -125,7 +125,7 @@ def nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
-def located(folder: Path, mountinfo: str | None = None) -> Location:
+def location_of(folder: Path, mountinfo: str | None = None) -> Location:
     """Return where a folder lies, or will lie; `mountinfo` is the text of /proc/self/mountinfo."""
     resolved = folder.resolve()
     holder = None

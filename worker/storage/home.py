@@ -65,7 +65,7 @@ def has_record(settings: Settings) -> bool:
     return settings.database_url is not None or (settings.home / "saek.db").is_file()
 
 
-def station_runs(settings: Settings) -> bool:
+def is_station_running(settings: Settings) -> bool:
     """Whether a station holds this home now."""
     path = settings.run_path / "station.lock"
     if not path.exists():

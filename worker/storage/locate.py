@@ -16,7 +16,7 @@ from restoration import MasterError, OutputUnavailable
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class LeadsOut(MasterError):
+class PathEscapes(MasterError):
     """A path on record that would lead out of the folder it belongs to."""
 
     code = "leads-out"
@@ -37,11 +37,11 @@ LONGEST_NAME: Final = 255
 _BESIDE: Final = 40  # the sidecar of a derivative and the drafts of both have longer names
 
 
-def master_place(inbox: Path, path: bytes) -> Path:
+def master_path(inbox: Path, path: bytes) -> Path:
     """Return where a master lies, by its path on record. Raises LeadsOut."""
     parts = _parts(path)
     if (link := linked_folder(inbox, parts)) is not None:
-        raise LeadsOut(
+        raise PathEscapes(
             reason=f"its folder {os.fsdecode(link)!r} is a link, which could lead anywhere",
             remedy="put the folder itself into the inbox, or mount it there (mount --bind)",
             path=os.fsdecode(path),
@@ -49,7 +49,7 @@ def master_place(inbox: Path, path: bytes) -> Path:
     return inbox.joinpath(*map(os.fsdecode, parts))
 
 
-def output_place(outbox: Path, path: bytes) -> Path:
+def output_path(outbox: Path, path: bytes) -> Path:
     """Return where a derivative lies or will lie.
 
     Raises:
@@ -101,7 +101,7 @@ def linked_folder(root: Path, parts: list[bytes]) -> bytes | None:
 def _parts(path: bytes) -> list[bytes]:
     parts = path.split(b"/")
     if b"\0" in path or any(part in {b"", b".", b".."} for part in parts):
-        raise LeadsOut(
+        raise PathEscapes(
             reason="its path on record leads out of the folder it belongs to, or nowhere",
             remedy="the record was tampered with or is damaged: compare it with a backup",
             path=ascii(path),

@@ -22,7 +22,7 @@ from worker.storage.ignored_names import ignored_file, ignored_folder
 OUTBOX_MARK: Final = ".saek-outbox"
 INBOX_MARK: Final = ".saek-inbox"
 
-FEW: Final = 20
+MAX_VANISHED: Final = 20
 """So many files may vanish from an inbox of a known file system and leave it bare; more are not believed."""
 
 _MEMORY: Final = "places.json"
@@ -33,7 +33,7 @@ _WORDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class KnownFolder:
     """How a folder was last seen when it was surely there."""
 
     path: str
@@ -121,7 +121,7 @@ def inbox_problem(settings: Settings, known: Callable[[int], int]) -> MasterUnav
             return None
     except MasterUnavailable as unreadable:
         return unreadable
-    most = FEW if before == _look(inbox, marked=marked) else 1
+    most = MAX_VANISHED if before == _look(inbox, marked=marked) else 1
     if known(most) >= most:
         return MasterUnavailable(
             reason=f"the inbox {inbox} is empty all at once, as an empty mount point would be",
@@ -146,22 +146,24 @@ def _bare(inbox: Path) -> bool:
     return True
 
 
-def _look(folder: Path, *, marked: bool) -> Seen:
+def _look(folder: Path, *, marked: bool) -> KnownFolder:
     mount = mount_of(folder)
-    return Seen(str(folder), str(mount.point) if mount else None, mount.kind if mount else None, marked)
+    return KnownFolder(
+        str(folder), str(mount.point) if mount else None, mount.kind if mount else None, marked
+    )
 
 
-def _recall(settings: Settings, name: str, folder: Path) -> Seen | None:
+def _recall(settings: Settings, name: str, folder: Path) -> KnownFolder | None:
     """Return how the folder was last seen, None if it never was; another folder of that name is not it."""
     told = _read(settings).get(name)
     try:
-        seen = Seen(**told) if isinstance(told, Mapping) else None
+        seen = KnownFolder(**told) if isinstance(told, Mapping) else None
     except TypeError:
         return None
     return seen if seen is not None and seen.path == str(folder) else None
 
 
-def _remember(settings: Settings, name: str, seen: Seen) -> None:
+def _remember(settings: Settings, name: str, seen: KnownFolder) -> None:
     """Keep how a folder was seen. A home that cannot be written to is told of by whatever else needs it."""
     if _kept.get((settings.home, name)) == seen or _recall(settings, name, Path(seen.path)) == seen:
         _kept[settings.home, name] = seen
@@ -186,5 +188,5 @@ def _read(settings: Settings) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-_kept: dict[tuple[Path, str], Seen] = {}
+_kept: dict[tuple[Path, str], KnownFolder] = {}
 """What this process has seen on record already, so that it is not read again for every job."""

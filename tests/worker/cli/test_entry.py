@@ -133,7 +133,7 @@ def test_ctrl_c_ends_watching_without_a_traceback(record):
 
 
 @pytest.mark.parametrize("part", ["ingest", "dispatch"])
-def test_a_part_ends_by_a_signal_in_peace(part, settings, database, tmp_path):
+def test_a_part_exits_by_a_signal_in_peace(part, settings, database, tmp_path):
     log = tmp_path / "log"
     with log.open("wb") as sink:
         running = subprocess.Popen([*SAEK, part], stderr=sink, stdout=sink)

@@ -1,7 +1,7 @@
 from worker.errors import BrokerUnavailable
 from worker.exits import Exit
-from worker.outbox.sidecars import sidecar_of
-from worker.parts.wait_reporter import Teller
+from worker.outbox.sidecars import sidecar_path
+from worker.parts.wait_reporter import WaitReporter
 from worker.storage.mounts import OUTBOX_MARK
 
 
@@ -44,10 +44,10 @@ def test_a_lost_record_is_entered_and_tells_how_much(saek, told, made, database,
 
 def test_what_cannot_be_entered_is_told_by_name_and_ends_with_1(saek, told, made, settings):
     _, derivative = made("a.tif")
-    sidecar_of(derivative).write_text("{")
+    sidecar_path(derivative).write_text("{")
     shown = saek("recover", "database")
     assert shown.exit_code == Exit.INCOMPLETE
-    assert sidecar_of(derivative).name in shown.stderr
+    assert sidecar_path(derivative).name in shown.stderr
     (finding,) = told("recover", "database")["findings"]
     assert finding["remedy"]
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_entered_is_told_by_name_and_ends_with_1(saek, told, made
 def test_sidecars_are_written_from_the_record(saek, told, made, settings):
     _, derivative = made("a.tif")
     (settings.outbox_path / OUTBOX_MARK).touch()
-    sidecar_of(derivative).unlink()
+    sidecar_path(derivative).unlink()
     assert told("recover", "sidecars", "--dry-run")["written"] == 1
     shown = saek("recover", "sidecars")
     assert (shown.exit_code, "1 sidecar written" in shown.stdout) == (Exit.OK, True)
@@ -80,15 +80,15 @@ def test_an_outbox_that_is_away_is_worth_another_try(saek, settings):
 
 
 def test_status_and_doctor_tell_what_a_part_waits_for(saek, told, record, settings):
-    teller = Teller(settings, "dispatch")
-    teller.waits(BrokerUnavailable(reason="The broker does not answer.", remedy="Start it."))
+    reporter = WaitReporter(settings, "dispatch")
+    reporter.report(BrokerUnavailable(reason="The broker does not answer.", remedy="Start it."))
     assert "dispatch, since" in saek("status").stdout
     (part,) = told("status")["parts_waiting"]
     assert (part["part"], part["code"], part["remedy"]) == ("dispatch", "broker-unavailable", "Start it.")
     assert part["since"].endswith("Z")
     assert "The broker does not answer." in saek("doctor").stdout
     assert told("doctor")["waiting"]["parts"] == [part]
-    teller.goes_on()
+    reporter.clear()
     assert told("status")["parts_waiting"] == []
 
 

@@ -15,7 +15,7 @@ from db.core.vocabulary import Holding
 from db.queue import jobs
 from db.queue.intake import register
 from worker.fixity.checking import Budget, Tally, check_files
-from worker.fixity.reading import Pace
+from worker.fixity.reading import RateLimit
 from worker.settings import Settings
 
 BOTH = (Holding.MASTER, Holding.DERIVATIVE)
@@ -69,7 +69,7 @@ class Stock:
         """Check what is due; return what came of it, and each check in order."""
         found: list[Checked] = []
         folders = {"inbox": self.inbox, "outbox": self.outbox}
-        asked = {"due": Due(utcnow()), "pace": Pace(None), "tell": found.append, **options}
+        asked = {"due": Due(utcnow()), "pace": RateLimit(None), "tell": found.append, **options}
         tally = check_files(self.database, folders, BOTH, budget=budget, **asked)  # type: ignore[arg-type]
         return tally, found
 

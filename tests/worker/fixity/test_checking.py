@@ -11,7 +11,7 @@ from db.core.schema import Event
 from db.core.values import utcnow
 from db.core.vocabulary import EventType, Finding, Holding
 from worker.fixity.checking import Budget
-from worker.fixity.reading import Pace
+from worker.fixity.reading import RateLimit
 from worker.fixity.remedies import remedy
 
 
@@ -125,7 +125,7 @@ def test_the_pace_holds_over_all_files(stock):
     for number in range(6):
         stock.add(str(number))
     began = time.monotonic()
-    tally, _ = stock.check(pace=Pace(200))  # bytes a second; half a second of them pass at once
+    tally, _ = stock.check(pace=RateLimit(200))  # bytes a second; half a second of them pass at once
     assert time.monotonic() - began > tally.bytes / 200 - 0.6
 
 

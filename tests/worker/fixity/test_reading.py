@@ -6,9 +6,9 @@ import time
 import pytest
 
 from worker.fixity.folders import Folder, FolderAway
-from worker.fixity.reading import NoFile, NotRead, NotThere, Pace, read_again
+from worker.fixity.reading import FileMissing, FileUnreadable, NotRegularFile, RateLimit, hash_file
 
-FAST = Pace(None)
+FAST = RateLimit(None)
 
 
 @pytest.fixture
@@ -21,36 +21,36 @@ def test_a_file_is_read_whole_with_its_size_and_time(root):
     content = os.urandom(3_500_000)
     file = root / "1950" / "한강.tif"
     file.write_bytes(content)
-    read = read_again(root, os.fsencode("1950/한강.tif"), FAST)
+    read = hash_file(root, os.fsencode("1950/한강.tif"), FAST)
     assert read.sha256 == hashlib.sha256(content).hexdigest()
     assert (read.size, read.mtime_ns) == (3_500_000, file.stat().st_mtime_ns)
 
 
 def test_a_file_of_any_name_is_found(root):
     (root / os.fsdecode(b"\xc7\xd1\xb0\xad.tif")).write_bytes(b"a")
-    assert read_again(root, b"\xc7\xd1\xb0\xad.tif", FAST).size == 1
+    assert hash_file(root, b"\xc7\xd1\xb0\xad.tif", FAST).size == 1
 
 
 @pytest.mark.parametrize("path", [b"a.tif", b"1950/a.tif", b"never/a.tif"])
 def test_what_is_not_there_is_not_there(root, path):
-    with pytest.raises(NotThere):
-        read_again(root, path, FAST)
+    with pytest.raises(FileMissing):
+        hash_file(root, path, FAST)
 
 
 def test_a_file_in_the_place_of_a_folder_leaves_nothing_there(root):
     (root / "1951").write_bytes(b"")
-    with pytest.raises(NotThere):
-        read_again(root, b"1951/a.tif", FAST)
+    with pytest.raises(FileMissing):
+        hash_file(root, b"1951/a.tif", FAST)
 
 
 def test_no_link_is_followed(root, tmp_path):
     (tmp_path / "secret").write_bytes(b"secret")
     (root / "link.tif").symlink_to(tmp_path / "secret")
     (root / "folder").symlink_to(tmp_path)
-    with pytest.raises(NoFile, match="symbolic link"):
-        read_again(root, b"link.tif", FAST)
-    with pytest.raises(NotRead, match="folder on the way"):
-        read_again(root, b"folder/secret", FAST)
+    with pytest.raises(NotRegularFile, match="symbolic link"):
+        hash_file(root, b"link.tif", FAST)
+    with pytest.raises(FileUnreadable, match="folder on the way"):
+        hash_file(root, b"folder/secret", FAST)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_no_link_is_followed(root, tmp_path):
 )
 def test_no_path_on_record_leads_out_of_the_folder(root, tmp_path, path):
     (tmp_path / "secret").write_bytes(b"secret")
-    with pytest.raises(NotRead, match="none that Saek writes"):
-        read_again(root, path, FAST)
+    with pytest.raises(FileUnreadable, match="none that Saek writes"):
+        hash_file(root, path, FAST)
 
 
 def test_what_is_no_regular_file_is_not_waited_for(root):
@@ -67,35 +67,35 @@ def test_what_is_no_regular_file_is_not_waited_for(root):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(os.fsencode(root / "socket"))
     for name in (b"pipe", b"socket", b"1950"):
-        with pytest.raises(NoFile, match=r"pipe|socket|folder"):
-            read_again(root, name, FAST)
+        with pytest.raises(NotRegularFile, match=r"pipe|socket|folder"):
+            hash_file(root, name, FAST)
     listener.close()
 
 
 def test_a_file_that_the_kernel_cannot_read_may_be_sound(root):
-    with pytest.raises(NotRead, match="cannot be read to its end"):
-        read_again(root.parent.parent / "/proc/self", b"mem", FAST)  # fails with EIO, as a bad disk does
+    with pytest.raises(FileUnreadable, match="cannot be read to its end"):
+        hash_file(root.parent.parent / "/proc/self", b"mem", FAST)  # fails with EIO, as a bad disk does
 
 
 def test_a_file_that_is_written_to_meanwhile_may_be_sound(root):
     file = root / "a.tif"
     file.write_bytes(b"a" * 100)
 
-    class Meanwhile(Pace):
+    class Meanwhile(RateLimit):
         def spend(self, count):
             if file.stat().st_size == count:
                 with file.open("ab") as growing:
                     growing.write(b"more")
 
-    with pytest.raises(NotRead, match="written to while"):
-        read_again(root, b"a.tif", Meanwhile(None))
+    with pytest.raises(FileUnreadable, match="written to while"):
+        hash_file(root, b"a.tif", Meanwhile(None))
 
 
 def test_no_more_bytes_pass_in_a_second_than_were_allowed(root):
     (root / "a.tif").write_bytes(bytes(4_000_000))
-    pace = Pace(10e6)
+    pace = RateLimit(10e6)
     began = time.monotonic()
-    read_again(root, b"a.tif", pace)
+    hash_file(root, b"a.tif", pace)
     took = time.monotonic() - began
     assert 0.3 < took < 3
 

@@ -1,6 +1,6 @@
 import pytest
 
-from worker.inbox.companions import sidecar
+from worker.inbox.companions import is_companion_file
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from worker.inbox.companions import sidecar
     ],
 )
 def test_what_lies_beside_scans_is_known_by_its_name(name: bytes) -> None:
-    assert sidecar(name)
+    assert is_companion_file(name)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_what_lies_beside_scans_is_known_by_its_name(name: bytes) -> None:
     ],
 )
 def test_what_may_hold_a_picture_is_no_sidecar(name: bytes) -> None:
-    assert not sidecar(name)
+    assert not is_companion_file(name)

@@ -2,8 +2,8 @@ import unicodedata
 
 import pytest
 
-from worker.inbox.companions import sidecar
-from worker.inbox.conflicts import conflict_copy
+from worker.inbox.companions import is_companion_file
+from worker.inbox.conflicts import is_conflict_copy
 from worker.storage.ignored_names import ignored
 
 KOREAN = "학교 (김의 충돌하는 사본 2024-05-01).tif"
@@ -28,9 +28,9 @@ KOREAN = "학교 (김의 충돌하는 사본 2024-05-01).tif"
     ],
 )
 def test_a_conflict_copy_is_known_and_still_taken_in(name: bytes) -> None:
-    assert conflict_copy(name)
+    assert is_conflict_copy(name)
     assert not ignored(name)
-    assert not sidecar(name)
+    assert not is_companion_file(name)
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_a_conflict_copy_is_known_and_still_taken_in(name: bytes) -> None:
     ],
 )
 def test_a_picture_of_a_conflict_is_no_conflict_copy(name: bytes) -> None:
-    assert not conflict_copy(name)
+    assert not is_conflict_copy(name)

@@ -18,7 +18,7 @@ from db.catalog.files import files
 from db.core.engine import Database
 from db.core.vocabulary import FileState
 from worker.inbox.ingest import run_ingest
-from worker.parts.wait_reporter import parts_that_wait
+from worker.parts.wait_reporter import waiting_parts
 from worker.settings import Settings
 
 Ingesting = Callable[..., AbstractContextManager[None]]
@@ -31,7 +31,7 @@ def states(database: Database) -> dict[str, FileState]:
 
 
 def waits(settings: Settings) -> list[str]:
-    return [wait.code for wait in parts_that_wait(settings)]
+    return [wait.code for wait in waiting_parts(settings)]
 
 
 def test_a_file_whose_storage_fails_is_waited_for_while_others_go_on(

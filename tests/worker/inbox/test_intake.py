@@ -18,17 +18,17 @@ from db.catalog.files import FileRow, files
 from db.core.engine import Database
 from db.core.vocabulary import FileState
 from restoration import Limits
-from worker.inbox.intake import Taken, take_in
+from worker.inbox.intake import IntakeResult, register_file
 from worker.inbox.rescan import everything_known
 from worker.settings import HardLinks, Settings
 
-TakeIn = Callable[[str | bytes], Taken]
+TakeIn = Callable[[str | bytes], IntakeResult]
 
 
 @pytest.fixture
 def take(settings: Settings, database: Database, recipe_id: int) -> TakeIn:
-    def take(name: str | bytes) -> Taken:
-        return take_in(database, settings.inbox_path, os.fsencode(name), recipe_id, Limits())
+    def take(name: str | bytes) -> IntakeResult:
+        return register_file(database, settings.inbox_path, os.fsencode(name), recipe_id, Limits())
 
     return take
 
@@ -51,7 +51,7 @@ def scan(path: Path, seed: int = 0) -> bytes:
 
 def test_a_scan_is_registered_where_it_lies_and_queued(take: TakeIn, inbox: Path, database: Database) -> None:
     before = scan(inbox / "마을" / "학교.tif")
-    assert take("마을/학교.tif") is Taken.QUEUED
+    assert take("마을/학교.tif") is IntakeResult.QUEUED
     (row,) = rows(database)
     assert (row.display, row.collection, row.state) == ("마을/학교.tif", "마을", FileState.QUEUED)
     assert (inbox / "마을" / "학교.tif").read_bytes() == before
@@ -62,8 +62,8 @@ def test_the_same_bytes_twice_are_one_scan_with_two_sightings(
 ) -> None:
     scan(inbox / "a.tif")
     scan(inbox / "b.tif")
-    assert take("a.tif") is Taken.QUEUED
-    assert take("b.tif") is Taken.KNOWN
+    assert take("a.tif") is IntakeResult.QUEUED
+    assert take("b.tif") is IntakeResult.KNOWN
     first, second = rows(database)
     assert first.scan_id == second.scan_id
     assert first.job_id == second.job_id
@@ -74,7 +74,7 @@ def test_a_name_in_decomposed_hangul_is_shown_composed_and_found_by_its_bytes(
 ) -> None:
     name = unicodedata.normalize("NFD", "학교.tif")
     scan(inbox / name)
-    assert take(name) is Taken.QUEUED
+    assert take(name) is IntakeResult.QUEUED
     (row,) = rows(database)
     assert row.display == unicodedata.normalize("NFC", name)
     assert row.path == name.encode()
@@ -169,8 +169,8 @@ def test_what_is_no_scan_is_quarantined_with_reason_and_remedy_and_only_once(
     take: TakeIn, inbox: Path, database: Database, make: Callable[[Path], bytes], code: str, hint: str
 ) -> None:
     name = make(inbox)
-    assert take(name) is Taken.QUARANTINED
-    assert take(name) is Taken.QUARANTINED
+    assert take(name) is IntakeResult.QUARANTINED
+    assert take(name) is IntakeResult.QUARANTINED
     (row,) = rows(database)
     assert (row.state, row.code) == (FileState.QUARANTINED, code)
     assert row.reason
@@ -186,7 +186,7 @@ def test_the_guess_at_a_cp949_name_is_told(take: TakeIn, inbox: Path, database: 
 
 
 def test_a_file_that_went_is_no_error(take: TakeIn, database: Database) -> None:
-    assert take("nothing.tif") is Taken.GONE
+    assert take("nothing.tif") is IntakeResult.GONE
     assert rows(database) == []
 
 
@@ -197,7 +197,7 @@ def test_a_file_that_was_replaced_becomes_a_scan_of_its_own(
     take("a.tif")
     (first,) = rows(database)
     scan(inbox / "a.tif", seed=2)
-    assert take("a.tif") is Taken.QUEUED
+    assert take("a.tif") is IntakeResult.QUEUED
     (second,) = rows(database)
     assert second.scan_id != first.scan_id
 
@@ -206,14 +206,16 @@ def test_hard_links_are_taken_in_where_they_are_meant(
     settings: Settings, database: Database, recipe_id: int
 ) -> None:
     name = make_hard_link(settings.inbox_path)
-    taken = take_in(database, settings.inbox_path, name, recipe_id, Limits(), hard_links=HardLinks.ACCEPT)
-    assert taken is Taken.QUEUED
+    taken = register_file(
+        database, settings.inbox_path, name, recipe_id, Limits(), hard_links=HardLinks.ACCEPT
+    )
+    assert taken is IntakeResult.QUEUED
 
 
 def test_nothing_behind_a_linked_folder_is_taken_in(take: TakeIn, inbox: Path, database: Database) -> None:
     """An observer that polls follows links, and tells of what lies behind them."""
     make_linked_folder(inbox)
-    assert take("1950/a.tif") is Taken.GONE
+    assert take("1950/a.tif") is IntakeResult.GONE
     assert rows(database) == []
 
 
@@ -248,7 +250,7 @@ def test_a_file_that_turns_into_a_pipe_or_a_link_under_the_hand_never_hangs_inta
     finally:
         over.set()
         turning.join()
-    assert Taken.QUARANTINED in seen
+    assert IntakeResult.QUARANTINED in seen
     assert len(rows(database)) == 1
 
 
@@ -258,9 +260,9 @@ def test_a_file_whose_transfer_keeps_a_record_beside_it_is_waited_for(
 ) -> None:
     scan(inbox / "a.tif")
     (inbox / beside).touch()
-    assert take("a.tif") is Taken.UNSETTLED
+    assert take("a.tif") is IntakeResult.UNSETTLED
     (inbox / beside).unlink()
-    assert take("a.tif") is Taken.QUEUED
+    assert take("a.tif") is IntakeResult.QUEUED
 
 
 def test_an_empty_file_that_holds_the_name_of_a_download_is_waited_for(
@@ -268,9 +270,9 @@ def test_an_empty_file_that_holds_the_name_of_a_download_is_waited_for(
 ) -> None:
     (inbox / "a.tif").touch()
     (inbox / "a.tif.part").touch()
-    assert take("a.tif") is Taken.UNSETTLED
+    assert take("a.tif") is IntakeResult.UNSETTLED
     (inbox / "a.tif.part").unlink()
-    assert take("a.tif") is Taken.QUARANTINED
+    assert take("a.tif") is IntakeResult.QUARANTINED
     assert rows(database)[0].code == "empty-file"
 
 
@@ -280,6 +282,6 @@ def test_a_file_of_any_year_is_taken_in_and_then_known(
 ) -> None:
     scan(inbox / "a.tif")
     subprocess.run(["touch", "-d", f"{year}-01-01", inbox / "a.tif"], check=True)
-    assert take("a.tif") is Taken.QUEUED
+    assert take("a.tif") is IntakeResult.QUEUED
     assert everything_known(database, inbox)
-    assert take("a.tif") is Taken.KNOWN
+    assert take("a.tif") is IntakeResult.KNOWN

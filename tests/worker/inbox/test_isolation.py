@@ -21,7 +21,7 @@ from db.core.vocabulary import FileState
 from db.migrations.runner import upgrade
 from db.queue.commands import retry
 from restoration import Limits, ReaderFailed
-from worker.inbox.intake import Taken, take_in
+from worker.inbox.intake import IntakeResult, register_file
 from worker.settings import Settings
 
 Ingesting = Callable[..., AbstractContextManager[None]]
@@ -133,7 +133,7 @@ def test_a_large_file_is_entered_with_its_checksum_after_the_small_ones(
     eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.inbox.intake.SMALL", 10_000)
+    monkeypatch.setattr("worker.inbox.intake.MAX_SMALL_BYTES", 10_000)
     tifffile.imwrite(settings.inbox_path / "large.tif", np.zeros((200, 200), np.uint8))
     scan(settings.inbox_path / "small.tif")
     with ingesting(settings):
@@ -149,10 +149,10 @@ def test_what_is_large_and_no_picture_is_never_read_to_its_end(
     with path.open("wb") as file:
         file.truncate(2 << 40)
     began = time.monotonic()
-    taken = take_in(database, settings.inbox_path, b"disk.img", recipe_id, Limits())
+    taken = register_file(database, settings.inbox_path, b"disk.img", recipe_id, Limits())
     assert time.monotonic() - began < 60
     row = rows(database)["disk.img"]
-    assert (taken, row.code, row.scan_id) == (Taken.QUARANTINED, "not-an-image", None)
+    assert (taken, row.code, row.scan_id) == (IntakeResult.QUARANTINED, "not-an-image", None)
 
 
 @BOTH

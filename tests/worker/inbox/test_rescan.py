@@ -14,7 +14,7 @@ from db.core.values import Problem, ScanRecord, Seen
 from db.queue.intake import quarantine_sighting, register
 from restoration import MasterUnavailable
 from worker.inbox.rescan import everything_known, rescan
-from worker.inbox.walk import Survey
+from worker.inbox.walk import WalkSummary
 from worker.settings import Settings
 
 Enter = Callable[[str], None]
@@ -211,7 +211,7 @@ def test_a_folder_that_may_not_be_read_is_noted_and_the_rest_goes_on(
     for name in ("gone.tif", "locked too/d.tif"):
         (inbox / name).unlink()
     lock(inbox / "locked", monkeypatch)
-    survey = Survey()
+    survey = WalkSummary()
     steps = list(rescan(database, settings, survey))
     assert sorted(entry.path for step in steps for entry in step.new) == [b"a/a.tif", b"z/z.tif"]
     assert list(survey.refused) == [b"locked"]
@@ -223,7 +223,7 @@ def test_a_path_longer_than_the_kernel_takes_is_noted_and_the_rest_goes_on(
 ) -> None:
     (inbox / "a.tif").write_bytes(b"1")
     deep = dig(inbox, 4200)
-    survey = Survey()
+    survey = WalkSummary()
     steps = list(rescan(database, settings, survey))
     assert [entry.path for step in steps for entry in step.new] == [b"a.tif"]
     (refused,) = survey.refused

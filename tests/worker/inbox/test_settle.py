@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.inbox.settle import Look, SettleTracker
+from worker.inbox.settle import FileStat, SettleTracker
 
-A, B = Look(1, 1, 1), Look(2, 2, 1)
+A, B = FileStat(1, 1, 1), FileStat(2, 2, 1)
 
 
 def test_a_file_is_whole_when_nothing_changed_for_the_set_time() -> None:
@@ -42,7 +42,9 @@ def test_a_file_that_goes_is_not_waited_for() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([A, B]), st.floats(0.1, 3)), min_size=1, max_size=30))
-def test_no_file_is_called_whole_before_it_stood_still_long_enough(steps: list[tuple[Look, float]]) -> None:
+def test_no_file_is_called_whole_before_it_stood_still_long_enough(
+    steps: list[tuple[FileStat, float]],
+) -> None:
     tracker, now, last_change, last = SettleTracker(5), 0.0, 0.0, None
     tracker.notice(b"f", 0)
     for seen, pause in steps:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.inbox.walk import Survey, look, walk
+from worker.inbox.walk import WalkSummary, stat_entry, walk
 
 
 def test_every_file_is_found_by_its_bytes_and_links_are_not_followed(tmp_path: Path) -> None:
@@ -26,8 +26,8 @@ def test_every_file_is_found_by_its_bytes_and_links_are_not_followed(tmp_path: P
 def test_a_missing_file_and_a_folder_are_no_entries(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     root = os.fsencode(tmp_path)
-    assert look(root, b"nothing.tif") is None
-    assert look(root, b"folder") is None
+    assert stat_entry(root, b"nothing.tif") is None
+    assert stat_entry(root, b"folder") is None
 
 
 def test_sidecars_are_counted_apart_and_conflict_copies_are_named(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_sidecars_are_counted_apart_and_conflict_copies_are_named(tmp_path: Path
     conflict = "a/scan.sync-conflict-20240501-120000-ABCDEF2.tif"
     for name in ("a/scan.tif", "a/scan.xmp", "a/scan.tif.md5", "notes.txt", ".hidden.txt", conflict):
         (tmp_path / name).write_bytes(b"1")
-    survey = Survey()
+    survey = WalkSummary()
     found = {entry.path for entry in walk(os.fsencode(tmp_path), survey=survey)}
     assert found == {b"a/scan.tif", conflict.encode()}
     assert survey.sidecars == 3
@@ -48,7 +48,7 @@ def test_sidecars_are_counted_apart_and_conflict_copies_are_named(tmp_path: Path
     [(b"a", True), (b"a/b.tif", True), (b"a/b/c.tif", True), (b"ab/c.tif", False), (b"b/a/c.tif", False)],
 )
 def test_what_lies_below_a_refused_folder_is_out_of_sight(path: bytes, hidden: bool) -> None:
-    assert Survey(refused={b"a": PermissionError()}).hides(path) is hidden
+    assert WalkSummary(refused={b"a": PermissionError()}).hides(path) is hidden
 
 
 @pytest.mark.parametrize("year", [1, 1601, 1677, 1970, 2026, 2262, 2300, 9999, 250_000])
@@ -57,7 +57,7 @@ def test_a_time_of_any_year_is_one_that_the_record_can_hold(tmp_path: Path, year
     path.write_bytes(b"1")
     seconds = int((year - 1970) * 365.2425 * 86400)
     os.utime(path, ns=(seconds * 10**9, seconds * 10**9))
-    found = look(os.fsencode(tmp_path), b"a.tif")
+    found = stat_entry(os.fsencode(tmp_path), b"a.tif")
     assert found is not None
     assert -(2**63) <= found.mtime_ns < 2**63
     if 1680 < year < 2260:

@@ -3,7 +3,7 @@ import queue
 import shutil
 from pathlib import Path
 
-from worker.inbox.watch import Listener, start_watching, watch_mode
+from worker.inbox.watch import WatchCallbacks, start_watching, watch_mode
 from worker.settings import Settings, Watch
 
 
@@ -14,8 +14,8 @@ def await_hints(hints: "queue.Queue[bytes]", wanted: set[bytes]) -> set[bytes]:
     return seen
 
 
-def listener(hints: "queue.Queue[bytes]") -> Listener:
-    return Listener(hints.put, lambda: None, lambda _: None)
+def listener(hints: "queue.Queue[bytes]") -> WatchCallbacks:
+    return WatchCallbacks(hints.put, lambda: None, lambda _: None)
 
 
 def test_files_that_are_written_moved_in_or_renamed_are_hinted_at(settings: Settings, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_reading_and_what_is_written_bit_by_bit_fill_no_queue(settings: Settings
         observer.stop()
         observer.join()
     assert hints.qsize() <= 1  # of last.tif
-    assert not observer.hears()
+    assert not observer.is_healthy()
 
 
 def test_a_local_disk_is_watched_by_the_kernel(settings: Settings) -> None:

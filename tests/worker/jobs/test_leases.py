@@ -21,7 +21,7 @@ from db.queue.enqueue import enqueue, reap_expired
 from db.reports.history import story
 from db.reports.status import overview
 from restoration import MasterUnavailable, NoSpace, NotAnImage, OutOfMemory, Progress, Stage
-from worker.jobs.leases import HeldJob, claimed
+from worker.jobs.leases import HeldJob, claim
 from worker.settings import Settings
 
 QueueJob = Callable[..., int]
@@ -40,7 +40,7 @@ def hold(
     work: Callable[[HeldJob], None],
     drained: float | None = None,
 ) -> bool:
-    with claimed(database, job, "tester", settings, lambda: drained) as held:
+    with claim(database, job, "tester", settings, lambda: drained) as held:
         if held is None:
             return False
         work(held)
@@ -68,7 +68,7 @@ def raising(error: Exception) -> Callable[[HeldJob], None]:
 
 def listen_until_stopped(held: HeldJob) -> None:
     for _ in range(100):
-        held.listen(STEP)
+        held.report_progress(STEP)
         time.sleep(0.05)
 
 
@@ -81,7 +81,7 @@ def test_a_second_delivery_does_nothing(
     database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
 ) -> None:
     job = queue_job("a.tif")
-    with claimed(database, job, "first", settings, lambda: None) as held:
+    with claim(database, job, "first", settings, lambda: None) as held:
         assert held is not None
         assert not hold(database, job, settings, nothing)
         held.finish(record, lambda _: None)
@@ -176,7 +176,7 @@ def test_a_draining_worker_lets_a_job_finish_for_a_while(
     job = queue_job("a.tif")
 
     def work(held: HeldJob) -> None:
-        held.listen(STEP)
+        held.report_progress(STEP)
         held.finish(record, lambda _: None)
 
     hold(database, job, settings, work, drained)
@@ -295,7 +295,7 @@ def test_work_that_is_done_is_recorded_once_the_database_is_back(
         away = lock(impatient, 3 * settings.lease_seconds)
         began = time.monotonic()
         while time.monotonic() < began + 2 * settings.lease_seconds:
-            held.listen(STEP)  # a database that is away stops nobody
+            held.report_progress(STEP)  # a database that is away stops nobody
             time.sleep(0.1)
         held.finish(record, lambda _: published.append(1))
         away.join()

@@ -12,7 +12,7 @@ from db.core.engine import Database
 from db.core.schema import Job
 from db.core.vocabulary import JobState
 from restoration import Limits
-from worker.inbox.intake import take_in
+from worker.inbox.intake import register_file
 from worker.inbox.rescan import rescan
 from worker.jobs import tasks
 from worker.settings import Settings
@@ -73,5 +73,5 @@ def test_a_file_that_was_missing_is_taken_in_again_when_it_is_back(
     (back,) = [
         entry.path for step in rescan(database, settings) for entry in step.new if entry.path == b"a.tif"
     ]
-    take_in(database, settings.inbox_path, back, None, Limits())
+    register_file(database, settings.inbox_path, back, None, Limits())
     assert story(database)[0] is JobState.QUEUED

@@ -13,8 +13,8 @@ from db.queue import jobs
 from db.reports.history import story
 from db.reports.status import overview
 from worker.jobs import preflight as gates
-from worker.jobs.preflight import Gate
-from worker.parts.wait_reporter import parts_that_wait
+from worker.jobs.preflight import Preflight
+from worker.parts.wait_reporter import waiting_parts
 from worker.settings import Settings
 from worker.storage.mounts import OUTBOX_MARK
 
@@ -33,9 +33,9 @@ def job(queue_job: QueueJob, settings: Settings) -> int:
     return queue_job("a.tif")
 
 
-def gate_of(database: Database, settings: Settings, **changes: object) -> Gate:
+def gate_of(database: Database, settings: Settings, **changes: object) -> Preflight:
     settings = settings.model_copy(update={"min_free_bytes": 1, **changes})
-    return Gate(database, settings, lambda: None)
+    return Preflight(database, settings, lambda: None)
 
 
 def events(database: Database, job: int) -> int:
@@ -65,7 +65,7 @@ def test_a_full_disk_is_told_with_since_and_remedy_and_costs_nothing(
         told = story(s, f"job:{job}")
     assert told is not None
     assert told.jobs[0].attempts == 0
-    (part,) = parts_that_wait(settings)
+    (part,) = waiting_parts(settings)
     assert (part.part, part.code) == ("worker", "no-space")
 
 
@@ -103,7 +103,7 @@ def test_work_goes_on_at_once_when_the_outbox_is_back(
     for waited in (job, other):
         with database.begin() as s:
             assert jobs.claim(s, waited, "tester", gates.dt.timedelta(seconds=30)) is not None
-    assert parts_that_wait(settings) == []
+    assert waiting_parts(settings) == []
 
 
 def test_an_inbox_that_is_away_quarantines_nothing(database: Database, settings: Settings, job: int) -> None:
@@ -120,7 +120,7 @@ def test_a_shutdown_is_not_held_up(
     monkeypatch.setattr(gates, "_LONGEST", 60.0)
     settings = settings.model_copy(update={"min_free_bytes": 2**62})
     stopping = threading.Event()
-    gate = Gate(database, settings, lambda: 0.1 if stopping.is_set() else None)
+    gate = Preflight(database, settings, lambda: 0.1 if stopping.is_set() else None)
     threading.Timer(0.3, stopping.set).start()
     began = time.monotonic()
     assert not gate.passes(job)

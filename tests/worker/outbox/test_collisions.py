@@ -13,10 +13,10 @@ from db.core.engine import Database
 from db.core.schema import Derivative, Job, Scan
 from db.core.vocabulary import JobState
 from restoration import Limits
-from worker.inbox.intake import take_in
+from worker.inbox.intake import register_file
 from worker.jobs import tasks
 from worker.models.library import library_from
-from worker.outbox.sidecars import read_file, sidecar_of
+from worker.outbox.sidecars import read_sidecar_file, sidecar_path
 from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
 from worker.settings import Settings, load_settings
@@ -75,7 +75,7 @@ class Inbox:
     def put(self, name: str, content: bytes) -> int:
         path = self.settings.inbox_path / name
         path.write_bytes(content)
-        take_in(self.database, self.settings.inbox_path, name.encode(), self._recipe, Limits())
+        register_file(self.database, self.settings.inbox_path, name.encode(), self._recipe, Limits())
         with self.database.read() as s:
             digest = hashlib.sha256(content).hexdigest()
             return s.scalars(select(Job.id).join(Scan).where(Scan.sha256 == digest)).one()
@@ -87,7 +87,7 @@ class Inbox:
             made = s.scalars(select(Derivative).where(Derivative.job_id == job)).one()
         path = self.settings.outbox_path / made.path.decode()
         assert hashlib.sha256(path.read_bytes()).hexdigest() == made.sha256
-        assert read_file(sidecar_of(path))[0].derivative["path"] == made.path
+        assert read_sidecar_file(sidecar_path(path))[0].derivative["path"] == made.path
         return path
 
 
@@ -136,17 +136,17 @@ def test_what_an_attempt_published_and_did_not_record_is_replaced(
 ) -> None:
     """As after kill -9 between name and commit: it tells of itself that it is no other derivative."""
     job = inbox.put("a.tif", picture(1))
-    publish = tasks.publish_both
+    publish = tasks.publish_with_sidecar
 
     def publish_and_die(*what: object) -> None:
         publish(*what)  # type: ignore[arg-type]
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(tasks, "publish_both", publish_and_die)
+    monkeypatch.setattr(tasks, "publish_with_sidecar", publish_and_die)
     tasks.restore_job(job)
     left = {path.name for path in inbox.settings.outbox_path.iterdir()}
     assert len(left) == 3, "derivative, sidecar, mark"
-    monkeypatch.setattr(tasks, "publish_both", publish)
+    monkeypatch.setattr(tasks, "publish_with_sidecar", publish)
     with inbox.database.begin() as s:
         s.execute(update(Job).values(not_before=None))
     inbox.color(job)
@@ -166,7 +166,7 @@ def test_long_names_in_any_script_are_cut_between_characters(inbox: Inbox) -> No
     for stem in ("가" * 83, "x" * 250):
         made = inbox.color(inbox.put(f"{stem}.tif", picture(len(stem))))
         assert len(made.name.encode()) <= 200
-        assert len(sidecar_of(made).name.encode()) <= 255
+        assert len(sidecar_path(made).name.encode()) <= 255
 
 
 def test_a_path_too_long_for_the_outbox_is_told(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:

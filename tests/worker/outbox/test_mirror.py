@@ -24,12 +24,12 @@ from db.migrations import runner
 from db.queue.intake import register
 from worker.fixity.checking import Budget, check_files
 from worker.fixity.orphans import find_orphans
-from worker.fixity.reading import Pace
+from worker.fixity.reading import RateLimit
 from worker.outbox import further_names, links
 from worker.outbox import mirror as mirror_module
 from worker.outbox.mirror import mirror
-from worker.outbox.sidecars import read_file, sidecar_of
-from worker.parts.wait_reporter import Teller
+from worker.outbox.sidecars import read_sidecar_file, sidecar_path
+from worker.parts.wait_reporter import WaitReporter
 from worker.settings import Settings, load_settings
 from worker.storage.mounts import OUTBOX_MARK
 
@@ -63,7 +63,7 @@ class Archive:
             assert self._take_away(s, *(path.encode() for path in paths)) == len(paths)
 
     def mirror(self) -> int | None:
-        return mirror(self.database, self.settings, Teller(self.settings, "mirror"))
+        return mirror(self.database, self.settings, WaitReporter(self.settings, "mirror"))
 
     def all_due(self) -> None:
         """Have whoever began a look, and died of it, be over."""
@@ -88,9 +88,9 @@ class Archive:
         """The derivatives in the outbox, each with a whole sidecar."""
         found = {path for path in self.outbox.rglob("*") if path.is_file() and path.name != OUTBOX_MARK}
         pictures = {path for path in found if path.suffix != ".json"}
-        assert found == pictures | {sidecar_of(path) for path in pictures}
+        assert found == pictures | {sidecar_path(path) for path in pictures}
         for path in pictures:
-            read_file(sidecar_of(path))
+            read_sidecar_file(sidecar_path(path))
         return {os.fspath(path.relative_to(self.outbox)) for path in pictures}
 
     def on_record(self) -> set[str]:
@@ -192,7 +192,7 @@ def test_a_name_that_was_removed_but_not_withdrawn_is_withdrawn(archive: Archive
     archive.see("b.tif", "a.tif")
     archive.settle()
     archive.leave("a.tif")
-    for path in (first, sidecar_of(first)):
+    for path in (first, sidecar_path(first)):
         path.unlink()
     archive.settle()
     assert archive.lying() == archive.on_record() == {f"b.{tail(first)}"}
@@ -225,7 +225,7 @@ def test_a_copy_waits_for_room(archive: Archive, monkeypatch: pytest.MonkeyPatch
     archive.made("a.tif")
     archive.see("b.tif", "a.tif")
     crowded = archive.settings.model_copy(update={"min_free_bytes": 2**62})
-    mirror(archive.database, crowded, Teller(crowded, "mirror"))
+    mirror(archive.database, crowded, WaitReporter(crowded, "mirror"))
     assert len(archive.lying()) == 1
     with archive.database.begin() as s:
         assert any_names_due(s)
@@ -269,7 +269,7 @@ def test_names_that_a_person_chose_are_left_alone(archive: Archive) -> None:
         made.path, made.display = f"kept/{first.name}".encode(), f"kept/{first.name}"
         made.path_sha256 = hashlib.sha256(made.path).digest()
     (archive.outbox / "kept").mkdir()
-    for path in (first, sidecar_of(first)):
+    for path in (first, sidecar_path(first)):
         path.rename(archive.outbox / "kept" / path.name)
     archive.see("b.tif", "a.tif")
     archive.settle()
@@ -284,7 +284,7 @@ def test_names_by_the_rule_of_earlier_releases_stay(archive: Archive) -> None:
         made = s.scalars(select(Derivative)).one()
         made.path, made.display = old.encode(), old
         made.path_sha256 = hashlib.sha256(made.path).digest()
-    for path in (first, sidecar_of(first)):
+    for path in (first, sidecar_path(first)):
         path.rename(archive.outbox / path.name.replace(first.name, old))
     archive.see("b.tif", "a.tif")
     archive.settle()
@@ -326,7 +326,7 @@ def test_a_lost_name_is_given_again_from_another(archive: Archive) -> None:
     _, first = archive.made("a.tif")
     archive.see("b.tif", "a.tif")
     archive.settle()
-    for path in (first, sidecar_of(first)):
+    for path in (first, sidecar_path(first)):
         path.unlink()
     with archive.database.begin() as s:
         s.query(Scan).update({"names_due_at": Scan.first_seen_at})
@@ -340,7 +340,7 @@ def test_a_record_older_than_a_renaming_finds_the_derivative(archive: Archive) -
     (archive.outbox / OUTBOX_MARK).touch()
     _, first = archive.made("old/a.tif")
     (archive.outbox / "new").mkdir()
-    for path in (first, sidecar_of(first)):
+    for path in (first, sidecar_path(first)):
         path.rename(archive.outbox / "new" / path.name)
     first.parent.rmdir()
     archive.see("new/a.tif", "old/a.tif")
@@ -352,7 +352,7 @@ def test_a_record_older_than_a_renaming_finds_the_derivative(archive: Archive) -
 def test_a_derivative_that_is_nowhere_stops_nothing(archive: Archive) -> None:
     _, lost = archive.made("lost.tif")
     _, first = archive.made("a.tif")
-    for path in (lost, sidecar_of(lost)):
+    for path in (lost, sidecar_path(lost)):
         path.unlink()
     archive.see("copy/lost.tif", "lost.tif")
     archive.see("b.tif", "a.tif")
@@ -414,7 +414,7 @@ def verified(archive: Archive) -> dict[str, Finding]:
         folders,
         (Holding.DERIVATIVE, Holding.LINK),
         Due(utcnow()),
-        pace=Pace(None),
+        pace=RateLimit(None),
         budget=Budget(),
         tell=found.append,
     )
@@ -515,8 +515,8 @@ def test_the_outbox_is_a_mirror_whatever_happened(
     made: dict[str, Path] = {}
     dying = True
     steps = {
-        further_names: ("give_name", "_give_sidecar", "enter_link"),
-        mirror_module: ("settle", "withdraw_name", "remove_name"),
+        further_names: ("link_or_copy", "_give_sidecar", "enter_link"),
+        mirror_module: ("sync_folders", "withdraw_name", "remove_name"),
     }
     for module, step in ((module, step) for module, names in steps.items() for step in names):
         unharmed = getattr(module, step)
@@ -566,17 +566,17 @@ def test_a_scan_that_cannot_be_gone_through_holds_up_no_other(
     firsts = {name: archive.made(f"{name}.tif")[1] for name in "abc"}
     for name in firsts:
         archive.see(f"copies/{name}.tif", f"{name}.tif")
-    unharmed = further_names.give_name
+    unharmed = further_names.link_or_copy
 
     def fail_at_b(source: Path, target: Path, **options: Any) -> bool:
         if target.name == firsts["b"].name:
             raise ValueError(target)
         return unharmed(source, target, **options)
 
-    monkeypatch.setattr(further_names, "give_name", fail_at_b)
+    monkeypatch.setattr(further_names, "link_or_copy", fail_at_b)
     archive.mirror()
     assert {name for name in firsts if (archive.outbox / "copies" / firsts[name].name).exists()} == {"a", "c"}
-    monkeypatch.setattr(further_names, "give_name", unharmed)
+    monkeypatch.setattr(further_names, "link_or_copy", unharmed)
     archive.all_due()
     archive.settle()
     assert len(archive.lying()) == 6

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restoration import NoSpace, OutputUnavailable
-from worker.outbox.paths import derivative_names, draft, mirrors, publish_draft, require_space
+from worker.outbox.paths import derivative_names, draft, is_derivative_name, publish_draft, require_space
 from worker.settings import Settings
 
 SHA, PRINT = "ab" * 32, "cd" * 32
@@ -38,10 +38,10 @@ def test_digests_that_begin_alike_still_have_two_names() -> None:
 def test_a_name_of_any_release_is_found_at_its_masters_place() -> None:
     short, whole = derivative_names(b"1950/a.jpg", SHA, PRINT, ".tif")
     for name in (short, whole, b"1950/a.abababab-cdcdcdcd.tif"):
-        assert mirrors(name, b"1950/a.jpg", SHA, PRINT)
-        assert not mirrors(name, b"1951/a.jpg", SHA, PRINT)
-        assert not mirrors(name, b"1950/a.jpg", "0" * 64, PRINT)
-        assert not mirrors(b"kept/" + name, b"1950/a.jpg", SHA, PRINT)
+        assert is_derivative_name(name, b"1950/a.jpg", SHA, PRINT)
+        assert not is_derivative_name(name, b"1951/a.jpg", SHA, PRINT)
+        assert not is_derivative_name(name, b"1950/a.jpg", "0" * 64, PRINT)
+        assert not is_derivative_name(b"kept/" + name, b"1950/a.jpg", SHA, PRINT)
 
 
 @given(st.text(min_size=1, max_size=255).filter(lambda name: "/" not in name and "\0" not in name))

@@ -14,9 +14,9 @@ from worker.outbox.paths import draft
 from worker.outbox.sidecars import (
     MAX_BYTES,
     parse,
-    publish_both,
-    read_file,
-    sidecar_of,
+    publish_with_sidecar,
+    read_sidecar_file,
+    sidecar_path,
     sidecar_text,
     write_sidecar,
 )
@@ -26,7 +26,7 @@ Made = Callable[..., tuple[int, Path]]
 
 def test_it_says_in_words_that_the_colors_are_invented(made: Made) -> None:
     _, derivative = made("a.tif")
-    told = json.loads(sidecar_of(derivative).read_text())
+    told = json.loads(sidecar_path(derivative).read_text())
     assert "inferred by AI" in told["statement"]["en"]
     assert "no evidence" in told["statement"]["en"]
     assert "증거가 아닙니다" in told["statement"]["ko"]
@@ -35,13 +35,13 @@ def test_it_says_in_words_that_the_colors_are_invented(made: Made) -> None:
 
 def test_it_tells_all_that_is_on_record(made: Made) -> None:
     job, derivative = made("마을/학교.tif")
-    sidecar, _ = read_file(sidecar_of(derivative))
+    sidecar, _ = read_sidecar_file(sidecar_path(derivative))
     assert sidecar.job["id"] == job
     assert sidecar.sightings[0]["path"] == "마을/학교.tif".encode()
     assert sidecar.recipe["body"]["model"] == sidecar.model["name"] == sidecar.model["card"]["name"]
     assert sidecar.derivative["path"].endswith(b".tif")
     assert sidecar.events[-1]["type"] == "validation"
-    assert sidecar_of(derivative).name == f"{derivative.name}.json"
+    assert sidecar_path(derivative).name == f"{derivative.name}.json"
 
 
 def test_both_appear_or_neither(made: Made, database: Database, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_both_appear_or_neither(made: Made, database: Database, tmp_path: Path) 
     with draft(final, "job7", 1) as unfinished:
         unfinished.write_bytes(b"whole")
         with database.read() as s:
-            publish_both(s, job, unfinished, final)
+            publish_with_sidecar(s, job, unfinished, final)
     assert sorted(p.name for p in final.parent.iterdir()) == ["b.tif", "b.tif.json"]
 
 
@@ -60,11 +60,11 @@ def test_a_sidecar_that_cannot_be_written_keeps_the_derivative_back(
 ) -> None:
     job, _ = made("a.tif")
     final = tmp_path / "b.tif"
-    sidecar_of(final).mkdir()
+    sidecar_path(final).mkdir()
     with draft(final, "job7", 1) as unfinished:
         unfinished.write_bytes(b"whole")
         with database.read() as s, pytest.raises(OutputUnavailable):
-            publish_both(s, job, unfinished, final)
+            publish_with_sidecar(s, job, unfinished, final)
     assert [p.name for p in tmp_path.iterdir() if p.suffix in {".tif", ".json"}] == ["b.tif.json"]
     assert not list(tmp_path.glob(".saek*"))
 
@@ -84,14 +84,14 @@ def changed(told: dict[str, Any], **changes: Any) -> bytes:
 
 @pytest.mark.parametrize("byte", [0, 40, 700, -40])
 def test_a_flipped_bit_is_found(made: Made, byte: int) -> None:
-    raw = bytearray(sidecar_of(made("a.tif")[1]).read_bytes())
+    raw = bytearray(sidecar_path(made("a.tif")[1]).read_bytes())
     raw[byte] ^= 1
     with pytest.raises(BrokenSidecar):
         parse(bytes(raw))
 
 
 def test_one_that_is_cut_off_is_found(made: Made) -> None:
-    raw = sidecar_of(made("a.tif")[1]).read_bytes()
+    raw = sidecar_path(made("a.tif")[1]).read_bytes()
     for end in range(0, len(raw) - 1, 97):
         with pytest.raises(BrokenSidecar):
             parse(raw[:end])
@@ -110,7 +110,7 @@ def test_one_that_is_cut_off_is_found(made: Made) -> None:
 def test_one_that_was_forged_with_a_good_checksum_is_found(
     made: Made, changes: dict[str, Any], reason: str
 ) -> None:
-    told = json.loads(sidecar_of(made("a.tif")[1]).read_bytes())
+    told = json.loads(sidecar_path(made("a.tif")[1]).read_bytes())
     for name, value in changes.items():
         told[name] = {**told[name], **value} if isinstance(value, dict) else value
     with pytest.raises(BrokenSidecar, match=reason):
@@ -124,18 +124,18 @@ def test_anything_else_is_no_sidecar(raw: bytes) -> None:
 
 
 def test_neither_a_link_nor_a_giant_is_read(made: Made, tmp_path: Path) -> None:
-    good = sidecar_of(made("a.tif")[1])
+    good = sidecar_path(made("a.tif")[1])
     (tmp_path / "link.json").symlink_to(good)
     with (tmp_path / "giant.json").open("wb") as giant:
         giant.truncate(MAX_BYTES + 1)
     for name in ("link.json", "giant.json", "missing.json"):
         with pytest.raises(BrokenSidecar):
-            read_file(tmp_path / name)
+            read_sidecar_file(tmp_path / name)
 
 
 def test_one_that_is_there_is_replaced_whole(made: Made, database: Database) -> None:
     job, derivative = made("a.tif")
-    sidecar_of(derivative).write_text("{")
+    sidecar_path(derivative).write_text("{")
     with database.read() as s:
         write_sidecar(s, job, derivative)
-    read_file(sidecar_of(derivative))
+    read_sidecar_file(sidecar_path(derivative))

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from worker.errors import BrokerUnavailable
-from worker.queue.broker import connect, leave_mark, ping, public_address, remembers, serve_broker
+from worker.queue.broker import broker_client, has_mark, ping, public_address, serve_broker, set_mark
 from worker.settings import Settings, load_settings
 
 SERVE = (
@@ -48,7 +48,7 @@ def test_the_embedded_broker_answers_on_a_private_socket_only(broker: Settings) 
     assert status.version.startswith("9.")
     assert status.depth == {"interactive": 0, "bulk": 0}
     assert broker.broker_socket.stat().st_mode & 0o077 == 0
-    client = connect(broker)
+    client = broker_client(broker)
     assert client.config_get("port") == {"port": "0"}
     assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
     client.close()
@@ -58,9 +58,9 @@ def test_messages_survive_a_killed_station(settings: Settings) -> None:
     host = subprocess.Popen([sys.executable, "-c", SERVE])
     try:
         await_answer(settings)
-        client = connect(settings)
+        client = broker_client(settings)
         client.lpush("bulk", "kept")
-        leave_mark(client)
+        set_mark(client)
         time.sleep(1.2)  # appendfsync everysec
         server = int(client.info("server")["process_id"])
     finally:
@@ -70,8 +70,8 @@ def test_messages_survive_a_killed_station(settings: Settings) -> None:
     with subprocess.Popen([sys.executable, "-c", SERVE]) as again:
         await_answer(settings)
         assert ping(settings).depth["bulk"] == 1
-        assert remembers(connect(settings))
-        server = int(connect(settings).info("server")["process_id"])
+        assert has_mark(broker_client(settings))
+        server = int(broker_client(settings).info("server")["process_id"])
         again.kill()
     os.kill(server, signal.SIGTERM)
 
@@ -79,7 +79,7 @@ def test_messages_survive_a_killed_station(settings: Settings) -> None:
 def test_a_broker_that_outlived_its_station_is_replaced(settings: Settings) -> None:
     host = subprocess.Popen([sys.executable, "-c", SERVE])
     await_answer(settings)
-    orphan = int(connect(settings).info("server")["process_id"])
+    orphan = int(broker_client(settings).info("server")["process_id"])
     host.kill()
     host.wait()
     stop = threading.Event()
@@ -89,7 +89,7 @@ def test_a_broker_that_outlived_its_station_is_replaced(settings: Settings) -> N
     while True:
         assert time.monotonic() < deadline
         try:
-            if int(connect(settings).info("server")["process_id"]) != orphan:
+            if int(broker_client(settings).info("server")["process_id"]) != orphan:
                 break
         except redis.RedisError:
             time.sleep(0.05)

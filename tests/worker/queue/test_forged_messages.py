@@ -31,9 +31,9 @@ from db.migrations.runner import upgrade
 from db.queue.commands import cancel
 from restoration import Limits
 from worker.errors import BrokerUnavailable
-from worker.inbox.intake import take_in
+from worker.inbox.intake import register_file
 from worker.models.library import library_from
-from worker.queue.broker import connect, ping, serve_broker
+from worker.queue.broker import broker_client, ping, serve_broker
 from worker.queue.messages import TASK, message_id
 from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
@@ -154,7 +154,7 @@ class Bench:
     def __init__(self, settings: Settings, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.settings = settings
         self.process = process
-        self.client = connect(settings)
+        self.client = broker_client(settings)
         self.database: Database = open_database(settings.database_address())
         self._log = log
         self._probes = itertools.count(10**9)
@@ -184,7 +184,7 @@ class Bench:
         tifffile.imwrite(self.settings.inbox_path / name, picture)
         with self.database.begin() as s:
             recipe = record_recipe(s, recipe_from(self.settings), library_from(self.settings))
-        take_in(self.database, self.settings.inbox_path, name.encode(), recipe, Limits())
+        register_file(self.database, self.settings.inbox_path, name.encode(), recipe, Limits())
         with self.database.read() as s:
             (row,) = (row for row in files(s) if row.display == name)
         assert row.job_id is not None

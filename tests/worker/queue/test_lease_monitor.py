@@ -2,36 +2,36 @@ import datetime as dt
 from dataclasses import replace
 
 from db.queue.enqueue import Sign
-from worker.queue.lease_monitor import Listener
+from worker.queue.lease_monitor import LeaseMonitor
 
 AT = dt.datetime(1950, 6, 1, tzinfo=dt.UTC)
 SIGN = Sign(job_id=7, token=1, heartbeat_at=AT, lease=dt.timedelta(seconds=30))
 
 
 def test_a_worker_is_silent_when_a_lease_has_passed_here_since_its_last_sign() -> None:
-    listener = Listener()
-    assert listener.silent([SIGN], now=1000) == []
-    assert listener.silent([SIGN], now=1029) == []
-    assert listener.silent([SIGN], now=1030) == [SIGN]
+    monitor = LeaseMonitor()
+    assert monitor.expired([SIGN], now=1000) == []
+    assert monitor.expired([SIGN], now=1029) == []
+    assert monitor.expired([SIGN], now=1030) == [SIGN]
 
 
 def test_a_sign_that_says_another_time_is_a_new_one_be_it_earlier_or_later() -> None:
-    listener = Listener()
-    listener.silent([SIGN], now=1000)
+    monitor = LeaseMonitor()
+    monitor.expired([SIGN], now=1000)
     for number, jump in enumerate((dt.timedelta(hours=1), dt.timedelta(hours=-1)), start=1):
         jumped = replace(SIGN, heartbeat_at=AT + jump)
-        assert listener.silent([jumped], now=1000 + 29 * number) == []
+        assert monitor.expired([jumped], now=1000 + 29 * number) == []
 
 
 def test_the_next_holder_of_a_job_has_a_lease_of_its_own() -> None:
-    listener = Listener()
-    listener.silent([SIGN], now=1000)
-    assert listener.silent([replace(SIGN, token=2)], now=1031) == []
+    monitor = LeaseMonitor()
+    monitor.expired([SIGN], now=1000)
+    assert monitor.expired([replace(SIGN, token=2)], now=1031) == []
 
 
 def test_after_a_time_in_which_nobody_could_be_heard_all_have_a_whole_lease() -> None:
-    listener = Listener()
-    listener.silent([SIGN], now=1000)
-    listener.forget()
-    assert listener.silent([SIGN], now=1040) == []
-    assert listener.silent([SIGN], now=1070) == [SIGN]
+    monitor = LeaseMonitor()
+    monitor.expired([SIGN], now=1000)
+    monitor.reset()
+    assert monitor.expired([SIGN], now=1040) == []
+    assert monitor.expired([SIGN], now=1070) == [SIGN]

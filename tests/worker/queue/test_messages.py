@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.queue.app import create_app
-from worker.queue.messages import MOST_BYTES, MOST_JOB, TASK, Refused, envelope, id_in, job_in, message_id
+from worker.queue.messages import (
+    MAX_BYTES,
+    MAX_JOB_ID,
+    TASK,
+    InvalidMessage,
+    envelope,
+    message_id,
+    read_job_id,
+    read_message_id,
+)
 from worker.settings import load_settings
 
 _ANYTHING = st.recursive(
@@ -39,30 +48,30 @@ def raw(content: object) -> bytes:
 
 
 def test_what_the_relay_sends_is_read() -> None:
-    assert job_in(raw(SENT)) == 7
-    assert job_in(raw(message(MOST_JOB))) == MOST_JOB
-    assert len(raw(message(MOST_JOB))) < MOST_BYTES / 4
+    assert read_job_id(raw(SENT)) == 7
+    assert read_job_id(raw(message(MAX_JOB_ID))) == MAX_JOB_ID
+    assert len(raw(message(MAX_JOB_ID))) < MAX_BYTES / 4
 
 
 def test_what_is_handed_on_holds_no_word_of_what_came() -> None:
     came = json.loads(raw(SENT))
     came["headers"]["origin"] = came["headers"]["argsrepr"] = "evil"
     came["properties"] |= {"delivery_tag": ["evil"], "reply_to": "evil", "delivery_info": "evil"}
-    handed_on = envelope(id_in(raw(came)), "bulk")
+    handed_on = envelope(read_message_id(raw(came)), "bulk")
     assert b"evil" not in handed_on
-    assert job_in(handed_on) == 7
+    assert read_job_id(handed_on) == 7
 
 
 @given(st.binary(max_size=300))
 def test_bytes_are_refused(content: bytes) -> None:
-    with pytest.raises(Refused):
-        id_in(content)
+    with pytest.raises(InvalidMessage):
+        read_message_id(content)
 
 
 @given(_ANYTHING)
 def test_json_of_any_shape_is_refused(content: Any) -> None:
-    with pytest.raises(Refused):
-        id_in(raw(content))
+    with pytest.raises(InvalidMessage):
+        read_message_id(raw(content))
 
 
 @given(
@@ -74,17 +83,17 @@ def test_a_header_of_another_value_is_refused(name: str, value: Any) -> None:
     same = raw(forged["headers"][name]) == raw(value)
     forged["headers"][name] = value
     if same:
-        assert job_in(raw(forged)) == 7
+        assert read_job_id(raw(forged)) == 7
     else:
-        with pytest.raises(Refused):
-            id_in(raw(forged))
+        with pytest.raises(InvalidMessage):
+            read_message_id(raw(forged))
 
 
 @given(_ANYTHING)
 def test_a_body_that_says_anything_else_is_refused(content: Any) -> None:
     forged = SENT | {"body": base64.b64encode(raw(content)).decode()}
-    with pytest.raises(Refused):
-        id_in(raw(forged))
+    with pytest.raises(InvalidMessage):
+        read_message_id(raw(forged))
 
 
 @given(_ANYTHING)
@@ -92,10 +101,10 @@ def test_an_argument_that_is_not_the_number_is_refused(argument: Any) -> None:
     body = [[argument], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
     forged = SENT | {"body": base64.b64encode(raw(body)).decode()}
     if type(argument) is int and argument == 7:
-        assert job_in(raw(forged)) == 7
+        assert read_job_id(raw(forged)) == 7
     else:
-        with pytest.raises(Refused):
-            id_in(raw(forged))
+        with pytest.raises(InvalidMessage):
+            read_message_id(raw(forged))
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "07", "7.0", "٧", "9" * 19, "9" * 5000, "", " 7", "0x7"])
@@ -103,19 +112,19 @@ def test_a_number_that_no_job_has_is_refused(number: str) -> None:
     identity = f"{number}.{message_id(1).partition('.')[2]}"
     forged = json.loads(raw(SENT).replace(SENT["headers"]["id"].encode(), identity.encode()))
     forged["headers"]["id"] = forged["headers"]["root_id"] = identity
-    with pytest.raises(Refused):
-        id_in(raw(forged))
+    with pytest.raises(InvalidMessage):
+        read_message_id(raw(forged))
 
 
 @pytest.mark.parametrize("content", [b"[" * 8000, b'{"a":' * 1500, b"\xff\xfe\x00", b"NaN", b"", b"1" * 8000])
 def test_what_trips_a_parser_is_refused(content: bytes) -> None:
-    with pytest.raises(Refused):
-        id_in(content)
+    with pytest.raises(InvalidMessage):
+        read_message_id(content)
 
 
 def test_a_refusal_does_not_repeat_what_came() -> None:
     forged = json.loads(raw(SENT))
     forged["headers"] |= {"evil\x1b[31m": 1}
-    with pytest.raises(Refused, match="1 headers") as caught:
-        id_in(raw(forged))
+    with pytest.raises(InvalidMessage, match="1 headers") as caught:
+        read_message_id(raw(forged))
     assert "evil" not in str(caught.value)

@@ -19,10 +19,10 @@ from db.queue.jobs import claim
 from db.reports import cached_counts
 from db.reports.status import overview
 from worker.errors import BrokerUnavailable
-from worker.queue import cached_counts as worker_census
-from worker.queue.broker import connect, ping
-from worker.queue.lease_monitor import Listener
-from worker.queue.messages import job_in
+from worker.queue import cached_counts as worker_counts
+from worker.queue.broker import broker_client, ping
+from worker.queue.lease_monitor import LeaseMonitor
+from worker.queue.messages import read_job_id
 from worker.queue.relay import reconcile
 from worker.settings import Settings
 
@@ -134,7 +134,7 @@ def test_a_message_that_was_taken_but_whose_job_nobody_claimed_is_sent_again(
 ) -> None:
     job = queue_job("a.tif")
     await_depth(relay, 1, 0)
-    client = connect(relay)
+    client = broker_client(relay)
     taken = client.rpop("interactive")
     assert json.loads(taken)["headers"]["id"].startswith(f"{job}.")
     await_depth(relay, 1, 0)
@@ -167,13 +167,13 @@ def test_a_lane_is_filled_deeper_while_what_is_taken_is_begun(
     for number in range(60):
         queue_job(f"{number}.tif")
     await_depth(relay, 4, 0)
-    client, most = connect(relay), 0
+    client, most = broker_client(relay), 0
     for _ in range(8):
         taken = client.rpop("interactive", 1000) or []
         most = max(most, len(taken))
         for message in taken if begins else ():
             with database.begin() as s:
-                claim(s, job_in(message), "tester", dt.timedelta(minutes=5))
+                claim(s, read_job_id(message), "tester", dt.timedelta(minutes=5))
         time.sleep(0.4)
     client.close()
     assert fits(most)
@@ -183,9 +183,9 @@ def test_a_record_with_many_files_is_counted_now_and_then(
     monkeypatch: pytest.MonkeyPatch, database: Database, queue_job: QueueJob
 ) -> None:
     monkeypatch.setattr(cached_counts, "MANY_FILES", 2)
-    monkeypatch.setattr(worker_census, "SHORTEST_PAUSE", 0.05)
+    monkeypatch.setattr(worker_counts, "SHORTEST_PAUSE", 0.05)
     stop = threading.Event()
-    thread = worker_census.start_census(database, stop)
+    thread = worker_counts.start_cached_counts(database, stop)
     try:
         for names in (("a.tif", "b.tif"), ("c.tif",)):
             for name in names:
@@ -217,6 +217,6 @@ def test_what_a_dead_worker_left_is_removed_when_its_job_has_no_further_try(
     for name in names:
         (folder / name).touch()
     with capture_logs() as lines:
-        reconcile(database, settings, Listener())
+        reconcile(database, settings, LeaseMonitor())
     assert [path.name for path in folder.iterdir()] == names[2:]
     assert [(line["event"], line["file"]) for line in lines] == [("a worker fell silent", "box/a.tif")]

@@ -24,11 +24,11 @@ from db.migrations.runner import upgrade
 from db.reports.history import story
 from worker.console import plain
 from worker.fixity.checking import Budget, check_files
-from worker.fixity.reading import Pace
+from worker.fixity.reading import RateLimit
 from worker.outbox.mirror import mirror
-from worker.outbox.sidecars import sidecar_of
-from worker.parts.wait_reporter import Teller
-from worker.recovery.recover import Report, recover_database, recover_sidecars
+from worker.outbox.sidecars import sidecar_path
+from worker.parts.wait_reporter import WaitReporter
+from worker.recovery.recover import RecoveryReport, recover_database, recover_sidecars
 from worker.settings import Settings, load_settings
 
 Made = Callable[..., tuple[int, Path]]
@@ -118,7 +118,7 @@ def changed(told: dict[str, Any], where: tuple[Any, ...], value: Any) -> dict[st
     return bad
 
 
-def recover(database: Database, outbox: Path) -> Report:
+def recover(database: Database, outbox: Path) -> RecoveryReport:
     return recover_database(database, outbox, lambda *_: None)
 
 
@@ -137,7 +137,7 @@ def test_whatever_a_sidecar_tells_the_good_ones_are_entered(
     settings: Settings, made: Made, lost: Database, turn: int
 ) -> None:
     good = {name: made(name)[1] for name in ("a.tif", "마을/b.tif", "zz/c.tif")}
-    told = json.loads(sidecar_of(good["a.tif"]).read_text())
+    told = json.loads(sidecar_path(good["a.tif"]).read_text())
     dice = random.Random(turn)
     everywhere = [place for place in places_in(told) if place[0] not in {"digest", "statement", "events"}]
     everywhere += [place for place in places_in(told) if place[0] == "events"][:15]
@@ -147,7 +147,7 @@ def test_whatever_a_sidecar_tells_the_good_ones_are_entered(
     for number, where in enumerate(everywhere):
         picture = forged / f"{number}.tif"
         os.link(good["a.tif"], picture)
-        sidecar_of(picture).write_bytes(sealed(changed(told, where, dice.choice(NASTY))))
+        sidecar_path(picture).write_bytes(sealed(changed(told, where, dice.choice(NASTY))))
     before = outside(settings)
     report = recover(lost, outbox)
     assert report.read == len(everywhere) + 3
@@ -180,10 +180,10 @@ def everything_can_be_read(database: Database, settings: Settings) -> None:
         for job in s.scalars(select(Job.id).join(Derivative, Derivative.job_id == Job.id)):
             json.dumps(describe(s, job), default=str)
     kinds = (Holding.DERIVATIVE, Holding.LINK)
-    check_files(database, folders, kinds, Due(utcnow()), pace=Pace(None), budget=Budget())
+    check_files(database, folders, kinds, Due(utcnow()), pace=RateLimit(None), budget=Budget())
     quiet = settings.model_copy(update={"min_free_bytes": 0})
     for _ in range(3):
-        mirror(database, quiet, Teller(quiet, "mirror"))
+        mirror(database, quiet, WaitReporter(quiet, "mirror"))
     recover_sidecars(database, settings.outbox_path, lambda *_: None)
 
 
@@ -223,9 +223,9 @@ def test_each_forgery_is_named_with_a_reason(
 ) -> None:
     _, good = made("good.tif")
     _, bad = made("bad.tif")
-    told = json.loads(sidecar_of(bad).read_text())
+    told = json.loads(sidecar_path(bad).read_text())
     CASES[case](told)
-    sidecar_of(bad).write_bytes(sealed(told))
+    sidecar_path(bad).write_bytes(sealed(told))
     report = recover(lost, settings.outbox_path)
     assert [finding.display for finding in report.findings] == [f"{bad.name}.json"]
     assert report.findings[0].reason.isprintable()
@@ -264,7 +264,7 @@ def test_links_fifos_and_folders_with_the_names_of_sidecars_are_named(
 ) -> None:
     _, good = made("good.tif")
     outbox = settings.outbox_path
-    shutil.copy(sidecar_of(good), tmp_path / "secret.json")
+    shutil.copy(sidecar_path(good), tmp_path / "secret.json")
     (outbox / "link.tif.json").symlink_to(tmp_path / "secret.json")
     os.mkfifo(outbox / "fifo.tif.json")
     (outbox / "folder.tif.json").mkdir()
@@ -299,7 +299,7 @@ def test_a_folder_that_cannot_be_read_costs_only_itself(
 def test_what_lies_in_a_recycle_bin_is_not_recovered(settings: Settings, made: Made, lost: Database) -> None:
     _, good = made("good.tif")
     (settings.outbox_path / "#recycle").mkdir()
-    for path in (good, sidecar_of(good)):
+    for path in (good, sidecar_path(good)):
         shutil.copy(path, settings.outbox_path / "#recycle" / path.name)
     assert recover(lost, settings.outbox_path).read == 1
 
@@ -308,7 +308,7 @@ def test_further_names_come_back_with_the_record(settings: Settings, made: Made,
     _, good = made("good.tif")
     for folder, take in (("links", os.link), ("copies", shutil.copy)):
         (settings.outbox_path / folder).mkdir()
-        for path in (good, sidecar_of(good)):
+        for path in (good, sidecar_path(good)):
             take(path, settings.outbox_path / folder / path.name)
     report = recover(lost, settings.outbox_path)
     assert (report.entered.derivatives, report.entered.links, report.troubles) == (1, 2, 0)
@@ -323,7 +323,7 @@ def test_a_changed_copy_is_no_further_name(settings: Settings, made: Made, lost:
     _, good = made("good.tif")
     copied = settings.outbox_path / "copies" / good.name
     copied.parent.mkdir()
-    shutil.copy(sidecar_of(good), sidecar_of(copied))
+    shutil.copy(sidecar_path(good), sidecar_path(copied))
     copied.write_bytes(b"x" * good.stat().st_size)
     report = recover(lost, settings.outbox_path)
     assert report.entered.links + report.entered.derivatives == 1
@@ -397,9 +397,9 @@ def test_names_are_shown_by_our_rule_whatever_the_sidecar_says(
     settings: Settings, made: Made, lost: Database
 ) -> None:
     _, good = made("1950/good.tif")
-    told = json.loads(sidecar_of(good).read_text())
+    told = json.loads(sidecar_path(good).read_text())
     told["sightings"][0].update(display="\x1b[2Jharmless.tif", collection="elsewhere")
-    sidecar_of(good).write_bytes(sealed(told))
+    sidecar_path(good).write_bytes(sealed(told))
     recover(lost, settings.outbox_path)
     with lost.read() as s:
         row = s.execute(select(Sighting.display, Sighting.collection)).one()

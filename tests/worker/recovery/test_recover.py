@@ -12,8 +12,14 @@ from db.core.engine import Database
 from db.core.schema import Base
 from db.core.vocabulary import FileState
 from restoration import OutputUnavailable
-from worker.outbox.sidecars import read_file, sidecar_of
-from worker.recovery.recover import Finding, Report, record_for_recovery, recover_database, recover_sidecars
+from worker.outbox.sidecars import read_sidecar_file, sidecar_path
+from worker.recovery.recover import (
+    RecoveryReport,
+    UnusableFile,
+    record_for_recovery,
+    recover_database,
+    recover_sidecars,
+)
 from worker.settings import Settings
 
 Made = Callable[..., tuple[int, Path]]
@@ -23,14 +29,16 @@ class Told:
     """A listener that keeps what it was told."""
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[UnusableFile] = []
 
-    def __call__(self, _: Report, finding: Finding | None) -> None:
+    def __call__(self, _: RecoveryReport, finding: UnusableFile | None) -> None:
         if finding is not None:
             self.findings.append(finding)
 
 
-def recover(database: Database, outbox: Path, *, verify: bool = True, dry_run: bool = False) -> Report:
+def recover(
+    database: Database, outbox: Path, *, verify: bool = True, dry_run: bool = False
+) -> RecoveryReport:
     told = Told()
     report = recover_database(database, outbox, told, verify=verify, dry_run=dry_run)
     assert report.findings == told.findings
@@ -103,7 +111,7 @@ def test_a_derivative_that_was_moved_within_the_outbox_is_recorded_where_it_is(
 ) -> None:
     _, derivative = made("a.tif")
     (settings.outbox_path / "kept").mkdir()
-    for path in (derivative, sidecar_of(derivative)):
+    for path in (derivative, sidecar_path(derivative)):
         path.rename(settings.outbox_path / "kept" / path.name)
     database = new_record()
     recover(database, settings.outbox_path)
@@ -122,7 +130,7 @@ def test_what_is_damaged_is_told_by_name_and_all_else_is_entered(
     made_of["changed"].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     made_of["shorter"].write_bytes(content[:-1])
     made_of["gone"].unlink()
-    sidecar_of(made_of["broken"]).write_text("{")
+    sidecar_path(made_of["broken"]).write_text("{")
     database = new_record()
     report = recover(database, settings.outbox_path)
     assert done(database) == ["good.tif"]
@@ -162,20 +170,20 @@ def test_sidecars_are_written_anew_from_the_record(
     settings: Settings, database: Database, made: Made
 ) -> None:
     lost, broken, good, gone = (made(f"{name}.tif")[1] for name in ("lost", "broken", "good", "gone"))
-    sidecar_of(lost).unlink()
-    sidecar_of(broken).write_text("{")
+    sidecar_path(lost).unlink()
+    sidecar_path(broken).write_text("{")
     gone.unlink()
-    before = sidecar_of(good).read_bytes()
+    before = sidecar_path(good).read_bytes()
     told = Told()
     planned = recover_sidecars(database, settings.outbox_path, told, dry_run=True)
     assert (planned.written, planned.known) == (2, 1)
-    assert not sidecar_of(lost).exists()
+    assert not sidecar_path(lost).exists()
     report = recover_sidecars(database, settings.outbox_path, told)
     assert (report.written, report.known, report.troubles) == (2, 1, 1)
     assert [finding.display for finding in told.findings] == [gone.name] * 2
     for path in (lost, broken):
-        read_file(sidecar_of(path))
-    assert sidecar_of(good).read_bytes() == before
+        read_sidecar_file(sidecar_path(path))
+    assert sidecar_path(good).read_bytes() == before
     assert recover_sidecars(database, settings.outbox_path, told).written == 0
 
 

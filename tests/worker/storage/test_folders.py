@@ -7,7 +7,7 @@ from worker.errors import HomeError
 from worker.settings import Settings, load_settings
 from worker.storage.folders import (
     Location,
-    located,
+    location_of,
     refuse_overlap,
     refuse_shared,
     refuse_world_writable,
@@ -23,13 +23,13 @@ MOUNTS = """\
 
 
 def test_a_bind_mount_is_seen_through() -> None:
-    inbox, outbox = located(Path("/mnt/inbox"), MOUNTS), located(Path("/mnt/out box"), MOUNTS)
+    inbox, outbox = location_of(Path("/mnt/inbox"), MOUNTS), location_of(Path("/mnt/out box"), MOUNTS)
     assert inbox == Location("8:17", PurePosixPath("/scans"))
-    assert inbox == located(Path("/data/scans"), MOUNTS)
+    assert inbox == location_of(Path("/data/scans"), MOUNTS)
     assert inbox.holds(outbox)
     assert not outbox.holds(inbox)
-    assert located(Path("/data"), MOUNTS).holds(outbox)
-    assert not located(Path("/scans"), MOUNTS).holds(inbox)
+    assert location_of(Path("/data"), MOUNTS).holds(outbox)
+    assert not location_of(Path("/scans"), MOUNTS).holds(inbox)
 
 
 def test_folders_that_are_linked_into_one_another_are_refused(tmp_path: Path) -> None:

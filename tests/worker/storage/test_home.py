@@ -6,7 +6,7 @@ import pytest
 
 from worker.errors import HomeBusy, HomeError
 from worker.settings import Settings, load_settings
-from worker.storage.home import prepare_home, station_lock, station_runs
+from worker.storage.home import is_station_running, prepare_home, station_lock
 
 
 @pytest.mark.parametrize(("inbox", "outbox"), [("a", "a"), ("a", "a/out"), ("a/in", "a")])
@@ -40,10 +40,10 @@ def test_one_home_has_one_station_even_when_the_first_is_killed(settings: Settin
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        assert station_runs(settings)
+        assert is_station_running(settings)
         with pytest.raises(HomeBusy, match=str(holder.pid)), station_lock(settings):
             pass
         holder.kill()
-    assert not station_runs(settings)
+    assert not is_station_running(settings)
     with station_lock(settings):
-        assert station_runs(settings)
+        assert is_station_running(settings)

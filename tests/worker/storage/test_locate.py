@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from restoration import OutputUnavailable
-from worker.storage.locate import LeadsOut, master_place, output_place
+from worker.storage.locate import PathEscapes, master_path, output_path
 
 _PARTS = st.sampled_from(
     [b"..", b".", b"", b"a", b"link", b"real", b"up", b"a.tif", b"\xff\xfe", b"~", b"etc", b"\0", b"%2e%2e"]
@@ -36,8 +36,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(b"a\0.tif")
 def test_whatever_the_record_says_it_stays_below_the_folder_or_is_refused(root: Path, path: bytes) -> None:
     try:
-        placed = master_place(root, path)
-    except LeadsOut:
+        placed = master_path(root, path)
+    except PathEscapes:
         return
     assert placed.parent.resolve().is_relative_to(root)
     assert os.fsencode(placed) == os.fsencode(root) + b"/" + path
@@ -47,39 +47,39 @@ def test_whatever_the_record_says_it_stays_below_the_folder_or_is_refused(root: 
     "path", ["a.tif", "real/a.tif", "real/deep/a.tif", "new/folder/a.tif", "마을/학교.tif"]
 )
 def test_what_lies_below_is_found(root: Path, path: str) -> None:
-    assert master_place(root, path.encode()) == root / path
-    assert output_place(root, path.encode()) == root / path
+    assert master_path(root, path.encode()) == root / path
+    assert output_path(root, path.encode()) == root / path
 
 
 @pytest.mark.parametrize(
     "path", [b"../a.tif", b"/etc/passwd", b"a/../../b", b"a\0b", b"", b"a//b", b"./a", b"a/"]
 )
 def test_what_leads_out_by_its_words_is_refused_with_the_way_out(root: Path, path: bytes) -> None:
-    with pytest.raises(LeadsOut, match="backup"):
-        output_place(root, path)
+    with pytest.raises(PathEscapes, match="backup"):
+        output_path(root, path)
 
 
 def test_a_linked_folder_is_refused_with_the_way_out(root: Path) -> None:
-    with pytest.raises(LeadsOut, match="mount"):
-        master_place(root, b"link/a.tif")
+    with pytest.raises(PathEscapes, match="mount"):
+        master_path(root, b"link/a.tif")
     with pytest.raises(OutputUnavailable, match="mount"):
-        output_place(root, b"real/deep/etc/a.tif")
+        output_path(root, b"real/deep/etc/a.tif")
 
 
 def test_the_root_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "inbox").symlink_to(root)
-    assert master_place(tmp_path / "inbox", b"real/a.tif") == tmp_path / "inbox" / "real" / "a.tif"
+    assert master_path(tmp_path / "inbox", b"real/a.tif") == tmp_path / "inbox" / "real" / "a.tif"
 
 
 def test_a_root_that_is_away_is_for_the_reader_to_tell(tmp_path: Path) -> None:
-    assert master_place(tmp_path / "away", b"a/b.tif") == tmp_path / "away" / "a" / "b.tif"
+    assert master_path(tmp_path / "away", b"a/b.tif") == tmp_path / "away" / "a" / "b.tif"
 
 
 def test_looking_leaves_no_descriptor_open(root: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(50):
-        master_place(root, b"real/deep/a.tif")
-        master_place(root, b"none/at/all.tif")
-        with pytest.raises(LeadsOut):
-            master_place(root, b"link/a.tif")
+        master_path(root, b"real/deep/a.tif")
+        master_path(root, b"none/at/all.tif")
+        with pytest.raises(PathEscapes):
+            master_path(root, b"link/a.tif")
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -9,7 +9,14 @@ import pytest
 from restoration import MasterUnavailable, OutputUnavailable
 from worker.settings import Settings
 from worker.storage import mounts
-from worker.storage.mounts import FEW, INBOX_MARK, OUTBOX_MARK, require_inbox, require_mark, require_outbox
+from worker.storage.mounts import (
+    INBOX_MARK,
+    MAX_VANISHED,
+    OUTBOX_MARK,
+    require_inbox,
+    require_mark,
+    require_outbox,
+)
 
 Mount = Callable[[Path], None]
 
@@ -98,7 +105,7 @@ def test_an_inbox_that_a_person_empties_of_a_few_files_is_there(settings: Settin
     (settings.inbox_path / "a.tif").touch()
     require_inbox(settings, known(1))
     (settings.inbox_path / "a.tif").unlink()
-    require_inbox(settings, known(FEW - 1))
+    require_inbox(settings, known(MAX_VANISHED - 1))
 
 
 def test_many_files_that_vanish_at_once_are_not_believed_until_somebody_says_so(settings: Settings) -> None:
@@ -107,10 +114,10 @@ def test_many_files_that_vanish_at_once_are_not_believed_until_somebody_says_so(
     (settings.inbox_path / "a.tif").unlink()
     (settings.inbox_path / "lost+found").mkdir()
     with pytest.raises(MasterUnavailable) as told:
-        require_inbox(settings, known(FEW))
+        require_inbox(settings, known(MAX_VANISHED))
     assert f"touch '{settings.inbox_path / INBOX_MARK}'" in told.value.remedy
     (settings.inbox_path / INBOX_MARK).touch()
-    require_inbox(settings, known(FEW))
+    require_inbox(settings, known(MAX_VANISHED))
 
 
 def test_an_empty_inbox_is_not_believed_by_a_host_that_never_saw_it(settings: Settings) -> None:

@@ -20,9 +20,9 @@ from db.core.engine import open_database
 from db.core.errors import DatabaseUnavailable
 from worker.errors import BrokerUnavailable, SettingsError
 from worker.queue.app import create_app
-from worker.queue.broker import connect, ping
-from worker.queue.encryption import broker_tls
+from worker.queue.broker import broker_client, ping
 from worker.queue.messages import TASK, message_id
+from worker.queue.tls import broker_tls
 from worker.settings import Settings, load_settings
 
 _SSL_REQUEST, _GSS_REQUEST = 80877103, 80877104  # PostgreSQL's protocol, "SSLRequest" and "GSSENCRequest"
@@ -131,7 +131,7 @@ def strict_broker(papers: Papers, valkey: ValkeyServer) -> Iterator[int]:
 
 def sent(settings: Settings) -> int:
     """Send one message as the relay does, and return how many the broker holds by redis-py's reckoning."""
-    client = connect(settings)
+    client = broker_client(settings)
     client.delete("bulk")
     client.close()
     with create_app(settings) as app, app.connection_for_write() as connection:

@@ -20,7 +20,7 @@ _FILE: Final = "parts.json"
 
 
 @dataclass(frozen=True, slots=True)
-class PartEnds:
+class PartExits:
     """A part that ended, `times` since `since`, and has not yet run steadily again."""
 
     part: str
@@ -40,10 +40,10 @@ class PartEnds:
     @property
     def words(self) -> str:
         """How it ended last, and why, as far as it said."""
-        return f"{ending(self.code)}{f': {self.why}' if self.why else ''}"
+        return f"{describe_exit_code(self.code)}{f': {self.why}' if self.why else ''}"
 
 
-def ending(code: int) -> str:
+def describe_exit_code(code: int) -> str:
     """Return how a process ended, by its exit code."""
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
@@ -53,13 +53,13 @@ def ending(code: int) -> str:
     return f"exit code {code} ({known[code]})" if code in known else f"exit code {code}"
 
 
-def exit_for(ends: Sequence[PartEnds]) -> Exit:
+def exit_for(ends: Sequence[PartExits]) -> Exit:
     """Return with which code a station ends whose parts keep ending: that of the first that told one."""
     told = {int(one): one for one in Exit if one is not Exit.OK}
     return next((told[one.code] for one in ends if one.code in told), Exit.INTERNAL)
 
 
-def tell_ends(settings: Settings, ends: Sequence[PartEnds]) -> None:
+def write_part_exits(settings: Settings, ends: Sequence[PartExits]) -> None:
     """Keep what the station knows of its parts; a home that cannot be written to is told of elsewhere."""
     path = settings.run_path / _FILE
     draft = path.with_suffix(".draft")
@@ -71,14 +71,14 @@ def tell_ends(settings: Settings, ends: Sequence[PartEnds]) -> None:
         draft.replace(path)
 
 
-def parts_that_end(settings: Settings) -> list[PartEnds]:
+def read_part_exits(settings: Settings) -> list[PartExits]:
     """Return which parts of the station that runs in this home keep ending."""
     try:
         told = json.loads((settings.run_path / _FILE).read_text(encoding="utf-8"))
         if not Path(f"/proc/{int(told['pid'])}").exists():
             return []
         return [
-            PartEnds(**{**one, **{key: dt.datetime.fromisoformat(one[key]) for key in ("since", "last_at")}})
+            PartExits(**{**one, **{key: dt.datetime.fromisoformat(one[key]) for key in ("since", "last_at")}})
             for one in told["parts"]
         ]
     except (OSError, ValueError, TypeError, KeyError):
