@@ -27,7 +27,13 @@ import pyvips
 from PIL import Image
 
 from restoration.arrays import resample
-from restoration.masters.monochrome import LONG_SIDE, THRESHOLDS, Strays, Thresholds, strays_of
+from restoration.masters.monochrome import (
+    LONG_SIDE,
+    THRESHOLDS,
+    ChromaResiduals,
+    Thresholds,
+    chroma_residuals,
+)
 
 WEIGHT = 10.0
 SIDE = 320
@@ -42,7 +48,7 @@ class Case:
     kind: str
     color: bool
     held_out: bool
-    strays: Strays
+    residuals: ChromaResiduals
 
 
 def planes_of(path: Path) -> np.ndarray:
@@ -154,7 +160,7 @@ def cases(data: Path, sample: int, made: int, seed: int) -> Iterator[Case]:
         planes = small(planes_of(data / path), SIDE)
         color = folder != "scans" and verdict is None
         name = folder if verdict is None else f"{folder}, monochrome by eye"
-        yield Case(name, color, held_out, strays_of(small(planes, LONG_SIDE)))
+        yield Case(name, color, held_out, chroma_residuals(small(planes, LONG_SIDE)))
         if made > 0 and folder == "train" and color:
             made -= 1
             gray = (planes * np.array([0.299, 0.587, 0.114])[:, None, None]).sum(axis=0)
@@ -164,13 +170,13 @@ def cases(data: Path, sample: int, made: int, seed: int) -> Iterator[Case]:
                 yield Case(f"made: {name}", True, held_out, _measured(scanned(make(gray, draw), draw)))
 
 
-def _measured(rgb: Rgb) -> Strays:
-    return strays_of(small(np.moveaxis(rgb, -1, 0).astype(np.float32), LONG_SIDE))
+def _measured(rgb: Rgb) -> ChromaResiduals:
+    return chroma_residuals(small(np.moveaxis(rgb, -1, 0).astype(np.float32), LONG_SIDE))
 
 
 def cost(measured: list[Case], thresholds: Thresholds) -> float:
     """Return the share of monochrome ones refused, and ten times that of color ones let pass."""
-    wrong = Counter(case.color for case in measured if thresholds.hold(case.strays) == case.color)
+    wrong = Counter(case.color for case in measured if thresholds.allow(case.residuals) == case.color)
     there = Counter(case.color for case in measured)
     return wrong[False] / max(1, there[False]) + WEIGHT * wrong[True] / max(1, there[True])
 
@@ -178,12 +184,12 @@ def cost(measured: list[Case], thresholds: Thresholds) -> float:
 def choose(measured: list[Case]) -> Thresholds:
     """Return the thresholds of the least cost, one after the other until none changes."""
     steps = {
-        "near": np.arange(1.0, 5.01, 0.25),
-        "off": np.arange(0.5, 2.01, 0.1),
-        "along": np.arange(4.0, 14.1, 1.0),
-        "turn": np.arange(2.0, 20.1, 1.0),
-        "bend": np.arange(10.0, 80.1, 5.0),
-        "vivid": (0.005, 0.01, 0.02, 0.03, 0.05),
+        "smoothed": np.arange(1.0, 5.01, 0.25),
+        "across_axis": np.arange(0.5, 2.01, 0.1),
+        "along_axis": np.arange(4.0, 14.1, 1.0),
+        "hue_change": np.arange(2.0, 20.1, 1.0),
+        "curvature": np.arange(10.0, 80.1, 5.0),
+        "vivid_share": (0.005, 0.01, 0.02, 0.03, 0.05),
     }
     best = THRESHOLDS
     for _ in range(6):
@@ -205,7 +211,7 @@ def table(measured: list[Case], thresholds: Thresholds) -> str:
     for color in (False, True):
         for kind in dict.fromkeys(case.kind for case in measured if case.color == color):
             of_kind = [case for case in measured if case.kind == kind and case.color == color]
-            taken = sum(thresholds.hold(case.strays) for case in of_kind)
+            taken = sum(thresholds.allow(case.residuals) for case in of_kind)
             wrong = taken if color else len(of_kind) - taken
             lines.append(f"{kind:32} {taken:10} {len(of_kind) - taken:7}   {wrong / len(of_kind):6.2%}")
     return "\n".join(lines)
@@ -230,10 +236,10 @@ def main() -> None:
             told = "chosen" if thresholds == found else "installed"
             print(f"\n{name}, {told} thresholds (cost {cost(halves[held_out], thresholds):.4f})")
             print(table(halves[held_out], thresholds))
-    monochrome = np.array([astuple(case.strays) for case in measured if not case.color], dtype=float)
+    monochrome = np.array([astuple(case.residuals) for case in measured if not case.color], dtype=float)
     print("\nall monochrome ones, 50 / 95 / 99 / 100 of 100:")
-    for name, values in zip(Strays.__slots__, monochrome.T, strict=True):
-        print(f"  {name:8}", *(f"{value:8.3f}" for value in np.percentile(values, [50, 95, 99, 100])))
+    for name, values in zip(ChromaResiduals.__slots__, monochrome.T, strict=True):
+        print(f"  {name:12}", *(f"{value:8.3f}" for value in np.percentile(values, [50, 95, 99, 100])))
 
 
 if __name__ == "__main__":

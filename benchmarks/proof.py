@@ -23,9 +23,9 @@ from restore import make_master, model_and_recipe
 from restoration import OutputFormat, pipeline, restore
 from restoration.derivatives import verification
 from restoration.masters import second_decoder
-from restoration.masters.decoder_agreement import Agreement
+from restoration.masters.decoder_agreement import DecoderComparison
 from restoration.masters.sandbox import identify
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 
 def processor_seconds() -> float:
@@ -68,11 +68,11 @@ def line(folder: Path, megapixels: float, bits: int, fmt: str, runs: int) -> str
         setattr(pipeline.verification, name, measured)
 
     def overview(*, both: bool) -> None:
-        other = second_decoder.strips(master, facts) if both else None
-        agreement = Agreement(master, facts, folder, other) if both else None
-        Scan(master, facts, folder).overview(1536, agreement=agreement)
-        if agreement:
-            agreement.finish()
+        other = second_decoder.read_rows(master, facts) if both else None
+        comparison = DecoderComparison(master, facts, folder, other) if both else None
+        Master(master, facts, folder).overview(1536, comparison=comparison)
+        if comparison:
+            comparison.finish()
 
     timed("confirm")
     timed("measure")

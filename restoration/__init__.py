@@ -39,7 +39,7 @@ from restoration.errors import (
 from restoration.generators.models import Library, ModelCard, default_model, model_card, verify_model
 from restoration.generators.models import models as installed_models
 from restoration.masters.facts import Limits, ScanFacts, Tone, ToneKind
-from restoration.masters.safe_open import Witness, require_storage
+from restoration.masters.safe_open import FileIdentity, require_storage
 from restoration.masters.sandbox import Reader, identify
 from restoration.pipeline import plan, recipe_for, restore
 from restoration.recipe import OutputFormat, Preset, Recipe
@@ -62,6 +62,7 @@ __all__ = [
     "DecodersDisagree",
     "EmptyFile",
     "EngineUnavailable",
+    "FileIdentity",
     "ImageTooLarge",
     "ImplausiblePixels",
     "Library",
@@ -104,7 +105,6 @@ __all__ = [
     "UnsafeFile",
     "UnsupportedImage",
     "WeightsMismatch",
-    "Witness",
     "contact_sheet",
     "default_model",
     "disclosed",

@@ -29,13 +29,13 @@ from restoration.derivatives.verified_deflate import mismatch
 from restoration.errors import ImageTooLarge, OutOfMemory, RecipeOutdated, WeightsMismatch
 from restoration.generators.models import SHIPPED_ONLY, Library, default_model, model_card
 from restoration.masters import monochrome
-from restoration.masters.decoder_agreement import Reference
+from restoration.masters.decoder_agreement import ReferenceDigests
 from restoration.masters.facts import Limits, ScanFacts, Tone
 from restoration.masters.metadata import embedded
-from restoration.masters.safe_open import Witness
-from restoration.masters.sandbox import Overview, shared_reader
-from restoration.masters.strips import RowListener, Scan, Strip
-from restoration.masters.tone_profile import Look
+from restoration.masters.safe_open import FileIdentity
+from restoration.masters.sandbox import MasterOverview, shared_reader
+from restoration.masters.strips import Master, RowListener, Strip
+from restoration.masters.tone_profile import ToneProfile
 from restoration.recipe import ALGORITHM, OutputFormat, Preset, Recipe
 from restoration.results import (
     ConfidenceMap,
@@ -148,17 +148,17 @@ class _Clock:
 class _Seen:
     """What the first reading of a master found."""
 
-    scan: Scan
+    scan: Master
     samples_sha256: bytes
     """Of the master's samples as they are stored."""
-    reference: Reference
+    reference: ReferenceDigests
     notes: tuple[str, ...]
     """What was odd about the master."""
     tone: Tone
     field: ChromaField
     seamlessness: Seamlessness
     upsampler: Upsampler
-    look: Look
+    tone_profile: ToneProfile
     confidence: Float | None
     """(h, w) of the overview, None if nobody asked for it."""
 
@@ -182,18 +182,18 @@ class _Work:
         with clock.measure(Stage.READ):
             if expected_sha256 is None:  # what is no picture need not be read to its end
                 reader.identify(self.master, self.limits)
-            witness = Witness.of(self.master, self._hashing)
-            witness.expect(expected_sha256)
+            witness = FileIdentity.read(self.master, self._hashing)
+            witness.require_sha256(expected_sha256)
             facts = reader.identify(self.master, self.limits)
             self._require_room(facts)
             for path in filter(None, (self.out, self.map_out)):
                 publish.require_replaceable(path, self.master, witness.sha256, self.recipe.fingerprint())
-            scan = Scan(self.master, facts, self.out.parent)
+            scan = Master(self.master, facts, self.out.parent)
             side = guide_side(self.recipe.preset, facts.height, facts.width)
             seen = reader.overview(self.master, self.limits, side, self.out.parent, self._rows(Stage.READ))
             if seen.facts != facts:
-                raise witness.changed("its header changed during the work")
-            tone = monochrome.tone_of(seen.planes)
+                raise witness.change_error("its header changed during the work")
+            tone = monochrome.measure_tone(seen.planes)
             monochrome.require_monochrome(tone, self.master)
         with clock.measure(Stage.COLOR):
             known = self._color(scan, tone, seen, model)
@@ -206,7 +206,7 @@ class _Work:
                 trust = self._draw(map_draft, known, witness)
             with clock.measure(Stage.VERIFY):
                 measured = self._verify(unfinished, known, canvas, proof)
-                witness.still()
+                witness.require_unchanged()
                 size, digest = atomic_write.digest(unfinished)
             if map_draft and self.map_out:
                 atomic_write.publish(map_draft, self.map_out)
@@ -240,8 +240,8 @@ class _Work:
             confidence=trust,
         )
 
-    def _color(self, scan: Scan, tone: Tone, seen: Overview, model: LoadedModel) -> _Seen:
-        luminance = monochrome.luminance_of(seen.planes)
+    def _color(self, scan: Master, tone: Tone, seen: MasterOverview, model: LoadedModel) -> _Seen:
+        luminance = monochrome.luminance_plane(seen.planes)
         tell, looks = self._rows(Stage.COLOR), PASSES if self.map_out else 0
         field = colorize(
             luminance,
@@ -274,20 +274,20 @@ class _Work:
             field,
             seamless,
             upsampler,
-            seen.look,
+            seen.tone_profile,
             trust,
         )
 
     def _write(
-        self, path: Path, seen: _Seen, witness: Witness, canvas: Canvas
+        self, path: Path, seen: _Seen, witness: FileIdentity, canvas: Canvas
     ) -> tuple[MetadataReport, Proof | None]:
         facts = seen.scan.facts
-        about = embedded.read(self.master, facts)
+        about = embedded.read_metadata(self.master, facts)
         jpeg = self.recipe.format is OutputFormat.JPEG
         most = xmp.MAX_JPEG_BYTES if jpeg else xmp.MOST_BYTES
         packet, report = xmp.packet(self._provenance(witness, seen.tone), about, most)
         dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
-        curve = seen.look.curve
+        curve = seen.tone_profile.curve
         profile = rgb_profile(curve, canvas.bits) if curve else writer.srgb_profile()
         label = writer.Label(packet, dpi, software(), outside_xmp(about), profile)
         appearance = Appearance.of(curve, canvas.dtype) if curve else None
@@ -295,10 +295,12 @@ class _Work:
             canvas, seen.upsampler, self._strips(seen, self._rows(Stage.WRITE)), self._lanes, appearance
         )
         proof = writer.write(path, painting, self.recipe, label)
-        told = technical_report.completed(report, facts, self.recipe, canvas, seen.look, notes=seen.notes)
+        told = technical_report.completed(
+            report, facts, self.recipe, canvas, seen.tone_profile, notes=seen.notes
+        )
         return told, proof
 
-    def _draw(self, path: Path | None, seen: _Seen, witness: Witness) -> ConfidenceMap | None:
+    def _draw(self, path: Path | None, seen: _Seen, witness: FileIdentity) -> ConfidenceMap | None:
         if path is None or self.map_out is None or seen.confidence is None:
             return None
         drawn = confidence_map.write(path, seen.confidence, self._provenance(witness, seen.tone))
@@ -330,7 +332,7 @@ class _Work:
         """How many threads work side by side."""
         return self.threads or ordered_map.usual_threads()
 
-    def _provenance(self, witness: Witness, tone: Tone) -> xmp.Provenance:
+    def _provenance(self, witness: FileIdentity, tone: Tone) -> xmp.Provenance:
         return xmp.Provenance(
             master_name=self.master.name.encode("utf-8", "backslashreplace").decode(),
             master_sha256=witness.sha256,

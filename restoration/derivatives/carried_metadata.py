@@ -17,9 +17,9 @@ from restoration.masters.metadata.xmp_vocabulary import (
     SAEK,
     add_alternatives,
     add_texts,
-    array_of,
-    description,
-    name_of,
+    array_kind,
+    new_description,
+    prefixed_name,
 )
 
 _KEPT: Final = frozenset({"dc", "xmpRights", "photoshop", "Iptc4xmpCore", "Iptc4xmpExt", "plus"})
@@ -58,13 +58,13 @@ class Inheritance:
 def inherit(master: MasterMetadata, node: etree._Element) -> Inheritance:
     """Add the master's properties to `node`; its captions, which the disclosure adds, are returned."""
     found = Inheritance()
-    read = xmp_reader.read(master.xmp, master.extension) if master.xmp else xmp_reader.Reading()
+    read = xmp_reader.read_xmp(master.xmp, master.extension) if master.xmp else xmp_reader.XmpProperties()
     found.noted.extend(read.noted)
     if read.damaged:
         found.dropped.append("XMP (damaged)")
     said: dict[str, set[str]] = {}
     for key, value in read.properties.items():
-        name = name_of(key)
+        name = prefixed_name(key)
         said[name] = _texts(value)
         if name == "dc:description":
             _caption(found, value)
@@ -72,7 +72,7 @@ def inherit(master: MasterMetadata, node: etree._Element) -> Inheritance:
             found.dropped.append(name)
         else:
             _keep(found, node, name, value)
-    found.dropped.extend(f"{name_of(key)} ({reason})" for key, reason in read.left_out)
+    found.dropped.extend(f"{prefixed_name(key)} ({reason})" for key, reason in read.left_out)
     for name, texts in master.fields.items():
         _fill(found, node, name, texts, said)
     return found
@@ -83,15 +83,15 @@ def outside_xmp(master: MasterMetadata) -> MasterMetadata:
 
     Its fields are those that the XMP of the derivative has, in the default language.
     """
-    node = description()
+    node = new_description()
     captions = inherit(master, node).captions
     fields: dict[str, tuple[str, ...]] = {}
     if captions:
         fields["dc:description"] = (captions.get("x-default", next(iter(captions.values()))),)
     for value in node:
-        name, texts = name_of(str(value.tag)), xmp_reader.texts_of(value)
+        name, texts = prefixed_name(str(value.tag)), xmp_reader.property_texts(value)
         if name in _OUTSIDE and texts:
-            fields[name] = texts[:1] if array_of(name) == "Alt" else texts
+            fields[name] = texts[:1] if array_kind(name) == "Alt" else texts
     return replace(master, fields=fields)
 
 
@@ -100,7 +100,7 @@ def _texts(value: etree._Element) -> set[str]:
 
 
 def _caption(found: Inheritance, value: etree._Element) -> None:
-    spoken = list(xmp_reader.by_language(value).items())
+    spoken = list(xmp_reader.texts_by_language(value).items())
     if len(spoken) > _MOST_LANGUAGES:
         found.dropped.append(f"dc:description (more than {_MOST_LANGUAGES} languages)")
     found.captions.update(spoken[:_MOST_LANGUAGES])
@@ -114,8 +114,8 @@ def _keep(found: Inheritance, node: etree._Element, name: str, value: etree._Ele
     if any(SAEK in key for one in value.iter() for key in (str(one.tag), *map(str, one.attrib))):
         found.dropped.append(f"{name} (it speaks in our name)")
         return
-    simple = all(len(one) == 0 and not set(one.attrib) - {LANG} for one in xmp_reader.items_of(value))
-    texts = xmp_reader.texts_of(value)
+    simple = all(len(one) == 0 and not set(one.attrib) - {LANG} for one in xmp_reader.array_items(value))
+    texts = xmp_reader.property_texts(value)
     if simple and not texts and not value.attrib:
         return
     if name in _DATES:
@@ -125,12 +125,12 @@ def _keep(found: Inheritance, node: etree._Element, name: str, value: etree._Ele
         if not texts:
             return
         add_texts(node, name, texts)
-    elif array_of(name) == "Alt" and simple:
-        by_language = _default_first(xmp_reader.by_language(value))
+    elif array_kind(name) == "Alt" and simple:
+        by_language = _default_first(xmp_reader.texts_by_language(value))
         add_alternatives(node, name, by_language)
         if set(texts) - set(by_language.values()):
             found.dropped.append(f"{name} (in part)")
-    elif array_of(name) and simple:
+    elif array_kind(name) and simple:
         add_texts(node, name, texts)
     else:
         node.append(value)

@@ -15,7 +15,7 @@ from restoration.atomic_write import draft, publish
 from restoration.errors import display_name
 from restoration.masters import tone_profile
 from restoration.masters.identify import identify
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 _CELL: Final = 320
 _GAP: Final = 12
@@ -88,8 +88,8 @@ def _cell(scratch: Path, caption: str, master: Path, derivative: Path) -> pyvips
 def _thumbnail(path: Path, scratch: Path) -> Image.Image:
     """Read a picture strip by strip, as it is shown: memory does not grow with its size."""
     facts = identify(path)
-    curve = tone_profile.read(path, facts).curve
-    planes = Scan(path, facts, scratch).overview(_CELL - _GAP, curve=curve)
+    curve = tone_profile.read_tone_profile(path, facts).curve
+    planes = Master(path, facts, scratch).overview(_CELL - _GAP, curve=curve)
     pixels = np.rint(np.moveaxis(planes, 0, -1) * 255).astype(np.uint8)
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
 

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
-from restoration.masters.metadata.text_encoding import legal
+from restoration.masters.metadata.text_encoding import legal_xml_text
 
 _ASCII, _SHORT, _LONG = 2, 3, 4
 _EXIF_IFD: Final = 34665
@@ -22,7 +22,7 @@ def text_value(text: str, most_bytes: int | None = None) -> bytes:
 
     A longer one is cut, but never within a character.
     """
-    content = legal(text).encode()
+    content = legal_xml_text(text).encode()
     if most_bytes is not None and len(content) >= most_bytes:
         content = content[: most_bytes - 1].decode("utf-8", "ignore").encode()
     return content + b"\0"

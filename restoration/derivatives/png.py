@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from restoration.arrays.luma import Gray
-from restoration.masters.metadata.text_encoding import legal
+from restoration.masters.metadata.text_encoding import legal_xml_text
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES: Final = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -34,7 +34,7 @@ def xmp_chunk(packet: bytes) -> bytes:
 
 def text_chunk(keyword: str, text: str) -> bytes:
     """Return the uncompressed iTXt that holds a text, in UTF-8."""
-    return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + legal(text).encode())
+    return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + legal_xml_text(text).encode())
 
 
 def exif_chunk(tiff: bytes) -> bytes:

@@ -22,7 +22,7 @@ def settle_luma_error(path: Path, largest: int, mean: float) -> None:
     Raises ValueError unless it holds a packet that waits for it.
     """
     with path.open("rb+") as file:
-        for one in markers.segments(file):
+        for one in markers.read_segments(file):
             if one.marker == APP_1 and one.content.startswith(XMP_HEAD):
                 packet = one.content.removeprefix(XMP_HEAD)
                 file.seek(one.end - len(packet))
@@ -49,7 +49,7 @@ def disclosed(path: Path) -> Mapping[str, str]:
 
     Empty for a file that is no derivative of ours or cannot be read.
     """
-    return own_derivative.facts_in(_xmp_of(path))
+    return own_derivative.saek_properties(_xmp_of(path))
 
 
 def _xmp_of(path: Path) -> bytes:

@@ -5,7 +5,7 @@ from typing import Final
 
 from restoration.derivatives.compose import Canvas
 from restoration.masters.facts import ScanFacts
-from restoration.masters.tone_profile import Look
+from restoration.masters.tone_profile import ToneProfile
 from restoration.recipe import Recipe
 from restoration.results import MetadataReport
 
@@ -18,7 +18,7 @@ def completed(
     facts: ScanFacts,
     recipe: Recipe,
     canvas: Canvas,
-    look: Look,
+    look: ToneProfile,
     *,
     notes: tuple[str, ...],
 ) -> MetadataReport:

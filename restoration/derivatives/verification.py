@@ -2,7 +2,8 @@
 
 Every pixel of the file is decoded again, by code that neither wrote it nor read the master for the work
 (`second_decoder`), and its luma is computed in other ways than by the code that colored it (`bt601`). The
-gray of the master that it must be was seen by both decoders when the master was read first (`agreement`).
+gray of the master that it must be was seen by both decoders when the master was read first
+(`decoder_agreement`).
 """
 
 import hashlib
@@ -21,12 +22,12 @@ from restoration.derivatives.compose import Canvas, Proof, to_8_bit
 from restoration.derivatives.verified_deflate import mismatch
 from restoration.errors import LumaMismatch, MasterError
 from restoration.masters import second_decoder
-from restoration.masters.decoder_agreement import Reference, Rows
+from restoration.masters.decoder_agreement import ReferenceDigests, RowBuffer
 from restoration.masters.facts import Limits, ScanFacts
 from restoration.masters.identify import identify
 from restoration.masters.safe_open import open_master
 from restoration.masters.second_decoder import NoSecondDecoder
-from restoration.masters.strips import RowListener, Scan, Strip
+from restoration.masters.strips import Master, RowListener, Strip
 from restoration.masters.tiff import header
 
 _NO_LIMITS = Limits(1 << 62, 1 << 62)
@@ -49,7 +50,7 @@ def confirm(
     path: Path,
     canvas: Canvas,
     proof: Proof,
-    reference: Reference,
+    reference: ReferenceDigests,
     *,
     threads: int,
     listener: RowListener | None = None,
@@ -70,12 +71,12 @@ def confirm(
             raise _not_kept("its luminance differs from that of the master as another decoder reads it", path)
         if canvas.bands == 4 and alpha != reference.alpha_sha256:
             raise _not_kept("its alpha is not that of the master", path)
-        _, first = next(Scan(path, facts, path.parent).stored_strips())
+        _, first = next(Master(path, facts, path.parent).stored_strips())
         if hashlib.sha256(_little_endian(first)).hexdigest() != proof.first_sha256:
             raise _not_kept("libvips sees other samples in it", path)
         if proof.copies and _copies(path) != proof.copies:
             raise _not_kept("its reduced copies are not those that were written", path)
-    except (MasterError, NoSecondDecoder, *header.LEAKS) as error:
+    except (MasterError, NoSecondDecoder, *header.TIFFFILE_ERRORS) as error:
         raise _not_kept(f"it cannot be read back ({error})", path) from error
     return Measured(0, 0.0, samples, 2)
 
@@ -92,7 +93,7 @@ def _digests(
         return top, samples, gray
 
     whole, luminance, opacity = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-    for top, samples, gray in second_decoder.each(path, facts, reckoned, threads):
+    for top, samples, gray in second_decoder.map_rows(path, facts, reckoned, threads):
         whole.update(_little_endian(samples))
         luminance.update(_little_endian(gray))
         if samples.shape[2] == 4:
@@ -137,7 +138,7 @@ def measure(path: Path, strips: Iterator[Strip], rows: int, listener: RowListene
     return Measured(largest, total / seen, digest.hexdigest(), decoders)
 
 
-def _read_back(path: Path) -> "tuple[int, Rows]":
+def _read_back(path: Path) -> "tuple[int, RowBuffer]":
     """Return how many decoders read a JPEG of ours, counting the one that wrote it, and its rows."""
 
     def portions() -> Iterator[tuple[int, Gray]]:
@@ -150,11 +151,11 @@ def _read_back(path: Path) -> "tuple[int, Rows]":
         facts = identify(path, _NO_LIMITS)
     except MasterError as error:
         raise _not_kept(f"it cannot be read back ({error.reason})", path) from error
-    if second_decoder.reads(facts):
-        decoders, found = 2, second_decoder.strips(path, facts)
+    if second_decoder.can_read(facts):
+        decoders, found = 2, second_decoder.read_rows(path, facts)
     else:
-        decoders, found = 1, Scan(path, facts, path.parent).stored_strips()
-    return decoders, Rows(portions())
+        decoders, found = 1, Master(path, facts, path.parent).stored_strips()
+    return decoders, RowBuffer(portions())
 
 
 def _not_kept(reason: str, path: Path) -> LumaMismatch:

@@ -24,8 +24,8 @@ from restoration.masters.metadata.xmp_vocabulary import (
     add_alternatives,
     add_structure,
     add_text,
-    description,
-    qualified,
+    expanded_name,
+    new_description,
 )
 from restoration.results import MetadataReport
 
@@ -129,7 +129,7 @@ def _attempts(master: MasterMetadata) -> Iterator[Callable[[str], MasterMetadata
 
 
 def _build(made: Provenance, master: MasterMetadata) -> tuple[etree._Element, Inheritance]:
-    node = description()
+    node = new_description()
     found = inherit(master, node)
     _say_what_it_is(node, made, found.captions)
     changes = f"colors inferred by model {made.model}{_adjustment(made)}; luminance of the master kept"
@@ -160,7 +160,7 @@ def _shortened(name: str) -> str:
 
 def map_packet(made: Provenance) -> bytes:
     """Return the XMP packet of a confidence map of the colors that `made` tells of."""
-    node = description()
+    node = new_description()
     add_alternatives(node, "dc:description", MAP_STATEMENTS)
     add_text(node, "Iptc4xmpExt:DigitalSourceType", MAP_TYPE)
     _say_by_what(node, made)
@@ -171,7 +171,7 @@ def map_packet(made: Provenance) -> bytes:
 
 def _wrapped(node: etree._Element) -> bytes:
     meta = etree.Element(f"{{{_X}}}xmpmeta", nsmap={"x": _X})
-    rdf = etree.SubElement(meta, qualified("rdf:RDF"), nsmap={"rdf": RDF})
+    rdf = etree.SubElement(meta, expanded_name("rdf:RDF"), nsmap={"rdf": RDF})
     rdf.append(node)
     body = etree.tostring(meta, encoding="utf-8", pretty_print=True)
     head, tail = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', '<?xpacket end="w"?>'
@@ -227,8 +227,10 @@ def _say_where_it_comes_from(node: etree._Element, made: Provenance, made_how: s
     add_text(node, "xmpMM:DocumentID", identity)
     add_text(node, "xmpMM:OriginalDocumentID", original)
     reference = {"stRef:documentID": original, "stRef:originalDocumentID": original}
-    add_structure(etree.SubElement(node, qualified("xmpMM:DerivedFrom")), reference)
-    history = etree.SubElement(etree.SubElement(node, qualified("xmpMM:History")), qualified("rdf:Seq"))
+    add_structure(etree.SubElement(node, expanded_name("xmpMM:DerivedFrom")), reference)
+    history = etree.SubElement(
+        etree.SubElement(node, expanded_name("xmpMM:History")), expanded_name("rdf:Seq")
+    )
     event = {
         "stEvt:action": "derived",
         "stEvt:when": when,
@@ -236,7 +238,7 @@ def _say_where_it_comes_from(node: etree._Element, made: Provenance, made_how: s
         "stEvt:instanceID": identity,
         "stEvt:parameters": changes,
     }
-    add_structure(etree.SubElement(history, qualified("rdf:li")), event)
+    add_structure(etree.SubElement(history, expanded_name("rdf:li")), event)
     own = {
         "masterSha256": made.master_sha256,
         "weightsSha256": made.weights,

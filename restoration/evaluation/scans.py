@@ -25,7 +25,7 @@ from restoration.evaluation.watching import Watcher
 from restoration.masters import monochrome
 from restoration.masters.facts import Limits
 from restoration.masters.identify import identify
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 from restoration.recipe import Preset
 from restoration.training.dataset import SUFFIXES
 from restoration.training.metrics import colorfulness
@@ -120,9 +120,9 @@ def scan_luminance(path: Path, preset: Preset, scratch: Path) -> Float:
     Raises MasterError if it is a color picture, or cannot be read.
     """
     facts = identify(path, Limits())
-    overview = Scan(path, facts, scratch).overview(guide_side(preset, facts.height, facts.width))
-    monochrome.require_monochrome(monochrome.tone_of(overview), path)
-    return monochrome.luminance_of(overview)
+    overview = Master(path, facts, scratch).overview(guide_side(preset, facts.height, facts.width))
+    monochrome.require_monochrome(monochrome.measure_tone(overview), path)
+    return monochrome.luminance_plane(overview)
 
 
 def _gray(luminance: Float) -> Gray:

@@ -37,7 +37,7 @@ _COPY: Final = "copy or scan it again; if it shows no damage, save it as an unco
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceDigests:
     """What a derivative is held against: the luminance of its master, pixel by pixel."""
 
     decoders: int
@@ -48,7 +48,7 @@ class Reference:
     """Likewise of its alpha; of nothing if it has none."""
 
 
-class Agreement:
+class DecoderComparison:
     """Takes in the samples of a master as one decoder reads them and compares them with those of another."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Agreement:
         A master that lies on its side is laid upright on a file without a name in `scratch`.
         """
         self._path, self._facts = path, facts
-        self._other = None if other is None else Rows(other)
+        self._other = None if other is None else RowBuffer(other)
         self._planes = [_Plane(facts, scratch), _Plane(facts, scratch)]
 
     def add(self, top: int, samples: Gray) -> None:
@@ -77,12 +77,12 @@ class Agreement:
         if bands in {2, 4}:
             self._planes[1].add(samples[..., -1])
 
-    def finish(self) -> Reference:
+    def finish(self) -> ReferenceDigests:
         """Return what was seen when all rows have passed."""
         gray, alpha = (plane.sha256() for plane in self._planes)
-        return Reference(1 if self._other is None else 2, gray, alpha)
+        return ReferenceDigests(1 if self._other is None else 2, gray, alpha)
 
-    def _compare(self, other: "Rows", top: int, samples: Gray) -> None:
+    def _compare(self, other: "RowBuffer", top: int, samples: Gray) -> None:
         try:
             theirs = other.take(len(samples))
         except NoSecondDecoder:
@@ -160,7 +160,7 @@ class _Plane:
         return self._digest.hexdigest()
 
 
-class Rows:
+class RowBuffer:
     """Hands out the rows of a picture in portions of any size."""
 
     def __init__(self, portions: Iterator[tuple[int, Gray]]) -> None:

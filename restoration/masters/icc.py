@@ -32,14 +32,14 @@ _ROUNDING: Final = 1e-3
 _PARAMETERS: Final = (1, 3, 4, 5, 7)
 """Numbers of a parametric curve, by its type."""
 
-Light = npt.NDArray[np.float64]
+Luminance = npt.NDArray[np.float64]
 
 
 class UnusableProfile(Exception):
     """The profile cannot tell how light a gray is; the message says why."""
 
 
-def color_space(profile: bytes) -> str:
+def profile_color_space(profile: bytes) -> str:
     """Return "gray", "RGB" or what else the header says. Raises UnusableProfile."""
     if len(profile) < _HEADER + 4 or profile[36:40] != b"acsp":
         raise UnusableProfile("its header is not that of an ICC profile")
@@ -47,7 +47,7 @@ def color_space(profile: bytes) -> str:
     return {"GRAY": "gray"}.get(space, "".join(c for c in space if c.isprintable()) or "an unknown space")
 
 
-def name(profile: bytes) -> str:
+def profile_name(profile: bytes) -> str:
     """Return the description of a profile, printable and on one line; empty if it has none."""
     try:
         text = _text(_tags(profile).get(b"desc", b""))
@@ -56,12 +56,12 @@ def name(profile: bytes) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MOST_NAME]
 
 
-def neutral_light(profile: bytes) -> Light:
+def neutral_luminance(profile: bytes) -> Luminance:
     """Return the relative luminance (`STEPS`,) of samples that are equal in all channels, never falling.
 
     Raises UnusableProfile if the profile is damaged, is for neither gray nor RGB, or describes no picture.
     """
-    space = color_space(profile)
+    space = profile_color_space(profile)
     if space not in {"gray", "RGB"}:
         raise UnusableProfile(f"it is for {space}, neither for gray nor for RGB")
     try:
@@ -81,7 +81,7 @@ def neutral_light(profile: bytes) -> Light:
     return rising
 
 
-def _light(profile: bytes, tags: dict[bytes, bytes], *, gray: bool) -> Light:
+def _light(profile: bytes, tags: dict[bytes, bytes], *, gray: bool) -> Luminance:
     if any(tag in tags for tag in _TABLES):
         return _by_table(profile, 1 if gray else 3)
     if gray:
@@ -95,7 +95,7 @@ def _light(profile: bytes, tags: dict[bytes, bytes], *, gray: bool) -> Light:
     return np.asarray(sum(weight * curve for weight, curve in zip(weights, curves, strict=True)))
 
 
-def _by_table(profile: bytes, bands: int) -> Light:
+def _by_table(profile: bytes, bands: int) -> Luminance:
     """Have LittleCMS look up all grays. Raises pyvips.Error."""
     ramp = np.arange(STEPS, dtype=np.uint16)[None, :, None].repeat(bands, axis=2)
     image = pyvips.Image.new_from_array(ramp, interpretation="grey16" if bands == 1 else "rgb16").copy()
@@ -105,7 +105,7 @@ def _by_table(profile: bytes, bands: int) -> Light:
     return _from_lightness(np.asarray(lab[0, :, 0], np.float64))
 
 
-def _from_lightness(values: Light) -> Light:
+def _from_lightness(values: Luminance) -> Luminance:
     root = (values + 16) / 116
     return np.where(values > 8, root**3, values / (29 / 3) ** 3)
 
@@ -133,7 +133,7 @@ def _luminance(data: bytes) -> float:
     return float(y / 65536)
 
 
-def _curve(data: bytes) -> Light:
+def _curve(data: bytes) -> Luminance:
     """Return a curve (`STEPS`,) of type curv or para, in parts of its range. Raises struct.error."""
     kind = data[:4]
     x = np.linspace(0, 1, STEPS)
@@ -158,7 +158,7 @@ def _numbers(data: bytes, count: int) -> list[float]:
     return [value / 65536 for value in struct.unpack_from(f">{count}i", data, 12)]
 
 
-def _parametric(x: Light, function: int, numbers: list[float]) -> Light:
+def _parametric(x: Luminance, function: int, numbers: list[float]) -> Luminance:
     """Evaluate a parametric curve of ICC.1:2010, 10.16."""
     g, a, b, c, d, e, f = [*numbers, *[0.0] * 7][:7]
     if function == 0:

@@ -15,7 +15,7 @@ from restoration.errors import ImageTooLarge, NotAnImage, TruncatedImage, Unsupp
 from restoration.masters import pnm
 from restoration.masters.facts import Limits, ScanFacts
 from restoration.masters.jpeg import markers, repair
-from restoration.masters.patched_file import Piece, Splice, source_of
+from restoration.masters.patched_file import Part, PatchedFile, vips_source
 from restoration.masters.png import chunks
 from restoration.masters.safe_open import open_master, open_source
 from restoration.masters.tiff import header
@@ -109,9 +109,9 @@ def identify(path: Path, limits: Limits = Limits()) -> ScanFacts:  # noqa: B008 
         kind = _kind(head, path)
         if kind == "jpeg":
             markers.refuse_unsupported(file, path)
-        odd = chunks.notes(file, path) if kind == "png" else ()
+        odd = chunks.check_chunks(file, path) if kind == "png" else ()
         if kind == "tiff":
-            facts = header.read(file, path, size)
+            facts = header.read_facts(file, path, size)
         elif kind == "pnm":
             facts = _pnm_facts(file, path, size)
         else:
@@ -128,9 +128,9 @@ def load(path: Path, facts: ScanFacts) -> pyvips.Image:
     return _load(facts.format, path)[0]
 
 
-def load_pieces(file: BufferedReader, pieces: Sequence[Piece], fail_on: str = "warning") -> pyvips.Image:
+def load_pieces(file: BufferedReader, pieces: Sequence[Part], fail_on: str = "warning") -> pyvips.Image:
     """Return the undecoded image that the pieces of an open file make up; see `load`."""
-    source = source_of(Splice(file, pieces))
+    source = vips_source(PatchedFile(file, pieces))
     pyvips.vips_lib.vips_error_clear()  # of what it warned of in a file before this one
     return pyvips.Image.new_from_source(source, "", access="sequential", fail_on=fail_on)
 
@@ -146,7 +146,7 @@ def _load(kind: str, path: Path) -> tuple[pyvips.Image, tuple[str, ...]]:
         if kind != "jpeg":
             raise
         with open_master(path) as file:
-            mended = repair.mended_header(file)
+            mended = repair.repair_header(file)
             if mended is None:
                 raise
             return load_pieces(file, mended.pieces), mended.notes
@@ -226,7 +226,7 @@ def _vips_facts(kind: str, path: Path, size: int) -> ScanFacts:
 
 
 def _pnm_facts(file: BufferedReader, path: Path, size: int) -> ScanFacts:
-    found = pnm.header(file, path)
+    found = pnm.read_header(file, path)
     return ScanFacts(
         format="pnm",
         width=found.width,
@@ -282,7 +282,7 @@ def _dpi(kind: str, image: pyvips.Image, path: Path) -> tuple[float, float] | No
 def _png_dpi(path: Path) -> tuple[float, float] | None:
     """Look for pHYs: libvips gives 72 dpi for a PNG that tells none."""
     with open_master(path) as file:
-        for chunk in chunks.chunks(file):
+        for chunk in chunks.read_chunks(file):
             if chunk.kind == b"pHYs" and chunk.length == 9 and chunk.sound:
                 x, y, unit = struct.unpack(">IIB", file.read(9))
                 return (round(x * 0.0254, 4), round(y * 0.0254, 4)) if unit == 1 and x and y else None

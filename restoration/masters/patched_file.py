@@ -18,14 +18,14 @@ _T = TypeVar("_T")
 _PATIENCE: Final = 5.0
 """Seconds that a piece of a picture may take that nobody waits for any more."""
 
-Piece: TypeAlias = bytes | tuple[int, int]
+Part: TypeAlias = bytes | tuple[int, int]
 """Bytes of our own, or offset and length of bytes of the file."""
 
 
-class Splice:
+class PatchedFile:
     """Pieces one after the other, read like a file. Reading keeps the descriptor open, not the file."""
 
-    def __init__(self, file: BufferedReader, pieces: Sequence[Piece]) -> None:
+    def __init__(self, file: BufferedReader, pieces: Sequence[Part]) -> None:
         self._descriptor = os.dup(file.fileno())
         self._starts: list[int] = []
         self._pieces = [piece for piece in pieces if (len(piece) if isinstance(piece, bytes) else piece[1])]
@@ -69,7 +69,7 @@ class Splice:
         self._at = base + offset
         return self._at
 
-    def _here(self) -> tuple[int, Piece]:
+    def _here(self) -> tuple[int, Part]:
         """Return where the piece begins that the next byte lies in, and the piece."""
         last = len(self._pieces) - 1
         if not self._starts[self._piece] <= self._at or (
@@ -79,7 +79,7 @@ class Splice:
         return self._starts[self._piece], self._pieces[self._piece]
 
 
-def apart(make: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+def iterate_in_thread(make: Callable[[], Iterator[_T]]) -> Iterator[_T]:
     """Yield what an iterator yields that is made and moved on in a thread of its own; None is not among it.
 
     libvips calls back to read a splice. An interrupt that reached Python in such a call would be lost, and
@@ -113,7 +113,7 @@ def apart(make: Callable[[], Iterator[_T]]) -> Iterator[_T]:
         thread.join(_PATIENCE)
 
 
-def source_of(splice: Splice) -> pyvips.SourceCustom:
+def vips_source(splice: PatchedFile) -> pyvips.SourceCustom:
     """Return a libvips source; it must be kept as long as whatever reads from it."""
     source = pyvips.SourceCustom()
     source.on_read(splice.read)

@@ -25,7 +25,7 @@ _SAMPLES = 32_768
 """As many of a strip are looked at, two pairs of rows at least."""
 
 
-class Resemblance:
+class NeighborCorrelation:
     """Correlation of neighbors, along rows and along columns, over a few rows of each strip of a master."""
 
     def __init__(self, facts: ScanFacts) -> None:

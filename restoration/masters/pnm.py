@@ -30,7 +30,7 @@ class CutOff(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class PnmHeader:
     """What the header of a file says."""
 
     kind: int
@@ -55,7 +55,7 @@ class Header:
         return self.width * self.bands * (2 if self.most > 255 else 1)
 
 
-def header(file: BufferedReader, path: Path) -> Header:
+def read_header(file: BufferedReader, path: Path) -> PnmHeader:
     """Return the header of an open file. Raises TruncatedImage or UnsupportedImage."""
     raw = os.pread(file.fileno(), _MOST_HEADER, 0)
     kind = raw[1] - ord("0")
@@ -77,7 +77,7 @@ def header(file: BufferedReader, path: Path) -> Header:
             path=path,
         )
     # One white space ends the header, whatever follows.
-    found = Header(kind, width, height, most, at + 1)
+    found = PnmHeader(kind, width, height, most, at + 1)
     size = os.fstat(file.fileno()).st_size
     if kind not in PLAIN and found.offset + found.row_bytes * height > size:
         raise TruncatedImage(
@@ -89,7 +89,7 @@ def header(file: BufferedReader, path: Path) -> Header:
     return found
 
 
-def strips(file: BufferedReader, found: Header, rows: int) -> Iterator[tuple[int, Gray]]:
+def read_strips(file: BufferedReader, found: PnmHeader, rows: int) -> Iterator[tuple[int, Gray]]:
     """Yield the top row and the samples (h, W, bands) of strips of `rows`. Raises CutOff or OSError."""
     plain = _Numbers(file, found) if found.kind in PLAIN else None
     for top in range(0, found.height, rows):
@@ -97,7 +97,7 @@ def strips(file: BufferedReader, found: Header, rows: int) -> Iterator[tuple[int
         yield top, _raw(file, found, top, count) if plain is None else plain.rows(count)
 
 
-def _raw(file: BufferedReader, found: Header, top: int, count: int) -> Gray:
+def _raw(file: BufferedReader, found: PnmHeader, top: int, count: int) -> Gray:
     size = count * found.row_bytes
     data = os.pread(file.fileno(), size, found.offset + top * found.row_bytes)
     if len(data) < size:
@@ -112,7 +112,7 @@ def _raw(file: BufferedReader, found: Header, top: int, count: int) -> Gray:
 class _Numbers:
     """The decimal numbers of a plain file, read as they are needed."""
 
-    def __init__(self, file: BufferedReader, found: Header) -> None:
+    def __init__(self, file: BufferedReader, found: PnmHeader) -> None:
         self._file, self._found, self._at = file, found, found.offset
         self._text = b""
         self._waiting = np.empty(0, np.int64)

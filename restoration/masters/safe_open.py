@@ -1,10 +1,10 @@
-"""How a master is opened so that its name cannot trick us and its change cannot escape us.
+"""Safe opening of masters, and detection of changes to them.
 
-A name may lead to a link, a pipe that never ends or a device; the bytes under it may be exchanged between
-two looks. So every reader gets a descriptor from `open_master` (no link is followed in the last step, nothing
-but a regular file is accepted), and `Witness` remembers which bytes were meant. What stays possible: a writer
-that changes bytes in place and restores size and time; the digest taken before the work is then of other
-bytes than the pixels. Folders above the file are trusted.
+The name of a master may lead to a link, an endless pipe or a device, and its bytes may be exchanged between
+two readings. `open_master` follows no link in the last path component and accepts only a regular file.
+`FileIdentity` remembers which bytes were read. Two risks are accepted: a writer that changes bytes in place
+and restores size and modification time is not noticed, so the digest taken before the work may belong to
+other bytes than the pixels; and the folders above the file are trusted.
 """
 
 import errno
@@ -82,7 +82,7 @@ def require_storage(error: OSError, path: Path) -> None:
         ) from error
 
 
-def storage_fails(words: str) -> bool:
+def reports_storage_failure(words: str) -> bool:
     """Whether a library's message tells of a failing disk or share, in the words of the system."""
     return any(os.strerror(code).lower() in words.lower() for code in _FAILING)
 
@@ -90,30 +90,30 @@ def storage_fails(words: str) -> bool:
 def _unsafe(path: Path) -> UnsafeFile:
     return UnsafeFile(
         reason="it is a link, pipe, socket, device or folder, not a regular file",
-        remedy="put the file itself in its place",
+        remedy="put the file itself in its location",
         path=path,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class FileIdentity:
     """Which bytes were meant: their digest, and where and when they lay in the file system."""
 
     path: Path
     sha256: str
-    place: tuple[int, int, int, int]
+    location: tuple[int, int, int, int]
     """Device, inode, size, modification time in ns."""
 
     @classmethod
-    def of(cls, path: Path, listener: Callable[[int, int], None] | None = None) -> "Witness":
+    def read(cls, path: Path, listener: Callable[[int, int], None] | None = None) -> "FileIdentity":
         """Read the whole file once; raises as `open_master`, or MasterChanged if it changes meanwhile.
 
         `listener(done, total)` is called with bytes after each slice; whatever it raises stops the reading.
         """
         with open_master(path) as file:
-            place = _place(file)
+            location = _location(file)
             try:
-                digest = _digest(file, place[2], listener)
+                digest = _digest(file, location[2], listener)
             except OSError as error:
                 require_storage(error, path)
                 raise UnreadableFile(
@@ -121,23 +121,23 @@ class Witness:
                     remedy="check the disk it lies on, or copy it again",
                     path=path,
                 ) from error
-            witness = cls(path, digest, place)
-            if _place(file) != place:
-                raise witness.changed("it changed while it was read")
-        return witness
+            identity = cls(path, digest, location)
+            if _location(file) != location:
+                raise identity.change_error("it changed while it was read")
+        return identity
 
-    def expect(self, sha256: str | None) -> None:
+    def require_sha256(self, sha256: str | None) -> None:
         """Raise MasterChanged unless the bytes are those that were registered."""
         if sha256 is not None and sha256 != self.sha256:
-            raise self.changed(f"its sha256 is {self.sha256[:12]}…, {sha256[:12]}… was registered")
+            raise self.change_error(f"its sha256 is {self.sha256[:12]}…, {sha256[:12]}… was registered")
 
-    def still(self) -> None:
+    def require_unchanged(self) -> None:
         """Raise MasterChanged if another file lies there by now, or this one was written to."""
         with open_master(self.path) as file:
-            if _place(file) != self.place:
-                raise self.changed("it changed during the work")
+            if _location(file) != self.location:
+                raise self.change_error("it changed during the work")
 
-    def changed(self, reason: str) -> MasterChanged:
+    def change_error(self, reason: str) -> MasterChanged:
         """Return the error that tells of the change."""
         return MasterChanged(
             reason=reason, remedy="wait until it is complete, then register it again", path=self.path
@@ -155,6 +155,6 @@ def _digest(file: BufferedReader, size: int, listener: Callable[[int, int], None
     return found.hexdigest()
 
 
-def _place(file: BufferedReader) -> tuple[int, int, int, int]:
+def _location(file: BufferedReader) -> tuple[int, int, int, int]:
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -7,7 +7,7 @@ asked: libvips comes with mozjpeg, which has grown out of it. WebP has one decod
 the way in which it is asked is proven.
 
 What counts is what is stored: no alpha is divided out, no profile applied. Samples are those that
-`Scan.stored_strips` must give. Memory is bounded by strips and tiles; what Pillow must hold as a whole is
+`Master.stored_strips` must give. Memory is bounded by strips and tiles; what Pillow must hold as a whole is
 read up to `MOST_BYTES`: interlaced PNG, JPEG, WebP, GIF and PNM.
 """
 
@@ -28,12 +28,12 @@ from restoration.arrays.buffer_pool import Room
 from restoration.arrays.luma import Gray
 from restoration.errors import TruncatedImage
 from restoration.masters.facts import ScanFacts
-from restoration.masters.jpeg.completeness import ended, probed
+from restoration.masters.jpeg.completeness import with_end_marker, with_probes
 from restoration.masters.png import rows as png_rows
 from restoration.masters.safe_open import open_master, require_storage
 from restoration.masters.tiff import segments
-from restoration.masters.tiff.header import LEAKS
-from restoration.masters.tiff.segment_layout import Damaged, Layout, Undecodable, layout_of
+from restoration.masters.tiff.header import TIFFFILE_ERRORS
+from restoration.masters.tiff.segment_layout import DamagedPixels, SegmentLayout, Undecodable, segment_layout
 
 MOST_BYTES: Final = 1 << 29
 """Of a picture that is decoded as a whole."""
@@ -57,8 +57,8 @@ class NoSecondDecoder(Exception):
     """There is no second decoder for such a picture: of its kind or of its size."""
 
 
-def reads(facts: ScanFacts, most_bytes: int = MOST_BYTES) -> bool:
-    """Whether a second decoder may read such a master, as far as its facts tell; `strips` may refuse it."""
+def can_read(facts: ScanFacts, most_bytes: int = MOST_BYTES) -> bool:
+    """Return whether the facts allow a second decoder; `read_rows` may still refuse."""
     if facts.format in _WHOLE:
         return _whole_bytes(facts) <= most_bytes
     return facts.format in {"tiff", "png"}
@@ -69,7 +69,7 @@ def _whole_bytes(facts: ScanFacts) -> int:
     return facts.pixels * facts.bands * (4 if facts.depth == 16 else 1)
 
 
-def strips(
+def read_rows(
     path: Path,
     facts: ScanFacts,
     threads: int | None = None,
@@ -90,10 +90,10 @@ def strips(
         room.clear()  # the samples are the caller's
         return top, samples
 
-    return each(path, facts, kept, threads, strict=strict, most_bytes=most_bytes)
+    return map_rows(path, facts, kept, threads, strict=strict, most_bytes=most_bytes)
 
 
-def each(
+def map_rows(
     path: Path,
     facts: ScanFacts,
     work: Callable[[int, Gray, Room], _Result],
@@ -104,7 +104,7 @@ def each(
 ) -> Iterator[_Result]:
     """Yield `work` of the top row and the samples of portions of rows, in order, worked on side by side.
 
-    The samples lie in the room and are valid as `lanes.in_order` tells; otherwise as `strips`.
+    The samples lie in the room and are valid as `lanes.in_order` tells; otherwise as `read_rows`.
     """
     try:
         threads = threads or ordered_map.usual_threads()
@@ -121,10 +121,10 @@ def each(
         yield from ordered_map.in_order(portions, lambda portion, room: work(*portion, room), threads)
     except Undecodable as error:
         raise NoSecondDecoder(str(error)) from error
-    except (Damaged, SyntaxError, *LEAKS) as error:
+    except (DamagedPixels, SyntaxError, *TIFFFILE_ERRORS) as error:
         if isinstance(error, OSError):
             require_storage(error, path)
-        detail = error if isinstance(error, Damaged) else "their decoder can make no sense of them"
+        detail = error if isinstance(error, DamagedPixels) else "their decoder can make no sense of them"
         raise TruncatedImage(
             reason=f"its pixel data are cut off or damaged ({detail})",
             remedy="copy or scan it again",
@@ -138,7 +138,7 @@ def _from_the_top(found: Iterator[Gray], facts: ScanFacts) -> Iterator[tuple[int
         yield top, samples
         top += len(samples)
     if top != facts.height:
-        raise Damaged(f"{top:,} of {facts.height:,} rows")
+        raise DamagedPixels(f"{top:,} of {facts.height:,} rows")
 
 
 def _tiff(
@@ -153,7 +153,7 @@ def _tiff(
     with open_master(path) as file, _opened(file, path) as tiff:
         page, layout = _page(tiff, facts.page, most_bytes)
         if (layout.width, layout.height) != (facts.width, facts.height):
-            raise Damaged("its header tells of another size")
+            raise DamagedPixels("its header tells of another size")
         chosen = _chosen(page, layout, facts)
         colormap = page.colormap if facts.mode == "palette" else None
         descriptor = file.fileno()
@@ -162,15 +162,15 @@ def _tiff(
             return os.pread(descriptor, size, offset)
 
         def decoded(span: tuple[int, int], room: Room) -> _Result:
-            packed = segments.decode(layout, read, *span, room, strict=strict)
-            samples = segments.expand(packed, layout, colormap)[..., chosen]
+            packed = segments.decode_span(layout, read, *span, room, strict=strict)
+            samples = segments.expand_samples(packed, layout, colormap)[..., chosen]
             if facts.mode == "gray-inverted":
                 samples = samples.copy()
                 samples[..., 0] = np.iinfo(samples.dtype).max - samples[..., 0]
             return work(span[0], samples, room)
 
-        spans = segments.spans(layout)
-        rows = max(end - top for top, end in segments.spans(layout))
+        spans = segments.row_spans(layout)
+        rows = max(end - top for top, end in segments.row_spans(layout))
         if rows * layout.width * layout.samples * layout.dtype.itemsize > _SIDE_BY_SIDE:
             yield from (decoded(span, Room()) for span in spans)
         else:
@@ -181,15 +181,15 @@ def _opened(file: BufferedReader, path: Path) -> tifffile.TiffFile:
     """Open a TIFF with tifffile. Raises Undecodable for a header that it makes nothing of."""
     try:
         return tifffile.TiffFile(file, name=path.name)
-    except LEAKS as error:
+    except TIFFFILE_ERRORS as error:
         raise _odd(error, path) from error
 
 
-def _page(tiff: tifffile.TiffFile, number: int, most_bytes: int) -> tuple[Any, Layout]:
+def _page(tiff: tifffile.TiffFile, number: int, most_bytes: int) -> tuple[Any, SegmentLayout]:
     try:
         page: Any = tiff.pages[number]
-        return page, layout_of(page, most_bytes)
-    except (Damaged, *LEAKS) as error:
+        return page, segment_layout(page, most_bytes)
+    except (DamagedPixels, *TIFFFILE_ERRORS) as error:
         raise _odd(error, Path(tiff.filename)) from error
 
 
@@ -200,13 +200,13 @@ def _odd(error: Exception, path: Path) -> Exception:
     return Undecodable("tifffile cannot read its header")
 
 
-def _chosen(page: Any, layout: Layout, facts: ScanFacts) -> "slice | list[int]":
+def _chosen(page: Any, layout: SegmentLayout, facts: ScanFacts) -> "slice | list[int]":
     """Return which samples of a pixel belong to the picture: its colors, and alpha if it has any."""
     colors = 3 if facts.mode in {"rgb", "palette", "ycbcr"} else 1
     stored = layout.samples + (2 if facts.mode == "palette" else 0)
     extras = facts.bands - colors
     if stored < facts.bands or extras < 0:
-        raise Damaged("its header tells of other samples")
+        raise DamagedPixels("its header tells of other samples")
     if extras != 1:
         return slice(0, facts.bands)
     kinds = [int(kind) for kind in page.extrasamples]
@@ -216,7 +216,7 @@ def _chosen(page: Any, layout: Layout, facts: ScanFacts) -> "slice | list[int]":
 
 def _png(path: Path, facts: ScanFacts, most_bytes: int) -> Iterator[Gray]:
     portion = max(1, _PORTION // (facts.width * facts.bands))
-    for samples in png_rows.rows(path, portion, most_bytes):
+    for samples in png_rows.read_rows(path, portion, most_bytes):
         yield _as_told(samples, facts)
 
 
@@ -226,9 +226,9 @@ def _whole(path: Path, facts: ScanFacts, most_bytes: int) -> Gray:
     with open_master(path) as file:
         data = file.read()
     jpeg = facts.format == "jpeg"
-    samples = _plain(ended(data) if jpeg else data, facts)
-    if jpeg and not np.array_equal(samples, _plain(probed(data), facts)):
-        raise Damaged("pixels are missing")
+    samples = _plain(with_end_marker(data) if jpeg else data, facts)
+    if jpeg and not np.array_equal(samples, _plain(with_probes(data), facts)):
+        raise DamagedPixels("pixels are missing")
     return _as_told(samples, facts)
 
 
@@ -264,7 +264,7 @@ def _as_told(samples: Gray, facts: ScanFacts) -> Gray:
         return samples
     if bands == facts.bands + 2 and np.ptp(samples[..., :3], axis=2).max() == 0:
         return samples[..., 2:]
-    raise Damaged(f"{bands} samples a pixel where {facts.bands} are told of")
+    raise DamagedPixels(f"{bands} samples a pixel where {facts.bands} are told of")
 
 
 def _cut(whole: Gray, facts: ScanFacts) -> Iterator[Gray]:

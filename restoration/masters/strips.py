@@ -28,14 +28,14 @@ from restoration.errors import (
     UnsupportedImage,
 )
 from restoration.masters import monochrome, pnm, reduced_copies, second_decoder
-from restoration.masters.decoder_agreement import Agreement
+from restoration.masters.decoder_agreement import DecoderComparison
 from restoration.masters.facts import ScanFacts
 from restoration.masters.identify import first_line, load, load_pieces
 from restoration.masters.jpeg import repair
 from restoration.masters.orientation import upright
-from restoration.masters.patched_file import Piece, apart
-from restoration.masters.plausibility import Resemblance
-from restoration.masters.safe_open import open_master, require_storage, storage_fails
+from restoration.masters.patched_file import Part, iterate_in_thread
+from restoration.masters.plausibility import NeighborCorrelation
+from restoration.masters.safe_open import open_master, reports_storage_failure, require_storage
 from restoration.masters.tiff import directory, header, pixels
 from restoration.masters.tiff.layout import unsupported
 
@@ -46,7 +46,7 @@ RowListener = Callable[[int, int], None]
 """Called with the rows done and the rows in all."""
 
 
-class Digest(Protocol):
+class Checksum(Protocol):
     """A running checksum, as `hashlib` makes them."""
 
     def update(self, data: memoryview, /) -> None:
@@ -69,7 +69,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class Master:
     """An identified master whose pixels can be read as often as wanted."""
 
     path: Path
@@ -81,16 +81,16 @@ class Scan:
         self,
         long_side: int,
         listener: RowListener | None = None,
-        digest: Digest | None = None,
+        digest: Checksum | None = None,
         *,
-        resemblance: Resemblance | None = None,
+        correlation: NeighborCorrelation | None = None,
         curve: ToneCurve | None = None,
-        agreement: Agreement | None = None,
+        comparison: DecoderComparison | None = None,
         notes: list[str] | None = None,
     ) -> Float:
         """Return the upright color bands (C, h, w) in [0, 1], C 1 or 3, averaged to `long_side` or smaller.
 
-        `digest`, `resemblance` and `agreement` take in the samples as they are stored, `notes` what was odd
+        `digest`, `correlation` and `comparison` take in the samples as they are stored, `notes` what was odd
         about them; the bands are those that are shown in sRGB if the samples have another `curve`.
 
         Raises TruncatedImage, UnsupportedImage, DecodersDisagree, OutOfMemory, MasterUnavailable or NoSpace.
@@ -104,10 +104,10 @@ class Scan:
         for top, samples in self.stored_strips(digest, notes):
             bands = samples if as_stored else samples[..., : _colors(samples)]
             mean.add(bands if shown is None or as_stored else np.take(shown, bands))
-            if agreement:
-                agreement.add(top, samples)
-            if resemblance:
-                resemblance.add(samples)
+            if comparison:
+                comparison.add(top, samples)
+            if correlation:
+                correlation.add(samples)
             if listener:
                 listener(top + samples.shape[0], facts.height)
         planes = _shown(mean.planes(), facts, curve) if as_stored else mean.planes()
@@ -126,16 +126,16 @@ class Scan:
 
         others = 0
         with open_master(self.path) as file:
-            chosen = header.choose(file, self.path, self.facts.file_bytes)
+            chosen = header.find_picture(file, self.path, self.facts.file_bytes)
             if not chosen.copies:
                 return
             picture = self._reduced(file, chosen, alive)
             if picture is None:
-                picture = monochrome.luminance_of(planes)
+                picture = monochrome.luminance_plane(planes)
             for number in chosen.copies:
                 flagged = chosen.is_flagged(number)
                 try:
-                    page = self._reduced(file, header.one_of(chosen, number, self.path), alive)
+                    page = self._reduced(file, header.open_page(chosen, number, self.path), alive)
                     readable = page is not None or not flagged
                 except (TruncatedImage, directory.NoDirectory):
                     page, readable = None, not (flagged or chosen.is_clearly_smaller(number))
@@ -148,10 +148,10 @@ class Scan:
                     page is None or not reduced_copies.is_copy(page, picture, turn, flagged=flagged)
                 )
         if others:
-            raise header.several(1 + others, self.path)
+            raise header.several_pictures(1 + others, self.path)
 
     def _reduced(
-        self, file: BufferedReader, chosen: header.Chosen, alive: Callable[[], None]
+        self, file: BufferedReader, chosen: header.TiffPicture, alive: Callable[[], None]
     ) -> Float | None:
         """Return the gray (h, w) of a page of a TIFF as it is stored, reduced; None if no decoder reads it.
 
@@ -162,10 +162,10 @@ class Scan:
         mean = AreaMean(layout.height, layout.width, *resample.fit(layout.height, layout.width, side))
         rows = strip_rows(layout.width, layout.height)
         try:
-            if header.needs_second_reader(layout):
-                strips = second_decoder.strips(self.path, header.facts_of(chosen), threads=1)
+            if header.needs_second_decoder(layout):
+                strips = second_decoder.read_rows(self.path, header.picture_facts(chosen), threads=1)
             else:
-                strips = apart(lambda: pixels.strips(file, chosen, rows))
+                strips = iterate_in_thread(lambda: pixels.read_strips(file, chosen, rows))
             for _, samples in strips:
                 mean.add(samples[..., : _colors(samples)])
                 alive()
@@ -174,9 +174,9 @@ class Scan:
         except pyvips.Error as error:
             raise self._damaged(first_line(error)) from error
         planes = mean.planes()
-        return planes[0] if layout.mode == "ycbcr" else monochrome.luminance_of(planes)
+        return planes[0] if layout.mode == "ycbcr" else monochrome.luminance_plane(planes)
 
-    def strips(self, digest: Digest | None = None) -> Iterator[Strip]:
+    def strips(self, digest: Checksum | None = None) -> Iterator[Strip]:
         """Yield the upright master from top to bottom; `digest` takes in the samples as they are stored.
 
         Raises TruncatedImage, OutOfMemory or, from the scratch file, OSError.
@@ -186,7 +186,7 @@ class Scan:
         else:
             yield from self._turned_strips(digest)
 
-    def _turned_strips(self, digest: Digest | None) -> Iterator[Strip]:
+    def _turned_strips(self, digest: Checksum | None) -> Iterator[Strip]:
         facts = self.facts
         with tempfile.TemporaryFile(dir=self.scratch) as file:
             for top, samples in self.stored_strips(digest):
@@ -200,7 +200,7 @@ class Scan:
             yield from _slices(upright(np.moveaxis(stored, 1, 0), facts.orientation))
 
     def stored_strips(
-        self, digest: Digest | None = None, notes: list[str] | None = None
+        self, digest: Checksum | None = None, notes: list[str] | None = None
     ) -> Iterator[tuple[int, Gray]]:
         """Yield the top row and the samples (h, W, bands) of each strip as they are stored.
 
@@ -220,8 +220,8 @@ class Scan:
         if self.facts.format != "tiff":
             return False
         with open_master(self.path) as file:
-            chosen = header.choose(file, self.path, self.facts.file_bytes)
-        return header.needs_second_reader(chosen.layout)
+            chosen = header.find_picture(file, self.path, self.facts.file_bytes)
+        return header.needs_second_decoder(chosen.layout)
 
     def _decoded(self, notes: list[str] | None) -> Iterator[tuple[int, Gray]]:
         if self.facts.format == "tiff":
@@ -231,7 +231,7 @@ class Scan:
     def _pnm(self) -> Iterator[tuple[int, Gray]]:
         with open_master(self.path) as file:
             try:
-                yield from pnm.strips(file, pnm.header(file, self.path), self._rows)
+                yield from pnm.read_strips(file, pnm.read_header(file, self.path), self._rows)
             except pnm.CutOff as error:
                 raise self._damaged(str(error)) from error
             except OSError as error:
@@ -246,23 +246,23 @@ class Scan:
             if repair.lacks_scans(file):
                 raise self._damaged("scans are missing that bring its details")
             done = 0
-            if not repair.may_lack_its_end(file):
+            if not repair.may_lack_end_marker(file):
                 try:
                     for top, samples in _vips_strips(load(self.path, self.facts), 0):
                         yield top, samples
                         done = top + len(samples)
                 except pyvips.Error:
-                    mended = repair.mended(file)
+                    mended = repair.repair_stream(file)
                     if mended is None:
                         raise
                 else:
                     return
             else:
-                mended = repair.mended(file)
+                mended = repair.repair_stream(file)
             yield from self._mended(file, mended, done, notes)
 
     def _mended(
-        self, file: BufferedReader, mended: repair.Mended | None, done: int, notes: list[str] | None
+        self, file: BufferedReader, mended: repair.RepairedJpeg | None, done: int, notes: list[str] | None
     ) -> Iterator[tuple[int, Gray]]:
         """Yield what follows `done` rows, which were right and will come again."""
         if mended is None:
@@ -270,25 +270,25 @@ class Scan:
             return
         if mended.probe and not _agree(file, mended.pieces, mended.probe):
             raise self._damaged("it ends before its last pixels")
-        yield from apart(lambda: _vips_strips(load_pieces(file, mended.pieces), done))
+        yield from iterate_in_thread(lambda: _vips_strips(load_pieces(file, mended.pieces), done))
         if notes is not None:
             notes.extend(mended.notes)
 
     def _tiff(self) -> Iterator[tuple[int, Gray]]:
         with open_master(self.path) as file:
-            chosen = header.choose(file, self.path, self.facts.file_bytes)
-            if header.needs_second_reader(chosen.layout):
+            chosen = header.find_picture(file, self.path, self.facts.file_bytes)
+            if header.needs_second_decoder(chosen.layout):
                 yield from self._second_decoder()
                 return
             try:
-                yield from apart(lambda: pixels.strips(file, chosen, self._rows))
+                yield from iterate_in_thread(lambda: pixels.read_strips(file, chosen, self._rows))
             except OSError as error:
                 require_storage(error, self.path)
                 raise self._damaged(str(error)) from error
 
     def _second_decoder(self) -> Iterator[tuple[int, Gray]]:
         try:
-            yield from _portions(second_decoder.strips(self.path, self.facts, threads=1), self._rows)
+            yield from _portions(second_decoder.read_rows(self.path, self.facts, threads=1), self._rows)
         except second_decoder.NoSecondDecoder as error:
             raise unsupported(
                 self.path,
@@ -309,7 +309,7 @@ class Scan:
     def _damaged(self, detail: str, said: str = "") -> TruncatedImage | OutOfMemory | MasterUnavailable:
         """Return the error for data that cannot be read; `said` is all that a library said of it."""
         whole = said or detail
-        if storage_fails(whole):
+        if reports_storage_failure(whole):
             return MasterUnavailable(
                 reason=f"the storage that it lies on fails ({detail})",
                 remedy="check the disk or the share; work goes on by itself",
@@ -357,14 +357,14 @@ def _vips_strips(image: pyvips.Image, done: int) -> Iterator[tuple[int, Gray]]:
             yield top, samples.reshape(size, width, bands)
 
 
-def _agree(file: BufferedReader, one: Sequence[Piece], other: Sequence[Piece]) -> bool:
+def _agree(file: BufferedReader, one: Sequence[Part], other: Sequence[Part]) -> bool:
     """Whether the same samples are decoded from both, whatever is complained of."""
 
     def both() -> Iterator[tuple[tuple[int, Gray], tuple[int, Gray]]]:
         images = [load_pieces(file, pieces, fail_on="none") for pieces in (one, other)]
         return zip(*(_vips_strips(image, 0) for image in images), strict=True)
 
-    return all(np.array_equal(mine, its) for (_, mine), (_, its) in apart(both))
+    return all(np.array_equal(mine, its) for (_, mine), (_, its) in iterate_in_thread(both))
 
 
 def _colors(samples: Gray) -> int:

@@ -25,7 +25,7 @@ _GAMMAS: Final = (0.1, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ToneProfile:
     """How a master is shown."""
 
     curve: ToneCurve | None = None
@@ -36,14 +36,14 @@ class Look:
     """What is odd about that, in sentences."""
 
 
-_UNREAD: Final = Look(
+_UNREAD: Final = ToneProfile(
     None,
     "ICC profile",
     ("The ICC profile cannot be read (damaged, or not for such a picture); it is not used",),
 )
 
 
-def read(path: Path, facts: ScanFacts) -> Look:
+def read_tone_profile(path: Path, facts: ScanFacts) -> ToneProfile:
     """Return how an identified master is shown; a profile that cannot be used is told, and sRGB is meant.
 
     An ICC profile holds before all else, then in a PNG the chunk sRGB, then gAMA. Raises MasterError if the
@@ -53,38 +53,38 @@ def read(path: Path, facts: ScanFacts) -> Look:
         profile = _tiff_profile(path, facts) if facts.format == "tiff" else _vips_profile(path, facts)
         return _of_profile(profile, facts)
     if facts.format == "tiff":
-        return _UNREAD if _holds_icc_tag(path) else Look()
+        return _UNREAD if _holds_icc_tag(path) else ToneProfile()
     gamma, unread = _png_chunks(path) if facts.format == "png" else (None, False)
-    look = Look() if gamma is None else _of_gamma(gamma)
+    look = ToneProfile() if gamma is None else _of_gamma(gamma)
     return replace(look, noted=(*_UNREAD.noted, *look.noted)) if unread else look
 
 
-def _of_profile(profile: bytes, facts: ScanFacts) -> Look:
-    name = icc.name(profile)
+def _of_profile(profile: bytes, facts: ScanFacts) -> ToneProfile:
+    name = icc.profile_name(profile)
     origin = f"ICC profile '{name}'" if name else "ICC profile"
     try:
-        light = icc.neutral_light(profile)
-        space = icc.color_space(profile)
+        light = icc.neutral_luminance(profile)
+        space = icc.profile_color_space(profile)
     except icc.UnusableProfile as unusable:
-        return Look(
+        return ToneProfile(
             None, origin, (f"The {origin} cannot be used ({unusable}); the picture is shown as sRGB",)
         )
     picture = "gray" if facts.mode.startswith("gray") else "RGB"
     noted: tuple[str, ...] = ()
     if space != picture:
         noted = (f"The {origin} is for {space}, the picture is {picture}: only its tone curve counts",)
-    return Look(_curve(name, light), origin, noted)
+    return ToneProfile(_curve(name, light), origin, noted)
 
 
-def _of_gamma(gamma: float) -> Look:
+def _of_gamma(gamma: float) -> ToneProfile:
     origin = f"PNG gamma {gamma:g}"
     exponent = 1 / gamma if gamma else 0.0
     if not _GAMMAS[0] <= exponent <= _GAMMAS[1]:
-        return Look(None, origin, (f"The {origin} is no sensible one; the picture is shown as sRGB",))
-    return Look(_curve(origin, np.linspace(0, 1, STEPS) ** exponent), origin)
+        return ToneProfile(None, origin, (f"The {origin} is no sensible one; the picture is shown as sRGB",))
+    return ToneProfile(_curve(origin, np.linspace(0, 1, STEPS) ** exponent), origin)
 
 
-def _curve(name: str, light: icc.Light) -> ToneCurve | None:
+def _curve(name: str, light: icc.Luminance) -> ToneCurve | None:
     usual = linear(np.linspace(0, 1, STEPS))
     if np.max(np.abs(lightness(light) - lightness(usual))) <= _LIKE_SRGB:
         return None
@@ -94,7 +94,7 @@ def _curve(name: str, light: icc.Light) -> ToneCurve | None:
 def _tiff_profile(path: Path, facts: ScanFacts) -> bytes:
     """Return the profile that the facts tell of, from the page that is the picture."""
     with open_master(path) as file:
-        return header.profile(file, path, facts.file_bytes) or b""
+        return header.icc_profile(file, path, facts.file_bytes) or b""
 
 
 def _vips_profile(path: Path, facts: ScanFacts) -> bytes:
@@ -126,7 +126,7 @@ def _png_chunks(path: Path) -> tuple[float | None, bool]:
     """
     found: dict[bytes, float] = {}
     with open_master(path) as file:
-        for chunk in chunks.chunks(file):
+        for chunk in chunks.read_chunks(file):
             if chunk.kind == b"IDAT":
                 break
             value = file.read(4) if chunk.kind == b"gAMA" and chunk.length == 4 else b""

@@ -21,6 +21,7 @@ from db.queue.enqueue import MAX_ATTEMPTS
 from db.queue.intake import count_known, quarantine_sighting, register, register_quarantined
 from restoration import (
     EmptyFile,
+    FileIdentity,
     ImageTooLarge,
     Limits,
     MasterChanged,
@@ -35,7 +36,6 @@ from restoration import (
     UnreadableFile,
     UnsafeFile,
     UnsupportedImage,
-    Witness,
     identify,
     require_storage,
 )
@@ -176,7 +176,7 @@ class Intake:
             if entry.regular and entry.names > 1 and self.hard_links is HardLinks.REFUSE:
                 raise _hard_link(full, entry.names)
             if not entry.regular:
-                Witness.of(full)  # tells what is wrong with it
+                FileIdentity.read(full)  # tells what is wrong with it
             facts = _quickly(full, self.limits) if quickly else _identified(full, self.limits, reader)
             _require_sides(facts, full)
             _require_proportion(facts, seen.size, full)
@@ -196,14 +196,14 @@ class Intake:
     def _register(self, file: ExaminedFile, listener: Callable[[int, int], None] | None) -> IntakeResult:
         seen = file.seen
         try:
-            witness = Witness.of(file.path, listener)
+            witness = FileIdentity.read(file.path, listener)
         except MissingFile:
             return IntakeResult.GONE
         except MasterChanged:
             return IntakeResult.UNSETTLED
         except MasterError as error:
             return _refuse_sighting(self.database, seen, problem_of(error))
-        _, inode, size, mtime_ns = witness.place
+        _, inode, size, mtime_ns = witness.location
         if (inode, size, kept_ns(mtime_ns)) != (seen.inode, seen.size, seen.mtime_ns):
             return IntakeResult.UNSETTLED
         if file.facts is None:

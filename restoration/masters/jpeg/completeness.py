@@ -18,7 +18,7 @@ _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _MEANINGLESS: Final = bytes.fromhex("5a13c727b4692a915c4791e83d6cb5b2") * 16
 
 
-def probed(data: bytes) -> bytes:
+def with_probes(data: bytes) -> bytes:
     """Return a JPEG with meaningless bytes after all entropy-coded data, and with an end."""
     data = _trimmed(data)
     parts, last = [], 0
@@ -28,12 +28,12 @@ def probed(data: bytes) -> bytes:
     return b"".join(parts) + data[last:] + b"\xff\xd9"
 
 
-def ended(data: bytes) -> bytes:
+def with_end_marker(data: bytes) -> bytes:
     """Return a JPEG with an end, if it lacks one or not."""
     return _trimmed(data) + b"\xff\xd9"
 
 
-def as_one_stream(data: bytes, tables: bytes | None) -> bytes:
+def with_tables(data: bytes, tables: bytes | None) -> bytes:
     """Return an abbreviated JPEG with its tables in front, as a picture of its own."""
     if not tables or not data.startswith(b"\xff\xd8"):
         return data

@@ -55,7 +55,7 @@ class Frame:
     """Identifier, and sampling factors across and down."""
 
 
-def segments(file: BinaryIO, at: int = 0) -> Iterator[Segment]:
+def read_segments(file: BinaryIO, at: int = 0) -> Iterator[Segment]:
     """Yield the segments from an offset to the first start of scan, or so far as they can be followed."""
     for _ in range(_MOST_SEGMENTS):
         found = _next_marker(file, at)
@@ -80,12 +80,12 @@ def segments(file: BinaryIO, at: int = 0) -> Iterator[Segment]:
             return
 
 
-def frame_in(header: Iterable[Segment]) -> Frame | None:
+def find_frame(header: Iterable[Segment]) -> Frame | None:
     """Return what the first start of frame among segments says; None if there is none."""
-    return next(filter(None, map(frame_of, header)), None)
+    return next(filter(None, map(parse_frame, header)), None)
 
 
-def frame_of(segment: Segment) -> Frame | None:
+def parse_frame(segment: Segment) -> Frame | None:
     """Return what a start of frame says; None if the segment is none, or is too short."""
     content = segment.content
     if segment.marker not in _FRAMES or len(content) < 6 or len(content) < 6 + 3 * content[5]:
@@ -102,10 +102,10 @@ def frame_of(segment: Segment) -> Frame | None:
 
 def refuse_unsupported(file: BinaryIO, path: Path) -> None:
     """Raise UnsupportedImage for a kind of JPEG that is known to be read by no decoder here."""
-    header = list(segments(file))
+    header = list(read_segments(file))
     if any(one.marker == SOI for one in itertools.dropwhile(lambda one: one.marker == SOI, header)):
         raise _unsupported(path, "it is not a well-formed JPEG: a start marker is among its segments")
-    frame = frame_in(header)
+    frame = find_frame(header)
     if frame is None:
         return
     reason = None

@@ -18,7 +18,7 @@ import pyvips
 
 from restoration.masters.jpeg import markers
 from restoration.masters.jpeg.markers import BASELINE, DRI, EOI, PROGRESSIVE, SOI, SOS, Frame, Segment
-from restoration.masters.patched_file import Piece
+from restoration.masters.patched_file import Part
 
 _MARKER: Final = re.compile(rb"\xff+([\x01-\xfe])")
 _CHUNK: Final = 1 << 20
@@ -37,12 +37,12 @@ _PROGRESSIVES: Final = frozenset({PROGRESSIVE, 0xCA})
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RepairedJpeg:
     """What libjpeg is to be shown."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Part, ...]
     notes: tuple[str, ...]
-    probe: tuple[Piece, ...] | None = None
+    probe: tuple[Part, ...] | None = None
     """The same with meaningless bytes before the end marker that was absent: if other pixels are decoded from
     it, some are missing. None if libjpeg has all data before it gives the first row."""
 
@@ -55,13 +55,13 @@ class _Edit:
     note: str
 
 
-def mended_header(file: BufferedReader) -> Mended | None:
+def repair_header(file: BufferedReader) -> RepairedJpeg | None:
     """Return the file without what is odd before its first scan; None if there is nothing."""
-    header = list(markers.segments(file))
+    header = list(markers.read_segments(file))
     return _applied(file, [*_starts(header), *_header_edits(header)], sequential=False)
 
 
-def may_lack_its_end(file: BufferedReader) -> bool:
+def may_lack_end_marker(file: BufferedReader) -> bool:
     """Whether the file does not end with the end marker, and white space or zeros at most behind it.
 
     libjpeg misses the marker only if it has to read that far.
@@ -71,13 +71,13 @@ def may_lack_its_end(file: BufferedReader) -> bool:
     return not file.read(_TAIL).rstrip(b"\0 \r\n").endswith(bytes((0xFF, EOI)))
 
 
-def mended(file: BufferedReader) -> Mended | None:
+def repair_stream(file: BufferedReader) -> RepairedJpeg | None:
     """Return the file without what is odd in it; None if there is nothing, or if it lacks whole scans."""
-    header = list(markers.segments(file))
+    header = list(markers.read_segments(file))
     if not header or header[-1].marker != SOS:
         return None
     edits = [*_starts(header), *_header_edits(header)]
-    frame = markers.frame_in(header)
+    frame = markers.find_frame(header)
     if frame is None:
         return None
     scans = [header[-1]]
@@ -100,7 +100,7 @@ def mended(file: BufferedReader) -> Mended | None:
             if interval:
                 interval.number += 1
             continue
-        following = list(markers.segments(file, end - 2))
+        following = list(markers.read_segments(file, end - 2))
         if not following or following[-1].marker != SOS:
             break  # the end marker, or what libjpeg will complain of again
         edits += _header_edits([Segment(SOI, end - 4, b""), *following])
@@ -141,7 +141,7 @@ def _header_edits(header: list[Segment]) -> Iterator[_Edit]:
             yield _Edit(one.start + 15, one.start + 16, b"\x01", _TRANSFORM)
 
 
-def _applied(file: BufferedReader, edits: list[_Edit], *, sequential: bool) -> Mended | None:
+def _applied(file: BufferedReader, edits: list[_Edit], *, sequential: bool) -> RepairedJpeg | None:
     if not edits:
         return None
     edits.sort(key=lambda one: one.start)
@@ -149,14 +149,14 @@ def _applied(file: BufferedReader, edits: list[_Edit], *, sequential: bool) -> M
     size = file.seek(0, 2)
     pieces = _pieces(edits, size)
     if edits[-1].note != _ENDLESS or not sequential:
-        return Mended(pieces, notes)
+        return RepairedJpeg(pieces, notes)
     last = edits[-1]
     probe = [*edits[:-1], replace(last, instead=_MEANINGLESS + last.instead)]
-    return Mended(pieces, notes, _pieces(probe, size))
+    return RepairedJpeg(pieces, notes, _pieces(probe, size))
 
 
-def _pieces(edits: list[_Edit], size: int) -> tuple[Piece, ...]:
-    pieces: list[Piece] = []
+def _pieces(edits: list[_Edit], size: int) -> tuple[Part, ...]:
+    pieces: list[Part] = []
     at = 0
     for edit in edits:
         pieces += [(at, edit.start - at), edit.instead]
@@ -212,8 +212,8 @@ def lacks_scans(file: BufferedReader) -> bool:
 
     False if there is no scan at all, or no frame: libjpeg complains of that.
     """
-    header = list(markers.segments(file))
-    frame = markers.frame_in(header)
+    header = list(markers.read_segments(file))
+    frame = markers.find_frame(header)
     if frame is None or header[-1].marker != SOS:
         return False
     scans = [header[-1]]
@@ -225,7 +225,7 @@ def lacks_scans(file: BufferedReader) -> bool:
         if marker in _RESTARTS:
             at = end
             continue
-        following = list(markers.segments(file, end - 2))
+        following = list(markers.read_segments(file, end - 2))
         if not following or following[-1].marker != SOS:
             return True
         scans.append(following[-1])
@@ -275,7 +275,7 @@ class _Intervals:
     def of(cls, header: list[Segment], frame: Frame) -> "_Intervals | None":
         restarts = [one.content for one in header if one.marker == DRI and len(one.content) == 2]
         scan = header[-1].content
-        start = next(one for one in header if markers.frame_of(one))
+        start = next(one for one in header if markers.parse_frame(one))
         if frame.marker not in BASELINE or not restarts or not scan or scan[0] != len(frame.components):
             return None
         units = int.from_bytes(restarts[-1], "big")

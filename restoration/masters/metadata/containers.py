@@ -44,7 +44,7 @@ class PngText:
 
 
 @dataclass(slots=True)
-class Blocks:
+class MetadataBlocks:
     """The metadata of a file, not yet read."""
 
     exif: bytes | None = None
@@ -54,7 +54,7 @@ class Blocks:
     photoshop: bytes | None = None
     """Photoshop's resources, where they stand beside IPTC-IIM."""
     xmp: bytes | None = None
-    extension: "Extension | None" = None
+    extension: "XmpExtension | None" = None
     texts: list[PngText] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     """Blocks that are there but cannot be read, with the reason."""
@@ -63,7 +63,7 @@ class Blocks:
 
 
 @dataclass(slots=True)
-class Extension:
+class XmpExtension:
     """What does not fit into the first XMP packet of a JPEG."""
 
     guid: bytes
@@ -79,10 +79,10 @@ class Extension:
         return content if sorted(self.parts) == ends[:-1] and len(content) == self.size else None
 
 
-def of_png(file: BinaryIO, *, profile_is_used: bool) -> Blocks:
+def png_blocks(file: BinaryIO, *, profile_is_used: bool) -> MetadataBlocks:
     """Return what the chunks of a PNG hold, as far as it goes."""
-    found = Blocks()
-    for chunk in chunks.chunks(file):
+    found = MetadataBlocks()
+    for chunk in chunks.read_chunks(file):
         kind, length = chunk.kind, chunk.length
         if not chunk.sound and kind in _PNG_READ:
             continue  # as told of by `png_chunks.notes`
@@ -97,7 +97,7 @@ def of_png(file: BinaryIO, *, profile_is_used: bool) -> Blocks:
     return found
 
 
-def _png_text(found: Blocks, kind: bytes, content: bytes) -> None:
+def _png_text(found: MetadataBlocks, kind: bytes, content: bytes) -> None:
     name, _, rest = content.partition(b"\0")
     keyword = name.decode("latin-1")
     codec = "utf-8" if kind == b"iTXt" else "latin-1"
@@ -119,7 +119,7 @@ def _png_text(found: Blocks, kind: bytes, content: bytes) -> None:
         found.texts.append(PngText(keyword, value, codec))
 
 
-def _raw_profile(found: Blocks, keyword: str, where: str, value: bytes) -> None:
+def _raw_profile(found: MetadataBlocks, keyword: str, where: str, value: bytes) -> None:
     """Take in what ImageMagick writes of other formats' blocks: name, length and hexadecimal digits."""
     try:
         content = bytes.fromhex(b"".join(value.split()[2:]).decode("ascii"))
@@ -145,11 +145,11 @@ def _inflated(content: bytes) -> bytes | None:
     return text if inflater.eof else None
 
 
-def of_jpeg(file: BinaryIO) -> Blocks:
+def jpeg_blocks(file: BinaryIO) -> MetadataBlocks:
     """Return what the segments of a JPEG before its scan hold, as far as it goes."""
-    found = Blocks()
+    found = MetadataBlocks()
     photoshop = []
-    for segment in itertools.takewhile(lambda one: one.end < MOST_BYTES, markers.segments(file)):
+    for segment in itertools.takewhile(lambda one: one.end < MOST_BYTES, markers.read_segments(file)):
         marker, content = segment.marker, segment.content
         if marker == COM:
             found.left_out.append("JPEG: comment")
@@ -165,7 +165,7 @@ def of_jpeg(file: BinaryIO) -> Blocks:
     return found
 
 
-def _app_1(found: Blocks, content: bytes) -> None:
+def _app_1(found: MetadataBlocks, content: bytes) -> None:
     if content.startswith(_EXIF):
         if found.exif is None:
             found.exif = content.removeprefix(_EXIF)
@@ -180,13 +180,13 @@ def _app_1(found: Blocks, content: bytes) -> None:
         _extend(found, content.removeprefix(_EXTENSION))
 
 
-def _extend(found: Blocks, content: bytes) -> None:
+def _extend(found: MetadataBlocks, content: bytes) -> None:
     if len(content) < 40:
         found.unread.append("XMP extension (damaged)")
         return
     guid, (size, offset) = content[:32], struct.unpack_from(">II", content, 32)
     if found.extension is None:
-        found.extension = Extension(guid, size)
+        found.extension = XmpExtension(guid, size)
     if found.extension.guid == guid and sum(map(len, found.extension.parts.values())) < MOST_BYTES:
         found.extension.parts[offset] = content[40:]
 

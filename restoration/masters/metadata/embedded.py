@@ -18,12 +18,12 @@ from restoration.masters import pnm
 from restoration.masters.facts import ScanFacts
 from restoration.masters.identify import load
 from restoration.masters.metadata import uncarried
-from restoration.masters.metadata.containers import Blocks, of_jpeg, of_png
-from restoration.masters.metadata.iptc_fields import from_iptc
-from restoration.masters.metadata.properties import Said
-from restoration.masters.metadata.tag_fields import describe
-from restoration.masters.metadata.tags import TagFile, swapped
-from restoration.masters.metadata.text_encoding import Decoded, decode
+from restoration.masters.metadata.containers import MetadataBlocks, jpeg_blocks, png_blocks
+from restoration.masters.metadata.iptc_fields import iptc_properties
+from restoration.masters.metadata.properties import MetadataProperties
+from restoration.masters.metadata.tag_fields import add_tag_properties
+from restoration.masters.metadata.tags import TagFile, swap_bytes
+from restoration.masters.metadata.text_encoding import DecodedText, decode_text
 from restoration.masters.safe_open import open_master
 from restoration.masters.tiff import header
 
@@ -67,42 +67,42 @@ class MasterMetadata:
     """What is odd about it: guessed encodings, swapped words."""
 
 
-def read(path: Path, facts: ScanFacts) -> MasterMetadata:
+def read_metadata(path: Path, facts: ScanFacts) -> MasterMetadata:
     """Return the descriptive metadata of an identified master; damaged blocks are named, never fatal.
 
     Where two blocks tell the same property otherwise, TIFF tags and PNG texts hold before IPTC-IIM, and that
     before EXIF; what does not hold is named.
     """
     blocks, of_container = (
-        _tiff_blocks(path, facts) if facts.format == "tiff" else (_blocks(path, facts), Said())
+        _tiff_blocks(path, facts) if facts.format == "tiff" else (_blocks(path, facts), MetadataProperties())
     )
     fields: dict[str, tuple[str, ...]] = {}
     notes: dict[str, str] = {}
     origins: dict[str, str] = {}
     unread, left_out, noted = list(blocks.unread), list(blocks.left_out), []
-    readers: tuple[tuple[str, Callable[[], Said]], ...] = (
+    readers: tuple[tuple[str, Callable[[], MetadataProperties]], ...] = (
         ("EXIF", lambda: _from_exif(blocks.exif)),
-        ("IPTC-IIM", lambda: from_iptc(blocks, facts.format.upper())),
+        ("IPTC-IIM", lambda: iptc_properties(blocks, facts.format.upper())),
         (facts.format.upper(), lambda: of_container if facts.format == "tiff" else _from_texts(blocks)),
     )
     for label, reader in readers:
         try:
             with warnings.catch_warnings(record=True) as complaints:
                 warnings.simplefilter("always")
-                said = reader()
+                properties = reader()
         except _LEAKS:
             unread.append(f"{label} (damaged)")
             continue
-        left_out.extend(said.left_out)
-        noted.extend(said.noted)
-        if complaints or said.damaged:
+        left_out.extend(properties.left_out)
+        noted.extend(properties.noted)
+        if complaints or properties.damaged:
             unread.append(f"{label} (damaged in part)")
-        for name, texts in said.fields.items():
+        for name, texts in properties.fields.items():
             if fields.get(name, texts) != texts:
                 left_out.append(f"{origins[name]}: {name} (the {label} says otherwise)")
                 notes.pop(name, None)
             fields[name], origins[name] = texts, label
-            notes |= {name: said.notes[name]} if name in said.notes else {}
+            notes |= {name: properties.notes[name]} if name in properties.notes else {}
     noted.extend(f"{name}: {note}" for name, note in notes.items())
     extension = blocks.extension.whole if blocks.extension else None
     if blocks.extension and extension is None:
@@ -116,114 +116,116 @@ def _once(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _blocks(path: Path, facts: ScanFacts) -> Blocks:
+def _blocks(path: Path, facts: ScanFacts) -> MetadataBlocks:
     if facts.format in {"png", "jpeg"}:
         with open_master(path) as file:
             return (
-                of_jpeg(file)
+                jpeg_blocks(file)
                 if facts.format == "jpeg"
-                else of_png(file, profile_is_used=bool(facts.icc_sha256))
+                else png_blocks(file, profile_is_used=bool(facts.icc_sha256))
             )
     if facts.format == "pnm":
         with open_master(path) as file:
-            commented = b"#" in file.read(pnm.header(file, path).offset)
-        return Blocks(left_out=["PNM: comment"] if commented else [])
+            commented = b"#" in file.read(pnm.read_header(file, path).offset)
+        return MetadataBlocks(left_out=["PNM: comment"] if commented else [])
     image = load(path, facts)
 
     def block(name: str) -> bytes | None:
         return bytes(image.get(name)) if image.get_typeof(name) == pyvips.GValue.blob_type else None
 
     exif = block("exif-data")
-    found = Blocks(
+    found = MetadataBlocks(
         exif=exif and exif.removeprefix(b"Exif\0\0"), iptc=block("iptc-data"), xmp=block("xmp-data")
     )
     if facts.format == "gif":
         with open_master(path) as file:
-            found.left_out.extend(uncarried.of_gif(file))
+            found.left_out.extend(uncarried.gif_entries(file))
     return found
 
 
-def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[Blocks, Said]:
+def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, MetadataProperties]:
     """Return the blocks of the picture in a TIFF, and what its tags and those of its EXIF directory say."""
-    found = Blocks()
+    found = MetadataBlocks()
     with open_master(path) as file:
         tags = TagFile(file)
-        chosen = header.choose(file, path, facts.file_bytes)
+        chosen = header.find_picture(file, path, facts.file_bytes)
         directory = tags.directory(chosen.directory.offset)
         preview = (
             tags.directory(tags.first).tags if chosen.page else {}
         )  # before the picture; may describe it
-        first, said = {**preview, **directory.tags}, Said()
+        first, properties = {**preview, **directory.tags}, MetadataProperties()
         found.unread.extend(
             f"TIFF: {_NAMES[code]} (damaged)" for code in sorted(directory.lost & _NAMES.keys())
         )
         pointer = first[_EXIF_IFD].number if _EXIF_IFD in first else None
         exif = tags.directory(pointer) if pointer else None
-        known = describe({**first, **(exif.tags if exif else {})}, said)
-        said.left_out = [f"TIFF: {one}" for one in said.left_out]
+        known = add_tag_properties({**first, **(exif.tags if exif else {})}, properties)
+        properties.left_out = [f"TIFF: {one}" for one in properties.left_out]
         if exif and exif.damaged:
             found.unread.append("EXIF (damaged in part)")
         try:
             file.seek(0)
             with tifffile.TiffFile(file, name=path.name) as tiff:
                 page: Any = tiff.pages[chosen.page]
-                found.left_out.extend(uncarried.of_tiff(page, len(chosen.tiff.directories), known))
-        except header.LEAKS:
+                found.left_out.extend(uncarried.tiff_entries(page, len(chosen.tiff.directories), known))
+        except header.TIFFFILE_ERRORS:
             found.left_out.append("EXIF (damaged)")
     found.xmp = first[_XMP].raw if _XMP in first else None
     if _XMP in first and first[_XMP].kind in {3, 4}:
-        found.xmp = _unswapped_xmp(first[_XMP].raw, said)
+        found.xmp = _unswapped_xmp(first[_XMP].raw, properties)
     if _IPTC in first:
         found.iptc = first[_IPTC].raw
     if _PHOTOSHOP in first:
         found.photoshop = first[_PHOTOSHOP].raw
-    return found, said
+    return found, properties
 
 
-def _unswapped_xmp(raw: bytes, said: Said) -> bytes:
+def _unswapped_xmp(raw: bytes, properties: MetadataProperties) -> bytes:
     for width in (4, 2):
-        turned = swapped(raw, width)
+        turned = swap_bytes(raw, width)
         if (
             turned.lstrip(b"\0 \r\n\t\xef\xbb\xbf").startswith(b"<")
             and b"rdf" in turned
             and b"rdf" not in raw
         ):
-            said.noted.append(f"XMP: its {8 * width}-bit words were swapped; read as they were meant")
+            properties.noted.append(f"XMP: its {8 * width}-bit words were swapped; read as they were meant")
             return turned
     return raw
 
 
-def _from_exif(block: bytes | None) -> Said:
-    said = Said()
+def _from_exif(block: bytes | None) -> MetadataProperties:
+    properties = MetadataProperties()
     if not block:
-        return said
+        return properties
     tags = TagFile(io.BytesIO(block))
     first = tags.directory(tags.first)
     pointer = first.tags[_EXIF_IFD].number if _EXIF_IFD in first.tags else None
     exif = tags.directory(pointer) if pointer else None
-    said.damaged = first.damaged or bool(exif and exif.damaged)
-    known = describe({**first.tags, **(exif.tags if exif else {})}, said)
-    said.left_out = [f"EXIF: {one}" for one in said.left_out]
-    said.left_out.extend(uncarried.of_exif(block, known))
-    return said
+    properties.damaged = first.damaged or bool(exif and exif.damaged)
+    known = add_tag_properties({**first.tags, **(exif.tags if exif else {})}, properties)
+    properties.left_out = [f"EXIF: {one}" for one in properties.left_out]
+    properties.left_out.extend(uncarried.exif_entries(block, known))
+    return properties
 
 
-def _from_texts(blocks: Blocks) -> Said:
-    said = Said()
+def _from_texts(blocks: MetadataBlocks) -> MetadataProperties:
+    properties = MetadataProperties()
     for one in blocks.texts:
         name = _PNG_TEXTS.get(one.keyword.lower())
-        found = _png_text(one.value, one.codec) if name else Decoded("")
-        if name and (name == "dc:creator" or name not in said.fields):
-            said.say(name, found)
+        found = _png_text(one.value, one.codec) if name else DecodedText("")
+        if name and (name == "dc:creator" or name not in properties.fields):
+            properties.add(name, found)
         else:
-            said.left_out.append(f"PNG text: {one.keyword}")
-    return said
+            properties.left_out.append(f"PNG text: {one.keyword}")
+    return properties
 
 
-def _png_text(value: bytes, codec: str) -> Decoded:
+def _png_text(value: bytes, codec: str) -> DecodedText:
     """Return a text of a PNG. A tEXt is Latin-1 by the specification, but some software writes UTF-8."""
     if codec == "latin-1" and not value.isascii():
-        found = decode(value, ("utf-8",))
+        found = decode_text(value, ("utf-8",))
         if found.note is None:
-            return Decoded(found.text, "decoded as UTF-8, a guess: PNG says Latin-1, but it is valid UTF-8")
-    return decode(value, (codec,))
+            return DecodedText(
+                found.text, "decoded as UTF-8, a guess: PNG says Latin-1, but it is valid UTF-8"
+            )
+    return decode_text(value, (codec,))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from restoration.masters.metadata.tags import swapped
+from restoration.masters.metadata.tags import swap_bytes
 
 IIM_RESOURCE: Final = 0x0404
 XMP_RESOURCE: Final = 0x0424
@@ -40,7 +40,7 @@ _DOUBLE_LEFT: Final = {"A": "iso2022_jp_2", "B": "iso2022_jp_2", "@": "iso2022_j
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DataSet:
     """One data set."""
 
     record: int
@@ -49,10 +49,10 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class IimBlock:
     """The data sets of an IPTC-IIM block, up to where it is damaged."""
 
-    records: tuple[Record, ...]
+    records: tuple[DataSet, ...]
     declared: tuple[str, ...]
     """Python codecs that its 1:90 names, to be tried in their order; empty if it names none that we know."""
     unknown: str = ""
@@ -62,7 +62,7 @@ class Stream:
     """Escape sequence that each of its texts is to begin with: sets of two bytes in the left half."""
 
 
-def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
+def photoshop_resources(block: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield number and content of each Photoshop image resource. Raises ValueError where they are damaged."""
     at = 0
     while at + 12 <= len(block):
@@ -84,14 +84,14 @@ def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
         at = start + size + size % 2
 
 
-def unswapped(raw: bytes) -> tuple[bytes, bool]:
+def unswap_words(raw: bytes) -> tuple[bytes, bool]:
     """Return IPTC-IIM or resources as they are meant, and whether their 32-bit or 16-bit words were swapped.
 
     Software that declares IPTC as 32-bit words swaps it with them when the byte order of a TIFF changes.
     """
     for width in (4, 2):
-        if not _begins(raw) and _begins(swapped(raw[:64], width)):
-            return swapped(raw, width), True
+        if not _begins(raw) and _begins(swap_bytes(raw[:64], width)):
+            return swap_bytes(raw, width), True
     return raw, False
 
 
@@ -99,9 +99,9 @@ def _begins(block: bytes) -> bool:
     return block[:4] in SIGNATURES or (len(block) > 4 and block[0] == MARKER and 0 < block[1] < 10)
 
 
-def stream(block: bytes) -> Stream:
+def parse_iim(block: bytes) -> IimBlock:
     """Return the data sets of a block of IPTC-IIM; never fails."""
-    records: list[Record] = []
+    records: list[DataSet] = []
     at, damaged = 0, False
     while at + 5 <= len(block) and block[at] == MARKER:
         number, dataset, length = struct.unpack_from(">BBH", block, at + 1)
@@ -113,13 +113,13 @@ def stream(block: bytes) -> Stream:
         if at + length > len(block):
             damaged, at = True, len(block)
             break
-        records.append(Record(number, dataset, block[at : at + length]))
+        records.append(DataSet(number, dataset, block[at : at + length]))
         at += length
     damaged = damaged or bool(block[at:].strip(b"\0 \r\n"))
     said = next((one.value for one in records if (one.record, one.dataset) == _CHARACTER_SET), b"")
     declared, prefix = character_sets(said)
     unknown = "" if declared or not said.strip(b"\0 ") else said.decode("latin-1").replace("\x1b", "ESC ")
-    return Stream(tuple(records), declared, unknown, damaged, prefix)
+    return IimBlock(tuple(records), declared, unknown, damaged, prefix)
 
 
 def character_sets(said: bytes) -> tuple[tuple[str, ...], bytes]:

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from restoration.errors import AlreadyRestored, display_name
-from restoration.masters.metadata.xmp_reader import properties_of
+from restoration.masters.metadata.xmp_reader import iterate_properties
 from restoration.masters.metadata.xmp_vocabulary import SAEK
 
 
-def facts_in(xmp: bytes) -> dict[str, str]:
+def saek_properties(xmp: bytes) -> dict[str, str]:
     """Return the saek properties of a packet that `packet` wrote, empty for any other."""
     prefix = f"{{{SAEK}}}"
     found: dict[str, str] = {}
-    for name, value in properties_of(xmp):
+    for name, value in iterate_properties(xmp):
         if name.startswith(prefix):
             found.setdefault(name.removeprefix(prefix), value.text or "")
     return found
@@ -19,7 +19,7 @@ def facts_in(xmp: bytes) -> dict[str, str]:
 
 def require_master(xmp: bytes, path: Path) -> None:
     """Raise AlreadyRestored if the packet of a file says that it was made by this software."""
-    facts = facts_in(xmp)
+    facts = saek_properties(xmp)
     if {"masterSha256", "recipeFingerprint"} <= facts.keys():
         master = display_name(facts["masterSha256"][:12])
         raise AlreadyRestored(

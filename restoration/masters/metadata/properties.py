@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from restoration.masters.metadata.text_encoding import Decoded
+from restoration.masters.metadata.text_encoding import DecodedText
 
 _MOST_TEXTS: Final = 1_000
 """Of one field."""
 
 
 @dataclass(slots=True)
-class Said:
+class MetadataProperties:
     """What one block says."""
 
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -20,7 +20,7 @@ class Said:
     left_out: list[str] = field(default_factory=list)
     damaged: bool = False
 
-    def say(self, name: str, *texts: Decoded) -> None:
+    def add(self, name: str, *texts: DecodedText) -> None:
         """Add what is not empty to a field."""
         known = self.fields.get(name, ())
         if len(known) >= _MOST_TEXTS:

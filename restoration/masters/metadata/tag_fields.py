@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from restoration.masters.metadata import dates
-from restoration.masters.metadata.properties import Said
+from restoration.masters.metadata.properties import MetadataProperties
 from restoration.masters.metadata.tags import Tag
-from restoration.masters.metadata.text_encoding import Decoded, decode
+from restoration.masters.metadata.text_encoding import DecodedText, decode_text
 
 _TEXT_TAGS: Final = {270: "dc:description", 269: "dc:title", 315: "dc:creator", 33432: "dc:rights"}
 _WINDOWS_TAGS: Final = {
@@ -26,45 +26,47 @@ _COMMENT_CODECS: Final = {
 _RIGHTS, _TAKEN, _FRACTION, _OFFSET = 33432, 36867, 37521, 36881
 
 
-def describe(tags: Mapping[int, Tag], said: Said) -> frozenset[int]:
+def add_tag_properties(tags: Mapping[int, Tag], properties: MetadataProperties) -> frozenset[int]:
     """Take in what TIFF and EXIF tags say; return the codes of those that are told of."""
     known = {*_TEXT_TAGS, _TAKEN} & tags.keys()
     for code, name in _TEXT_TAGS.items():
         if code in tags and (raw := tags[code].text):
-            said.say(name, _several(raw) if code == _RIGHTS else decode(raw))
+            properties.add(name, _several(raw) if code == _RIGHTS else decode_text(raw))
             if code != _RIGHTS and _goes_on(raw):
-                said.left_out.append(f"{name} (what stands behind its end)")
+                properties.left_out.append(f"{name} (what stands behind its end)")
     for code, name in _WINDOWS_TAGS.items():
-        if code in tags and name not in said.fields and (raw := tags[code].text):
-            parts = decode(raw, ("utf-16-le",))
+        if code in tags and name not in properties.fields and (raw := tags[code].text):
+            parts = decode_text(raw, ("utf-16-le",))
             several = parts.text.split(";") if name in {"dc:subject", "dc:creator"} else [parts.text]
-            said.say(name, *(Decoded(one.strip(), parts.note) for one in several))
+            properties.add(name, *(DecodedText(one.strip(), parts.note) for one in several))
             known.add(code)
-    if _USER_COMMENT in tags and "dc:description" not in said.fields:
+    if _USER_COMMENT in tags and "dc:description" not in properties.fields:
         comment = _user_comment(tags[_USER_COMMENT])
-        said.say("dc:description", comment)
+        properties.add("dc:description", comment)
         known |= {_USER_COMMENT} if comment.text else set()
     if _TAKEN in tags:
         known |= {_FRACTION, _OFFSET} & tags.keys()
         taken, fraction, offset = (_text_of(tags.get(code)) for code in (_TAKEN, _FRACTION, _OFFSET))
         date = dates.from_exif(taken, fraction, offset)
         if date:
-            said.say("exif:DateTimeOriginal", Decoded(date))
+            properties.add("exif:DateTimeOriginal", DecodedText(date))
         else:
-            said.left_out.append(f"exif:DateTimeOriginal (no date: {taken!r})")
+            properties.left_out.append(f"exif:DateTimeOriginal (no date: {taken!r})")
     return frozenset(known)
 
 
 def _text_of(tag: Tag | None) -> str:
-    return decode(tag.text or b"").text if tag else ""
+    return decode_text(tag.text or b"").text if tag else ""
 
 
-def _several(raw: bytes) -> Decoded:
+def _several(raw: bytes) -> DecodedText:
     """Return a copyright as one text: EXIF has the photographer's and the editor's apart by a NUL."""
-    parts = [one for one in map(decode, raw.split(b"\0")[:2]) if one.text]
+    parts = [one for one in map(decode_text, raw.split(b"\0")[:2]) if one.text]
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or not parts:
-        return decode(raw)
-    return Decoded("; ".join(one.text for one in parts), next((one.note for one in parts if one.note), None))
+        return decode_text(raw)
+    return DecodedText(
+        "; ".join(one.text for one in parts), next((one.note for one in parts if one.note), None)
+    )
 
 
 def _goes_on(raw: bytes) -> bool:
@@ -72,9 +74,9 @@ def _goes_on(raw: bytes) -> bool:
     return not raw.startswith((b"\xff\xfe", b"\xfe\xff")) and bool(raw.partition(b"\0")[2].strip(b"\0 "))
 
 
-def _user_comment(tag: Tag) -> Decoded:
+def _user_comment(tag: Tag) -> DecodedText:
     raw = tag.text or b""
     codecs = _COMMENT_CODECS.get(raw[:8])
     if codecs == ("utf-16",):
         codecs = ("utf-16-le", "utf-16-be") if tag.order == "<" else ("utf-16-be", "utf-16-le")
-    return Decoded("") if codecs is None else decode(raw[8:], codecs)
+    return DecodedText("") if codecs is None else decode_text(raw[8:], codecs)

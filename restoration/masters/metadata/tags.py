@@ -62,7 +62,7 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class TagDirectory:
     """The tags of one directory by code; the first of two with one code."""
 
     tags: dict[int, Tag]
@@ -99,12 +99,12 @@ class TagFile:
             struct.unpack_from(self.order + ("Q" if self._big else "I"), header, 8 if self._big else 4)[0]
         )
 
-    def directory(self, offset: int) -> Directory:
+    def directory(self, offset: int) -> TagDirectory:
         """Return the directory at `offset`; never fails."""
         count_form, entry_size = ("Q", 20) if self._big else ("H", 12)
         head = self._at(offset, struct.calcsize(count_form))
         if len(head) < struct.calcsize(count_form):
-            return Directory({}, frozenset(), cut_off=True)
+            return TagDirectory({}, frozenset(), cut_off=True)
         count = min(int(struct.unpack(self.order + count_form, head)[0]), _MOST_TAGS)
         entries = self._at(offset + len(head), count * entry_size)
         tags: dict[int, Tag] = {}
@@ -114,7 +114,7 @@ class TagFile:
                 lost.add(code)
             else:
                 tags.setdefault(code, tag)
-        return Directory(tags, frozenset(lost - tags.keys()), len(entries) < count * entry_size)
+        return TagDirectory(tags, frozenset(lost - tags.keys()), len(entries) < count * entry_size)
 
     def _tags(self, entries: bytes, size: int) -> Iterator[tuple[int, Tag | None]]:
         room, form = (8, "Q") if self._big else (4, "I")
@@ -135,7 +135,7 @@ class TagFile:
         return self._file.read(min(length, self._size - offset))
 
 
-def swapped(raw: bytes, width: int) -> bytes:
+def swap_bytes(raw: bytes, width: int) -> bytes:
     """Return `raw` with the bytes of each whole word of `width` (2 or 4) bytes in the other order."""
     whole = len(raw) // width * width
     words = np.frombuffer(raw[:whole], f"<u{width}")

@@ -42,14 +42,14 @@ _SAMPLE: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedText:
     """A text, and in `note` what is to be told of how it was read ("decoded as CP949, a guess: ...")."""
 
     text: str
     note: str | None = None
 
 
-def decode(value: bytes, declared: Sequence[str] = ()) -> Decoded:
+def decode_text(value: bytes, declared: Sequence[str] = ()) -> DecodedText:
     """Return the text of `value`; `declared` are names of Python codecs, in the order to try them.
 
     Never fails. The text ends before its first NUL, has no blanks around it and nothing that XML cannot hold.
@@ -75,7 +75,7 @@ def decode(value: bytes, declared: Sequence[str] = ()) -> Decoded:
     return _finished(text, f"decoded as {guess}, a guess: {reason}")
 
 
-def legal(text: str) -> str:
+def legal_xml_text(text: str) -> str:
     """Return `text` without the characters that XML cannot hold, lone surrogates among them."""
     return NO_XML.sub("", text)
 
@@ -150,8 +150,8 @@ def _strict(value: bytes, codec: str) -> str | None:
         return None
 
 
-def _finished(text: str, note: str | None = None) -> Decoded:
-    return Decoded(legal(text.partition("\0")[0]).strip(" \t\r\n"), note)
+def _finished(text: str, note: str | None = None) -> DecodedText:
+    return DecodedText(legal_xml_text(text.partition("\0")[0]).strip(" \t\r\n"), note)
 
 
 def _name(codec: str) -> str:

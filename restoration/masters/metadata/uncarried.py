@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from PIL import ExifTags, Image, TiffTags
 
-from restoration.masters.metadata.iptc import Record
+from restoration.masters.metadata.iptc import DataSet
 
 _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = 34665, 34853, 40965
 
@@ -24,7 +24,7 @@ STORAGE: Final = frozenset(
 _EXIF_STORAGE: Final = STORAGE | {36864, 37121, 40960, 40961, 40962, 40963}
 
 
-def of_exif(block: bytes | None, known: frozenset[int]) -> Iterator[str]:
+def exif_entries(block: bytes | None, known: frozenset[int]) -> Iterator[str]:
     """Yield what an EXIF block says besides the `known` tags. Raises what Pillow leaks on damage."""
     if not block:
         return
@@ -42,7 +42,7 @@ def of_exif(block: bytes | None, known: frozenset[int]) -> Iterator[str]:
         yield "EXIF: thumbnail"
 
 
-def of_tiff(page: Any, pages: int, known: frozenset[int]) -> Iterator[str]:
+def tiff_entries(page: Any, pages: int, known: frozenset[int]) -> Iterator[str]:
     """Yield what the first page of a TIFF says besides the `known` tags, and that there are further pages."""
     for tag in page.tags:
         code = int(tag.code)
@@ -61,7 +61,7 @@ def of_tiff(page: Any, pages: int, known: frozenset[int]) -> Iterator[str]:
         yield "TIFF: resolution (without a unit)"
 
 
-def of_iim(records: Iterable[Record], known: frozenset[int]) -> Iterator[str]:
+def iim_entries(records: Iterable[DataSet], known: frozenset[int]) -> Iterator[str]:
     """Yield what IPTC-IIM says besides the `known` data sets of record 2; see `metadata.read`."""
     for one in records:
         if one.record == 2 and one.dataset not in known | {0}:
@@ -88,7 +88,7 @@ _IIM_NAMES: Final = {
 }
 
 
-def of_gif(file: BinaryIO) -> Iterator[str]:
+def gif_entries(file: BinaryIO) -> Iterator[str]:
     """Yield what a GIF says besides its picture, as far as it goes."""
     head = file.read(13)
     if len(head) < 13:

@@ -14,7 +14,7 @@ from typing import Final
 
 from lxml import etree
 
-from restoration.masters.metadata.text_encoding import NO_XML, decode
+from restoration.masters.metadata.text_encoding import NO_XML, decode_text
 from restoration.masters.metadata.xmp_vocabulary import LANG, RDF
 
 META: Final = "adobe:ns:meta/"
@@ -54,7 +54,7 @@ _BOMS: Final = (
 
 
 @dataclass(slots=True)
-class Reading:
+class XmpProperties:
     """The properties of a packet, by expanded name, each once."""
 
     properties: dict[str, etree._Element] = field(default_factory=dict)
@@ -66,9 +66,9 @@ class Reading:
     """How often two values of a property became one."""
 
 
-def read(packet: bytes, extension: bytes | None = None) -> Reading:
+def read_xmp(packet: bytes, extension: bytes | None = None) -> XmpProperties:
     """Return what a packet says, and the second part of it that a JPEG may have; never fails."""
-    found = Reading()
+    found = XmpProperties()
     for part in (packet, extension):
         if part is None or not part.strip(b"\0 \r\n\t"):
             continue
@@ -85,13 +85,13 @@ def read(packet: bytes, extension: bytes | None = None) -> Reading:
     return found
 
 
-def properties_of(packet: bytes) -> Iterator[tuple[str, etree._Element]]:
+def iterate_properties(packet: bytes) -> Iterator[tuple[str, etree._Element]]:
     """Yield expanded name and element of each property as it stands, nothing for what is no XMP."""
-    root = _parsed(packet, Reading()) if packet else None
+    root = _parsed(packet, XmpProperties()) if packet else None
     return iter(()) if root is None else _stated(root)
 
 
-def _parsed(packet: bytes, found: Reading) -> etree._Element | None:
+def _parsed(packet: bytes, found: XmpProperties) -> etree._Element | None:
     text, note = _decoded(packet)
     if note:
         found.noted.append(f"XMP: {note}")
@@ -144,8 +144,8 @@ def _decoded(packet: bytes) -> tuple[str, str | None]:
             return _trimmed(packet.decode(codec)), None
         except (UnicodeError, LookupError):
             continue
-    read = decode(packet)
-    return _trimmed(read.text), read.note
+    read_xmp = decode_text(packet)
+    return _trimmed(read_xmp.text), read_xmp.note
 
 
 def _trimmed(text: str) -> str:
@@ -202,7 +202,7 @@ def _is_property(name: str) -> bool:
     return name.startswith("{") and not name.startswith((f"{{{RDF}}}", f"{{{META}}}", _XML, "{}"))
 
 
-def _take(found: Reading, name: str, value: etree._Element) -> None:
+def _take(found: XmpProperties, name: str, value: etree._Element) -> None:
     if len(found.left_out) > _MOST_PROPERTIES:
         return
     if next(islice(value.iter(), _MOST_PARTS, None), None) is not None:
@@ -311,17 +311,17 @@ def _require_form(made: etree._Element) -> None:
         raise ValueError("fields beside a text")
 
 
-def items_of(value: etree._Element) -> list[etree._Element]:
+def array_items(value: etree._Element) -> list[etree._Element]:
     """Return the items of an array, or a simple property itself."""
     return list(value[0]) if len(value) == 1 and value[0].tag in _ARRAYS else [value]
 
 
-def texts_of(value: etree._Element) -> tuple[str, ...]:
+def property_texts(value: etree._Element) -> tuple[str, ...]:
     """Return the texts of a simple property or an array."""
-    return tuple(text for text in ((item.text or "").strip() for item in items_of(value)) if text)
+    return tuple(text for text in ((item.text or "").strip() for item in array_items(value)) if text)
 
 
-def by_language(value: etree._Element) -> Mapping[str, str]:
+def texts_by_language(value: etree._Element) -> Mapping[str, str]:
     """Return the texts of a property with alternatives, by language; a simple text is the default."""
     if len(value) != 1 or value[0].tag not in _ARRAYS:
         text = (value.text or "").strip()

@@ -31,7 +31,7 @@ class Chunk:
     """Whether it is all there and has the checksum that it tells; true of pixel data, which are not read."""
 
 
-def chunks(file: BinaryIO) -> Iterator[Chunk]:
+def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
     """Yield each chunk, with the file at its content, as far as they can be followed."""
     size = file.seek(0, 2)
     at = 8
@@ -48,14 +48,14 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
         at += length + 12
 
 
-def notes(file: BinaryIO, path: Path) -> tuple[str, ...]:
+def check_chunks(file: BinaryIO, path: Path) -> tuple[str, ...]:
     """Return what is passed over.
 
     Raises UnsupportedImage for an unknown chunk that pixels depend on, TruncatedImage for a damaged one.
     """
     found: dict[str, None] = {}
     color, entries, data = _GRAY, 0, False
-    for one in chunks(file):
+    for one in read_chunks(file):
         name = one.kind.decode("latin-1")
         if one.kind == b"IEND" or not (name.isascii() and name.isalpha()):
             break

@@ -20,8 +20,8 @@ from PIL import Image
 from restoration.arrays.luma import Gray
 from restoration.masters.png.chunks import transparency_fits
 from restoration.masters.safe_open import open_master
-from restoration.masters.tiff.segment_layout import Damaged, Undecodable
-from restoration.masters.tiff.segments import unpacked
+from restoration.masters.tiff.segment_layout import DamagedPixels, Undecodable
+from restoration.masters.tiff.segments import unpack_bits
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -69,7 +69,7 @@ class _Header:
         return (1 + self.row_bytes) * self.height
 
 
-def rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
+def read_rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
     """Yield `piece` rows (h, W, bands) at a time of a PNG, as bands of whole bytes or of 16 bits.
 
     An interlaced one is read as a whole, up to `most` bytes. Palettes are expanded, and transparent colors
@@ -82,7 +82,7 @@ def rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
             return
         stream = _Stream(_inflated(file, first, header.size))
         for _, packed in _packed_rows(header, stream, piece):
-            yield expanded(packed, header)
+            yield expand_pixels(packed, header)
 
 
 def _interlaced(
@@ -104,7 +104,7 @@ def _interlaced(
         for top, packed in _packed_rows(part, stream, piece):
             pixels[top : top + len(packed)] = packed
     for top in range(0, header.height, piece):
-        yield expanded(whole[top : top + piece], header)
+        yield expand_pixels(whole[top : top + piece], header)
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ def _packed_rows(header: _Header, stream: _Stream, piece: int) -> Iterator[tuple
     for top in range(0, header.height, piece):
         filtered = stream.take(min(piece, header.height - top) * step)
         if filtered is None:
-            raise Damaged(f"{top + len(stream.held) // step:,} of {header.height:,} rows")
+            raise DamagedPixels(f"{top + len(stream.held) // step:,} of {header.height:,} rows")
         raw = _unfiltered(header, filtered, before)
         before = raw[-1].tobytes()
         yield top, _packed(header, raw)
@@ -142,7 +142,7 @@ def _packed_rows(header: _Header, stream: _Stream, piece: int) -> Iterator[tuple
 def _header(file: io.BufferedReader) -> tuple[_Header, int]:
     """Return what comes before the data, and the length of their first chunk: the file stands at it."""
     if file.read(8) != _SIGNATURE:
-        raise Damaged("no PNG")
+        raise DamagedPixels("no PNG")
     fields: tuple[int, ...] = ()
     tables: dict[bytes, bytes] = {}
     while True:
@@ -163,7 +163,7 @@ def _header(file: io.BufferedReader) -> tuple[_Header, int]:
         else:
             file.seek(length + 4, 1)
     if not fields or fields[3] not in _CHANNELS:
-        raise Damaged("no IHDR before the data")
+        raise DamagedPixels("no IHDR before the data")
     width, height, bits, color = fields[:4]
     return _Header(width, height, bits, color, bool(fields[6]), tables), length
 
@@ -171,7 +171,7 @@ def _header(file: io.BufferedReader) -> tuple[_Header, int]:
 def _chunk_head(file: io.BufferedReader) -> tuple[int, bytes]:
     head = file.read(8)
     if len(head) < 8:
-        raise Damaged("it ends before its last chunk")
+        raise DamagedPixels("it ends before its last chunk")
     length, kind = struct.unpack(">I4s", head)
     return int(length), bytes(kind)
 
@@ -186,21 +186,21 @@ def _inflated(file: io.BufferedReader, length: int, size: int) -> Iterator[bytes
         while length > 0 and left > 0:
             data = file.read(min(_READ, length))
             if not data:
-                raise Damaged("it ends within its data")
+                raise DamagedPixels("it ends within its data")
             length -= len(data)
             check = zlib.crc32(data, check)
             while data and left > 0:
                 try:
                     part = inflate.decompress(data, min(left, _READ << 2))
                 except zlib.error as error:
-                    raise Damaged("its compressed data are damaged") from error
+                    raise DamagedPixels("its compressed data are damaged") from error
                 left -= len(part)
                 if part:
                     yield part
                 data = inflate.unconsumed_tail
         if left > 0:
             if file.read(4) != struct.pack(">I", check):
-                raise Damaged("the checksum of a piece of its data is another")
+                raise DamagedPixels("the checksum of a piece of its data is another")
             length, kind = _chunk_head(file)
 
 
@@ -212,9 +212,9 @@ def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[
     step = 1 + header.row_bytes
     above = b"\0" + before if before else b""
     data = above + filtered
-    rows = len(data) // step
+    read_rows = len(data) // step
     color, bits = _SAME_BYTES[header.pixel_bytes]
-    head = struct.pack(">IIBBBBB", header.row_bytes // header.pixel_bytes, rows, bits, color, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", header.row_bytes // header.pixel_bytes, read_rows, bits, color, 0, 0, 0)
     small = (
         _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(data, 0)) + _chunk(b"IEND", b"")
     )
@@ -225,8 +225,8 @@ def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[
         else:
             raw = np.asarray(imagecodecs.png_decode(small)).astype(">u2").view(np.uint8)
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
-        raise Damaged("the filter of a row is unknown") from error
-    return raw.reshape(rows, header.row_bytes)[1 if before else 0 :]
+        raise DamagedPixels("the filter of a row is unknown") from error
+    return raw.reshape(read_rows, header.row_bytes)[1 if before else 0 :]
 
 
 def _packed(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
@@ -236,10 +236,10 @@ def _packed(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
         return raw.view(">u2").astype(np.uint16).reshape(shape)
     if header.bits == 8:
         return raw.reshape(shape)
-    return unpacked(raw, header.width, header.bits)[..., None]
+    return unpack_bits(raw, header.width, header.bits)[..., None]
 
 
-def expanded(packed: Gray, header: _Header) -> Gray:
+def expand_pixels(packed: Gray, header: _Header) -> Gray:
     """Return samples with palettes and transparent colors applied, 1, 2 and 4 bits over the whole range."""
     palette, transparent = header.tables.get(b"PLTE", b""), header.tables.get(b"tRNS", b"")
     if header.color == _PALETTE:
@@ -259,7 +259,7 @@ def expanded(packed: Gray, header: _Header) -> Gray:
 def _looked_up(indices: Gray, palette: bytes, transparent: bytes) -> Gray:
     colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     if int(indices.max()) >= len(colors):
-        raise Damaged("a color that its palette lacks")
+        raise DamagedPixels("a color that its palette lacks")
     if transparent:
         alpha = np.full((len(colors), 1), 255, np.uint8)
         known = np.frombuffer(transparent, np.uint8)[: len(colors)]

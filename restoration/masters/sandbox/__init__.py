@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from restoration.masters.facts import Limits, ScanFacts
-from restoration.masters.sandbox.client import Overview, Reader, shared_reader
+from restoration.masters.sandbox.client import MasterOverview, Reader, shared_reader
 
-__all__ = ["Overview", "Reader", "identify", "shared_reader"]
+__all__ = ["MasterOverview", "Reader", "identify", "shared_reader"]
 
 
 def identify(

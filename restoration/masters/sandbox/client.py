@@ -36,11 +36,11 @@ from restoration.errors import (
     Transient,
     display_name,
 )
-from restoration.masters.decoder_agreement import Reference
+from restoration.masters.decoder_agreement import ReferenceDigests
 from restoration.masters.facts import Limits, ScanFacts
 from restoration.masters.sandbox import protocol, tone_protocol
 from restoration.masters.strips import RowListener
-from restoration.masters.tone_profile import Look
+from restoration.masters.tone_profile import ToneProfile
 
 _FILES = 1_000
 """Files that one process reads; then a new one takes over, whatever the libraries have leaked."""
@@ -61,17 +61,17 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class MasterOverview:
     """What the first reading of all pixels of a master found."""
 
     facts: ScanFacts
     planes: Float
-    """(C, h, w) in [0, 1], as of `Scan.overview`."""
+    """(C, h, w) in [0, 1], as of `Master.overview`."""
     samples_sha256: bytes
     """Of the samples as they are stored."""
-    reference: Reference
+    reference: ReferenceDigests
     """What the derivative is held against."""
-    look: Look = Look()  # noqa: RUF009 - frozen
+    tone_profile: ToneProfile = ToneProfile()  # noqa: RUF009 - frozen
     """With which tone curve it is shown; that of the planes is sRGB in any case."""
     notes: tuple[str, ...] = ()
     """What is odd about the file and no obstacle: that of its facts, and what reading its pixels showed."""
@@ -100,10 +100,10 @@ class Reader:
 
     def overview(
         self, path: Path, limits: Limits, long_side: int, scratch: Path, listener: RowListener | None = None
-    ) -> Overview:
+    ) -> MasterOverview:
         """Read all pixels once; return the picture reduced to `long_side`.
 
-        Raises as `restoration.masters.identify.identify` and `Scan.overview`, or ImplausiblePixels,
+        Raises as `restoration.masters.identify.identify` and `Master.overview`, or ImplausiblePixels,
         ReaderFailed, Transient, or whatever the listener raises.
         """
         request = {
@@ -135,7 +135,7 @@ class Reader:
                 error = _error_of(told, question)
                 if error is None:
                     return parse(told, raw)
-            except protocol.Garbled as garbled:
+            except protocol.ProtocolError as garbled:
                 self.close()
                 raise _failed(question.path, f"its reader answered with {garbled}") from garbled
             except BaseException:
@@ -238,7 +238,7 @@ def _started() -> "subprocess.Popen[bytes]":
         raise _unstartable(str(error)) from error
     try:
         ready = protocol.receive(_Patience(process, Path(), _START_SECONDS).read, 0)
-    except (OSError, protocol.Garbled, RestorationError) as error:
+    except (OSError, protocol.ProtocolError, RestorationError) as error:
         _end(process)
         raise _unstartable(str(error)) from error
     if ready is None or "ready" not in ready[0]:
@@ -320,36 +320,36 @@ def _two_counts(words: object) -> tuple[int, int]:
     match words:
         case [int(done), int(total)]:
             return done, total
-    raise protocol.Garbled("rows that are none")
+    raise protocol.ProtocolError("rows that are none")
 
 
 def _facts_of(told: dict[str, Any]) -> ScanFacts:
     return protocol.facts_of(told.get("facts"))
 
 
-def _overview_of(told: dict[str, Any], raw: bytes) -> Overview:
+def _overview_of(told: dict[str, Any], raw: bytes) -> MasterOverview:
     match told.get("shape"), told.get("samples"):
         case [int(bands), int(height), int(width)], str(samples):
             pass
         case _:
-            raise protocol.Garbled("an overview of another shape")
+            raise protocol.ProtocolError("an overview of another shape")
     end = 4 * bands * height * width
     if min(bands, height, width) < 1 or bands not in {1, 3} or len(raw) < end:
-        raise protocol.Garbled("an overview of another size")
-    look = tone_protocol.look_of(told.get("look"), raw[end:])
+        raise protocol.ProtocolError("an overview of another size")
+    look = tone_protocol.look_of(told.get("tone_profile"), raw[end:])
     planes = np.frombuffer(raw[:end], "<f4").reshape(bands, height, width).astype(np.float32)
     if not (np.isfinite(planes).all() and planes.min() >= 0 and planes.max() <= 1):
-        raise protocol.Garbled("an overview beyond black and white")
+        raise protocol.ProtocolError("an overview beyond black and white")
     try:
         notes, reference = protocol.notes_of(told.get("notes")), _reference_of(told.get("reference"))
-        return Overview(_facts_of(told), planes, bytes.fromhex(samples), reference, look, notes)
+        return MasterOverview(_facts_of(told), planes, bytes.fromhex(samples), reference, look, notes)
     except ValueError as error:
-        raise protocol.Garbled("an overview without a digest") from error
+        raise protocol.ProtocolError("an overview without a digest") from error
 
 
-def _reference_of(words: object) -> Reference:
+def _reference_of(words: object) -> ReferenceDigests:
     match words:
         case {"decoders": 1 | 2 as decoders, "gray_sha256": str(gray), "alpha_sha256": str(alpha), **rest}:
             if not rest and _HEX.fullmatch(gray) and _HEX.fullmatch(alpha):
-                return Reference(decoders, gray, alpha)
-    raise protocol.Garbled("an overview without a reference")
+                return ReferenceDigests(decoders, gray, alpha)
+    raise protocol.ProtocolError("an overview without a reference")

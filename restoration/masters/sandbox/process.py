@@ -20,13 +20,13 @@ import numpy as np
 
 from restoration.errors import OutOfMemory, RestorationError
 from restoration.masters import second_decoder, tone_profile
-from restoration.masters.decoder_agreement import Agreement
+from restoration.masters.decoder_agreement import DecoderComparison
 from restoration.masters.facts import Limits
 from restoration.masters.identify import identify
 from restoration.masters.metadata import embedded, own_derivative, xmp_reader
-from restoration.masters.plausibility import Resemblance
+from restoration.masters.plausibility import NeighborCorrelation
 from restoration.masters.sandbox import protocol, tone_protocol
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 
 def main() -> None:
@@ -81,39 +81,39 @@ def _confine(limits: Limits) -> None:
 def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: int) -> None:
     facts = identify(path, limits)
     # Read here for the first time: what it does to a reader it does to this one.
-    about = embedded.read(path, facts)
+    about = embedded.read_metadata(path, facts)
     if about.xmp:
-        xmp_reader.read(about.xmp, about.extension)
+        xmp_reader.read_xmp(about.xmp, about.extension)
         own_derivative.require_master(about.xmp, path)
     scratch = protocol.path_of(request["scratch"])
-    scan = Scan(path, facts, scratch)
-    samples, resemblance = hashlib.sha256(), Resemblance(facts)
+    scan = Master(path, facts, scratch)
+    samples, correlation = hashlib.sha256(), NeighborCorrelation(facts)
     most = min(second_decoder.MOST_BYTES, limits.reader_bytes // 4)
-    other = None if scan.second_decoder_only() else second_decoder.strips(path, facts, most_bytes=most)
-    agreement = Agreement(path, facts, scratch, other)
+    other = None if scan.second_decoder_only() else second_decoder.read_rows(path, facts, most_bytes=most)
+    comparison = DecoderComparison(path, facts, scratch, other)
     notes = list(facts.notes)
 
     def told(done: int, total: int) -> None:
         protocol.write(replies, protocol.frame({"rows": [done, total]}))
 
-    look = tone_profile.read(path, facts)
+    look = tone_profile.read_tone_profile(path, facts)
     planes = scan.overview(
         request["long_side"],
         told,
         samples,
-        resemblance=resemblance,
+        correlation=correlation,
         curve=look.curve,
-        agreement=agreement,
+        comparison=comparison,
         notes=notes,
     )
-    resemblance.require(path)
+    correlation.require(path)
     raw = np.ascontiguousarray(planes, "<f4")
     words = {
         "facts": protocol.facts_words(facts),
         "shape": raw.shape,
         "samples": samples.hexdigest(),
-        "look": tone_protocol.words(look),
-        "reference": asdict(agreement.finish()),
+        "tone_profile": tone_protocol.words(look),
+        "reference": asdict(comparison.finish()),
         "notes": notes,
     }
     light = tone_protocol.raw(look)

@@ -47,7 +47,7 @@ ERRORS: Final[Mapping[str, type[errors.RestorationError]]] = {
 """What a reading process may find, by name."""
 
 
-class Garbled(Exception):
+class ProtocolError(Exception):
     """What came is no frame, or not what was asked for."""
 
 
@@ -71,16 +71,16 @@ def receive(read: Read, most: int) -> tuple[dict[str, Any], bytes] | None:
         return None
     words, size = _LENGTHS.unpack(head)
     if words > MAX_WORDS or size > most:
-        raise Garbled(f"a frame of {words:,} and {size:,} bytes")
+        raise ProtocolError(f"a frame of {words:,} and {size:,} bytes")
     text, raw = _exactly(read, words), _exactly(read, size)
     if text is None or raw is None:
         return None
     try:
         told = json.loads(text)
     except ValueError as error:
-        raise Garbled("a frame that is no JSON") from error
+        raise ProtocolError("a frame that is no JSON") from error
     if not isinstance(told, dict):
-        raise Garbled("a frame without names")
+        raise ProtocolError("a frame without names")
     return told, raw
 
 
@@ -116,21 +116,21 @@ def facts_of(words: object) -> ScanFacts:
     """Undo `facts_words`. Raises Garbled unless each value is of its kind."""
     kinds = get_type_hints(ScanFacts)
     if not isinstance(words, dict) or set(words) != set(kinds):
-        raise Garbled("facts of another shape")
+        raise ProtocolError("facts of another shape")
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in words.items()
     }
     if not all(_fits(name, value, kinds[name]) for name, value in values.items()):
-        raise Garbled("facts that cannot be")
+        raise ProtocolError("facts that cannot be")
     if min(values["width"], values["height"], values["bands"]) < 1:
-        raise Garbled("facts that cannot be")
+        raise ProtocolError("facts that cannot be")
     return ScanFacts(**values)
 
 
 def notes_of(words: object) -> tuple[str, ...]:
     """Return what was noted about a file. Raises Garbled unless these are texts."""
     if not isinstance(words, list) or not _are_texts(tuple(words)):
-        raise Garbled("notes that are none")
+        raise ProtocolError("notes that are none")
     return tuple(words)
 
 
@@ -161,10 +161,10 @@ def error_words(error: errors.RestorationError) -> dict[str, str]:
 def error_of(words: object, path: Path) -> errors.RestorationError:
     """Undo `error_words`. Raises Garbled if it is none that a reading process may find."""
     if not isinstance(words, dict) or set(words) != {"kind", "reason", "remedy"}:
-        raise Garbled("an error of another shape")
+        raise ProtocolError("an error of another shape")
     kind, reason, remedy = words["kind"], words["reason"], words["remedy"]
     if kind not in ERRORS or not isinstance(reason, str) or not isinstance(remedy, str):
-        raise Garbled("an unknown error")
+        raise ProtocolError("an unknown error")
     return ERRORS[kind](reason=reason, remedy=remedy, path=path)
 
 

@@ -23,13 +23,13 @@ from restoration.masters.tiff.layout import (
     OLD_JPEG,
     PALETTE,
     YCBCR,
-    Layout,
-    layout_of,
+    PictureLayout,
+    read_layout,
     unsupported,
 )
 from restoration.masters.tiff.names import compression_name
 
-LEAKS: Final = (
+TIFFFILE_ERRORS: Final = (
     tifffile.TiffFileError,
     ValueError,
     TypeError,
@@ -64,13 +64,13 @@ _MOST_DPI = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class TiffPicture:
     """The picture of a file."""
 
     tiff: TiffFile
     page: int
     """Its place in the chain of directories."""
-    layout: Layout
+    layout: PictureLayout
     copies: tuple[int, ...] = ()
     """Pages that are reduced copies of it by their size or flag: their pixels must say so, too."""
     old_lzw: bool = False
@@ -94,7 +94,7 @@ class Chosen:
         return all(2 * side <= whole for side, whole in zip(size, main, strict=True))
 
 
-def choose(file: io.BufferedReader, path: Path, size: int) -> Chosen:
+def find_picture(file: io.BufferedReader, path: Path, size: int) -> TiffPicture:
     """Return the only picture in an open TIFF of `size` bytes.
 
     Raises TruncatedImage, UnsupportedImage or MasterUnavailable.
@@ -126,40 +126,40 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def one_of(chosen: Chosen, page: int, path: Path) -> Chosen:
-    """Return another page of the same file. Raises as `choose`, or NoDirectory or OSError."""
+def open_page(chosen: TiffPicture, page: int, path: Path) -> TiffPicture:
+    """Return another page of the same file. Raises as `find_picture`, or NoDirectory or OSError."""
     tiff = replace(chosen.tiff, notes=[])  # what is odd about it is no matter of the picture's
     return _chosen(tiff, page, (), path)
 
 
-def facts_of(chosen: Chosen) -> ScanFacts:
+def picture_facts(chosen: TiffPicture) -> ScanFacts:
     """Return the facts of a page. Raises NoDirectory or OSError."""
     return _facts(chosen, chosen.tiff.size)
 
 
-def _chosen(tiff: TiffFile, page: int, copies: tuple[int, ...], path: Path) -> Chosen:
-    layout = layout_of(tiff.directories[page], path)
+def _chosen(tiff: TiffFile, page: int, copies: tuple[int, ...], path: Path) -> TiffPicture:
+    layout = read_layout(tiff.directories[page], path)
     _require_decoder(layout, path)
     directory = tiff.directories[page]
     old, subsampling = _is_old_lzw(tiff, layout), _jpeg_subsampling(directory, layout)
-    return Chosen(tiff, page, layout, copies, old, subsampling)
+    return TiffPicture(tiff, page, layout, copies, old, subsampling)
 
 
-def _jpeg_subsampling(directory: Directory, layout: Layout) -> tuple[int, int]:
+def _jpeg_subsampling(directory: Directory, layout: PictureLayout) -> tuple[int, int]:
     """Return what the first strip or tile says, and note it if the header says otherwise."""
     told = directory.integers(_SUBSAMPLING, 2)
     header = (2, 2) if told is None or len(told) < 2 else (int(told[0]), int(told[1]))
     if layout.compression != JPEG or layout.photometric != YCBCR:
         return header
     first = io.BytesIO(directory.file.bytes_at(int(layout.offsets[0]), _JPEG_HEADER))
-    frame = markers.frame_in(markers.segments(first))
+    frame = markers.find_frame(markers.read_segments(first))
     if frame is None or not frame.components or header == (found := frame.components[0][1:]):
         return header
     directory.file.note("TIFF: YCbCrSubSampling is not that of its JPEG data, which holds")
     return found
 
 
-def _is_old_lzw(tiff: TiffFile, layout: Layout) -> bool:
+def _is_old_lzw(tiff: TiffFile, layout: PictureLayout) -> bool:
     """Whether every strip begins with a clear code of 9 bits, least significant bit first."""
     if layout.compression != LZW:
         return False
@@ -170,21 +170,21 @@ def _is_old_lzw(tiff: TiffFile, layout: Layout) -> bool:
     return old
 
 
-def read(file: io.BufferedReader, path: Path, size: int) -> ScanFacts:
-    """Return the facts of the only picture in an open TIFF of `size` bytes; raises as `choose`."""
-    chosen = choose(file, path, size)
+def read_facts(file: io.BufferedReader, path: Path, size: int) -> ScanFacts:
+    """Return the facts of the only picture in an open TIFF of `size` bytes; raises as `find_picture`."""
+    chosen = find_picture(file, path, size)
     with _readable(path):
         return _facts(chosen, size)
 
 
-def profile(file: io.BufferedReader, path: Path, size: int) -> bytes | None:
-    """Return the ICC profile of the picture; raises as `choose`."""
-    chosen = choose(file, path, size)
+def icc_profile(file: io.BufferedReader, path: Path, size: int) -> bytes | None:
+    """Return the ICC profile of the picture; raises as `find_picture`."""
+    chosen = find_picture(file, path, size)
     with _readable(path):
         return chosen.directory.raw(_ICC)
 
 
-def _facts(chosen: Chosen, size: int) -> ScanFacts:
+def _facts(chosen: TiffPicture, size: int) -> ScanFacts:
     layout, directory, tiff = chosen.layout, chosen.directory, chosen.tiff
     if chosen.page:
         tiff.note(f"TIFF: the picture is on page {chosen.page + 1}; the pages before it are only previews")
@@ -234,11 +234,11 @@ def _main(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
     _refuse_larger_below(directories[main], path)
     others = tuple(i for i in pages if i != main)
     if any(not _could_be_a_copy(sizes[i], sizes[main]) for i in others):
-        raise several(len(pages), path)
+        raise several_pictures(len(pages), path)
     flagged = tuple(i for i, one in enumerate(directories) if _is_flagged(one) and not _is_mask(one))
     as_large = [i for i in flagged if not _is_smaller(directories[i], directories[main])]
     if as_large:
-        raise several(len(pages) + len(as_large), path)
+        raise several_pictures(len(pages) + len(as_large), path)
     return main, others + flagged
 
 
@@ -253,7 +253,7 @@ def _refuse_larger_below(main: Directory, path: Path) -> None:
         )
 
 
-def several(pictures: int, path: Path) -> UnsupportedImage:
+def several_pictures(pictures: int, path: Path) -> UnsupportedImage:
     """Return the error for a file with more than one picture."""
     return unsupported(
         path,
@@ -316,7 +316,7 @@ def _below(directory: Directory) -> list[Directory]:
     return found
 
 
-def _require_decoder(layout: Layout, path: Path) -> None:
+def _require_decoder(layout: PictureLayout, path: Path) -> None:
     compression = layout.compression
     if compression == OLD_JPEG or compression not in LIBVIPS_COMPRESSIONS | _OTHER_COMPRESSIONS:
         raise unsupported(
@@ -332,7 +332,7 @@ def _require_decoder(layout: Layout, path: Path) -> None:
         )
 
 
-def needs_second_reader(layout: Layout) -> bool:
+def needs_second_decoder(layout: PictureLayout) -> bool:
     """Whether libvips lacks the decoder for the compression."""
     return layout.compression not in LIBVIPS_COMPRESSIONS
 

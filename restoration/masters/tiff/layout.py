@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from restoration.errors import TruncatedImage, UnsupportedImage
 from restoration.masters.tiff.directory import MOST_INTEGER, Directory, TiffFile
-from restoration.masters.tiff.names import color_space, tag_name
+from restoration.masters.tiff.names import color_space_name, tag_name
 
 GRAY_INVERTED, GRAY, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
 UNCOMPRESSED, LZW, OLD_JPEG, JPEG = 1, 5, 6, 7
@@ -31,7 +31,7 @@ Offsets = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PictureLayout:
     """Where the samples of a picture lie, and how."""
 
     width: int
@@ -77,7 +77,7 @@ class Layout:
         return None
 
     @property
-    def stored(self) -> "Layout":
+    def stored(self) -> "PictureLayout":
         """How a decoder that knows no chroma subsampling sees the samples: as a gray picture of data units.
 
         A unit is the luma samples that share their chroma, row by row, then Cb and Cr.
@@ -104,7 +104,7 @@ class Layout:
         return len(self.offsets) // (self.channels if self.separate else 1)
 
 
-def layout_of(directory: Directory, path: Path) -> Layout:
+def read_layout(directory: Directory, path: Path) -> PictureLayout:
     """Return the layout of the picture that a directory describes.
 
     Raises UnsupportedImage, TruncatedImage or OSError.
@@ -117,7 +117,7 @@ def layout_of(directory: Directory, path: Path) -> Layout:
         raise _incomplete("the photometric interpretation (whether 0 is black or white, gray or RGB)", path)
     photometric, compression = directory.integer(262, -1), directory.integer(259, UNCOMPRESSED)
     if photometric not in MODES:
-        raise unsupported(path, f"its color space is {color_space(photometric)}")
+        raise unsupported(path, f"its color space is {color_space_name(photometric)}")
     formats = directory.integers(339, _MOST_CHANNELS)
     for kind in () if formats is None else formats.tolist():
         if kind not in {0, 1, 4}:
@@ -147,7 +147,7 @@ def layout_of(directory: Directory, path: Path) -> Layout:
     if tile is not None:
         across, down = math.ceil(width / tile[0]), math.ceil(height / tile[1])
     offsets = _offsets(directory, tile is not None, across * down * (channels if separate else 1), path)
-    known = Layout(
+    known = PictureLayout(
         width,
         height,
         bits,
@@ -258,7 +258,7 @@ def _note_unknown(directory: Directory, compression: int) -> None:
         directory.file.note("TIFF: a Predictor does not go with its compression; ignored")
 
 
-def _subsampling(directory: Directory, known: Layout, path: Path) -> tuple[int, int]:
+def _subsampling(directory: Directory, known: PictureLayout, path: Path) -> tuple[int, int]:
     told = directory.integers(530, 2)
     across, down = (2, 2) if told is None or len(told) < 2 else (int(told[0]), int(told[1]))
     if known.bits != 8 or known.channels != 3:
@@ -289,7 +289,7 @@ def _no_counts(size: int) -> Offsets:
     return np.zeros(size, np.int64)
 
 
-def _with_counts(known: Layout, directory: Directory, path: Path) -> Layout:
+def _with_counts(known: PictureLayout, directory: Directory, path: Path) -> PictureLayout:
     """Tell the bytes of each piece, computed where the header does not, and require that they are there."""
     file = directory.file
     values = directory.integers(279 if known.tile is None else 325, len(known.offsets))
@@ -328,7 +328,7 @@ def _with_counts(known: Layout, directory: Directory, path: Path) -> Layout:
     return replace(known, counts=counts)
 
 
-def _refuse_other_samples(known: Layout, told: Offsets, needed: Offsets, path: Path) -> None:
+def _refuse_other_samples(known: PictureLayout, told: Offsets, needed: Offsets, path: Path) -> None:
     """Raise UnsupportedImage if the bytes are exactly those of more bits or channels than told."""
     if not (told > needed).all() or known.subsampling != (1, 1):
         return
@@ -376,7 +376,7 @@ def _too_few(end: int, size: int, path: Path) -> TruncatedImage:
     )
 
 
-def _uncompressed(known: Layout) -> Offsets:
+def _uncompressed(known: PictureLayout) -> Offsets:
     """Return the bytes that each piece has without compression."""
     channels = 1 if known.separate else known.channels
     if known.tile:

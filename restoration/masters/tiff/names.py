@@ -54,7 +54,7 @@ def tag_name(tag: int) -> str:
     return f"{tag} ({known.name})" if known else str(tag)
 
 
-def color_space(photometric: int) -> str:
+def color_space_name(photometric: int) -> str:
     """Return what a photometric interpretation is called."""
     return COLOR_SPACES.get(photometric, f"unknown (photometric interpretation {photometric})")
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pyvips
 
 from restoration.arrays.luma import Gray
-from restoration.masters.patched_file import Splice, source_of
-from restoration.masters.tiff.header import Chosen
-from restoration.masters.tiff.layout import GRAY, JPEG, PREDICTED, RGB, UNSPECIFIED, Layout
+from restoration.masters.patched_file import PatchedFile, vips_source
+from restoration.masters.tiff.header import TiffPicture
+from restoration.masters.tiff.layout import GRAY, JPEG, PREDICTED, RGB, UNSPECIFIED, PictureLayout
 
 _SHORT, _LONG, _UNDEFINED, _LONG8 = 3, 4, 7, 16
 _FILL_ORDER, _PREDICTOR, _PALETTE, _TABLES = 266, 317, 320, 347
@@ -27,7 +27,7 @@ _FAX_OPTIONS: Final = (292, 293)
 _SUBSAMPLING: Final = 530
 
 
-def strips(file: BufferedReader, chosen: Chosen, rows: int) -> Iterator[tuple[int, Gray]]:
+def read_strips(file: BufferedReader, chosen: TiffPicture, rows: int) -> Iterator[tuple[int, Gray]]:
     """Yield the top row and the samples (h, W, bands) of strips of `rows`: colors, then any alpha.
 
     Raises pyvips.Error for damage of any kind, or OSError if the file cannot be read.
@@ -51,7 +51,7 @@ def strips(file: BufferedReader, chosen: Chosen, rows: int) -> Iterator[tuple[in
         raise
 
 
-def _planes(layout: Layout, keep: list[int]) -> list[Layout]:
+def _planes(layout: PictureLayout, keep: list[int]) -> list[PictureLayout]:
     """Return the pictures that libvips is shown: one, or one a channel where each has a plane of its own."""
     if not layout.separate:
         return [replace(layout.stored, photometric=RGB) if layout.mode == "ycbcr" else layout.stored]
@@ -70,7 +70,7 @@ def _planes(layout: Layout, keep: list[int]) -> list[Layout]:
     ]
 
 
-def _kept(samples: Gray, layout: Layout, keep: list[int]) -> Gray:
+def _kept(samples: Gray, layout: PictureLayout, keep: list[int]) -> Gray:
     """Leave out channels that are not kept; libvips makes three bands of a palette in color."""
     grown = samples.shape[-1] - layout.channels
     if len(keep) == layout.channels:
@@ -81,10 +81,10 @@ def _kept(samples: Gray, layout: Layout, keep: list[int]) -> Gray:
 class _Loaded:
     """A picture that libvips reads through our header, once, top to bottom."""
 
-    def __init__(self, file: BufferedReader, chosen: Chosen, layout: Layout) -> None:
+    def __init__(self, file: BufferedReader, chosen: TiffPicture, layout: PictureLayout) -> None:
         prefix = _header(chosen, layout)
-        self.splice = Splice(file, [prefix, (0, chosen.tiff.size)])
-        self._source = source_of(self.splice)  # libvips calls it as long as it reads
+        self.splice = PatchedFile(file, [prefix, (0, chosen.tiff.size)])
+        self._source = vips_source(self.splice)  # libvips calls it as long as it reads
         # libtiff warns of the old codes; a strip of them that is damaged or cut off is an error.
         fatal = "error" if chosen.old_lzw else "warning"
         self._image: Any = pyvips.Operation.call(
@@ -100,7 +100,7 @@ class _Loaded:
         return samples.reshape(size, width, int(self._image.bands))
 
 
-def _of_units(loaded: _Loaded, layout: Layout, top: int, size: int) -> Gray:
+def _of_units(loaded: _Loaded, layout: PictureLayout, top: int, size: int) -> Gray:
     """Return rows (size, W, 3) of YCbCr, its chroma repeated, from rows of data units."""
     across, down = layout.subsampling
     first, last = top // down, -(-(top + size) // down)
@@ -117,7 +117,7 @@ def _of_units(loaded: _Loaded, layout: Layout, top: int, size: int) -> Gray:
     return np.ascontiguousarray(whole[begin : begin + size, : layout.width])
 
 
-def _header(chosen: Chosen, layout: Layout) -> bytes:
+def _header(chosen: TiffPicture, layout: PictureLayout) -> bytes:
     """Return a BigTIFF header with one directory, for the bytes of the whole file to follow."""
     directory = chosen.directory
     order = directory.file.order

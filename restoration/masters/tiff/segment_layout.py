@@ -25,12 +25,12 @@ class Undecodable(Exception):
     """The second decoder has no means to read this."""
 
 
-class Damaged(Exception):
+class DamagedPixels(Exception):
     """Pixels are missing or cannot be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SegmentLayout:
     """Where the samples of one page lie, and how they are packed."""
 
     width: int
@@ -107,7 +107,7 @@ class Layout:
         return cells * (across * down + 2)
 
 
-def layout_of(page: Any, most_bytes: int) -> Layout:
+def segment_layout(page: Any, most_bytes: int) -> SegmentLayout:
     """Return the layout of a page of tifffile's, whose strips or tiles may have `most_bytes`, decoded.
 
     Raises Undecodable or Damaged.
@@ -137,7 +137,7 @@ def layout_of(page: Any, most_bytes: int) -> Layout:
             packed and (bits != 8 or predictor != 1 or page.planarconfig == 2)
         ):
             raise Undecodable("YCbCr of that kind")
-    layout = Layout(
+    layout = SegmentLayout(
         width=width,
         height=height,
         samples=samples,
@@ -158,11 +158,11 @@ def layout_of(page: Any, most_bytes: int) -> Layout:
         sizes=tuple(page.databytecounts),
     )
     if min(width, height, rows, layout.piece_width, samples) < 1:
-        raise Damaged("a side of no length")
+        raise DamagedPixels("a side of no length")
     return _with_all_pieces(layout, most_bytes)
 
 
-def _with_all_pieces(layout: Layout, most_bytes: int) -> Layout:
+def _with_all_pieces(layout: SegmentLayout, most_bytes: int) -> SegmentLayout:
     pieces = layout.across * layout.down * (layout.samples if layout.separate else 1)
     if layout.compression == 1:  # they can be told, and what the header tells may be wrong
         sizes = tuple(
@@ -171,7 +171,7 @@ def _with_all_pieces(layout: Layout, most_bytes: int) -> Layout:
         )
         layout = replace(layout, sizes=sizes)
     if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
-        raise Damaged(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
+        raise DamagedPixels(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
     if layout.row_bytes() * layout.piece_rows > most_bytes and layout.compression != 1:
         raise Undecodable("a strip or tile of that size")
     return layout

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from restoration.arrays.buffer_pool import Room
 from restoration.arrays.luma import Gray
-from restoration.masters.jpeg.completeness import as_one_stream, probed
+from restoration.masters.jpeg.completeness import with_probes, with_tables
 from restoration.masters.tiff.segment_layout import (
     CCITT,
     DEFLATE,
@@ -28,8 +28,8 @@ from restoration.masters.tiff.segment_layout import (
     PNG,
     WEBP,
     ZSTD,
-    Damaged,
-    Layout,
+    DamagedPixels,
+    SegmentLayout,
 )
 
 _PIECE_PIXELS: Final = 1 << 18
@@ -93,7 +93,7 @@ Read = Callable[[int, int], bytes]
 """Returns the bytes at an offset, of that number; may be called by any thread."""
 
 
-def spans(layout: Layout) -> Iterator[tuple[int, int]]:
+def row_spans(layout: SegmentLayout) -> Iterator[tuple[int, int]]:
     """Yield top and end of the rows that are decoded at once: whole strips or tiles where they are small."""
     band = layout.piece_rows
     wanted = max(1, _PIECE_PIXELS // layout.width)
@@ -106,8 +106,8 @@ def spans(layout: Layout) -> Iterator[tuple[int, int]]:
     yield from ((top, min(top + step, layout.height)) for top in range(0, layout.height, step))
 
 
-def decode(layout: Layout, read: Read, top: int, end: int, room: Room, *, strict: bool) -> Gray:
-    """Return the samples (h, W, samples) of the rows `top` to `end`, one of `spans`, in native byte order.
+def decode_span(layout: SegmentLayout, read: Read, top: int, end: int, room: Room, *, strict: bool) -> Gray:
+    """Return the samples (h, W, samples) of rows `top` to `end`, one of `row_spans`, in native byte order.
 
     Packed ones (1, 2 or 4 bits) are integers of that many bits. They may lie in the room. `strict` looks for
     the last code that LZW lacks. Raises Damaged.
@@ -134,7 +134,7 @@ def decode(layout: Layout, read: Read, top: int, end: int, room: Room, *, strict
     return out
 
 
-def _joined(layout: Layout, read: Read, top: int, end: int) -> Gray | None:
+def _joined(layout: SegmentLayout, read: Read, top: int, end: int) -> Gray | None:
     """Return rows of uncompressed strips that lie one after the other in the file; None if they do not."""
     if not layout.plain or layout.across > 1 or layout.separate:
         return None
@@ -146,11 +146,11 @@ def _joined(layout: Layout, read: Read, top: int, end: int) -> Gray | None:
             return None
     data = read(start + (top - first * rows) * row_bytes, (end - top) * row_bytes)
     if len(data) < (end - top) * row_bytes:
-        raise Damaged(f"the file ends within strips {first:,} to {last:,}")
+        raise DamagedPixels(f"the file ends within strips {first:,} to {last:,}")
     return _decoded(layout, data, end - top, strict=False)
 
 
-def _inflated(layout: Layout, read: Read, top: int, end: int, room: Room) -> Gray:
+def _inflated(layout: SegmentLayout, read: Read, top: int, end: int, room: Room) -> Gray:
     """Return rows of deflated strips of whole samples, inflated into their place: a common kind of TIFF."""
     out: Gray = room.array("inflated", (end - top, layout.width, layout.samples), layout.dtype)
     for band in range(top // layout.piece_rows, (end - 1) // layout.piece_rows + 1):
@@ -165,9 +165,9 @@ def _inflated(layout: Layout, read: Read, top: int, end: int, room: Room) -> Gra
             try:
                 raw = _deflate(data, place.nbytes)
             except _ERRORS as error:
-                raise Damaged(f"strip {band:,}: {error}") from error
+                raise DamagedPixels(f"strip {band:,}: {error}") from error
             if len(raw) < place.nbytes:
-                raise Damaged(f"strip {band:,}: {len(raw):,} of {place.nbytes:,} bytes")
+                raise DamagedPixels(f"strip {band:,}: {len(raw):,} of {place.nbytes:,} bytes")
             place[...] = np.frombuffer(raw, layout.dtype).reshape(place.shape)
     if not out.dtype.isnative:
         out = out.byteswap(inplace=True).view(out.dtype.newbyteorder("="))
@@ -176,21 +176,21 @@ def _inflated(layout: Layout, read: Read, top: int, end: int, room: Room) -> Gra
     return out
 
 
-def _read_piece(layout: Layout, read: Read, index: int, expected: int) -> bytes:
+def _read_piece(layout: SegmentLayout, read: Read, index: int, expected: int) -> bytes:
     """Return the data of a strip or tile of `expected` bytes, decoded. Raises Damaged."""
     size, most = layout.sizes[index], _MOST_GROWTH * expected + _LEAST_READ
     # Compressed data tell by themselves where they end, whatever the header says or leaves out.
     packed = layout.compression != 1
     size = most if packed and size == 0 and not any(layout.sizes) else min(size, most)
     if size == 0:
-        raise Damaged(f"strip or tile {index:,} is empty")
+        raise DamagedPixels(f"strip or tile {index:,} is empty")
     data = read(layout.offsets[index], size)
     if not data or (len(data) < size and not packed):
-        raise Damaged(f"the file ends within strip or tile {index:,}")
+        raise DamagedPixels(f"the file ends within strip or tile {index:,}")
     return data
 
 
-def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
+def _piece(layout: SegmentLayout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
     """Return the rows `within` a strip or tile."""
     row_bytes, coded = layout.row_bytes(), layout.coded_rows(band)
     whole = within == slice(0, coded) or not layout.plain
@@ -198,17 +198,17 @@ def _piece(layout: Layout, read: Read, index: int, band: int, within: slice, *, 
         size = (within.stop - within.start) * row_bytes
         data = read(layout.offsets[index] + within.start * row_bytes, size)
         if len(data) < size:
-            raise Damaged(f"the file ends within strip {index:,}")
+            raise DamagedPixels(f"the file ends within strip {index:,}")
     else:
         data = _read_piece(layout, read, index, coded * row_bytes)
     try:
         samples = _decoded(layout, data, coded if whole else within.stop - within.start, strict=strict)
     except _ERRORS as error:
-        raise Damaged(f"strip or tile {index:,} cannot be decompressed") from error
+        raise DamagedPixels(f"strip or tile {index:,} cannot be decompressed") from error
     return samples[within] if whole else samples
 
 
-def _decoded(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+def _decoded(layout: SegmentLayout, data: bytes, rows: int, *, strict: bool) -> Gray:
     if layout.compression == JPEG:
         return _jpeg(layout, data, rows)
     if layout.compression in _IMAGES:
@@ -223,21 +223,23 @@ def _decoded(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
     return _unpacked(layout, _decompressed(layout, data, size, strict=strict), rows)
 
 
-def _decompressed(layout: Layout, data: bytes, size: int, *, strict: bool) -> _Bytes:
+def _decompressed(layout: SegmentLayout, data: bytes, size: int, *, strict: bool) -> _Bytes:
     """Return the first `size` bytes of what was compressed."""
     decompress = _DECOMPRESS[layout.compression]
     raw = decompress(data, size)
     if len(raw) < size:
-        raise Damaged(f"{len(raw):,} of {size:,} bytes")
+        raise DamagedPixels(f"{len(raw):,} of {size:,} bytes")
     if strict and layout.compression == LZW and raw != decompress(data + b"\xff" * 4, size):
-        raise Damaged("its last code is cut")  # the codec takes the missing bits for zeros
+        raise DamagedPixels("its last code is cut")  # the codec takes the missing bits for zeros
     return np.frombuffer(raw, np.uint8)[:size]
 
 
-def _unpacked(layout: Layout, raw: _Bytes, rows: int) -> Gray:
+def _unpacked(layout: SegmentLayout, raw: _Bytes, rows: int) -> Gray:
     shape = (rows, layout.piece_width, layout.depth)
     if layout.bits < 8:
-        return unpacked(raw.reshape(rows, -1), layout.piece_width * layout.depth, layout.bits).reshape(shape)
+        return unpack_bits(raw.reshape(rows, -1), layout.piece_width * layout.depth, layout.bits).reshape(
+            shape
+        )
     samples: Gray = raw.view(layout.dtype).reshape(shape)
     if not samples.dtype.isnative or layout.predictor == 2:
         samples = samples.astype(samples.dtype.newbyteorder("="))
@@ -246,7 +248,7 @@ def _unpacked(layout: Layout, raw: _Bytes, rows: int) -> Gray:
     return samples
 
 
-def _subsampled(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray:
+def _subsampled(layout: SegmentLayout, data: bytes, rows: int, *, strict: bool) -> Gray:
     """Return Y, Cb and Cr of cells that hold the Y of several pixels and one Cb and Cr."""
     across, down = layout.subsampling
     cells = (-(-rows // down), -(-layout.piece_width // across))
@@ -259,7 +261,7 @@ def _subsampled(layout: Layout, data: bytes, rows: int, *, strict: bool) -> Gray
     return out.reshape(cells[0] * down, cells[1] * across, 3)[:rows, : layout.piece_width]
 
 
-def _ccitt(layout: Layout, data: bytes, rows: int) -> Gray:
+def _ccitt(layout: SegmentLayout, data: bytes, rows: int) -> Gray:
     def decoded(bits: bytes) -> Gray:
         if layout.compression == 2:
             return np.asarray(imagecodecs.ccittrle_decode(bits, rows, layout.piece_width))
@@ -272,40 +274,40 @@ def _ccitt(layout: Layout, data: bytes, rows: int) -> Gray:
     # The codec fills up what is missing: then what follows the data shows in the picture.
     one, other = (decoded(data + tail) for tail in (b"\xff" * 64, b"\x2a\x91\x5c\x47" * 16))
     if not np.array_equal(one, other):
-        raise Damaged("too few rows")
+        raise DamagedPixels("too few rows")
     return _shaped(one, layout, rows)
 
 
-def _jpeg(layout: Layout, data: bytes, rows: int) -> Gray:
-    stream = as_one_stream(data, layout.jpegtables)
+def _jpeg(layout: SegmentLayout, data: bytes, rows: int) -> Gray:
+    stream = with_tables(data, layout.jpegtables)
     samples = _jpeg_samples(layout, stream)
-    if not np.array_equal(samples, _jpeg_samples(layout, probed(stream))):
-        raise Damaged("pixels are missing")
+    if not np.array_equal(samples, _jpeg_samples(layout, with_probes(stream))):
+        raise DamagedPixels("pixels are missing")
     return _shaped(samples, layout, rows)
 
 
-def _jpeg_samples(layout: Layout, stream: bytes) -> Gray:
+def _jpeg_samples(layout: SegmentLayout, stream: bytes) -> Gray:
     if layout.photometric == 2 and not layout.separate:  # whatever its markers say, it is RGB
         return np.asarray(imagecodecs.jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB"))
     return np.asarray(imagecodecs.jpeg8_decode(stream))
 
 
-def _shaped(samples: Gray, layout: Layout, rows: int) -> Gray:
+def _shaped(samples: Gray, layout: SegmentLayout, rows: int) -> Gray:
     """Return decoded samples as (rows, width, depth); a last strip may hold rows beyond the picture."""
     samples = samples[..., None] if samples.ndim == 2 else samples
     height, width, depth = samples.shape
     if height < rows or width < layout.piece_width or depth != layout.depth:
-        raise Damaged(f"{width} x {height} pixels of {depth} samples")
+        raise DamagedPixels(f"{width} x {height} pixels of {depth} samples")
     if samples.dtype != np.dtype(layout.dtype).newbyteorder("="):
-        raise Damaged(f"samples of type {samples.dtype}")
+        raise DamagedPixels(f"samples of type {samples.dtype}")
     return samples[:rows, : layout.piece_width]
 
 
-def expand(samples: Gray, layout: Layout, colormap: Any | None) -> Gray:
+def expand_samples(samples: Gray, layout: SegmentLayout, colormap: Any | None) -> Gray:
     """Return samples as whole bytes: fewer bits over the whole range, palette entries as their colors."""
     if layout.photometric == 3:
         if colormap is None:
-            raise Damaged("no color map")
+            raise DamagedPixels("no color map")
         table = np.asarray(colormap, np.uint16)  # (3, entries), 16 bits each
         colors = (table >> 8).astype(np.uint8).T if int(table.max()) > 255 else table.astype(np.uint8).T
         return np.concatenate((colors[samples[..., 0]], samples[..., 1:]), axis=-1)
@@ -314,7 +316,7 @@ def expand(samples: Gray, layout: Layout, colormap: Any | None) -> Gray:
     return samples
 
 
-def unpacked(raw: _Bytes, count: int, bits: int) -> _Bytes:
+def unpack_bits(raw: _Bytes, count: int, bits: int) -> _Bytes:
     """Return the first `count` integers of 1, 2 or 4 bits of each row (h, bytes), high bits first."""
     single = np.unpackbits(raw, axis=1)[:, : count * bits].reshape(len(raw), count, bits)
     weights = (1 << np.arange(bits)[::-1]).astype(np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restoration.masters.monochrome import luminance_of
+from restoration.masters.monochrome import luminance_plane
 from restoration.training.film.development import Gray
 
 # A toner weakens the density seen through red and strengthens that seen through blue; on encoded tones a
@@ -49,7 +49,7 @@ def toned(gray: Gray, toning: Toning, rng: np.random.Generator) -> NDArray[np.ui
 
 def tone_removed(rgb: NDArray[np.uint8]) -> Gray:
     """Scan (H, W, 3), sRGB bytes -> its luminance (H, W), float32 in [0, 1], as the product reduces it."""
-    gray = luminance_of(np.moveaxis(rgb, -1, 0).astype(np.float32))
+    gray = luminance_plane(np.moveaxis(rgb, -1, 0).astype(np.float32))
     gray /= np.float32(255)
     return np.minimum(gray, 1.0, out=gray)
 

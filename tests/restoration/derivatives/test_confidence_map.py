@@ -12,7 +12,7 @@ from restoration import LoadedModel, OutputExists, Preset, Progress, Recipe, Sta
 from restoration.colorize.inference import colorize
 from restoration.colorize.plan import Sizes
 from restoration.colorize.predicted_error import PASSES, confidence
-from restoration.masters.metadata.own_derivative import facts_in
+from restoration.masters.metadata.own_derivative import saek_properties
 
 Maker = Callable[..., Path]
 Recipes = Callable[..., Recipe]
@@ -76,7 +76,7 @@ def test_the_map_names_master_model_and_recipe(
         confidence=tmp_path / "o.png",
     )
     xmp = bytes(pyvips.Image.new_from_file(str(tmp_path / "o.png")).get("xmp-data"))
-    facts = facts_in(xmp)
+    facts = saek_properties(xmp)
     assert facts["masterSha256"] == hashlib.sha256(master.read_bytes()).hexdigest()
     assert facts["recipeFingerprint"] == made.recipe_fingerprint
     assert facts["weightsSha256"] == made.weights

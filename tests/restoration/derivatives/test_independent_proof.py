@@ -17,7 +17,7 @@ from PIL import Image
 
 from restoration import DecodersDisagree, LoadedModel, LumaMismatch, Recipe, pipeline, restore
 from restoration.derivatives.technical_report import ONE_DECODER
-from restoration.masters.sandbox import Overview, Reader
+from restoration.masters.sandbox import MasterOverview, Reader
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -29,7 +29,7 @@ import sys
 if "restoration.masters.sandbox.process" in sys.orig_argv:
     from restoration.masters import strips
 
-    decoded = strips.Scan._decoded
+    decoded = strips.Master._decoded
 
     def wrong(scan, notes):
         for top, samples in decoded(scan, notes):
@@ -37,7 +37,7 @@ if "restoration.masters.sandbox.process" in sys.orig_argv:
             samples[-1, -1, 0] ^= 1
             yield top, samples
 
-    strips.Scan._decoded = wrong
+    strips.Master._decoded = wrong
 """
 
 
@@ -143,7 +143,7 @@ def test_what_the_master_was_seen_to_hold_is_what_counts(
     class Other:
         identify = reader.identify
 
-        def overview(self, *words: object) -> Overview:
+        def overview(self, *words: object) -> MasterOverview:
             seen = reader.overview(*words)
             return replace(seen, reference=replace(seen.reference, **changed))
 

@@ -87,7 +87,7 @@ def test_the_default_language_comes_first() -> None:
 def test_the_packet_tells_how_a_person_changed_the_colors(strength: float, warmth: float, told: str) -> None:
     content, _ = packet(replace(MADE, strength=strength, warmth=warmth), MasterMetadata())
     assert told in texts(content, "evt:parameters")[0]
-    facts = own_derivative.facts_in(content)
+    facts = own_derivative.saek_properties(content)
     assert (float(facts["strength"]), float(facts["warmth"])) == (strength, warmth)
 
 
@@ -100,7 +100,7 @@ def test_the_packet_names_the_master_and_the_making() -> None:
     assert texts(content, "mm:DocumentID")[0] != original
     assert "판 7.tif" in texts(content, "dc:source")[0]
     assert texts(content, "xmp:CreatorTool") == ["Saek 9"]
-    facts = own_derivative.facts_in(content)
+    facts = own_derivative.saek_properties(content)
     assert facts["masterSha256"] == "a" * 64
     assert facts["weightsSha256"] == "b" * 64
     assert facts["recipeFingerprint"] == "c" * 64
@@ -153,7 +153,7 @@ def test_the_luma_error_of_a_jpeg_is_settled_in_place() -> None:
     content, _ = packet(replace(MADE, lossless=False), MasterMetadata())
     settled = xmp.settled(content, 13, 1.25)
     assert len(settled) == len(content)
-    facts = own_derivative.facts_in(settled)
+    facts = own_derivative.saek_properties(settled)
     assert (int(facts["lumaMaxError"]), float(facts["lumaMeanError"])) == (13, 1.25)
 
 
@@ -169,6 +169,6 @@ def test_a_map_says_that_it_is_a_map_and_is_not_the_derivative() -> None:
     assert "no photograph" in texts(told, "dc:description/rdf:Alt/rdf:li")[0]
     assert texts(told, "mm:DerivedFrom/ref:documentID") == [f"urn:sha256:{'a' * 64}"]
     assert texts(told, "mm:DocumentID") != texts(packet(MADE, MasterMetadata())[0], "mm:DocumentID")
-    facts = own_derivative.facts_in(told)
+    facts = own_derivative.saek_properties(told)
     assert (facts["masterSha256"], facts["recipeFingerprint"]) == ("a" * 64, "c" * 64)
     assert "lumaMaxError" not in facts

@@ -9,19 +9,19 @@ from PIL import Image, ImageOps
 
 from restoration import DecodersDisagree, NoSpace, TruncatedImage, identify
 from restoration.masters import decoder_agreement, second_decoder
-from restoration.masters.decoder_agreement import Agreement, Reference
+from restoration.masters.decoder_agreement import DecoderComparison, ReferenceDigests
 from restoration.masters.second_decoder import NoSecondDecoder
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
 Rows = Iterator[tuple[int, Gray]]
 
 
-def seen(path: Path, other: Rows | None = None) -> Reference:
+def seen(path: Path, other: Rows | None = None) -> ReferenceDigests:
     facts = identify(path)
-    both = Agreement(path, facts, path.parent, other or second_decoder.strips(path, facts))
-    for top, samples in Scan(path, facts, path.parent).stored_strips():
+    both = DecoderComparison(path, facts, path.parent, other or second_decoder.read_rows(path, facts))
+    for top, samples in Master(path, facts, path.parent).stored_strips():
         both.add(top, samples)
     return both.finish()
 
@@ -43,7 +43,7 @@ def test_what_two_decoders_see_is_what_was_stored(
         (picture(gray8, "a.png"), gray8),
         (tiff(gray8, "d.tif", photometric="miniswhite"), 255 - gray8),
     ):
-        assert seen(path) == Reference(2, sha256(gray), NOTHING)
+        assert seen(path) == ReferenceDigests(2, sha256(gray), NOTHING)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -63,7 +63,7 @@ def test_the_gray_is_that_of_the_upright_picture(
         upright = ImageOps.exif_transpose(opened)
     alpha = NOTHING if mode != "LA" else sha256(np.asarray(upright.getchannel("A")))
 
-    assert seen(tmp_path / "a.png") == Reference(2, sha256(np.asarray(upright.convert("L"))), alpha)
+    assert seen(tmp_path / "a.png") == ReferenceDigests(2, sha256(np.asarray(upright.convert("L"))), alpha)
 
 
 def test_the_height_of_the_portions_does_not_matter(
@@ -72,7 +72,7 @@ def test_the_height_of_the_portions_does_not_matter(
     path = tiff(gray16, rowsperstrip=11)
     monkeypatch.setattr("restoration.masters.strips.STRIP_PIXELS", 2000)
     monkeypatch.setattr("restoration.masters.tiff.segments._PIECE_PIXELS", 7000)
-    assert seen(path) == Reference(2, sha256(gray16), NOTHING)
+    assert seen(path) == ReferenceDigests(2, sha256(gray16), NOTHING)
 
 
 def test_a_single_step_in_one_pixel_is_a_disagreement(tiff: Maker, gray8: Gray) -> None:
@@ -102,7 +102,7 @@ def test_other_bands_are_a_disagreement(tiff: Maker, gray8: Gray) -> None:
 def test_a_palette_of_grays_may_be_read_as_gray_or_as_colors(tmp_path: Path, gray8: Gray) -> None:
     image = Image.fromarray(gray8).quantize(16)
     image.save(tmp_path / "a.tif")
-    assert seen(tmp_path / "a.tif") == Reference(2, sha256(np.asarray(image.convert("L"))), NOTHING)
+    assert seen(tmp_path / "a.tif") == ReferenceDigests(2, sha256(np.asarray(image.convert("L"))), NOTHING)
 
 
 @pytest.mark.parametrize("after", [0, 100])
@@ -112,7 +112,7 @@ def test_where_no_second_decoder_reads_it_there_is_one(tiff: Maker, gray8: Gray,
             yield 0, gray8[:after, :, None]
         raise NoSecondDecoder
 
-    assert seen(tiff(gray8), refusing()) == Reference(1, sha256(gray8), NOTHING)
+    assert seen(tiff(gray8), refusing()) == ReferenceDigests(1, sha256(gray8), NOTHING)
 
 
 def test_a_full_scratch_disk_is_worth_another_try(
@@ -121,7 +121,7 @@ def test_a_full_scratch_disk_is_worth_another_try(
     path = tiff(gray8)
     full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
     monkeypatch.setattr(decoder_agreement.tempfile, "TemporaryFile", lambda **_: full)
-    both = Agreement(path, replace(identify(path), orientation=6), path.parent, None)
+    both = DecoderComparison(path, replace(identify(path), orientation=6), path.parent, None)
 
     with pytest.raises(NoSpace):
         both.add(0, gray8[..., None])

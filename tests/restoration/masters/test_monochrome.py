@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import color, data, transform
 
 from restoration import AlreadyColor, ToneKind, recipe_for, restore
-from restoration.masters.monochrome import require_monochrome, tone_of
+from restoration.masters.monochrome import measure_tone, require_monochrome
 
 RAMP = np.linspace(0, 1, 256)
 
@@ -22,11 +22,11 @@ def toned(gray: np.ndarray, *curves: np.ndarray) -> np.ndarray:
 
 
 def test_one_band_is_gray(gray8: np.ndarray) -> None:
-    assert tone_of(gray8[None] / np.float32(255)).kind is ToneKind.GRAY
+    assert measure_tone(gray8[None] / np.float32(255)).kind is ToneKind.GRAY
 
 
 def test_equal_bands_are_gray(gray8: np.ndarray) -> None:
-    tone = tone_of(planes(np.stack([gray8] * 3, axis=-1)))
+    tone = measure_tone(planes(np.stack([gray8] * 3, axis=-1)))
     assert (tone.kind, tone.cb, tone.cr) == (
         ToneKind.GRAY,
         pytest.approx(0, abs=1e-3),
@@ -44,7 +44,7 @@ def test_equal_bands_are_gray(gray8: np.ndarray) -> None:
     ],
 )
 def test_a_toned_print_is_monochrome_and_its_tone_is_told(gray8: np.ndarray, curves: tuple) -> None:
-    tone = tone_of(planes(toned(gray8, *np.clip(curves, 0, 1))))
+    tone = measure_tone(planes(toned(gray8, *np.clip(curves, 0, 1))))
     assert tone.kind is ToneKind.TONED
     require_monochrome(tone, Path("a.tif"))
     assert np.hypot(tone.cb, tone.cr) > 0.005
@@ -52,7 +52,7 @@ def test_a_toned_print_is_monochrome_and_its_tone_is_told(gray8: np.ndarray, cur
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
 def test_a_color_photograph_is_refused(name: str) -> None:
-    tone = tone_of(planes(getattr(data, name)()))
+    tone = measure_tone(planes(getattr(data, name)()))
     with pytest.raises(AlreadyColor, match="already a color picture"):
         require_monochrome(tone, Path("a.jpg"))
 
@@ -63,7 +63,7 @@ def test_noise_of_color_does_not_make_a_color_picture() -> None:
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "JPEG", quality=70)
     with Image.open(file) as image:
-        assert tone_of(planes(np.asarray(image))).kind is not ToneKind.COLOR
+        assert measure_tone(planes(np.asarray(image))).kind is not ToneKind.COLOR
 
 
 def test_a_small_stamp_on_a_gray_print_is_let_pass_a_large_one_not(gray8: np.ndarray) -> None:
@@ -72,7 +72,7 @@ def test_a_small_stamp_on_a_gray_print_is_let_pass_a_large_one_not(gray8: np.nda
         side = int((gray8.size * share) ** 0.5)
         rgb[:side, :side] = rgb[:side, :side] // 2 + np.array([120, 0, 0], np.uint8)
         rgb[side : 2 * side, :side] = rgb[side : 2 * side, :side] // 2 + np.array([0, 0, 120], np.uint8)
-        assert (tone_of(planes(rgb)).kind is ToneKind.COLOR) is refused
+        assert (measure_tone(planes(rgb)).kind is ToneKind.COLOR) is refused
 
 
 def flat(colors: list[tuple[int, int, int]], seed: int = 3) -> np.ndarray:
@@ -98,7 +98,7 @@ BLACK, WHITE, CREAM = (0, 0, 0), (255, 255, 255), (240, 225, 190)
 )
 def test_few_flat_colors_are_color_though_luminance_tells_them_apart(colors: list) -> None:
     """Each chroma has a luminance of its own here, so it is a function of luminance."""
-    assert tone_of(planes(flat(colors))).kind is ToneKind.COLOR
+    assert measure_tone(planes(flat(colors))).kind is ToneKind.COLOR
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -152,12 +152,12 @@ def spoiled(rgb: np.ndarray, how: str) -> np.ndarray:
 @pytest.mark.parametrize("how", ["as it is", "noise of the scanner", "channels lie apart", "JPEG", "stain"])
 @pytest.mark.parametrize("name", LAB_TONES)
 def test_toned_prints_are_monochrome_as_scanners_see_them(name: str, how: str) -> None:
-    assert tone_of(planes(spoiled(lab_print(name), how))).kind is ToneKind.TONED
+    assert measure_tone(planes(spoiled(lab_print(name), how))).kind is ToneKind.TONED
 
 
 def test_the_tone_that_is_told_is_the_one_that_is_there() -> None:
     rgb = lab_print("albumen")
-    tone = tone_of(planes(rgb))
+    tone = measure_tone(planes(rgb))
     _, cb, cr = np.moveaxis(color.rgb2ycbcr(rgb), -1, 0)  # 16 to 240 around 128
     assert (tone.cb, tone.cr) == pytest.approx(
         (np.median(cb - 128) / 224, np.median(cr - 128) / 224), abs=0.01
@@ -169,13 +169,13 @@ def test_a_halftone_in_brown_ink_on_yellowed_paper_is_monochrome() -> None:
     y, x = np.mgrid[:768, :768]
     inked = gray < 0.5 + 0.5 * np.sin(y * 1.2) * np.sin(x * 1.2)
     rgb = np.where(inked[..., None], np.array([70, 50, 40]), np.array([232, 216, 178]))
-    assert tone_of(planes(rgb)).kind is ToneKind.TONED
+    assert measure_tone(planes(rgb)).kind is ToneKind.TONED
 
 
 @pytest.mark.parametrize("quality", [None, 85])
 @pytest.mark.parametrize("yellow", [0.5, 1.0])
 def test_an_engraving_on_stained_yellow_paper_is_monochrome(yellow: float, quality: int | None) -> None:
-    """It was refused as color, with strays of 3 in 255."""
+    """It was refused as color, with residuals of 3 in 255."""
     y, x = np.mgrid[:900, :900]
     gray = transform.resize(data.camera(), (900, 900))
     lines = np.clip((gray - (0.5 + 0.5 * np.sin(1.1 * y + 3 * gray))) * 4 + 0.5, 0, 1)[..., None]
@@ -191,7 +191,7 @@ def test_an_engraving_on_stained_yellow_paper_is_monochrome(yellow: float, quali
         file = io.BytesIO()
         Image.fromarray(rgb).save(file, "JPEG", quality=quality)
         rgb = np.asarray(Image.open(file))
-    assert tone_of(planes(rgb)).kind is ToneKind.TONED
+    assert measure_tone(planes(rgb)).kind is ToneKind.TONED
 
 
 def test_a_print_tinted_by_hand_is_color() -> None:
@@ -203,7 +203,7 @@ def test_a_print_tinted_by_hand_is_color() -> None:
     a[300:, 60:420], b[300:, 60:420] = 24, 20
     a[:60], b[:60] = -4, -14
     tinted = np.rint(color.lab2rgb(np.stack((lightness, a, b), axis=-1)) * 255).astype(np.uint8)
-    assert tone_of(planes(tinted)).kind is ToneKind.COLOR
+    assert measure_tone(planes(tinted)).kind is ToneKind.COLOR
 
 
 def test_a_street_in_gray_with_a_lit_traffic_light_is_color() -> None:
@@ -211,7 +211,7 @@ def test_a_street_in_gray_with_a_lit_traffic_light_is_color() -> None:
     y, x = np.mgrid[:512, :512]
     for place, light in ((100, RED), (200, (255, 190, 0)), (300, (0, 220, 90))):
         rgb[np.hypot(y - place, x - 400) < 45] = light
-    assert tone_of(planes(rgb)).kind is ToneKind.COLOR
+    assert measure_tone(planes(rgb)).kind is ToneKind.COLOR
 
 
 @pytest.mark.parametrize(("rows", "refused"), [(4, False), (60, True)])
@@ -220,8 +220,8 @@ def test_a_color_target_beside_a_print_is_color_if_it_is_large(rows: int, *, ref
     patches = [RED, (255, 220, 0), (0, 160, 60), (0, 150, 220), BLUE, (200, 60, 160), WHITE, BLACK]
     for place, patch in enumerate(patches):
         rgb[:rows, 64 * place : 64 * place + 64] = patch
-    assert (tone_of(planes(rgb)).kind is ToneKind.COLOR) is refused
+    assert (measure_tone(planes(rgb)).kind is ToneKind.COLOR) is refused
 
 
 def test_a_single_pixel_has_a_tone() -> None:
-    assert tone_of(np.full((3, 1, 1), 0.5, np.float32)).kind is ToneKind.GRAY
+    assert measure_tone(np.full((3, 1, 1), 0.5, np.float32)).kind is ToneKind.GRAY

@@ -17,9 +17,9 @@ from PIL import Image
 
 from restoration import DecodersDisagree, TruncatedImage, UnsupportedImage, identify
 from restoration.masters import second_decoder
-from restoration.masters.decoder_agreement import Agreement
+from restoration.masters.decoder_agreement import DecoderComparison
 from restoration.masters.jpeg import repair
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 Gray = np.ndarray
 Maker = Callable[[bytes], Path]
@@ -58,10 +58,10 @@ def decoded(data: bytes) -> Gray:
 
 def read(path: Path) -> tuple[Gray, str]:
     facts, notes = identify(path), []
-    scan = Scan(path, facts, path.parent)
-    agreement = Agreement(path, facts, path.parent, second_decoder.strips(path, facts))
-    scan.overview(64, agreement=agreement, notes=notes)
-    assert agreement.finish().decoders == 2
+    scan = Master(path, facts, path.parent)
+    comparison = DecoderComparison(path, facts, path.parent, second_decoder.read_rows(path, facts))
+    scan.overview(64, comparison=comparison, notes=notes)
+    assert comparison.finish().decoders == 2
     return np.concatenate([samples for _, samples in scan.stored_strips()]), "\n".join((*facts.notes, *notes))
 
 

@@ -15,9 +15,9 @@ from PIL import Image
 
 from restoration import DecodersDisagree, TruncatedImage, UnsupportedImage, identify
 from restoration.masters import second_decoder, tone_profile
-from restoration.masters.decoder_agreement import Agreement
+from restoration.masters.decoder_agreement import DecoderComparison
 from restoration.masters.metadata import embedded
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 Gray = np.ndarray
 Chunks = list[tuple[bytes, bytes, bytes]]
@@ -94,11 +94,11 @@ def test_what_is_odd_beside_the_pixels_is_no_obstacle(
     path = tmp_path / "odd.png"
     path.write_bytes(png(gray8, ODD[name]) + tail)
     facts = identify(path)
-    embedded.read(path, facts)
-    agreement = Agreement(path, facts, tmp_path, second_decoder.strips(path, facts))
+    embedded.read_metadata(path, facts)
+    comparison = DecoderComparison(path, facts, tmp_path, second_decoder.read_rows(path, facts))
     found = []
-    for top, samples in Scan(path, facts, tmp_path).stored_strips():
-        agreement.add(top, samples)
+    for top, samples in Master(path, facts, tmp_path).stored_strips():
+        comparison.add(top, samples)
         found.append(samples)
     assert np.array_equal(np.concatenate(found)[..., 0], gray8)
 
@@ -108,20 +108,20 @@ def test_what_is_damaged_among_the_pixels_is_refused(tmp_path: Path, gray8: Gray
     path = tmp_path / "damaged.png"
     path.write_bytes(png(gray8, DAMAGED[name]))
     facts = identify(path)
-    agreement = Agreement(path, facts, tmp_path, second_decoder.strips(path, facts))
+    comparison = DecoderComparison(path, facts, tmp_path, second_decoder.read_rows(path, facts))
     with pytest.raises((TruncatedImage, DecodersDisagree)):
-        Scan(path, facts, tmp_path).overview(64, agreement=agreement)
+        Master(path, facts, tmp_path).overview(64, comparison=comparison)
 
 
 def stored(path: Path) -> tuple[Gray, tuple[str, ...]]:
     """Return the samples that two decoders agree on, and what was noted."""
     facts = identify(path)
-    agreement = Agreement(path, facts, path.parent, second_decoder.strips(path, facts))
+    comparison = DecoderComparison(path, facts, path.parent, second_decoder.read_rows(path, facts))
     found = []
-    for top, samples in Scan(path, facts, path.parent).stored_strips():
-        agreement.add(top, samples)
+    for top, samples in Master(path, facts, path.parent).stored_strips():
+        comparison.add(top, samples)
         found.append(samples)
-    assert agreement.finish().decoders == 2
+    assert comparison.finish().decoders == 2
     return np.concatenate(found), facts.notes
 
 
@@ -250,7 +250,7 @@ def test_an_interlaced_png_that_lacks_rows_is_damaged_to_the_second_decoder(
     )
     facts = identify(path)
     with pytest.raises(TruncatedImage, match="of 168 rows"):
-        list(second_decoder.strips(path, facts))
+        list(second_decoder.read_rows(path, facts))
 
 
 @pytest.mark.parametrize("where", ["before the header", "before the data", "after the data"])
@@ -293,8 +293,10 @@ def test_a_chunk_with_a_wrong_checksum_is_ignored_and_told(
     assert notes == (f"PNG: chunk {kind.decode()} is damaged; ignored",)
     facts = identify(path)
     assert facts.dpi is None
-    assert embedded.read(path, facts) == embedded.read(plain, identify(plain))
-    assert tone_profile.read(path, facts) == tone_profile.read(plain, identify(plain))
+    assert embedded.read_metadata(path, facts) == embedded.read_metadata(plain, identify(plain))
+    assert tone_profile.read_tone_profile(path, facts) == tone_profile.read_tone_profile(
+        plain, identify(plain)
+    )
 
 
 def test_a_damaged_transparency_is_refused(tmp_path: Path, gray8: Gray) -> None:

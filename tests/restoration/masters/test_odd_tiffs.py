@@ -20,9 +20,9 @@ from PIL import Image
 from restoration import ImageTooLarge, MasterError, TruncatedImage, UnsupportedImage, identify
 from restoration.arrays import resample
 from restoration.masters import second_decoder
-from restoration.masters.decoder_agreement import Agreement
+from restoration.masters.decoder_agreement import DecoderComparison
 from restoration.masters.facts import ScanFacts
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 Gray = np.ndarray
 FORMS = [("<", False), (">", False), ("<", True), (">", True)]
@@ -31,14 +31,14 @@ FORMS = [("<", False), (">", False), ("<", True), (">", True)]
 def stored(path: Path) -> Gray:
     """Return the samples that are read, which the second decoder reads alike if it reads them at all."""
     facts = identify(path)
-    scan = Scan(path, facts, path.parent)
-    other = None if scan.second_decoder_only() else second_decoder.strips(path, facts)
-    agreement = Agreement(path, facts, path.parent, other)
+    scan = Master(path, facts, path.parent)
+    other = None if scan.second_decoder_only() else second_decoder.read_rows(path, facts)
+    comparison = DecoderComparison(path, facts, path.parent, other)
     found = []
     for top, samples in scan.stored_strips():
-        agreement.add(top, samples)
+        comparison.add(top, samples)
         found.append(samples)
-    agreement.finish()
+    comparison.finish()
     return np.concatenate(found)
 
 
@@ -202,7 +202,7 @@ def overview(path: Path) -> ScanFacts:
     """Return the facts, with the notes of the pixels."""
     facts = identify(path)
     notes: list[str] = []
-    Scan(path, facts, path.parent).overview(256, notes=notes)
+    Master(path, facts, path.parent).overview(256, notes=notes)
     return replace(facts, notes=(*facts.notes, *notes))
 
 
@@ -453,7 +453,7 @@ def test_ycbcr_without_jpeg_keeps_its_y(
     samples = stored(path)
     assert np.array_equal(samples[..., 0], y)
     assert np.unique(samples[..., 1:].reshape(-1, 2), axis=0).tolist() == [[117, 141]]
-    strips_of = Scan(path, identify(path), path.parent).strips()
+    strips_of = Master(path, identify(path), path.parent).strips()
     assert np.array_equal(np.concatenate([strip.gray for strip in strips_of]), y)
     assert identify(path).mode == "ycbcr"
 
@@ -709,7 +709,7 @@ def test_values_of_no_meaning_are_taken_as_the_usual_ones(
 
 
 def by_the_second_decoder(path: Path) -> Gray:
-    return np.concatenate([rows for _, rows in second_decoder.strips(path, identify(path))])
+    return np.concatenate([rows for _, rows in second_decoder.read_rows(path, identify(path))])
 
 
 def test_packbits_has_no_predictor(written: Callable[..., Path], gray8: Gray) -> None:

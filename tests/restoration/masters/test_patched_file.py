@@ -14,12 +14,12 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restoration.masters.patched_file import Splice
+from restoration.masters.patched_file import PatchedFile
 
 READING = """
 import signal, sys
 from pathlib import Path
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 from restoration.masters.identify import identify
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
@@ -27,7 +27,7 @@ path = Path(sys.argv[1])
 facts = identify(path)
 print("reading", flush=True)
 while True:
-    for _ in Scan(path, facts, path.parent).strips():
+    for _ in Master(path, facts, path.parent).strips():
         pass
 """
 
@@ -48,7 +48,7 @@ def test_pieces_read_like_the_file_that_they_make_up(
     whole = b"".join(part if isinstance(part, bytes) else base[part[0] : sum(part)] for part in parts)
     plain = io.BytesIO(whole)
     with path.open("rb") as file:
-        splice = Splice(file, parts)
+        splice = PatchedFile(file, parts)
     assert splice.size == len(whole)
     for whence, offset, size in steps:
         start = {0: 0, 1: plain.tell(), 2: len(whole)}[whence] + offset

@@ -10,7 +10,7 @@ from PIL import Image
 
 from restoration import MasterError, TruncatedImage, UnsupportedImage, identify
 from restoration.masters import strips
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 Gray = np.ndarray
 Maker = Callable[[bytes], Path]
@@ -31,7 +31,9 @@ def pnm(tmp_path: Path) -> Maker:
 
 
 def stored(path: Path) -> Gray:
-    return np.concatenate([samples for _, samples in Scan(path, identify(path), path.parent).stored_strips()])
+    return np.concatenate(
+        [samples for _, samples in Master(path, identify(path), path.parent).stored_strips()]
+    )
 
 
 def raw(samples: Gray) -> bytes:

@@ -24,7 +24,7 @@ from restoration import Limits, MasterError, TruncatedImage, identify
 from restoration.masters import second_decoder
 from restoration.masters.facts import ScanFacts
 from restoration.masters.second_decoder import NoSecondDecoder
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 from restoration.masters.tiff import segments
 
 Array = np.ndarray
@@ -39,7 +39,7 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(path: Path, *, strict: bool = False, **facts: Any) -> Array:
     told = replace(identify(path), **facts)
-    found = list(second_decoder.strips(path, told, 2, strict=strict))
+    found = list(second_decoder.read_rows(path, told, 2, strict=strict))
     tops = np.cumsum([0, *(len(samples) for _, samples in found)])
     assert [top for top, _ in found] == list(tops[:-1])
     return np.concatenate([samples for _, samples in found])
@@ -100,8 +100,10 @@ def test_extra_samples_that_the_facts_leave_out_are_left_out(tiff: Maker) -> Non
     path = tiff(samples, photometric="rgb", planarconfig="contig", extrasamples=extras)
     facts = replace(_rgb_facts(path), bands=4, alpha=True)
 
-    four = np.concatenate([s for _, s in second_decoder.strips(path, facts)])
-    three = np.concatenate([s for _, s in second_decoder.strips(path, replace(facts, bands=3, alpha=False))])
+    four = np.concatenate([s for _, s in second_decoder.read_rows(path, facts)])
+    three = np.concatenate(
+        [s for _, s in second_decoder.read_rows(path, replace(facts, bands=3, alpha=False))]
+    )
 
     assert np.array_equal(four, samples[..., [0, 1, 2, 4]])
     assert np.array_equal(three, samples[..., :3])
@@ -162,7 +164,7 @@ def test_byte_counts_of_zero_are_told_from_the_rows(tiff: Maker, rows: int, plan
     facts = identify(path)
     path.write_bytes(data)
 
-    assert np.array_equal(np.concatenate([s for _, s in second_decoder.strips(path, facts)]), rgb)
+    assert np.array_equal(np.concatenate([s for _, s in second_decoder.read_rows(path, facts)]), rgb)
 
 
 def test_strips_that_lie_apart_or_backwards_are_found(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_a_hundred_thousand_strips_take_no_time(tmp_path: Path) -> None:
     facts = identify(path)
     began = time.process_time()
 
-    found = np.concatenate([samples for _, samples in second_decoder.strips(path, facts)])
+    found = np.concatenate([samples for _, samples in second_decoder.read_rows(path, facts)])
 
     assert time.process_time() - began < 5
     assert np.array_equal(found[..., 0], gray)
@@ -406,7 +408,7 @@ def test_each_kind_of_pnm_gives_what_is_stored(tmp_path: Path, kind: int, bits: 
     mode = "rgb" if bands == 3 else "gray"
     facts = ScanFacts("pnm", 53, 31, bands, bits, mode, False, 1, 1, None, None, path.stat().st_size)
 
-    found = np.concatenate([rows for _, rows in second_decoder.strips(path, facts)])
+    found = np.concatenate([rows for _, rows in second_decoder.read_rows(path, facts)])
 
     expected = (1 - samples) * np.uint8(255) if bits == 1 else samples  # 1 is black
     assert found.dtype == expected.dtype
@@ -528,9 +530,9 @@ def test_what_would_take_too_much_memory_has_no_second_decoder(tmp_path: Path, n
     facts = identify(path)
     size = facts.pixels * facts.bands
 
-    assert sum(len(rows) for _, rows in second_decoder.strips(path, facts, most_bytes=size)) == 90
+    assert sum(len(rows) for _, rows in second_decoder.read_rows(path, facts, most_bytes=size)) == 90
     with pytest.raises(NoSecondDecoder):
-        next(second_decoder.strips(path, facts, most_bytes=size - 1))
+        next(second_decoder.read_rows(path, facts, most_bytes=size - 1))
 
 
 def test_pictures_beyond_pillows_own_limit_are_read(tmp_path: Path) -> None:
@@ -538,7 +540,7 @@ def test_pictures_beyond_pillows_own_limit_are_read(tmp_path: Path) -> None:
     pyvips.Image.black(side, side).jpegsave(str(tmp_path / "a.jpg"))
     facts = identify(tmp_path / "a.jpg", Limits())
 
-    assert sum(len(samples) for _, samples in second_decoder.strips(tmp_path / "a.jpg", facts)) == side
+    assert sum(len(samples) for _, samples in second_decoder.read_rows(tmp_path / "a.jpg", facts)) == side
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -558,7 +560,7 @@ def test_a_changed_byte_raises_nothing_unforeseen(tmp_path: Path, which: str, at
     data[int(at * len(data))] = value
     path.write_bytes(data)
     try:
-        for _ in second_decoder.strips(path, facts, 1):
+        for _ in second_decoder.read_rows(path, facts, 1):
             pass
     except (MasterError, NoSecondDecoder):
         pass
@@ -568,6 +570,6 @@ def test_a_changed_byte_raises_nothing_unforeseen(tmp_path: Path, which: str, at
 def test_both_decoders_read_alike_what_both_can_read(tiff: Maker, compression: str) -> None:
     path = tiff(grain(83, 101, bits=16), compression=compression, tile=(32, 48))
     facts = identify(path)
-    first = np.concatenate([samples for _, samples in Scan(path, facts, path.parent).stored_strips()])
+    first = np.concatenate([samples for _, samples in Master(path, facts, path.parent).stored_strips()])
 
     assert np.array_equal(read(path), first)

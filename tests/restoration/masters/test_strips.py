@@ -9,14 +9,14 @@ from restoration import TruncatedImage, identify
 from restoration.arrays import resample
 from restoration.arrays.luma import luma
 from restoration.masters import strips
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
 
 
-def scan(path: Path) -> Scan:
-    return Scan(path, identify(path), path.parent)
+def scan(path: Path) -> Master:
+    return Master(path, identify(path), path.parent)
 
 
 def gray_of(path: Path) -> Gray:

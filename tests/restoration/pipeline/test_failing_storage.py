@@ -22,7 +22,7 @@ from restoration import (
     restore,
 )
 from restoration.masters.identify import identify
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_what_the_decoder_says_of_the_storage_is_heard(
 ) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, gray8)
-    scan = Scan(path, identify(path, Limits()), tmp_path)
+    scan = Master(path, identify(path, Limits()), tmp_path)
     assert isinstance(scan._damaged(words), kind)
 
 

@@ -81,7 +81,7 @@ def test_a_jpeg_tells_how_far_its_luma_is_off(
     assert abs(made.luma_max_error - off.max()) <= 1
     assert made.luma_mean_error == pytest.approx(off.mean(), abs=0.05)
     assert 0 < made.luma_mean_error < 2
-    facts = own_derivative.facts_in(xmp_of(made.path))
+    facts = own_derivative.saek_properties(xmp_of(made.path))
     assert int(facts["lumaMaxError"]) == made.luma_max_error
     assert any("16-bit" in entry for entry in made.metadata.dropped)
 
@@ -272,7 +272,7 @@ def test_the_file_says_itself_that_its_color_is_invented(
     assert b"compositeWithTrainedAlgorithmicMedia" in content
     assert "다리 위에서".encode() in content
     assert b"Kim" in content
-    facts = own_derivative.facts_in(content)
+    facts = own_derivative.saek_properties(content)
     assert facts["job"] == "42"
     assert facts["masterSha256"] == made.master_sha256 == sha256(master)
     with Image.open(made.path) as image:

@@ -484,11 +484,11 @@ def test_a_profile_beyond_the_end_of_a_tiff_is_told(gray8: Gray, tiff: Maker, bi
     data = bytearray(path.read_bytes())
     with tifffile.TiffFile(path) as file:
         entry = file.pages.first.tags[34675].offset
-    assert tone_profile.read(path, identify(path)).curve is not None
+    assert tone_profile.read_tone_profile(path, identify(path)).curve is not None
     width = 8 if big else 4
     start = entry + 4 + width
     data[start : start + width] = struct.pack(order + ("Q" if big else "I"), len(data) + 100)
     path.write_bytes(data)
-    look = tone_profile.read(path, identify(path))
+    look = tone_profile.read_tone_profile(path, identify(path))
     assert look.curve is None
     assert look.noted[0].startswith("The ICC profile cannot be read")

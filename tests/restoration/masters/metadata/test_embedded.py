@@ -28,7 +28,7 @@ def test_tiff_tags_and_iptc_are_read(tiff: Maker, gray8: np.ndarray) -> None:
             (700, 1, 9, b"<x:x/>   ", True),
         ],
     )
-    found = embedded.read(path, identify(path))
+    found = embedded.read_metadata(path, identify(path))
     assert found.fields["dc:description"] == ("A bridge",)
     assert found.fields["dc:creator"] == ("Kim",)
     assert found.fields["dc:rights"] == ("CC BY",)
@@ -43,7 +43,7 @@ def test_exif_of_a_jpeg_is_read(picture: Maker, gray8: np.ndarray) -> None:
     exif[315], exif[33432] = "Lee", "public domain"
     exif.get_ifd(34665)[36867] = "1950:06:25 04:00:00"
     path = picture(gray8, "a.jpg", exif=exif)
-    found = embedded.read(path, identify(path))
+    found = embedded.read_metadata(path, identify(path))
     assert found.fields["dc:creator"] == ("Lee",)
     assert found.fields["dc:rights"] == ("public domain",)
     assert found.fields["exif:DateTimeOriginal"] == ("1950-06-25T04:00:00",)
@@ -53,10 +53,10 @@ def test_damaged_blocks_are_named_and_stop_nothing(gray8: np.ndarray, tmp_path: 
     image = pyvips.Image.new_from_array(gray8)
     image.set_type(pyvips.GValue.blob_type, "iptc-data", b"\x1c\x02\x50\x00")
     image.jpegsave(str(tmp_path / "a.jpg"))
-    found = embedded.read(tmp_path / "a.jpg", identify(tmp_path / "a.jpg"))
+    found = embedded.read_metadata(tmp_path / "a.jpg", identify(tmp_path / "a.jpg"))
     assert "dc:creator" not in found.fields
 
 
 def test_a_master_that_says_nothing_has_no_fields(picture: Maker, gray8: np.ndarray) -> None:
     path = picture(gray8, "a.png")
-    assert embedded.read(path, identify(path)) == embedded.MasterMetadata()
+    assert embedded.read_metadata(path, identify(path)) == embedded.MasterMetadata()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from metadata_blocks import iim, resource
 
 from restoration.masters.metadata import iptc
-from restoration.masters.metadata.text_encoding import decode
+from restoration.masters.metadata.text_encoding import decode_text
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ from restoration.masters.metadata.text_encoding import decode
     ],
 )
 def test_texts_are_in_the_character_set_that_1_90_names(escape: bytes, codec: str, text: str) -> None:
-    found = iptc.stream(iim((1, 90, escape), (2, 120, text.encode(codec))))
-    read = decode(found.prefix + found.records[1].value, found.declared)
+    found = iptc.parse_iim(iim((1, 90, escape), (2, 120, text.encode(codec))))
+    read = decode_text(found.prefix + found.records[1].value, found.declared)
     assert (read.text, read.note, found.unknown) == (text, None, "")
 
 
@@ -42,31 +42,31 @@ def test_texts_are_in_the_character_set_that_1_90_names(escape: bytes, codec: st
 )
 def test_texts_in_the_left_half_of_the_code_table_are_read(escape: bytes, codec: str, text: str) -> None:
     bare = text.encode(codec).removeprefix(escape).removesuffix(b"\x1b(B")
-    found = iptc.stream(iim((1, 90, escape), (2, 120, bare)))
-    read = decode(found.prefix + found.records[1].value, found.declared)
+    found = iptc.parse_iim(iim((1, 90, escape), (2, 120, bare)))
+    read = decode_text(found.prefix + found.records[1].value, found.declared)
     assert (read.text, read.note) == (text, None)
 
 
 def test_an_unknown_character_set_is_named() -> None:
-    found = iptc.stream(iim((1, 90, b"\x1b&@"), (2, 120, b"x")))
+    found = iptc.parse_iim(iim((1, 90, b"\x1b&@"), (2, 120, b"x")))
     assert (found.declared, found.unknown) == ((), "ESC &@")
 
 
 def test_data_sets_longer_than_32_767_bytes_are_read() -> None:
     long = b"\x1c\x02\x78" + struct.pack(">HI", 0x8004, 40_000) + b"x" * 40_000
-    found = iptc.stream(long + iim((2, 80, b"Kim")))
+    found = iptc.parse_iim(long + iim((2, 80, b"Kim")))
     assert [len(one.value) for one in found.records] == [40_000, 3]
     assert not found.damaged
 
 
 @pytest.mark.parametrize("rest", [b"", b"\0\0\0", b"\0"])
 def test_padding_is_no_damage(rest: bytes) -> None:
-    assert not iptc.stream(iim((2, 80, b"Kim")) + rest).damaged
+    assert not iptc.parse_iim(iim((2, 80, b"Kim")) + rest).damaged
 
 
 @pytest.mark.parametrize("rest", [b"junk", b"\x1c\x02\x78\x00\x09abc"])
 def test_what_stands_before_the_damage_is_read(rest: bytes) -> None:
-    found = iptc.stream(iim((2, 80, b"Kim")) + rest)
+    found = iptc.parse_iim(iim((2, 80, b"Kim")) + rest)
     assert [one.value for one in found.records] == [b"Kim"]
     assert found.damaged
 
@@ -74,12 +74,12 @@ def test_what_stands_before_the_damage_is_read(rest: bytes) -> None:
 def test_resources_are_walked() -> None:
     named = b"8BIM" + struct.pack(">H", 0x0BB7) + b"\x06wah\x1c\x02x\0" + struct.pack(">I", 3) + b"abc\0"
     block = resource(0x03E8, b"8BIM\x04\x04\0\0\0\0\0\4fake") + named + resource(0x0404, b"real")
-    assert dict(iptc.resources(block))[0x0404] == b"real"
+    assert dict(iptc.photoshop_resources(block))[0x0404] == b"real"
 
 
 def test_a_resource_without_its_padding_is_read() -> None:
     block = resource(0x03E8, b"odd").removesuffix(b"\0") + resource(0x0404, b"real")
-    assert dict(iptc.resources(block))[0x0404] == b"real"
+    assert dict(iptc.photoshop_resources(block))[0x0404] == b"real"
 
 
 @pytest.mark.parametrize("width", [2, 4])
@@ -87,15 +87,15 @@ def test_swapped_words_are_swapped_back(width: int) -> None:
     block = iim((2, 80, b"Kim"), (2, 120, b"a bridge"))
     block += b"\0" * (-len(block) % 4)
     turned = b"".join(block[at : at + width][::-1] for at in range(0, len(block), width))
-    assert iptc.unswapped(turned) == (block, True)
-    assert iptc.unswapped(block) == (block, False)
+    assert iptc.unswap_words(turned) == (block, True)
+    assert iptc.unswap_words(block) == (block, False)
 
 
 @given(st.binary())
 def test_no_bytes_break_the_walk(block: bytes) -> None:
-    iptc.stream(iptc.unswapped(block)[0])
+    iptc.parse_iim(iptc.unswap_words(block)[0])
     try:
-        for _, content in iptc.resources(block):
+        for _, content in iptc.photoshop_resources(block):
             assert content in block
     except ValueError:
         pass

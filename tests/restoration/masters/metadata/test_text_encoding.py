@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restoration.masters.metadata.text_encoding import NO_XML, decode
+from restoration.masters.metadata.text_encoding import NO_XML, decode_text
 
 # fmt: off
 WESTERN = [
@@ -100,22 +100,22 @@ KOREAN = [
 
 @pytest.mark.parametrize("text", WESTERN)
 def test_western_latin_1_is_not_taken_for_korean(text: str) -> None:
-    found = decode(text.encode("latin-1"))
+    found = decode_text(text.encode("latin-1"))
     assert found.text == text
     assert found.note == "decoded as Latin-1, a guess: its character set is not declared"
 
 
 @pytest.mark.parametrize("text", KOREAN)
 def test_korean_cp949_is_recognized_and_told_as_a_guess(text: str) -> None:
-    found = decode(text.encode("cp949"))
+    found = decode_text(text.encode("cp949"))
     assert found.text == text
     assert found.note == "decoded as CP949, a guess: its character set is not declared"
 
 
 @pytest.mark.parametrize("text", ["", "plain", *WESTERN, *KOREAN, "한강 😀", "שלום", "ภาษาไทย"])
 def test_utf_8_is_recognized_and_is_no_guess(text: str) -> None:
-    assert decode(text.encode()) == decode(text.encode(), ("utf-8",))
-    assert (decode(text.encode()).text, decode(text.encode()).note) == (text, None)
+    assert decode_text(text.encode()) == decode_text(text.encode(), ("utf-8",))
+    assert (decode_text(text.encode()).text, decode_text(text.encode()).note) == (text, None)
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_utf_8_is_recognized_and_is_no_guess(text: str) -> None:
     ],
 )
 def test_a_declared_encoding_is_no_guess(raw: bytes, declared: tuple[str, ...], text: str) -> None:
-    found = decode(raw, declared)
+    found = decode_text(raw, declared)
     assert (found.text, found.note) == (text, None)
 
 
 def test_a_wrong_declaration_is_told() -> None:
-    found = decode("부산 국제시장".encode("cp949"), ("utf-8",))
+    found = decode_text("부산 국제시장".encode("cp949"), ("utf-8",))
     assert found.text == "부산 국제시장"
     assert found.note == "decoded as CP949, a guess: it is declared as UTF-8, which it is not"
 
@@ -144,30 +144,30 @@ def test_a_wrong_declaration_is_told() -> None:
 @pytest.mark.parametrize("codec", ["iso2022_jp", "iso2022_kr"])
 def test_escape_sequences_of_iso_2022_are_followed(codec: str) -> None:
     text = {"iso2022_jp": "東京", "iso2022_kr": "부산"}[codec]
-    found = decode(text.encode(codec))
+    found = decode_text(text.encode(codec))
     assert found.text == text
     assert "ISO-2022" in (found.note or "")
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "cp949"])
 def test_a_text_cut_within_a_character_is_read_up_to_it(codec: str) -> None:
-    found = decode("부산 국제시장".encode(codec)[:-1])
+    found = decode_text("부산 국제시장".encode(codec)[:-1])
     assert found.text == "부산 국제시"
     assert "cut off" in (found.note or "")
 
 
 def test_typographic_marks_of_windows_are_read() -> None:
-    assert decode("“Café”".encode("cp1252")).text == "“Café”"
+    assert decode_text("“Café”".encode("cp1252")).text == "“Café”"
 
 
 @given(st.binary())
 def test_any_bytes_give_text_that_xml_can_hold(raw: bytes) -> None:
-    assert not NO_XML.search(decode(raw).text)
+    assert not NO_XML.search(decode_text(raw).text)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")))
 def test_any_unicode_text_is_read_as_it_was_written(text: str) -> None:
-    found = decode(text.encode("utf-8"))
+    found = decode_text(text.encode("utf-8"))
     if "\x1b$" not in text and not text.startswith("\ufeff"):
         assert found.text == NO_XML.sub("", text).strip(" \t\r\n")
 
@@ -179,7 +179,7 @@ def test_no_pair_of_accented_letters_is_taken_for_korean(form: str) -> None:
         word = form.format(first + second)
         word = word.upper() if (first + second).isupper() else word
         if first.isupper() == second.isupper() and not word.isascii():
-            found = decode(word.encode("latin-1", "ignore"))
+            found = decode_text(word.encode("latin-1", "ignore"))
             assert "CP949" not in (found.note or ""), word
 
 
@@ -189,5 +189,5 @@ def test_strings_of_common_syllables_are_nearly_all_read_as_korean(length: int, 
     syllables = [bytes((row, cell)).decode("euc_kr") for row in rows for cell in cells]
     draw = random.Random(1)
     texts = ["".join(draw.choices(syllables, k=length)) for _ in range(2_000)]
-    misread = sum(decode(text.encode("cp949")).text != text for text in texts)
+    misread = sum(decode_text(text.encode("cp949")).text != text for text in texts)
     assert misread <= wrong * len(texts)

@@ -12,7 +12,7 @@ from restoration.derivatives import xmp_validation
 from restoration.derivatives.xmp import MAX_JPEG_BYTES, SOURCE_TYPE, STATEMENTS, Provenance, packet
 from restoration.masters.facts import Tone, ToneKind
 from restoration.masters.metadata.embedded import MasterMetadata
-from restoration.masters.metadata.own_derivative import facts_in
+from restoration.masters.metadata.own_derivative import saek_properties
 from restoration.results import MetadataReport
 
 MADE = Provenance(
@@ -213,7 +213,7 @@ def test_an_endless_packet_is_bounded_in_packet_and_report(value: str) -> None:
     content, report = packet(MADE, MasterMetadata(xmp), MAX_JPEG_BYTES)
     assert len(content) <= MAX_JPEG_BYTES
     for found in (content, packet(MADE, MasterMetadata(xmp))[0]):
-        assert facts_in(found)["masterSha256"] == MADE.master_sha256
+        assert saek_properties(found)["masterSha256"] == MADE.master_sha256
     assert ElementTree.fromstring(content).tag == "{adobe:ns:meta/}xmpmeta"
     assert len(report.dropped) <= 201
 

@@ -20,7 +20,7 @@ from restoration.errors import ImplausiblePixels, MasterUnavailable
 from restoration.masters.facts import ScanFacts
 from restoration.masters.identify import identify
 from restoration.masters.sandbox import Reader
-from restoration.masters.strips import Scan
+from restoration.masters.strips import Master
 
 Maker = Callable[..., Path]
 LIMITS = Limits()
@@ -51,7 +51,7 @@ def test_it_finds_what_reading_here_finds(reader: Reader, picture: Maker, tmp_pa
     path = picture(data.camera(), "a.png")
     facts = identify(path)
     digest = hashlib.sha256()
-    here = Scan(path, facts, tmp_path).overview(100, None, digest)
+    here = Master(path, facts, tmp_path).overview(100, None, digest)
 
     there = reader.overview(path, LIMITS, 100, tmp_path)
 

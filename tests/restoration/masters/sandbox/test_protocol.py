@@ -38,7 +38,7 @@ def test_facts_of_another_kind_are_refused_or_are_facts(name: str, value: object
     words = protocol.facts_words(FACTS) | {name: value}
     try:
         facts = protocol.facts_of(words)
-    except protocol.Garbled:
+    except protocol.ProtocolError:
         return
     assert isinstance(facts.width, int)
     assert facts.width >= 1
@@ -51,13 +51,13 @@ def test_facts_of_another_kind_are_refused_or_are_facts(name: str, value: object
 def test_no_bytes_make_it_fail_otherwise(data: bytes) -> None:
     try:
         got = protocol.receive(reader_of(data), 100)
-    except protocol.Garbled:
+    except protocol.ProtocolError:
         return
     assert got is None or isinstance(got[0], dict)
 
 
 def test_more_than_was_asked_for_is_not_taken() -> None:
-    with pytest.raises(protocol.Garbled):
+    with pytest.raises(protocol.ProtocolError):
         protocol.receive(reader_of(protocol.frame({}, 101) + bytes(101)), 100)
 
 
@@ -67,7 +67,7 @@ def test_only_errors_that_a_file_can_have_are_passed_on() -> None:
 
     assert isinstance(protocol.error_of(words, path), TruncatedImage)
     for kind in ("OutputExists", "SystemExit", "MasterChanged", "__class__"):
-        with pytest.raises(protocol.Garbled):
+        with pytest.raises(protocol.ProtocolError):
             protocol.error_of(words | {"kind": kind}, path)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from restoration.masters.decoder_agreement import Reference
+from restoration.masters.decoder_agreement import ReferenceDigests
 from restoration.masters.sandbox.client import _reference_of
-from restoration.masters.sandbox.protocol import Garbled
+from restoration.masters.sandbox.protocol import ProtocolError
 
 GRAY, ALPHA = "a1" * 32, "0f" * 32
 WORDS = {"decoders": 2, "gray_sha256": GRAY, "alpha_sha256": ALPHA}
@@ -12,7 +12,7 @@ WORDS = {"decoders": 2, "gray_sha256": GRAY, "alpha_sha256": ALPHA}
 
 @pytest.mark.parametrize("decoders", [1, 2])
 def test_what_was_seen_arrives(decoders: int) -> None:
-    assert _reference_of(WORDS | {"decoders": decoders}) == Reference(decoders, GRAY, ALPHA)
+    assert _reference_of(WORDS | {"decoders": decoders}) == ReferenceDigests(decoders, GRAY, ALPHA)
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_what_was_seen_arrives(decoders: int) -> None:
     ],
 )
 def test_anything_else_is_garbled(words: object) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(ProtocolError):
         _reference_of(words)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from restoration.arrays.tone_curve import ToneCurve
 from restoration.masters.sandbox import tone_protocol
-from restoration.masters.sandbox.protocol import Garbled
-from restoration.masters.tone_profile import Look
+from restoration.masters.sandbox.protocol import ProtocolError
+from restoration.masters.tone_profile import ToneProfile
 
 RISING = np.linspace(0, 1, 65536).astype(np.float32)
-LOOK = Look(ToneCurve("도트 게인 20 %", RISING**2), "ICC profile '도트 게인 20 %'", ("It is odd.",))
+LOOK = ToneProfile(ToneCurve("도트 게인 20 %", RISING**2), "ICC profile '도트 게인 20 %'", ("It is odd.",))
 WORDS = {"curve": "a", "origin": "b", "noted": []}
 json_values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 
@@ -28,7 +28,10 @@ def test_a_look_comes_back_as_it_was() -> None:
     assert LOOK.curve is not None
     assert np.array_equal(back.curve.light, LOOK.curve.light)
     assert (back.curve.name, back.origin, back.noted) == (LOOK.curve.name, LOOK.origin, LOOK.noted)
-    assert tone_protocol.look_of(tone_protocol.words(Look()), tone_protocol.raw(Look())) == Look()
+    assert (
+        tone_protocol.look_of(tone_protocol.words(ToneProfile()), tone_protocol.raw(ToneProfile()))
+        == ToneProfile()
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,19 +49,19 @@ def test_a_look_comes_back_as_it_was() -> None:
     ],
 )
 def test_curves_that_cannot_be_are_refused(light: np.ndarray) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(ProtocolError):
         tone_protocol.look_of(WORDS, light.astype("<f4").tobytes())
 
 
 def test_numbers_without_a_curve_are_refused() -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(ProtocolError):
         tone_protocol.look_of(WORDS | {"curve": None}, RISING.tobytes())
 
 
 @pytest.mark.parametrize("text", ["a\nb", "\x1b[31m", "x" * 1000])
 @pytest.mark.parametrize("name", ["curve", "origin", "noted"])
 def test_texts_that_a_console_obeys_are_refused(name: str, text: str) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(ProtocolError):
         tone_protocol.look_of(WORDS | {name: [text] if name == "noted" else text}, RISING.tobytes())
 
 
@@ -66,7 +69,7 @@ def test_texts_that_a_console_obeys_are_refused(name: str, text: str) -> None:
 def test_words_of_another_kind_are_refused_or_a_look(name: str, value: object) -> None:
     try:
         look = tone_protocol.look_of(WORDS | {name: value}, RISING.tobytes())
-    except Garbled:
+    except ProtocolError:
         return
     assert all(isinstance(text, str) for text in look.noted)
     assert look.origin is None or isinstance(look.origin, str)

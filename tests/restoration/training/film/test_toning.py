@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage import data
 
 from restoration.masters.facts import ToneKind
-from restoration.masters.monochrome import require_monochrome, tone_of
+from restoration.masters.monochrome import measure_tone, require_monochrome
 from restoration.training.film import STAGES, Film, Toning, develop
 from restoration.training.film.toning import tone_removed, toned, toned_and_removed
 
@@ -43,7 +43,7 @@ def test_the_product_takes_the_print_for_monochrome_and_shows_the_same_gray(
     scan = toned(PRINT, toning, rng(seed))
     planes = np.moveaxis(scan, -1, 0).astype(np.float32) / 255
 
-    require_monochrome(tone_of(planes), Path("print.tif"))
+    require_monochrome(measure_tone(planes), Path("print.tif"))
     assert np.array_equal(toned_and_removed(PRINT, toning, rng(seed)), tone_removed(scan))
 
 
@@ -58,7 +58,7 @@ def test_sepia_is_brown_in_the_middle_and_neutral_at_the_ends() -> None:
     assert tuple(scan[255]) == (255, 255, 255)
     assert scan[128, 0] > scan[128, 1] + 15 > scan[128, 2] + 30
     assert (
-        tone_of(np.moveaxis(toned(PRINT, Toning(sepia=1.0), rng()), -1, 0) / np.float32(255)).kind
+        measure_tone(np.moveaxis(toned(PRINT, Toning(sepia=1.0), rng()), -1, 0) / np.float32(255)).kind
         is ToneKind.TONED
     )
 
