@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database
 from db.core.events import agent_id
-from db.core.values import SAEK
+from db.values import SAEK
 
 _TABLES: Final = ("scan", "sighting", "job", "derivative", "event")
 

@@ -245,7 +245,7 @@ def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
     from sqlalchemy import insert, update
 
     from db.core.schema import Scan, Sighting
-    from db.core.values import utcnow
+    from db.values import utcnow
 
     now, root = utcnow(), os.fsencode(inbox) + b"/"
     with database.begin() as s:

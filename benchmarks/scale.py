@@ -29,10 +29,10 @@ from filling import fill
 from processes import processor_seconds
 
 from db.core.engine import Database, open_database
-from db.core.values import DerivativeRecord
-from db.core.vocabulary import Lane
 from db.migrations.runner import upgrade
 from db.queue import jobs as job_life
+from db.values import DerivativeRecord
+from db.vocabulary import Lane
 
 LEASE = dt.timedelta(minutes=5)
 CLAIMS = 200
@@ -118,9 +118,9 @@ def status_rows(database: Database, rounds: int) -> Iterator[Row]:
 
 def queue_rows(database: Database) -> Iterator[Row]:
     """Which jobs are due, and the life of some of them."""
-    from db.core.values import Problem
     from db.queue.enqueue import reap_expired, unpublished
     from db.queue.waits import hold_off
+    from db.values import Problem
 
     def due(lane: Lane, most: int) -> list[int]:
         with database.read() as s:

@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from db.core.values import DerivativeRecord, utcnow
 from db.queue.intake import mark_gone, places_at
+from db.values import DerivativeRecord, utcnow
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background: what is started inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -18,9 +18,9 @@ from rich.table import Column, Table
 
 from db.catalog.files import FileRow, files
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseError
-from db.core.vocabulary import FileState
+from db.errors import DatabaseError
 from db.reports.status import running
+from db.vocabulary import FileState
 from restoration import contact_sheet
 from restoration.demo_scans import Sample, make_samples
 from worker.console import PrintableConsole

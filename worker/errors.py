@@ -10,7 +10,7 @@
       ModelInUse          a model that is needed cannot be removed
       DownloadFailed      a file cannot be fetched now
 
-Masters, models and pixels have their own tree in `restoration.errors`, the record in `db.core.errors`.
+Masters, models and pixels have their own tree in `restoration.errors`, the record in `db.errors`.
 """
 
 from typing import ClassVar

@@ -17,8 +17,8 @@ from db.core.clock import clock
 from db.core.engine import Database
 from db.core.events import Happening
 from db.core.schema import Derivative, Link, Recipe, Scan, Sighting
-from db.core.values import SAEK, Agent, utcnow
-from db.core.vocabulary import EventType, Finding, Holding, Outcome
+from db.values import SAEK, Agent, utcnow
+from db.vocabulary import EventType, Finding, Holding, Outcome
 
 _PAGE: Final = 500
 _SLACK: Final = dt.timedelta(hours=1)

@@ -13,7 +13,7 @@ from db.core import schema
 from db.core.engine import Database
 from db.core.schema import Event
 from db.core.upsert import insert_or_ignore
-from db.core.values import utcnow
+from db.values import utcnow
 
 BLOCK: Final = 5000
 """Events under one seal, at most."""

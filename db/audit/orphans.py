@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from db.core.schema import Derivative, Job, Link, Recipe, Scan
-from db.core.vocabulary import JobState
+from db.vocabulary import JobState
 
 _PAGE: Final = 500
 _UNFINISHED: Final = (JobState.QUEUED, JobState.RUNNING)

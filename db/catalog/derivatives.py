@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from db.catalog.links import name_owner, names_are_due
 from db.core import events
-from db.core.errors import DerivativeExists
 from db.core.events import Happening
 from db.core.schema import Derivative, Model, Recipe, Sighting
 from db.core.upsert import insert_or_ignore
-from db.core.values import SAEK, Agent, DerivativeRecord
-from db.core.vocabulary import AgentKind, EventType, Outcome
+from db.errors import DerivativeExists
+from db.values import SAEK, Agent, DerivativeRecord
+from db.vocabulary import AgentKind, EventType, Outcome
 
 
 def enter_derivative(

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, 
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from db.core.schema import Job, Scan, Sighting
-from db.core.values import MISSING_FILE
-from db.core.vocabulary import FileState, JobState
+from db.values import MISSING_FILE
+from db.vocabulary import FileState, JobState
 
 _PRECEDENCE: Final = (
     JobState.RUNNING,

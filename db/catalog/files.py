@@ -20,7 +20,7 @@ from db.catalog.file_states import (
 from db.catalog.links import Name, links_of
 from db.catalog.selection import in_collection
 from db.core.schema import Derivative, Job, Scan, Sighting
-from db.core.vocabulary import FileState, JobState
+from db.vocabulary import FileState, JobState
 
 _PAGE: Final = 500
 _REST: Final = re.compile(rb"[0-9a-f]{8,64}-[0-9a-f]{8,64}\.[A-Za-z0-9]+")

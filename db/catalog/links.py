@@ -16,8 +16,8 @@ from db.core.clock import clock
 from db.core.events import Happening
 from db.core.schema import Derivative, Job, Link, Recipe, Scan, Sighting
 from db.core.upsert import insert_or_ignore
-from db.core.values import SAEK, Agent
-from db.core.vocabulary import EventType
+from db.values import SAEK, Agent
+from db.vocabulary import EventType
 
 _PAGE: Final = 500
 

@@ -10,8 +10,8 @@ from db.core import events
 from db.core.clock import clock
 from db.core.events import Happening
 from db.core.schema import Job, Scan
-from db.core.values import SAEK, Agent, Problem
-from db.core.vocabulary import EventType, JobState, Outcome
+from db.values import SAEK, Agent, Problem
+from db.vocabulary import EventType, JobState, Outcome
 
 
 def lock_scan(s: Session, scan_id: int) -> None:

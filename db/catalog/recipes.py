@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.core.clock import clock
-from db.core.errors import RecipeConflict, UnknownRecipe
 from db.core.schema import Job, Model, Recipe
 from db.core.upsert import insert_or_ignore
-from db.core.vocabulary import JobState
+from db.errors import RecipeConflict, UnknownRecipe
+from db.vocabulary import JobState
 
 
 def ensure_recipe(

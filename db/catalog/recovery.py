@@ -17,12 +17,12 @@ from db.catalog.recipes import ensure_recipe
 from db.catalog.sidecars import ROOTS, Sidecar
 from db.core import events
 from db.core.clock import clock
-from db.core.errors import BrokenSidecar
 from db.core.events import Happening
 from db.core.schema import Derivative, Event, Job, Recipe, Scan, Sighting
 from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
-from db.core.vocabulary import EventType, JobState
+from db.errors import BrokenSidecar
+from db.vocabulary import EventType, JobState
 
 _PAGE: Final = 500
 _HISTORY: Final = 50

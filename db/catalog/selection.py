@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Float, Row, Select, cast, exists, func, or
 from sqlalchemy.orm import Session
 
 from db.catalog.file_states import file_state, in_states, over_live_files
-from db.core.errors import EmptySelection
 from db.core.schema import Derivative, Recipe, Scan, Sighting
-from db.core.vocabulary import FileState
+from db.errors import EmptySelection
+from db.vocabulary import FileState
 
 _PAGE: Final = 1000
 _RECENT: Final = 200

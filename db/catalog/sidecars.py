@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from db.core import schema
 from db.core.columns import Facts, FileTime, Inode, Measure, UtcDateTime
-from db.core.errors import BrokenSidecar
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
+from db.errors import BrokenSidecar
 
 MOST_SIGHTINGS: Final = 1000
 """Of a content that lies at more places, the rest is found again by the next rescan."""

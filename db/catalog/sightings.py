@@ -16,8 +16,8 @@ from db.core.events import Happening
 from db.core.schema import Job, Sighting
 from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
-from db.core.values import MASTER_CHANGED, SAEK, Agent, KnownFile, KnownPlace, Problem, Seen
-from db.core.vocabulary import EventType, JobState, Outcome
+from db.values import MASTER_CHANGED, SAEK, Agent, KnownFile, KnownPlace, Problem, Seen
+from db.vocabulary import EventType, JobState, Outcome
 
 _PAGE: Final = 500
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.core import schema
 from db.core.clock import clock
 from db.core.upsert import insert_or_ignore
-from db.core.vocabulary import INBOX
+from db.vocabulary import INBOX
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import datetime as dt
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.core.values import utcnow
+from db.values import utcnow
 
 
 def clock(s: Session) -> dt.datetime:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from db.core.values import kept_ns
+from db.values import kept_ns
 
 Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER primary keys only
 

@@ -12,14 +12,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from db.core.errors import (
+from db.errors import (
     DatabaseUnavailable,
     Deadlock,
     SchemaOutOfDate,
     UnsupportedDatabase,
     UnusableLocation,
 )
-from db.core.filesystems import network_file_system
+from db.filesystems import network_file_system
 
 BUSY_TIMEOUT_S: Final = 30
 """How long a SQLite writer waits for another, in seconds, before it gives up."""

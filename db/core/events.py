@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from db.core import schema
 from db.core.upsert import insert_or_ignore
-from db.core.values import SAEK, Agent
-from db.core.vocabulary import EventType, JobState, Outcome
+from db.values import SAEK, Agent
+from db.vocabulary import EventType, JobState, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from db.core.engine import Database, open_database
-from db.core.errors import SchemaOutOfDate
+from db.errors import SchemaOutOfDate
 
 _STEPS: Final = Path(__file__).parents[1] / "migrations" / "versions"
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
 from db.core.columns import Facts, FileTime, Id, Inode, Measure, UtcDateTime, Words, words_of
-from db.core.vocabulary import AgentKind, EventType, Finding, JobState, Lane, Outcome
+from db.vocabulary import AgentKind, EventType, Finding, JobState, Lane, Outcome
 
 _JOB_STATE = words_of(JobState, "state_known", closed=True)
 _LANE = words_of(Lane, "lane_known", closed=True)

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from db.core import events
 from db.core.schema import Job
-from db.core.values import SAEK, Agent
-from db.core.vocabulary import JobState, Outcome
+from db.values import SAEK, Agent
+from db.vocabulary import JobState, Outcome
 
 _FIRST_REST: Final = dt.timedelta(seconds=10)
 _LONGEST_REST: Final = dt.timedelta(minutes=5)

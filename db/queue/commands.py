@@ -15,16 +15,16 @@ from db.catalog.selection import Selection, select_files
 from db.catalog.surveys import want_survey
 from db.core import events
 from db.core.clock import clock
-from db.core.errors import UnknownScan
 from db.core.events import Happening
 from db.core.schema import Control, Job, Recipe, Scan, Sighting
 from db.core.transitions import Moved, move
 from db.core.upsert import insert_or_ignore
-from db.core.values import Agent
-from db.core.vocabulary import EventType, FileState, JobState, Lane, Outcome
+from db.errors import UnknownScan
 from db.queue.enqueue import enqueue_all, failure_values
 from db.queue.jobs import CANCELLED_BY_ORDER
 from db.queue.pauses import ALL
+from db.values import Agent
+from db.vocabulary import EventType, FileState, JobState, Lane, Outcome
 
 _PAGE: Final = 500
 

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from db.catalog.quarantine import lock_scan, quarantine_scan
 from db.core import events
 from db.core.clock import clock
-from db.core.errors import UnknownRecipe, UnknownScan
 from db.core.schema import Job, Recipe, Scan
 from db.core.transitions import LONGEST_WAIT, backoff, move
 from db.core.upsert import insert_missing
-from db.core.values import SAEK, Agent, Problem
-from db.core.vocabulary import JobState, Lane, Outcome
+from db.errors import UnknownRecipe, UnknownScan
 from db.queue.pauses import job_is_held
+from db.values import SAEK, Agent, Problem
+from db.vocabulary import JobState, Lane, Outcome
 
 MAX_ATTEMPTS: Final = 3
 """How often a job is tried before it fails for good."""

@@ -25,9 +25,9 @@ from db.core.events import Happening
 from db.core.schema import Job, Scan, Sighting
 from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
-from db.core.values import MASTER_CHANGED, MISSING_FILE, SAEK, Agent, Problem, ScanRecord, Seen
-from db.core.vocabulary import EventType, JobState, Lane, Outcome
 from db.queue.enqueue import enqueue
+from db.values import MASTER_CHANGED, MISSING_FILE, SAEK, Agent, Problem, ScanRecord, Seen
+from db.vocabulary import EventType, JobState, Lane, Outcome
 
 __all__ = [
     "Refused",

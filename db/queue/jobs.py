@@ -12,13 +12,13 @@ from db.catalog.derivatives import enter_derivative
 from db.catalog.quarantine import lock_scan, quarantine_scan, release_scan
 from db.catalog.sightings import mark_scan_gone
 from db.core.clock import clock
-from db.core.errors import LeaseLost, UnknownJob
 from db.core.schema import Derivative, Job, Recipe, Scan, Sighting
 from db.core.transitions import backoff, move, rest
-from db.core.values import MASTER_CHANGED, MISSING_FILE, DerivativeRecord, Problem
-from db.core.vocabulary import JobState, Lane, Outcome
+from db.errors import LeaseLost, UnknownJob
 from db.queue.enqueue import failure_values, runnable
 from db.queue.pauses import job_is_held
+from db.values import MASTER_CHANGED, MISSING_FILE, DerivativeRecord, Problem
+from db.vocabulary import JobState, Lane, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from db.core.schema import Control, Job
-from db.core.vocabulary import Lane
+from db.vocabulary import Lane
 
 ALL = "all"
 

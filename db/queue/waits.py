@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from db.core.clock import clock
 from db.core.schema import Job
-from db.core.values import Problem
-from db.core.vocabulary import JobState
 from db.queue.enqueue import failure_values, reap_expired
+from db.values import Problem
+from db.vocabulary import JobState
 
 
 @dataclass(frozen=True, slots=True)

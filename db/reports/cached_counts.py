@@ -14,8 +14,8 @@ from db.core.clock import clock
 from db.core.engine import Database
 from db.core.schema import Job, Sighting
 from db.core.upsert import insert_or_ignore
-from db.core.vocabulary import FileState, JobState, Lane
 from db.queue.enqueue import IS_QUEUED
+from db.vocabulary import FileState, JobState, Lane
 
 MANY_FILES: Final = 50_000
 """From so many live files on, counting takes longer than a person likes to wait, and a census is kept."""

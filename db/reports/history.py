@@ -13,10 +13,10 @@ from db.catalog.derivation import derived_from
 from db.catalog.file_states import file_state, over_live_files
 from db.catalog.links import Name, links_of
 from db.core import schema
-from db.core.errors import AmbiguousSelector
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
-from db.core.values import Agent, Problem
-from db.core.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
+from db.errors import AmbiguousSelector
+from db.values import Agent, Problem
+from db.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from db.catalog.file_states import ENDED_BADLY
 from db.catalog.surveys import SurveyRecord, last_survey
 from db.core.clock import clock
 from db.core.schema import Job
-from db.core.vocabulary import Basis, FileState, JobState, Lane
 from db.queue.jobs import file_of_job
 from db.queue.pauses import Pause, pauses
 from db.queue.throughput import Throughput, latest_pace, throughput
@@ -24,6 +23,7 @@ from db.reports.cached_counts import (
     last_census,
     many_files,
 )
+from db.vocabulary import Basis, FileState, JobState, Lane
 
 
 @dataclass(frozen=True, slots=True)

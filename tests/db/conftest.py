@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database, open_database
 from db.core.schema import Base, Event, Job
-from db.core.values import DerivativeRecord, Problem, ScanRecord, Seen
-from db.core.vocabulary import EventType, JobState, Lane
 from db.migrations import runner
 from db.queue.intake import Registered, register
 from db.queue.jobs import Lease, claim
+from db.values import DerivativeRecord, Problem, ScanRecord, Seen
+from db.vocabulary import EventType, JobState, Lane
 
 T0 = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 LEASE = dt.timedelta(minutes=2)

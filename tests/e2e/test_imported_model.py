@@ -10,9 +10,9 @@ import pytest
 import tifffile
 from skimage import data
 
-from db.core.vocabulary import FileState
 from db.reports.history import story
 from db.reports.status import overview
+from db.vocabulary import FileState
 from restoration.generators.models import SHIPPED, default_model
 
 DEFAULT = default_model().name

@@ -15,8 +15,8 @@ from skimage import data
 
 from db.catalog.links import any_names_due
 from db.catalog.surveys import last_survey
-from db.core.vocabulary import FileState
 from db.reports.history import story
+from db.vocabulary import FileState
 from worker.storage.mounts import OUTBOX_MARK
 
 SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]

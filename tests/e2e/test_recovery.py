@@ -23,10 +23,10 @@ from sqlalchemy import make_url, select
 
 from db.catalog.files import FileRow
 from db.core.schema import Event
-from db.core.vocabulary import EventType, FileState, JobState
 from db.migrations.runner import upgrade
 from db.reports.history import story
 from db.reports.status import overview
+from db.vocabulary import EventType, FileState, JobState
 from worker.errors import BrokerUnavailable
 from worker.parts.wait_reporter import waiting_parts
 from worker.queue.broker import broker_client, ping

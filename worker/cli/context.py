@@ -25,8 +25,8 @@ def record(settings: Settings) -> Iterator["Database"]:
     """Yield the record, closed on leaving.
 
     Raises:
-        db.core.errors.SchemaOutOfDate: the tables are not those of this release, or no station ran here yet.
-        db.core.errors.DatabaseUnavailable: it cannot be reached.
+        db.errors.SchemaOutOfDate: the tables are not those of this release, or no station ran here yet.
+        db.errors.DatabaseUnavailable: it cannot be reached.
     """
     from db.core.engine import open_database
     from db.core.revision import require_current

@@ -55,7 +55,7 @@ def _pixels(error: Exception) -> Exit | None:
 
 
 def _record(error: Exception) -> Exit | None:
-    errors = _entered("db.core.errors")
+    errors = _entered("db.errors")
     if errors is None:
         return None
     codes = (

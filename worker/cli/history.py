@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from db.core.values import Problem
 from db.reports.history import DerivativeStory, EventStory, JobStory, ScanStory, SightingStory, Story
+from db.values import Problem
 from worker.cli.overview import STYLES
 from worker.console import sentence, table
 from worker.formatting import duration, moment, printable, size

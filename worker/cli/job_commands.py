@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from db.core.vocabulary import Lane
+from db.vocabulary import Lane
 from worker.cli.context import record, settings_and_logs
 from worker.cli.options import All, Collections, Json, LaneOption, Since, States, Until, WhatOrJob
 from worker.cli.selection import Conditions, job_ids, selection

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from db.core.vocabulary import FileState, Lane
+from db.vocabulary import FileState, Lane
 
 PresetName = Literal["fast", "balanced", "fine", "native"]
 """`restoration.Preset`, spelled out so that help and completion need not load the pixel code."""

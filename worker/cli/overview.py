@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from db.catalog.surveys import SurveyRecord
-from db.core.vocabulary import Basis, FileState, JobState, Lane
 from db.reports.cached_counts import Waiting
 from db.reports.status import Overview, Running
+from db.vocabulary import Basis, FileState, JobState, Lane
 from worker.console import sentence, table
 from worker.formatting import count, duration, megapixels, moment, printable
 from worker.parts.part_exits import PartExits

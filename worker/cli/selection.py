@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 from worker.cli.suggestions import is_folder, no_such_collection, no_such_file
 from worker.errors import NothingFound
 from worker.settings import Settings
@@ -42,10 +42,10 @@ def selection(s: "Session", words: Sequence[str], conditions: Conditions, settin
 
     Raises:
         NothingFound: a word or a collection fits nothing on record; `--state` and the like may fit nothing.
-        db.core.errors.EmptySelection: nothing was said that chooses.
+        db.errors.EmptySelection: nothing was said that chooses.
     """
     from db.catalog.selection import Selection, select_files
-    from db.core.errors import EmptySelection
+    from db.errors import EmptySelection
 
     ids: list[int] = []
     globs: list[str] = []
@@ -116,7 +116,7 @@ def find_story(s: "Session", word: str, settings: Settings) -> "Story":
 
     Raises:
         NothingFound: nothing on record fits.
-        db.core.errors.AmbiguousSelector: a checksum prefix fits several scans.
+        db.errors.AmbiguousSelector: a checksum prefix fits several scans.
     """
     from db.reports.history import story
 

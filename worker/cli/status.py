@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 from worker.cli.context import record, roots, settings_and_logs
 from worker.cli.options import Collections, Json, States
 from worker.console import out, plain, sentence, table, write_json

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from db.core.vocabulary import Holding
+from db.vocabulary import Holding
 from worker.cli.context import record, roots, settings_and_logs
 from worker.cli.options import Collections, Json, Since, States, Until
 from worker.cli.selection import Conditions, selection
@@ -126,7 +126,7 @@ def verify(
 
 def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
     from db.audit.fixity import Due
-    from db.core.values import utcnow
+    from db.values import utcnow
 
     now = utcnow()
     return Due(now, None if older_than is None else now - older_than, gone=not skip_gone)
@@ -153,7 +153,7 @@ def _expected(text: str) -> tuple[int, str]:
 @contextmanager
 def _watched(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyProgress]":
     """Yield what shows on standard error how far the run is, and what it finds amiss as it finds it."""
-    from db.core.vocabulary import Finding
+    from db.vocabulary import Finding
     from worker.fixity.verifying import VerifyProgress, estimate_verification
 
     console = err()

@@ -11,7 +11,7 @@ from rich.text import Text
 from db.audit.chain_verification import Broken, Proof
 from db.audit.fixity import Amount, Standing
 from db.audit.hash_chain import Seal
-from db.core.vocabulary import Finding, Holding
+from db.vocabulary import Finding, Holding
 from worker.console import plain, sentence, table, uri
 from worker.fixity.checking import Tally
 from worker.fixity.orphans import Orphans

@@ -27,8 +27,8 @@ def encryption(settings: Settings) -> Check:
 def database(settings: Settings) -> Check:
     """The record can be reached and its tables are those of this release."""
     from db.core.engine import open_database
-    from db.core.errors import DatabaseError
     from db.core.revision import head, require_current
+    from db.errors import DatabaseError
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return Check(

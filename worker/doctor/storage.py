@@ -100,7 +100,7 @@ def places(settings: Settings) -> Check:
 
 def watching(settings: Settings) -> Check:
     """The inbox's file system tells of new files, and the kernel lets all its folders be watched."""
-    from db.core.filesystems import network_file_system
+    from db.filesystems import network_file_system
     from worker.inbox.watch import watch_mode
 
     folder = nearest_folder(settings.inbox_path)

@@ -7,9 +7,9 @@ from worker.settings import Settings
 def failures(settings: Settings) -> Check:
     """No file is quarantined, and no job failed, be it the first of its file or a later one."""
     from db.core.engine import open_database
-    from db.core.errors import DatabaseError
-    from db.core.vocabulary import FileState, JobState
+    from db.errors import DatabaseError
     from db.reports.status import overview
+    from db.vocabulary import FileState, JobState
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return Check("failures", State.OK, "there is no record yet")

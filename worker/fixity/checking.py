@@ -9,7 +9,7 @@ from typing import Final
 
 from db.audit.fixity import Checked, Chosen, Due, Held, due_files, record_checks
 from db.core.engine import Database
-from db.core.vocabulary import Finding, Holding
+from db.vocabulary import Finding, Holding
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.reading import FileMissing, FileUnreadable, NotRegularFile, RateLimit, hash_file
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from db.core.values import kept_ns
+from db.values import kept_ns
 
 _CHUNK: Final = 1 << 20
 _DROP_EVERY: Final = 16 * _CHUNK

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from db.audit.fixity import Checked, making_of
-from db.core.vocabulary import Finding, Holding
+from db.vocabulary import Finding, Holding
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -20,7 +20,7 @@ from db.audit.fixity import (
 )
 from db.audit.hash_chain import Seal, last_seal, seal_events
 from db.core.engine import Database
-from db.core.vocabulary import Finding, Holding
+from db.vocabulary import Finding, Holding
 from worker.fixity.checking import ROOTS, Budget, Tally, check_files
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.orphans import Orphans, find_orphans

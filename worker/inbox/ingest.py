@@ -13,7 +13,7 @@ import structlog
 
 from db.catalog.surveys import SurveyRecord, record_survey, survey_wanted
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseError, DatabaseUnavailable
+from db.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
 from worker.inbox.companions import is_companion_file
 from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled, SlowRead
@@ -51,7 +51,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         worker.errors.HomeError: the folders are not safe to use.
-        db.core.errors.SchemaOutOfDate: the tables are not those of this release.
+        db.errors.SchemaOutOfDate: the tables are not those of this release.
         worker.errors.SettingsError, restoration.ModelError: there is no recipe to queue files for.
     """
     require_safe_folders(settings)

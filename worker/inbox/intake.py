@@ -14,11 +14,11 @@ from typing import Final, TypeVar
 import structlog
 
 from db.core.engine import Database
-from db.core.errors import DatabaseError
-from db.core.values import Problem, ScanRecord, Seen, kept_ns
-from db.core.vocabulary import INBOX
+from db.errors import DatabaseError
 from db.queue.enqueue import MAX_ATTEMPTS
 from db.queue.intake import count_known, quarantine_sighting, register, register_quarantined
+from db.values import Problem, ScanRecord, Seen, kept_ns
+from db.vocabulary import INBOX
 from restoration import (
     EmptyFile,
     FileIdentity,
@@ -248,7 +248,7 @@ def register_file(
 
     What lies behind a linked folder is passed over: the link itself is what gets quarantined.
 
-    Raises db.core.errors.DatabaseError, restoration.Transient or MemoryError; nothing is recorded then, and
+    Raises db.errors.DatabaseError, restoration.Transient or MemoryError; nothing is recorded then, and
     the next rescan finds the file again.
     """
     intake = Intake(database, root, recipe_id, limits, hard_links)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from db.core.clock import clock
 from db.core.engine import Database
-from db.core.values import KnownPlace
-from db.core.vocabulary import INBOX
 from db.queue.intake import mark_gone, paths_of, places_at, places_left
+from db.values import KnownPlace
+from db.vocabulary import INBOX
 from restoration import UnreadableFile
 from worker.inbox.bitmap import Bitmap
 from worker.inbox.intake import known_in_inbox

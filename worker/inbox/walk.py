@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from db.core.values import kept_ns
+from db.values import kept_ns
 from worker.inbox.companions import is_companion_file
 from worker.inbox.conflicts import is_conflict_copy
 from worker.storage.ignored_names import ignored_file, ignored_folder

@@ -27,7 +27,7 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
-from db.core.filesystems import network_file_system
+from db.filesystems import network_file_system
 from worker.inbox.walk import walk
 from worker.settings import Settings, Watch
 

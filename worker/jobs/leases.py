@@ -11,10 +11,10 @@ import structlog
 from sqlalchemy.orm import Session
 
 from db.core.engine import Database
-from db.core.errors import DatabaseUnavailable, LeaseLost
-from db.core.values import DerivativeRecord, Problem
+from db.errors import DatabaseUnavailable, LeaseLost
 from db.queue import jobs
 from db.queue.jobs import Lease
+from db.values import DerivativeRecord, Problem
 from restoration import MasterChanged, MasterError, Progress, ReaderFailed, Stage
 from worker.inbox.intake import problem_of
 from worker.parts.transient import transient_cause

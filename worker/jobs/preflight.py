@@ -12,8 +12,8 @@ from collections.abc import Callable
 from db.catalog.recovery import latest_derivatives
 from db.core.engine import Database
 from db.core.transitions import rest
-from db.core.values import Problem
 from db.queue.waits import hold_off, let_go
+from db.values import Problem
 from restoration import Transient
 from worker.inbox.intake import known_in_inbox
 from worker.outbox.paths import require_space

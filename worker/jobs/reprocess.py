@@ -60,7 +60,7 @@ def queue_reprocessing(
     Stopped half way, it goes on where it was when it is given again.
 
     Raises:
-        db.core.errors.EmptySelection: nothing chooses.
+        db.errors.EmptySelection: nothing chooses.
     """
     with database.begin() as s:
         recipe_id = record_recipe(s, recipe, library)
@@ -76,7 +76,7 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
     """Return what `queue_reprocessing` would do and cost; only reads.
 
     Raises:
-        db.core.errors.EmptySelection: nothing chooses.
+        db.errors.EmptySelection: nothing chooses.
     """
     fingerprint, library = recipe.fingerprint(), library_from(settings)
     total = QueuedJobs(0, 0, 0, 0, 0)

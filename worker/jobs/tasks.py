@@ -12,9 +12,9 @@ import structlog
 from sqlalchemy.orm import Session
 
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseUnavailable, DerivativeExists
-from db.core.values import DerivativeRecord
+from db.errors import DatabaseUnavailable, DerivativeExists
 from db.queue.jobs import files_of
+from db.values import DerivativeRecord
 from restoration import (
     MasterChanged,
     MasterUnavailable,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from db.catalog.links import Name, Named, Places, enter_link, give_up_name, name_owner, places
 from db.core.clock import clock
 from db.core.engine import Database
-from db.core.vocabulary import INBOX
+from db.vocabulary import INBOX
 from restoration import MasterError, Transient
 from worker.outbox.links import ChecksumMismatch, NameTaken, has_bytes, has_size, link_or_copy
 from worker.outbox.paths import OUTBOX, derivative_names, is_derivative_name, require_space

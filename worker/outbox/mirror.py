@@ -37,8 +37,8 @@ from db.catalog.links import (
 from db.catalog.recovery import latest_derivatives
 from db.core.clock import clock
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseError
-from db.core.vocabulary import INBOX
+from db.errors import DatabaseError
+from db.vocabulary import INBOX
 from restoration import Transient
 from worker.outbox.further_names import (
     NamingTask,

@@ -13,8 +13,8 @@ from typing import Any, Final, NoReturn
 from sqlalchemy.orm import Session
 
 from db.catalog.sidecars import Sidecar, describe, read_sidecar
-from db.core.errors import BrokenSidecar
-from db.core.values import SAEK, utcnow
+from db.errors import BrokenSidecar
+from db.values import SAEK, utcnow
 from restoration import STATEMENTS, OutputFormat, publish, writing_to
 from worker.printable import display_path
 from worker.recipes import recipe_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from db.core.errors import DatabaseError
+from db.errors import DatabaseError
 
 _log = structlog.get_logger()
 

@@ -2,7 +2,7 @@
 
 import threading
 
-from db.core.errors import DatabaseUnavailable
+from db.errors import DatabaseUnavailable
 from db.core.revision import require_current
 from worker.parts.wait_reporter import WaitReporter
 from worker.settings import Settings
@@ -15,7 +15,7 @@ def wait_for_record(settings: Settings, reporter: WaitReporter, stop: threading.
     """Wait until the record answers, or `stop` is set; the reporter tells of the wait.
 
     Raises:
-        db.core.errors.SchemaOutOfDate: there is no record, or its tables are not those of this release.
+        db.errors.SchemaOutOfDate: there is no record, or its tables are not those of this release.
     """
     require_record(settings)
     while not stop.is_set():

@@ -2,8 +2,8 @@
 
 import errno
 
-from db.core.errors import DatabaseUnavailable
-from db.core.values import Problem
+from db.errors import DatabaseUnavailable
+from db.values import Problem
 from restoration import ModelError, Transient
 
 _OUT_OF_MEMORY = Problem(

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from db.core.engine import open_database
-from db.core.errors import DatabaseError
+from db.errors import DatabaseError
 from db.reports.cached_counts import Waiting
 from db.reports.status import waiting_for_causes
 from worker.settings import Settings

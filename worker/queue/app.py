@@ -88,7 +88,7 @@ def run_worker(settings: Settings) -> Exit:
 
     Raises:
         HomeError: the folders are not safe to use, or the outbox cannot be written to.
-        db.core.errors.SchemaOutOfDate: the tables are not those of this release.
+        db.errors.SchemaOutOfDate: the tables are not those of this release.
     """
     require_safe_folders(settings)
     refuse_unwritable(settings.outbox_path)

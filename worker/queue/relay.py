@@ -12,9 +12,8 @@ import structlog
 from kombu.exceptions import OperationalError
 
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseUnavailable
 from db.core.revision import require_current
-from db.core.vocabulary import JobState, Lane
+from db.errors import DatabaseUnavailable
 from db.queue.enqueue import (
     count_begun,
     mark_published,
@@ -24,6 +23,7 @@ from db.queue.enqueue import (
     unpublished,
 )
 from db.queue.jobs import files_of, places_of
+from db.vocabulary import JobState, Lane
 from restoration import OutputUnavailable
 from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
@@ -60,7 +60,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         HomeError: the folders are not safe to use.
-        db.core.errors.SchemaOutOfDate: the tables are not those of this release.
+        db.errors.SchemaOutOfDate: the tables are not those of this release.
     """
     require_safe_folders(settings)
     require_record(settings)

@@ -21,8 +21,8 @@ from db.catalog.recovery import (
 )
 from db.catalog.sidecars import Sidecar
 from db.core.engine import Database, open_database
-from db.core.errors import BrokenSidecar, RecipeConflict
 from db.core.revision import current, require_current
+from db.errors import BrokenSidecar, RecipeConflict
 from db.migrations.runner import upgrade
 from restoration import MasterError, OutputFormat, OutputUnavailable, disclosed
 from worker.outbox.paths import OUTBOX
@@ -95,8 +95,8 @@ def record_for_recovery(settings: Settings) -> Database:
     """Return the record, with tables if it has none yet.
 
     Raises:
-        db.core.errors.SchemaOutOfDate: the tables are those of another release.
-        db.core.errors.DatabaseUnavailable: it cannot be reached.
+        db.errors.SchemaOutOfDate: the tables are those of another release.
+        db.errors.DatabaseUnavailable: it cannot be reached.
     """
     url = settings.database_address()
     if settings.database_url is None:

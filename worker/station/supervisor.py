@@ -18,10 +18,10 @@ from db.catalog.links import any_names_due
 from db.catalog.surveys import last_survey
 from db.core.clock import clock
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseUnavailable
-from db.core.vocabulary import FileState
+from db.errors import DatabaseUnavailable
 from db.migrations.runner import upgrade
 from db.reports.status import overview
+from db.vocabulary import FileState
 from worker.errors import BrokerUnavailable
 from worker.exits import Exit
 from worker.inbox.rescan import everything_known

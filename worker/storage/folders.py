@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from db.core.filesystems import mounts
+from db.filesystems import mounts
 from worker.errors import HomeError
 from worker.settings import Settings
 

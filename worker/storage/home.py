@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db.core.errors import SchemaOutOfDate
+from db.errors import SchemaOutOfDate
 from worker.errors import HomeBusy, HomeError
 from worker.settings import Settings
 from worker.storage.folders import refuse_overlap, require_safe_folders

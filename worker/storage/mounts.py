@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from db.core.filesystems import mount_of
+from db.filesystems import mount_of
 from restoration import MasterUnavailable, OutputUnavailable, writing_to
 from worker.settings import Settings
 from worker.storage.ignored_names import ignored_file, ignored_folder

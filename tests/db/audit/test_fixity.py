@@ -17,9 +17,9 @@ from db.audit.fixity import (
 from db.audit.orphans import is_running, is_unfinished, known_derivatives
 from db.catalog.selection import Selection
 from db.core import schema
-from db.core.vocabulary import EventType, Finding, Holding, Outcome
 from db.queue.intake import register
 from db.queue.jobs import finish
+from db.vocabulary import EventType, Finding, Holding, Outcome
 
 BOTH = (Holding.MASTER, Holding.DERIVATIVE)
 DAY = dt.timedelta(days=1)

@@ -13,8 +13,8 @@ from db.audit.hash_chain import last_seal, seal_events
 from db.core import events, schema
 from db.core.engine import open_database
 from db.core.events import Happening
-from db.core.values import Agent
-from db.core.vocabulary import EventType
+from db.values import Agent
+from db.vocabulary import EventType
 
 T = dt.datetime(2026, 11, 23, 10, 0, 0, 120, tzinfo=dt.UTC)
 

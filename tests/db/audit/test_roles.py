@@ -12,9 +12,9 @@ from db.audit.fixity import Checked, Due, due_files, record_checks
 from db.audit.hash_chain import seal_events
 from db.core.engine import open_database
 from db.core.revision import require_current
-from db.core.values import utcnow
-from db.core.vocabulary import Finding, Holding
 from db.queue.jobs import finish
+from db.values import utcnow
+from db.vocabulary import Finding, Holding
 
 PAGE = (Path(__file__).parents[2] / "docs/fixity.md").read_text(encoding="utf-8")
 

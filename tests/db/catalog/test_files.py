@@ -5,10 +5,10 @@ from sqlalchemy import select
 
 from db.catalog.files import files
 from db.core.schema import Job
-from db.core.vocabulary import FileState
 from db.queue import jobs
 from db.queue.commands import cancel, reprocess
 from db.queue.intake import quarantine_sighting
+from db.vocabulary import FileState
 
 
 def rows(archive, **arguments):

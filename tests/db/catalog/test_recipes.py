@@ -1,8 +1,8 @@
 import pytest
 
 from db.catalog.recipes import ensure_recipe, recipe_body, unfinished_jobs
-from db.core.errors import RecipeConflict, UnknownRecipe
 from db.core.schema import Model, Recipe
+from db.errors import RecipeConflict, UnknownRecipe
 from db.queue.jobs import finish
 
 

@@ -22,14 +22,14 @@ from db.catalog.recovery import (
 )
 from db.catalog.sidecars import describe, read_sidecar
 from db.core.engine import open_database
-from db.core.errors import BrokenSidecar
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
-from db.core.values import Seen
-from db.core.vocabulary import FileState, JobState
+from db.errors import BrokenSidecar
 from db.queue import jobs
 from db.queue.commands import reprocess
 from db.queue.intake import register
 from db.reports.status import overview
+from db.values import Seen
+from db.vocabulary import FileState, JobState
 
 EVIDENCE = {"sidecar": "a.color.tif.json", "verified": True}
 

@@ -11,11 +11,11 @@ from db.catalog.selection import (
     names_near,
     select_scans,
 )
-from db.core.errors import EmptySelection
 from db.core.schema import Sighting
-from db.core.vocabulary import FileState
+from db.errors import EmptySelection
 from db.queue import jobs
 from db.queue.commands import reprocess
+from db.vocabulary import FileState
 
 
 @pytest.fixture

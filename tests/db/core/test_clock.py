@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 
 from db.core import clock
-from db.core.values import utcnow
 from db.queue.enqueue import reap_expired
 from db.queue.jobs import claim
+from db.values import utcnow
 
 LEASE = dt.timedelta(seconds=30)
 

@@ -7,8 +7,8 @@ from sqlalchemy import func, select, text, update
 
 from db.core import engine
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseUnavailable, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
 from db.core.schema import Job, Scan
+from db.errors import DatabaseUnavailable, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
 
 
 def test_what_is_written_in_a_transaction_is_there_after_it(archive):

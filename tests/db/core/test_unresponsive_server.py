@@ -10,8 +10,8 @@ from sqlalchemy import make_url, select, text, update
 
 from db.core import postgres
 from db.core.engine import open_database
-from db.core.errors import DatabaseUnavailable
 from db.core.schema import Job
+from db.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.postgres
 

@@ -8,8 +8,8 @@ from db.audit.chain_verification import prove
 from db.audit.hash_chain import seal_events
 from db.core import revision
 from db.core.engine import open_database
-from db.core.errors import SchemaOutOfDate
 from db.core.schema import Base
+from db.errors import SchemaOutOfDate
 from db.migrations import runner
 from db.reports.cached_counts import last_census
 

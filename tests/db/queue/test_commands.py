@@ -7,16 +7,16 @@ from db.catalog.files import files
 from db.catalog.recipes import ensure_recipe
 from db.catalog.selection import Selection
 from db.catalog.sightings import find_sighting
-from db.core.errors import EmptySelection, UnknownScan
 from db.core.schema import Job, Recipe, Scan
-from db.core.values import Problem
-from db.core.vocabulary import FileState, JobState, Lane
+from db.errors import EmptySelection, UnknownScan
 from db.queue import jobs
 from db.queue.commands import Foreseen, Reprocessed, cancel, foresee, pause, reprocess, resume, retry
 from db.queue.enqueue import enqueue
 from db.queue.intake import quarantine_scan, quarantine_sighting, register_quarantined
 from db.reports.history import story
 from db.reports.status import overview
+from db.values import Problem
+from db.vocabulary import FileState, JobState, Lane
 
 
 def order(archive, give, *arguments):

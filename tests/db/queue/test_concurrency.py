@@ -7,13 +7,13 @@ import random
 from sqlalchemy import select
 
 from db.catalog.selection import Selection
-from db.core.errors import LeaseLost
 from db.core.schema import Derivative, Event, Job, Scan
-from db.core.vocabulary import EventType, JobState, Lane
+from db.errors import LeaseLost
 from db.queue import jobs
 from db.queue.commands import cancel, reprocess, retry
 from db.queue.enqueue import reap_expired, unpublished
 from db.queue.intake import register
+from db.vocabulary import EventType, JobState, Lane
 
 STEPS = 60
 NAMES = [f"{n}.tif" for n in range(6)]

@@ -3,10 +3,8 @@ import datetime as dt
 import pytest
 from sqlalchemy import event
 
-from db.core.errors import UnknownRecipe, UnknownScan
 from db.core.schema import Scan
-from db.core.values import Problem
-from db.core.vocabulary import JobState, Lane
+from db.errors import UnknownRecipe, UnknownScan
 from db.queue import jobs
 from db.queue.commands import cancel, pause
 from db.queue.enqueue import (
@@ -20,6 +18,8 @@ from db.queue.enqueue import (
     unpublished,
 )
 from db.queue.waits import hold_off
+from db.values import Problem
+from db.vocabulary import JobState, Lane
 
 LONG_AGO = dt.timedelta(minutes=10)
 FULL = Problem("no-space", "the disk is full", "free some space")

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from db.catalog.files import files
 from db.catalog.surveys import Refused, SurveyRecord, last_survey, record_survey
 from db.core.schema import Event, Scan, Sighting
-from db.core.values import Problem, ScanRecord, Seen, kept_ns
 from db.queue.intake import quarantine_sighting, register, register_quarantined
 from db.queue.jobs import fail
+from db.values import Problem, ScanRecord, Seen, kept_ns
 
 same_database = settings(
     max_examples=40,

@@ -3,10 +3,10 @@ import multiprocessing
 from sqlalchemy import select
 
 from db.core.schema import Job, Scan, Sighting
-from db.core.values import MISSING_FILE
-from db.core.vocabulary import JobState
 from db.queue.intake import quarantine_scan, quarantine_sighting, register, register_quarantined
 from db.queue.jobs import fail, finish
+from db.values import MISSING_FILE
+from db.vocabulary import JobState
 
 
 def test_a_new_file_becomes_a_scan_a_sighting_and_a_job(archive):

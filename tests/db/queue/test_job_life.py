@@ -15,12 +15,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from db.core.errors import LeaseLost
 from db.core.schema import Derivative, Event, Job, Scan
-from db.core.vocabulary import EventType, JobState
+from db.errors import LeaseLost
 from db.queue import jobs
 from db.queue.commands import cancel, pause, resume, retry
 from db.queue.enqueue import reap_expired
+from db.vocabulary import EventType, JobState
 
 ENDED = {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
 LEGAL = {

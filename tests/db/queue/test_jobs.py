@@ -8,12 +8,12 @@ from sqlalchemy import select
 
 from db.catalog.links import name_owner
 from db.catalog.quarantine import quarantine_scan
-from db.core.errors import DerivativeExists, LeaseLost, UnknownJob
 from db.core.schema import Derivative, Event, Scan
-from db.core.vocabulary import EventType, JobState, Lane, Outcome
+from db.errors import DerivativeExists, LeaseLost, UnknownJob
 from db.queue import jobs
 from db.queue.commands import cancel, pause, resume
 from db.queue.enqueue import MAX_ATTEMPTS, enqueue, reap_expired
+from db.vocabulary import EventType, JobState, Lane, Outcome
 
 MINUTE = dt.timedelta(minutes=1)
 

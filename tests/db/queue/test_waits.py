@@ -1,10 +1,10 @@
 import datetime as dt
 
 from db.core.schema import Event
-from db.core.vocabulary import JobState, Lane
 from db.queue import jobs
 from db.queue.enqueue import mark_published, unpublished
 from db.queue.waits import hold_off, inspect_queue, let_go, recover_queue
+from db.vocabulary import JobState, Lane
 
 FULL = "no-space"
 

@@ -5,8 +5,6 @@ from sqlalchemy import select, update
 
 from db.catalog.files import files
 from db.core import schema
-from db.core.values import utcnow
-from db.core.vocabulary import Basis, FileState, JobState, Lane
 from db.queue import jobs
 from db.queue.commands import cancel, pause
 from db.queue.enqueue import enqueue
@@ -14,6 +12,8 @@ from db.queue.intake import quarantine_sighting
 from db.reports import cached_counts
 from db.reports.cached_counts import count_everything, last_census, take_census
 from db.reports.status import overview
+from db.values import utcnow
+from db.vocabulary import Basis, FileState, JobState, Lane
 
 
 @pytest.fixture

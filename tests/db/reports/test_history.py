@@ -1,12 +1,12 @@
 import pytest
 
 from db.catalog.links import Name, enter_link, places, withdraw_name
-from db.core.errors import AmbiguousSelector
-from db.core.values import ScanRecord
-from db.core.vocabulary import FileState, JobState
+from db.errors import AmbiguousSelector
 from db.queue import jobs
 from db.queue.intake import quarantine_sighting, register
 from db.reports.history import story, story_of_derivative
+from db.values import ScanRecord
+from db.vocabulary import FileState, JobState
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import select
 
 from db.core.schema import Job
-from db.core.vocabulary import FileState, JobState, Lane
 from db.queue import jobs
 from db.queue.commands import cancel, pause, reprocess
 from db.queue.intake import quarantine_sighting
 from db.reports.status import overview, running
+from db.vocabulary import FileState, JobState, Lane
 
 
 def look(archive):

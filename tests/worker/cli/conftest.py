@@ -11,11 +11,11 @@ from typer.testing import CliRunner, Result
 
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database
-from db.core.values import DerivativeRecord, Problem, ScanRecord, Seen
-from db.core.vocabulary import Lane
 from db.queue import jobs
 from db.queue.enqueue import enqueue
 from db.queue.intake import Registered, quarantine_sighting, register
+from db.values import DerivativeRecord, Problem, ScanRecord, Seen
+from db.vocabulary import Lane
 from worker.cli.entry import app
 from worker.settings import Settings
 

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from db.core.engine import Database
 from db.core.schema import Job
-from db.core.values import utcnow
+from db.values import utcnow
 from worker.settings import Settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@ import inspect
 
 import pytest
 
-import db.core.errors
+import db.errors
 import restoration.errors
 import worker.errors
 from worker.cli.error_report import exit_code, explain
@@ -30,14 +30,14 @@ def test_each_error_of_the_pixels_has_its_code(kind):
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
-        (db.core.errors.DatabaseUnavailable, Exit.DATABASE),
-        (db.core.errors.SchemaOutOfDate, Exit.DATABASE),
-        (db.core.errors.UnusableLocation, Exit.DATABASE),
-        (db.core.errors.UnsupportedDatabase, Exit.SETTINGS),
-        (db.core.errors.UnknownJob, Exit.NOT_FOUND),
-        (db.core.errors.EmptySelection, Exit.USAGE),
-        (db.core.errors.AmbiguousSelector, Exit.USAGE),
-        (db.core.errors.RecipeConflict, Exit.MODEL),
+        (db.errors.DatabaseUnavailable, Exit.DATABASE),
+        (db.errors.SchemaOutOfDate, Exit.DATABASE),
+        (db.errors.UnusableLocation, Exit.DATABASE),
+        (db.errors.UnsupportedDatabase, Exit.SETTINGS),
+        (db.errors.UnknownJob, Exit.NOT_FOUND),
+        (db.errors.EmptySelection, Exit.USAGE),
+        (db.errors.AmbiguousSelector, Exit.USAGE),
+        (db.errors.RecipeConflict, Exit.MODEL),
     ],
 )
 def test_errors_of_the_record_have_their_codes(kind, code):

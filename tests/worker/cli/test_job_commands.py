@@ -1,7 +1,7 @@
 import pytest
 
 from db.catalog.files import files
-from db.core.vocabulary import FileState, Lane
+from db.vocabulary import FileState, Lane
 from worker.exits import Exit
 
 

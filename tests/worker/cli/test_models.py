@@ -10,8 +10,8 @@ import tifffile
 from skimage import data
 
 from db.catalog.recipes import ensure_recipe
-from db.core.values import ScanRecord, Seen
 from db.queue.intake import register
+from db.values import ScanRecord, Seen
 from restoration.generators.models import SHIPPED, default_model, models
 from worker.exits import Exit
 

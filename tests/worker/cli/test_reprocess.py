@@ -1,8 +1,8 @@
 import pytest
 
 from db.catalog.files import files
-from db.core.vocabulary import FileState, JobState, Lane
 from db.reports.status import overview
+from db.vocabulary import FileState, JobState, Lane
 from worker.exits import Exit
 
 

@@ -5,9 +5,9 @@ import os
 import pytest
 from sqlalchemy import text
 
-from db.core.values import ScanRecord, Seen
 from db.queue import jobs
 from db.queue.intake import register
+from db.values import ScanRecord, Seen
 from worker.exits import Exit
 
 

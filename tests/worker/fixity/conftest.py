@@ -10,10 +10,10 @@ import pytest
 from db.audit.fixity import Checked, Due, due_files
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database
-from db.core.values import DerivativeRecord, ScanRecord, Seen, utcnow
-from db.core.vocabulary import Holding
 from db.queue import jobs
 from db.queue.intake import register
+from db.values import DerivativeRecord, ScanRecord, Seen, utcnow
+from db.vocabulary import Holding
 from worker.fixity.checking import Budget, Tally, check_files
 from worker.fixity.reading import RateLimit
 from worker.settings import Settings

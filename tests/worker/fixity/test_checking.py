@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from db.audit.fixity import Due
 from db.core.schema import Event
-from db.core.values import utcnow
-from db.core.vocabulary import EventType, Finding, Holding
+from db.values import utcnow
+from db.vocabulary import EventType, Finding, Holding
 from worker.fixity.checking import Budget
 from worker.fixity.reading import RateLimit
 from worker.fixity.remedies import remedy

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from db.catalog.files import files
 from db.core.engine import Database
 from db.core.schema import Job, Scan, Sighting
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 from worker.settings import Settings, Watch
 
 Ingesting = Callable[..., AbstractContextManager[None]]

@@ -16,7 +16,7 @@ from watchdog.observers import inotify_c
 
 from db.catalog.files import files
 from db.core.engine import Database
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 from worker.inbox.ingest import run_ingest
 from worker.parts.wait_reporter import waiting_parts
 from worker.settings import Settings

@@ -16,7 +16,7 @@ import tifffile
 
 from db.catalog.files import FileRow, files
 from db.core.engine import Database
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 from restoration import Limits
 from worker.inbox.intake import IntakeResult, register_file
 from worker.inbox.rescan import everything_known

@@ -17,9 +17,9 @@ import worker.inbox.intake
 from db.catalog.files import FileRow, files
 from db.catalog.selection import Selection
 from db.core.engine import Database, open_database
-from db.core.vocabulary import FileState
 from db.migrations.runner import upgrade
 from db.queue.commands import retry
+from db.vocabulary import FileState
 from restoration import Limits, ReaderFailed
 from worker.inbox.intake import IntakeResult, register_file
 from worker.settings import Settings

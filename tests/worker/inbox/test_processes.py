@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from db.core.engine import Database
 from db.core.schema import Event, Job, Scan, Sighting
-from db.core.vocabulary import EventType
+from db.vocabulary import EventType
 from worker.settings import Settings
 
 Eventually = Callable[..., None]

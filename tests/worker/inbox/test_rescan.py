@@ -10,8 +10,8 @@ import pytest
 
 from db.catalog.files import files
 from db.core.engine import Database
-from db.core.values import Problem, ScanRecord, Seen
 from db.queue.intake import quarantine_sighting, register
+from db.values import Problem, ScanRecord, Seen
 from restoration import MasterUnavailable
 from worker.inbox.rescan import everything_known, rescan
 from worker.inbox.walk import WalkSummary

@@ -11,15 +11,15 @@ from structlog.testing import capture_logs
 
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database, open_database
-from db.core.errors import DatabaseUnavailable, LeaseLost
-from db.core.values import DerivativeRecord, utcnow
-from db.core.vocabulary import JobState, Lane
+from db.errors import DatabaseUnavailable, LeaseLost
 from db.migrations.runner import upgrade
 from db.queue import jobs
 from db.queue.commands import cancel, pause
 from db.queue.enqueue import enqueue, reap_expired
 from db.reports.history import story
 from db.reports.status import overview
+from db.values import DerivativeRecord, utcnow
+from db.vocabulary import JobState, Lane
 from restoration import MasterUnavailable, NoSpace, NotAnImage, OutOfMemory, Progress, Stage
 from worker.jobs.leases import HeldJob, claim
 from worker.settings import Settings

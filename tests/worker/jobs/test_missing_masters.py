@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from db.core.engine import Database
 from db.core.schema import Job
-from db.core.vocabulary import JobState
+from db.vocabulary import JobState
 from restoration import Limits
 from worker.inbox.intake import register_file
 from worker.inbox.rescan import rescan

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from db.core.engine import Database
 from db.core.schema import Job, Scan, Sighting
-from db.core.vocabulary import JobState
+from db.vocabulary import JobState
 from worker.jobs import tasks
 from worker.settings import Settings
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from db.core.engine import Database
 from db.core.schema import Derivative, Job, Scan
-from db.core.vocabulary import JobState
+from db.vocabulary import JobState
 from restoration import Limits
 from worker.inbox.intake import register_file
 from worker.jobs import tasks

@@ -18,10 +18,10 @@ from db.catalog.files import files
 from db.catalog.links import any_names_due, places
 from db.core.engine import Database
 from db.core.schema import Derivative, Event, Link, Scan, Sighting
-from db.core.values import ScanRecord, Seen, utcnow
-from db.core.vocabulary import EventType, Finding, Holding
 from db.migrations import runner
 from db.queue.intake import register
+from db.values import ScanRecord, Seen, utcnow
+from db.vocabulary import EventType, Finding, Holding
 from worker.fixity.checking import Budget, check_files
 from worker.fixity.orphans import find_orphans
 from worker.fixity.reading import RateLimit

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.core.engine import Database
-from db.core.errors import BrokenSidecar
+from db.errors import BrokenSidecar
 from restoration import OutputUnavailable
 from worker.outbox.paths import draft
 from worker.outbox.sidecars import (

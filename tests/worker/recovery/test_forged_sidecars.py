@@ -18,10 +18,10 @@ from db.catalog.files import files
 from db.catalog.sidecars import describe
 from db.core.engine import Database, open_database
 from db.core.schema import Derivative, Job, Link, Sighting
-from db.core.values import utcnow
-from db.core.vocabulary import FileState, Holding
 from db.migrations.runner import upgrade
 from db.reports.history import story
+from db.values import utcnow
+from db.vocabulary import FileState, Holding
 from worker.console import plain
 from worker.fixity.checking import Budget, check_files
 from worker.fixity.reading import RateLimit

@@ -10,7 +10,7 @@ import pytest
 from db.catalog.files import files
 from db.core.engine import Database
 from db.core.schema import Base
-from db.core.vocabulary import FileState
+from db.vocabulary import FileState
 from restoration import OutputUnavailable
 from worker.outbox.sidecars import read_sidecar_file, sidecar_path
 from worker.recovery.recover import (

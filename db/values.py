@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple
 
-from db.core.vocabulary import AgentKind
+from db.vocabulary import AgentKind
 
 FIRST_NS: Final = -(2**63)
 LAST_NS: Final = 2**63 - 1

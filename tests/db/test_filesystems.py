@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from db.core.filesystems import network_file_system
+from db.filesystems import network_file_system
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
