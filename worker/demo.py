@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from db.catalog.files import FileRow, files
+from db.catalog.files import FileRow, list_files
 from db.core.engine import Database, open_database
 from db.errors import DatabaseError
 from db.reports.status import running
@@ -148,7 +148,7 @@ def _end(station: "subprocess.Popen[bytes]") -> None:
 
 def _rows(database: Database) -> list[FileRow]:
     with database.read() as s:
-        return list(files(s))
+        return list(list_files(s))
 
 
 def _report(

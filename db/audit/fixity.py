@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from db.catalog.links import names_are_due
 from db.catalog.selection import Selection, select_files
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.engine import Database
 from db.core.events import Happening
 from db.core.schema import Derivative, Link, Recipe, Scan, Sighting
@@ -165,7 +165,7 @@ def record_checks(
 
     A derivative that lacks a name, or has its first sound one again, has its names looked at.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     made = [check for check in checks if check.held.holding is not Holding.MASTER]
     names_are_due(s, (c.held.scan_id for c in made if c.finding is Finding.MISSING or _was_amiss(c)), now)
     events.append(s, (_happening(check, agent) for check in checks), at=now)
@@ -188,7 +188,7 @@ def _was_amiss(check: Checked) -> bool:
 
 def forget_future_checks(s: Session, *, now: dt.datetime | None = None) -> int:
     """Forget checks that are dated after now, as by a clock that was wrong: they would never come due."""
-    later = (now or clock(s)) + _SLACK
+    later = (now or current_time(s)) + _SLACK
     return sum(
         len(
             s.scalars(

@@ -62,7 +62,7 @@ class FileRow:
     seconds: float | None
 
 
-def files(
+def list_files(
     s: Session,
     states: Collection[FileState] = (),
     collections: Collection[str] = (),

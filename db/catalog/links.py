@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.catalog.quarantine import lock_scan
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.events import Happening
 from db.core.schema import Derivative, Job, Link, Recipe, Scan, Sighting
 from db.core.upsert import insert_or_ignore
@@ -85,7 +85,7 @@ def any_names_due(s: Session) -> bool:
 
 def due_scans(s: Session, limit: int, *, now: dt.datetime | None = None) -> list[int]:
     """Return scans whose derivatives' names are to be looked at now, those due for longest first."""
-    now = now or clock(s)
+    now = now or current_time(s)
     due = select(Scan.id).where(Scan.names_due_at <= now).order_by(Scan.names_due_at, Scan.id).limit(limit)
     return list(s.scalars(due))
 
@@ -97,7 +97,7 @@ def put_off(
 
     Two callers never get the same scan.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     return list(
         s.scalars(
             update(Scan)
@@ -178,7 +178,7 @@ def enter_link(
 
     `name.link_id` is not looked at. `detail` is added to the event.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     if name_owner(s, name.root, name.path) is not None:
         return False
     facts = {
@@ -226,7 +226,7 @@ def give_up_name(
     s: Session, made: Named, name: Name, reason: str, *, agent: Agent = SAEK, now: dt.datetime | None = None
 ) -> None:
     """Note that a derivative could not get a further name, with the event that says why."""
-    now = now or clock(s)
+    now = now or current_time(s)
     ended = s.execute(
         update(Link)
         .where(Link.derivative_id == made.derivative_id, Link.path_sha256 == sha256(name.path).digest())
@@ -246,7 +246,7 @@ def withdraw_name(
 
     Of the first name `kept` takes the place: it must be a link then.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     if name.link_id is None:
         s.execute(
             update(Derivative)

@@ -7,7 +7,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.events import Happening
 from db.core.schema import Job, Scan
 from db.values import SAEK, Agent, Problem
@@ -28,7 +28,7 @@ def quarantine_scan(
     s: Session, scan_id: int, problem: Problem, agent: Agent = SAEK, *, now: dt.datetime | None = None
 ) -> bool:
     """Quarantine a scan that nothing was made of; False if it was quarantined or has a derivative."""
-    now = now or clock(s)
+    now = now or current_time(s)
     lock_scan(s, scan_id)
     done = exists().where(Job.scan_id == scan_id, Job.state == JobState.DONE)
     changed = s.scalar(
@@ -61,7 +61,7 @@ def release_scan(
     now: dt.datetime | None = None,
 ) -> bool:
     """Let a scan out of quarantine, if it is there for one of `codes` (any by default)."""
-    now = now or clock(s)
+    now = now or current_time(s)
     lock_scan(s, scan_id)
     query = select(Scan.problem_code).where(Scan.id == scan_id, Scan.problem_code.is_not(None))
     code = s.scalar(query if codes is None else query.where(Scan.problem_code.in_(codes)))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.schema import Job, Model, Recipe
 from db.core.upsert import insert_or_ignore
 from db.errors import RecipeConflict, UnknownRecipe
@@ -35,7 +35,7 @@ def ensure_recipe(
             "fingerprint": fingerprint,
             "body": dict(body),
             "model_id": _ensure_model(s, model_name, weights_sha256, card),
-            "created_at": now or clock(s),
+            "created_at": now or current_time(s),
         }
         new = insert_or_ignore(s, Recipe, facts, ("fingerprint",))
         if new is not None:

@@ -16,7 +16,7 @@ from db.catalog.quarantine import lock_scan, release_scan
 from db.catalog.recipes import ensure_recipe
 from db.catalog.sidecars import ROOTS, Sidecar
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.events import Happening
 from db.core.schema import Derivative, Event, Job, Recipe, Scan, Sighting
 from db.core.transitions import move
@@ -130,7 +130,7 @@ def enter_sidecar(
     """
     try:
         with s.begin_nested():
-            return _enter(s, sidecar, place, evidence, now or clock(s))
+            return _enter(s, sidecar, place, evidence, now or current_time(s))
     except (IntegrityError, DataError) as error:
         raise BrokenSidecar(f"the record refuses what it tells ({error.orig})", "report it") from error
     except DBAPIError:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.catalog.links import names_are_due
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.events import Happening
 from db.core.schema import Job, Sighting
 from db.core.transitions import move
@@ -92,7 +92,7 @@ def mark_gone(
 
     One that was seen again since `before`, as by another ingester, is left alone.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     rest, count = iter(sighting_ids), 0
     while page := list(islice(rest, _PAGE)):
         count += _note_gone(s, (Sighting.id.in_(page), *_there_before(before)), agent, now)
@@ -105,7 +105,7 @@ def mark_scan_gone(s: Session, scan_id: int, agent: Agent = SAEK, *, now: dt.dat
     Where it is there after all, the next look into the inbox takes it in again.
     """
     there = (Sighting.scan_id == scan_id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None))
-    return _note_gone(s, there, agent, now or clock(s))
+    return _note_gone(s, there, agent, now or current_time(s))
 
 
 def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: Agent, now: dt.datetime) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from db.core import schema
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.upsert import insert_or_ignore
 from db.vocabulary import INBOX
 
@@ -58,7 +58,7 @@ def last_survey(s: Session) -> SurveyRecord | None:
 
 def want_survey(s: Session, by: str, *, now: dt.datetime | None = None) -> None:
     """Ask the ingester to look through the inbox at once, wherever it runs."""
-    _set(s, wanted_at=now or clock(s), wanted_by=by)
+    _set(s, wanted_at=now or current_time(s), wanted_by=by)
 
 
 def survey_wanted(s: Session) -> dt.datetime | None:

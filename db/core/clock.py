@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from db.values import utcnow
 
 
-def clock(s: Session) -> dt.datetime:
+def current_time(s: Session) -> dt.datetime:
     """Return the time now, aware, in UTC: of the PostgreSQL server, or of this host for a SQLite file.
 
     A lease that one host gives itself and another takes back must be measured by one clock.

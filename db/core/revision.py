@@ -13,12 +13,12 @@ from db.errors import SchemaOutOfDate
 _STEPS: Final = Path(__file__).parents[1] / "migrations" / "versions"
 
 
-def head() -> str:
+def head_revision() -> str:
     """Return the revision that this release needs."""
     return _known()[-1]
 
 
-def current(url: str, patience: float | None = None) -> str | None:
+def current_revision(url: str, patience: float | None = None) -> str | None:
     """Return the revision of the tables at `url`, None where there are none yet."""
     with opened(url, patience) as database, database.read() as s:
         return revision_of(s.connection())
@@ -37,7 +37,7 @@ def require_current(url: str, patience: float | None = None) -> None:
 
     `patience` as for `open_database`.
     """
-    have, need = current(url, patience), head()
+    have, need = current_revision(url, patience), head_revision()
     if have == need:
         return
     require_known(have)

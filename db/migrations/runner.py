@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from db.core.revision import head, opened, require_known, revision_of
+from db.core.revision import head_revision, opened, require_known, revision_of
 from db.core.schema import Base
 from db.core.triggers import missing_guards
 
@@ -42,7 +42,7 @@ def check(url: str) -> tuple[str, ...]:
     with opened(url) as database, database.read() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         tables = tuple(str(difference) for difference in compare_metadata(context, Base.metadata))
-        have, need = revision_of(session.connection()), head()
+        have, need = revision_of(session.connection()), head_revision()
         steps = (
             () if have == need else (f"the tables have revision {have or 'none'}, this release needs {need}",)
         )

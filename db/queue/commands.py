@@ -14,7 +14,7 @@ from db.catalog.quarantine import release_scan
 from db.catalog.selection import Selection, select_files
 from db.catalog.surveys import want_survey
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.events import Happening
 from db.core.schema import Control, Job, Recipe, Scan, Sighting
 from db.core.transitions import Moved, move
@@ -74,13 +74,13 @@ def pause(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = N
 
     What runs in it is told at its next heartbeat.
     """
-    return _set_paused(s, [lane or ALL], by, now or clock(s), paused=True)
+    return _set_paused(s, [lane or ALL], by, now or current_time(s), paused=True)
 
 
 def resume(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = None) -> bool:
     """Let a lane go on; None lifts every pause. False if nothing was held."""
     scopes = [ALL, *Lane] if lane is None else [lane]
-    return _set_paused(s, scopes, by, now or clock(s), paused=False)
+    return _set_paused(s, scopes, by, now or current_time(s), paused=False)
 
 
 def cancel(
@@ -90,7 +90,7 @@ def cancel(
 
     Of files that were chosen by states only the jobs in these states. Raises `EmptySelection`.
     """
-    now, agent = now or clock(s), Agent.person(by)
+    now, agent = now or current_time(s), Agent.person(by)
     ended = requested = 0
     for chosen in _chosen_jobs(s, what):
         moved = move(
@@ -138,7 +138,7 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
     that were chosen by states only the jobs in these states, and of quarantined ones all. Raises
     `EmptySelection`.
     """
-    now, agent = now or clock(s), Agent.person(by)
+    now, agent = now or current_time(s), Agent.person(by)
     if not isinstance(what, Selection):
         pages = _pages(Job.id, what)
         moved = [job for page in pages for job in _queue_again(s, ENDED_BADLY, page, agent, now)]
@@ -168,7 +168,7 @@ def reprocess(
 
     A job that exists is left as it is, whatever its state. Raises `UnknownScan` and `UnknownRecipe`.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     created = existing = unmade = quarantined = 0
     ids = iter(scan_ids)
     while page := list(dict.fromkeys(islice(ids, _PAGE))):

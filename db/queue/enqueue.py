@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.catalog.quarantine import lock_scan, quarantine_scan
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.schema import Job, Recipe, Scan
 from db.core.transitions import LONGEST_WAIT, backoff, move
 from db.core.upsert import insert_missing
@@ -95,7 +95,7 @@ def enqueue_all(
 
     Raises `UnknownRecipe`.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     if s.scalar(select(Recipe.id).where(Recipe.id == recipe_id)) is None:
         raise UnknownRecipe(f"there is no recipe {recipe_id}", "enter it with `ensure_recipe` first")
     jobs = [
@@ -147,7 +147,7 @@ def unpublished(
 
     One that was sent in the future was sent before the clock was turned back, and counts as long ago.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     rows = s.scalars(
         select(Job.id)
         .where(
@@ -177,7 +177,7 @@ def mark_published(s: Session, ids: Iterable[int], *, now: dt.datetime | None = 
 
     Sent first and noted after, a message can be sent twice, which a claim forgives, but not be forgotten.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     statement = (
         update(Job)
         .where(Job.id.in_(list(ids)), Job.state == JobState.QUEUED)
@@ -212,7 +212,7 @@ def signs_of_life(s: Session) -> list[Sign]:
 
 def reap_silent(s: Session, signs: Iterable[Sign], *, now: dt.datetime | None = None) -> list[Reaped]:
     """Take back the jobs whose workers gave no sign of life after these; as `reap_expired` else."""
-    now = now or clock(s)
+    now = now or current_time(s)
     return [
         reaped
         for sign in sorted(signs, key=lambda sign: sign.job_id)
@@ -228,7 +228,7 @@ def reap_silent(s: Session, signs: Iterable[Sign], *, now: dt.datetime | None = 
 
 def reap_expired(s: Session, *, now: dt.datetime | None = None) -> list[Reaped]:
     """Take back jobs whose lease ran out: queued, cancelled if so asked, failed after the last try."""
-    now = now or clock(s)
+    now = now or current_time(s)
     return _take_back(s, Job.lease_expires_at <= now, now)
 
 

@@ -20,7 +20,7 @@ from db.catalog.sightings import (
     problem_values,
 )
 from db.core import events
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.events import Happening
 from db.core.schema import Job, Scan, Sighting
 from db.core.transitions import move
@@ -82,7 +82,7 @@ def register(
     begin a new sighting. Bytes that were missed (their job found the file gone or replaced) have their jobs
     queued again. `job_id` is the job of the scan and the recipe, if there is one.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
     if not new_scan:
         release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
@@ -109,7 +109,7 @@ def register_quarantined(
 
     A scan that a derivative was made of stays out of quarantine.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
     release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
     quarantine_scan(s, scan_id, problem, agent, now=now)
@@ -123,7 +123,7 @@ def quarantine_sighting(
 
     The same problem seen again writes no event.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     sighting_id, new = place_sighting(s, seen, None, problem, agent, now=now)
     if not new:
         another = s.scalar(

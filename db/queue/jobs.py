@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.catalog.derivatives import enter_derivative
 from db.catalog.quarantine import lock_scan, quarantine_scan, release_scan
 from db.catalog.sightings import mark_scan_gone
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.schema import Derivative, Job, Recipe, Scan, Sighting
 from db.core.transitions import backoff, move, rest
 from db.errors import LeaseLost, UnknownJob
@@ -72,7 +72,7 @@ def claim(
     The caller commits before it begins to work. A job that another transaction is taking right now is passed
     over without waiting on PostgreSQL; on SQLite transactions that write take turns anyway.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     free = (
         select(Job.id)
         .where(Job.id == job_id, Job.state == JobState.QUEUED, runnable(now))
@@ -129,7 +129,7 @@ def heartbeat(
 
     A lease that ran out and that nobody took is good again: the token keeps two workers apart, not the clock.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     wanted = s.execute(
         update(Job)
         .where(_holds(lease))
@@ -155,7 +155,7 @@ def finish(s: Session, lease: Lease, record: DerivativeRecord, *, now: dt.dateti
     The same call again, by one who never heard the answer to the first, returns the same id. Raises
     `LeaseLost`, and `DerivativeExists` when another derivative was written to the same place.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     lock_scan(s, lease.scan_id)
     if not _leave(s, lease, JobState.DONE, now=now, detail={"seconds": record.seconds}):
         known = s.scalar(
@@ -191,7 +191,7 @@ def fail(
 
     A file that was missing is noted as gone, so that it is news when it is back. Raises `LeaseLost`.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     lock_scan(s, lease.scan_id)
     _end_badly(s, lease, JobState.FAILED, problem, now=now)
     if problem.code == MISSING_FILE:
@@ -204,7 +204,7 @@ def fail_attempt(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime
 
     A scan that failed for good and that nothing was ever made of is quarantined. Raises `LeaseLost`.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     if lease.attempt >= lease.max_attempts:
         fail(s, lease, problem, quarantine=True, now=now)
         return JobState.FAILED
@@ -216,7 +216,7 @@ def retry_later(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime 
 
     Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     same_cause = (Job.id == lease.job_id) & (Job.failure_code == problem.code)
     since = s.scalar(select(Job.waiting_since).where(same_cause)) or now
     return _put_back(
@@ -229,7 +229,7 @@ def yield_back(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None
 
     Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     return _put_back(s, lease, None, now=now, wait_reason=reason, spent=False)
 
 
@@ -239,12 +239,12 @@ def supersede(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None 
     Raises `LeaseLost`.
     """
     problem = Problem(MASTER_CHANGED, reason, "nothing to do: the new content has a job of its own")
-    _end_badly(s, lease, JobState.CANCELLED, problem, now=now or clock(s))
+    _end_badly(s, lease, JobState.CANCELLED, problem, now=now or current_time(s))
 
 
 def cancelled(s: Session, lease: Lease, *, now: dt.datetime | None = None) -> None:
     """End the job as cancelled, as was asked. Raises `LeaseLost`."""
-    _end_badly(s, lease, JobState.CANCELLED, CANCELLED_BY_ORDER, now=now or clock(s))
+    _end_badly(s, lease, JobState.CANCELLED, CANCELLED_BY_ORDER, now=now or current_time(s))
 
 
 CANCELLED_BY_ORDER = Problem("cancelled", "a person cancelled it", "run `saek retry` to queue it again")

@@ -21,7 +21,7 @@ class Pause:
     by: str
 
 
-def pauses(s: Session) -> tuple[Pause, ...]:
+def pauses_in_force(s: Session) -> tuple[Pause, ...]:
     """Return the pauses in force, "everything" first."""
     rows = s.execute(
         select(Control.scope, Control.since, Control.by).where(Control.paused).order_by(Control.scope)

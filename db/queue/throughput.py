@@ -39,13 +39,13 @@ class Throughput:
     worked: dt.timedelta
 
 
-def throughput(s: Session, now: dt.datetime) -> Throughput:
+def recent_throughput(s: Session, now: dt.datetime) -> Throughput:
     """Return what was finished within the last quarter of an hour."""
     within = (Derivative.created_at > now - THROUGHPUT_WINDOW, Derivative.created_at <= now)
     return _measure(s, _LATEST, *within)
 
 
-def latest_pace(s: Session) -> Throughput:
+def latest_throughput(s: Session) -> Throughput:
     """Return the same of the latest derivatives, whenever they were made; its window means nothing."""
     return _measure(s, _FEW)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.schema import Job
 from db.queue.enqueue import failure_values, reap_expired
 from db.values import Problem
@@ -35,7 +35,7 @@ def hold_off(
     It stays in its state, so there is no event. The wait began when the first job that waits for the same
     cause began to wait.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     began = s.scalar(
         select(func.min(Job.waiting_since)).where(
             Job.state == JobState.QUEUED, Job.failure_code == problem.code, Job.waiting_since.is_not(None)
@@ -70,7 +70,7 @@ def let_go(s: Session, code: str | None = None) -> int:
 
 def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovered:
     """Have every queued job sent anew at once, and take back those of silent workers."""
-    now = now or clock(s)
+    now = now or current_time(s)
     found = inspect_queue(s, now=now)
     reap_expired(s, now=now)
     let_go(s)
@@ -85,7 +85,7 @@ def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecover
 
 def inspect_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovered:
     """Return what `recover_queue` would do; only reads."""
-    now = now or clock(s)
+    now = now or current_time(s)
     queued = Job.state == JobState.QUEUED
 
     def count(*conditions: object) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.catalog.file_states import ENDED_BADLY, file_states_counted
 from db.core import schema
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.engine import Database
 from db.core.schema import Job, Sighting
 from db.core.upsert import insert_or_ignore
@@ -75,7 +75,7 @@ def take_census(database: Database) -> Census | None:
     with database.read() as s:
         if not many_files(s):
             return None
-        census = count_everything(s, clock(s))
+        census = count_everything(s, current_time(s))
     with database.begin() as s:
         values = {"taken_at": census.taken_at, "facts": _facts(census)}
         if insert_or_ignore(s, schema.Census, {"id": _ONLY, **values}, ("id",)) is None:

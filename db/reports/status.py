@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from db.catalog.file_states import ENDED_BADLY
 from db.catalog.surveys import SurveyRecord, last_survey
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.schema import Job
 from db.queue.jobs import file_of_job
-from db.queue.pauses import Pause, pauses
-from db.queue.throughput import Throughput, latest_pace, throughput
+from db.queue.pauses import Pause, pauses_in_force
+from db.queue.throughput import Throughput, latest_throughput, recent_throughput
 from db.reports.cached_counts import (
     Census,
     Queued,
@@ -82,13 +82,13 @@ def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None)
 
     Where files are many the counts are those of the last census, unless they are to be `exact`.
     """
-    now = now or clock(s)
+    now = now or current_time(s)
     census, basis = _counts(s, now, exact=exact)
-    paused, done = pauses(s), throughput(s, now)
+    paused, done = pauses_in_force(s), recent_throughput(s, now)
     held = _held(paused)
     waits = _left(census, held, JobState.QUEUED)
     left = _left(census, Lane, JobState.RUNNING) + _left(census, set(Lane) - held, JobState.QUEUED)
-    pace = latest_pace(s) if left and not done.jobs else done
+    pace = latest_throughput(s) if left and not done.jobs else done
     return Overview(
         at=now,
         basis=basis,
@@ -110,8 +110,8 @@ def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None)
 
 def waiting_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[Waiting]:
     """Return what passing causes queued jobs wait for now."""
-    queued = count_queued(s, now or clock(s), Job.waiting_since.is_not(None))
-    return [waiting for waiting in _waiting(queued, _held(pauses(s))) if waiting.code is not None]
+    queued = count_queued(s, now or current_time(s), Job.waiting_since.is_not(None))
+    return [waiting for waiting in _waiting(queued, _held(pauses_in_force(s))) if waiting.code is not None]
 
 
 def running(s: Session) -> list[Running]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from db.catalog.files import FileRow, files
+from db.catalog.files import FileRow, list_files
 from db.core.engine import Database, open_database
 from db.errors import DatabaseError
 from worker.outbox.sidecars import read_sidecar_file, sidecar_path
@@ -89,7 +89,7 @@ class Station:
     def rows(self) -> dict[str, FileRow]:
         """Every file on record by its display path; empty before there is a record."""
         with contextlib.suppress(DatabaseError), self.database() as database, database.read() as s:
-            return {row.display: row for row in files(s)}
+            return {row.display: row for row in list_files(s)}
         return {}
 
     @contextlib.contextmanager

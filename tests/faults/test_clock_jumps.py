@@ -14,7 +14,7 @@ from reckoning import reckon
 from skimage import data
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.schema import Event, Job
 from db.vocabulary import EventType, FileState, JobState
 
@@ -67,7 +67,7 @@ def working(host: Turned) -> bool:
 
 def all_done(host: Turned, count: int) -> bool:
     with host.database() as database, database.read() as s:
-        return [row.state for row in files(s)] == [FileState.DONE] * count
+        return [row.state for row in list_files(s)] == [FileState.DONE] * count
 
 
 def drop(host: Turned, count: int) -> list[str]:

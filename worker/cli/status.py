@@ -104,7 +104,7 @@ def _watch(database: "Database", settings: Settings, question: _Question) -> Non
 
 
 def _answer(database: "Database", settings: Settings, question: _Question) -> "Story | _Files | _Whole":
-    from db.catalog.files import files
+    from db.catalog.files import list_files
     from db.reports.status import overview, running
     from worker.cli.selection import collections, find_story
     from worker.parts.part_exits import read_part_exits
@@ -115,7 +115,7 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
             return find_story(s, question.what, settings)
         if question.states or question.collections:
             chosen = collections(s, question.collections, settings)
-            found = files(s, question.states, chosen, question.limit + 1)
+            found = list_files(s, question.states, chosen, question.limit + 1)
             rows = list(itertools.islice(found, question.limit + 1))
             return _Files(rows[: question.limit], more=len(rows) > question.limit)
         whole = overview(s, exact=question.exact)

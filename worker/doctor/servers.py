@@ -27,7 +27,7 @@ def encryption(settings: Settings) -> Check:
 def database(settings: Settings) -> Check:
     """The record can be reached and its tables are those of this release."""
     from db.core.engine import open_database
-    from db.core.revision import head, require_current
+    from db.core.revision import head_revision, require_current
     from db.errors import DatabaseError
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
@@ -39,7 +39,7 @@ def database(settings: Settings) -> Check:
         dialect = open_database(settings.database_address()).dialect
     except DatabaseError as error:
         return Check("database", State.FAILED, error.reason, error.remedy)
-    return Check("database", State.OK, f"{dialect}, tables at {head()}")
+    return Check("database", State.OK, f"{dialect}, tables at {head_revision()}")
 
 
 def waiting(settings: Settings) -> Check:

@@ -3,7 +3,7 @@
 import errno
 
 from db.catalog.surveys import Refused, SurveyRecord, record_survey
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.engine import Database
 from worker.inbox.walk import WalkSummary
 from worker.printable import display_path
@@ -31,7 +31,7 @@ def store_survey(
     """Enter what a look through all of the inbox found; return it."""
     with database.begin() as s:
         record = SurveyRecord(
-            taken_at=clock(s),
+            taken_at=current_time(s),
             files=files,
             unknown=unknown,
             sidecars=survey.sidecars,

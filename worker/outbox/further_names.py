@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from db.catalog.links import Name, Named, Places, enter_link, give_up_name, name_owner, places
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.engine import Database
 from db.vocabulary import INBOX
 from restoration import MasterError, Transient
@@ -120,7 +120,7 @@ def reserve_names(s: Session, looks: Sequence[NamingTask]) -> None:
     """Enter the names that derivatives are about to get: whoever dies before that leaves no stray file."""
     for look in looks:
         for want in look.wants:
-            _reserve(s, want, clock(s))
+            _reserve(s, want, current_time(s))
 
 
 def _reserve(s: Session, want: MissingName, now: dt.datetime) -> None:
@@ -164,8 +164,8 @@ def _give_name(look: NamingTask, want: MissingName, name: Name) -> bool:
         want.refused.update([name.path] if isinstance(error, NameTaken) else want.choices)
 
         def choose_another(s: Session) -> None:
-            give_up_name(s, made, name, reason, now=clock(s))
-            _reserve(s, want, clock(s))
+            give_up_name(s, made, name, reason, now=current_time(s))
+            _reserve(s, want, current_time(s))
 
         look.database.run(choose_another)
         return False

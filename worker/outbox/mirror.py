@@ -35,7 +35,7 @@ from db.catalog.links import (
     withdraw_name,
 )
 from db.catalog.recovery import latest_derivatives
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.engine import Database, open_database
 from db.errors import DatabaseError
 from db.vocabulary import INBOX
@@ -149,7 +149,7 @@ def _record(s: Session, look: NamingTask) -> None:
 
     What is on record by now decides: the scan is held meanwhile. It stays due if its places changed.
     """
-    scan_id, now = look.places.scan_id, clock(s)
+    scan_id, now = look.places.scan_id, current_time(s)
     scan = before = places_held(s, scan_id, INBOX)
     if before is None:
         return

@@ -21,7 +21,7 @@ from db.catalog.recovery import (
 )
 from db.catalog.sidecars import Sidecar
 from db.core.engine import Database, open_database
-from db.core.revision import current, require_current
+from db.core.revision import current_revision, require_current
 from db.errors import BrokenSidecar, RecipeConflict
 from db.migrations.runner import upgrade
 from restoration import MasterError, OutputFormat, OutputUnavailable, disclosed
@@ -101,7 +101,7 @@ def record_for_recovery(settings: Settings) -> Database:
     url = settings.database_address()
     if settings.database_url is None:
         settings.home.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if current(url) is None:
+    if current_revision(url) is None:
         upgrade(url)
     require_current(url)
     return open_database(url)

@@ -16,7 +16,7 @@ import structlog
 
 from db.catalog.links import any_names_due
 from db.catalog.surveys import last_survey
-from db.core.clock import clock
+from db.core.clock import current_time
 from db.core.engine import Database, open_database
 from db.errors import DatabaseUnavailable
 from db.migrations.runner import upgrade
@@ -89,7 +89,7 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
         parts = [_Part(name) for name in PARTS if name != "broker" or settings.embedded_broker]
         try:
             with database.read() as s:
-                goal = _Goal(settings, database, clock(s))
+                goal = _Goal(settings, database, current_time(s))
             for part in parts:
                 _start(part, settings)
                 if part.name == "broker":

@@ -3,7 +3,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.schema import Job
 from db.queue import jobs
 from db.queue.commands import cancel, reprocess
@@ -13,7 +13,7 @@ from db.vocabulary import FileState
 
 def rows(archive, **arguments):
     with archive.database.read() as s:
-        return list(files(s, **arguments))
+        return list(list_files(s, **arguments))
 
 
 def test_a_done_file_names_its_derivative(archive):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.catalog.recovery import (
     Entered,
     Place,
@@ -99,7 +99,7 @@ def test_a_record_that_was_lost_comes_back_row_for_row(source, archive):
     with archive.database.read() as s:
         view = overview(s, now=archive.now)
         assert view.files[FileState.DONE] == 3
-        assert {row.display for row in files(s)} == {f"album/{n}.tif" for n in range(3)}
+        assert {row.display for row in list_files(s)} == {f"album/{n}.tif" for n in range(3)}
 
 
 def test_entering_twice_changes_nothing(source, archive):

@@ -37,7 +37,7 @@ def test_a_host_whose_clock_is_ahead_takes_no_job_from_another(archive, an_hour_
 
 def test_the_clock_of_the_record_is_aware_and_near(archive):
     with archive.database.read() as s:
-        now = clock.clock(s)
+        now = clock.current_time(s)
 
     assert now.tzinfo is not None
     assert abs(now - utcnow()) < dt.timedelta(seconds=5)

@@ -15,9 +15,9 @@ from db.reports.cached_counts import last_census
 
 
 def test_an_empty_database_is_brought_to_this_release(empty_url):
-    assert revision.current(empty_url) is None
+    assert revision.current_revision(empty_url) is None
     runner.upgrade(empty_url)
-    assert revision.current(empty_url) == revision.head()
+    assert revision.current_revision(empty_url) == revision.head_revision()
     revision.require_current(empty_url)
 
 
@@ -33,9 +33,9 @@ def test_the_tables_of_a_newer_release_are_left_as_they_are(empty_url):
     for step in (runner.upgrade, revision.require_current):
         with pytest.raises(SchemaOutOfDate, match=r"9999.*does not know.*install the release that made it"):
             step(empty_url)
-    assert revision.current(empty_url) == "9999"
+    assert revision.current_revision(empty_url) == "9999"
     assert runner.check(empty_url) == (
-        f"the tables have revision 9999, this release needs {revision.head()}",
+        f"the tables have revision 9999, this release needs {revision.head_revision()}",
     )
 
 
@@ -82,7 +82,7 @@ def test_every_constraint_is_named_by_the_convention(url):
 def test_all_the_way_down_and_up_again(empty_url):
     runner.upgrade(empty_url)
     runner.downgrade(empty_url, "base")
-    assert revision.current(empty_url) is None
+    assert revision.current_revision(empty_url) is None
     with _opened(empty_url) as database, database.read() as s:
         assert inspect(s.connection()).get_table_names() == ["alembic_version"]
     runner.upgrade(empty_url)

@@ -3,7 +3,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.catalog.recipes import ensure_recipe
 from db.catalog.selection import Selection
 from db.catalog.sightings import find_sighting
@@ -151,7 +151,7 @@ def test_what_a_reprocess_would_do_is_foreseen_as_it_then_happens(archive):
     for n in range(4):
         archive.drop(f"{n}.tif", str(n))
     with archive.database.begin() as s:
-        scans = [file.scan_id for file in files(s)]
+        scans = [file.scan_id for file in list_files(s)]
         quarantine_scan(s, scans[0], Problem("not-an-image", "it is none", "drop another"))
         recipe_id = ensure_recipe(s, "e" * 64, {}, model_name="m", weights_sha256="0" * 64, card={})
         enqueue(s, scans[1], recipe_id, Lane.BULK, "tester")

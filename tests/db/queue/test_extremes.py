@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.catalog.surveys import Refused, SurveyRecord, last_survey, record_survey
 from db.core.schema import Event, Scan, Sighting
 from db.queue.intake import quarantine_sighting, register, register_quarantined
@@ -66,7 +66,7 @@ def test_whatever_a_file_tells_of_itself_can_be_registered(archive, seen, record
             .join(Scan, Scan.id == Sighting.scan_id)
             .where(Sighting.id == done.sighting_id)
         ).one()
-        assert any(file.sighting_id == done.sighting_id for file in files(s))
+        assert any(file.sighting_id == done.sighting_id for file in list_files(s))
     assert (row.path, row.size, row.inode) == (seen.path, seen.size, seen.inode)
     assert row.mtime_ns == min(max(seen.mtime_ns, -(2**63)), 2**63 - 1)
     if done.new_scan:

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import select, update
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core import schema
 from db.queue import jobs
 from db.queue.commands import cancel, pause
@@ -55,7 +55,7 @@ def filled(archive, take_away):
 
 def test_each_file_counts_in_the_state_that_it_is_listed_in(filled):
     with filled.database.read() as s:
-        listed = Counter((file.collection, file.state) for file in files(s))
+        listed = Counter((file.collection, file.state) for file in list_files(s))
         counted = count_everything(s, filled.now).collections
     assert {state for _, state in listed} == set(FileState)
     assert listed == {

@@ -1,6 +1,6 @@
 import pytest
 
-from db.core.revision import head
+from db.core.revision import head_revision
 from worker.exits import Exit
 
 
@@ -12,7 +12,7 @@ def test_upgrade_makes_the_tables_and_is_idempotent(saek, settings):
 
 
 def test_current_tells_what_is_and_what_is_needed(saek, told, database):
-    assert told("db", "current") == {"current": head(), "head": head(), "up_to_date": True}
+    assert told("db", "current") == {"current": head_revision(), "head": head_revision(), "up_to_date": True}
     assert saek("db", "current").exit_code == Exit.OK
 
 

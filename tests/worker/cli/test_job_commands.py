@@ -1,6 +1,6 @@
 import pytest
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.vocabulary import FileState, Lane
 from worker.exits import Exit
 
@@ -9,7 +9,7 @@ from worker.exits import Exit
 def states(database):
     def states() -> dict[str, FileState]:
         with database.read() as s:
-            return {row.display: row.state for row in files(s)}
+            return {row.display: row.state for row in list_files(s)}
 
     return states
 

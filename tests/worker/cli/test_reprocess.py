@@ -1,6 +1,6 @@
 import pytest
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.reports.status import overview
 from db.vocabulary import FileState, JobState, Lane
 from worker.exits import Exit
@@ -107,7 +107,7 @@ def test_dropped_files_stay_in_their_lane(told, record, database):
     told("reprocess", "--all", "--strength", "0.5")
     with database.read() as s:
         jobs = overview(s).jobs
-        states = {row.state for row in files(s)}
+        states = {row.state for row in list_files(s)}
     assert (jobs[Lane.INTERACTIVE][JobState.QUEUED], jobs[Lane.BULK][JobState.QUEUED]) == (1, 1)
     assert states == {FileState.QUEUED}
 

@@ -15,7 +15,7 @@ import pytest
 import tifffile
 from sqlalchemy import func, select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.engine import Database
 from db.core.schema import Job, Scan, Sighting
 from db.vocabulary import FileState
@@ -54,7 +54,7 @@ def inbox(watched: Settings) -> Path:
 def told(database: Database) -> Callable[[], dict[str, FileState]]:
     def told() -> dict[str, FileState]:
         with database.read() as s:
-            return {row.path.decode("utf-8", "surrogateescape"): row.state for row in files(s)}
+            return {row.path.decode("utf-8", "surrogateescape"): row.state for row in list_files(s)}
 
     return told
 
@@ -162,7 +162,7 @@ def test_a_file_that_is_renamed_is_the_same_scan_elsewhere(
 
 def gone(database: Database) -> set[str]:
     with database.read() as s:
-        return {os.fsdecode(row.path) for row in files(s) if row.gone}
+        return {os.fsdecode(row.path) for row in list_files(s) if row.gone}
 
 
 def test_folders_are_moved_in_and_out_and_in_again(
@@ -198,7 +198,7 @@ def test_names_of_one_look_and_names_as_long_as_can_be_are_files_of_their_own(
         eventually(lambda: told() == dict.fromkeys(names, QUEUED), "all of them")
     assert counts(database) == (len(names),) * 3
     with database.read() as s:
-        shown = [row.display for row in files(s)]
+        shown = [row.display for row in list_files(s)]
     assert shown.count(twins[0]) == 2
 
 

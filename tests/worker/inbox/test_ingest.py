@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from watchdog.observers import inotify_c
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.engine import Database
 from db.vocabulary import FileState
 from worker.inbox.ingest import run_ingest
@@ -27,7 +27,7 @@ Eventually = Callable[..., None]
 
 def states(database: Database) -> dict[str, FileState]:
     with database.read() as s:
-        return {row.display: row.state for row in files(s)}
+        return {row.display: row.state for row in list_files(s)}
 
 
 def waits(settings: Settings) -> list[str]:

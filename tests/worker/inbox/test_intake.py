@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from db.catalog.files import FileRow, files
+from db.catalog.files import FileRow, list_files
 from db.core.engine import Database
 from db.vocabulary import FileState
 from restoration import Limits
@@ -40,7 +40,7 @@ def inbox(settings: Settings) -> Path:
 
 def rows(database: Database) -> list[FileRow]:
     with database.read() as s:
-        return list(files(s))
+        return list(list_files(s))
 
 
 def scan(path: Path, seed: int = 0) -> bytes:

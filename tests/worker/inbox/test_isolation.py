@@ -14,7 +14,7 @@ import tifffile
 from sqlalchemy.exc import DataError
 
 import worker.inbox.intake
-from db.catalog.files import FileRow, files
+from db.catalog.files import FileRow, list_files
 from db.catalog.selection import Selection
 from db.core.engine import Database, open_database
 from db.migrations.runner import upgrade
@@ -42,7 +42,7 @@ def database(settings: Settings) -> Any:
 
 def rows(database: Database) -> dict[str, FileRow]:
     with database.read() as s:
-        return {row.display: row for row in files(s)}
+        return {row.display: row for row in list_files(s)}
 
 
 def scan(path: Path, seed: int = 0) -> None:

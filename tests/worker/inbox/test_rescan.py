@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.engine import Database
 from db.queue.intake import quarantine_sighting, register
 from db.values import Problem, ScanRecord, Seen
@@ -47,7 +47,7 @@ def unknown(database: Database, settings: Settings) -> list[bytes]:
 
 def gone(database: Database) -> list[str]:
     with database.read() as s:
-        return [row.display for row in files(s) if row.gone]
+        return [row.display for row in list_files(s) if row.gone]
 
 
 def test_only_what_is_new_or_changed_is_found(

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select, update
 
 from db.audit.fixity import Due
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.catalog.links import any_names_due, places
 from db.core.engine import Database
 from db.core.schema import Derivative, Event, Link, Scan, Sighting
@@ -479,7 +479,7 @@ def test_each_file_is_told_with_the_name_at_its_own_place(archive: Archive) -> N
         archive.see(name, "a.tif")
     archive.settle()
     with archive.database.read() as s:
-        told = {row.display: row.derivative_display for row in files(s)}
+        told = {row.display: row.derivative_display for row in list_files(s)}
     assert told == {
         "a.tif": first.name,
         "copies/a.tif": f"copies/{first.name}",

@@ -23,7 +23,7 @@ import tifffile
 from kombu import Connection, Exchange, Queue
 from sqlalchemy import select
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.engine import Database, open_database
 from db.core.schema import Job
 from db.migrations.runner import upgrade
@@ -186,7 +186,7 @@ class Bench:
             recipe = record_recipe(s, recipe_from(self.settings), library_from(self.settings))
         register_file(self.database, self.settings.inbox_path, name.encode(), recipe, Limits())
         with self.database.read() as s:
-            (row,) = (row for row in files(s) if row.display == name)
+            (row,) = (row for row in list_files(s) if row.display == name)
         assert row.job_id is not None
         return row.job_id
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select, update
 
 from db.audit.fixity import Due
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.catalog.sidecars import describe
 from db.core.engine import Database, open_database
 from db.core.schema import Derivative, Job, Link, Sighting
@@ -152,7 +152,7 @@ def test_whatever_a_sidecar_tells_the_good_ones_are_entered(
     report = recover(lost, outbox)
     assert report.read == len(everywhere) + 3
     with lost.read() as s:
-        done = {row.display for row in files(s) if row.state is FileState.DONE}
+        done = {row.display for row in list_files(s) if row.state is FileState.DONE}
         assert set(good) <= done
         on_record = {*s.scalars(select(Derivative.path)), *s.scalars(select(Link.path))}
     named = {finding.display for finding in report.findings}
@@ -174,7 +174,7 @@ def everything_can_be_read(database: Database, settings: Settings) -> None:
     """Whatever was entered is shown, checked, written and mirrored like anything else."""
     folders = {"inbox": settings.inbox_path, "outbox": settings.outbox_path}
     with database.read() as s:
-        for row in list(files(s)):
+        for row in list(list_files(s)):
             json.dumps(plain(row, folders)).encode()
             json.dumps(plain(story(s, f"file:{row.sighting_id}"), folders)).encode()
         for job in s.scalars(select(Job.id).join(Derivative, Derivative.job_id == Job.id)):
@@ -231,7 +231,7 @@ def test_each_forgery_is_named_with_a_reason(
     assert report.findings[0].reason.isprintable()
     assert report.entered.derivatives == 1
     with lost.read() as s:
-        assert [row.display for row in files(s)] == ["good.tif"]
+        assert [row.display for row in list_files(s)] == ["good.tif"]
     assert good.exists()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from db.catalog.files import files
+from db.catalog.files import list_files
 from db.core.engine import Database
 from db.core.schema import Base
 from db.vocabulary import FileState
@@ -60,7 +60,7 @@ def new_record(settings: Settings, database: Database, made: Made) -> Callable[[
 
 def done(database: Database) -> list[str]:
     with database.read() as s:
-        return sorted(row.display for row in files(s) if row.state is FileState.DONE)
+        return sorted(row.display for row in list_files(s) if row.state is FileState.DONE)
 
 
 NAMES = ["a.tif", "마을/b.tif", "마을/c.tif"]
@@ -101,7 +101,7 @@ def test_a_copy_of_the_outbox_will_do(
     database = new_record()
     recover(database, tmp_path / "backup")
     with database.read() as s:
-        (row,) = files(s)
+        (row,) = list_files(s)
     assert row.derivative_path == os.fsencode(derivative.relative_to(settings.outbox_path))
     database.dispose()
 
@@ -116,7 +116,7 @@ def test_a_derivative_that_was_moved_within_the_outbox_is_recorded_where_it_is(
     database = new_record()
     recover(database, settings.outbox_path)
     with database.read() as s:
-        (row,) = files(s)
+        (row,) = list_files(s)
     assert row.derivative_display == f"kept/{derivative.name}"
     database.dispose()
 
