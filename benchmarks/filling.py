@@ -13,9 +13,8 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
-from db.catalog.recipes import ensure_recipe
-from db.core.engine import Database
-from db.core.events import agent_id
+from db.catalog import ensure_recipe
+from db.core import Database, agent_id
 from db.values import SAEK
 
 _TABLES: Final = ("scan", "sighting", "job", "derivative", "event")

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from processes import processor_seconds
 
 if TYPE_CHECKING:
-    from db.core.engine import Database
+    from db.core import Database
     from worker.settings import Settings
 
 RECORDS = ["sqlite", "postgresql"]
@@ -172,11 +172,11 @@ def burst(on: str, settings: "Settings", database: "Database", count: int) -> Bu
     """Drop files while the ingester cannot look, and see how long it takes to know them all."""
     from sqlalchemy import func, select
 
-    from db.core.schema import Sighting
+    from db.core import schema
 
     def registered() -> int:
         with database.read() as s:
-            return s.scalars(select(func.count()).select_from(Sighting)).one()
+            return s.scalars(select(func.count()).select_from(schema.Sighting)).one()
 
     inbox, ingester = settings.inbox_path, Ingester(settings)
     try:
@@ -244,12 +244,16 @@ def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
 
     from sqlalchemy import insert, update
 
-    from db.core.schema import Scan, Sighting
+    from db.core import schema
     from db.values import utcnow
 
     now, root = utcnow(), os.fsencode(inbox) + b"/"
     with database.begin() as s:
-        made = insert(Scan).values(sha256="0" * 64, bytes=1, facts={}, first_seen_at=now).returning(Scan.id)
+        made = (
+            insert(schema.Scan)
+            .values(sha256="0" * 64, bytes=1, facts={}, first_seen_at=now)
+            .returning(schema.Scan.id)
+        )
         scan_id = s.scalars(made).one()
     source = walked(inbox)
     while page := list(islice(source, 5_000)):
@@ -272,11 +276,13 @@ def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
                 }
             )
         with database.begin() as s:
-            s.execute(insert(Sighting), rows)
+            s.execute(insert(schema.Sighting), rows)
 
     def write() -> None:
         with database.begin() as s:
-            s.execute(update(Scan).where(Scan.id == scan_id).values(bytes=Scan.bytes + 1))
+            s.execute(
+                update(schema.Scan).where(schema.Scan.id == scan_id).values(bytes=schema.Scan.bytes + 1)
+            )
 
     return write
 
@@ -302,8 +308,8 @@ def station(
     folder: Path, record: str | None, inbox: Path | None = None
 ) -> "Iterator[tuple[Settings, Database]]":
     """Yield a new station and its empty record, on SQLite unless an address is given."""
-    from db.core.engine import open_database
-    from db.migrations.runner import upgrade
+    from db.core import open_database
+    from db.migrations import upgrade
     from worker.settings import load_settings
     from worker.storage.home import prepare_home
 

@@ -28,8 +28,8 @@ from pathlib import Path
 from filling import fill
 from processes import processor_seconds
 
-from db.core.engine import Database, open_database
-from db.migrations.runner import upgrade
+from db.core import Database, open_database
+from db.migrations import upgrade
 from db.queue import jobs as job_life
 from db.values import DerivativeRecord
 from db.vocabulary import Lane
@@ -96,8 +96,7 @@ def spent(step: Callable[[], object]) -> float:
 
 def status_rows(database: Database, rounds: int) -> Iterator[Row]:
     """What `saek status` asks, here and as a command, and what it takes to count everything."""
-    from db.reports.cached_counts import take_census
-    from db.reports.status import overview, running
+    from db.reports import overview, running, take_census
 
     def look(*, exact: bool = False) -> None:
         with database.read() as s:
@@ -118,8 +117,7 @@ def status_rows(database: Database, rounds: int) -> Iterator[Row]:
 
 def queue_rows(database: Database) -> Iterator[Row]:
     """Which jobs are due, and the life of some of them."""
-    from db.queue.enqueue import reap_expired, unpublished
-    from db.queue.waits import hold_off
+    from db.queue import hold_off, reap_expired, unpublished
     from db.values import Problem
 
     def due(lane: Lane, most: int) -> list[int]:
@@ -235,8 +233,8 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
 
 def order_rows(database: Database) -> Iterator[Row]:
     """What a bulk order has to count before it begins."""
-    from db.catalog.selection import Selection, select_scans
-    from db.queue.commands import foresee
+    from db.catalog import Selection, select_scans
+    from db.queue import foresee
 
     def count() -> None:
         with database.read() as s:

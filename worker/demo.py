@@ -16,10 +16,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from db.catalog.files import FileRow, list_files
-from db.core.engine import Database, open_database
+from db.catalog import FileRow, list_files
+from db.core import Database, open_database
 from db.errors import DatabaseError
-from db.reports.status import running
+from db.reports import running
 from db.vocabulary import FileState
 from restoration import contact_sheet
 from restoration.demo_scans import Sample, make_samples

@@ -7,7 +7,7 @@ import json
 
 from sqlalchemy.orm import Session
 
-from db.catalog.recipes import ensure_recipe
+from db.catalog import ensure_recipe
 from restoration import Library, Recipe, model_card
 
 

@@ -1,4 +1,8 @@
-"""How a job passes from one state to the next: one guarded UPDATE, one event."""
+"""Job state transitions: one guarded UPDATE and one event each.
+
+They are part of the core because the catalog makes them too: a file that is replaced or quarantined cancels
+the queued jobs of its scan.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -11,10 +15,6 @@ from db.core import events
 from db.core.schema import Job
 from db.values import SAEK, Agent
 from db.vocabulary import JobState, Outcome
-
-_FIRST_REST: Final = dt.timedelta(seconds=10)
-_LONGEST_REST: Final = dt.timedelta(minutes=5)
-_BACKOFFS: Final = tuple(dt.timedelta(seconds=seconds) for seconds in (10, 60, 360, 600))
 
 
 class Moved(NamedTuple):
@@ -69,23 +69,6 @@ def move(
         at=now,
     )
     return moved
-
-
-def backoff(attempt: int) -> dt.timedelta:
-    """Return how long a job rests after its `attempt`-th failure: 10 s, 1 min, 6 min, then 10 min."""
-    return _BACKOFFS[min(attempt, len(_BACKOFFS)) - 1]
-
-
-def rest(waited: dt.timedelta) -> dt.timedelta:
-    """Return how long a job that has waited for a passing cause rests before the next look.
-
-    Half as long again as it has waited: at least 10 s, at most 5 min, however often it was looked at.
-    """
-    return min(max(waited / 2, _FIRST_REST), _LONGEST_REST)
-
-
-LONGEST_WAIT: Final = max(*_BACKOFFS, _LONGEST_REST)
-"""No job waits longer than that: one that seems to was told to before the clock was turned back."""
 
 
 def _on_entering(state: JobState, now: dt.datetime) -> dict[str, Any]:

@@ -1,1 +1,8 @@
-"""How the tables came to be, step by step."""
+"""Alembic migrations of the tables."""
+
+from db.migrations.runner import check, upgrade
+
+__all__ = [
+    "check",
+    "upgrade",
+]

@@ -12,9 +12,10 @@ from db.catalog.quarantine import lock_scan, quarantine_scan
 from db.core import events
 from db.core.clock import current_time
 from db.core.schema import Job, Recipe, Scan
-from db.core.transitions import LONGEST_WAIT, backoff, move
+from db.core.transitions import move
 from db.core.upsert import insert_missing
 from db.errors import UnknownRecipe, UnknownScan
+from db.queue.delays import LONGEST_DELAY, backoff
 from db.queue.pauses import job_is_held
 from db.values import SAEK, Agent, Problem
 from db.vocabulary import JobState, Lane, Outcome
@@ -136,7 +137,7 @@ def runnable(now: dt.datetime) -> ColumnElement[bool]:
 
     What would be due too far from now was put off before the clock was turned back, and is due.
     """
-    due = or_(Job.not_before.is_(None), Job.not_before <= now, Job.not_before > now + LONGEST_WAIT)
+    due = or_(Job.not_before.is_(None), Job.not_before <= now, Job.not_before > now + LONGEST_DELAY)
     return due & ~job_is_held()
 
 

@@ -13,8 +13,9 @@ from db.catalog.quarantine import lock_scan, quarantine_scan, release_scan
 from db.catalog.sightings import mark_scan_gone
 from db.core.clock import current_time
 from db.core.schema import Derivative, Job, Recipe, Scan, Sighting
-from db.core.transitions import backoff, move, rest
+from db.core.transitions import move
 from db.errors import LeaseLost, UnknownJob
+from db.queue.delays import backoff, transient_delay
 from db.queue.enqueue import failure_values, runnable
 from db.queue.pauses import job_is_held
 from db.values import MASTER_CHANGED, MISSING_FILE, DerivativeRecord, Problem
@@ -220,7 +221,13 @@ def retry_later(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime 
     same_cause = (Job.id == lease.job_id) & (Job.failure_code == problem.code)
     since = s.scalar(select(Job.waiting_since).where(same_cause)) or now
     return _put_back(
-        s, lease, problem, now=now, not_before=now + rest(now - since), spent=False, waiting_since=since
+        s,
+        lease,
+        problem,
+        now=now,
+        not_before=now + transient_delay(now - since),
+        spent=False,
+        waiting_since=since,
     )
 
 

@@ -14,8 +14,8 @@ from worker.formatting import count, printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from db.catalog.files import FileRow
-    from db.core.engine import Database
+    from db.catalog import FileRow
+    from db.core import Database
 
 
 def contact_sheet(
@@ -69,8 +69,7 @@ def _refuse(output: Path, settings: Settings, *, force: bool) -> None:
 def _done(
     database: "Database", settings: Settings, words: list[str], conditions: Conditions
 ) -> "list[FileRow]":
-    from db.catalog.files import list_files
-    from db.catalog.selection import select_files
+    from db.catalog import list_files, select_files
 
     with database.read() as s:
         chosen = {file.id for file in select_files(s, selection(s, words, conditions, settings))}

@@ -10,7 +10,7 @@ from worker.settings import Settings, load_settings
 from worker.storage.home import require_record
 
 if TYPE_CHECKING:
-    from db.core.engine import Database
+    from db.core import Database
 
 
 def settings_and_logs() -> Settings:
@@ -28,8 +28,7 @@ def record(settings: Settings) -> Iterator["Database"]:
         db.errors.SchemaOutOfDate: the tables are not those of this release, or no station ran here yet.
         db.errors.DatabaseUnavailable: it cannot be reached.
     """
-    from db.core.engine import open_database
-    from db.core.revision import require_current
+    from db.core import open_database, require_current
 
     require_record(settings)
     require_current(settings.database_address())

@@ -14,8 +14,8 @@ app = typer.Typer(name="db", help="Look at the tables of the record, or bring th
 @app.command()
 def upgrade() -> None:
     """Bring the tables up to this release; does nothing when they are."""
-    from db.core.revision import current_revision, head_revision
-    from db.migrations.runner import upgrade as migrate
+    from db.core import current_revision, head_revision
+    from db.migrations import upgrade as migrate
 
     settings = settings_and_logs()
     url = settings.database_address()
@@ -34,11 +34,11 @@ def upgrade() -> None:
 @app.command()
 def current(json: Json = False) -> None:
     """Tell which revision the tables have and which this release needs."""
-    from db.core import revision
+    from db.core import current_revision, head_revision
 
     settings = settings_and_logs()
-    found = revision.current_revision(settings.database_address()) if has_record(settings) else None
-    needed = revision.head_revision()
+    found = current_revision(settings.database_address()) if has_record(settings) else None
+    needed = head_revision()
     if json:
         write_json({"current": found, "head": needed, "up_to_date": found == needed})
     else:
@@ -50,11 +50,11 @@ def current(json: Json = False) -> None:
 @app.command()
 def check(json: Json = False) -> None:
     """Compare the tables, column by column, with what this release expects."""
-    from db.migrations import runner
+    from db import migrations
 
     settings = settings_and_logs()
     require_record(settings)
-    differences = runner.check(settings.database_address())
+    differences = migrations.check(settings.database_address())
     if json:
         write_json({"differences": list(differences)})
     else:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from db.reports.history import DerivativeStory, EventStory, JobStory, ScanStory, SightingStory, Story
+from db.reports import DerivativeStory, EventStory, JobStory, ScanStory, SightingStory, Story
 from db.values import Problem
 from worker.cli.overview import STYLES
 from worker.console import sentence, table

@@ -18,7 +18,7 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from db.catalog.selection import Selection
+    from db.catalog import Selection
 
 
 def retry(

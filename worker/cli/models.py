@@ -328,7 +328,7 @@ def _watched() -> "Iterator[Progress]":
 
 def _waiting_for(settings: Settings, name: str) -> int:
     """Return how many jobs on record still need the model; 0 where there is no record."""
-    from db.catalog.recipes import unfinished_jobs
+    from db.catalog import unfinished_jobs
 
     if settings.database_url is None and not (settings.home / "saek.db").is_file():
         return 0

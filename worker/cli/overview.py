@@ -9,9 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from db.catalog.surveys import SurveyRecord
-from db.reports.cached_counts import Waiting
-from db.reports.status import Overview, Running
+from db.catalog import SurveyRecord
+from db.reports import Overview, Running, Waiting
 from db.vocabulary import Basis, FileState, JobState, Lane
 from worker.console import sentence, table
 from worker.formatting import count, duration, megapixels, moment, printable

@@ -17,8 +17,8 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from db.catalog.selection import Selection
-    from db.reports.history import Story
+    from db.catalog import Selection
+    from db.reports import Story
 
 _NUMBER = re.compile(r"(?:file:)?(\d{1,18})")
 _REFERENCE = re.compile(r"(?:scan|job):\d{1,18}")
@@ -44,7 +44,7 @@ def selection(s: "Session", words: Sequence[str], conditions: Conditions, settin
         NothingFound: a word or a collection fits nothing on record; `--state` and the like may fit nothing.
         db.errors.EmptySelection: nothing was said that chooses.
     """
-    from db.catalog.selection import Selection, select_files
+    from db.catalog import Selection, select_files
     from db.errors import EmptySelection
 
     ids: list[int] = []
@@ -88,7 +88,7 @@ def collections(s: "Session", names: Iterable[str], settings: Settings) -> tuple
     The inbox itself, "." from it, or an empty name is "", the whole. Raises NothingFound for one that holds
     no file on record.
     """
-    from db.catalog.selection import has_files
+    from db.catalog import has_files
 
     found = []
     for name in names:
@@ -118,7 +118,7 @@ def find_story(s: "Session", word: str, settings: Settings) -> "Story":
         NothingFound: nothing on record fits.
         db.errors.AmbiguousSelector: a checksum prefix fits several scans.
     """
-    from db.reports.history import story
+    from db.reports import story
 
     for candidate in _readings(word, settings.inbox_path):
         found = story(s, candidate)
@@ -130,7 +130,7 @@ def find_story(s: "Session", word: str, settings: Settings) -> "Story":
 
 
 def _by_derivative(s: "Session", word: str, settings: Settings) -> "Story | None":
-    from db.reports.history import story_of_derivative
+    from db.reports import story_of_derivative
 
     inside = _inside(word, settings.outbox_path)
     paths = ([] if inside is None else [inside]) + ([] if Path(word).is_absolute() else [word])
@@ -164,7 +164,7 @@ def _inside(word: str, inbox: Path) -> str | None:
 
 
 def _known(s: "Session", word: str, settings: Settings) -> "Story":
-    from db.reports.history import story
+    from db.reports import story
 
     found = story(s, word)
     if found is None:
@@ -173,7 +173,7 @@ def _known(s: "Session", word: str, settings: Settings) -> "Story":
 
 
 def _nothing(s: "Session", word: str, settings: Settings) -> NothingFound:
-    from db.catalog.selection import has_files
+    from db.catalog import has_files
 
     for collection in _folders(word, settings) if word else ():
         if has_files(s, collection) or (settings.inbox_path / collection).is_dir():

@@ -19,7 +19,7 @@ _CLEARLY: Final = 0.1
 
 def no_such_file(s: "Session", word: str, name: str) -> NothingFound:
     """Return the failure of a word that means no file; `name` is its path below the inbox, as is shown."""
-    from db.catalog.selection import collections_on_record, names_near
+    from db.catalog import collections_on_record, names_near
 
     files = names_near(s, name, _COMPARED)
     near = _near(name, files)
@@ -38,7 +38,7 @@ def no_such_file(s: "Session", word: str, name: str) -> NothingFound:
 
 def no_such_collection(s: "Session", word: str, meant: Sequence[str], inbox: Path) -> NothingFound:
     """Return the failure of a word that may mean these collections, none of which holds files."""
-    from db.catalog.selection import collections_on_record
+    from db.catalog import collections_on_record
 
     if any((inbox / collection).is_dir() for collection in meant):
         return NothingFound(

@@ -8,9 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from db.audit.chain_verification import Broken, Proof
-from db.audit.fixity import Amount, Standing
-from db.audit.hash_chain import Seal
+from db.audit import Amount, Broken, Proof, Seal, Standing
 from db.vocabulary import Finding, Holding
 from worker.console import plain, sentence, table, uri
 from worker.fixity.checking import Tally

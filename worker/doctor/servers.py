@@ -26,8 +26,7 @@ def encryption(settings: Settings) -> Check:
 
 def database(settings: Settings) -> Check:
     """The record can be reached and its tables are those of this release."""
-    from db.core.engine import open_database
-    from db.core.revision import head_revision, require_current
+    from db.core import head_revision, open_database, require_current
     from db.errors import DatabaseError
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():

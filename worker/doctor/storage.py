@@ -78,8 +78,8 @@ def disk(settings: Settings) -> Check:
 
 def places(settings: Settings) -> Check:
     """Inbox and outbox are the folders that they were, not the mount points of absent shares."""
-    from db.catalog.recovery import latest_derivatives
-    from db.core.engine import open_database
+    from db.catalog import latest_derivatives
+    from db.core import open_database
     from restoration import Transient
     from worker.inbox.intake import known_in_inbox
     from worker.storage.mounts import inbox_problem, outbox_problem
@@ -124,8 +124,8 @@ def watching(settings: Settings) -> Check:
 
 def looks(settings: Settings) -> Check:
     """The last look through the inbox could look everywhere."""
-    from db.catalog.surveys import last_survey
-    from db.core.engine import open_database
+    from db.catalog import last_survey
+    from db.core import open_database
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
         return Check("looks", State.OK, "not asked: there is no record yet")

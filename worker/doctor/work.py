@@ -6,9 +6,9 @@ from worker.settings import Settings
 
 def failures(settings: Settings) -> Check:
     """No file is quarantined, and no job failed, be it the first of its file or a later one."""
-    from db.core.engine import open_database
+    from db.core import open_database
     from db.errors import DatabaseError
-    from db.reports.status import overview
+    from db.reports import overview
     from db.vocabulary import FileState, JobState
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from db.audit.fixity import Checked, Chosen, Due, Held, due_files, record_checks
-from db.core.engine import Database
+from db.audit import Checked, Chosen, Due, Held, due_files, record_checks
+from db.core import Database
 from db.vocabulary import Finding, Holding
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.reading import FileMissing, FileUnreadable, NotRegularFile, RateLimit, hash_file

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from db.audit.orphans import is_running, is_unfinished, known_derivatives
-from db.core.engine import Database
+from db.audit import is_running, is_unfinished, known_derivatives
+from db.core import Database
 from worker.outbox.paths import OUTBOX
 from worker.storage.ignored_names import ignored_file, ignored_folder
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from db.audit.fixity import Checked, making_of
+from db.audit import Checked, making_of
 from db.vocabulary import Finding, Holding
 
 if TYPE_CHECKING:

@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from db.audit.chain_verification import Proof, prove
-from db.audit.fixity import (
+from db.audit import (
     Amount,
     Checked,
     Chosen,
     Due,
     Held,
+    Proof,
+    Seal,
     Standing,
     amount_due,
     forget_future_checks,
+    last_seal,
+    prove,
+    seal_events,
     standing,
 )
-from db.audit.hash_chain import Seal, last_seal, seal_events
-from db.core.engine import Database
+from db.core import Database
 from db.vocabulary import Finding, Holding
 from worker.fixity.checking import ROOTS, Budget, Tally, check_files
 from worker.fixity.folders import Folder, FolderAway

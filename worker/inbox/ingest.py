@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import structlog
 
-from db.catalog.surveys import SurveyRecord, record_survey, survey_wanted
-from db.core.engine import Database, open_database
+from db.catalog import SurveyRecord, record_survey, survey_wanted
+from db.core import Database, open_database
 from db.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
 from worker.inbox.companions import is_companion_file

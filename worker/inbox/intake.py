@@ -13,10 +13,9 @@ from typing import Final, TypeVar
 
 import structlog
 
-from db.core.engine import Database
+from db.core import Database
 from db.errors import DatabaseError
-from db.queue.enqueue import MAX_ATTEMPTS
-from db.queue.intake import count_known, quarantine_sighting, register, register_quarantined
+from db.queue import MAX_ATTEMPTS, count_known, quarantine_sighting, register, register_quarantined
 from db.values import Problem, ScanRecord, Seen, kept_ns
 from db.vocabulary import INBOX
 from restoration import (

@@ -10,10 +10,9 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
-from db.core.engine import Database
+from db.core import Database
 from db.errors import DatabaseUnavailable, LeaseLost
-from db.queue import jobs
-from db.queue.jobs import Lease
+from db.queue import Lease, jobs
 from db.values import DerivativeRecord, Problem
 from restoration import MasterChanged, MasterError, Progress, ReaderFailed, Stage
 from worker.inbox.intake import problem_of

@@ -5,10 +5,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from db.catalog.selection import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
-from db.core.engine import Database
-from db.queue import commands
-from db.queue.commands import Reprocessed
+from db.catalog import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
+from db.core import Database
+from db.queue import Reprocessed, commands
 from restoration import Library, Recipe, ScanFacts, plan
 from worker.models.library import library_from
 from worker.recipe_registration import record_recipe

@@ -11,9 +11,9 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from db.core.engine import Database, open_database
+from db.core import Database, open_database
 from db.errors import DatabaseUnavailable, DerivativeExists
-from db.queue.jobs import files_of
+from db.queue import files_of
 from db.values import DerivativeRecord
 from restoration import (
     MasterChanged,

@@ -11,9 +11,8 @@ from typing import Final
 import structlog
 from sqlalchemy.orm import Session
 
-from db.catalog.links import Name, Named, Places, enter_link, give_up_name, name_owner, places
-from db.core.clock import current_time
-from db.core.engine import Database
+from db.catalog import Name, Named, Places, enter_link, give_up_name, name_owner, places
+from db.core import Database, current_time
 from db.vocabulary import INBOX
 from restoration import MasterError, Transient
 from worker.outbox.links import ChecksumMismatch, NameTaken, has_bytes, has_size, link_or_copy

@@ -21,11 +21,12 @@ from typing import Final
 import structlog
 from sqlalchemy.orm import Session
 
-from db.catalog.links import (
+from db.catalog import (
     Name,
     Named,
     Places,
     due_scans,
+    latest_derivatives,
     names_are_due,
     names_settled,
     note_copies,
@@ -34,9 +35,7 @@ from db.catalog.links import (
     put_off,
     withdraw_name,
 )
-from db.catalog.recovery import latest_derivatives
-from db.core.clock import current_time
-from db.core.engine import Database, open_database
+from db.core import Database, current_time, open_database
 from db.errors import DatabaseError
 from db.vocabulary import INBOX
 from restoration import Transient

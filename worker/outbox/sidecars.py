@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 from sqlalchemy.orm import Session
 
-from db.catalog.sidecars import Sidecar, describe, read_sidecar
+from db.catalog import Sidecar, describe, read_sidecar
 from db.errors import BrokenSidecar
 from db.values import SAEK, utcnow
 from restoration import STATEMENTS, OutputFormat, publish, writing_to

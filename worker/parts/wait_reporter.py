@@ -12,10 +12,9 @@ from pathlib import Path
 
 import structlog
 
-from db.core.engine import open_database
+from db.core import open_database
 from db.errors import DatabaseError
-from db.reports.cached_counts import Waiting
-from db.reports.status import waiting_for_causes
+from db.reports import Waiting, waiting_for_causes
 from worker.settings import Settings
 
 _log = structlog.get_logger()

@@ -7,7 +7,7 @@ leaves none with a dead one.
 
 from collections.abc import Iterable
 
-from db.queue.enqueue import Sign
+from db.queue import Sign
 
 
 class LeaseMonitor:

@@ -11,18 +11,18 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
-from db.core.engine import Database, open_database
-from db.core.revision import require_current
+from db.core import Database, open_database, require_current
 from db.errors import DatabaseUnavailable
-from db.queue.enqueue import (
+from db.queue import (
     count_begun,
+    files_of,
     mark_published,
+    places_of,
     reap_silent,
     reset_published,
     signs_of_life,
     unpublished,
 )
-from db.queue.jobs import files_of, places_of
 from db.vocabulary import JobState, Lane
 from restoration import OutputUnavailable
 from worker.errors import BrokerUnavailable

@@ -10,20 +10,19 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from db.catalog.recovery import (
+from db.catalog import (
     Entered,
     Place,
     RecordedDerivative,
+    Sidecar,
     Standing,
     enter_sidecar,
     recorded_derivatives,
     standing,
 )
-from db.catalog.sidecars import Sidecar
-from db.core.engine import Database, open_database
-from db.core.revision import current_revision, require_current
+from db.core import Database, current_revision, open_database, require_current
 from db.errors import BrokenSidecar, RecipeConflict
-from db.migrations.runner import upgrade
+from db.migrations import upgrade
 from restoration import MasterError, OutputFormat, OutputUnavailable, disclosed
 from worker.outbox.paths import OUTBOX
 from worker.outbox.sidecars import SUFFIX, read_sidecar_file, sidecar_path, write_sidecar

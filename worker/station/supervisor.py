@@ -14,13 +14,11 @@ from typing import IO
 
 import structlog
 
-from db.catalog.links import any_names_due
-from db.catalog.surveys import last_survey
-from db.core.clock import current_time
-from db.core.engine import Database, open_database
+from db.catalog import any_names_due, last_survey
+from db.core import Database, current_time, open_database
 from db.errors import DatabaseUnavailable
-from db.migrations.runner import upgrade
-from db.reports.status import overview
+from db.migrations import upgrade
+from db.reports import overview
 from db.vocabulary import FileState
 from worker.errors import BrokerUnavailable
 from worker.exits import Exit
