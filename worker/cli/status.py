@@ -19,10 +19,9 @@ from worker.formatting import duration, moment, printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from db.catalog.files import FileRow
-    from db.core.engine import Database
-    from db.reports.history import Story
-    from db.reports.status import Overview, Running
+    from db.catalog import FileRow
+    from db.core import Database
+    from db.reports import Overview, Running, Story
     from worker.parts.part_exits import PartExits
     from worker.parts.wait_reporter import WaitingPart
 
@@ -104,8 +103,8 @@ def _watch(database: "Database", settings: Settings, question: _Question) -> Non
 
 
 def _answer(database: "Database", settings: Settings, question: _Question) -> "Story | _Files | _Whole":
-    from db.catalog.files import list_files
-    from db.reports.status import overview, running
+    from db.catalog import list_files
+    from db.reports import overview, running
     from worker.cli.selection import collections, find_story
     from worker.parts.part_exits import read_part_exits
     from worker.parts.wait_reporter import waiting_parts

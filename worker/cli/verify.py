@@ -19,8 +19,8 @@ from worker.formatting import printable, size
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from db.audit.fixity import Checked, Chosen, Due, Held
-    from db.core.engine import Database
+    from db.audit import Checked, Chosen, Due, Held
+    from db.core import Database
     from worker.fixity.verifying import VerifyProgress, VerifyRequest, VerifyResult
 
 _AGE = re.compile(r"(\d{1,6})(min|h|d|w)")
@@ -125,7 +125,7 @@ def verify(
 
 
 def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
-    from db.audit.fixity import Due
+    from db.audit import Due
     from db.values import utcnow
 
     now = utcnow()
@@ -135,7 +135,7 @@ def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
 def _chosen(
     database: "Database", words: Sequence[str], conditions: Conditions, settings: Settings
 ) -> "Chosen":
-    from db.audit.fixity import choose
+    from db.audit import choose
 
     with database.read() as s:
         return choose(s, selection(s, words, conditions, settings))

@@ -4,8 +4,8 @@ import threading
 from functools import partial
 from typing import Final
 
-from db.audit.hash_chain import seal_events
-from db.core.engine import Database
+from db.audit import seal_events
+from db.core import Database
 from worker.parts.periodic_tasks import PeriodicTask, start_periodic_task
 
 SEAL_SECONDS: Final = 600.0

@@ -8,9 +8,8 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from db.core.clock import clock
-from db.core.engine import Database
-from db.queue.intake import mark_gone, paths_of, places_at, places_left
+from db.core import Database, current_time
+from db.queue import mark_gone, paths_of, places_at, places_left
 from db.values import KnownPlace
 from db.vocabulary import INBOX
 from restoration import UnreadableFile
@@ -69,7 +68,7 @@ def rescan(database: Database, settings: Settings, survey: WalkSummary | None = 
     survey = WalkSummary() if survey is None else survey
     require_inbox(settings, known_in_inbox(database))
     with database.read() as s:
-        began = clock(s)
+        began = current_time(s)
     known, unheard = Bitmap(), Bitmap()
     for page in _compared(database, walk(os.fsencode(settings.inbox_path), survey=survey)):
         for sighting_id in page.known:

@@ -2,9 +2,8 @@
 
 import errno
 
-from db.catalog.surveys import Refused, SurveyRecord, record_survey
-from db.core.clock import current_time
-from db.core.engine import Database
+from db.catalog import Refused, SurveyRecord, record_survey
+from db.core import Database, current_time
 from worker.inbox.walk import WalkSummary
 from worker.printable import display_path
 

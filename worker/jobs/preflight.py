@@ -9,10 +9,9 @@ import datetime as dt
 import time
 from collections.abc import Callable
 
-from db.catalog.recovery import latest_derivatives
-from db.core.engine import Database
-from db.core.transitions import rest
-from db.queue.waits import hold_off, let_go
+from db.catalog import latest_derivatives
+from db.core import Database
+from db.queue import hold_off, let_go, transient_delay
 from db.values import Problem
 from restoration import Transient
 from worker.inbox.intake import known_in_inbox
@@ -48,7 +47,7 @@ class Preflight:
         now = time.monotonic()
         self._since = now if self._since is None else self._since
         self._reporter.report(missing)
-        pause = min(rest(dt.timedelta(seconds=now - self._since)).total_seconds(), _LONGEST)
+        pause = min(transient_delay(dt.timedelta(seconds=now - self._since)).total_seconds(), _LONGEST)
         problem = Problem(missing.code, missing.reason, missing.remedy)
         self._database.run(lambda s: hold_off(s, job_id, problem, dt.timedelta(seconds=pause)))
         deadline = time.monotonic() + pause

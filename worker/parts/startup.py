@@ -2,8 +2,8 @@
 
 import threading
 
+from db.core import require_current
 from db.errors import DatabaseUnavailable
-from db.core.revision import require_current
 from worker.parts.wait_reporter import WaitReporter
 from worker.settings import Settings
 from worker.storage.home import require_record

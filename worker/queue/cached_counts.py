@@ -4,8 +4,8 @@ import threading
 from functools import partial
 from typing import Any, Final
 
-from db.core.engine import Database
-from db.reports.cached_counts import take_census
+from db.core import Database
+from db.reports import take_census
 from worker.parts.periodic_tasks import PeriodicTask, start_periodic_task
 
 REST: Final = 20
