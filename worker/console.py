@@ -74,16 +74,16 @@ def progress_bar(console: Console) -> Progress:
     )
 
 
-def complain(reason: str, remedy: str = "") -> None:
+def print_problem(reason: str, remedy: str = "") -> None:
     """Write one line on standard error: what is wrong, and what to do about it."""
     line = Text("saek: ", style="bold red")
-    line.append(sentence(reason), style="default")
+    line.append(as_sentence(reason), style="default")
     if remedy:
-        line.append(f" {sentence(remedy)}", style="default")
+        line.append(f" {as_sentence(remedy)}", style="default")
     err().print(line, soft_wrap=True)
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Return `text` with a capital at its start and a stop at its end; a name at the start stays as it is."""
     text = text.strip()
     if text[:1].islower() and text.split(" ", 1)[0].isalpha():
@@ -97,7 +97,7 @@ def write_json(payload: object) -> None:
     sys.stdout.flush()
 
 
-def plain(value: Any, roots: Mapping[str, Path]) -> Any:
+def jsonable(value: Any, roots: Mapping[str, Path]) -> Any:
     """Return `value` as JSON can hold it.
 
     Times become ISO 8601 in UTC, durations seconds; `path` bytes become a `uri` under the folder that `roots`
@@ -111,7 +111,7 @@ def plain(value: Any, roots: Mapping[str, Path]) -> Any:
         case Mapping():
             return dict(_items(value, roots))
         case list() | tuple():
-            return [plain(item, roots) for item in value]
+            return [jsonable(item, roots) for item in value]
         case dt.datetime():
             return value.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         case dt.timedelta():
@@ -131,7 +131,7 @@ def _items(facts: Mapping[Any, Any], roots: Mapping[str, Path]) -> list[tuple[st
                 (f"{name.removesuffix('path')}uri", None if value is None else uri(roots, root, value))
             )
         else:
-            items.append((name, plain(value, roots)))
+            items.append((name, jsonable(value, roots)))
     return items
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.vocabulary import Lane
-from worker.console import complain, out, plain, sentence, table, uri, write_json
+from worker.console import as_sentence, jsonable, out, print_problem, table, uri, write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ def test_facts_become_json():
         "name": b"\xc7",
         "flag": True,
     }
-    assert plain(facts, {}) == {
+    assert jsonable(facts, {}) == {
         "at": "2026-01-01T18:04:05.000Z",
         "for": 60.0,
         "lane": "bulk",
@@ -41,7 +41,7 @@ def test_facts_become_json():
 
 
 def test_a_path_becomes_a_uri_under_the_folder_of_its_root():
-    made = plain(_Place("inbox", b"a \xff.tif"), {"inbox": Path("/in")})
+    made = jsonable(_Place("inbox", b"a \xff.tif"), {"inbox": Path("/in")})
     assert made == {"root": "inbox", "uri": "file:///in/a%20%FF.tif", "later_root": None, "later_uri": None}
     json.dumps(made)
 
@@ -62,11 +62,11 @@ def test_any_name_comes_through_a_uri_whole(name):
     ],
 )
 def test_a_reason_reads_as_a_sentence(text, read):
-    assert sentence(text) == read
+    assert as_sentence(text) == read
 
 
 def test_a_complaint_is_one_line_on_standard_error(capsys):
-    complain("the disk is full " * 30, "free some space")
+    print_problem("the disk is full " * 30, "free some space")
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("\n") == 1
@@ -86,7 +86,7 @@ def test_a_name_that_nobody_escaped_does_not_reach_the_terminal(capsys, name):
     made.add_row(name)
     out().print(made)
     out().print(name)
-    complain(f"{name} cannot be read")
+    print_problem(f"{name} cannot be read")
     write_json({"file": name})
     told = capsys.readouterr()
     assert not speaks(told.out + told.err)

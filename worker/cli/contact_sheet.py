@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.context import record, roots, settings_and_logs
-from worker.cli.options import All, Collections, Json, Since, States, Until, What
-from worker.cli.selection import Conditions, selection
+from worker.cli.context import open_record, roots, settings_and_logs
+from worker.cli.options import All, Collections, Files, Json, Since, States, Until
+from worker.cli.selection import Filters, selection
 from worker.console import out, write_json
 from worker.errors import NothingFound
-from worker.formatting import count, printable
+from worker.formatting import count
+from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def contact_sheet(
     *,
-    what: What = None,
+    what: Files = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -39,8 +40,8 @@ def contact_sheet(
 
     settings = settings_and_logs()
     _refuse(output, settings, force=force)
-    conditions = Conditions(collection or (), state or (), since, until, None, everything)
-    with record(settings) as database:
+    conditions = Filters(collection or (), state or (), since, until, None, everything)
+    with open_record(settings) as database:
         rows = _done(database, settings, what or [], conditions)
     if not rows:
         raise NothingFound(
@@ -66,9 +67,7 @@ def _refuse(output: Path, settings: Settings, *, force: bool) -> None:
         raise typer.BadParameter(f"{output} exists; --force replaces it")
 
 
-def _done(
-    database: "Database", settings: Settings, words: list[str], conditions: Conditions
-) -> "list[FileRow]":
+def _done(database: "Database", settings: Settings, words: list[str], conditions: Filters) -> "list[FileRow]":
     from db.catalog import list_files, select_files
 
     with database.read() as s:

@@ -21,7 +21,7 @@ def settings_and_logs() -> Settings:
 
 
 @contextmanager
-def record(settings: Settings) -> Iterator["Database"]:
+def open_record(settings: Settings) -> Iterator["Database"]:
     """Yield the record, closed on leaving.
 
     Raises:

@@ -7,7 +7,7 @@ import typer
 
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.console import out, plain, table, write_json
+from worker.console import jsonable, out, table, write_json
 from worker.formatting import count
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def stats(
     settings_and_logs()
     found = channel_statistics(folder, split)
     if json:
-        write_json(plain(found, {}))
+        write_json(jsonable(found, {}))
     else:
         _tell(found)
 

@@ -22,15 +22,15 @@ from worker.cli import (
     recover,
     reprocess,
     restore,
-    serve,
+    run_commands,
     status,
     study,
     train,
     upkeep,
     verify,
 )
-from worker.cli.error_report import explain
-from worker.cli.help import label, label_values
+from worker.cli.error_report import report_error
+from worker.cli.help_labels import label, label_values
 from worker.exits import Exit
 from worker.printable import printable_lines
 
@@ -67,7 +67,7 @@ class _Commands(TyperGroup):
             _let_go_of_stdout()
             raise typer.Exit(Exit.OK) from None
         except Exception as error:
-            raise typer.Exit(explain(error)) from error
+            raise typer.Exit(report_error(error)) from error
 
 
 app = typer.Typer(
@@ -127,12 +127,12 @@ def saek(
 
 _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Run": {
-        "station": serve.station,
-        "demo": serve.demo,
-        "broker": serve.broker,
-        "ingest": serve.ingest,
-        "dispatch": serve.dispatch,
-        "worker": serve.worker,
+        "station": run_commands.station,
+        "demo": run_commands.demo,
+        "broker": run_commands.broker,
+        "ingest": run_commands.ingest,
+        "dispatch": run_commands.dispatch,
+        "worker": run_commands.worker,
     },
     "Look": {
         "status": status.status,

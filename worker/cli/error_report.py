@@ -5,13 +5,13 @@ from types import ModuleType
 
 import structlog
 
-from worker.console import complain
+from worker.console import print_problem
 from worker.errors import WorkerError
 from worker.exits import Exit
-from worker.formatting import printable
+from worker.printable import printable
 
 
-def explain(error: Exception) -> Exit:
+def report_error(error: Exception) -> Exit:
     """Say in one line what went wrong and how to mend it; return the exit code.
 
     The traceback of a fault of Saek's own goes to the log before that line.
@@ -21,13 +21,13 @@ def explain(error: Exception) -> Exit:
     if code is Exit.INTERNAL:
         structlog.get_logger("saek").error("internal error", exc_info=error)
     if reason is None or remedy is None:
-        complain(
+        print_problem(
             f"A fault of Saek's own: {type(error).__name__}: {error}",
             "The traceback is in the log; report it",
         )
         return code
     path = getattr(error, "path", None)
-    complain(reason if path is None else f"{printable(path)}: {reason}", remedy)
+    print_problem(reason if path is None else f"{printable(path)}: {reason}", remedy)
     return code
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from worker.cli.context import settings_and_logs
-from worker.cli.evaluation_tables import tell
+from worker.cli.evaluation_tables import print_evaluation
 from worker.cli.options import Device, Engine, Json, PresetName
 from worker.console import err, progress_bar, write_json
 
@@ -109,7 +109,7 @@ def evaluate(
     if json:
         write_json(as_document(evaluation))
     else:
-        tell(evaluation)
+        print_evaluation(evaluation)
     if report is not None:
         err().print(f"The report is {report / 'index.html'}")
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from worker.console import out, table
-from worker.formatting import count, printable
+from worker.formatting import count
+from worker.printable import printable
 
 if TYPE_CHECKING:
     from restoration.evaluation.groups import Group
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def tell(evaluation: "Evaluation") -> None:
+def print_evaluation(evaluation: "Evaluation") -> None:
     """Write all tables of an evaluation on standard output."""
     from restoration.evaluation.formatting import (
         frechet_note,

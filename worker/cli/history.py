@@ -12,11 +12,12 @@ from rich.text import Text
 from db.reports import DerivativeStory, EventStory, JobStory, ScanStory, SightingStory, Story
 from db.values import Problem
 from worker.cli.overview import STYLES
-from worker.console import sentence, table
-from worker.formatting import duration, moment, printable, size
+from worker.console import as_sentence, table
+from worker.formatting import duration, moment, size
+from worker.printable import printable
 
 
-def story_screen(story: Story, roots: Mapping[str, Path]) -> RenderableType:
+def history_screen(story: Story, roots: Mapping[str, Path]) -> RenderableType:
     """Return the whole story: content, places, jobs, derivatives, events."""
     chapters: list[RenderableType] = [
         *([] if story.scan is None else [_scan(story.scan)]),
@@ -90,7 +91,7 @@ def _job(job: JobStory) -> RenderableType:
         ("ended", moment(job.finished_at) or None),
         ("progress", progress),
         ("worked on by", job.owner),
-        ("waits for", None if job.wait_reason is None else sentence(job.wait_reason)),
+        ("waits for", None if job.wait_reason is None else as_sentence(job.wait_reason)),
         ("not before", moment(job.not_before) or None),
         *_problem(job.problem),
     ]
@@ -160,8 +161,8 @@ def _problem(problem: Problem | None) -> list[tuple[str, Text]]:
     if problem is None:
         return []
     return [
-        ("reason", Text(f"{sentence(problem.reason)} ({problem.code})", style="yellow")),
-        ("remedy", Text(sentence(problem.remedy), style="yellow")),
+        ("reason", Text(f"{as_sentence(problem.reason)} ({problem.code})", style="yellow")),
+        ("remedy", Text(as_sentence(problem.remedy), style="yellow")),
     ]
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from db.vocabulary import Lane
-from worker.cli.context import record, settings_and_logs
-from worker.cli.options import All, Collections, Json, LaneOption, Since, States, Until, WhatOrJob
-from worker.cli.selection import Conditions, job_ids, selection
-from worker.console import out, plain, write_json
+from worker.cli.context import open_record, settings_and_logs
+from worker.cli.options import All, Collections, FilesOrJobs, Json, LaneOption, Since, States, Until
+from worker.cli.selection import Filters, job_ids, selection
+from worker.console import jsonable, out, write_json
 from worker.formatting import count
 from worker.settings import Settings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def retry(
     *,
-    what: WhatOrJob = None,
+    what: FilesOrJobs = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -35,13 +35,13 @@ def retry(
     from db.queue import commands
 
     settings = settings_and_logs()
-    conditions = Conditions(collection or (), state or (), since, until, None, everything)
-    with record(settings) as database:
+    conditions = Filters(collection or (), state or (), since, until, None, everything)
+    with open_record(settings) as database:
         done = database.run(
-            lambda s: commands.retry(s, _chosen(s, what or (), conditions, settings), person())
+            lambda s: commands.retry(s, _chosen(s, what or (), conditions, settings), current_user())
         )
     if json:
-        write_json(plain(done, {}))
+        write_json(jsonable(done, {}))
     else:
         out().print(
             f"{count(done.jobs, 'job')} queued again, {count(done.scans, 'scan')} released from quarantine, "
@@ -51,7 +51,7 @@ def retry(
 
 def cancel(
     *,
-    what: WhatOrJob = None,
+    what: FilesOrJobs = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -63,13 +63,13 @@ def cancel(
     from db.queue import commands
 
     settings = settings_and_logs()
-    conditions = Conditions(collection or (), state or (), since, until, None, everything)
-    with record(settings) as database:
+    conditions = Filters(collection or (), state or (), since, until, None, everything)
+    with open_record(settings) as database:
         done = database.run(
-            lambda s: commands.cancel(s, _chosen(s, what or (), conditions, settings), person())
+            lambda s: commands.cancel(s, _chosen(s, what or (), conditions, settings), current_user())
         )
     if json:
-        write_json(plain(done, {}))
+        write_json(jsonable(done, {}))
     else:
         out().print(
             f"{count(done.cancelled, 'job')} cancelled, {count(done.requested, 'running job')} asked to stop."
@@ -80,8 +80,8 @@ def pause(lane: LaneOption = None, json: Json = False) -> None:
     """Hold the queue, or one lane of it; what runs in it goes back to the queue."""
     from db.queue import commands
 
-    with record(settings_and_logs()) as database, database.begin() as s:
-        changed = commands.pause(s, lane, person())
+    with open_record(settings_and_logs()) as database, database.begin() as s:
+        changed = commands.pause(s, lane, current_user())
     _tell(lane, json, changed=changed, done="is paused", before="was paused already")
 
 
@@ -89,12 +89,12 @@ def resume(lane: LaneOption = None, json: Json = False) -> None:
     """Let a paused queue go on."""
     from db.queue import commands
 
-    with record(settings_and_logs()) as database, database.begin() as s:
-        changed = commands.resume(s, lane, person())
+    with open_record(settings_and_logs()) as database, database.begin() as s:
+        changed = commands.resume(s, lane, current_user())
     _tell(lane, json, changed=changed, done="goes on", before="was not paused")
 
 
-def person() -> str:
+def current_user() -> str:
     """Return who gives the order, for the record."""
     try:
         return getpass.getuser()
@@ -103,12 +103,12 @@ def person() -> str:
 
 
 def _chosen(
-    s: "Session", words: Sequence[str], conditions: Conditions, settings: Settings
+    s: "Session", words: Sequence[str], conditions: Filters, settings: Settings
 ) -> "Selection | tuple[int, ...]":
     jobs = job_ids(s, words, settings)
     if not jobs:
         return selection(s, words, conditions, settings)
-    if len(jobs) < len(words) or conditions != Conditions():
+    if len(jobs) < len(words) or conditions != Filters():
         raise typer.BadParameter(
             "job:N is an order for that job alone; choose files in a command of their own"
         )

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from worker.cli.context import record, settings_and_logs
-from worker.cli.model_tables import (
-    WHY,
-    default_and_fault,
+from worker.cli.context import open_record, settings_and_logs
+from worker.cli.model_status import (
+    DEFAULT_REASONS,
+    check_models,
     default_facts,
-    problem,
-    state,
-    survey,
-    tell_list,
-    told,
+    default_or_error,
+    print_models,
+    problem_facts,
+    problem_text,
+    status_text,
 )
 from worker.cli.options import Json
-from worker.console import complain, err, out, plain, progress_bar, table, write_json
+from worker.console import err, jsonable, out, print_problem, progress_bar, table, write_json
 from worker.exits import Exit
-from worker.formatting import count, printable, size
+from worker.formatting import count, size
+from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,15 +52,15 @@ def list_models(json: Json = False) -> None:
     from worker.models.library import library_from
 
     settings = settings_and_logs()
-    found = list(survey(settings, verify_model))
-    default, fault = default_and_fault(settings)
+    found = list(check_models(settings, verify_model))
+    default, fault = default_or_error(settings)
     hidden = hidden_cards(library_from(settings))
     if json:
         write_json(
             {
                 "models": [
                     {
-                        **plain(one.card, {}),
+                        **jsonable(one.card, {}),
                         "default": default is not None and default.card == one.card,
                         "shipped": one.card.folder == SHIPPED,
                         "verified": one.fault is None,
@@ -69,7 +70,7 @@ def list_models(json: Json = False) -> None:
                 ],
                 "default": default_facts(default),
                 "unreadable": [
-                    {"path": printable(one.path), "problem": problem(one.fault)}
+                    {"path": printable(one.path), "problem": problem_facts(one.fault)}
                     for one in found
                     if one.card is None
                 ],
@@ -77,14 +78,14 @@ def list_models(json: Json = False) -> None:
             }
         )
     else:
-        tell_list(found, default)
+        print_models(found, default)
         for path in hidden:
-            complain(
+            print_problem(
                 f"{printable(path)} is never found: a model of that name comes with Saek",
                 "import it again under another name, then remove the file",
             )
     if fault is not None:
-        complain(f"there is no default model: {fault.reason}", fault.remedy)
+        print_problem(f"there is no default model: {fault.reason}", fault.remedy)
     if fault is not None or any(one.fault for one in found):
         raise typer.Exit(Exit.MODEL)
 
@@ -106,7 +107,7 @@ def verify(
         require_runnable(card, weights_path(card))
 
     settings = settings_and_logs()
-    found = list(survey(settings, examine, names or ()))
+    found = list(check_models(settings, examine, names or ()))
     if json:
         write_json(
             {
@@ -115,7 +116,7 @@ def verify(
                         "name": one.name,
                         "path": printable(one.path),
                         "verified": one.fault is None,
-                        "problem": problem(one.fault),
+                        "problem": problem_facts(one.fault),
                     }
                     for one in found
                 ]
@@ -125,7 +126,7 @@ def verify(
         made = table("model", "", "found")
         for one in found:
             fits = "checksum, card and network fit; it colors"
-            made.add_row(one.name, state(one), fits if one.fault is None else told(one.fault))
+            made.add_row(one.name, status_text(one), fits if one.fault is None else problem_text(one.fault))
         out().print(made)
     if any(one.fault for one in found):
         raise typer.Exit(Exit.MODEL)
@@ -152,7 +153,7 @@ def show(
 
     settings = settings_and_logs()
     card = model_card(name, library_from(settings))
-    default, _ = default_and_fault(settings)
+    default, _ = default_or_error(settings)
     page = page_path(card)
     if sheet is not None:
         from restoration.evaluation.showcase import showcase
@@ -214,7 +215,7 @@ def import_(
             source, settings, name=name, sha256=checksum, storage=Storage(storage), progress=listen
         )
     if json:
-        write_json({"new": done.new, "model": plain(done.card, {})})
+        write_json({"new": done.new, "model": jsonable(done.card, {})})
         return
     card = done.card
     said = f"{card.name}: {size(card.bytes)}, sha256 {card.weights}"
@@ -275,9 +276,9 @@ def default(
     if json:
         write_json(default_facts(taken))
     else:
-        out().print(f"{taken.card.name}: {WHY[taken.source]}.")
+        out().print(f"{taken.card.name}: {DEFAULT_REASONS[taken.source]}.")
     if (name is not None or shipped) and taken.source is Source.SETTING:
-        complain(
+        print_problem(
             f"the setting SAEK_MODEL still names {taken.card.name}",
             "remove it from the environment and from saek.toml to have the choice count",
         )
@@ -332,5 +333,5 @@ def _waiting_for(settings: Settings, name: str) -> int:
 
     if settings.database_url is None and not (settings.home / "saek.db").is_file():
         return 0
-    with record(settings) as database, database.read() as s:
+    with open_record(settings) as database, database.read() as s:
         return unfinished_jobs(s, name)

@@ -80,7 +80,7 @@ Device = Annotated[
     DeviceName | None, typer.Option(help="Where the network runs.", show_default="the setting `device`")
 ]
 
-What = Annotated[
+Files = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="FILE|ID|GLOB",
@@ -88,7 +88,7 @@ What = Annotated[
         show_default=False,
     ),
 ]
-WhatOrJob = Annotated[
+FilesOrJobs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="FILE|ID|GLOB|job:N",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import typer
 
-from worker.formatting import printable
 from worker.inbox.walk import Entry, WalkSummary, walk
+from worker.printable import printable
 
 _STANDARD = Path("-")
 _ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
@@ -20,7 +20,7 @@ _FORMATS = {".tif": "tiff", ".tiff": "tiff", ".png": "png", ".jpg": "jpeg", ".jp
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PlannedOutput:
     """One master and the name that its derivative gets."""
 
     master: Path
@@ -37,7 +37,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundScans:
     """The scans that the command line names, and what lies among them without being one."""
 
     masters: tuple[tuple[Path, Path], ...]
@@ -64,7 +64,7 @@ class _Besides(WalkSummary):
         )  # the class with slots is another one than super() knows
 
 
-def found_in(masters: Sequence[Path], output: Path) -> Found:
+def find_scans(masters: Sequence[Path], output: Path) -> FoundScans:
     """Look for scans; folders are looked through with all below them, and earlier outputs are not masters.
 
     Raises:
@@ -90,7 +90,7 @@ def found_in(masters: Sequence[Path], output: Path) -> Found:
             unread.append((named, first.strerror or str(first)))
         if len(found) == before and not survey.refused:
             raise typer.BadParameter(f"{printable(named)} holds no scans")
-    return Found(tuple(found), sidecars, tuple(unread))
+    return FoundScans(tuple(found), sidecars, tuple(unread))
 
 
 def _scans_in(folder: Path, survey: WalkSummary) -> list[Path]:
@@ -103,12 +103,12 @@ def _scans_in(folder: Path, survey: WalkSummary) -> list[Path]:
     return [Path(os.fsdecode(path)) for path in sorted(paths)]
 
 
-def is_standard(path: Path) -> bool:
+def is_stdio(path: Path) -> bool:
     """Whether `-` was said: standard input or output."""
     return path == _STANDARD
 
 
-def one_file(masters: Sequence[Path], output: Path) -> bool:
+def names_one_file(masters: Sequence[Path], output: Path) -> bool:
     """Whether `output` is meant as the name of a file: one scan, and no folder there or in the wording."""
     return (
         len(masters) == 1
@@ -118,35 +118,35 @@ def one_file(masters: Sequence[Path], output: Path) -> bool:
     )
 
 
-def require_output(masters: Sequence[Path], output: str) -> Path:
+def output_path(masters: Sequence[Path], output: str) -> Path:
     """Return the output that was asked for.
 
     Raises:
         typer.BadParameter: it names a file of another format, or a file where a folder is needed.
     """
     path = Path(output)
-    if is_standard(path) or path.is_dir() or output.endswith("/") or not _ENDING.fullmatch(path.suffix):
+    if is_stdio(path) or path.is_dir() or output.endswith("/") or not _ENDING.fullmatch(path.suffix):
         return path
     if path.suffix.lower() not in _FORMATS:
         raise typer.BadParameter(
             f"{printable(path)}: Saek writes {', '.join(_FORMATS)}; the name of a folder that does not exist "
             "yet ends with /"
         )
-    if not one_file(masters, path):
+    if not names_one_file(masters, path):
         raise typer.BadParameter(
             f"{printable(path)} is the name of a file; several scans, or a folder of scans, need a folder"
         )
     return path
 
 
-def format_of(output: Path) -> str:
+def format_by_extension(output: Path) -> str:
     """Return the format that a name with a known ending asks for."""
     return _FORMATS[output.suffix.lower()]
 
 
-def pieces_of(
-    found: Found, output: Path, suffix: str, *, single: bool = False, with_confidence: bool = False
-) -> list[Piece]:
+def plan_outputs(
+    found: FoundScans, output: Path, suffix: str, *, single: bool = False, with_confidence: bool = False
+) -> list[PlannedOutput]:
     """Return the masters with their outputs: `output` itself for a `single` one, else a file in it.
 
     Scans of a folder keep its shape. Two masters of one name but different endings both keep their ending in
@@ -167,26 +167,28 @@ def pieces_of(
     return pieces
 
 
-def _single(found: Found, output: Path, suffix: str) -> list[Piece]:
+def _single(found: FoundScans, output: Path, suffix: str) -> list[PlannedOutput]:
     if output.suffix.lower() not in {ending for ending in _FORMATS if _FORMATS[ending] == _FORMATS[suffix]}:
         raise typer.BadParameter(f"{printable(output.name)} does not end as --format says ({suffix})")
     ((master, _),) = found.masters
-    return [Piece(master, output)]
+    return [PlannedOutput(master, output)]
 
 
-def _in_folder(found: Found, output: Path, suffix: str) -> list[Piece]:
+def _in_folder(found: FoundScans, output: Path, suffix: str) -> list[PlannedOutput]:
     if output.exists() and not output.is_dir():
         raise typer.BadParameter(
             f"{printable(output)} is a file; several scans, or a folder of scans, need a folder"
         )
     stems = Counter(_key(relative.with_suffix("")) for _, relative in found.masters)
     return [
-        Piece(master, output / _renamed(relative, suffix, whole=stems[_key(relative.with_suffix(""))] > 1))
+        PlannedOutput(
+            master, output / _renamed(relative, suffix, whole=stems[_key(relative.with_suffix(""))] > 1)
+        )
         for master, relative in found.masters
     ]
 
 
-def refuse_overwriting(pieces: Sequence[Piece], *, force: bool) -> None:
+def refuse_overwriting(pieces: Sequence[PlannedOutput], *, force: bool) -> None:
     """Raise typer.BadParameter if an output is a master, or exists and `force` was not said."""
     masters = {piece.master.resolve() for piece in pieces}
     for master, path in ((piece.master, path) for piece in pieces for path in piece.files):

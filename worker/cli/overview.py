@@ -12,10 +12,11 @@ from rich.text import Text
 from db.catalog import SurveyRecord
 from db.reports import Overview, Running, Waiting
 from db.vocabulary import Basis, FileState, JobState, Lane
-from worker.console import sentence, table
-from worker.formatting import count, duration, megapixels, moment, printable
+from worker.console import as_sentence, table
+from worker.formatting import count, duration, megapixels, moment
 from worker.parts.part_exits import PartExits
 from worker.parts.wait_reporter import WaitingPart
+from worker.printable import printable
 
 STYLES: Mapping[FileState, str] = {
     FileState.DONE: "green",
@@ -91,9 +92,8 @@ def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExit
     told = {waiting.code for waiting in view.waiting}
     for part in waits:
         if part.code not in told:
-            words = (
-                f"{part.part}, since {moment(part.since)}: {sentence(part.reason)} {sentence(part.remedy)}"
-            )
+            cause = f"{as_sentence(part.reason)} {as_sentence(part.remedy)}"
+            words = f"{part.part}, since {moment(part.since)}: {cause}"
             facts.add_row("Waiting", Text(words, style="yellow"))
     facts.add_row("Speed", _speed(view))
     if (left := _time_left(view)) is not None:
@@ -108,7 +108,7 @@ def _looked(survey: SurveyRecord | None) -> Iterator[tuple[str, Text]]:
     if survey.unknown or survey.sidecars or survey.conflict_copies:
         yield "Inbox", _inbox(survey)
     for refused in survey.refused[:_SHOWN_REFUSED]:
-        words = f"{printable(refused.display)}: {sentence(refused.reason)} {sentence(refused.remedy)}"
+        words = f"{printable(refused.display)}: {as_sentence(refused.reason)} {as_sentence(refused.remedy)}"
         yield "Not read", Text(words, style="yellow")
     if survey.refused_folders > _SHOWN_REFUSED:
         rest = count(survey.refused_folders - _SHOWN_REFUSED, "more folder")
@@ -148,8 +148,8 @@ def _wait(waiting: Waiting) -> str:
     words = count(waiting.jobs, "job")
     if waiting.since is not None:
         words += f", since {moment(waiting.since)}"
-    words += f": {sentence(waiting.reason or '')}"
-    return f"{words} {sentence(waiting.remedy)}" if waiting.remedy else words
+    words += f": {as_sentence(waiting.reason or '')}"
+    return f"{words} {as_sentence(waiting.remedy)}" if waiting.remedy else words
 
 
 def _states(states: Mapping[FileState, int]) -> Text:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.context import record, settings_and_logs
+from worker.cli.context import open_record, settings_and_logs
 from worker.cli.options import Json
-from worker.console import complain, err, out, table, write_json
+from worker.console import err, out, print_problem, table, write_json
 from worker.exits import Exit
 from worker.formatting import count
 
@@ -34,7 +34,7 @@ def queue(dry_run: DryRun = False, json: Json = False) -> None:
     from db.queue import inspect_queue, recover_queue
 
     settings = settings_and_logs()
-    with record(settings) as database:
+    with open_record(settings) as database:
         if dry_run:
             with database.read() as s:
                 found = inspect_queue(s)
@@ -115,7 +115,7 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
 
     settings = settings_and_logs()
     with (
-        record(settings) as opened,
+        open_record(settings) as opened,
         err().status("Looking at sidecars", spinner="line") as status,
     ):
         _require_outbox(settings, opened)
@@ -154,9 +154,9 @@ def _and(dry_run: bool, done: str) -> str:
 def _reporter(status: "Status", *, quiet: bool) -> "Any":
     def tell(report: "RecoveryReport", finding: "UnusableFile | None") -> None:
         if finding is not None and not quiet:
-            from worker.formatting import printable
+            from worker.printable import printable
 
-            complain(printable(f"{finding.display}: {finding.reason}"), printable(finding.remedy))
+            print_problem(printable(f"{finding.display}: {finding.reason}"), printable(finding.remedy))
         elif report.read % 100 == 0:
             status.update(f"{report.read:,} read, {count(report.troubles, 'trouble')}")
 

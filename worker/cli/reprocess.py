@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.context import record, settings_and_logs
-from worker.cli.job_commands import person
+from worker.cli.context import open_record, settings_and_logs
+from worker.cli.job_commands import current_user
 from worker.cli.options import (
     All,
     Collections,
+    Files,
     FormatOption,
     Json,
     Model,
@@ -19,10 +20,9 @@ from worker.cli.options import (
     Strength,
     Until,
     Warmth,
-    What,
 )
-from worker.cli.selection import Conditions, selection
-from worker.console import err, out, plain, write_json
+from worker.cli.selection import Filters, selection
+from worker.console import err, jsonable, out, write_json
 from worker.formatting import count, duration, megapixels, size
 from worker.settings import Settings
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def reprocess(
     *,
-    what: What = None,
+    what: Files = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -72,15 +72,15 @@ def reprocess(
         pyramid=pyramid,
     )
     stale_for = recipe.fingerprint() if stale else None
-    conditions = Conditions(collection or (), state or (), since, until, stale_for, everything)
-    with record(settings) as database:
+    conditions = Filters(collection or (), state or (), since, until, stale_for, everything)
+    with open_record(settings) as database:
         with database.read() as s:
             chosen = selection(s, what or (), conditions, settings)
         if dry_run:
             cost = estimate(database, chosen, recipe, settings)
             _tell_estimate(cost, recipe, json=json)
         else:
-            done = queue_reprocessing(database, chosen, recipe, library_from(settings), person())
+            done = queue_reprocessing(database, chosen, recipe, library_from(settings), current_user())
             _tell_order(done, recipe, json=json)
 
 
@@ -123,14 +123,14 @@ def recipe_facts(recipe: "Recipe") -> dict[str, Any]:
 
 def _tell_order(done: "QueuedJobs", recipe: "Recipe", *, json: bool) -> None:
     if json:
-        write_json({"dry_run": False, **plain(done, {}), "recipe": recipe_facts(recipe)})
+        write_json({"dry_run": False, **jsonable(done, {}), "recipe": recipe_facts(recipe)})
         return
     out().print(f"{count(done.created, 'job')} queued in the bulk lane; {_left_out(done)}.")
 
 
 def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
     if json:
-        write_json({"dry_run": True, **plain(cost, {}), "recipe": recipe_facts(recipe)})
+        write_json({"dry_run": True, **jsonable(cost, {}), "recipe": recipe_facts(recipe)})
         return
     console = out()
     console.print(f"{count(cost.to_make, 'scan')} would be made; {_left_out(cost)}.")

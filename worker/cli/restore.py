@@ -25,21 +25,22 @@ from worker.cli.options import (
     Warmth,
 )
 from worker.cli.output_plan import (
-    Found,
-    Piece,
-    format_of,
-    found_in,
-    is_standard,
-    one_file,
-    pieces_of,
+    FoundScans,
+    PlannedOutput,
+    find_scans,
+    format_by_extension,
+    is_stdio,
+    names_one_file,
+    output_path,
+    plan_outputs,
     refuse_overwriting,
-    require_output,
 )
 from worker.cli.reprocess import recipe_facts, recipe_with
 from worker.cli.stdio import require_redirected, scratch_folder, sent, spooled
-from worker.console import complain, err, out, plain, progress_bar, sentence, table, write_json
+from worker.console import as_sentence, err, jsonable, out, print_problem, progress_bar, table, write_json
 from worker.exits import Exit
-from worker.formatting import count, duration, megapixels, printable, size
+from worker.formatting import count, duration, megapixels, size
+from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 class _Ended:
     """What became of one master: exactly one of `made`, `planned`, `skipped` and `fault` is there."""
 
-    piece: Piece
+    piece: PlannedOutput
     made: "Restoration | None" = None
     planned: "Plan | None" = None
     skipped: str | None = None
@@ -107,25 +108,25 @@ def restore(
     A scan that cannot be restored is refused with the reason; the others are still made.
     """
     settings = settings_and_logs()
-    place = require_output(masters, output)
+    place = output_path(masters, output)
     _require_meant(masters, place, json=json, force=force, skip_existing=skip_existing, confidence=confidence)
-    single = one_file(masters, place)
+    single = names_one_file(masters, place)
     recipe = recipe_with(
         settings,
         model=model,
         preset=preset,
         strength=strength,
         warmth=warmth,
-        format=format_of(place) if format is None and single else format,
+        format=format_by_extension(place) if format is None and single else format,
         pyramid=pyramid,
     )
     with ExitStack() as scratch:
         folder = scratch.enter_context(scratch_folder())
-        if piped := any(map(is_standard, masters)):
+        if piped := any(map(is_stdio, masters)):
             masters = [spooled(folder)]
-        streamed = is_standard(place)
-        found = found_in(masters, folder / "out" if streamed else place)
-        pieces = pieces_of(
+        streamed = is_stdio(place)
+        found = find_scans(masters, folder / "out" if streamed else place)
+        pieces = plan_outputs(
             found,
             folder / "out" if streamed else place,
             recipe.format.suffix,
@@ -167,9 +168,9 @@ def _require_meant(
     """Raise typer.BadParameter for options that contradict each other."""
     if force and skip_existing:
         raise typer.BadParameter("--force and --skip-existing contradict each other")
-    if any(map(is_standard, masters)) and len(masters) > 1:
+    if any(map(is_stdio, masters)) and len(masters) > 1:
         raise typer.BadParameter("standard input holds one picture; restore the others by another command")
-    if is_standard(output):
+    if is_stdio(output):
         if len(masters) > 1 or masters[0].is_dir():
             raise typer.BadParameter("standard output takes one picture; several scans need a folder")
         if json or confidence:
@@ -177,7 +178,7 @@ def _require_meant(
         require_redirected()
 
 
-def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ended]:
+def _passed_over(pieces: Sequence[PlannedOutput], recipe: "Recipe") -> dict[PlannedOutput, _Ended]:
     """Return the pieces that need no work, and those whose names another file has taken.
 
     A piece of which only a part exists is made again if that part is of this master and recipe. Masters are
@@ -185,7 +186,7 @@ def _passed_over(pieces: Sequence[Piece], recipe: "Recipe") -> dict[Piece, _Ende
     """
     from restoration import OutputExists, disclosed
 
-    ended: dict[Piece, _Ended] = {}
+    ended: dict[PlannedOutput, _Ended] = {}
     for piece in pieces:
         facts = {path: disclosed(path) for path in piece.files if path.exists()}
         foreign = next((path for path, said in facts.items() if "masterSha256" not in said), None)
@@ -224,7 +225,7 @@ def _other_derivative(files: Sequence[Path], master: Path, recipe: "Recipe") -> 
     return next((path for path in files if belongs_to_another(path, sha256, recipe.fingerprint())), None)
 
 
-def _planned(piece: Piece, recipe: "Recipe", settings: Settings) -> _Ended:
+def _planned(piece: PlannedOutput, recipe: "Recipe", settings: Settings) -> _Ended:
     from restoration import ModelError, identify, plan
     from worker.models.library import library_from
     from worker.recipes import limits_from
@@ -245,7 +246,7 @@ def _said(**options: str | None) -> dict[str, str]:
     return {name: word for name, word in options.items() if word is not None}
 
 
-def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings) -> list[_Ended]:
+def _restored(pieces: Sequence[PlannedOutput], recipe: "Recipe", settings: Settings) -> list[_Ended]:
     """Restore one after the other; what fails is that scan's, and the others go on.
 
     Raises restoration.ModelError: no scan could be restored.
@@ -266,7 +267,7 @@ def _restored(pieces: Sequence[Piece], recipe: "Recipe", settings: Settings) -> 
 
 
 def _made(
-    piece: Piece, recipe: "Recipe", settings: Settings, listener: Callable[["Progress"], None]
+    piece: PlannedOutput, recipe: "Recipe", settings: Settings, listener: Callable[["Progress"], None]
 ) -> "Restoration":
     from restoration import restore
     from worker.models.open_model import open_model
@@ -320,7 +321,7 @@ def _watched(files: int) -> Iterator[Callable[[Path], Callable[["Progress"], Non
         yield watch
 
 
-def _tell(ended: Sequence[_Ended], found: Found, *, streamed: bool) -> None:
+def _tell(ended: Sequence[_Ended], found: FoundScans, *, streamed: bool) -> None:
     console = err() if streamed else out()
     made = table("scan", "", "output, or reason and remedy", "size", "luma error", "took")
     for one in ended:
@@ -340,12 +341,14 @@ def _tell(ended: Sequence[_Ended], found: Found, *, streamed: bool) -> None:
             made.add_row(name, _state(one), f"{printable(one.piece.output)} {one.skipped}", "", "", "")
         elif one.fault is not None:
             reason, remedy = _problem(one.fault)
-            made.add_row(name, _state(one), f"{sentence(reason)} {sentence(remedy)}", "", "", "")
+            made.add_row(name, _state(one), f"{as_sentence(reason)} {as_sentence(remedy)}", "", "", "")
     console.print(made)
     if found.sidecars:
         console.print(f"{count(found.sidecars, 'file')} passed over: sidecars, no pictures")
     for folder, reason in found.unread:
-        complain(f"{printable(folder)} could not be read to its end ({reason})", "Give the right to read it")
+        print_problem(
+            f"{printable(folder)} could not be read to its end ({reason})", "Give the right to read it"
+        )
 
 
 def _problem(fault: Exception) -> tuple[str, str]:
@@ -385,14 +388,14 @@ def _facts(one: _Ended) -> dict[str, Any]:
         "master": "-" if one.piece.piped else printable(one.piece.master),
         "output": printable(one.piece.output),
         "state": str(_state(one)),
-        "restoration": plain(one.made, {}),
-        "plan": plain(one.planned, {}),
+        "restoration": jsonable(one.made, {}),
+        "plan": jsonable(one.planned, {}),
         "skipped": one.skipped,
         "problem": problem,
     }
 
 
-def _exit(ended: Sequence[_Ended], found: Found) -> Exit:
+def _exit(ended: Sequence[_Ended], found: FoundScans) -> Exit:
     """Return the gravest outcome: a fault of ours, a passing cause, a master at fault, a folder, or none."""
     codes = {_code(one) for one in ended} | ({Exit.INCOMPLETE} if found.unread else set())
     gravest = (Exit.INTERNAL, Exit.RETRY, Exit.MASTER, Exit.INCOMPLETE)

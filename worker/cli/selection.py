@@ -26,7 +26,7 @@ _JOB = re.compile(r"job:(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class Filters:
     """What `--collection`, `--state`, `--since`, `--until`, `--stale` and `--all` said."""
 
     collections: Sequence[str] = ()
@@ -37,7 +37,7 @@ class Conditions:
     all: bool = False
 
 
-def selection(s: "Session", words: Sequence[str], conditions: Conditions, settings: Settings) -> "Selection":
+def selection(s: "Session", words: Sequence[str], conditions: Filters, settings: Settings) -> "Selection":
     """Return the choice of files that the words and conditions make together.
 
     Raises:
@@ -108,7 +108,7 @@ def job_ids(s: "Session", words: Iterable[str], settings: Settings) -> tuple[int
     return tuple(number for _, number in named)
 
 
-def find_story(s: "Session", word: str, settings: Settings) -> "Story":
+def find_history(s: "Session", word: str, settings: Settings) -> "Story":
     """Return the story of the file, scan, job or checksum that `word` means.
 
     A path may be that of the master: absolute, relative to the working folder, or relative to the inbox, in

@@ -12,10 +12,11 @@ from rich.live import Live
 from rich.text import Text
 
 from db.vocabulary import FileState
-from worker.cli.context import record, roots, settings_and_logs
+from worker.cli.context import open_record, roots, settings_and_logs
 from worker.cli.options import Collections, Json, States
-from worker.console import out, plain, sentence, table, write_json
-from worker.formatting import duration, moment, printable
+from worker.console import as_sentence, jsonable, out, table, write_json
+from worker.formatting import duration, moment
+from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def status(
         raise typer.BadParameter("name one file, or list files with --state and --collection")
     settings = settings_and_logs()
     question = _Question(what, state or (), collection or (), limit, exact)
-    with record(settings) as database:
+    with open_record(settings) as database:
         if watch:
             _watch(database, settings, question)
         answer = _answer(database, settings, question)
@@ -105,13 +106,13 @@ def _watch(database: "Database", settings: Settings, question: _Question) -> Non
 def _answer(database: "Database", settings: Settings, question: _Question) -> "Story | _Files | _Whole":
     from db.catalog import list_files
     from db.reports import overview, running
-    from worker.cli.selection import collections, find_story
+    from worker.cli.selection import collections, find_history
     from worker.parts.part_exits import read_part_exits
     from worker.parts.wait_reporter import waiting_parts
 
     with database.read() as s:
         if question.what is not None:
-            return find_story(s, question.what, settings)
+            return find_history(s, question.what, settings)
         if question.states or question.collections:
             chosen = collections(s, question.collections, settings)
             found = list_files(s, question.states, chosen, question.limit + 1)
@@ -130,7 +131,7 @@ def _station(settings: Settings) -> bool | None:
 
 
 def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> RenderableType:
-    from worker.cli.history import story_screen
+    from worker.cli.history import history_screen
     from worker.cli.overview import overview_screen
 
     match answer:
@@ -146,7 +147,7 @@ def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> Renderable
                 ends=answer.ends,
             )
         case _:
-            return story_screen(answer, roots(settings))
+            return history_screen(answer, roots(settings))
 
 
 def _file_table(found: _Files) -> RenderableType:
@@ -158,7 +159,7 @@ def _file_table(found: _Files) -> RenderableType:
     for row in found.rows:
         outcome = printable(row.derivative_display or "")
         if row.reason is not None:
-            outcome = f"{sentence(row.reason)} {sentence(row.remedy or '')}"
+            outcome = f"{as_sentence(row.reason)} {as_sentence(row.remedy or '')}"
         took = "" if row.seconds is None or row.state is not FileState.DONE else duration(row.seconds)
         if row.state is not row.file_state:
             outcome = f"job:{row.job_id} of a file that is {row.file_state}. {outcome}"
@@ -176,16 +177,16 @@ def _facts(answer: "Story | _Files | _Whole", settings: Settings) -> dict[str, A
     folders = roots(settings)
     match answer:
         case _Files():
-            return {"files": plain(answer.rows, folders), "more": answer.more}
+            return {"files": jsonable(answer.rows, folders), "more": answer.more}
         case _Whole():
-            facts: dict[str, Any] = plain(answer.overview, folders)
+            facts: dict[str, Any] = jsonable(answer.overview, folders)
             return {
                 "station": answer.station,
                 **facts,
-                "parts_waiting": plain(answer.parts, folders),
-                "parts_ending": [{**plain(end, folders), "failing": end.failing} for end in answer.ends],
-                "running": plain(answer.running, folders),
+                "parts_waiting": jsonable(answer.parts, folders),
+                "parts_ending": [{**jsonable(end, folders), "failing": end.failing} for end in answer.ends],
+                "running": jsonable(answer.running, folders),
             }
         case _:
-            told: dict[str, Any] = plain(answer, folders)
+            told: dict[str, Any] = jsonable(answer, folders)
             return told

@@ -11,8 +11,9 @@ import typer
 
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.console import err, out, plain, progress_bar, table, write_json
-from worker.formatting import count, duration, printable, size
+from worker.console import err, jsonable, out, progress_bar, table, write_json
+from worker.formatting import count, duration, size
+from worker.printable import printable
 
 if TYPE_CHECKING:
     from restoration.evaluation.terms import ProgressListener
@@ -163,7 +164,7 @@ def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bo
             }
             for plan, pictures, seconds in estimates
         ]
-        write_json(plain({"dry_run": True, "runs": runs, "seconds": total, "bytes": space}, {}))
+        write_json(jsonable({"dry_run": True, "runs": runs, "seconds": total, "bytes": space}, {}))
         return
     numbers = ("base", "batch", "epochs", "done", "time left")
     made = table("run", *numbers, "what it is", right=numbers)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from worker.errors import NothingFound
-from worker.formatting import printable
+from worker.printable import printable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -8,7 +8,7 @@ import typer
 
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.console import err, out, plain, progress_bar, table, write_json
+from worker.console import err, jsonable, out, progress_bar, table, write_json
 from worker.formatting import duration
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def train(
 
         result = train_by_recipe(plan, data, run, resume=resume, progress=listen, library=library)
     if json:
-        write_json(plain(result, {}))
+        write_json(jsonable(result, {}))
     else:
         _tell(result)
 

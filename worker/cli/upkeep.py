@@ -13,7 +13,7 @@ from rich.text import Text
 from worker.addresses import MASK, masked
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.console import err, out, plain, sentence, table, write_json
+from worker.console import as_sentence, err, jsonable, out, table, write_json
 from worker.exits import Exit
 from worker.settings import FILE_NAME, PREFIX, Settings
 
@@ -32,14 +32,17 @@ def doctor(json: Json = False) -> None:
     fit = all(check.state is not State.FAILED for check in checks)
     if json:
         parts, jobs = waiting_parts_and_jobs(settings)
-        waiting = {"parts": plain(parts, {}), "jobs": plain(jobs, {})}
-        write_json({"ok": fit, "checks": plain(checks, {}), "waiting": waiting})
+        waiting = {"parts": jsonable(parts, {}), "jobs": jsonable(jobs, {})}
+        write_json({"ok": fit, "checks": jsonable(checks, {}), "waiting": waiting})
     else:
         styles = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"}
         made = table("check", "", "found", "what to do")
         for check in checks:
             made.add_row(
-                check.name, Text(check.state, style=styles[check.state]), check.found, sentence(check.remedy)
+                check.name,
+                Text(check.state, style=styles[check.state]),
+                check.found,
+                as_sentence(check.remedy),
             )
         out().print(made)
     if not fit:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from db.vocabulary import Holding
-from worker.cli.context import record, roots, settings_and_logs
+from worker.cli.context import open_record, roots, settings_and_logs
 from worker.cli.options import Collections, Json, Since, States, Until
-from worker.cli.selection import Conditions, selection
+from worker.cli.selection import Filters, selection
 from worker.console import err, progress_bar, write_json
 from worker.exits import Exit
-from worker.formatting import printable, size
+from worker.formatting import size
+from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def verify(
     from worker.fixity.verifying import VerifyRequest, estimate_verification, verify_record
 
     expected = dict(map(_expected, expect_seal or ()))
-    chosen_by = Conditions(collection or (), state or (), since, until)
-    narrowed = bool(what) or chosen_by != Conditions()
+    chosen_by = Filters(collection or (), state or (), since, until)
+    narrowed = bool(what) or chosen_by != Filters()
     said = {"masters": masters, "derivatives": derivatives, "orphans": orphans, "events": events}
     parts = {name for name, wanted in said.items() if wanted}
     if not parts:
@@ -99,7 +100,7 @@ def verify(
     if expected:
         parts.add("events")
     settings = settings_and_logs()
-    with record(settings) as database:
+    with open_record(settings) as database:
         asked = VerifyRequest(
             holdings=tuple(kind for kind in Holding if _PARTS[kind] in parts),
             orphans="orphans" in parts,
@@ -112,10 +113,10 @@ def verify(
             expected=expected,
         )
         if dry_run:
-            from worker.cli.verify_report import foreseen_facts, foreseen_screen
+            from worker.cli.verify_report import estimate_facts, estimate_screen
 
             amounts = estimate_verification(database, asked)
-            _show(foreseen_facts(amounts, asked), foreseen_screen(amounts, asked), json=json)
+            _show(estimate_facts(amounts, asked), estimate_screen(amounts, asked), json=json)
             return
         with _watched(database, asked) as listener:
             done = verify_record(database, roots(settings), asked, listener)
@@ -132,9 +133,7 @@ def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
     return Due(now, None if older_than is None else now - older_than, gone=not skip_gone)
 
 
-def _chosen(
-    database: "Database", words: Sequence[str], conditions: Conditions, settings: Settings
-) -> "Chosen":
+def _chosen(database: "Database", words: Sequence[str], conditions: Filters, settings: Settings) -> "Chosen":
     from db.audit import choose
 
     with database.read() as s:
@@ -189,10 +188,10 @@ def _watched(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyPr
 
 
 def _tell(done: "VerifyResult", asked: "VerifyRequest", settings: Settings, *, json: bool) -> None:
-    from worker.cli.verify_report import verified_facts, verified_screen
+    from worker.cli.verify_report import verification_facts, verification_screen
 
     folders = roots(settings)
-    _show(verified_facts(done, folders), verified_screen(done, asked, folders), json=json)
+    _show(verification_facts(done, folders), verification_screen(done, asked, folders), json=json)
 
 
 def _show(facts: Mapping[str, object], screen: object, *, json: bool) -> None:

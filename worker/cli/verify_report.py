@@ -10,11 +10,12 @@ from rich.text import Text
 
 from db.audit import Amount, Broken, Proof, Seal, Standing
 from db.vocabulary import Finding, Holding
-from worker.console import plain, sentence, table, uri
+from worker.console import as_sentence, jsonable, table, uri
 from worker.fixity.checking import Tally
 from worker.fixity.orphans import Orphans
 from worker.fixity.verifying import Attention, VerifyEstimate, VerifyRequest, VerifyResult
-from worker.formatting import count, duration, moment, printable, size
+from worker.formatting import count, duration, moment, size
+from worker.printable import printable
 
 _STYLES: Mapping[Finding, str] = {
     Finding.INTACT: "green",
@@ -26,7 +27,9 @@ _STYLES: Mapping[Finding, str] = {
 _ROWS = 50
 
 
-def verified_screen(done: VerifyResult, asked: VerifyRequest, roots: Mapping[str, Path]) -> RenderableType:
+def verification_screen(
+    done: VerifyResult, asked: VerifyRequest, roots: Mapping[str, Path]
+) -> RenderableType:
     """Return what a verification found, the worst last, where it is seen first."""
     parts: list[RenderableType] = []
     if asked.holdings:
@@ -44,7 +47,7 @@ def verified_screen(done: VerifyResult, asked: VerifyRequest, roots: Mapping[str
     return Group(*parts)
 
 
-def verified_facts(done: VerifyResult, roots: Mapping[str, Path]) -> dict[str, Any]:
+def verification_facts(done: VerifyResult, roots: Mapping[str, Path]) -> dict[str, Any]:
     """Return the same for `--json`."""
     return {
         "dry_run": False,
@@ -62,7 +65,7 @@ def verified_facts(done: VerifyResult, roots: Mapping[str, Path]) -> dict[str, A
     }
 
 
-def foreseen_screen(amounts: VerifyEstimate, asked: VerifyRequest) -> RenderableType:
+def estimate_screen(amounts: VerifyEstimate, asked: VerifyRequest) -> RenderableType:
     """Return what a verification would read."""
     lines = [
         f"{count(amount.files, kind.value)} of {size(amount.bytes)} would be read{_takes(amount, asked)}."
@@ -73,7 +76,7 @@ def foreseen_screen(amounts: VerifyEstimate, asked: VerifyRequest) -> Renderable
     return Text("\n".join(lines))
 
 
-def foreseen_facts(amounts: VerifyEstimate, asked: VerifyRequest) -> dict[str, Any]:
+def estimate_facts(amounts: VerifyEstimate, asked: VerifyRequest) -> dict[str, Any]:
     """Return the same for `--json`."""
     rate = asked.bytes_per_second
     return {
@@ -131,9 +134,9 @@ def _attention(done: VerifyResult) -> Text:
         held = one.check.held
         lines.append(f"{one.check.finding:<12}", style=_STYLES[one.check.finding])
         lines.append(f"{held.root}/{printable(held.display)}\n")
-        why = f"{sentence(one.check.reason)} " if one.check.reason else ""
+        why = f"{as_sentence(one.check.reason)} " if one.check.reason else ""
         since = f"It left the inbox {moment(held.gone_at)}. " if held.gone_at else ""
-        lines.append(f"  {printable(f'{why}{since}{sentence(one.remedy)}')}\n", style="dim")
+        lines.append(f"  {printable(f'{why}{since}{as_sentence(one.remedy)}')}\n", style="dim")
     if (more := done.tally.amiss - min(_ROWS, len(done.attention))) > 0:
         lines.append(f"and {more:,} more; --json names a thousand\n")
     lines.rstrip()
@@ -227,7 +230,7 @@ def _attention_facts(one: Attention, roots: Mapping[str, Path]) -> dict[str, Any
         "root": held.root,
         "display": held.display,
         "uri": uri(roots, held.root, held.path),
-        "gone_at": plain(held.gone_at, roots),
+        "gone_at": jsonable(held.gone_at, roots),
         "expected": held.sha256,
         "found": check.sha256,
         "expected_bytes": held.bytes,
@@ -242,7 +245,7 @@ def _standing_facts(stand: Standing) -> dict[str, Any]:
         "files": stand.files,
         "unchecked": stand.unchecked,
         **{word.value: stand.findings[word] for word in Finding},
-        "oldest_check": plain(stand.oldest, {}),
+        "oldest_check": jsonable(stand.oldest, {}),
     }
 
 
@@ -272,13 +275,13 @@ def _proof_facts(proof: Proof) -> dict[str, Any]:
         "events": proof.events,
         "unsealed": proof.unsealed,
         "breaks": proof.breaks,
-        "broken": [plain(broken, {}) for broken in proof.broken],
+        "broken": [jsonable(broken, {}) for broken in proof.broken],
         "missing_triggers": list(proof.missing_guards),
     }
 
 
 def _seal_facts(seal: Seal | None) -> dict[str, Any] | None:
-    facts: dict[str, Any] | None = None if seal is None else plain(seal, {})
+    facts: dict[str, Any] | None = None if seal is None else jsonable(seal, {})
     return facts
 
 

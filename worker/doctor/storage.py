@@ -10,7 +10,8 @@ from pathlib import Path
 
 from worker.doctor.findings import Check, State
 from worker.errors import HomeError
-from worker.formatting import count, printable
+from worker.formatting import count
+from worker.printable import printable
 from worker.settings import Settings, Watch
 from worker.storage.folders import nearest_folder, refuse_overlap, refuse_shared, refuse_world_writable
 

@@ -5,7 +5,7 @@ import pytest
 import db.errors
 import restoration.errors
 import worker.errors
-from worker.cli.error_report import exit_code, explain
+from worker.cli.error_report import exit_code, report_error
 from worker.exits import Exit
 
 
@@ -52,14 +52,14 @@ def test_each_error_of_the_moving_parts_says_its_code_itself(kind):
 def test_what_nobody_foresaw_is_ours_and_its_traceback_is_logged(capsys, caplog):
     with pytest.raises(KeyError) as caught:
         {}["x"]
-    assert explain(caught.value) is Exit.INTERNAL
+    assert report_error(caught.value) is Exit.INTERNAL
     told = capsys.readouterr()
     assert "A fault of Saek's own: KeyError: 'x'." in told.err
     assert "Traceback" in told.err + told.out + caplog.text
 
 
 def test_a_file_at_fault_is_named(capsys):
-    explain(
+    report_error(
         restoration.errors.EmptyFile(reason="it holds no bytes", remedy="copy it again", path="/in/a.tif")
     )
     assert capsys.readouterr().err == "saek: /in/a.tif: it holds no bytes. Copy it again.\n"

@@ -5,13 +5,22 @@ from pathlib import Path
 import pytest
 import typer
 
-from worker.cli.output_plan import Piece, found_in, one_file, pieces_of, refuse_overwriting, require_output
+from worker.cli.output_plan import (
+    PlannedOutput,
+    find_scans,
+    names_one_file,
+    output_path,
+    plan_outputs,
+    refuse_overwriting,
+)
 
 
-def laid_out(masters: list[Path], output: Path, suffix: str, *, with_confidence: bool = False) -> list[Piece]:
-    single = one_file(masters, output)
-    found = found_in(masters, output)
-    return pieces_of(found, output, suffix, single=single, with_confidence=with_confidence)
+def laid_out(
+    masters: list[Path], output: Path, suffix: str, *, with_confidence: bool = False
+) -> list[PlannedOutput]:
+    single = names_one_file(masters, output)
+    found = find_scans(masters, output)
+    return plan_outputs(found, output, suffix, single=single, with_confidence=with_confidence)
 
 
 def _touch(*paths: Path) -> None:
@@ -33,12 +42,12 @@ def _too_deep(folder: Path) -> None:
 
 def test_one_scan_gets_the_name_that_was_asked_for(tmp_path):
     scan = tmp_path / "a.jpg"
-    assert laid_out([scan], tmp_path / "b.tiff", ".tif") == [Piece(scan, tmp_path / "b.tiff")]
+    assert laid_out([scan], tmp_path / "b.tiff", ".tif") == [PlannedOutput(scan, tmp_path / "b.tiff")]
 
 
 def test_a_scan_and_a_folder_give_the_name_of_the_scan(tmp_path):
     scan = tmp_path / "a.jpg"
-    assert laid_out([scan], tmp_path / "out", ".png") == [Piece(scan, tmp_path / "out" / "a.png")]
+    assert laid_out([scan], tmp_path / "out", ".png") == [PlannedOutput(scan, tmp_path / "out" / "a.png")]
 
 
 def test_a_folder_keeps_its_shape_and_leaves_out_what_a_station_would(tmp_path):
@@ -86,19 +95,22 @@ def test_a_master_is_never_written_to_not_even_by_force_or_through_a_link(tmp_pa
     (tmp_path / "hard.tif").hardlink_to(tmp_path / "a.tif")
     for name in ("a.tif", "symbolic.tif", "hard.tif"):
         with pytest.raises(typer.BadParameter, match="masters are never written to"):
-            refuse_overwriting([Piece(tmp_path / "a.tif", tmp_path / name)], force=True)
+            refuse_overwriting([PlannedOutput(tmp_path / "a.tif", tmp_path / name)], force=True)
 
 
 def test_another_pieces_master_is_safe_too(tmp_path):
     _touch(tmp_path / "a.tif", tmp_path / "b.tif")
-    pieces = [Piece(tmp_path / "a.tif", tmp_path / "b.tif"), Piece(tmp_path / "b.tif", tmp_path / "c.tif")]
+    pieces = [
+        PlannedOutput(tmp_path / "a.tif", tmp_path / "b.tif"),
+        PlannedOutput(tmp_path / "b.tif", tmp_path / "c.tif"),
+    ]
     with pytest.raises(typer.BadParameter, match="masters are never written to"):
         refuse_overwriting(pieces, force=True)
 
 
 def test_a_derivative_is_replaced_by_force_only(tmp_path):
     _touch(tmp_path / "a.tif", tmp_path / "out.tif")
-    pieces = [Piece(tmp_path / "a.tif", tmp_path / "out.tif")]
+    pieces = [PlannedOutput(tmp_path / "a.tif", tmp_path / "out.tif")]
     with pytest.raises(typer.BadParameter, match="--force"):
         refuse_overwriting(pieces, force=False)
     refuse_overwriting(pieces, force=True)
@@ -132,46 +144,48 @@ def test_a_confidence_is_written_over_nothing(tmp_path):
 @pytest.mark.parametrize("name", ["x.gif", "x.webp", "x.jp2", "x.PDF", "scans.txt"])
 def test_a_name_of_another_format_is_refused(tmp_path, name):
     with pytest.raises(typer.BadParameter, match=r"Saek writes \.tif"):
-        require_output([tmp_path / "a.png"], str(tmp_path / name))
+        output_path([tmp_path / "a.png"], str(tmp_path / name))
     (tmp_path / name).mkdir()
-    assert require_output([tmp_path / "a.png"], str(tmp_path / name)) == tmp_path / name
+    assert output_path([tmp_path / "a.png"], str(tmp_path / name)) == tmp_path / name
 
 
 @pytest.mark.parametrize("name", ["out", "out/", "x.gif/", "1963.01", ".", "-", "roll.12"])
 def test_names_of_folders_are_those_without_an_ending_or_with_a_slash(name):
-    assert require_output([Path("a.png")], name) == Path(name)
+    assert output_path([Path("a.png")], name) == Path(name)
 
 
 def test_a_files_name_is_refused_for_several_scans(tmp_path):
     for masters in ([tmp_path / "a.png", tmp_path / "b.png"], [tmp_path]):
         with pytest.raises(typer.BadParameter, match="need a folder"):
-            require_output(masters, str(tmp_path / "out.tif"))
+            output_path(masters, str(tmp_path / "out.tif"))
 
 
 def test_sidecars_in_a_folder_are_passed_over_and_counted(tmp_path):
     names = ("a.tif", "a.xmp", "a.tif.md5", "notes.txt", "a.json", "b/Thumbs.db", "b/c.png", "b/c.XMP")
     _touch(*(tmp_path / "in" / name for name in names))
-    found = found_in([tmp_path / "in"], tmp_path / "out")
+    found = find_scans([tmp_path / "in"], tmp_path / "out")
     assert [str(relative) for _, relative in found.masters] == ["a.tif", "b/c.png"]
     assert found.sidecars == 5
 
 
 def test_sidecars_of_earlier_outputs_are_not_counted(tmp_path):
     _touch(*(tmp_path / "in" / name for name in ("a.tif", "a.xmp", "out/a.tif", "out/a.xmp", "outer/b.xmp")))
-    found = found_in([tmp_path / "in"], tmp_path / "in/out")
+    found = find_scans([tmp_path / "in"], tmp_path / "in/out")
     assert [relative for _, relative in found.masters] == [Path("a.tif")]
     assert found.sidecars == 2
 
 
 def test_a_sidecar_that_is_named_itself_is_a_master(tmp_path):
     _touch(tmp_path / "a.xmp")
-    assert found_in([tmp_path / "a.xmp"], tmp_path / "out").masters == ((tmp_path / "a.xmp", Path("a.xmp")),)
+    assert find_scans([tmp_path / "a.xmp"], tmp_path / "out").masters == (
+        (tmp_path / "a.xmp", Path("a.xmp")),
+    )
 
 
 def test_a_folder_without_scans_is_refused(tmp_path):
     _touch(tmp_path / "in/a.xmp")
     with pytest.raises(typer.BadParameter, match="holds no scans"):
-        found_in([tmp_path / "in"], tmp_path / "out")
+        find_scans([tmp_path / "in"], tmp_path / "out")
 
 
 def test_a_folder_that_cannot_be_read_keeps_no_other_from_it(tmp_path):
@@ -179,7 +193,7 @@ def test_a_folder_that_cannot_be_read_keeps_no_other_from_it(tmp_path):
     deep = tmp_path / "in"
     deep.mkdir()
     _too_deep(deep)
-    found = found_in([deep, tmp_path / "a.tif"], tmp_path / "out")
+    found = find_scans([deep, tmp_path / "a.tif"], tmp_path / "out")
     assert [relative for _, relative in found.masters] == [Path("a.tif")]
     assert [folder for folder, _ in found.unread] == [deep]
 
@@ -187,7 +201,7 @@ def test_a_folder_that_cannot_be_read_keeps_no_other_from_it(tmp_path):
 def test_of_a_folder_that_cannot_be_read_to_its_end_the_rest_is_found(tmp_path):
     _touch(tmp_path / "in/a.tif", tmp_path / "in/a.xmp")
     _too_deep(tmp_path / "in")
-    found = found_in([tmp_path / "in"], tmp_path / "out")
+    found = find_scans([tmp_path / "in"], tmp_path / "out")
     assert found.masters == ((tmp_path / "in/a.tif", Path("a.tif")),)
     assert (found.sidecars, found.unread) == (1, ((tmp_path / "in", os.strerror(errno.ENAMETOOLONG)),))
 
@@ -199,7 +213,7 @@ def test_a_folder_that_gives_nobody_a_look_is_told(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    found = found_in([tmp_path / "in"], tmp_path / "out")
+    found = find_scans([tmp_path / "in"], tmp_path / "out")
     assert (found.masters, found.unread) == ((), ((tmp_path / "in", os.strerror(errno.EACCES)),))
 
 
@@ -208,4 +222,4 @@ def test_a_folder_within_the_output_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for named, output in (("in", "in"), ("in", "."), (".", ".")):
         with pytest.raises(typer.BadParameter, match="lies in the output"):
-            found_in([Path(named)], Path(output))
+            find_scans([Path(named)], Path(output))

@@ -22,7 +22,7 @@ from db.migrations.runner import upgrade
 from db.reports.history import story
 from db.values import utcnow
 from db.vocabulary import FileState, Holding
-from worker.console import plain
+from worker.console import jsonable
 from worker.fixity.checking import Budget, check_files
 from worker.fixity.reading import RateLimit
 from worker.outbox.mirror import mirror
@@ -175,8 +175,8 @@ def everything_can_be_read(database: Database, settings: Settings) -> None:
     folders = {"inbox": settings.inbox_path, "outbox": settings.outbox_path}
     with database.read() as s:
         for row in list(list_files(s)):
-            json.dumps(plain(row, folders)).encode()
-            json.dumps(plain(story(s, f"file:{row.sighting_id}"), folders)).encode()
+            json.dumps(jsonable(row, folders)).encode()
+            json.dumps(jsonable(story(s, f"file:{row.sighting_id}"), folders)).encode()
         for job in s.scalars(select(Job.id).join(Derivative, Derivative.job_id == Job.id)):
             json.dumps(describe(s, job), default=str)
     kinds = (Holding.DERIVATIVE, Holding.LINK)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from worker.console import out, sentence, table
+from worker.console import as_sentence, out, table
 from worker.formatting import size
 from worker.settings import Settings
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from restoration import ModelCard, ModelError
     from worker.models.library import Default
 
-WHY = {
+DEFAULT_REASONS = {
     "setting": "the setting SAEK_MODEL says so",
     "chosen": "it was chosen by `saek models default`",
     "shipped": "it is the default that comes with Saek",
@@ -23,7 +23,7 @@ WHY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ModelStatus:
     """One model: its card, or why it cannot be read; and what is wrong with its weights."""
 
     name: str
@@ -32,9 +32,9 @@ class Found:
     fault: "ModelError | None"
 
 
-def survey(
+def check_models(
     settings: Settings, examine: "Callable[[ModelCard], None]", names: Sequence[str] = ()
-) -> Iterator[Found]:
+) -> Iterator[ModelStatus]:
     """Yield every model, or those of the names, with what `examine` raises about it.
 
     Raises restoration.UnknownModel if there is none of a name.
@@ -54,12 +54,12 @@ def survey(
             card = read_card(path)
             examine(card)
         except ModelError as error:
-            yield Found(path.stem, path, card, error)
+            yield ModelStatus(path.stem, path, card, error)
         else:
-            yield Found(path.stem, path, card, None)
+            yield ModelStatus(path.stem, path, card, None)
 
 
-def default_and_fault(settings: Settings) -> "tuple[Default | None, ModelError | None]":
+def default_or_error(settings: Settings) -> "tuple[Default | None, ModelError | None]":
     """Return the model that is taken when none is named, or why there is none."""
     from restoration import ModelError
     from worker.models.library import default_of
@@ -75,7 +75,7 @@ def default_facts(default: "Default | None") -> dict[str, Any] | None:
     return None if default is None else {"name": default.card.name, "source": default.source.value}
 
 
-def tell_list(found: Sequence[Found], default: "Default | None") -> None:
+def print_models(found: Sequence[ModelStatus], default: "Default | None") -> None:
     """Print the table of models, and which is the default."""
     from restoration.generators.models import SHIPPED
 
@@ -83,33 +83,33 @@ def tell_list(found: Sequence[Found], default: "Default | None") -> None:
     for one in found:
         card = one.card
         if card is None:
-            made.add_row(one.name, state(one), "", "", "", "", told(one.fault))
+            made.add_row(one.name, status_text(one), "", "", "", "", problem_text(one.fault))
             continue
         taken = default is not None and default.card == card
         made.add_row(
             f"{card.name} (default)" if taken else card.name,
-            state(one),
+            status_text(one),
             "Saek" if card.folder == SHIPPED else "import",
             card.weights[:12],
             size(card.bytes),
             card.license,
-            card.summary if one.fault is None else told(one.fault),
+            card.summary if one.fault is None else problem_text(one.fault),
         )
     out().print(made)
     if default is not None:
-        out().print(f"{default.card.name} is the default: {WHY[default.source]}.")
+        out().print(f"{default.card.name} is the default: {DEFAULT_REASONS[default.source]}.")
 
 
-def state(one: Found) -> Text:
+def status_text(one: ModelStatus) -> Text:
     """Return the word for a model's state."""
     return Text("verified", style="green") if one.fault is None else Text("damaged", style="bold red")
 
 
-def told(fault: "ModelError | None") -> str:
+def problem_text(fault: "ModelError | None") -> str:
     """Return what is wrong and what to do about it, as sentences."""
-    return "" if fault is None else f"{sentence(fault.reason)} {sentence(fault.remedy)}"
+    return "" if fault is None else f"{as_sentence(fault.reason)} {as_sentence(fault.remedy)}"
 
 
-def problem(fault: "ModelError | None") -> dict[str, str] | None:
+def problem_facts(fault: "ModelError | None") -> dict[str, str] | None:
     """Return what is wrong for `--json`."""
     return None if fault is None else {"code": fault.code, "reason": fault.reason, "remedy": fault.remedy}
