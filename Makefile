@@ -2,7 +2,7 @@
 # make test   set everything up and run lint, types, layers and tests
 # make audit  ask PyPI's advisories about every pinned dependency (needs the internet)
 # make chaos  kill, freeze and starve a station at work, and see that nothing is lost (half an hour or more)
-# make bench  print the tables of docs/speed.md, and a small form of one of docs/reliability.md
+# make bench  print the tables of docs/research/speed.md, and a small form of one of docs/reliability.md
 # make bench-queue  measure a record of a million scans (ten minutes, 10 GB of disk)
 PYTHON ?= python3
 VENV ?= .venv

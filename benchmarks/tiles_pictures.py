@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/tiling.md: naive tiles beside Saek, the looks that make a palette, detail.
+"""Draw the pictures of docs/research/tiling.md: naive tiles beside Saek, passes, detail.
 
     python benchmarks/tiles_pictures.py [--model NAME] [--photograph astronaut] [--side 2048] [--into DIR]
 

@@ -6,7 +6,7 @@ larger scale, in one piece or in windows, and of it only what came before could 
     chroma = enlarged(chroma before) + detail - enlarged(reduced(detail))
 
 so a window can sharpen the color of what it sees but cannot move the palette. `colorize.plan` says which
-passes a preset makes, `docs/tiling.md` why.
+passes a preset makes, `docs/research/tiling.md` why.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What the film room does, in words for the page of a model and for docs/film.md."""
+"""What the film room does, in words for the page of a model and for docs/research/film.md."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What befalls a photograph, in which order, how often, how strongly.
 
 This table is the only place where the film room keeps its frequencies and ranges: films are drawn from it,
-and the page of a model and docs/film.md are written from it.
+and the page of a model and docs/research/film.md are written from it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Study:
 @pytest.fixture(scope="module")
 def study(eight: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("study")
-    page = folder / "docs" / "seed-study.md"
+    page = folder / "docs" / "research" / "seed-study.md"
     (folder / "out").mkdir()
     (folder / "out" / "notes.md").write_text("## Seen\n\nAll of it is brown.\n")
     return Study(conduct(RECIPES, eight, folder / "out", page, TINY), folder / "out", page)

@@ -61,7 +61,7 @@ def test_every_shipped_recipe_fits_its_generator(name: str) -> None:
     ],
 )
 def test_the_page_on_training_tells_every_entry_and_its_default(kind: type, heading: str) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "research" / "training.md").read_text()
     table = page[page.index(f"\n{heading}") :].split("\n|---", 1)[1].split("\n\n", 1)[0]
     told = {row.split("`")[1]: row.split("|")[2].strip(" `") for row in table.splitlines()[1:]}
 

@@ -29,10 +29,10 @@ def test_every_emulsion_and_stage_is_described_with_its_share_and_ranges() -> No
 
 
 def test_the_page_of_the_docs_says_what_the_code_does() -> None:
-    page = (ROOT / "docs/film.md").read_text("utf-8")
+    page = (ROOT / "docs/research/film.md").read_text("utf-8")
 
     assert describe() in page, (
-        "docs/film.md: replace its two tables by what restoration.training.film.describe() gives"
+        "docs/research/film.md: replace its two tables by what restoration.training.film.describe() gives"
     )
 
 
