@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 
 Gray: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16."""
@@ -39,21 +39,21 @@ _FEWEST_STEPS = ((1, (1,)), (2, (1,)), (0, (1,)), (2, (2, 3, 4)), (0, (2,)))
 """Channel and steps to try, green first: it moves the luma most, so mostly one step does."""
 
 
-def luma(rgb: Gray, room: Room | None = None) -> Gray:
+def luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the luma (...,) of RGB (..., 3), uint8 or uint16, in the same depth.
 
-    It lies in `room` if one is given.
+    It lies in `buffers` if given.
     """
-    room = room or Room()
+    buffers = buffers or BufferPool()
     shape = rgb.shape[:-1]
-    value, part = (room.array(name, shape, np.uint32) for name in ("luma sum", "luma part"))
+    value, part = (buffers.array(name, shape, np.uint32) for name in ("luma sum", "luma part"))
     np.multiply(rgb[..., 0], _R, out=value, dtype=np.uint32)
     for channel, weight in ((1, _G), (2, _B)):
         np.multiply(rgb[..., channel], weight, out=part, dtype=np.uint32)
         value += part
     value += 32768  # at most 4,294,934,528: fits
     value >>= 16
-    out: Gray = room.array("luma", shape, rgb.dtype)
+    out: Gray = buffers.array("luma", shape, rgb.dtype)
     np.copyto(out, value, casting="unsafe")
     return out
 
@@ -86,27 +86,27 @@ def adjusted(chroma: Float, strength: float, warmth: float) -> Float:
     return np.asarray(stronger + np.stack([amount * np.float32(part) for part in _AMBER]), dtype=np.float32)
 
 
-def recolor(gray: Gray, cb: Float, cr: Float, room: Room | None = None) -> Gray:
+def recolor(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None = None) -> Gray:
     """Return RGB (..., 3) whose luma is `gray` (...,) exactly, in the depth of `gray` (uint8 or uint16).
 
     `cb` and `cr` (...,) are finite and lie in [-0.5, 0.5] of the whole range; where the gamut does not hold
-    them they are scaled towards gray at constant luma, so the hue stays. RGB lies in `room` if one is given.
+    them they are scaled towards gray at constant luma, so the hue stays. RGB lies in `buffers` if given.
     """
-    room = room or Room()
+    buffers = buffers or BufferPool()
     top = np.iinfo(gray.dtype).max
     y, red, green, blue, scale, spare, spare_2 = (
-        room.array(f"recolor {i}", gray.shape, np.float32) for i in range(7)
+        buffers.array(f"recolor {i}", gray.shape, np.float32) for i in range(7)
     )
     np.copyto(y, gray)
     differences(cb, cr, top, (red, green, blue), spare)
     gamut_scale(y, (red, green, blue), np.float32(top), scale, (spare, spare_2))
     y += np.float32(0.5)  # a cast to integers cuts off, so this rounds; the scale keeps RGB inside the range
-    rgb: Gray = room.array("rgb", (*gray.shape, 3), gray.dtype)
+    rgb: Gray = buffers.array("rgb", (*gray.shape, 3), gray.dtype)
     for i, difference in enumerate((red, green, blue)):
         np.multiply(difference, scale, out=spare)
         np.add(spare, y, out=spare)
         np.copyto(rgb[..., i], spare, casting="unsafe")
-    _settle(rgb.reshape(-1, 3), gray.reshape(-1), room)
+    _settle(rgb.reshape(-1, 3), gray.reshape(-1), buffers)
     return rgb
 
 
@@ -125,32 +125,32 @@ def gamut_scale(
 ) -> None:
     """Write into `out` by how much, at most 1, the differences from luma fit the gamut."""
     red, green, blue = differences
-    furthest, room = spare
+    furthest, headroom = spare
     tiny = np.float32(1e-6)
     np.maximum(red, green, out=furthest)
     np.maximum(furthest, blue, out=furthest)
     np.maximum(furthest, tiny, out=furthest)
-    np.subtract(top, y, out=room)
-    np.divide(room, furthest, out=out)
+    np.subtract(top, y, out=headroom)
+    np.divide(headroom, furthest, out=out)
     np.minimum(red, green, out=furthest)
     np.minimum(furthest, blue, out=furthest)
     np.minimum(furthest, -tiny, out=furthest)
-    np.divide(y, furthest, out=room)
-    np.negative(room, out=room)
-    np.minimum(out, room, out=out)
+    np.divide(y, furthest, out=headroom)
+    np.negative(headroom, out=headroom)
+    np.minimum(out, headroom, out=out)
     np.minimum(out, np.float32(1), out=out)
 
 
-def _settle(rgb: Gray, gray: Gray, room: Room) -> None:
+def _settle(rgb: Gray, gray: Gray, buffers: BufferPool) -> None:
     """Nudge the few pixels (N, 3) whose luma is a step off `gray` (N,) by either reckoning, in place."""
-    off = room.array("off", gray.shape, np.bool_)
+    off = buffers.array("off", gray.shape, np.bool_)
     most = _MOST_EXCESS[rgb.itemsize]
-    excess = _excess(rgb, gray, room)
+    excess = _excess(rgb, gray, buffers)
     excess += most
     np.greater(excess.view(np.uint32), 2 * most, out=off)  # negative ones are larger still
     if rgb.itemsize > 1:  # with 8 bits one follows from the other
-        differing = room.array("differing", gray.shape, np.bool_)
-        np.not_equal(luma(rgb, room), gray, out=differing)
+        differing = buffers.array("differing", gray.shape, np.bool_)
+        np.not_equal(luma(rgb, buffers), gray, out=differing)
         off |= differing
     open_ = np.flatnonzero(off)
     top = np.iinfo(rgb.dtype).max
@@ -168,10 +168,10 @@ def _settle(rgb: Gray, gray: Gray, room: Room) -> None:
     rgb[open_] = gray[open_][:, None]  # where no step fits, gray is exact
 
 
-def _excess(rgb: Gray, gray: Gray, room: Room | None = None) -> npt.NDArray[np.int32]:
+def _excess(rgb: Gray, gray: Gray, buffers: BufferPool | None = None) -> npt.NDArray[np.int32]:
     """Return by how many thousandths of a step the luma of RGB (N, 3), unrounded, exceeds `gray` (N,)."""
-    room = room or Room()
-    value, part = (room.array(f"excess {i}", gray.shape, np.int32) for i in range(2))
+    buffers = buffers or BufferPool()
+    value, part = (buffers.array(f"excess {i}", gray.shape, np.int32) for i in range(2))
     np.multiply(rgb[:, 0], 299, out=value, dtype=np.int32)  # at most 65,535,000: fits
     for channel, weight in ((1, 587), (2, 114)):
         np.multiply(rgb[:, channel], weight, out=part, dtype=np.int32)

@@ -1,6 +1,6 @@
-"""How strips are worked on side by side and still come out in their order.
+"""Ordered parallel map: strips are processed by several threads and yielded in their order.
 
-numpy, libvips and the codecs release Python's lock, so threads are enough.
+numpy, libvips and the codecs release Python's lock, so threads suffice.
 """
 
 import os
@@ -9,43 +9,44 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 
-_MOST = 4
+_MAX_THREADS = 4
 """More threads than this would wait for the one that decodes and writes."""
 
 _AHEAD = 2
+"""Items taken beyond one for each thread, so that no thread waits for the consumer."""
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 def usual_threads() -> int:
-    """Return how many threads strips are worked on by if nobody says."""
-    return min(_MOST, len(os.sched_getaffinity(0)))
+    """Return the default number of threads: one for each usable core, at most four."""
+    return min(_MAX_THREADS, len(os.sched_getaffinity(0)))
 
 
 def in_order(
-    items: Iterable[_Item], work: Callable[[_Item, Room], _Result], threads: int
+    items: Iterable[_Item], work: Callable[[_Item, BufferPool], _Result], threads: int
 ) -> Iterator[_Result]:
-    """Yield `work(item, room)` for each item in the order of the items, worked on by some threads.
+    """Yield `work(item, buffers)` for each item, in the order of the items, computed by `threads` threads.
 
-    A few items are taken ahead. What lies in the room is valid until the next result is asked for. Raises
-    what `work` or `items` raises; then no further item is begun.
+    A few items are taken ahead. Arrays in the buffer pool are valid until the next result is requested.
+    Raises whatever `work` or `items` raises; then no further item is started.
     """
-    rooms = deque(Room() for _ in range(threads + _AHEAD))
-    waiting: deque[tuple[Future[_Result], Room]] = deque()
-    with ThreadPoolExecutor(threads, "lane") as pool:
+    pools = deque(BufferPool() for _ in range(threads + _AHEAD))
+    pending: deque[tuple[Future[_Result], BufferPool]] = deque()
+    with ThreadPoolExecutor(threads, "ordered-map") as executor:
         try:
             for item in items:
-                room = rooms.popleft()
-                waiting.append((pool.submit(work, item, room), room))
-                if not rooms:
-                    future, room = waiting.popleft()
+                buffers = pools.popleft()
+                pending.append((executor.submit(work, item, buffers), buffers))
+                if not pools:
+                    future, buffers = pending.popleft()
                     yield future.result()
-                    rooms.append(room)
-            while waiting:
-                yield waiting.popleft()[0].result()
+                    pools.append(buffers)
+            while pending:
+                yield pending.popleft()[0].result()
         finally:
-            for future, _ in waiting:
+            for future, _ in pending:
                 future.cancel()

@@ -9,37 +9,39 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 
 
-def by_integers(rgb: Gray, room: Room | None = None) -> Gray:
+def by_integers(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the luma (h, W) of RGB (h, W, 3) by the weights of Pillow, 16-bit fixed point.
 
-    With 8 bits Pillow itself computes it. It lies in `room` if one is given.
+    With 8 bits Pillow itself computes it. It lies in `buffers` if given.
     """
     if rgb.dtype == np.uint8:
         return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L"))
-    room = room or Room()
-    total = _weighted(rgb, (19595, 38470, 7471), 1 << 15, room)
+    buffers = buffers or BufferPool()
+    total = _weighted(rgb, (19595, 38470, 7471), 1 << 15, buffers)
     total >>= 16
-    return _as_samples(total, "by integers", rgb.dtype, room)
+    return _as_samples(total, "by integers", rgb.dtype, buffers)
 
 
-def by_thousandths(rgb: Gray, room: Room | None = None) -> Gray:
+def by_thousandths(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the luma (h, W) of RGB (h, W, 3) by the weights .299, .587 and .114, rounded to nearest.
 
-    It lies in `room` if one is given.
+    It lies in `buffers` if given.
     """
-    room = room or Room()
-    total = _weighted(rgb, (299, 587, 114), 500, room)
+    buffers = buffers or BufferPool()
+    total = _weighted(rgb, (299, 587, 114), 500, buffers)
     total //= 1000
-    return _as_samples(total, "by thousandths", rgb.dtype, room)
+    return _as_samples(total, "by thousandths", rgb.dtype, buffers)
 
 
-def _weighted(rgb: Gray, weights: tuple[int, int, int], half: int, room: Room) -> npt.NDArray[np.uint32]:
+def _weighted(
+    rgb: Gray, weights: tuple[int, int, int], half: int, buffers: BufferPool
+) -> npt.NDArray[np.uint32]:
     """Return the sum of the weighted channels and `half`: below 2**32 for either kind of weights."""
-    total, part = (room.array(name, rgb.shape[:-1], np.uint32) for name in ("weighted sum", "weighted"))
+    total, part = (buffers.array(name, rgb.shape[:-1], np.uint32) for name in ("weighted sum", "weighted"))
     total[...] = half
     for channel, weight in enumerate(weights):
         np.multiply(rgb[..., channel], weight, out=part, dtype=np.uint32)
@@ -47,7 +49,9 @@ def _weighted(rgb: Gray, weights: tuple[int, int, int], half: int, room: Room) -
     return total
 
 
-def _as_samples(total: npt.NDArray[np.uint32], name: str, dtype: "np.dtype[Any]", room: Room) -> Gray:
-    out: Gray = room.array(name, total.shape, dtype)
+def _as_samples(
+    total: npt.NDArray[np.uint32], name: str, dtype: "np.dtype[Any]", buffers: BufferPool
+) -> Gray:
+    out: Gray = buffers.array(name, total.shape, dtype)
     np.copyto(out, total, casting="unsafe")
     return out

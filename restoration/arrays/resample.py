@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Float
 
 
@@ -78,14 +78,14 @@ class Linear:
     def along_width(self, planes: Float) -> Float:
         """Interpolate (..., h, w) along its width."""
         out = np.empty((*planes.shape[:-1], len(self.first)), np.float32)
-        self.take(planes, out, Room())
+        self.take(planes, out, BufferPool())
         return out
 
-    def take(self, planes: Float, out: Float, room: Room) -> None:
+    def take(self, planes: Float, out: Float, buffers: BufferPool) -> None:
         """Interpolate (..., h, w) along its width into `out` (..., h, width)."""
         slopes = np.zeros_like(planes)
         np.subtract(planes[..., 1:], planes[..., :-1], out=slopes[..., :-1])
-        held = room.array("held", out.shape, np.float32)
+        held = buffers.array("held", out.shape, np.float32)
         np.take(planes, self.first, axis=-1, out=held, mode="clip")  # "raise" would copy
         np.take(slopes, self.first, axis=-1, out=out, mode="clip")
         out *= self.part

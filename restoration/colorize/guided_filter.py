@@ -11,7 +11,7 @@ import numpy as np
 
 from restoration.arrays import resample
 from restoration.arrays.box_mean import box
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Float, Gray
 
 _EPSILON = 1e-3
@@ -48,15 +48,15 @@ class Upsampler:
         )
         return cls(coefficients, down, across)
 
-    def rows(self, top: int, gray: Gray | Float, room: Room | None = None) -> Float:
+    def rows(self, top: int, gray: Gray | Float, buffers: BufferPool | None = None) -> Float:
         """Return Cb and Cr (2, h, width) in [-0.5, 0.5] for rows of the scan's own integers (h, width).
 
-        Where those are not of sRGB it takes what they show instead, float32 in [0, 1]. The rows lie in `room`
-        if one is given.
+        Where those are not of sRGB it takes what they show instead, float32 in [0, 1]. The rows lie in
+        `buffers` if given.
         """
-        room = room or Room()
-        enlarged = self._enlarged(top, len(gray), room)
-        luminance = room.array("luminance", gray.shape, np.float32)
+        buffers = buffers or BufferPool()
+        enlarged = self._enlarged(top, len(gray), buffers)
+        luminance = buffers.array("luminance", gray.shape, np.float32)
         full = {1: 255, 2: 65535}.get(gray.itemsize, 1)
         np.multiply(gray, np.float32(1 / full), out=luminance)
         chroma = enlarged[:2]
@@ -69,15 +69,15 @@ class Upsampler:
         chroma: Float = self.coefficients[:2] * luminance + self.coefficients[2:]
         return np.clip(chroma, -0.5, 0.5, out=chroma)
 
-    def _enlarged(self, top: int, count: int, room: Room) -> Float:
+    def _enlarged(self, top: int, count: int, buffers: BufferPool) -> Float:
         """Return the coefficients (4, count, width) for rows from `top`: across first, as it is dearer."""
         down = self.down.rows(top, top + count)
         first = int(down.first[0])
         few = self.coefficients[:, first : int(down.second[-1]) + 1]
-        wide = room.array("wide", (*few.shape[:2], len(self.across.first)), np.float32)
-        self.across.take(few, wide, room)
-        steps = room.array("steps", (4, wide.shape[2]), np.float32)
-        enlarged = room.array("enlarged", (4, count, wide.shape[2]), np.float32)
+        wide = buffers.array("wide", (*few.shape[:2], len(self.across.first)), np.float32)
+        self.across.take(few, wide, buffers)
+        steps = buffers.array("steps", (4, wide.shape[2]), np.float32)
+        enlarged = buffers.array("enlarged", (4, count, wide.shape[2]), np.float32)
         for row in range(first, int(down.first[-1]) + 1):
             begin, end = np.searchsorted(down.first, (row, row + 1))
             upper, lower = wide[:, row - first], wide[:, min(row - first + 1, wide.shape[1] - 1)]

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from restoration.arrays import ordered_map
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Float, Gray, recolor
 from restoration.colorize.guided_filter import Upsampler
 from restoration.derivatives.tone_adaptation import Appearance
@@ -48,7 +48,7 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """Rows of a derivative; they lie in the room that they were painted in."""
+    """Rows of a derivative; they lie in the buffers that they were painted in."""
 
     top: int
     samples: Gray
@@ -97,27 +97,27 @@ class Painting:
     appearance: Appearance | None = None
     """How the samples are shown; None if as sRGB."""
 
-    def each(self, work: Callable[[Painted, Room], _Result]) -> Iterator[_Result]:
-        """Paint strip after strip and yield `work` of each, in order; see `lanes.in_order`."""
+    def each(self, work: Callable[[Painted, BufferPool], _Result]) -> Iterator[_Result]:
+        """Paint strip after strip and yield `work` of each, in order; see `ordered_map.in_order`."""
         return ordered_map.in_order(
-            self.strips, lambda strip, room: work(self._paint(strip, room), room), self.threads
+            self.strips, lambda strip, buffers: work(self._paint(strip, buffers), buffers), self.threads
         )
 
-    def _paint(self, strip: Strip, room: Room) -> Painted:
+    def _paint(self, strip: Strip, buffers: BufferPool) -> Painted:
         gray = to_8_bit(strip.gray) if self.canvas.bits == 8 else strip.gray
         opacity = self._opacity(strip)
         plain = gray if opacity is None else _divided(gray, opacity)
         if self.appearance is None:
-            cb, cr = self.upsampler.rows(strip.top, plain, room)
+            cb, cr = self.upsampler.rows(strip.top, plain, buffers)
         else:
-            seen = self.appearance.seen(plain, room)
-            cb, cr = self.upsampler.rows(strip.top, seen, room)
-            cb, cr = self.appearance.laid(plain, seen, cb, cr, room)
+            seen = self.appearance.seen(plain, buffers)
+            cb, cr = self.upsampler.rows(strip.top, seen, buffers)
+            cb, cr = self.appearance.laid(plain, seen, cb, cr, buffers)
         if opacity is not None:
             cb, cr = cb * opacity, cr * opacity
-        samples = recolor(gray, cb, cr, room)
+        samples = recolor(gray, cb, cr, buffers)
         if self.canvas.bands == 4 and strip.alpha is not None:
-            rgba: Gray = room.array("rgba", (*gray.shape, 4), gray.dtype)
+            rgba: Gray = buffers.array("rgba", (*gray.shape, 4), gray.dtype)
             rgba[..., :3] = samples
             rgba[..., 3] = strip.alpha
             samples = rgba
@@ -137,9 +137,9 @@ def _divided(gray: Gray, opacity: Float) -> Gray:
     return np.minimum(shown + np.float32(0.5), most).astype(gray.dtype)
 
 
-def as_it_is(painted: Painted, room: Room) -> Painted:
+def as_it_is(painted: Painted, buffers: BufferPool) -> Painted:
     """Leave painted rows as they are: work for `Painting.each`."""
-    del room
+    del buffers
     return painted
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import tifffile
 
 from restoration.arrays import ordered_map
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.derivatives.compose import Canvas, Painted, PaintedDigest, Painting, Proof, as_it_is
 from restoration.derivatives.pyramid import TILE, Piece, levels_of, pieces
 from restoration.derivatives.verified_deflate import prove, seal
@@ -51,9 +51,9 @@ def _write_strips(tiff: tifffile.TiffWriter, samples: PaintedDigest, painting: P
     canvas = painting.canvas
     rows = rows_per_strip(canvas)
 
-    def sealed(painted: Painted, room: Room) -> tuple[Painted, list[bytes]]:
+    def sealed(painted: Painted, buffers: BufferPool) -> tuple[Painted, list[bytes]]:
         cuts = [slice(top, top + rows) for top in range(0, len(painted.samples), rows)]
-        return painted, [seal(painted.samples[cut], room) for cut in cuts]
+        return painted, [seal(painted.samples[cut], buffers) for cut in cuts]
 
     def encoded() -> Iterator[bytes]:
         for painted, parts in painting.each(sealed):
@@ -75,10 +75,10 @@ def _write_tiles(
             samples.add(one)
             yield one
 
-    def compressed(piece: Piece, room: Room) -> tuple[int, bytes]:
-        sealed = seal(piece.samples, room)
+    def compressed(piece: Piece, buffers: BufferPool) -> tuple[int, bytes]:
+        sealed = seal(piece.samples, buffers)
         if piece.level:  # the picture itself is decoded again when it is finished
-            prove(sealed, piece.samples, room)
+            prove(sealed, piece.samples, buffers)
         return piece.level, sealed
 
     with tempfile.TemporaryFile(dir=folder) as waiting:

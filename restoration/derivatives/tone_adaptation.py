@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import WEIGHTS, Float, Gray, differences, gamut_scale
 from restoration.arrays.tone_curve import STEPS, ToneCurve, encoded, linear
 
@@ -41,24 +41,24 @@ class Appearance:
         slopes = np.gradient(samples, places)
         return cls(*(table.astype(np.float32) for table in (shown, samples, slopes)))
 
-    def seen(self, gray: Gray, room: Room) -> Float:
-        """Return what integers (h, W) show, in [0, 1]; it lies in `room`."""
-        seen = room.array("seen", gray.shape, np.float32)
+    def seen(self, gray: Gray, buffers: BufferPool) -> Float:
+        """Return what integers (h, W) show, in [0, 1]; it lies in `buffers`."""
+        seen = buffers.array("seen", gray.shape, np.float32)
         return np.take(self.shown, gray, out=seen, mode="clip")
 
     def laid(
-        self, gray: Gray, seen: Float, cb: Float, cr: Float, room: Room | None = None
+        self, gray: Gray, seen: Float, cb: Float, cr: Float, buffers: BufferPool | None = None
     ) -> tuple[Float, Float]:
         """Return Cb and Cr (h, W) of samples with the luma `gray` that show the Cb and Cr that are given.
 
         `seen` (h, W) is what `gray` shows; where the gamut does not hold a color it is scaled towards gray,
-        as by `color.recolor`. All lie in [-0.5, 0.5]. What is returned lies in `room` if one is given.
+        as by `color.recolor`. All lie in [-0.5, 0.5]. What is returned lies in `buffers` if one is given.
         """
-        room = room or Room()
-        scale, spare, luma, slope = (room.array(f"laid {i}", gray.shape, np.float32) for i in range(4))
-        channels = tuple(room.array(f"laid channel {i}", gray.shape, np.float32) for i in range(3))
+        buffers = buffers or BufferPool()
+        scale, spare, luma, slope = (buffers.array(f"laid {i}", gray.shape, np.float32) for i in range(4))
+        channels = tuple(buffers.array(f"laid channel {i}", gray.shape, np.float32) for i in range(3))
         red, green, blue = channels
-        places = room.array("laid places", gray.shape, np.intp)
+        places = buffers.array("laid places", gray.shape, np.intp)
         differences(cb, cr, 1.0, (red, green, blue), spare)
         gamut_scale(seen, (red, green, blue), np.float32(1), scale, (spare, luma))
         luma[...] = 0

@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 
 from restoration.arrays import reference_luma
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 from restoration.derivatives.compose import Canvas, Proof, to_8_bit
 from restoration.derivatives.verified_deflate import mismatch
@@ -86,9 +86,9 @@ def _digests(
 ) -> tuple[str, str, str]:
     """Return the sha256 of the samples, of their luma and of their alpha. Raises LumaMismatch."""
 
-    def reckoned(top: int, samples: Gray, room: Room) -> tuple[int, Gray, Gray]:
-        gray = reference_luma.by_integers(samples[..., :3], room)
-        if not np.array_equal(gray, reference_luma.by_thousandths(samples[..., :3], room)):
+    def reckoned(top: int, samples: Gray, buffers: BufferPool) -> tuple[int, Gray, Gray]:
+        gray = reference_luma.by_integers(samples[..., :3], buffers)
+        if not np.array_equal(gray, reference_luma.by_thousandths(samples[..., :3], buffers)):
             raise _not_kept("its luminance depends on how its weights are rounded", path)
         return top, samples, gray
 

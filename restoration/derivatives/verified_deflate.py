@@ -9,7 +9,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 from restoration.errors import LumaMismatch
 
@@ -18,20 +18,20 @@ _LEVELS = {1: 4, 2: 1}
 thirds longer there for half a percent."""
 
 
-def seal(samples: Gray, room: Room) -> bytes:
+def seal(samples: Gray, buffers: BufferPool) -> bytes:
     """Return (h, W, bands) as deflate with a horizontal predictor, zlib framing."""
     height, width, bands = samples.shape
     flat = samples.reshape(height, width * bands)
-    differences: Gray = room.array("differences", flat.shape, flat.dtype)
+    differences: Gray = buffers.array("differences", flat.shape, flat.dtype)
     differences[:, :bands] = flat[:, :bands]
     np.subtract(flat[:, bands:], flat[:, :-bands], out=differences[:, bands:])
     raw: Any = differences.data.cast("B")  # any buffer will do, whatever the codec's stub says
     return bytes(imagecodecs.deflate_encode(raw, level=_LEVELS[samples.itemsize]))
 
 
-def prove(encoded: bytes, samples: Gray, room: Room) -> None:
+def prove(encoded: bytes, samples: Gray, buffers: BufferPool) -> None:
     """Raise LumaMismatch unless a compressed piece gives its samples (h, W, bands) back."""
-    decoded = room.array("decoded", (samples.nbytes,), np.uint8)
+    decoded = buffers.array("decoded", (samples.nbytes,), np.uint8)
     try:
         size = len(imagecodecs.zlibng_decode(encoded, out=decoded.data))
     except imagecodecs.ZlibngError as error:

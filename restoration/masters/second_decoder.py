@@ -24,7 +24,7 @@ import tifffile
 from PIL import Image
 
 from restoration.arrays import ordered_map
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 from restoration.errors import TruncatedImage
 from restoration.masters.facts import ScanFacts
@@ -86,8 +86,8 @@ def read_rows(
     Raises NoSecondDecoder, TruncatedImage or what `open_master` raises.
     """
 
-    def kept(top: int, samples: Gray, room: Room) -> tuple[int, Gray]:
-        room.clear()  # the samples are the caller's
+    def kept(top: int, samples: Gray, buffers: BufferPool) -> tuple[int, Gray]:
+        buffers.clear()  # the samples are the caller's
         return top, samples
 
     return map_rows(path, facts, kept, threads, strict=strict, most_bytes=most_bytes)
@@ -96,7 +96,7 @@ def read_rows(
 def map_rows(
     path: Path,
     facts: ScanFacts,
-    work: Callable[[int, Gray, Room], _Result],
+    work: Callable[[int, Gray, BufferPool], _Result],
     threads: int | None = None,
     *,
     strict: bool = False,
@@ -104,7 +104,7 @@ def map_rows(
 ) -> Iterator[_Result]:
     """Yield `work` of the top row and the samples of portions of rows, in order, worked on side by side.
 
-    The samples lie in the room and are valid as `lanes.in_order` tells; otherwise as `read_rows`.
+    The samples lie in the buffers and are valid as `ordered_map.in_order` says; otherwise as `read_rows`.
     """
     try:
         threads = threads or ordered_map.usual_threads()
@@ -118,7 +118,7 @@ def map_rows(
         else:
             raise NoSecondDecoder(facts.format)
         portions = _from_the_top(found, facts)
-        yield from ordered_map.in_order(portions, lambda portion, room: work(*portion, room), threads)
+        yield from ordered_map.in_order(portions, lambda portion, buffers: work(*portion, buffers), threads)
     except Undecodable as error:
         raise NoSecondDecoder(str(error)) from error
     except (DamagedPixels, SyntaxError, *TIFFFILE_ERRORS) as error:
@@ -144,7 +144,7 @@ def _from_the_top(found: Iterator[Gray], facts: ScanFacts) -> Iterator[tuple[int
 def _tiff(
     path: Path,
     facts: ScanFacts,
-    work: Callable[[int, Gray, Room], _Result],
+    work: Callable[[int, Gray, BufferPool], _Result],
     threads: int,
     most_bytes: int,
     *,
@@ -161,18 +161,18 @@ def _tiff(
         def read(offset: int, size: int) -> bytes:
             return os.pread(descriptor, size, offset)
 
-        def decoded(span: tuple[int, int], room: Room) -> _Result:
-            packed = segments.decode_span(layout, read, *span, room, strict=strict)
+        def decoded(span: tuple[int, int], buffers: BufferPool) -> _Result:
+            packed = segments.decode_span(layout, read, *span, buffers, strict=strict)
             samples = segments.expand_samples(packed, layout, colormap)[..., chosen]
             if facts.mode == "gray-inverted":
                 samples = samples.copy()
                 samples[..., 0] = np.iinfo(samples.dtype).max - samples[..., 0]
-            return work(span[0], samples, room)
+            return work(span[0], samples, buffers)
 
         spans = segments.row_spans(layout)
         rows = max(end - top for top, end in segments.row_spans(layout))
         if rows * layout.width * layout.samples * layout.dtype.itemsize > _SIDE_BY_SIDE:
-            yield from (decoded(span, Room()) for span in spans)
+            yield from (decoded(span, BufferPool()) for span in spans)
         else:
             yield from ordered_map.in_order(spans, decoded, threads)
 

@@ -13,7 +13,7 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 from restoration.masters.jpeg.completeness import with_probes, with_tables
 from restoration.masters.tiff.segment_layout import (
@@ -106,16 +106,18 @@ def row_spans(layout: SegmentLayout) -> Iterator[tuple[int, int]]:
     yield from ((top, min(top + step, layout.height)) for top in range(0, layout.height, step))
 
 
-def decode_span(layout: SegmentLayout, read: Read, top: int, end: int, room: Room, *, strict: bool) -> Gray:
+def decode_span(
+    layout: SegmentLayout, read: Read, top: int, end: int, buffers: BufferPool, *, strict: bool
+) -> Gray:
     """Return the samples (h, W, samples) of rows `top` to `end`, one of `row_spans`, in native byte order.
 
-    Packed ones (1, 2 or 4 bits) are integers of that many bits. They may lie in the room. `strict` looks for
+    Packed ones (1, 2 or 4 bits) are integers of that many bits. They may lie in `buffers`. `strict` looks for
     the last code that LZW lacks. Raises Damaged.
     """
     if (joined := _joined(layout, read, top, end)) is not None:
         return joined
     if layout.compression in DEFLATE and layout.whole_bytes and not (layout.tiled or layout.separate):
-        return _inflated(layout, read, top, end, room)
+        return _inflated(layout, read, top, end, buffers)
     native = np.dtype(layout.dtype).newbyteorder("=")
     out: Gray = np.empty((end - top, layout.width, layout.samples), native)
     first, last = top // layout.piece_rows, (end - 1) // layout.piece_rows
@@ -150,9 +152,9 @@ def _joined(layout: SegmentLayout, read: Read, top: int, end: int) -> Gray | Non
     return _decoded(layout, data, end - top, strict=False)
 
 
-def _inflated(layout: SegmentLayout, read: Read, top: int, end: int, room: Room) -> Gray:
+def _inflated(layout: SegmentLayout, read: Read, top: int, end: int, buffers: BufferPool) -> Gray:
     """Return rows of deflated strips of whole samples, inflated into their place: a common kind of TIFF."""
-    out: Gray = room.array("inflated", (end - top, layout.width, layout.samples), layout.dtype)
+    out: Gray = buffers.array("inflated", (end - top, layout.width, layout.samples), layout.dtype)
     for band in range(top // layout.piece_rows, (end - 1) // layout.piece_rows + 1):
         begin = band * layout.piece_rows - top
         place = out[begin : begin + layout.rows_of(band)]

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.ordered_map import in_order
 
 
 @given(st.integers(0, 30), st.integers(1, 4))
 def test_results_come_in_the_order_of_the_items(count: int, threads: int) -> None:
-    def work(item: int, room: Room) -> int:
+    def work(item: int, buffers: BufferPool) -> int:
         time.sleep(0.001 * (item % 3))
         return item * item
 
@@ -21,8 +21,8 @@ def test_results_come_in_the_order_of_the_items(count: int, threads: int) -> Non
 
 
 def test_what_lies_in_a_room_holds_until_the_next_is_asked_for() -> None:
-    def work(item: int, room: Room) -> np.ndarray:
-        out = room.array("out", (1000,), np.int64)
+    def work(item: int, buffers: BufferPool) -> np.ndarray:
+        out = buffers.array("out", (1000,), np.int64)
         out[:] = item
         return out
 
@@ -46,7 +46,7 @@ def test_no_more_than_a_few_items_are_taken_ahead() -> None:
 def test_an_error_ends_the_work_and_its_threads() -> None:
     done = []
 
-    def work(item: int, room: Room) -> None:
+    def work(item: int, buffers: BufferPool) -> None:
         if item == 3:
             raise ZeroDivisionError
         done.append(item)

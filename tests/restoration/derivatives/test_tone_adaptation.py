@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restoration.arrays.buffer_pool import Room
+from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import luma, recolor
 from restoration.arrays.tone_curve import ToneCurve
 from restoration.derivatives.tone_adaptation import Appearance
@@ -42,8 +42,8 @@ def test_the_shown_color_solves_the_equation(gamma: float, dtype: type) -> None:
     # Where it is shown in the middle of the range the gamut holds these colors.
     gray = np.rint(linear(rng.uniform(0.3, 0.7, 300)) ** (1 / gamma) * top).astype(dtype)[None]
     cb, cr = rng.uniform(-0.12, 0.12, (2, 1, 300)).astype(np.float32)
-    appearance, room = Appearance.of(power(gamma), dtype), Room()
-    rgb = recolor(gray, *appearance.laid(gray, appearance.seen(gray, room), cb, cr, room))
+    appearance, buffers = Appearance.of(power(gamma), dtype), BufferPool()
+    rgb = recolor(gray, *appearance.laid(gray, appearance.seen(gray, buffers), cb, cr, buffers))
     shown = srgb_of((rgb[0] / top) ** gamma)
     wanted = [shown_color(*one, gamma) for one in zip(gray[0] / top, cb[0], cr[0], strict=True)]
     off = np.abs(shown - np.array(wanted))
@@ -59,8 +59,8 @@ def test_any_chroma_leaves_luma_exact(gamma: float, dtype: type) -> None:
     gray = rng.integers(0, np.iinfo(dtype).max + 1, (64, 64)).astype(dtype)
     gray[0, :2] = 0, np.iinfo(dtype).max
     cb, cr = rng.uniform(-0.5, 0.5, (2, 64, 64)).astype(np.float32)
-    appearance, room = Appearance.of(power(gamma), dtype), Room()
-    laid = appearance.laid(gray, appearance.seen(gray, room), cb, cr, room)
+    appearance, buffers = Appearance.of(power(gamma), dtype), BufferPool()
+    laid = appearance.laid(gray, appearance.seen(gray, buffers), cb, cr, buffers)
     assert all(np.abs(plane).max() <= 0.5 + 1e-6 for plane in laid)
     assert np.array_equal(luma(recolor(gray, *laid)), gray)
 
@@ -68,6 +68,6 @@ def test_any_chroma_leaves_luma_exact(gamma: float, dtype: type) -> None:
 def test_no_chroma_is_gray() -> None:
     gray = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     none = np.zeros(gray.shape, np.float32)
-    appearance, room = Appearance.of(power(1.0), np.uint16), Room()
-    laid = appearance.laid(gray, appearance.seen(gray, room), none, none, room)
+    appearance, buffers = Appearance.of(power(1.0), np.uint16), BufferPool()
+    laid = appearance.laid(gray, appearance.seen(gray, buffers), none, none, buffers)
     assert np.array_equal(recolor(gray, *laid), np.stack([gray] * 3, axis=-1))
