@@ -18,7 +18,7 @@ from db.values import utcnow
 from worker.settings import Settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
-SECTION = PAGE.partition("## Watching over it")[2].partition("\n## ")[0]
+SECTION = PAGE.partition("## Monitoring")[2].partition("\n## ")[0]
 ALERTS = re.search(r"```sh\n(.*?)```", SECTION, re.DOTALL)[1].splitlines()
 QUARANTINED, FAILED, OLD, WAITING, DOCTOR, VERIFY = ALERTS
 
