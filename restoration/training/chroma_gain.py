@@ -1,7 +1,7 @@
 """How much the chroma of a trained generator is stretched, so that the pictures are as colorful as asked.
 
 A loss that averages over all plausible colors leaves the right ones pale. Teaching more vivid ones costs more
-error than stretching what was learned: measured in `docs/decisions/0011-casts-contrasts-colorfulness.md`.
+error than stretching what was learned: measured in `docs/decisions/0011-training-for-color.md`.
 """
 
 from __future__ import annotations
