@@ -42,18 +42,18 @@ def measured(options: argparse.Namespace) -> "Iterator[tuple[str, Doubt, NDArray
     from restoration.arrays.luma import luma
     from restoration.colorize.predicted_error import Doubt, doubt
     from restoration.evaluation.rendering import colored, luminance_of, predicted_chroma
-    from restoration.evaluation.subjects import open_subjects
+    from restoration.evaluation.subjects import open_evaluated_models
     from restoration.training.metrics import chroma_error, reduced
-    from restoration.training.rank_correlation import drawn
+    from restoration.training.rank_correlation import sampled_pixels
 
-    model = open_subjects([options.model or default_model().name], threads=1)[0].model
+    model = open_evaluated_models([options.model or default_model().name], threads=1)[0].model
     for place, picture in enumerate(held_out(options.data, options.half)):
         rgb = reduced(picture.rgb, options.side)
         gray = luma(rgb)
         chroma = predicted_chroma(gray, Preset(options.preset), model)
         made = colored(gray, chroma)
         error = chroma_error(made, rgb).ravel()
-        some = drawn(error.size, place)
+        some = sampled_pixels(error.size, place)
         found = doubt(luminance_of(gray), chroma, model.sizes, model.engine)
         yield picture.set, Doubt(found.values.ravel()[some], found.curve), error[some]
 

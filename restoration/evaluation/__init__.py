@@ -1,1 +1,66 @@
-"""How good a model is: its figures beside the gray picture's and the truth's, and a page to look at."""
+"""Evaluation of models on color pictures and monochrome scans, with tables, a document and a report page."""
+
+from restoration.evaluation.choice import worst_and_best
+from restoration.evaluation.document import evaluation_document
+from restoration.evaluation.errors import EvaluationError
+from restoration.evaluation.formatting import (
+    COLUMNS,
+    SCAN_COLUMNS,
+    TENTH_COLUMNS,
+    TILING_COLUMNS,
+    cells,
+    frechet_note,
+    measured_note,
+    reliability_note,
+    scan_cells,
+    scans_note,
+    tenth_cells,
+    tiling_cells,
+    tiling_note,
+)
+from restoration.evaluation.groups import Group
+from restoration.evaluation.measuring import Evaluation, evaluate_models
+from restoration.evaluation.pictures import Half
+from restoration.evaluation.reliability import Reliability
+from restoration.evaluation.report import report_folder, write_report
+from restoration.evaluation.scans import ScanFigures
+from restoration.evaluation.showcase import showcase
+from restoration.evaluation.subjects import EvaluatedModel, open_evaluated_models
+from restoration.evaluation.terms import EvaluationOptions, EvaluationProgress
+from restoration.evaluation.tiled import TilingFigures
+from restoration.evaluation.trade import StrengthPoint, by_strength
+
+__all__ = [
+    "COLUMNS",
+    "SCAN_COLUMNS",
+    "TENTH_COLUMNS",
+    "TILING_COLUMNS",
+    "EvaluatedModel",
+    "Evaluation",
+    "EvaluationError",
+    "EvaluationOptions",
+    "EvaluationProgress",
+    "Group",
+    "Half",
+    "Reliability",
+    "ScanFigures",
+    "StrengthPoint",
+    "TilingFigures",
+    "by_strength",
+    "cells",
+    "evaluate_models",
+    "evaluation_document",
+    "frechet_note",
+    "measured_note",
+    "open_evaluated_models",
+    "reliability_note",
+    "report_folder",
+    "scan_cells",
+    "scans_note",
+    "showcase",
+    "tenth_cells",
+    "tiling_cells",
+    "tiling_note",
+    "worst_and_best",
+    "write_report",
+]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from restoration.evaluation.groups import PictureFigures
+from restoration.evaluation.groups import MeasuredPicture
 
 
 def worst_and_best(
-    pictures: Sequence[PictureFigures], model: str, most: int
-) -> tuple[tuple[PictureFigures, ...], tuple[PictureFigures, ...]]:
+    pictures: Sequence[MeasuredPicture], model: str, most: int
+) -> tuple[tuple[MeasuredPicture, ...], tuple[MeasuredPicture, ...]]:
     """Return the pictures whose chroma error exceeds the gray picture's most, and those that beat it most.
 
     At most `most` of each, the furthest first; no picture is both.
     """
 
-    def gain(one: PictureFigures) -> tuple[float, str]:
+    def gain(one: MeasuredPicture) -> tuple[float, str]:
         return one.gray.figures.chroma_l1 - one.models[model].figures.chroma_l1, one.name
 
     ordered = sorted(pictures, key=gain)
@@ -23,7 +23,7 @@ def worst_and_best(
     return tuple(ordered[:most]), tuple(reversed(ordered[most:][-most:]))
 
 
-def spread(pictures: Sequence[PictureFigures], most: int) -> tuple[PictureFigures, ...]:
+def evenly_spaced(pictures: Sequence[MeasuredPicture], most: int) -> tuple[MeasuredPicture, ...]:
     """Return at most `most` pictures at even distances."""
     if len(pictures) <= most:
         return tuple(pictures)

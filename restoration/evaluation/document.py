@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from restoration.errors import display_name
-from restoration.evaluation.groups import Group, PictureFigures, Rendering
+from restoration.evaluation.groups import Group, GroupRendering, MeasuredPicture
 from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.terms import BLOTCH_LIMIT
 from restoration.evaluation.tiled import TilingMeasured
@@ -24,7 +24,7 @@ def as_json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
-def as_document(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return everything that was measured, as JSON can hold it; figures have six significant digits."""
     terms, listing = evaluation.terms, evaluation.listing
     scans = evaluation.scans
@@ -91,12 +91,12 @@ def _group(group: Group) -> dict[str, Any]:
     }
 
 
-def _rendering(rendering: Rendering) -> dict[str, Any]:
+def _rendering(rendering: GroupRendering) -> dict[str, Any]:
     facts = asdict(rendering)
     return {**facts.pop("figures"), **facts}
 
 
-def _picture(picture: PictureFigures) -> dict[str, Any]:
+def _picture(picture: MeasuredPicture) -> dict[str, Any]:
     return {
         "name": display_name(picture.name),
         "set": picture.set,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.pictures import HISTORICAL_SETS
-from restoration.evaluation.terms import ProgressListener
+from restoration.evaluation.terms import EvaluationProgress
 from restoration.evaluation.vividness import EXTREME, counted, no_pixels, percentile
 from restoration.training.dataset import listed, read_picture
 from restoration.training.recipe import DataPlan
@@ -17,7 +17,7 @@ _TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Extremes:
+class BlotchThresholds:
     """Chroma magnitudes that 99.9 % of the pixels do not exceed."""
 
     training: float
@@ -26,7 +26,7 @@ class Extremes:
     """Of those of the historical sets; None if there are none, or if they were not looked at."""
 
 
-def training_extremes(folder: Path, progress: ProgressListener) -> Extremes | None:
+def training_thresholds(folder: Path, progress: EvaluationProgress) -> BlotchThresholds | None:
     """Measure the training pictures that the manifest of a folder names; None if there are none.
 
     Each picture counts with a copy of a shorter side of 192 pixels at most, gray and toned ones not at all.
@@ -46,10 +46,12 @@ def training_extremes(folder: Path, progress: ProgressListener) -> Extremes | No
             film += counts
     if not everywhere.any():
         return None
-    return Extremes(percentile(everywhere, EXTREME), percentile(film, EXTREME) if film.any() else None)
+    return BlotchThresholds(
+        percentile(everywhere, EXTREME), percentile(film, EXTREME) if film.any() else None
+    )
 
 
-def require_extremes(found: Extremes | None, folder: Path) -> Extremes:
+def require_thresholds(found: BlotchThresholds | None, folder: Path) -> BlotchThresholds:
     """Raise EvaluationError if nobody knows which chroma is too much."""
     if found is None:
         raise EvaluationError(

@@ -32,7 +32,7 @@ class Features:
     """The head's 1280 features, averaged over the picture."""
 
 
-class Lite0Eye:
+class FeatureNetwork:
     """The pretrained network, ready to look."""
 
     def __init__(self) -> None:

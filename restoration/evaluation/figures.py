@@ -20,7 +20,7 @@ MOST_DECIBELS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class RenderingMetrics:
     """The figures of one rendering of one picture, or their mean over many."""
 
     psnr: float
@@ -40,18 +40,20 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PictureWithFeatures:
     """A rendering, RGB bytes (H, W, 3), with what the network sees in it."""
 
     rgb: NDArray[np.uint8]
     features: Features
 
 
-def measure(made: Seen, true: Seen, threshold: float | None) -> Figures:
+def rendering_metrics(
+    made: PictureWithFeatures, true: PictureWithFeatures, threshold: float | None
+) -> RenderingMetrics:
     """Compare a rendering with the truth; beyond `threshold` chroma magnitude lie blotches."""
     first, second = (one.rgb.astype(np.float32) / 255.0 for one in (made, true))
     error = max(float(np.mean((first - second) ** 2)), 10 ** (-MOST_DECIBELS / 10))
-    return Figures(
+    return RenderingMetrics(
         psnr=-10.0 * float(np.log10(error)),
         ssim=ssim(made.rgb, true.rgb),
         chroma_l1=chroma_l1(made.rgb, true.rgb),
@@ -67,10 +69,10 @@ def chroma_l1(made: NDArray[np.uint8], true: NDArray[np.uint8]) -> float:
     return float(np.abs(chroma_of(made) - chroma_of(true)).mean())
 
 
-def mean(figures: Sequence[Figures]) -> Figures:
+def mean(figures: Sequence[RenderingMetrics]) -> RenderingMetrics:
     """Return the mean of each figure; each picture weighs alike."""
     means: dict[str, float | None] = {}
-    for field in fields(Figures):
+    for field in fields(RenderingMetrics):
         values = [getattr(one, field.name) for one in figures]
         means[field.name] = None if None in values else float(np.mean(values))
-    return Figures(**means)  # type: ignore[arg-type]
+    return RenderingMetrics(**means)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from statistics import fmean
 from restoration.colorize.predicted_error import CLOSE
 from restoration.errors import display_name
 from restoration.evaluation.frechet import LEAST_PICTURES
-from restoration.evaluation.groups import Rendering
+from restoration.evaluation.groups import GroupRendering
 from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.pictures import HISTORICAL, Half
 from restoration.evaluation.reliability import Reliability, Tenth
@@ -49,7 +49,7 @@ TILING_COLUMNS = ("windows", "seam ratio", "shift spread", "consistency", "luma 
 """What `tiling_cells` writes."""
 
 
-def cells(rendering: Rendering) -> tuple[str, ...]:
+def cells(rendering: GroupRendering) -> tuple[str, ...]:
     """Write the figures of a rendering, in the order of the tables' columns."""
     figures = rendering.figures
     return (

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from restoration.evaluation.figures import Figures, mean
+from restoration.evaluation.figures import RenderingMetrics, mean
 from restoration.evaluation.frechet import LEAST_PICTURES, frechet_distance
 from restoration.evaluation.pictures import HISTORICAL, HISTORICAL_SETS, OVERALL
 from restoration.evaluation.vividness import Counts, shares
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class PictureRendering:
     """All that was measured of one rendering of one picture."""
 
-    figures: Figures
+    figures: RenderingMetrics
     pooled: NDArray[np.float32]
     """The network's pooled features (1280,)."""
     counts: Counts
@@ -26,21 +26,21 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFigures:
+class MeasuredPicture:
     """One picture: left gray, the truth, and as each model colors it."""
 
     name: str
     set: str
-    gray: Rendered
-    truth: Rendered
-    models: Mapping[str, Rendered]
+    gray: PictureRendering
+    truth: PictureRendering
+    models: Mapping[str, PictureRendering]
 
 
 @dataclass(frozen=True, slots=True)
-class Rendering:
+class GroupRendering:
     """The means of one kind of rendering over a group of pictures."""
 
-    figures: Figures
+    figures: RenderingMetrics
     frechet: float | None
     """EfficientNet-Lite0 Fréchet distance from the truth; None for fewer than 30 pictures."""
     chroma_ratio: float
@@ -61,16 +61,16 @@ class Group:
     name: str
     sets: tuple[str, ...]
     pictures: int
-    gray: Rendering
-    truth: Rendering
-    models: Mapping[str, Rendering]
+    gray: GroupRendering
+    truth: GroupRendering
+    models: Mapping[str, GroupRendering]
 
-    def renderings(self) -> tuple[tuple[str, Rendering], ...]:
+    def renderings(self) -> tuple[tuple[str, GroupRendering], ...]:
         """Return gray, the models, and the truth, in the order of tables."""
         return (("gray", self.gray), *self.models.items(), ("truth", self.truth))
 
 
-def groups(pictures: Sequence[PictureFigures]) -> tuple[Group, ...]:
+def groups(pictures: Sequence[MeasuredPicture]) -> tuple[Group, ...]:
     """Sum up: all pictures, the historical sets if there are any, then each set by name."""
     sets = sorted({one.set for one in pictures})
     named = {OVERALL: sets, HISTORICAL: [name for name in sets if name in HISTORICAL_SETS]}
@@ -78,7 +78,7 @@ def groups(pictures: Sequence[PictureFigures]) -> tuple[Group, ...]:
     return (*found, *(_group(name, [name], pictures) for name in sets))
 
 
-def _group(name: str, sets: Sequence[str], pictures: Sequence[PictureFigures]) -> Group:
+def _group(name: str, sets: Sequence[str], pictures: Sequence[MeasuredPicture]) -> Group:
     members = [one for one in pictures if one.set in sets]
     gray, truth = [one.gray for one in members], [one.truth for one in members]
     models = {model: [one.models[model] for one in members] for model in members[0].models}
@@ -92,10 +92,12 @@ def _group(name: str, sets: Sequence[str], pictures: Sequence[PictureFigures]) -
     )
 
 
-def _rendering(made: Sequence[Rendered], gray: Sequence[Rendered], truth: Sequence[Rendered]) -> Rendering:
+def _rendering(
+    made: Sequence[PictureRendering], gray: Sequence[PictureRendering], truth: Sequence[PictureRendering]
+) -> GroupRendering:
     figures, beside, true = (mean([one.figures for one in column]) for column in (made, gray, truth))
     counts = np.sum([one.counts for one in made], axis=0)
-    return Rendering(
+    return GroupRendering(
         figures=figures,
         frechet=_frechet(made, truth),
         chroma_ratio=_ratio(figures.chroma_l1, beside.chroma_l1),
@@ -110,7 +112,7 @@ def _ratio(part: float, whole: float) -> float:
     return part / max(whole, 1e-9)
 
 
-def _frechet(made: Sequence[Rendered], truth: Sequence[Rendered]) -> float | None:
+def _frechet(made: Sequence[PictureRendering], truth: Sequence[PictureRendering]) -> float | None:
     if len(made) < LEAST_PICTURES:
         return None
     first, second = (np.stack([one.pooled for one in column]) for column in (made, truth))

@@ -51,7 +51,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferencePicture:
     """A true picture at the size of measuring."""
 
     name: str
@@ -82,7 +82,7 @@ def list_pictures(folder: Path, half: Half) -> Listing:
     return Listing(folder, half, held_out, tuple(sorted(entries)))
 
 
-def references(listing: Listing, side: int) -> Iterator[Reference | str]:
+def reference_pictures(listing: Listing, side: int) -> Iterator[ReferencePicture | str]:
     """Decode the pictures one by one, each reduced to a longer side of at most `side` pixels.
 
     Yields the bare name for a picture that cannot be measured: without color, or a side below 11 pixels.
@@ -94,7 +94,7 @@ def references(listing: Listing, side: int) -> Iterator[Reference | str]:
             yield path
             continue
         rgb = _reduced(picture.rgb, side)
-        yield Reference(path, name, rgb, luma(rgb)) if min(rgb.shape[:2]) >= LEAST_SIDE else path
+        yield ReferencePicture(path, name, rgb, luma(rgb)) if min(rgb.shape[:2]) >= LEAST_SIDE else path
 
 
 def require_color(measured: int, listing: Listing) -> None:
@@ -113,7 +113,7 @@ class Fingerprint:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def add(self, reference: Reference) -> None:
+    def add(self, reference: ReferencePicture) -> None:
         """Take a picture in."""
         self._digest.update(reference.name.encode("utf-8", "surrogateescape"))
         self._digest.update(reference.rgb.tobytes())

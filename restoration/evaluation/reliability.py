@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from restoration.arrays.luma import Float
 from restoration.colorize.predicted_error import CLOSE
-from restoration.training.rank_correlation import drawn, spearman
+from restoration.training.rank_correlation import sampled_pixels, spearman
 
 TENTHS = 10
 
@@ -57,7 +57,7 @@ class ReliabilityTally:
     def add(self, confidence: Float, error: Float, gray_error: Float) -> float | None:
         """Take in a picture's planes (H, W) and return its own correlation."""
         columns = np.stack([plane.ravel() for plane in (confidence, error, gray_error)])
-        some = drawn(columns.shape[1], len(self._pixels))
+        some = sampled_pixels(columns.shape[1], len(self._pixels))
         self._pixels.append(columns[:, some].astype(np.float32))
         correlation = spearman(1.0 - columns[0], columns[1])
         if correlation is not None:

@@ -16,12 +16,12 @@ from restoration.colorize.inference import colorize
 from restoration.colorize.plan import guide_side
 from restoration.errors import MasterError
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.extremes import Extremes
+from restoration.evaluation.extremes import BlotchThresholds
 from restoration.evaluation.rendering import colored, laid_on, luminance_of
-from restoration.evaluation.subjects import Subject
-from restoration.evaluation.terms import BLOTCH_LIMIT, ProgressListener, Terms
+from restoration.evaluation.subjects import EvaluatedModel
+from restoration.evaluation.terms import BLOTCH_LIMIT, EvaluationOptions, EvaluationProgress
 from restoration.evaluation.vividness import magnitudes, share_beyond
-from restoration.evaluation.watching import Watcher
+from restoration.evaluation.watching import PictureListener
 from restoration.masters import monochrome
 from restoration.masters.facts import Limits
 from restoration.masters.identify import identify
@@ -57,7 +57,7 @@ class ScanFigures:
 class ScansMeasured:
     """All scans of a folder."""
 
-    extremes: Extremes
+    extremes: BlotchThresholds
     refused: Mapping[str, str]
     """Name -> why the scan cannot be colored."""
     models: Mapping[str, tuple[ScanFigures, ...]]
@@ -78,12 +78,12 @@ def list_scans(folder: Path) -> tuple[Path, ...]:
 
 def measure_scans(
     folder: Path,
-    subjects: Sequence[Subject],
-    terms: Terms,
-    extremes: Extremes,
+    subjects: Sequence[EvaluatedModel],
+    terms: EvaluationOptions,
+    extremes: BlotchThresholds,
     *,
-    progress: ProgressListener,
-    watcher: Watcher,
+    progress: EvaluationProgress,
+    watcher: PictureListener,
 ) -> ScansMeasured:
     """Color every scan of a folder with every model and measure the share of its pixels beyond the extremes.
 
@@ -131,12 +131,14 @@ def _gray(luminance: Float) -> Gray:
     return np.rint(resample.reduce(luminance, *shape) * 255).astype(np.uint8)
 
 
-def _colored(luminance: Float, gray: Gray, terms: Terms, subject: Subject) -> NDArray[np.uint8]:
+def _colored(
+    luminance: Float, gray: Gray, terms: EvaluationOptions, subject: EvaluatedModel
+) -> NDArray[np.uint8]:
     field = colorize(luminance, terms.preset, subject.model.sizes, subject.model.engine)
     return colored(gray, laid_on(field.chroma, luminance_of(gray), gray), terms.strength)
 
 
-def _figures(name: str, rgb: NDArray[np.uint8], extremes: Extremes) -> ScanFigures:
+def _figures(name: str, rgb: NDArray[np.uint8], extremes: BlotchThresholds) -> ScanFigures:
     return ScanFigures(
         name=name,
         blotches=share_beyond(rgb, extremes.training),

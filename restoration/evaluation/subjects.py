@@ -11,12 +11,12 @@ from restoration.colorize.loaded_model import LoadedModel, load_model
 from restoration.evaluation.errors import EvaluationError
 from restoration.generators.models import SHIPPED_ONLY, Library, ModelCard, model_card, models
 from restoration.generators.networks.chroma import ARCHITECTURES
-from restoration.training.recipe import KIND, kind_of, read_recipe
+from restoration.training.recipe import SEED_KIND, read_recipe, recipe_kind
 from restoration.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class EvaluatedModel:
     """A model that is measured, under a name that no other subject has."""
 
     name: str
@@ -24,25 +24,25 @@ class Subject:
     model: LoadedModel
 
 
-def open_subjects(
+def open_evaluated_models(
     words: Sequence[str],
     library: Library = SHIPPED_ONLY,
     device: str = "auto",
     threads: int | None = None,
     engine: str = "auto",
-) -> tuple[Subject, ...]:
+) -> tuple[EvaluatedModel, ...]:
     """Open models by name, or by a folder with a card and its weights, or by the folder of a training run.
 
     A word with a slash, or "." or "..", is a folder. Of a run the best checkpoint is taken. Of two that are
     called the same the second has its place in the list added to its name. Raises UnknownModel, ModelError,
     WeightsMismatch, EngineUnavailable, EvaluationError, TrainingError.
     """
-    subjects: list[Subject] = []
+    subjects: list[EvaluatedModel] = []
     for place, word in enumerate(words, start=1):
         card = _card_of_folder(Path(word)) if _is_folder(word) else model_card(word, library)
         taken = card.name in {subject.name for subject in subjects}
         name = f"{card.name} ({place})" if taken else card.name
-        subjects.append(Subject(name, card, load_model(card, device, threads, engine)))
+        subjects.append(EvaluatedModel(name, card, load_model(card, device, threads, engine)))
     return tuple(subjects)
 
 
@@ -57,7 +57,7 @@ def _card_of_folder(folder: Path) -> ModelCard:
             remedy="name an installed model (`saek models`), or the folder of a model or of a training run",
             path=folder,
         )
-    if kind_of(folder / "recipe.toml") == KIND:
+    if recipe_kind(folder / "recipe.toml") == SEED_KIND:
         raise EvaluationError(
             reason="this run of the study paints color and luminance, and predicts no chroma",
             remedy="see what `saek study` tells of it",

@@ -15,12 +15,12 @@ STRENGTHS = tuple(round(0.1 * tenths, 1) for tenths in range(5, 17))
 BLOTCH_LIMIT = 0.001
 """No picture may have a larger share of pixels beyond the training pictures' chroma."""
 
-ProgressListener = Callable[[str, int, int], None]
+EvaluationProgress = Callable[[str, int, int], None]
 """Called with what is worked on, how many are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class EvaluationOptions:
     """How the pictures are shown to the models and how their chroma is laid on.
 
     Raises ValueError if a value is out of its range.

@@ -15,11 +15,11 @@ from restoration.colorize.inference import ChromaField, colorize
 from restoration.colorize.loaded_model import LoadedModel
 from restoration.colorize.plan import passes
 from restoration.errors import MasterError
-from restoration.evaluation.pictures import Listing, references
+from restoration.evaluation.pictures import Listing, reference_pictures
 from restoration.evaluation.rendering import colored, copy_of, laid_on, luminance_of
 from restoration.evaluation.scans import list_scans, scan_luminance
-from restoration.evaluation.subjects import Subject
-from restoration.evaluation.terms import ProgressListener, Terms
+from restoration.evaluation.subjects import EvaluatedModel
+from restoration.evaluation.terms import EvaluationOptions, EvaluationProgress
 from restoration.recipe import Preset
 
 SHIFTS = 4
@@ -62,10 +62,10 @@ class TilingMeasured:
 def measure_tiling(
     scans: Path | None,
     listing: Listing,
-    subjects: Sequence[Subject],
-    terms: Terms,
+    subjects: Sequence[EvaluatedModel],
+    terms: EvaluationOptions,
     *,
-    progress: ProgressListener,
+    progress: EvaluationProgress,
 ) -> TilingMeasured:
     """Color scans, or without them the gray copies of the pictures, with every model by every preset.
 
@@ -94,7 +94,7 @@ def measure_tiling(
 
 
 def _pictures(listing: Listing, side: int) -> Iterator[tuple[str, Preset, Gray]]:
-    for reference in references(listing, side):
+    for reference in reference_pictures(listing, side):
         if not isinstance(reference, str):
             for preset in Preset:
                 yield reference.name, preset, reference.gray

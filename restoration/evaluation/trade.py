@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from restoration.arrays.luma import Float
 from restoration.evaluation.figures import chroma_l1
-from restoration.evaluation.pictures import HISTORICAL, HISTORICAL_SETS, OVERALL, Reference
+from restoration.evaluation.pictures import HISTORICAL, HISTORICAL_SETS, OVERALL, ReferencePicture
 from restoration.evaluation.rendering import colored
 from restoration.evaluation.terms import STRENGTHS
 from restoration.training.metrics import colorfulness
 
 
 @dataclass(frozen=True, slots=True)
-class TradePoint:
+class StrengthPoint:
     """Error and colorfulness of a group of pictures at one strength."""
 
     group: str
@@ -26,7 +26,7 @@ class TradePoint:
     colorfulness_ratio: float
 
 
-class TradeTally:
+class StrengthTally:
     """Takes in predictions one by one."""
 
     def __init__(self) -> None:
@@ -34,7 +34,9 @@ class TradeTally:
         self._figures: list[NDArray[np.float64]] = []
         self._beside: list[tuple[float, float]] = []
 
-    def add(self, reference: Reference, chroma: Float, gray_error: float, true_colorfulness: float) -> None:
+    def add(
+        self, reference: ReferencePicture, chroma: Float, gray_error: float, true_colorfulness: float
+    ) -> None:
         """Take in the chroma (2, H, W) as predicted, at a strength of 1."""
         figures = []
         for strength in STRENGTHS:
@@ -44,7 +46,7 @@ class TradeTally:
         self._figures.append(np.array(figures))
         self._beside.append((gray_error, true_colorfulness))
 
-    def result(self) -> tuple[TradePoint, ...]:
+    def result(self) -> tuple[StrengthPoint, ...]:
         """Return the points of all pictures, then of the historical sets if there are any."""
         historical = [name in HISTORICAL_SETS for name in self._sets]
         chosen: dict[str, Sequence[bool]] = {OVERALL: [True] * len(self._sets), HISTORICAL: historical}
@@ -52,12 +54,12 @@ class TradeTally:
             point for name, which in chosen.items() if any(which) for point in self._points(name, which)
         )
 
-    def _points(self, group: str, which: Sequence[bool]) -> list[TradePoint]:
+    def _points(self, group: str, which: Sequence[bool]) -> list[StrengthPoint]:
         mask = np.array(which)
         means = np.stack(self._figures)[mask].mean(axis=0)
         gray_error, true_colorfulness = np.array(self._beside)[mask].mean(axis=0)
         return [
-            TradePoint(
+            StrengthPoint(
                 group,
                 strength,
                 float(error / max(gray_error, 1e-9)),
@@ -67,9 +69,9 @@ class TradeTally:
         ]
 
 
-def by_strength(points: Sequence[TradePoint]) -> dict[float, list[TradePoint]]:
+def by_strength(points: Sequence[StrengthPoint]) -> dict[float, list[StrengthPoint]]:
     """Return the points of all groups at each strength, in their order."""
-    found: dict[float, list[TradePoint]] = {}
+    found: dict[float, list[StrengthPoint]] = {}
     for point in points:
         found.setdefault(point.strength, []).append(point)
     return found

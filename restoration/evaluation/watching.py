@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restoration.arrays.luma import Float, Gray
-from restoration.evaluation.pictures import Reference
+from restoration.evaluation.pictures import ReferencePicture
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ModelOutput:
     """What one model made of a picture."""
 
     rgb: NDArray[np.uint8]
@@ -24,10 +24,10 @@ class Look:
     """(H, W) in [0, 1], where it was asked for."""
 
 
-class Watcher:
+class PictureListener:
     """Is shown every picture once; this one looks away."""
 
-    def picture(self, reference: Reference, made: Mapping[str, Look]) -> None:
+    def picture(self, reference: ReferencePicture, made: Mapping[str, ModelOutput]) -> None:
         """Take a true picture and what each model made of its gray copy."""
 
     def scan(self, name: str, gray: Gray, made: Mapping[str, NDArray[np.uint8]]) -> None:

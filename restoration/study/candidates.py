@@ -16,13 +16,13 @@ import torch
 
 from restoration.atomic_write import digest
 from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
-from restoration.evaluation.subjects import open_subjects
-from restoration.evaluation.terms import ProgressListener
+from restoration.evaluation.subjects import open_evaluated_models
+from restoration.evaluation.terms import EvaluationProgress
 from restoration.generators.models import Library, default_model
 from restoration.recipe import Preset
-from restoration.study.dataset import Album
-from restoration.study.judging import Bench, Judged, as_facts, from_facts
-from restoration.study.painter import kept_painter, luminance_kept
+from restoration.study.dataset import Dataset
+from restoration.study.judging import CandidateFigures, Evaluator, as_facts, from_facts
+from restoration.study.painter import checkpoint_colorizer, luminance_kept
 from restoration.study.preprocessing import Bytes, Preprocessing
 from restoration.study.recipe import SeedRecipe
 from restoration.study.run_folder import SeedFolder
@@ -33,7 +33,7 @@ _JUDGING = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class Candidate:
     """One way to color the test pictures."""
 
     name: str
@@ -47,12 +47,12 @@ class Exhibit:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgedCandidate:
     """What an exhibit is worth, as it is and with the gray picture's own luminance under its chroma."""
 
-    exhibit: Exhibit
-    painted: Judged
-    kept: Judged
+    exhibit: Candidate
+    painted: CandidateFigures
+    kept: CandidateFigures
 
     @property
     def gain(self) -> float:
@@ -60,33 +60,35 @@ class Verdict:
         return self.kept.rendering.figures.psnr - self.painted.rendering.figures.psnr
 
 
-def beside(album: Album, bench: Bench, preprocessing: Preprocessing, library: Library) -> tuple[Exhibit, ...]:
+def beside(
+    album: Dataset, bench: Evaluator, preprocessing: Preprocessing, library: Library
+) -> tuple[Candidate, ...]:
     """Return what stands beside every run: gray, the truth, a perfect generator and the shipped model."""
     card = default_model(library)
 
     def shipped() -> Sequence[Bytes]:
-        model = open_subjects([card.name], library)[0].model
+        model = open_evaluated_models([card.name], library)[0].model
         return [colored(gray, predicted_chroma(gray, Preset.FAST, model)) for gray in bench.grays]
 
     fixed = hashlib.sha256(repr(preprocessing).encode()).hexdigest()
     return (
-        Exhibit("gray", "gray", lambda: [left_gray(gray) for gray in bench.grays], keeps_luminance=True),
-        Exhibit("truth", "truth", lambda: list(album.test.rgb), keeps_luminance=True),
-        Exhibit(
+        Candidate("gray", "gray", lambda: [left_gray(gray) for gray in bench.grays], keeps_luminance=True),
+        Candidate("truth", "truth", lambda: list(album.test.rgb), keeps_luminance=True),
+        Candidate(
             "perfect generator",
             fixed,
             lambda: list(preprocessing.best_reachable(album.test.rgb)),
             keeps_luminance=False,
         ),
-        Exhibit(f"shipped {card.name}", card.weights, shipped, keeps_luminance=True),
+        Candidate(f"shipped {card.name}", card.weights, shipped, keeps_luminance=True),
     )
 
 
-def of_run(folder: SeedFolder, bench: Bench, device: torch.device) -> Iterator[Exhibit]:
+def of_run(folder: SeedFolder, bench: Evaluator, device: torch.device) -> Iterator[Candidate]:
     """Yield what each kept generator of a run paints."""
     recipe = folder.recipe()
     for epoch in folder.kept():
-        yield Exhibit(
+        yield Candidate(
             name=f"{folder.path.name}, epoch {epoch}",
             sha256=digest(folder.weights(epoch))[1] + recipe.fingerprint(),
             make=functools.partial(_painted, folder, epoch, bench, device),
@@ -96,14 +98,14 @@ def of_run(folder: SeedFolder, bench: Bench, device: torch.device) -> Iterator[E
         )
 
 
-def _painted(folder: SeedFolder, epoch: int, bench: Bench, device: torch.device) -> list[Bytes]:
-    paint = kept_painter(folder.recipe(), folder.weights(epoch), device)
+def _painted(folder: SeedFolder, epoch: int, bench: Evaluator, device: torch.device) -> list[Bytes]:
+    paint = checkpoint_colorizer(folder.recipe(), folder.weights(epoch), device)
     return [paint(gray) for gray in bench.grays]
 
 
 def judged(
-    exhibits: Sequence[Exhibit], bench: Bench, album: Album, store: Path, progress: ProgressListener
-) -> tuple[Verdict, ...]:
+    exhibits: Sequence[Candidate], bench: Evaluator, album: Dataset, store: Path, progress: EvaluationProgress
+) -> tuple[JudgedCandidate, ...]:
     """Judge exhibits, or read the figures of those that were judged before on the same pictures."""
     store.mkdir(parents=True, exist_ok=True)
     pictures = album.train.fingerprint() + album.test.fingerprint()
@@ -117,12 +119,12 @@ def judged(
         else:
             facts = _judged(exhibit, bench)
             write_atomically(path, json.dumps({"name": exhibit.name, **facts}).encode())
-        verdicts.append(Verdict(exhibit, from_facts(facts["painted"]), from_facts(facts["kept"])))
+        verdicts.append(JudgedCandidate(exhibit, from_facts(facts["painted"]), from_facts(facts["kept"])))
     progress("judging", len(exhibits), len(exhibits))
     return tuple(verdicts)
 
 
-def _judged(exhibit: Exhibit, bench: Bench) -> dict[str, object]:
+def _judged(exhibit: Candidate, bench: Evaluator) -> dict[str, object]:
     made = exhibit.make()
     painted = as_facts(bench.judge(made))
     if exhibit.keeps_luminance:

@@ -19,7 +19,7 @@ AS_THEY_ARE = DataPlan(side=2**31, least_color=0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class ChannelFigures:
     """Figures of one channel, in units in which its range is [0, 1]."""
 
     name: str
@@ -38,7 +38,7 @@ class ChannelStatistics:
 
     pictures: int
     pixels: int
-    channels: tuple[Channel, ...]
+    channels: tuple[ChannelFigures, ...]
 
 
 def channel_statistics(folder: Path, split: str | None = None) -> ChannelStatistics:
@@ -48,10 +48,10 @@ def channel_statistics(folder: Path, split: str | None = None) -> ChannelStatist
     Raises TrainingError.
     """
     entries = _entries(folder, split)
-    return measured(read(folder, *entry) for entry in entries)
+    return measure_channels(read_pixels(folder, *entry) for entry in entries)
 
 
-def measured(pictures: Iterable[NDArray[np.uint8]]) -> ChannelStatistics:
+def measure_channels(pictures: Iterable[NDArray[np.uint8]]) -> ChannelStatistics:
     """Measure color bytes (H, W, 3), of at least one picture."""
     # Pixels by their value: exact, small whatever the size of a picture, and in no order.
     everywhere = np.zeros((4, 256), dtype=np.int64)
@@ -65,12 +65,13 @@ def measured(pictures: Iterable[NDArray[np.uint8]]) -> ChannelStatistics:
         pictures_seen += 1
     figures = np.hstack((_figures(everywhere), of_pictures / pictures_seen))
     channels = tuple(
-        Channel(name, *(float(value) for value in row)) for name, row in zip(CHANNELS, figures, strict=True)
+        ChannelFigures(name, *(float(value) for value in row))
+        for name, row in zip(CHANNELS, figures, strict=True)
     )
     return ChannelStatistics(pictures_seen, int(everywhere[0].sum()), channels)
 
 
-def read(folder: Path, name: str, path: str) -> NDArray[np.uint8]:
+def read_pixels(folder: Path, name: str, path: str) -> NDArray[np.uint8]:
     """Decode one picture as it is -> (H, W, 3); TrainingError if that is impossible."""
     picture = read_picture(folder, name, path, AS_THEY_ARE)
     if picture is None:

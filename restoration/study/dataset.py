@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from restoration.study.channel_statistics import pictures_below, read
+from restoration.study.channel_statistics import pictures_below, read_pixels
 from restoration.study.preprocessing import Bytes
 from restoration.training.recipe import TrainingError
 
@@ -19,7 +19,7 @@ SIDE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DatasetPart:
     """Pictures of one side, in memory."""
 
     names: tuple[str, ...]
@@ -39,19 +39,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Album:
+class Dataset:
     """What is learned from, and what is only ever looked at."""
 
-    train: Part
-    test: Part
+    train: DatasetPart
+    test: DatasetPart
 
 
-def load_album(folder: Path) -> Album:
+def load_dataset(folder: Path) -> Dataset:
     """Decode the sub-folders `train` and `test`; pictures are cut to their central square of 256 pixels.
 
     Raises TrainingError if one of the two has no pictures, or if they share one.
     """
-    album = Album(_part(folder, "train"), _part(folder, "test"))
+    album = Dataset(_part(folder, "train"), _part(folder, "test"))
     learned = {rgb.tobytes(): name for name, rgb in zip(album.train.names, album.train.rgb, strict=True)}
     for name, rgb in zip(album.test.names, album.test.rgb, strict=True):
         twin = learned.get(rgb.tobytes())
@@ -79,7 +79,7 @@ def batch_members(pictures: int, batch: int, seed: int, step: int) -> NDArray[np
     return order[place * batch : (place + 1) * batch]
 
 
-def _part(folder: Path, name: str) -> Part:
+def _part(folder: Path, name: str) -> DatasetPart:
     paths = [f"{name}/{path}" for path in pictures_below(folder / name)]
     if not paths:
         raise TrainingError(
@@ -87,7 +87,7 @@ def _part(folder: Path, name: str) -> Part:
             remedy="put the pictures to learn from into train, and those to judge by into test",
             path=folder,
         )
-    return Part(tuple(paths), np.stack([_square(read(folder, name, path)) for path in paths]))
+    return DatasetPart(tuple(paths), np.stack([_square(read_pixels(folder, name, path)) for path in paths]))
 
 
 def _square(rgb: Bytes) -> Bytes:

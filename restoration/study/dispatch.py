@@ -9,7 +9,7 @@ from restoration.generators.models import SHIPPED_ONLY, Library
 from restoration.study.loop import train_seed
 from restoration.study.recipe import read_seed_recipe
 from restoration.training.loop import TrainingProgress, TrainingResult, train
-from restoration.training.recipe import KIND, kind_of
+from restoration.training.recipe import SEED_KIND, recipe_kind
 
 
 def train_by_recipe(
@@ -25,6 +25,6 @@ def train_by_recipe(
 
     Raises TrainingError.
     """
-    if kind_of(recipe) == KIND:
+    if recipe_kind(recipe) == SEED_KIND:
         return train_seed(read_seed_recipe(recipe), data, out, resume=resume, progress=progress)
     return train(recipe, data, out, resume=resume, progress=progress, library=library)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import torch
 
 from restoration.study.dataset import SIDE
-from restoration.study.matrix import Planned
-from restoration.study.networks import first_state
+from restoration.study.matrix import PlannedRun
+from restoration.study.networks import new_seed_state
 from restoration.study.recipe import SeedRecipe
-from restoration.study.training_step import learn
+from restoration.study.training_step import train_networks_on_batch
 
 _Shape = tuple[int, int, int, str, int]
 
@@ -24,7 +24,7 @@ _STATE = 3
 def bytes_kept(recipe: SeedRecipe) -> int:
     """Return how many bytes a finished run takes: its kept generators, and its state."""
     with torch.device("meta"):
-        state = first_state(recipe, torch.device("meta"))
+        state = new_seed_state(recipe, torch.device("meta"))
     generator = sum(one.numel() for one in state.generator.parameters())
     critic = sum(one.numel() for one in state.critic.parameters()) if state.critic else 0
     generators = -(-recipe.epochs // recipe.checkpoint_epochs)
@@ -38,7 +38,7 @@ class Estimator:
     device: torch.device
     timed: dict[_Shape, float] = field(default_factory=dict)
 
-    def seconds_per_picture(self, plan: Planned) -> float:
+    def seconds_per_picture(self, plan: PlannedRun) -> float:
         """Return what a run took for a picture so far, or else what one batch takes now."""
         if plan.folder.metrics.exists():
             spent = json.loads(plan.folder.metrics.read_text("utf-8"))["spent"]
@@ -55,9 +55,9 @@ class Estimator:
     def _time(self, recipe: SeedRecipe, batch: int) -> float:
         if recipe.threads is not None:
             torch.set_num_threads(recipe.threads)
-        state = first_state(recipe, self.device)
+        state = new_seed_state(recipe, self.device)
         gray = torch.randn(batch, 3, SIDE, SIDE, device=self.device)
-        learn(state, recipe, gray, gray).tolist()
+        train_networks_on_batch(state, recipe, gray, gray).tolist()
         started = time.perf_counter()
-        learn(state, recipe, gray, gray).tolist()
+        train_networks_on_batch(state, recipe, gray, gray).tolist()
         return (time.perf_counter() - started) / batch

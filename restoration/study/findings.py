@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from restoration.evaluation.document import rounded
-from restoration.study.candidates import Verdict
-from restoration.study.channel_statistics import ChannelStatistics, measured
-from restoration.study.dataset import Album
+from restoration.study.candidates import JudgedCandidate
+from restoration.study.channel_statistics import ChannelStatistics, measure_channels
+from restoration.study.dataset import Dataset
 from restoration.study.judging import as_facts
-from restoration.study.matrix import Planned
+from restoration.study.matrix import PlannedRun
 from restoration.study.preprocessing import Preprocessing
 from restoration.study.run_folder import SeedFolder
 
@@ -32,29 +32,29 @@ class Findings:
     pictures: tuple[int, int]
     """To learn from and to judge by."""
     runs: tuple[SeedFolder, ...]
-    verdicts: tuple[Verdict, ...]
-    matrix: tuple[Planned, ...]
+    verdicts: tuple[JudgedCandidate, ...]
+    matrix: tuple[PlannedRun, ...]
     """The whole of it, at full width and length, as far as it is done."""
 
-    def beside(self, name: str) -> Verdict:
+    def beside(self, name: str) -> JudgedCandidate:
         """Return the verdict on what stands beside the runs; its name begins like this."""
         return next(one for one in self.verdicts if one.exhibit.name.startswith(name))
 
-    def of_run(self, folder: SeedFolder) -> tuple[Verdict, ...]:
+    def of_run(self, folder: SeedFolder) -> tuple[JudgedCandidate, ...]:
         """Return the verdicts on the generators of a run, by epoch."""
         prefix = f"{folder.path.name}, "
         return tuple(one for one in self.verdicts if one.exhibit.name.startswith(prefix))
 
 
-def statistics(album: Album) -> dict[str, ChannelStatistics]:
+def statistics(album: Dataset) -> dict[str, ChannelStatistics]:
     """Measure the channels of the training pictures, and of all pictures."""
     return {
-        "train": measured(iter(album.train.rgb)),
-        "train and test": measured(rgb for part in (album.train, album.test) for rgb in part.rgb),
+        "train": measure_channels(iter(album.train.rgb)),
+        "train and test": measure_channels(rgb for part in (album.train, album.test) for rgb in part.rgb),
     }
 
 
-def as_document(findings: Findings) -> dict[str, Any]:
+def study_document(findings: Findings) -> dict[str, Any]:
     """Return everything as JSON can hold it; figures have six significant digits."""
     document = {
         "software": f"Saek {importlib.metadata.version('saek')}",
@@ -89,7 +89,7 @@ def _run(folder: SeedFolder) -> dict[str, Any]:
     }
 
 
-def _verdict(one: Verdict) -> dict[str, Any]:
+def _verdict(one: JudgedCandidate) -> dict[str, Any]:
     return {
         "name": one.exhibit.name,
         "run": None if one.exhibit.epoch is None else one.exhibit.name.partition(", ")[0],

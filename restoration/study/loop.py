@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restoration.study.dataset import Album, batch_members, load_album, steps_per_epoch
-from restoration.study.networks import SeedState, first_state, resumed_state, save_state
-from restoration.study.painter import painter, row_of_test
+from restoration.study.dataset import Dataset, batch_members, load_dataset, steps_per_epoch
+from restoration.study.networks import SeedState, new_seed_state, resumed_seed_state, save_seed_state
+from restoration.study.painter import colorizer, part_metrics
 from restoration.study.preprocessing import gray_of
 from restoration.study.recipe import SeedRecipe
 from restoration.study.run_folder import SeedFolder
-from restoration.study.training_step import learn
-from restoration.training.device_load import watched
+from restoration.study.training_step import train_networks_on_batch
+from restoration.training.device_load import watch_device
 from restoration.training.loop import TrainingProgress, TrainingResult
-from restoration.training.metrics import Row
+from restoration.training.metrics import SetMetrics
 from restoration.training.recipe import TrainingError
-from restoration.training.throughput import Spent, Stopwatch
+from restoration.training.throughput import Stopwatch, TimeSpent
 
 _TOLD_STEPS = 25
 
@@ -46,7 +46,7 @@ def train_seed(
         raise TrainingError(
             reason="the folder holds a run", remedy="choose another folder, or resume", path=out
         )
-    album = load_album(data)
+    album = load_dataset(data)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
@@ -55,31 +55,31 @@ def train_seed(
     pace = steps_per_epoch(len(album.train), recipe.batch)
     folder.require_pictures(album)
     if folder.state.exists():
-        state = resumed_state(folder.state, recipe, device)
+        state = resumed_seed_state(folder.state, recipe, device)
         folder.rewind(state.step // pace)
     else:
-        state = first_state(recipe, device)
+        state = new_seed_state(recipe, device)
     if state.step < recipe.epochs * pace:
         folder.begin(recipe, album)
     row = _run(state, recipe, album, folder, progress)
     if row is None:
-        row = row_of_test(painter(state.generator, recipe.preprocessing), album.test)
+        row = part_metrics(colorizer(state.generator, recipe.preprocessing), album.test)
         folder.write_metrics(state.step // pace, state.step, state.spent, row)
     return TrainingResult(out, state.step, state.step, (), (row,), state.spent)
 
 
 def _run(
-    state: SeedState, recipe: SeedRecipe, album: Album, folder: SeedFolder, progress: Listener | None
-) -> Row | None:
+    state: SeedState, recipe: SeedRecipe, album: Dataset, folder: SeedFolder, progress: Listener | None
+) -> SetMetrics | None:
     """Learn what is missing; return the figures of the last generator, if one was kept."""
     device = state.losses.device
     pace = steps_per_epoch(len(album.train), recipe.batch)
     saved = time.monotonic()
-    row, samples, epoch_lap = None, 0, Spent()
-    with watched(device) as load:
+    row, samples, epoch_lap = None, 0, TimeSpent()
+    with watch_device(device) as load:
         stopwatch = Stopwatch()
         for gray, true in stopwatch.waiting_for(_batches(state.step, recipe, album)):
-            state.losses += learn(state, recipe, gray.to(device), true.to(device))
+            state.losses += train_networks_on_batch(state, recipe, gray.to(device), true.to(device))
             state.step += 1
             samples += len(gray)
             ended = state.step % pace == 0
@@ -101,15 +101,15 @@ def _run(
                     folder.write_metrics(epoch, state.step, state.spent, row)
                 folder.add_epoch(epoch, state.step, losses, epoch_lap, row)
                 state.losses.zero_()
-                epoch_lap = Spent()
+                epoch_lap = TimeSpent()
             if due:
-                save_state(state, recipe, folder.state)
+                save_seed_state(state, recipe, folder.state)
                 saved = time.monotonic()
             stopwatch.restart()
     return row
 
 
-def _batches(first: int, recipe: SeedRecipe, album: Album) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(first: int, recipe: SeedRecipe, album: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield normalized gray and color (N, 3, 256, 256) of each batch from the step `first` on."""
     pictures = len(album.train)
     for step in range(first, recipe.epochs * steps_per_epoch(pictures, recipe.batch)):
@@ -117,11 +117,11 @@ def _batches(first: int, recipe: SeedRecipe, album: Album) -> Iterator[tuple[Ten
         yield recipe.preprocessing.condition(gray_of(rgb)), recipe.preprocessing.target(rgb)
 
 
-def _keep(state: SeedState, recipe: SeedRecipe, album: Album, folder: SeedFolder, epoch: int) -> Row:
+def _keep(state: SeedState, recipe: SeedRecipe, album: Dataset, folder: SeedFolder, epoch: int) -> SetMetrics:
     folder.keep(state.generator, epoch)
-    paint = painter(state.generator, recipe.preprocessing)
+    paint = colorizer(state.generator, recipe.preprocessing)
     folder.draw_sheet(epoch, paint, album.test)
-    return row_of_test(paint, album.test)
+    return part_metrics(paint, album.test)
 
 
 def _require_numbers(losses: Sequence[float], step: int, folder: SeedFolder) -> None:
@@ -138,7 +138,7 @@ def _told(
     step: int,
     pace: int,
     losses: Sequence[float],
-    lap: Spent,
+    lap: TimeSpent,
     *,
     device_load: float | None,
 ) -> TrainingProgress:

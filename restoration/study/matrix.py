@@ -12,7 +12,7 @@ from restoration.training.recipe import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRun:
     """One run of the matrix."""
 
     recipe: SeedRecipe
@@ -38,7 +38,7 @@ def read_matrix(folder: Path) -> tuple[SeedRecipe, ...]:
     return tuple(sorted(found, key=_place))
 
 
-def planned(
+def plan_runs(
     recipes: Sequence[SeedRecipe],
     out: Path,
     *,
@@ -46,7 +46,7 @@ def planned(
     epochs: int | None = None,
     base: int | None = None,
     precision: str | None = None,
-) -> tuple[Planned, ...]:
+) -> tuple[PlannedRun, ...]:
     """Plan the recipes, or `only` those of these names.
 
     With at most so many epochs, and another base width or precision, where these are given.
@@ -70,7 +70,7 @@ def planned(
             precision=precision or recipe.precision,
         )
         folder = run_folder(out, limited)
-        plans.append(Planned(limited, folder, folder.epochs()))
+        plans.append(PlannedRun(limited, folder, folder.epochs()))
     return tuple(plans)
 
 

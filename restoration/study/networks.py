@@ -15,7 +15,7 @@ from restoration.generators.networks.objective import initialize
 from restoration.generators.networks.unet import UNetGenerator
 from restoration.study.recipe import CRITIC_STEPS, SeedRecipe
 from restoration.training.recipe import TrainingError
-from restoration.training.throughput import Spent
+from restoration.training.throughput import TimeSpent
 
 LOSSES = 3
 """Losses that are told: adversarial and L1 of the generator, the discriminator's."""
@@ -32,7 +32,7 @@ class SeedState:
     losses: Tensor
     """Sums of the epoch's losses so far (3,), float64, on the device."""
     step: int = 0
-    spent: Spent = field(default_factory=Spent)
+    spent: TimeSpent = field(default_factory=TimeSpent)
 
 
 def new_generator(recipe: SeedRecipe) -> UNetGenerator:
@@ -40,7 +40,7 @@ def new_generator(recipe: SeedRecipe) -> UNetGenerator:
     return UNetGenerator(3, 3, recipe.base, recipe.kernel)
 
 
-def first_state(recipe: SeedRecipe, device: torch.device) -> SeedState:
+def new_seed_state(recipe: SeedRecipe, device: torch.device) -> SeedState:
     """Build the networks of a new run; seeds torch's generator."""
     torch.manual_seed(recipe.seed)
     generator = new_generator(recipe)
@@ -62,7 +62,7 @@ def first_state(recipe: SeedRecipe, device: torch.device) -> SeedState:
     )
 
 
-def save_state(state: SeedState, recipe: SeedRecipe, path: Path) -> None:
+def save_seed_state(state: SeedState, recipe: SeedRecipe, path: Path) -> None:
     """Write the state beside `path`, then put it in place: a kill leaves the old or the new one."""
     content = {
         "recipe": recipe.fingerprint(),
@@ -84,8 +84,8 @@ def save_state(state: SeedState, recipe: SeedRecipe, path: Path) -> None:
     draft.replace(path)
 
 
-def resumed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedState:
-    """Read back what `save_state` wrote; TrainingError if it belongs to another recipe."""
+def resumed_seed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedState:
+    """Read back what `save_seed_state` wrote; TrainingError if it belongs to another recipe."""
     # To main memory first: Adam counts its steps there, and would wait for the device at each if moved.
     content = torch.load(path, map_location="cpu", weights_only=True)
     if content["recipe"] != recipe.fingerprint():
@@ -94,8 +94,8 @@ def resumed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedS
             remedy="use the recipe in its folder (its epochs may change), or take a new folder",
             path=path.parent,
         )
-    state = first_state(recipe, device)
-    state.step, state.spent = content["step"], Spent(**content["spent"])
+    state = new_seed_state(recipe, device)
+    state.step, state.spent = content["step"], TimeSpent(**content["spent"])
     state.losses = content["losses"].to(device)
     state.generator.load_state_dict(content["generator"])
     state.optimizer.load_state_dict(content["optimizer"])

@@ -12,18 +12,18 @@ from safetensors.torch import load_file
 from restoration.arrays.lab import lab
 from restoration.evaluation.rendering import colored
 from restoration.generators.networks.unet import UNetGenerator
-from restoration.study.dataset import Part
+from restoration.study.dataset import DatasetPart
 from restoration.study.networks import new_generator
 from restoration.study.preprocessing import Bytes, Preprocessing, gray_of
 from restoration.study.recipe import SeedRecipe
 from restoration.training.dataset import chroma_of
-from restoration.training.metrics import Figures, Row, ciede2000, colorfulness
+from restoration.training.metrics import ColorMetrics, SetMetrics, ciede2000, colorfulness
 
-Paint = Callable[[Bytes], Bytes]
+Colorizer = Callable[[Bytes], Bytes]
 """Gray bytes (H, W) -> color bytes (H, W, 3)."""
 
 
-def painter(generator: UNetGenerator, preprocessing: Preprocessing) -> Paint:
+def colorizer(generator: UNetGenerator, preprocessing: Preprocessing) -> Colorizer:
     """Return what a generator paints in `eval()` mode, one picture at a time: its dropout is silent."""
     device = next(generator.parameters()).device
 
@@ -38,11 +38,11 @@ def painter(generator: UNetGenerator, preprocessing: Preprocessing) -> Paint:
     return paint
 
 
-def kept_painter(recipe: SeedRecipe, weights: Path, device: torch.device) -> Paint:
+def checkpoint_colorizer(recipe: SeedRecipe, weights: Path, device: torch.device) -> Colorizer:
     """Return what the generator of a checkpoint paints."""
     generator = new_generator(recipe)
     generator.load_state_dict(load_file(weights))
-    return painter(generator.to(device), recipe.preprocessing)
+    return colorizer(generator.to(device), recipe.preprocessing)
 
 
 def luminance_kept(painted: Bytes, gray: Bytes) -> Bytes:
@@ -50,21 +50,21 @@ def luminance_kept(painted: Bytes, gray: Bytes) -> Bytes:
     return colored(gray, chroma_of(painted))
 
 
-def row_of_test(paint: Paint, part: Part) -> Row:
+def part_metrics(paint: Colorizer, part: DatasetPart) -> SetMetrics:
     """Measure a painter on the test pictures, as it paints, luminance and all."""
     entries = [_measured(paint, rgb) for rgb in part.rgb]
     made, gray, truth = (_mean([entry[place] for entry in entries]) for place in range(3))
-    return Row("test", len(part), made, gray, truth)
+    return SetMetrics("test", len(part), made, gray, truth)
 
 
-def _measured(paint: Paint, rgb: Bytes) -> tuple[Figures, ...]:
+def _measured(paint: Colorizer, rgb: Bytes) -> tuple[ColorMetrics, ...]:
     gray = gray_of(rgb)
     return tuple(_figures(shown, rgb) for shown in (paint(gray), np.repeat(gray[..., None], 3, axis=2), rgb))
 
 
-def _figures(made: Bytes, true: Bytes) -> Figures:
+def _figures(made: Bytes, true: Bytes) -> ColorMetrics:
     first, second = (one.astype(np.float32) / 255.0 for one in (made, true))
-    return Figures(
+    return ColorMetrics(
         psnr=-10.0 * float(np.log10(max(float(np.mean((first - second) ** 2)), 1e-6))),
         chroma_l1=float(np.abs(chroma_of(made) - chroma_of(true)).mean()),
         ciede2000=float(ciede2000(lab(first[::2, ::2]), lab(second[::2, ::2])).mean()),
@@ -72,9 +72,9 @@ def _figures(made: Bytes, true: Bytes) -> Figures:
     )
 
 
-def _mean(figures: list[Figures]) -> Figures:
+def _mean(figures: list[ColorMetrics]) -> ColorMetrics:
     def means() -> Iterator[float]:
         for name in ("psnr", "chroma_l1", "ciede2000", "colorfulness"):
             yield float(np.mean([getattr(one, name) for one in figures]))
 
-    return Figures(*means())
+    return ColorMetrics(*means())

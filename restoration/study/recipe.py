@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from restoration.generators.networks.objective import L1_WEIGHT
 from restoration.study.preprocessing import Preprocessing
-from restoration.training.recipe import KIND, TrainingError
+from restoration.training.recipe import SEED_KIND, TrainingError
 
 T = TypeVar("T")
 
@@ -84,9 +84,9 @@ def read_seed_recipe(path: Path) -> SeedRecipe:
         raise TrainingError(
             reason=f"the recipe cannot be read: {error}", remedy="give a TOML recipe", path=path
         ) from error
-    if entries.pop("kind", None) != KIND:
+    if entries.pop("kind", None) != SEED_KIND:
         raise TrainingError(
-            reason="this is no recipe of the study", remedy=f'give one with kind = "{KIND}"', path=path
+            reason="this is no recipe of the study", remedy=f'give one with kind = "{SEED_KIND}"', path=path
         )
     given = dict(entries)
     given["preprocessing"] = _filled(Preprocessing, given.pop("preprocessing", {}), path)
@@ -101,7 +101,7 @@ def as_toml(recipe: SeedRecipe) -> str:
     """Write a recipe with all its entries that have a value."""
     entries = asdict(recipe)
     parts = entries.pop("preprocessing")
-    lines = [f'kind = "{KIND}"', *_lines(entries), "", "[preprocessing]", *_lines(parts)]
+    lines = [f'kind = "{SEED_KIND}"', *_lines(entries), "", "[preprocessing]", *_lines(parts)]
     return "\n".join(lines) + "\n"
 
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from restoration.study.candidates import Verdict
+from restoration.study.candidates import JudgedCandidate
 from restoration.study.channel_statistics import CHANNELS
 from restoration.study.comparisons import TITLES, Comparison
 from restoration.study.findings import Findings
-from restoration.study.judging import Judged
+from restoration.study.judging import CandidateFigures
 
 COLUMNS = (
     "PSNR",
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnComparison:
     """The files of a comparison, as the page names them."""
 
     comparison: Comparison
@@ -34,7 +34,7 @@ class Drawn:
     curves: Mapping[str, str]
 
 
-def report(findings: Findings, drawn: Sequence[Drawn], recipes: str, notes: str = "") -> str:
+def report(findings: Findings, drawn: Sequence[DrawnComparison], recipes: str, notes: str = "") -> str:
     """Write the page as Markdown.
 
     `recipes` is the name of the folder of recipes; `notes` is what a person who looked at the figures has to
@@ -215,7 +215,7 @@ def _luminance(findings: Findings) -> str:
     )
 
 
-def _comparison(drawn: Drawn, findings: Findings) -> str:
+def _comparison(drawn: DrawnComparison, findings: Findings) -> str:
     one = drawn.comparison
     images = [f"![{loss}, {one.shape}]({file})" for loss, file in drawn.curves.items()]
     last = [(folder, line) for folder in one.folders for line in folder.lines()[-1:]]
@@ -266,12 +266,12 @@ def _hues(findings: Findings) -> str:
     )
 
 
-def _called(verdict: Verdict) -> str:
+def _called(verdict: JudgedCandidate) -> str:
     recipe, epoch = verdict.exhibit.recipe, verdict.exhibit.epoch
     return verdict.exhibit.name if recipe is None else f"{recipe.name}, {recipe.shape}, epoch {epoch}"
 
 
-def _cells(judged: Judged) -> tuple[str, ...]:
+def _cells(judged: CandidateFigures) -> tuple[str, ...]:
     rendering, figures = judged.rendering, judged.rendering.figures
     return (
         f"{figures.psnr:.2f}",

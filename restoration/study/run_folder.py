@@ -21,15 +21,15 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from restoration.generators.networks.unet import UNetGenerator
-from restoration.study.dataset import Album, Part
-from restoration.study.painter import Paint
+from restoration.study.dataset import Dataset, DatasetPart
+from restoration.study.painter import Colorizer
 from restoration.study.preprocessing import gray_of
 from restoration.study.recipe import SeedRecipe, as_toml, read_seed_recipe
-from restoration.training.metrics import Row
+from restoration.training.metrics import SetMetrics
 from restoration.training.provenance import commit
 from restoration.training.recipe import TrainingError
 from restoration.training.run_folder import machine, write_atomically
-from restoration.training.throughput import Spent
+from restoration.training.throughput import TimeSpent
 
 CURVE_COLUMNS = (
     "epoch",
@@ -97,7 +97,7 @@ class SeedFolder:
         with self.curve.open(newline="") as lines:
             return list(csv.DictReader(lines))
 
-    def require_pictures(self, album: Album) -> None:
+    def require_pictures(self, album: Dataset) -> None:
         """Raise TrainingError if the run was begun on other pictures."""
         if not self.facts.exists():
             return
@@ -108,7 +108,7 @@ class SeedFolder:
                 path=self.path,
             )
 
-    def begin(self, recipe: SeedRecipe, album: Album) -> None:
+    def begin(self, recipe: SeedRecipe, album: Dataset) -> None:
         """Write down what is run, on what and where."""
         (self.path / "sheets").mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / "recipe.toml", as_toml(recipe).encode())
@@ -131,7 +131,9 @@ class SeedFolder:
         """Forget what the curve tells after the first `epoch` epochs: they are done again."""
         self._write_curve([line for line in self.lines() if int(line["epoch"]) <= epoch])
 
-    def add_epoch(self, epoch: int, step: int, losses: Sequence[float], lap: Spent, row: Row | None) -> None:
+    def add_epoch(
+        self, epoch: int, step: int, losses: Sequence[float], lap: TimeSpent, row: SetMetrics | None
+    ) -> None:
         """Add a line with the mean losses of an epoch and, where a generator was kept, its figures."""
         line: dict[str, Any] = {
             "epoch": epoch,
@@ -159,7 +161,7 @@ class SeedFolder:
         save_file({name: one.contiguous().cpu() for name, one in generator.state_dict().items()}, draft)
         draft.replace(path)
 
-    def draw_sheet(self, epoch: int, paint: Paint, part: Part) -> None:
+    def draw_sheet(self, epoch: int, paint: Colorizer, part: DatasetPart) -> None:
         """Draw gray, painted and true test pictures, spread over all of them, one column each, as PNG."""
         chosen = part.rgb[:: max(1, len(part) // SHEET_PICTURES)][:SHEET_PICTURES]
         sheet = Image.new("RGB", (len(chosen) * SHEET_SIDE, 3 * SHEET_SIDE), (24, 24, 24))
@@ -170,7 +172,7 @@ class SeedFolder:
                 sheet.paste(picture, (column * SHEET_SIDE, row * SHEET_SIDE))
         sheet.save(self.path / "sheets" / f"epoch-{epoch:03d}.png")
 
-    def write_metrics(self, epochs: int, steps: int, spent: Spent, row: Row) -> None:
+    def write_metrics(self, epochs: int, steps: int, spent: TimeSpent, row: SetMetrics) -> None:
         """Write how the run ended and what it cost."""
         ratios = {"chroma_ratio": row.chroma_ratio, "colorfulness_ratio": row.colorfulness_ratio}
         content = {
@@ -190,5 +192,5 @@ class SeedFolder:
         draft.replace(self.curve)
 
 
-def _fingerprints(album: Album) -> dict[str, str]:
+def _fingerprints(album: Dataset) -> dict[str, str]:
     return {"train": album.train.fingerprint(), "test": album.test.fingerprint()}

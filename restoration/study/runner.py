@@ -10,18 +10,18 @@ import torch
 
 from restoration.atomic_write import writing_to
 from restoration.evaluation.document import as_json
-from restoration.evaluation.features import Lite0Eye
-from restoration.evaluation.terms import ProgressListener, silent
+from restoration.evaluation.features import FeatureNetwork
+from restoration.evaluation.terms import EvaluationProgress, silent
 from restoration.generators.models import SHIPPED_ONLY, Library, default_model
-from restoration.study.candidates import Exhibit, beside, judged, of_run
+from restoration.study.candidates import Candidate, beside, judged, of_run
 from restoration.study.comparisons import comparisons
 from restoration.study.curves import curve_files
-from restoration.study.dataset import Album, load_album
-from restoration.study.findings import Findings, as_document, statistics
-from restoration.study.judging import Bench
+from restoration.study.dataset import Dataset, load_dataset
+from restoration.study.findings import Findings, statistics, study_document
+from restoration.study.judging import Evaluator
 from restoration.study.loop import train_seed
-from restoration.study.matrix import Planned, planned, read_matrix, runs_made
-from restoration.study.report import Drawn, report
+from restoration.study.matrix import PlannedRun, plan_runs, read_matrix, runs_made
+from restoration.study.report import DrawnComparison, report
 from restoration.study.sheets import figure_sheet
 from restoration.training.loop import TrainingProgress
 from restoration.training.run_folder import write_atomically
@@ -32,7 +32,7 @@ NOTES = "notes.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RunSelection:
     """Which part of the matrix is run."""
 
     only: tuple[str, ...] = ()
@@ -42,16 +42,16 @@ class Limits:
     precision: str | None = None
 
 
-def conduct(
+def run_study(
     recipes: Path,
     data: Path,
     out: Path,
     page: Path,
-    limits: Limits = Limits(),
+    limits: RunSelection = RunSelection(),
     *,
     library: Library = SHIPPED_ONLY,
-    trained: Callable[[Planned, TrainingProgress], None] | None = None,
-    progress: ProgressListener = silent,
+    trained: Callable[[PlannedRun, TrainingProgress], None] | None = None,
+    progress: EvaluationProgress = silent,
 ) -> Findings:
     """Run what is left of a folder of recipes, judge all runs in `out`, and write the page.
 
@@ -59,7 +59,7 @@ def conduct(
     UnknownModel, WeightsMismatch, NoSpace, OutputUnavailable.
     """
     matrix = read_matrix(recipes)
-    plans = planned(
+    plans = plan_runs(
         matrix,
         out,
         only=limits.only,
@@ -67,9 +67,9 @@ def conduct(
         base=limits.base,
         precision=limits.precision,
     )
-    album = load_album(data)
+    album = load_dataset(data)
     # What is not installed is told now, not after hours.
-    eye, _ = Lite0Eye(), default_model(library)
+    eye, _ = FeatureNetwork(), default_model(library)
     for plan in plans:
         if plan.left:
             _trained(plan, data, trained)
@@ -78,8 +78,8 @@ def conduct(
         folder.require_pictures(album)
     preprocessing = matrix[0].preprocessing
     progress("looking at the pictures", 0, 1)
-    bench = Bench(album, eye)
-    exhibits: list[Exhibit] = list(beside(album, bench, preprocessing, library))
+    bench = Evaluator(album, eye)
+    exhibits: list[Candidate] = list(beside(album, bench, preprocessing, library))
     exhibits += [exhibit for folder in runs for exhibit in of_run(folder, bench, _device())]
     findings = Findings(
         preprocessing=preprocessing,
@@ -89,19 +89,21 @@ def conduct(
         pictures=(len(album.train), len(album.test)),
         runs=runs,
         verdicts=judged(exhibits, bench, album, out / "judged", progress),
-        matrix=planned(matrix, out),
+        matrix=plan_runs(matrix, out),
     )
     notes = out / NOTES
     text = notes.read_text("utf-8") if notes.is_file() else ""
     with writing_to(page.parent):
         drawn = _drawn(findings, album, page, progress)
-        document = as_json(as_document(findings)).encode()
+        document = as_json(study_document(findings)).encode()
         write_atomically(page.parent / page.stem / DOCUMENT, document)
         write_atomically(page, report(findings, drawn, recipes.name, text).encode())
     return findings
 
 
-def _trained(plan: Planned, data: Path, listener: Callable[[Planned, TrainingProgress], None] | None) -> None:
+def _trained(
+    plan: PlannedRun, data: Path, listener: Callable[[PlannedRun, TrainingProgress], None] | None
+) -> None:
     def listen(told: TrainingProgress) -> None:
         if listener is not None:
             listener(plan, told)
@@ -109,7 +111,9 @@ def _trained(plan: Planned, data: Path, listener: Callable[[Planned, TrainingPro
     train_seed(plan.recipe, data, plan.folder.path, progress=listen)
 
 
-def _drawn(findings: Findings, album: Album, page: Path, progress: ProgressListener) -> list[Drawn]:
+def _drawn(
+    findings: Findings, album: Dataset, page: Path, progress: EvaluationProgress
+) -> list[DrawnComparison]:
     """Draw the figures into the folder beside the page."""
     folder = page.parent / page.stem
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +124,7 @@ def _drawn(findings: Findings, album: Album, page: Path, progress: ProgressListe
         sheet = folder / f"figure-{one.name}.jpg"
         pictures = figure_sheet(one, album.test, _device(), sheet)
         curves = {loss: f"{folder.name}/{path.name}" for loss, path in curve_files(one, folder).items()}
-        drawn.append(Drawn(one, f"{folder.name}/{sheet.name}", pictures, curves))
+        drawn.append(DrawnComparison(one, f"{folder.name}/{sheet.name}", pictures, curves))
     return drawn
 
 

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from restoration.evaluation.rendering import left_gray
 from restoration.study.comparisons import Comparison
-from restoration.study.dataset import Part
+from restoration.study.dataset import DatasetPart
 from restoration.study.hues import share_of
-from restoration.study.painter import kept_painter
+from restoration.study.painter import checkpoint_colorizer
 from restoration.study.preprocessing import Bytes, gray_of
 
 PICTURES = 6
@@ -26,7 +26,9 @@ _QUALITY = 88
 _WARM = ("red", "yellow")
 
 
-def figure_sheet(comparison: Comparison, part: Part, device: torch.device, path: Path) -> tuple[str, ...]:
+def figure_sheet(
+    comparison: Comparison, part: DatasetPart, device: torch.device, path: Path
+) -> tuple[str, ...]:
     """Draw a comparison as JPEG; return the names of the pictures, from left to right.
 
     Figure c shows the pictures with most red and yellow, the others pictures at even distances.
@@ -36,19 +38,19 @@ def figure_sheet(comparison: Comparison, part: Part, device: torch.device, path:
     grays = [gray_of(rgb) for rgb in true]
     rows: list[tuple[str, Sequence[Bytes]]] = [("gray", [left_gray(gray) for gray in grays]), ("truth", true)]
     for one in comparison.shown:
-        paint = kept_painter(one.folder.recipe(), one.folder.weights(one.epoch), device)
+        paint = checkpoint_colorizer(one.folder.recipe(), one.folder.weights(one.epoch), device)
         rows.append((one.label, [paint(gray) for gray in grays]))
     _drawn(rows).save(path, quality=_QUALITY)
     return tuple(part.names[place] for place in chosen)
 
 
-def spread(part: Part, most: int) -> tuple[int, ...]:
+def spread(part: DatasetPart, most: int) -> tuple[int, ...]:
     """Return the places of at most `most` pictures at even distances."""
     count = min(most, len(part))
     return tuple((2 * place + 1) * len(part) // (2 * count) for place in range(count))
 
 
-def warmest(part: Part, most: int) -> tuple[int, ...]:
+def warmest(part: DatasetPart, most: int) -> tuple[int, ...]:
     """Return the places of at most `most` pictures that have most red and yellow, the warmest first."""
     shares = [share_of(rgb, _WARM) for rgb in part.rgb]
     return tuple(int(place) for place in np.argsort(shares, kind="stable")[::-1][:most])

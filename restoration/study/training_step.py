@@ -14,7 +14,7 @@ from restoration.study.networks import SeedState
 from restoration.study.recipe import SeedRecipe
 
 
-def learn(state: SeedState, recipe: SeedRecipe, gray: Tensor, true: Tensor) -> Tensor:
+def train_networks_on_batch(state: SeedState, recipe: SeedRecipe, gray: Tensor, true: Tensor) -> Tensor:
     """Learn from normalized pictures (N, 3, H, W) of both sides.
 
     Returns the generator's adversarial loss, its L1 before the weight, and the discriminator's loss, (3,); 0

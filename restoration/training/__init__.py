@@ -1,7 +1,16 @@
-"""From color pictures to weights: data, film simulation, the loop, its figures, and the exported model."""
+"""Training of generators: dataset, film simulation, training loop, metrics and model export."""
 
 from restoration.training.loop import TrainingProgress, TrainingResult, train
-from restoration.training.model_export import export
+from restoration.training.metrics import SetMetrics
+from restoration.training.model_export import export_model
 from restoration.training.recipe import TrainingError, shipped_recipe
 
-__all__ = ["TrainingError", "TrainingProgress", "TrainingResult", "export", "shipped_recipe", "train"]
+__all__ = [
+    "SetMetrics",
+    "TrainingError",
+    "TrainingProgress",
+    "TrainingResult",
+    "export_model",
+    "shipped_recipe",
+    "train",
+]

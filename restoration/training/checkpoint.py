@@ -18,8 +18,8 @@ from restoration.generators.networks.error_head import DoubtHead
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.generators.networks.objective import initialize
 from restoration.training.pretrained_encoder import fill_from_wheel, trainable_part
-from restoration.training.recipe import Phase, Subject, TrainingError, TrainingRecipe
-from restoration.training.throughput import Spent
+from restoration.training.recipe import ModelPlan, Phase, TrainingError, TrainingRecipe
+from restoration.training.throughput import TimeSpent
 
 Weights = dict[str, Tensor]
 
@@ -43,12 +43,10 @@ class TrainingState:
     best_doubt: float = -1.0  # rank correlation of the best doubt head so far
     origin: Weights = field(default_factory=dict)  # where the branches of the phase set out from
     blend: Weights = field(default_factory=dict)  # average of those that have arrived
-    spent: Spent = field(default_factory=Spent)
+    spent: TimeSpent = field(default_factory=TimeSpent)
 
 
-def first_state(
-    recipe: TrainingRecipe, device: torch.device, library: Library = SHIPPED_ONLY
-) -> TrainingState:
+def new_state(recipe: TrainingRecipe, device: torch.device, library: Library = SHIPPED_ONLY) -> TrainingState:
     """Build the networks of a new run; seeds torch's generator. `library` has the model it starts from."""
     torch.manual_seed(recipe.seed)
     try:
@@ -91,7 +89,7 @@ def first_state(
     )
 
 
-def _start_from(network: nn.Module, subject: Subject, library: Library) -> None:
+def _start_from(network: nn.Module, subject: ModelPlan, library: Library) -> None:
     card = model_card(subject.start, library)
     own, its = ARCHITECTURES[subject.architecture], ARCHITECTURES[card.architecture]
     kin = {subject.architecture, own.grown_from}
@@ -239,11 +237,11 @@ def resumed_state(
             remedy="use the recipe in its folder, change only phases not yet begun, or take a new folder",
             path=path.parent,
         )
-    state = first_state(recipe, device, library)
+    state = new_state(recipe, device, library)
     state.step = content["step"]
     state.best_score, state.best_step = content["best_score"], content["best_step"]
     state.gain, state.best_doubt = content["gain"], content["best_doubt"]
-    state.spent = Spent(**content["spent"])
+    state.spent = TimeSpent(**content["spent"])
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])
     state.origin, state.blend = content["origin"], content["blend"]

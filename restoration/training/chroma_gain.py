@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restoration.arrays.lab import recolor
-from restoration.training.metrics import Predict, Reference, colorfulness
+from restoration.training.metrics import HeldOutPicture, Predict, colorfulness
 
 MOST = 2.0
 _HALVINGS = 10
 
 
-def needed_gain(predict: Predict, against: Sequence[Reference], asked: float) -> float:
+def needed_gain(predict: Predict, against: Sequence[HeldOutPicture], asked: float) -> float:
     """Find the least gain of [1, 2] at which the mean colorfulness is `asked` parts of the truth's.
 
     The gain is that of the last layer, before its tanh, as `ChromaGenerator.intensify` takes it. Found

@@ -10,7 +10,7 @@ from types import TracebackType
 import torch
 
 
-def watched(device: torch.device) -> DeviceLoad:
+def watch_device(device: torch.device) -> DeviceLoad:
     """Watch a device; a CPU, and a device whose driver brings no `nvidia-smi`, tell nothing."""
     if device.type != "cuda":
         return DeviceLoad(None)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from restoration.arrays.lab import recolor
-from restoration.training.metrics import Predict, Reference, chroma_error
-from restoration.training.rank_correlation import drawn, spearman
+from restoration.training.metrics import HeldOutPicture, Predict, chroma_error
+from restoration.training.rank_correlation import sampled_pixels, spearman
 
 
-def doubt_correlation(predict: Predict, against: Sequence[Reference]) -> float:
+def error_correlation(predict: Predict, against: Sequence[HeldOutPicture]) -> float:
     """Return Spearman's correlation of the foretold with the true distance of the chroma; 0 if one is flat.
 
     `predict` gives (N, 3, H, W): Cb, Cr and the distance. The pixels, one in eight of each picture, all
@@ -22,7 +22,7 @@ def doubt_correlation(predict: Predict, against: Sequence[Reference]) -> float:
         planes = predict(one.luma[None])[0]
         shown = np.rint(255.0 * recolor(one.luma, planes[:2])).astype(np.uint8)
         error = chroma_error(shown, one.rgb).ravel()
-        some = drawn(error.size, place)
+        some = sampled_pixels(error.size, place)
         foretold.append(planes[2].ravel()[some])
         true.append(error[some])
     return spearman(np.concatenate(foretold), np.concatenate(true)) or 0.0

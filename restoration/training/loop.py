@@ -19,23 +19,29 @@ from restoration.generators.models import SHIPPED_ONLY, Library
 from restoration.generators.networks.chroma import ChromaGenerator
 from restoration.training.checkpoint import (
     TrainingState,
-    first_state,
+    new_state,
     phase_optimizer,
     resumed_state,
     save_state,
 )
 from restoration.training.chroma_gain import needed_gain
 from restoration.training.dataset import Split, load_split
-from restoration.training.device_load import watched
-from restoration.training.error_correlation import doubt_correlation
-from restoration.training.metrics import Predict, Reference, Row, evaluate, references
+from restoration.training.device_load import watch_device
+from restoration.training.error_correlation import error_correlation
+from restoration.training.metrics import (
+    HeldOutPicture,
+    Predict,
+    SetMetrics,
+    held_out_pictures,
+    metrics_by_set,
+)
 from restoration.training.prefetch import batches, fitting_workers
 from restoration.training.recipe import Moment, TrainingError, TrainingRecipe, read_recipe
 from restoration.training.run_folder import RunFolder
-from restoration.training.samples import drawing
-from restoration.training.throughput import Spent, Stopwatch
-from restoration.training.training_step import learn
-from restoration.training.weight_averaging import arrive, set_out
+from restoration.training.samples import sampler_of
+from restoration.training.throughput import Stopwatch, TimeSpent
+from restoration.training.training_step import train_on_batch
+from restoration.training.weight_averaging import begin_branch, end_branch
 
 # Steps between two lines of the curve; checkpoints fall on them, so that a resumed curve has no break.
 CURVE_STEPS = 50
@@ -64,9 +70,9 @@ class TrainingResult:
     run: Path
     steps: int
     best_step: int
-    validation: tuple[Row, ...]
-    test: tuple[Row, ...]
-    spent: Spent
+    validation: tuple[SetMetrics, ...]
+    test: tuple[SetMetrics, ...]
+    spent: TimeSpent
 
 
 def train(
@@ -98,10 +104,10 @@ def train(
     if folder.state.exists():
         state = resumed_state(folder.state, plan, device, library)
     else:
-        state = first_state(plan, device, library)
+        state = new_state(plan, device, library)
     folder.rewind(state.step)
     folder.begin(recipe, plan, split)
-    against = references(split.validation, plan.evaluation_side)
+    against = held_out_pictures(split.validation, plan.evaluation_side)
     _run(state, plan, split, folder, against, progress=progress)
     return _finish(state, plan, split, folder, against)
 
@@ -111,18 +117,18 @@ def _run(
     plan: TrainingRecipe,
     split: Split,
     folder: RunFolder,
-    against: tuple[Reference, ...],
+    against: tuple[HeldOutPicture, ...],
     *,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> None:
     phases = [plan.at(step).phase for step in range(state.step, plan.steps)]
     device = next(state.network.parameters()).device
     workers = fitting_workers(device.type) if plan.workers is None else plan.workers
-    supply = batches(drawing(split.train, plan), state.step, phases, workers=workers, folder=folder.path)
+    supply = batches(sampler_of(split.train, plan), state.step, phases, workers=workers, folder=folder.path)
     losses: list[Tensor] = []
     samples = 0
     saved, measured = time.monotonic(), state.step
-    with contextlib.closing(supply), watched(device) as load:
+    with contextlib.closing(supply), watch_device(device) as load:
         stopwatch = Stopwatch()
         for batch in stopwatch.waiting_for(supply):
             moment = plan.at(state.step)
@@ -131,10 +137,10 @@ def _run(
                     _checkpoint(state, plan, folder, against)
                 _settle(state, plan, folder, against)
             if moment.phase.branches > 1 and moment.place_in_branch == 0:
-                set_out(state, moment)
+                begin_branch(state, moment)
             if moment.place_in_branch == 0 and state.step > 0:
                 state.optimizer = phase_optimizer(state.network, moment.phase, plan)
-            losses.append(learn(state, plan, moment, batch, device))
+            losses.append(train_on_batch(state, plan, moment, batch, device))
             samples += moment.phase.batch
             state.step += 1
             ended = state.step == plan.steps or moment.ends_branch
@@ -155,7 +161,7 @@ def _run(
             if progress is not None:
                 progress(_told(plan, state.step, moment, loss=loss, lap=lap, busy=busy))
             if moment.ends_branch:
-                arrive(state, moment)
+                end_branch(state, moment)
             if ended or time.monotonic() - saved >= 60.0 * plan.checkpoint_minutes:
                 _checkpoint(state, plan, folder, against)
                 saved, measured = time.monotonic(), state.step
@@ -163,7 +169,7 @@ def _run(
 
 
 def _told(
-    plan: TrainingRecipe, step: int, moment: Moment, *, loss: float, lap: Spent, busy: float | None
+    plan: TrainingRecipe, step: int, moment: Moment, *, loss: float, lap: TimeSpent, busy: float | None
 ) -> TrainingProgress:
     """Tell a listener; the time left is that of the pixels left, at the pace of the last ones."""
     phase, later = moment.phase, plan.phases[moment.index + 1 :]
@@ -183,14 +189,14 @@ def _told(
 
 
 def _checkpoint(
-    state: TrainingState, plan: TrainingRecipe, folder: RunFolder, against: tuple[Reference, ...]
+    state: TrainingState, plan: TrainingRecipe, folder: RunFolder, against: tuple[HeldOutPicture, ...]
 ) -> None:
     """Measure the averaged weights on validation pictures, keep them if they are best, save the state."""
-    predict = predictor(cast(ChromaGenerator, state.average))
-    rows = evaluate(predict, against)
+    predict = chroma_predictor(cast(ChromaGenerator, state.average))
+    rows = metrics_by_set(predict, against)
     doubt = None
     if state.gain is not None:
-        doubt = doubt_correlation(all_planes(cast(ChromaGenerator, state.average)), against)
+        doubt = error_correlation(plane_predictor(cast(ChromaGenerator, state.average)), against)
         if doubt > state.best_doubt:
             state.best_doubt = doubt
             folder.keep_stretched(state.average)
@@ -203,14 +209,14 @@ def _checkpoint(
 
 
 def _settle(
-    state: TrainingState, plan: TrainingRecipe, folder: RunFolder, against: tuple[Reference, ...]
+    state: TrainingState, plan: TrainingRecipe, folder: RunFolder, against: tuple[HeldOutPicture, ...]
 ) -> None:
     """Take the best colors so far, stretched as the recipe asks: from here on they stay."""
     folder.load_learned(state.average)
     generator = cast(ChromaGenerator, state.average)
     state.gain = 1.0
     if plan.colorfulness:
-        state.gain = needed_gain(predictor(generator), against, plan.colorfulness)
+        state.gain = needed_gain(chroma_predictor(generator), against, plan.colorfulness)
         generator.intensify(state.gain)
         folder.keep_stretched(state.average)
     state.network.load_state_dict(state.average.state_dict())
@@ -221,29 +227,29 @@ def _finish(
     plan: TrainingRecipe,
     split: Split,
     folder: RunFolder,
-    against: tuple[Reference, ...],
+    against: tuple[HeldOutPicture, ...],
 ) -> TrainingResult:
     if state.gain is None:
         _settle(state, plan, folder, against)
     folder.load(state.average)
-    predict = predictor(cast(ChromaGenerator, state.average))
-    validation = evaluate(predict, against)
-    test = evaluate(predict, references(split.test, plan.evaluation_side)) if split.test else ()
+    predict = chroma_predictor(cast(ChromaGenerator, state.average))
+    validation = metrics_by_set(predict, against)
+    test = metrics_by_set(predict, held_out_pictures(split.test, plan.evaluation_side)) if split.test else ()
     folder.write_metrics(state.best_step, state.gain or 1.0, validation, test, state.spent)
     return TrainingResult(folder.path, state.step, state.best_step, validation, test, state.spent)
 
 
-def predictor(network: ChromaGenerator) -> Predict:
+def chroma_predictor(network: ChromaGenerator) -> Predict:
     """Make a function gray (N, H, W) -> chroma (N, 2, H, W) of a generator, in full precision.
 
     Sides may be of any length: the last row and column are repeated up to what the generator takes.
     """
-    planes = all_planes(network)
+    planes = plane_predictor(network)
     return lambda gray: planes(gray)[:, :2]
 
 
-def all_planes(network: ChromaGenerator) -> Predict:
-    """Make a function like `predictor`'s that gives whatever planes the generator gives, (N, C, H, W)."""
+def plane_predictor(network: ChromaGenerator) -> Predict:
+    """Make a function gray (N, H, W) -> all planes (N, C, H, W) of a generator; see `chroma_predictor`."""
     device = next(cast(nn.Module, network).parameters()).device
 
     @torch.inference_mode()

@@ -21,7 +21,7 @@ Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ColorMetrics:
     """The figures of one rendering of one picture, or their mean over many."""
 
     psnr: float  # dB, of RGB, luminance kept
@@ -31,14 +31,14 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SetMetrics:
     """One set's means: as predicted, left gray, and the truth."""
 
     set: str
     pictures: int
-    predicted: Figures
-    gray: Figures
-    truth: Figures
+    predicted: ColorMetrics
+    gray: ColorMetrics
+    truth: ColorMetrics
 
     @property
     def chroma_ratio(self) -> float:
@@ -62,48 +62,50 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class HeldOutPicture:
     """A color picture at the size of measuring, with the figures that stand beside any prediction."""
 
     set: str
     rgb: NDArray[np.uint8]
     luma: NDArray[np.float32]
-    gray: Figures
-    truth: Figures
+    gray: ColorMetrics
+    truth: ColorMetrics
 
 
-def references(pictures: Iterable[Picture], side: int) -> tuple[Reference, ...]:
+def held_out_pictures(pictures: Iterable[Picture], side: int) -> tuple[HeldOutPicture, ...]:
     """Reduce pictures to a longer side of `side` pixels; measure each left gray and as it truly is."""
     found = []
     for picture in pictures:
         rgb = reduced(picture.rgb, side)
         luma = rgb.astype(np.float32) @ LUMA / np.float32(255.0)
         chroma = chroma_of(rgb)
-        gray, truth = measure(rgb, luma, np.zeros_like(chroma)), measure(rgb, luma, chroma)
-        found.append(Reference(picture.set, rgb, luma, gray, truth))
+        gray, truth = color_metrics(rgb, luma, np.zeros_like(chroma)), color_metrics(rgb, luma, chroma)
+        found.append(HeldOutPicture(picture.set, rgb, luma, gray, truth))
     return tuple(found)
 
 
-def evaluate(predict: Predict, against: Iterable[Reference]) -> tuple[Row, ...]:
+def metrics_by_set(predict: Predict, against: Iterable[HeldOutPicture]) -> tuple[SetMetrics, ...]:
     """Measure a predictor.
 
     `predict` takes gray (N, H, W) float32 in [0, 1], here the BT.601 luma, and gives chroma (N, 2, H, W). The
     first row is the mean over all pictures, named "all"; one row a set follows.
     """
-    figures: dict[str, list[tuple[Figures, Figures, Figures]]] = {}
+    figures: dict[str, list[tuple[ColorMetrics, ColorMetrics, ColorMetrics]]] = {}
     for one in against:
-        predicted = measure(one.rgb, one.luma, predict(one.luma[None])[0])
+        predicted = color_metrics(one.rgb, one.luma, predict(one.luma[None])[0])
         figures.setdefault(one.set, []).append((predicted, one.gray, one.truth))
     every = [entry for entries in figures.values() for entry in entries]
     return (_row("all", every), *(_row(name, figures[name]) for name in sorted(figures)))
 
 
-def measure(truth: NDArray[np.uint8], luma: NDArray[np.float32], chroma: NDArray[np.float32]) -> Figures:
+def color_metrics(
+    truth: NDArray[np.uint8], luma: NDArray[np.float32], chroma: NDArray[np.float32]
+) -> ColorMetrics:
     """Compare luma (H, W) under chroma (2, H, W) with the true sRGB bytes (H, W, 3)."""
     colored = recolor(luma, chroma)
     true = truth.astype(np.float32) / 255.0
     error = max(float(np.mean((colored - true) ** 2)), 1e-6)
-    return Figures(
+    return ColorMetrics(
         psnr=-10.0 * float(np.log10(error)),
         chroma_l1=float(np.abs(chroma - chroma_of(truth)).mean()),
         ciede2000=float(ciede2000(lab(colored[::2, ::2]), lab(true[::2, ::2])).mean()),
@@ -164,16 +166,16 @@ def ciede2000(first: Floats, second: Floats) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.maximum(light**2 + chroma**2 + hue**2 + rotation * chroma * hue, 0.0)))
 
 
-def _row(name: str, entries: Sequence[tuple[Figures, Figures, Figures]]) -> Row:
+def _row(name: str, entries: Sequence[tuple[ColorMetrics, ColorMetrics, ColorMetrics]]) -> SetMetrics:
     predicted, gray, truth = (_mean([entry[column] for entry in entries]) for column in range(3))
-    return Row(name, len(entries), predicted, gray, truth)
+    return SetMetrics(name, len(entries), predicted, gray, truth)
 
 
-def _mean(figures: Sequence[Figures]) -> Figures:
+def _mean(figures: Sequence[ColorMetrics]) -> ColorMetrics:
     def mean(values: Iterable[float]) -> float:
         return float(np.mean(list(values)))
 
-    return Figures(
+    return ColorMetrics(
         psnr=mean(entry.psnr for entry in figures),
         chroma_l1=mean(entry.chroma_l1 for entry in figures),
         ciede2000=mean(entry.ciede2000 for entry in figures),

@@ -20,7 +20,7 @@ from restoration.training.run_folder import RunFolder, write_atomically
 LICENSE = "Apache-2.0"
 
 
-def export(
+def export_model(
     run: Path,
     name: str,
     folder: Path = SHIPPED,

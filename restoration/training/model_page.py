@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from restoration.generators.models import ModelCard
-from restoration.training.film import describe
+from restoration.training.film import film_tables
 from restoration.training.recipe import DataPlan, Phase, TrainingRecipe
 from restoration.training.run_folder import RunFolder
 
@@ -102,7 +102,7 @@ def _balance(data: DataPlan) -> str:
 
 def _film() -> str:
     head = "## Film\n\nThe gray that the model saw was made from color, in the order of the stages.\n\n"
-    return head + describe()
+    return head + film_tables()
 
 
 def _phases(phases: Sequence[Phase]) -> str:

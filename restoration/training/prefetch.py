@@ -24,14 +24,14 @@ import numpy as np
 
 from restoration.training.dataset import Picture
 from restoration.training.recipe import Phase, TrainingError
-from restoration.training.samples import Batch, Drawing
+from restoration.training.samples import Batch, Sampler
 
 PIXELS = ".pixels"
 """Name of the mapped file in the run's folder, while it is in use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class StoredPicture:
     """Where in the file of pixels a picture lies."""
 
     name: str
@@ -51,7 +51,7 @@ def fitting_workers(device: str) -> int:
 
 
 def batches(
-    drawing: Drawing, first: int, phases: Sequence[Phase], *, workers: int = 0, folder: Path | None = None
+    drawing: Sampler, first: int, phases: Sequence[Phase], *, workers: int = 0, folder: Path | None = None
 ) -> Generator[Batch]:
     """Yield batch `first`, `first + 1`, ..., each as its phase in `phases` tells.
 
@@ -75,7 +75,7 @@ def batches(
 
 
 @contextlib.contextmanager
-def _executor(drawing: Drawing, workers: int, folder: Path | None) -> Iterator[Executor]:
+def _executor(drawing: Sampler, workers: int, folder: Path | None) -> Iterator[Executor]:
     if not workers:
         with _left_early(ThreadPoolExecutor(1)) as pool:
             yield pool
@@ -108,15 +108,15 @@ def _left_early(pool: Executor) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _written(pictures: Sequence[Picture], path: Path) -> tuple[Placed, ...]:
+def _written(pictures: Sequence[Picture], path: Path) -> tuple[StoredPicture, ...]:
     """Write the pictures' bytes one after the other."""
-    placed: list[Placed] = []
+    placed: list[StoredPicture] = []
     offset = 0
     try:
         with path.open("wb") as file:
             for picture in pictures:
                 file.write(picture.rgb.tobytes())
-                placed.append(Placed(picture.name, picture.set, picture.rgb.shape, offset))
+                placed.append(StoredPicture(picture.name, picture.set, picture.rgb.shape, offset))
                 offset += picture.rgb.nbytes
     except OSError as error:
         raise TrainingError(
@@ -127,7 +127,7 @@ def _written(pictures: Sequence[Picture], path: Path) -> tuple[Placed, ...]:
     return tuple(placed)
 
 
-def _mapped(placed: Sequence[Placed], path: Path) -> tuple[Picture, ...]:
+def _mapped(placed: Sequence[StoredPicture], path: Path) -> tuple[Picture, ...]:
     """The pictures of `_written`, in memory that all processes share."""
     pixels = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
     return tuple(
@@ -137,10 +137,10 @@ def _mapped(placed: Sequence[Placed], path: Path) -> tuple[Picture, ...]:
 
 
 # In a worker process: what it draws from. Set once, before its first batch.
-_mine: list[Drawing] = []
+_mine: list[Sampler] = []
 
 
-def _begin(drawing: Drawing, path: Path, placed: Sequence[Placed]) -> None:
+def _begin(drawing: Sampler, path: Path, placed: Sequence[StoredPicture]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _mine.append(replace(drawing, pictures=_mapped(placed, path)))

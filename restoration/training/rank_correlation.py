@@ -27,6 +27,6 @@ def _ranks(sample: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray((ends - (count + 1) / 2)[place], dtype=np.float64)
 
 
-def drawn(pixels: int, seed: int) -> NDArray[np.intp]:
+def sampled_pixels(pixels: int, seed: int) -> NDArray[np.intp]:
     """Draw one in eight of `pixels` places, at least one."""
     return np.random.default_rng(seed).permutation(pixels)[: max(1, pixels // _ONE_IN)]

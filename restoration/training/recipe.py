@@ -19,7 +19,7 @@ from restoration.errors import RestorationError
 
 T = TypeVar("T")
 
-KIND = "seed"
+SEED_KIND = "seed"
 """What a recipe of the study says in `kind`."""
 
 
@@ -30,7 +30,7 @@ class TrainingError(RestorationError):
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ModelPlan:
     """Who is trained."""
 
     architecture: str = "lite0-unet"
@@ -138,7 +138,7 @@ class TrainingRecipe:
     name: str
     phases: tuple[Phase, ...]
     seed: int = 1
-    subject: Subject = field(default_factory=Subject)
+    subject: ModelPlan = field(default_factory=ModelPlan)
     data: DataPlan = field(default_factory=DataPlan)
     objective: Objective = field(default_factory=Objective)
     weight_decay: float = 0.02
@@ -202,7 +202,11 @@ def read_recipe(path: Path) -> TrainingRecipe:
         raise TrainingError(
             reason="two phases have one name", remedy="give each [[phase]] a name of its own", path=path
         )
-    parts = {"subject": ("model", Subject), "data": ("data", DataPlan), "objective": ("objective", Objective)}
+    parts = {
+        "subject": ("model", ModelPlan),
+        "data": ("data", DataPlan),
+        "objective": ("objective", Objective),
+    }
     given: dict[str, Any] = {
         key: _filled(kind, entries.pop(table, {}), path) for key, (table, kind) in parts.items()
     }
@@ -253,7 +257,7 @@ def _filled(kind: type[T], entries: Mapping[str, Any], path: Path) -> T:
     return kind(**entries)
 
 
-def kind_of(path: Path) -> str:
+def recipe_kind(path: Path) -> str:
     """Return what kind of training a TOML recipe asks for; "" if it does not say, or cannot be read."""
     try:
         return str(tomllib.loads(path.read_text("utf-8")).get("kind", ""))

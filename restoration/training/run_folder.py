@@ -25,10 +25,10 @@ from torch import nn
 
 from restoration.arrays.lab import recolor
 from restoration.training.dataset import Picture, Split
-from restoration.training.metrics import Predict, Reference, Row
+from restoration.training.metrics import HeldOutPicture, Predict, SetMetrics
 from restoration.training.provenance import commit
 from restoration.training.recipe import Moment, TrainingRecipe
-from restoration.training.throughput import Spent
+from restoration.training.throughput import TimeSpent
 
 CURVE_COLUMNS = (
     "step",
@@ -124,7 +124,7 @@ class RunFolder:
             self._write_curve([row for row in csv.DictReader(lines) if int(row["step"]) <= step])
 
     def add_loss(
-        self, step: int, moment: Moment, loss: float, lap: Spent, device_load: float | None = None
+        self, step: int, moment: Moment, loss: float, lap: TimeSpent, device_load: float | None = None
     ) -> None:
         """Add a line with the mean loss and the pace since the last one.
 
@@ -142,7 +142,7 @@ class RunFolder:
             }
         )
 
-    def add_figures(self, step: int, row: Row, doubt: float | None = None) -> None:
+    def add_figures(self, step: int, row: SetMetrics, doubt: float | None = None) -> None:
         """Add a line with the validation figures; `doubt` tells how well the error is foretold."""
         figures = {
             "chroma_ratio": row.chroma_ratio,
@@ -177,7 +177,12 @@ class RunFolder:
         network.load_state_dict(load_file(self.best))
 
     def write_metrics(
-        self, step: int, gain: float, validation: Sequence[Row], test: Sequence[Row], spent: Spent
+        self,
+        step: int,
+        gain: float,
+        validation: Sequence[SetMetrics],
+        test: Sequence[SetMetrics],
+        spent: TimeSpent,
     ) -> None:
         """Write the final figures, and what they cost; `gain` is by how much the chroma was stretched."""
         content = {
@@ -190,7 +195,7 @@ class RunFolder:
         }
         write_atomically(self.metrics, json.dumps(content, indent=2).encode())
 
-    def draw_sheet(self, step: int, predict: Predict, against: Sequence[Reference]) -> None:
+    def draw_sheet(self, step: int, predict: Predict, against: Sequence[HeldOutPicture]) -> None:
         """Draw gray, prediction and truth of pictures spread over the sets, one row each, as PNG."""
         chosen = against[:: max(1, len(against) // SHEET_PICTURES)][:SHEET_PICTURES]
         side = max(max(one.luma.shape) for one in chosen)
@@ -244,7 +249,7 @@ def _counts(pictures: Sequence[Picture]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _table(rows: Sequence[SetMetrics]) -> list[dict[str, Any]]:
     return [
         asdict(row) | {"chroma_ratio": row.chroma_ratio, "colorfulness_ratio": row.colorfulness_ratio}
         for row in rows

@@ -17,7 +17,7 @@ from restoration.arrays import resample, tiling
 from restoration.training.dataset import Picture, chroma_of
 from restoration.training.film import photograph
 from restoration.training.recipe import DataPlan, Phase, TrainingError, TrainingRecipe
-from restoration.training.white_balance import tempered, warmth
+from restoration.training.white_balance import cooler_odds, warmth
 
 Floats = NDArray[np.float32]
 
@@ -36,7 +36,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class Sampler:
     """All that decides the batches of a run but their numbers; `odds` are by phase."""
 
     pictures: Sequence[Picture]
@@ -68,17 +68,17 @@ class Drawing:
         return Batch(gray, chroma, wholes)
 
 
-def drawing(pictures: Sequence[Picture], recipe: TrainingRecipe) -> Drawing:
+def sampler_of(pictures: Sequence[Picture], recipe: TrainingRecipe) -> Sampler:
     """Tell how the batches of a recipe are drawn; TrainingError if no picture may be drawn in a phase."""
     warmths = np.array([warmth(chroma_of(picture.rgb[::4, ::4])) for picture in pictures])
     odds = {
-        phase.name: tempered(
+        phase.name: cooler_odds(
             _odds(pictures, phase.shares or recipe.data.shares), warmths, recipe.data.warm_step
         )
         for phase in recipe.phases
     }
     with_wholes = recipe.subject.statistics == "picture"
-    return Drawing(tuple(pictures), recipe.data, recipe.seed, odds, with_wholes)
+    return Sampler(tuple(pictures), recipe.data, recipe.seed, odds, with_wholes)
 
 
 def cut(rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Spent:
+class TimeSpent:
     """What a stretch of learning took; measuring checkpoints is not counted.
 
     `cpu_seconds` are those of the training process, over all its threads; processes that draw samples are not
@@ -33,7 +33,7 @@ class Spent:
         """Share of the time in which there was no sample to learn from."""
         return self.waiting_seconds / max(self.seconds, 1e-9)
 
-    def add(self, other: Spent) -> None:
+    def add(self, other: TimeSpent) -> None:
         """Add what another stretch took."""
         for part in fields(self):
             setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
@@ -43,12 +43,12 @@ class Stopwatch:
     """Measures one lap after the other."""
 
     def __init__(self) -> None:
-        self._lap = Spent()
+        self._lap = TimeSpent()
         self.restart()
 
     def restart(self) -> None:
         """Begin a lap here; what has passed since the last one counts for nothing."""
-        self._lap = Spent()
+        self._lap = TimeSpent()
         self._clock, self._processor = time.perf_counter(), time.process_time()
 
     def waiting_for(self, stream: Iterator[T]) -> Iterator[T]:
@@ -61,7 +61,7 @@ class Stopwatch:
                 return
             yield item
 
-    def lap(self, samples: int) -> Spent:
+    def lap(self, samples: int) -> TimeSpent:
         """Tell what it took to learn from `samples` samples since the last lap, and begin the next."""
         done = self._lap
         done.samples = samples

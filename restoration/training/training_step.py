@@ -24,7 +24,7 @@ from restoration.training.samples import Batch
 CRITIC_GAIN = 4.0
 
 
-def learn(
+def train_on_batch(
     state: TrainingState, plan: TrainingRecipe, moment: Moment, batch: Batch, device: torch.device
 ) -> Tensor:
     """Learn from one batch; return the loss, a scalar on the device."""
@@ -39,7 +39,7 @@ def learn(
         _follow_loss(state, plan, loss)
         return loss.detach()
     with torch.set_grad_enabled(not moment.critic_alone):
-        made = colored(state.network, gray, wholes, plan)
+        made = sample_chroma(state.network, gray, wholes, plan)
     if moment.phase.adversarial > 0:
         critic_loss = _teach_critic(state, plan, gray, true, made.detach())
         if moment.critic_alone:
@@ -71,7 +71,7 @@ def _doubted(network: nn.Module, gray: Tensor, true: Tensor, plan: TrainingRecip
     return doubt_loss(foretold, (within_gamut(gray, made) - true).norm(dim=1, keepdim=True))
 
 
-def colored(network: nn.Module, gray: Tensor, wholes: Tensor, plan: TrainingRecipe) -> Tensor:
+def sample_chroma(network: nn.Module, gray: Tensor, wholes: Tensor, plan: TrainingRecipe) -> Tensor:
     """Color samples (N, 1, S, S), the last K with the statistics of their whole pictures (K, 1, S, S).
 
     The others are whole pictures themselves and normalize by instance, with a gradient: without it anywhere,

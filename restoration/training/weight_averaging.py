@@ -13,7 +13,7 @@ from restoration.training.checkpoint import TrainingState, Weights, copied
 from restoration.training.recipe import Moment
 
 
-def set_out(state: TrainingState, moment: Moment) -> None:
+def begin_branch(state: TrainingState, moment: Moment) -> None:
     """Go back to the weights that the phase began with; the first branch only remembers them."""
     if moment.place == 0:
         state.origin, state.blend = copied(state.average), {}
@@ -21,7 +21,7 @@ def set_out(state: TrainingState, moment: Moment) -> None:
     state.average.load_state_dict(state.origin)
 
 
-def arrive(state: TrainingState, moment: Moment) -> None:
+def end_branch(state: TrainingState, moment: Moment) -> None:
     """Average the beginning and the branches so far; when all have arrived, the phase ends with that."""
     arrived = moment.place // moment.phase.branch_steps + 1
     state.blend = _moved(state.blend or state.origin, copied(state.average), 1.0 / (arrived + 1))

@@ -42,7 +42,7 @@ def warmth(chroma: NDArray[np.float32]) -> float:
     return float((chroma[1] - chroma[0]).mean())
 
 
-def tempered(odds: NDArray[np.float64], warmths: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+def cooler_odds(odds: NDArray[np.float64], warmths: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     """Lessen the odds (N,) of warm pictures by the factor e for each `step` of warmth; they sum to 1 again.
 
     A `step` of 0 leaves them alone.

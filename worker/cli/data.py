@@ -11,7 +11,7 @@ from worker.console import jsonable, out, table, write_json
 from worker.formatting import count
 
 if TYPE_CHECKING:
-    from restoration.study.channel_statistics import ChannelStatistics
+    from restoration.study import ChannelStatistics
 
 app = typer.Typer(no_args_is_help=True, help="Tell facts about folders of color pictures.")
 
@@ -41,7 +41,7 @@ def stats(
     json: Json = False,
 ) -> None:
     """Tell mean and standard deviation of red, green, blue and gray, as networks are fed with them."""
-    from restoration.study.channel_statistics import channel_statistics
+    from restoration.study import channel_statistics
 
     settings_and_logs()
     found = channel_statistics(folder, split)

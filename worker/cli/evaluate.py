@@ -14,12 +14,10 @@ from worker.cli.options import Device, Engine, Json, PresetName
 from worker.console import err, progress_bar, write_json
 
 if TYPE_CHECKING:
-    from restoration.evaluation.measuring import Evaluation
-    from restoration.evaluation.subjects import Subject
-    from restoration.evaluation.terms import ProgressListener, Terms
+    from restoration.evaluation import EvaluatedModel, Evaluation, EvaluationOptions, EvaluationProgress
 
 HalfName = Literal["validation", "test", "all"]
-"""`restoration.evaluation.pictures.Half`, spelled out so that help need not load the pixel code."""
+"""`restoration.evaluation.Half`, spelled out so that help need not load the pixel code."""
 
 _TOLD_SECONDS = 30.0
 
@@ -89,16 +87,15 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure models on color pictures whose gray copies they are shown; gray and truth stand beside them."""
-    from restoration.evaluation.document import as_document
-    from restoration.evaluation.pictures import Half
-    from restoration.evaluation.subjects import open_subjects
-    from restoration.evaluation.terms import Terms
+    from restoration.evaluation import EvaluationOptions, Half, evaluation_document, open_evaluated_models
     from restoration.recipe import Preset
     from worker.models.library import library_from
 
     settings = settings_and_logs()
-    terms = Terms(Half(half), side, Preset(preset), strength, confidence, tiling, blotch_threshold)
-    subjects = open_subjects(
+    terms = EvaluationOptions(
+        Half(half), side, Preset(preset), strength, confidence, tiling, blotch_threshold
+    )
+    subjects = open_evaluated_models(
         models,
         library_from(settings),
         device or settings.device,
@@ -107,7 +104,7 @@ def evaluate(
     )
     evaluation = _evaluated(subjects, data, terms, scans=scans, report=report)
     if json:
-        write_json(as_document(evaluation))
+        write_json(evaluation_document(evaluation))
     else:
         print_evaluation(evaluation)
     if report is not None:
@@ -115,10 +112,14 @@ def evaluate(
 
 
 def _evaluated(
-    subjects: Sequence["Subject"], data: Path, terms: "Terms", *, scans: Path | None, report: Path | None
+    subjects: Sequence["EvaluatedModel"],
+    data: Path,
+    terms: "EvaluationOptions",
+    *,
+    scans: Path | None,
+    report: Path | None,
 ) -> "Evaluation":
-    from restoration.evaluation.measuring import evaluate_models
-    from restoration.evaluation.report import report_folder, write_report
+    from restoration.evaluation import evaluate_models, report_folder, write_report
 
     with _progress() as progress, report_folder(report) as album:
         evaluation = evaluate_models(
@@ -135,7 +136,7 @@ def _evaluated(
 
 
 @contextmanager
-def _progress() -> Iterator["ProgressListener"]:
+def _progress() -> Iterator["EvaluationProgress"]:
     """Yield a listener that shows the work on standard error, as lines where that is no terminal."""
     console = err()
     with progress_bar(console) as bar:

@@ -8,12 +8,14 @@ from worker.formatting import count
 from worker.printable import printable
 
 if TYPE_CHECKING:
-    from restoration.evaluation.groups import Group
-    from restoration.evaluation.measuring import Evaluation
-    from restoration.evaluation.reliability import Reliability
-    from restoration.evaluation.scans import ScanFigures
-    from restoration.evaluation.tiled import TilingFigures
-    from restoration.evaluation.trade import TradePoint
+    from restoration.evaluation import (
+        Evaluation,
+        Group,
+        Reliability,
+        ScanFigures,
+        StrengthPoint,
+        TilingFigures,
+    )
     from restoration.recipe import Preset
 
 _SHOWN = 5
@@ -21,7 +23,7 @@ _SHOWN = 5
 
 def print_evaluation(evaluation: "Evaluation") -> None:
     """Write all tables of an evaluation on standard output."""
-    from restoration.evaluation.formatting import (
+    from restoration.evaluation import (
         frechet_note,
         measured_note,
         reliability_note,
@@ -50,7 +52,7 @@ def print_evaluation(evaluation: "Evaluation") -> None:
 
 
 def _figures(groups: Sequence["Group"]) -> object:
-    from restoration.evaluation.formatting import COLUMNS, cells
+    from restoration.evaluation import COLUMNS, cells
 
     made = table("set", "pictures", "", *COLUMNS, right=("pictures", *COLUMNS))
     for group in groups:
@@ -60,8 +62,8 @@ def _figures(groups: Sequence["Group"]) -> object:
     return made
 
 
-def _trade(name: str, points: Sequence["TradePoint"]) -> object:
-    from restoration.evaluation.trade import by_strength
+def _trade(name: str, points: Sequence["StrengthPoint"]) -> object:
+    from restoration.evaluation import by_strength
 
     groups = dict.fromkeys(point.group for point in points)
     columns = [f"{group}: {figure}" for group in groups for figure in ("error of gray's", "color of truth's")]
@@ -75,7 +77,7 @@ def _trade(name: str, points: Sequence["TradePoint"]) -> object:
 
 
 def _reliability(reliability: "Reliability") -> object:
-    from restoration.evaluation.formatting import TENTH_COLUMNS, tenth_cells
+    from restoration.evaluation import TENTH_COLUMNS, tenth_cells
 
     made = table("tenth of the pixels", *TENTH_COLUMNS, right=TENTH_COLUMNS)
     for number, tenth in enumerate(reliability.tenths, start=1):
@@ -84,7 +86,7 @@ def _reliability(reliability: "Reliability") -> object:
 
 
 def _extremes(evaluation: "Evaluation") -> object:
-    from restoration.evaluation.choice import worst_and_best
+    from restoration.evaluation import worst_and_best
 
     columns = ("chroma error", "gray's", "difference")
     made = table("model", "", "picture", *columns, right=columns)
@@ -102,7 +104,7 @@ def _extremes(evaluation: "Evaluation") -> object:
 
 
 def _scans(name: str, figures: Sequence["ScanFigures"]) -> object:
-    from restoration.evaluation.formatting import SCAN_COLUMNS, scan_cells
+    from restoration.evaluation import SCAN_COLUMNS, scan_cells
 
     over = sum(one.blotched for one in figures)
     title = f"{name}: {count(over, 'scan')} of {len(figures)} over the limit"
@@ -113,7 +115,7 @@ def _scans(name: str, figures: Sequence["ScanFigures"]) -> object:
 
 
 def _tiling(name: str, presets: "Mapping[Preset, Sequence[TilingFigures]]") -> object:
-    from restoration.evaluation.formatting import TILING_COLUMNS, tiling_cells
+    from restoration.evaluation import TILING_COLUMNS, tiling_cells
 
     made = table(
         "preset", "pictures", *TILING_COLUMNS, title=f"{name}: seams", right=("pictures", *TILING_COLUMNS)

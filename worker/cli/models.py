@@ -156,7 +156,7 @@ def show(
     default, _ = default_or_error(settings)
     page = page_path(card)
     if sheet is not None:
-        from restoration.evaluation.showcase import showcase
+        from restoration.evaluation import showcase
         from worker.models.open_model import open_model
 
         showcase(open_model(settings, name), sheet)

@@ -16,10 +16,9 @@ from worker.formatting import count, duration, size
 from worker.printable import printable
 
 if TYPE_CHECKING:
-    from restoration.evaluation.terms import ProgressListener
-    from restoration.study.findings import Findings
-    from restoration.study.matrix import Planned
-    from restoration.training.loop import TrainingProgress
+    from restoration.evaluation import EvaluationProgress
+    from restoration.study import Findings, PlannedRun
+    from restoration.training import TrainingProgress
 
 _TOLD_SECONDS = 60.0
 
@@ -90,12 +89,12 @@ def study(
     json: Json = False,
 ) -> None:
     """Run a folder of recipes, go on where it was stopped, judge all runs, and write a page with figures."""
-    from restoration.study.runner import Limits, conduct
+    from restoration.study import RunSelection, run_study
     from worker.models.library import library_from
 
     library = library_from(settings_and_logs())
     folder = _folder(recipes)
-    limits = Limits(tuple(only or ()), epochs, base, precision)
+    limits = RunSelection(tuple(only or ()), epochs, base, precision)
     page = report or where / "study.md"
     if page.suffix != ".md":
         raise typer.BadParameter(f"{page.name} does not end in .md", param_hint="--report")
@@ -103,33 +102,31 @@ def study(
         _tell_plan(_estimates(folder, data, where, limits), as_json=json)
         return
     with _progress() as (trained, progress):
-        findings = conduct(
+        findings = run_study(
             folder, data, where, page, limits, library=library, trained=trained, progress=progress
         )
     if json:
-        from restoration.study.findings import as_document
+        from restoration.study import study_document
 
-        write_json({"report": str(page), **as_document(findings)})
+        write_json({"report": str(page), **study_document(findings)})
     else:
         _tell(findings, page)
 
 
 def _folder(recipes: str) -> Path:
-    from restoration.training.recipe import shipped_recipe
+    from restoration.training import shipped_recipe
 
     shipped = shipped_recipe(recipes).with_suffix("")
     return Path(recipes) if Path(recipes).is_dir() or not shipped.is_dir() else shipped
 
 
-def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tuple[Planned, int, float]]":
+def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tuple[PlannedRun, int, float]]":
     """Return each run with the pictures of an epoch and the seconds that are left."""
     import torch
 
-    from restoration.study.dataset import load_album
-    from restoration.study.estimate import Estimator
-    from restoration.study.matrix import planned, read_matrix
+    from restoration.study import Estimator, load_dataset, plan_runs, read_matrix
 
-    plans = planned(
+    plans = plan_runs(
         read_matrix(folder),
         where,
         only=limits.only,
@@ -137,7 +134,7 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
         base=limits.base,
         precision=limits.precision,
     )
-    pictures = len(load_album(data).train)
+    pictures = len(load_dataset(data).train)
     estimator = Estimator(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     return [
         (plan, pictures, plan.left * pictures * estimator.seconds_per_picture(plan) if plan.left else 0.0)
@@ -145,8 +142,8 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
     ]
 
 
-def _tell_plan(estimates: "Sequence[tuple[Planned, int, float]]", *, as_json: bool) -> None:
-    from restoration.study.estimate import bytes_kept
+def _tell_plan(estimates: "Sequence[tuple[PlannedRun, int, float]]", *, as_json: bool) -> None:
+    from restoration.study import bytes_kept
 
     total = sum(seconds for _, _, seconds in estimates)
     space = sum(bytes_kept(plan.recipe) for plan, _, _ in estimates)
@@ -197,7 +194,7 @@ def _tell(findings: "Findings", page: Path) -> None:
 
 
 @contextmanager
-def _progress() -> "Iterator[tuple[Callable[[Planned, TrainingProgress], None], ProgressListener]]":
+def _progress() -> "Iterator[tuple[Callable[[PlannedRun, TrainingProgress], None], EvaluationProgress]]":
     """Yield listeners that show the work on standard error, as lines where that is no terminal."""
     console = err()
     with progress_bar(console) as bar:
@@ -211,7 +208,7 @@ def _progress() -> "Iterator[tuple[Callable[[Planned, TrainingProgress], None], 
                 told = time.monotonic()
                 console.print(f"{name}: {done:,} of {total:,}{', ' if stage else ''}{stage}")
 
-        def trained(plan: "Planned", now: "TrainingProgress") -> None:
+        def trained(plan: "PlannedRun", now: "TrainingProgress") -> None:
             left = duration(now.seconds_left)
             stage = f"{now.phase}, loss {now.loss:.3f}, {now.samples_per_second:.1f} pictures/s, {left} left"
             show(f"{plan.recipe.name} base {plan.recipe.base}", stage, now.step, now.steps)

@@ -12,8 +12,7 @@ from worker.console import err, jsonable, out, progress_bar, table, write_json
 from worker.formatting import duration
 
 if TYPE_CHECKING:
-    from restoration.training.loop import TrainingProgress, TrainingResult
-    from restoration.training.metrics import Row
+    from restoration.training import SetMetrics, TrainingProgress, TrainingResult
 
 _TOLD_SECONDS = 60.0
 
@@ -45,8 +44,8 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a generator; the folder of the run alone explains it, and a stopped run goes on where it was."""
-    from restoration.study.dispatch import train_by_recipe
-    from restoration.training.recipe import shipped_recipe
+    from restoration.study import train_by_recipe
+    from restoration.training import shipped_recipe
     from worker.models.library import library_from
 
     library = library_from(settings_and_logs())
@@ -99,7 +98,7 @@ def _tell(result: "TrainingResult") -> None:
     console.print(made)
 
 
-def _figures(row: "Row") -> tuple[str, ...]:
+def _figures(row: "SetMetrics") -> tuple[str, ...]:
     return (
         str(row.pictures),
         f"{row.predicted.chroma_l1:.4f}",

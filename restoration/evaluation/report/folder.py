@@ -10,14 +10,14 @@ from pathlib import Path
 
 from restoration.atomic_write import writing_to
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.report.strips import Strips
+from restoration.evaluation.report.strips import StripFolder
 
 PAGE = "index.html"
 DOCUMENT = "evaluation.json"
 
 
 @contextmanager
-def report_folder(out: Path | None) -> Iterator[Strips | None]:
+def report_folder(out: Path | None) -> Iterator[StripFolder | None]:
     """Yield an album to show the pictures to; on leaving, its folder takes the name `out`.
 
     Whatever leaves the body by an error takes the unfinished folder with it, and an earlier report stays.
@@ -33,7 +33,7 @@ def report_folder(out: Path | None) -> Iterator[Strips | None]:
     with writing_to(out.parent):
         draft.mkdir(parents=True)
     try:
-        yield Strips(draft)
+        yield StripFolder(draft)
         with writing_to(out.parent):
             if out.exists():
                 shutil.rmtree(out)

@@ -9,8 +9,8 @@ from lxml.builder import E
 
 from restoration.atomic_write import writing_to
 from restoration.errors import display_name
-from restoration.evaluation.choice import spread, worst_and_best
-from restoration.evaluation.document import as_document, as_json
+from restoration.evaluation.choice import evenly_spaced, worst_and_best
+from restoration.evaluation.document import as_json, evaluation_document
 from restoration.evaluation.formatting import (
     frechet_note,
     measured_note,
@@ -18,11 +18,11 @@ from restoration.evaluation.formatting import (
     scans_note,
     tiling_note,
 )
-from restoration.evaluation.groups import PictureFigures
+from restoration.evaluation.groups import MeasuredPicture
 from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.pictures import HISTORICAL, OVERALL
 from restoration.evaluation.report import figures, tables
-from restoration.evaluation.report.strips import Strip, Strips
+from restoration.evaluation.report.strips import StripFile, StripFolder
 from restoration.evaluation.scans import ScansMeasured
 from restoration.evaluation.tiled import TilingMeasured
 
@@ -59,7 +59,7 @@ nav a { margin-right: 1rem; }
 """
 
 
-def write_report(evaluation: Evaluation, strips: Strips) -> None:
+def write_report(evaluation: Evaluation, strips: StripFolder) -> None:
     """Write page and document beside the strips, and take away the strips that are not shown.
 
     Raises NoSpace or OutputUnavailable.
@@ -73,16 +73,16 @@ def write_report(evaluation: Evaluation, strips: Strips) -> None:
     strips.keep(page.shown)
     with writing_to(strips.folder):
         (strips.folder / PAGE).write_bytes(html)
-        (strips.folder / DOCUMENT).write_text(as_json(as_document(evaluation)), encoding="utf-8")
+        (strips.folder / DOCUMENT).write_text(as_json(evaluation_document(evaluation)), encoding="utf-8")
 
 
 class _Page:
     """Gathers the strips that it shows."""
 
-    def __init__(self, evaluation: Evaluation, strips: Strips) -> None:
+    def __init__(self, evaluation: Evaluation, strips: StripFolder) -> None:
         self.evaluation = evaluation
         self.strips = strips
-        self.shown: list[Strip] = []
+        self.shown: list[StripFile] = []
         self.models = [subject.name for subject in evaluation.subjects]
 
     def html(self) -> etree._Element:
@@ -150,7 +150,7 @@ class _Page:
         for name, reliability in self.evaluation.reliabilities.items():
             drawn = [
                 self._figure(self.strips.doubts[one.name, name], one.name, "as colored, error, doubt")
-                for one in spread(self.evaluation.pictures, MOST_DOUBTS)
+                for one in evenly_spaced(self.evaluation.pictures, MOST_DOUBTS)
                 if (one.name, name) in self.strips.doubts
             ]
             parts += [
@@ -198,17 +198,17 @@ class _Page:
             if group.name in {OVERALL, HISTORICAL}:
                 continue
             members = [one for one in self.evaluation.pictures if one.set == group.name]
-            shown = spread(members, MOST_OF_SET)
+            shown = evenly_spaced(members, MOST_OF_SET)
             parts += [
                 E.h3(f"{display_name(group.name)}: {len(shown)} of {len(members)} pictures"),
                 self._grid(shown),
             ]
         return _section("sets", "Sets", *parts)
 
-    def _grid(self, pictures: Sequence[PictureFigures]) -> etree._Element:
+    def _grid(self, pictures: Sequence[MeasuredPicture]) -> etree._Element:
         return _strips(2 + len(self.models), [self._picture(one) for one in pictures])
 
-    def _picture(self, one: PictureFigures) -> etree._Element:
+    def _picture(self, one: MeasuredPicture) -> etree._Element:
         gray = one.gray.figures.chroma_l1
         ratios = "; ".join(
             f"{name} {made.figures.chroma_l1:.4f} ({made.figures.chroma_l1 - gray:+.4f})"
@@ -220,7 +220,7 @@ class _Page:
     def _columns(self) -> str:
         return ", ".join(("gray", *self.models, "truth"))
 
-    def _figure(self, strip: Strip, name: str, columns: str, note: str = "") -> etree._Element:
+    def _figure(self, strip: StripFile, name: str, columns: str, note: str = "") -> etree._Element:
         self.shown.append(strip)
         shown = display_name(name)
         return E.figure(

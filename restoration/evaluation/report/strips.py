@@ -12,9 +12,9 @@ from PIL import Image
 
 from restoration.arrays.luma import Float, Gray
 from restoration.atomic_write import writing_to
-from restoration.evaluation.pictures import Reference
+from restoration.evaluation.pictures import ReferencePicture
 from restoration.evaluation.rendering import left_gray
-from restoration.evaluation.watching import Look, Watcher
+from restoration.evaluation.watching import ModelOutput, PictureListener
 
 PANE = 256
 """Longest side of a picture in a strip, pixels; smaller ones are enlarged, but no more than twice."""
@@ -27,7 +27,7 @@ _QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class StripFile:
     """A file of the report."""
 
     file: str
@@ -36,21 +36,21 @@ class Strip:
     height: int
 
 
-class Strips(Watcher):
+class StripFolder(PictureListener):
     """Draws each picture as it is measured and keeps the files below `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.pictures: dict[str, Strip] = {}
+        self.pictures: dict[str, StripFile] = {}
         """By the picture's name: gray, each model, the truth."""
-        self.doubts: dict[tuple[str, str], Strip] = {}
+        self.doubts: dict[tuple[str, str], StripFile] = {}
         """By the picture's and the model's name: as colored, the error, the doubt."""
-        self.scans: dict[str, Strip] = {}
+        self.scans: dict[str, StripFile] = {}
         """By the scan's name: gray, each model."""
         with writing_to(folder):
             (folder / FOLDER).mkdir()
 
-    def picture(self, reference: Reference, made: Mapping[str, Look]) -> None:
+    def picture(self, reference: ReferencePicture, made: Mapping[str, ModelOutput]) -> None:
         """Draw a picture, and for each model what it was sure of."""
         number = len(self.pictures)
         panes = [left_gray(reference.gray), *(look.rgb for look in made.values()), reference.rgb]
@@ -64,14 +64,14 @@ class Strips(Watcher):
         """Draw a monochrome scan."""
         self.scans[name] = self._saved(f"scan-{len(self.scans):05d}", [left_gray(gray), *made.values()])
 
-    def keep(self, shown: Iterable[Strip]) -> None:
+    def keep(self, shown: Iterable[StripFile]) -> None:
         """Remove the files that no page shows."""
         wanted = {strip.file for strip in shown}
         for strip in (*self.pictures.values(), *self.doubts.values(), *self.scans.values()):
             if strip.file not in wanted:
                 (self.folder / strip.file).unlink(missing_ok=True)
 
-    def _saved(self, name: str, panes: Sequence[NDArray[np.uint8]]) -> Strip:
+    def _saved(self, name: str, panes: Sequence[NDArray[np.uint8]]) -> StripFile:
         images = [_fitted(pane) for pane in panes]
         width = sum(image.width for image in images) + _GAP * (len(images) - 1)
         strip = Image.new("RGB", (width, images[0].height), _PAPER)
@@ -82,7 +82,7 @@ class Strips(Watcher):
         file = f"{FOLDER}/{name}.jpg"
         with writing_to(self.folder):
             strip.save(self.folder / file, quality=_QUALITY, subsampling=0)
-        return Strip(file, strip.width, strip.height)
+        return StripFile(file, strip.width, strip.height)
 
 
 def _fitted(rgb: NDArray[np.uint8]) -> Image.Image:

@@ -23,7 +23,7 @@ from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.reliability import Reliability
 from restoration.evaluation.scans import ScanFigures
 from restoration.evaluation.tiled import TilingFigures
-from restoration.evaluation.trade import TradePoint, by_strength
+from restoration.evaluation.trade import StrengthPoint, by_strength
 from restoration.recipe import Preset
 
 _MOST_SCANS = 20
@@ -55,7 +55,7 @@ def figures(groups: Sequence[Group]) -> etree._Element:
     return E.table(_head(("set", "pictures", "", *COLUMNS), words=3), *bodies)
 
 
-def trade(name: str, points: Sequence[TradePoint]) -> etree._Element:
+def trade(name: str, points: Sequence[StrengthPoint]) -> etree._Element:
     """Write error and colorfulness at each strength."""
     groups = list(dict.fromkeys(point.group for point in points))
     columns = [f"{group}: {figure}" for group in groups for figure in ("error of gray's", "color of truth's")]

@@ -3,8 +3,8 @@
 Each module is one thing that befalls a photograph; `stages` says in which order, how often and how strongly.
 """
 
-from restoration.training.film.description import describe
-from restoration.training.film.development import Curve, Fading
+from restoration.training.film.description import film_tables
+from restoration.training.film.development import CharacteristicCurve, Fading
 from restoration.training.film.emulsion import EMULSIONS, Emulsion
 from restoration.training.film.halftone import Screen
 from restoration.training.film.photograph import Film, choose_film, develop, photograph
@@ -16,15 +16,15 @@ from restoration.training.film.toning import Toning
 __all__ = [
     "EMULSIONS",
     "STAGES",
-    "Curve",
+    "CharacteristicCurve",
     "Emulsion",
     "Fading",
     "Film",
     "Screen",
     "Toning",
     "choose_film",
-    "describe",
     "develop",
+    "film_tables",
     "photograph",
     "sheet",
     "soften",

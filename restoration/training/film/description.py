@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from restoration.training.film.emulsion import EMULSIONS, Emulsion
-from restoration.training.film.stages import STAGES, Range, Stage
+from restoration.training.film.stages import STAGES, FilmStage, Range
 
 
-def describe() -> str:
+def film_tables() -> str:
     """Return two Markdown tables: the emulsions, and the stages in their order."""
     emulsions = "".join(_emulsion(emulsion) for emulsion in EMULSIONS)
     stages = "".join(_line(number, stage) for number, stage in enumerate(STAGES.values(), start=1))
@@ -24,7 +24,7 @@ def _emulsion(emulsion: Emulsion) -> str:
     return f"| {emulsion.name} | {response} | {emulsion.share:.0%} |\n"
 
 
-def _line(number: int, stage: Stage) -> str:
+def _line(number: int, stage: FilmStage) -> str:
     strength = (
         "; ".join(f"{name} {_span(span)}" for name, span in stage.ranges.items()) or "as the table says"
     )

@@ -20,7 +20,7 @@ del _LIGHT, _ENCODED
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class CharacteristicCurve:
     """The characteristic curve of film and paper, on sRGB-encoded tones: neutral as it stands.
 
     `gamma` is a power (above 1 darkens), `shoulder` 0 to 1 bends toe and shoulder into an S; `darkest` and
@@ -33,7 +33,7 @@ class Curve:
     lightest: float = 1.0
 
 
-NEUTRAL = Curve()
+NEUTRAL = CharacteristicCurve()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Fading:
     white: float
 
 
-def developed(light: Light, curve: Curve) -> Gray:
+def developed(light: Light, curve: CharacteristicCurve) -> Gray:
     """Light (H, W) -> gray (H, W), float32 in [0, 1], sRGB-encoded, within an eighth of an 8-bit step."""
     tone = _TONES if curve.gamma == 1.0 else _TONES ** np.float32(curve.gamma)
     if curve.shoulder:

@@ -69,7 +69,7 @@ def choose_response(rng: np.random.Generator) -> Response:
     return float(red), float(green), float(blue)
 
 
-def exposed(rgb: NDArray[np.uint8], response: Response) -> Light:
+def exposure(rgb: NDArray[np.uint8], response: Response) -> Light:
     """Color picture (H, W, 3), sRGB bytes -> the light (H, W) that the emulsion took up."""
     # each is rounded down, so that the three never sum to more than LIGHT_STEPS
     red, green, blue = (

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restoration.training.film.damage import dusted, scratched
-from restoration.training.film.development import NEUTRAL, Curve, Fading, Gray, developed, faded
-from restoration.training.film.emulsion import Response, choose_response, exposed
+from restoration.training.film.development import NEUTRAL, CharacteristicCurve, Fading, Gray, developed, faded
+from restoration.training.film.emulsion import Response, choose_response, exposure
 from restoration.training.film.grain import grained
 from restoration.training.film.halftone import Screen, halftoned
 from restoration.training.film.lens import through_lens
@@ -29,7 +29,7 @@ class Film:
     response: Response = (0.2126, 0.7152, 0.0722)
     vignette: float = 0.0
     lens_blur: float = 0.0
-    curve: Curve = NEUTRAL
+    curve: CharacteristicCurve = NEUTRAL
     grain: float = 0.0
     grain_size: float = 0.0
     scratches: int = 0
@@ -49,7 +49,9 @@ def choose_film(rng: np.random.Generator) -> Film:
         response=choose_response(rng),
         vignette=_of("vignette", "loss").draw(rng) if happens["vignette"] else 0.0,
         lens_blur=_of("lens blur", "sigma").draw(rng) if happens["lens blur"] else 0.0,
-        curve=Curve(**{name: span.draw(rng) for name, span in STAGES["development"].ranges.items()}),
+        curve=CharacteristicCurve(
+            **{name: span.draw(rng) for name, span in STAGES["development"].ranges.items()}
+        ),
         grain=_of("grain", "strength").draw(rng) if happens["grain"] else 0.0,
         grain_size=_of("grain", "size").draw(rng) if happens["grain"] else 0.0,
         scratches=_of("scratches", "count").count(rng) if happens["scratches"] else 0,
@@ -70,7 +72,7 @@ def develop(rgb: NDArray[np.uint8], film: Film, rng: np.random.Generator) -> Gra
 
     Pure in (rgb, film, state of rng); the generator draws grain, damage, stains and where the dots fall.
     """
-    light = through_lens(exposed(rgb, film.response), film.vignette, film.lens_blur)
+    light = through_lens(exposure(rgb, film.response), film.vignette, film.lens_blur)
     gray = developed(light, film.curve)
     if film.grain:
         gray = grained(gray, film.grain, film.grain_size, rng)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from restoration.training.film.development import Curve, Fading
+from restoration.training.film.development import CharacteristicCurve, Fading
 from restoration.training.film.emulsion import EMULSIONS
 from restoration.training.film.halftone import Screen
 from restoration.training.film.photograph import Film, develop
@@ -23,8 +23,8 @@ EXAMPLES: tuple[tuple[str, Film], ...] = (
     *((emulsion.name, Film(emulsion.response)) for emulsion in EMULSIONS),
     ("vignette", Film(_PANCHROMATIC, vignette=0.6)),
     ("lens blur", Film(_PANCHROMATIC, lens_blur=1.2)),
-    ("development: soft", Film(_PANCHROMATIC, curve=Curve(gamma=0.7))),
-    ("development: hard", Film(_PANCHROMATIC, curve=Curve(gamma=1.3, shoulder=0.8))),
+    ("development: soft", Film(_PANCHROMATIC, curve=CharacteristicCurve(gamma=0.7))),
+    ("development: hard", Film(_PANCHROMATIC, curve=CharacteristicCurve(gamma=1.3, shoulder=0.8))),
     ("grain", Film(_PANCHROMATIC, grain=0.035, grain_size=0.6)),
     ("scratches", Film(_PANCHROMATIC, scratches=4)),
     ("fading", Film(_PANCHROMATIC, fading=Fading(0.2, 0.75))),

@@ -46,7 +46,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class FilmStage:
     """One thing that befalls a photograph: its chance, its ranges, and whose account of it is followed."""
 
     name: str
@@ -60,32 +60,32 @@ class Stage:
         return rng.random() < self.share
 
 
-STAGES: Mapping[str, Stage] = MappingProxyType(
+STAGES: Mapping[str, FilmStage] = MappingProxyType(
     {
         stage.name: stage
         for stage in (
-            Stage(
+            FilmStage(
                 "vignette",
                 0.30,
                 "the lens passes less light to the corners",
                 "the cosine-fourth law near the axis",
                 {"loss": Range(0.1, 0.6, "of the light in the corners")},
             ),
-            Stage(
+            FilmStage(
                 "lens blur",
                 0.20,
                 "the picture on the film is out of focus",
                 "a Gaussian, in linear light",
                 {"sigma": Range(0.3, 1.2, "px")},
             ),
-            Stage(
+            FilmStage(
                 "response",
                 1.0,
                 "the emulsion weighs red, green and blue light (table above), with some jitter",
                 "sensitization in three bands; CIE illuminant A for tungsten; linear sRGB (IEC 61966-2-1)",
                 {},
             ),
-            Stage(
+            FilmStage(
                 "development",
                 1.0,
                 "the characteristic curve of film and paper",
@@ -97,28 +97,28 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
                     "lightest": Range(0.92, 1.06, "of the range"),
                 },
             ),
-            Stage(
+            FilmStage(
                 "grain",
                 0.60,
                 "the silver shows, most in the middle tones",
                 "Selwyn: deviation is greatest where half of the crystals develop",
                 {"strength": Range(0.003, 0.035, "of the range"), "size": Range(0.0, 0.9, "px")},
             ),
-            Stage(
+            FilmStage(
                 "scratches",
                 0.08,
                 f"thin lines, {ALONG_TRAVEL:.0%} along the travel of the film, {LIGHT_SCRATCHES:.0%} light",
                 "no account known to us: number and width are our choice",
                 {"count": Range(1, 4, "lines")},
             ),
-            Stage(
+            FilmStage(
                 "fading",
                 0.30,
                 "black turns gray and white dull",
                 "black and white drawn together",
                 {"black": Range(0.0, 0.22, "of the range"), "white": Range(0.72, 1.0, "of the range")},
             ),
-            Stage(
+            FilmStage(
                 "toning",
                 0.15,
                 f"sepia and yellowed paper, {STAINED:.0%} of it in patches, scanned in color and reduced to "
@@ -130,7 +130,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
                     "stain": Range(0.1, 0.25, "of deep yellow"),
                 },
             ),
-            Stage(
+            FilmStage(
                 "halftone",
                 0.04,
                 f"printed with a dot screen, {SCREEN_ANGLES.count(45) / len(SCREEN_ANGLES):.0%} at 45 "
@@ -143,21 +143,21 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
                     "paper": Range(0.8, 1.0, "of the range"),
                 },
             ),
-            Stage(
+            FilmStage(
                 "dust",
                 0.10,
                 f"specks and hairs, {LIGHT_DUST:.0%} light",
                 "no account known to us: number and width are our choice",
                 {"specks": Range(2, 24, ""), "hairs": Range(0, 2, "")},
             ),
-            Stage(
+            FilmStage(
                 "scanner blur",
                 0.15,
                 "the scan, or its reduction, is soft",
                 "a Gaussian, on encoded tones",
                 {"sigma": Range(0.3, 1.0, "px")},
             ),
-            Stage(
+            FilmStage(
                 "JPEG",
                 0.20,
                 "the file is compressed",

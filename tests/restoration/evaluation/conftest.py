@@ -13,8 +13,8 @@ from skimage import data
 
 from restoration import LoadedModel, ModelCard
 from restoration.colorize.plan import Sizes
-from restoration.evaluation.features import Lite0Eye
-from restoration.evaluation.subjects import Subject
+from restoration.evaluation.features import FeatureNetwork
+from restoration.evaluation.subjects import EvaluatedModel
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,8 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def eye() -> Lite0Eye:
-    return Lite0Eye()
+def eye() -> FeatureNetwork:
+    return FeatureNetwork()
 
 
 @pytest.fixture(scope="session")
@@ -60,11 +60,11 @@ class Painter:
 
 
 @pytest.fixture(scope="session")
-def subject() -> Callable[..., Subject]:
+def subject() -> Callable[..., EvaluatedModel]:
     """Make a model that paints each tone in proportion to its luminance."""
 
-    def make(name: str = "sepia", blue: float = -0.06, red: float = 0.05) -> Subject:
+    def make(name: str = "sepia", blue: float = -0.06, red: float = 0.05) -> EvaluatedModel:
         card = ModelCard(name, "", "painter", 1, 2, 32, 64, "fixed", "Apache-2.0", "none", "0" * 64, 0)
-        return Subject(name, card, LoadedModel(Painter(blue, red), Sizes(64, 32), "0" * 64))
+        return EvaluatedModel(name, card, LoadedModel(Painter(blue, red), Sizes(64, 32), "0" * 64))
 
     return make

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from restoration.evaluation.choice import spread, worst_and_best
+from restoration.evaluation.choice import evenly_spaced, worst_and_best
 
 
 def picture(name: str, error: float, gray: float = 0.1) -> SimpleNamespace:
@@ -43,4 +43,4 @@ def test_a_single_picture_is_the_worst() -> None:
 def test_many_pictures_are_shown_at_even_distances(count: int, most: int, shown: list[int]) -> None:
     found = [picture(str(number), 0.0) for number in range(count)]
 
-    assert [int(one.name) for one in spread(found, most)] == shown
+    assert [int(one.name) for one in evenly_spaced(found, most)] == shown

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.extremes import Extremes, require_extremes, training_extremes
+from restoration.evaluation.extremes import BlotchThresholds, require_thresholds, training_thresholds
 from restoration.evaluation.terms import silent
 from restoration.evaluation.vividness import BIN, magnitudes
 from restoration.training.dataset import read_picture
@@ -22,7 +22,7 @@ def test_it_is_the_percentile_of_the_training_pictures(gallery: Path) -> None:
     ]
     pixels = np.concatenate([magnitudes(one.rgb).ravel() for one in pictures if one is not None])
 
-    found = training_extremes(gallery, silent)
+    found = training_thresholds(gallery, silent)
 
     assert found is not None
     assert found.training == pytest.approx(np.percentile(pixels, 99.9), abs=2 * BIN)
@@ -38,7 +38,7 @@ def test_historical_sets_have_one_of_their_own(tmp_path: Path) -> None:
     with (tmp_path / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
 
-    found = training_extremes(tmp_path, silent)
+    found = training_thresholds(tmp_path, silent)
 
     assert found is not None
     assert found.film is not None
@@ -48,13 +48,13 @@ def test_historical_sets_have_one_of_their_own(tmp_path: Path) -> None:
 def test_it_tells_how_far_it_is(gallery: Path) -> None:
     told: list[tuple[str, int, int]] = []
 
-    training_extremes(gallery, lambda *progress: told.append(progress))
+    training_thresholds(gallery, lambda *progress: told.append(progress))
 
     assert told == [("training pictures", 0, 4)]
 
 
 def test_without_a_manifest_nobody_knows(album: Path) -> None:
-    assert training_extremes(album, silent) is None
+    assert training_thresholds(album, silent) is None
     with pytest.raises(EvaluationError, match="--blotch-threshold"):
-        require_extremes(None, album)
-    assert require_extremes(Extremes(0.3, None), album).training == 0.3
+        require_thresholds(None, album)
+    assert require_thresholds(BlotchThresholds(0.3, None), album).training == 0.3

@@ -8,8 +8,14 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
 from restoration.arrays.luma import luma
-from restoration.evaluation.features import Lite0Eye
-from restoration.evaluation.figures import MOST_DECIBELS, Figures, Seen, mean, measure
+from restoration.evaluation.features import FeatureNetwork
+from restoration.evaluation.figures import (
+    MOST_DECIBELS,
+    PictureWithFeatures,
+    RenderingMetrics,
+    mean,
+    rendering_metrics,
+)
 from restoration.evaluation.rendering import left_gray
 from restoration.training.metrics import colorfulness
 
@@ -17,12 +23,12 @@ ASTRONAUT = np.ascontiguousarray(data.astronaut()[::3, ::3])
 
 
 @pytest.fixture(scope="module")
-def true(eye: Lite0Eye) -> Seen:
-    return Seen(ASTRONAUT, eye.look(ASTRONAUT))
+def true(eye: FeatureNetwork) -> PictureWithFeatures:
+    return PictureWithFeatures(ASTRONAUT, eye.look(ASTRONAUT))
 
 
-def test_the_truth_is_as_near_as_can_be(true: Seen) -> None:
-    found = measure(true, true, 0.2)
+def test_the_truth_is_as_near_as_can_be(true: PictureWithFeatures) -> None:
+    found = rendering_metrics(true, true, 0.2)
 
     assert (found.psnr, found.ssim) == (MOST_DECIBELS, pytest.approx(1.0))
     assert (found.chroma_l1, found.ciede2000, found.feature_distance) == (0, 0, 0)
@@ -31,10 +37,12 @@ def test_the_truth_is_as_near_as_can_be(true: Seen) -> None:
     assert 0 < found.blotches < 0.5
 
 
-def test_gray_is_off_in_everything_but_has_no_blotches(true: Seen, eye: Lite0Eye) -> None:
+def test_gray_is_off_in_everything_but_has_no_blotches(
+    true: PictureWithFeatures, eye: FeatureNetwork
+) -> None:
     gray = left_gray(luma(ASTRONAUT))
 
-    found = measure(Seen(gray, eye.look(gray)), true, 0.2)
+    found = rendering_metrics(PictureWithFeatures(gray, eye.look(gray)), true, 0.2)
 
     assert found.psnr == pytest.approx(peak_signal_noise_ratio(ASTRONAUT, gray), abs=1e-4)
     assert found.chroma_l1 > 0.02
@@ -43,13 +51,13 @@ def test_gray_is_off_in_everything_but_has_no_blotches(true: Seen, eye: Lite0Eye
     assert (found.colorfulness, found.blotches) == (pytest.approx(0, abs=1e-6), 0)
 
 
-def test_without_a_threshold_blotches_are_unknown(true: Seen) -> None:
-    assert measure(true, true, None).blotches is None
+def test_without_a_threshold_blotches_are_unknown(true: PictureWithFeatures) -> None:
+    assert rendering_metrics(true, true, None).blotches is None
 
 
 def test_a_mean_is_over_pictures_and_unknown_where_one_is() -> None:
-    one = Figures(20.0, 0.5, 0.1, 4.0, 10.0, 0.2, 0.01)
-    two = Figures(30.0, 0.7, 0.3, 8.0, 30.0, 0.4, 0.03)
+    one = RenderingMetrics(20.0, 0.5, 0.1, 4.0, 10.0, 0.2, 0.01)
+    two = RenderingMetrics(30.0, 0.7, 0.3, 8.0, 30.0, 0.4, 0.03)
 
-    assert mean([one, two]) == Figures(25.0, 0.6, 0.2, 6.0, 20.0, pytest.approx(0.3), 0.02)
+    assert mean([one, two]) == RenderingMetrics(25.0, 0.6, 0.2, 6.0, 20.0, pytest.approx(0.3), 0.02)
     assert mean([one, dataclasses.replace(two, blotches=None)]).blotches is None

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from restoration.evaluation.figures import Figures
+from restoration.evaluation.figures import RenderingMetrics
 from restoration.evaluation.frechet import LEAST_PICTURES
-from restoration.evaluation.groups import PictureFigures, Rendered, groups
+from restoration.evaluation.groups import MeasuredPicture, PictureRendering, groups
 from restoration.evaluation.vividness import counted
 
 RED, GRAY = (np.full((4, 4, 3), color, np.uint8) for color in ((200, 40, 40), (88, 88, 88)))
 
 
-def rendered(error: float, vivid: float, pooled: np.ndarray, rgb: np.ndarray = RED) -> Rendered:
-    figures = Figures(60.0 - 400 * error, 1.0, error, 0.0, vivid, 0.0, None)
-    return Rendered(figures, pooled.astype(np.float32), counted(rgb))
+def rendered(error: float, vivid: float, pooled: np.ndarray, rgb: np.ndarray = RED) -> PictureRendering:
+    figures = RenderingMetrics(60.0 - 400 * error, 1.0, error, 0.0, vivid, 0.0, None)
+    return PictureRendering(figures, pooled.astype(np.float32), counted(rgb))
 
 
-def pictures(count: int, name: str, vivid: float = 20.0) -> list[PictureFigures]:
+def pictures(count: int, name: str, vivid: float = 20.0) -> list[MeasuredPicture]:
     """Each with a model that leaves it gray, one that knows the truth, and one in the middle."""
     rng = np.random.default_rng(count)
     found = []
@@ -25,7 +25,7 @@ def pictures(count: int, name: str, vivid: float = 20.0) -> list[PictureFigures]
         gray, truth = rendered(0.1, 0.0, there, GRAY), rendered(0.0, vivid, here)
         middle = rendered(0.05, vivid / 2, (here + there) / 2)
         models = {"none": gray, "oracle": truth, "middle": middle}
-        found.append(PictureFigures(f"{name}/{number}", name, gray, truth, models))
+        found.append(MeasuredPicture(f"{name}/{number}", name, gray, truth, models))
     return found
 
 

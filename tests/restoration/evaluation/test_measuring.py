@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from restoration.evaluation.document import as_document, as_json
+from restoration.evaluation.document import as_json, evaluation_document
 from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.measuring import Evaluation, evaluate_models
 from restoration.evaluation.pictures import Half
-from restoration.evaluation.subjects import Subject
-from restoration.evaluation.terms import Terms
+from restoration.evaluation.subjects import EvaluatedModel
+from restoration.evaluation.terms import EvaluationOptions
 
-SubjectMaker = Callable[..., Subject]
-TERMS = Terms(half=Half.ALL, side=64, blotch_threshold=0.3)
+SubjectMaker = Callable[..., EvaluatedModel]
+TERMS = EvaluationOptions(half=Half.ALL, side=64, blotch_threshold=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,9 @@ def test_the_document_holds_everything_and_is_the_same_every_time(
 ) -> None:
     again = evaluate_models([subject(), subject("nothing", 0.0, 0.0)], gallery, TERMS)
 
-    text = as_json(as_document(evaluation))
+    text = as_json(evaluation_document(evaluation))
 
-    assert text == as_json(as_document(again))
+    assert text == as_json(evaluation_document(again))
     told = json.loads(text)
     assert told["terms"] == {"half": "all", "held_out": True, "preset": "fast", "side": 64, "strength": 1.0}
     assert [model["name"] for model in told["models"]] == ["sepia", "nothing"]
@@ -90,7 +90,7 @@ def test_without_training_pictures_blotches_are_unknown_unless_a_number_is_given
     album: Path, subject: SubjectMaker, tmp_path: Path
 ) -> None:
     Image.fromarray(data.coffee()[:128, :128]).save(tmp_path / "coffee.png")
-    terms = Terms(side=64, confidence=False)
+    terms = EvaluationOptions(side=64, confidence=False)
 
     unknown = evaluate_models([subject()], tmp_path, terms)
     known = evaluate_models([subject()], tmp_path, replace(terms, blotch_threshold=0.2))
@@ -118,7 +118,7 @@ def test_scans_are_looked_at_before_the_work_begins(
 def test_progress_goes_over_all_pictures(gallery: Path, subject: SubjectMaker) -> None:
     told: list[tuple[str, int, int]] = []
 
-    evaluate_models([subject()], gallery, Terms(side=32), progress=lambda *one: told.append(one))
+    evaluate_models([subject()], gallery, EvaluationOptions(side=32), progress=lambda *one: told.append(one))
 
     assert told[0] == ("training pictures", 0, 4)
     assert [done for what, done, _ in told if what == "pictures"] == [0, 1, 2]
@@ -130,7 +130,7 @@ def test_progress_goes_over_all_pictures(gallery: Path, subject: SubjectMaker) -
 )
 def test_terms_out_of_range_are_refused(facts: dict[str, float], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        Terms(**facts)
+        EvaluationOptions(**facts)
 
 
 def test_a_gray_gallery_has_no_truth(subject: SubjectMaker, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.pictures import (
     Fingerprint,
     Half,
-    Reference,
+    ReferencePicture,
     list_pictures,
-    references,
+    reference_pictures,
     require_color,
 )
 
@@ -42,8 +42,8 @@ def test_of_a_folder_without_a_manifest_all_pictures_are_taken_whatever_half_is_
 def test_pictures_are_reduced_with_their_luma_beside_and_small_ones_stay(gallery: Path) -> None:
     listing = list_pictures(gallery, Half.TEST)
 
-    small = [one for one in references(listing, 100) if isinstance(one, Reference)]
-    whole = [one for one in references(listing, 256) if isinstance(one, Reference)]
+    small = [one for one in reference_pictures(listing, 100) if isinstance(one, ReferencePicture)]
+    whole = [one for one in reference_pictures(listing, 256) if isinstance(one, ReferencePicture)]
 
     assert {one.rgb.shape for one in small} == {(100, 80, 3)}
     assert {one.rgb.shape for one in whole} == {(200, 160, 3)}
@@ -51,7 +51,7 @@ def test_pictures_are_reduced_with_their_luma_beside_and_small_ones_stay(gallery
 
 
 def test_a_gray_picture_is_named_and_left_out(gallery: Path) -> None:
-    found = list(references(list_pictures(gallery, Half.ALL), 64))
+    found = list(reference_pictures(list_pictures(gallery, Half.ALL), 64))
 
     assert [one for one in found if isinstance(one, str)] == ["eval/places/gray.png"]
 
@@ -60,7 +60,7 @@ def test_a_folder_of_gray_pictures_says_that_there_is_no_truth(tmp_path: Path) -
     Image.fromarray(data.camera()).save(tmp_path / "gray.png")
     listing = list_pictures(tmp_path, Half.TEST)
 
-    assert list(references(listing, 64)) == ["gray.png"]
+    assert list(reference_pictures(listing, 64)) == ["gray.png"]
     with pytest.raises(EvaluationError, match="none of the 1 pictures has color"):
         require_color(0, listing)
 
@@ -75,7 +75,7 @@ def test_another_pixel_is_another_fingerprint() -> None:
     for value in (0, 0, 1):
         fingerprint = Fingerprint()
         rgb = np.full((2, 2, 3), value, np.uint8)
-        fingerprint.add(Reference("a", "b", rgb, luma.luma(rgb)))
+        fingerprint.add(ReferencePicture("a", "b", rgb, luma.luma(rgb)))
         prints.append(fingerprint.hex())
 
     assert prints[0] == prints[1] != prints[2]

@@ -10,17 +10,17 @@ from skimage import data
 
 from restoration.arrays.luma import luma
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.extremes import Extremes
+from restoration.evaluation.extremes import BlotchThresholds
 from restoration.evaluation.scans import SIDE, measure_scans
-from restoration.evaluation.subjects import Subject
-from restoration.evaluation.terms import Terms, silent
-from restoration.evaluation.watching import Watcher
+from restoration.evaluation.subjects import EvaluatedModel
+from restoration.evaluation.terms import EvaluationOptions, silent
+from restoration.evaluation.watching import PictureListener
 
-SubjectMaker = Callable[..., Subject]
-EXTREMES = Extremes(0.3, 0.1)
+SubjectMaker = Callable[..., EvaluatedModel]
+EXTREMES = BlotchThresholds(0.3, 0.1)
 
 
-class Seen(Watcher):
+class Seen(PictureListener):
     """Remembers what it was shown."""
 
     def __init__(self) -> None:
@@ -41,9 +41,11 @@ def scans(tmp_path: Path) -> Path:
     return folder
 
 
-def measured(folder: Path, *subjects: Subject, extremes: Extremes = EXTREMES, strength: float = 1.0):
+def measured(
+    folder: Path, *subjects: EvaluatedModel, extremes: BlotchThresholds = EXTREMES, strength: float = 1.0
+):
     seen = Seen()
-    terms = Terms(strength=strength)
+    terms = EvaluationOptions(strength=strength)
     return measure_scans(folder, subjects, terms, extremes, progress=silent, watcher=seen), seen
 
 
@@ -71,7 +73,7 @@ def test_the_chroma_of_film_is_a_second_narrower_bound(scans: Path, subject: Sub
     middle = subject("middle", -0.15, 0.15)
 
     (first, _) = measured(scans, middle)[0].models["middle"]
-    (unknown, _) = measured(scans, middle, extremes=Extremes(0.3, None))[0].models["middle"]
+    (unknown, _) = measured(scans, middle, extremes=BlotchThresholds(0.3, None))[0].models["middle"]
 
     assert first.blotches == 0
     assert first.beyond_film is not None

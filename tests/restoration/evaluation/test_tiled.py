@@ -12,11 +12,11 @@ from skimage import data
 from restoration import LoadedModel, Preset
 from restoration.colorize.plan import Sizes
 from restoration.evaluation.pictures import Half, list_pictures
-from restoration.evaluation.subjects import Subject
-from restoration.evaluation.terms import Terms, silent
+from restoration.evaluation.subjects import EvaluatedModel
+from restoration.evaluation.terms import EvaluationOptions, silent
 from restoration.evaluation.tiled import SHIFTS, TilingMeasured, measure_tiling
 
-SubjectMaker = Callable[..., Subject]
+SubjectMaker = Callable[..., EvaluatedModel]
 
 
 class Moody:
@@ -41,7 +41,7 @@ class Steady(Moody):
         return np.stack((0.1 - 0.2 * gray, 0.1 * gray), axis=1)
 
 
-def in_windows(subject: Subject, engine: Moody) -> Subject:
+def in_windows(subject: EvaluatedModel, engine: Moody) -> EvaluatedModel:
     """A model that normalizes by instance, and so colors in windows."""
     model = subject.model
     windowed = LoadedModel(engine, Sizes(256, 256, "instance"), model.weights)
@@ -57,9 +57,9 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def measured(scans: Path | None, gallery: Path, *subjects: Subject, side: int = 256) -> TilingMeasured:
+def measured(scans: Path | None, gallery: Path, *subjects: EvaluatedModel, side: int = 256) -> TilingMeasured:
     listing = list_pictures(gallery, Half.ALL)
-    return measure_tiling(scans, listing, subjects, Terms(side=side), progress=silent)
+    return measure_tiling(scans, listing, subjects, EvaluationOptions(side=side), progress=silent)
 
 
 def test_where_nothing_is_cut_into_windows_there_is_no_seam(

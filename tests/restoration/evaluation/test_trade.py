@@ -6,22 +6,22 @@ from skimage import data
 
 from restoration.arrays.luma import luma
 from restoration.evaluation.figures import chroma_l1
-from restoration.evaluation.pictures import Reference
+from restoration.evaluation.pictures import ReferencePicture
 from restoration.evaluation.rendering import colored, left_gray
 from restoration.evaluation.terms import STRENGTHS
-from restoration.evaluation.trade import TradeTally, by_strength
+from restoration.evaluation.trade import StrengthTally, by_strength
 from restoration.training.dataset import chroma_of
 from restoration.training.metrics import colorfulness
 
 RGB = np.ascontiguousarray(data.astronaut()[::4, ::4])
 
 
-def reference(name: str) -> Reference:
-    return Reference("one.png", name, RGB, luma(RGB))
+def reference(name: str) -> ReferencePicture:
+    return ReferencePicture("one.png", name, RGB, luma(RGB))
 
 
-def tally_of(*names: str, weakened: float) -> TradeTally:
-    tally = TradeTally()
+def tally_of(*names: str, weakened: float) -> StrengthTally:
+    tally = StrengthTally()
     for name in names:
         one = reference(name)
         gray_error = chroma_l1(left_gray(one.gray), RGB)
@@ -48,7 +48,7 @@ def test_color_rises_with_strength() -> None:
 
 
 def test_at_strength_one_it_is_what_the_figures_say() -> None:
-    tally = TradeTally()
+    tally = StrengthTally()
     one = reference("places")
     chroma = 0.8 * chroma_of(RGB)
     gray_error = chroma_l1(left_gray(one.gray), RGB)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from restoration.study.channel_statistics import channel_statistics, measured
+from restoration.study.channel_statistics import channel_statistics, measure_channels
 from restoration.training import TrainingError
 
 LEVELS = ((0, 51, 102), (255, 153, 102))
@@ -43,7 +43,7 @@ def test_gray_is_the_luma(folder: Path) -> None:
 def test_the_figures_are_those_of_all_pixels_at_once() -> None:
     pictures = [data.astronaut()[:64, :64], data.coffee()[:80, :64]]
 
-    found = measured(pictures)
+    found = measure_channels(pictures)
 
     pixels = np.concatenate([one.reshape(-1, 3) for one in pictures]) / 255.0
     assert [one.mean for one in found.channels[:3]] == pytest.approx(pixels.mean(axis=0).tolist())

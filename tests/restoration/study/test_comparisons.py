@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restoration.study.comparisons import comparisons
-from restoration.study.matrix import planned, read_matrix, run_folder, runs_made
+from restoration.study.matrix import plan_runs, read_matrix, run_folder, runs_made
 from restoration.study.recipe import SeedRecipe, as_toml
 from restoration.training import TrainingError
 
@@ -106,7 +106,7 @@ def test_a_run_that_was_killed_while_it_kept_its_first_is_not_judged(made: Made,
 def test_a_plan_is_limited_in_names_epochs_and_width(recipe: Recipe, tmp_path: Path) -> None:
     matrix = (recipe(name="one", epochs=100), recipe(name="two", epochs=10))
 
-    plans = planned(matrix, tmp_path, epochs=20, base=8)
+    plans = plan_runs(matrix, tmp_path, epochs=20, base=8)
 
     assert [(one.recipe.name, one.recipe.epochs, one.recipe.base) for one in plans] == [
         ("one", 20, 8),
@@ -114,9 +114,9 @@ def test_a_plan_is_limited_in_names_epochs_and_width(recipe: Recipe, tmp_path: P
     ]
     assert [one.left for one in plans] == [20, 10]
     assert plans[0].folder.path == tmp_path / "runs" / "one-base8"
-    assert [one.recipe.name for one in planned(matrix, tmp_path, only=("two",))] == ["two"]
+    assert [one.recipe.name for one in plan_runs(matrix, tmp_path, only=("two",))] == ["two"]
     with pytest.raises(TrainingError, match="no recipe is called 'three'") as caught:
-        planned(matrix, tmp_path, only=("three",))
+        plan_runs(matrix, tmp_path, only=("three",))
     assert "one, two" in caught.value.remedy
 
 

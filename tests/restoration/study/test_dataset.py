@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from restoration.study import loop
-from restoration.study.dataset import batch_members, load_album, steps_per_epoch
+from restoration.study.dataset import batch_members, load_dataset, steps_per_epoch
 from restoration.study.preprocessing import gray_of
 from restoration.study.recipe import SeedRecipe
 from restoration.training import TrainingError
@@ -20,7 +20,7 @@ Recipe = Callable[..., SeedRecipe]
 
 
 def test_no_test_picture_is_ever_in_a_training_batch(eight: Path, recipe: Recipe) -> None:
-    album, plan = load_album(eight), recipe(epochs=5, batch=4)
+    album, plan = load_dataset(eight), recipe(epochs=5, batch=4)
     gray, true = zip(*loop._batches(0, plan, album), strict=True)
 
     shown = {one.numpy().tobytes() for batch in true for one in batch}
@@ -49,7 +49,7 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
 
 
 def test_the_sides_come_from_their_sub_folders(eight: Path) -> None:
-    album = load_album(eight)
+    album = load_dataset(eight)
 
     assert album.train.names == tuple(f"train/{number}.png" for number in range(6))
     assert album.test.names == ("test/6.png", "test/7.png")
@@ -62,7 +62,7 @@ def test_a_picture_on_both_sides_is_refused(eight: Path, tmp_path: Path) -> None
     shutil.copy(folder / "train" / "3.png", folder / "test" / "again.png")
 
     with pytest.raises(TrainingError, match=r"train/3\.png too") as caught:
-        load_album(folder)
+        load_dataset(folder)
 
     assert caught.value.path == folder / "test" / "again.png"
 
@@ -73,7 +73,7 @@ def test_a_folder_without_one_of_the_sides_is_told(eight: Path, tmp_path: Path, 
     shutil.rmtree(tmp_path / "half" / missing)
 
     with pytest.raises(TrainingError, match=f"sub-folder {missing}"):
-        load_album(tmp_path / "half")
+        load_dataset(tmp_path / "half")
 
 
 def test_other_sizes_are_cut_to_their_central_square(eight: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_other_sizes_are_cut_to_their_central_square(eight: Path, tmp_path: Path
     wide.paste((0, 0, 200), (150, 0, 450, 300))
     wide.save(tmp_path / "wide" / "test" / "wide.png")
 
-    album = load_album(tmp_path / "wide")
+    album = load_dataset(tmp_path / "wide")
 
     assert album.test.rgb.shape == (3, 256, 256, 3)
     assert (album.test.rgb[2] == (0, 0, 200)).all(axis=-1).mean() > 0.95

@@ -9,7 +9,7 @@ import torch
 
 from restoration.study.estimate import Estimator, bytes_kept
 from restoration.study.loop import train_seed
-from restoration.study.matrix import Planned
+from restoration.study.matrix import PlannedRun
 from restoration.study.recipe import SeedRecipe
 from restoration.study.run_folder import SeedFolder
 
@@ -35,13 +35,13 @@ def test_a_run_that_has_begun_tells_its_own_pace(recipe: Recipe, tmp_path: Path)
     folder = SeedFolder(tmp_path)
     folder.metrics.write_text(json.dumps({"spent": {"samples": 50, "seconds": 20.0}}))
 
-    assert Estimator(torch.device("cpu")).seconds_per_picture(Planned(recipe(), folder, 1)) == 0.4
+    assert Estimator(torch.device("cpu")).seconds_per_picture(PlannedRun(recipe(), folder, 1)) == 0.4
 
 
 def test_networks_of_one_shape_are_timed_once(recipe: Recipe, tmp_path: Path) -> None:
     estimator = Estimator(torch.device("cpu"))
     plans = [
-        Planned(recipe(name=name, batch=batch), SeedFolder(tmp_path / name), 0)
+        PlannedRun(recipe(name=name, batch=batch), SeedFolder(tmp_path / name), 0)
         for name, batch in (("a", 1), ("b", 4))
     ]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from restoration.study.preprocessing import Preprocessing
 from restoration.study.recipe import SeedRecipe, as_toml, read_seed_recipe
 from restoration.training import TrainingError, shipped_recipe
-from restoration.training.recipe import kind_of
+from restoration.training.recipe import recipe_kind
 
 Recipe = Callable[..., SeedRecipe]
 SHIPPED = sorted(shipped_recipe("seed/pix2pix").parent.glob("*.toml"))
@@ -98,6 +98,6 @@ def test_only_what_decides_the_weights_of_an_epoch_is_in_the_fingerprint(recipe:
 
 
 def test_a_recipe_tells_its_kind(tmp_path: Path) -> None:
-    assert kind_of(shipped_recipe("seed/l1")) == "seed"
-    assert kind_of(shipped_recipe("archive")) == ""
-    assert kind_of(tmp_path / "missing.toml") == ""
+    assert recipe_kind(shipped_recipe("seed/l1")) == "seed"
+    assert recipe_kind(shipped_recipe("archive")) == ""
+    assert recipe_kind(tmp_path / "missing.toml") == ""

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restoration.study.dataset import load_album
+from restoration.study.dataset import load_dataset
 from restoration.study.findings import Findings
 from restoration.study.judging import as_facts, from_facts
 from restoration.study.painter import luminance_kept
 from restoration.study.preprocessing import Preprocessing, gray_of
-from restoration.study.runner import Limits, conduct
+from restoration.study.runner import RunSelection, run_study
 from restoration.training import TrainingError, shipped_recipe
 
 RECIPES = shipped_recipe("seed/pix2pix").parent
 NAMES = sorted(path.stem for path in RECIPES.glob("*.toml"))
-TINY = Limits(epochs=1, base=2)
+TINY = RunSelection(epochs=1, base=2)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -41,7 +41,7 @@ def study(eight: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     page = folder / "docs" / "research" / "seed-study.md"
     (folder / "out").mkdir()
     (folder / "out" / "notes.md").write_text("## Seen\n\nAll of it is brown.\n")
-    return Study(conduct(RECIPES, eight, folder / "out", page, TINY), folder / "out", page)
+    return Study(run_study(RECIPES, eight, folder / "out", page, TINY), folder / "out", page)
 
 
 def test_every_recipe_is_run_and_every_kept_generator_is_judged(study: Study) -> None:
@@ -102,7 +102,7 @@ def test_the_page_tells_whose_figures_are_nearest_to_the_recipe_s(study: Study) 
 
 def test_gray_truth_and_the_ceiling_are_what_they_must_be(study: Study, eight: Path) -> None:
     gray, truth, perfect = (study.findings.verdicts[place].painted.rendering for place in range(3))
-    pictures = load_album(eight).test.rgb
+    pictures = load_dataset(eight).test.rgb
     best = Preprocessing().best_reachable(pictures)
     errors = ((best / 255.0 - pictures / 255.0) ** 2).mean(axis=(1, 2, 3))
 
@@ -113,7 +113,7 @@ def test_gray_truth_and_the_ceiling_are_what_they_must_be(study: Study, eight: P
 
 
 def test_with_the_luminance_kept_no_gray_is_lost(study: Study, eight: Path) -> None:
-    rgb = load_album(eight).test.rgb[0]
+    rgb = load_dataset(eight).test.rgb[0]
     painted = Preprocessing().best_reachable(rgb[None])[0]
 
     assert np.array_equal(gray_of(luminance_kept(painted, gray_of(rgb))), gray_of(rgb))
@@ -134,7 +134,7 @@ def test_a_second_order_does_nothing_twice_and_goes_on_with_what_it_asks_for(
     before = study.text
     other = study.page.with_name("longer.md")
 
-    findings = conduct(RECIPES, eight, study.out, other, Limits(("l1",), epochs=2, base=2))
+    findings = run_study(RECIPES, eight, study.out, other, RunSelection(("l1",), epochs=2, base=2))
 
     changed = [path for path, when in states.items() if path.stat().st_mtime_ns != when]
     assert [path.parent.name for path in changed] == ["l1-base2"]
@@ -153,4 +153,6 @@ def test_runs_on_other_pictures_are_not_judged_beside_these(
             Image.open(path).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / part / path.name)
 
     with pytest.raises(TrainingError, match="other pictures"):
-        conduct(RECIPES, tmp_path, study.out, study.page.with_name("other.md"), Limits(("l1",), base=2))
+        run_study(
+            RECIPES, tmp_path, study.out, study.page.with_name("other.md"), RunSelection(("l1",), base=2)
+        )

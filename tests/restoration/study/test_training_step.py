@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restoration.generators.networks.objective import generator_loss
-from restoration.study.networks import SeedState, first_state
+from restoration.study.networks import SeedState, new_seed_state
 from restoration.study.recipe import SeedRecipe
-from restoration.study.training_step import learn
+from restoration.study.training_step import train_networks_on_batch
 
 Recipe = Callable[..., SeedRecipe]
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ class Patches(nn.Module):
 
 def _known(recipe: SeedRecipe, by: float = 0.25) -> SeedState:
     """A state whose networks can be reckoned by hand."""
-    state = first_state(recipe, CPU)
+    state = new_seed_state(recipe, CPU)
     state.generator, state.critic = Shift(by), Patches()  # type: ignore[assignment]
     state.optimizer = torch.optim.Adam(state.generator.parameters(), lr=recipe.rate, betas=(0.5, 0.999))
     state.critic_optimizer = torch.optim.Adam(state.critic.parameters(), lr=recipe.rate, betas=(0.5, 0.999))
@@ -53,7 +53,7 @@ def _known(recipe: SeedRecipe, by: float = 0.25) -> SeedState:
 def test_least_squares_with_real_1_and_made_0_halved_and_l1(recipe: Recipe) -> None:
     gray, true = torch.zeros(2, 3, 16, 16), torch.full((2, 3, 16, 16), 0.75)
 
-    adversarial, l1, discriminator = learn(_known(recipe()), recipe(), gray, true).tolist()
+    adversarial, l1, discriminator = train_networks_on_batch(_known(recipe()), recipe(), gray, true).tolist()
 
     assert adversarial == pytest.approx((0.25 - 1) ** 2)
     assert l1 == pytest.approx(0.5)
@@ -64,7 +64,7 @@ def test_the_generator_follows_the_gradient_of_the_adversarial_loss_and_100_time
     gray, true = torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.75)
     state = _known(recipe())
 
-    learn(state, recipe(), gray, true)
+    train_networks_on_batch(state, recipe(), gray, true)
 
     expected = Shift(0.25)
     made = expected(gray)
@@ -76,7 +76,7 @@ def test_the_generator_follows_the_gradient_of_the_adversarial_loss_and_100_time
 def test_one_step_of_adam_is_one_learning_rate(recipe: Recipe) -> None:
     state = _known(recipe())
 
-    learn(state, recipe(), torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.75))
+    train_networks_on_batch(state, recipe(), torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.75))
 
     assert state.generator.by.item() == pytest.approx(0.25 + 2e-4, abs=1e-8)
     # The discriminator lies too low on the true picture: 2 * .5 * ((.75 - 1) * .75 + .25 * .25) < 0.
@@ -90,17 +90,19 @@ def test_only_a_conditional_discriminator_sees_the_gray_picture(
     plan = recipe(critic=critic)
     state = _known(plan)
 
-    learn(state, plan, torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16))
+    train_networks_on_batch(state, plan, torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16))
 
     assert {shape[1] for shape in state.critic.seen} == {channels}
 
 
 def test_without_a_discriminator_there_is_l1_alone(recipe: Recipe) -> None:
     plan = recipe(critic="none")
-    state = first_state(plan, CPU)
+    state = new_seed_state(plan, CPU)
     gray = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(2))
 
-    adversarial, l1, discriminator = learn(state, plan, gray, torch.ones_like(gray)).tolist()
+    adversarial, l1, discriminator = train_networks_on_batch(
+        state, plan, gray, torch.ones_like(gray)
+    ).tolist()
 
     assert state.critic is None
     assert (adversarial, discriminator) == (0, 0)
@@ -113,7 +115,7 @@ def test_a_plain_gan_does_not_look_at_the_distance(recipe: Recipe) -> None:
     gradients = []
     for true in (0.75, -0.75):
         state = _known(plan)
-        learn(state, plan, gray, torch.full_like(gray, true))
+        train_networks_on_batch(state, plan, gray, torch.full_like(gray, true))
         gradients.append(state.generator.by.grad.item())
 
     assert gradients == pytest.approx([2 * (0.25 - 1)] * 2)
@@ -124,11 +126,11 @@ def test_a_plain_gan_does_not_look_at_the_distance(recipe: Recipe) -> None:
 )
 def test_every_variant_changes_both_networks(recipe: Recipe, entries: dict[str, object]) -> None:
     plan = recipe(**entries)
-    state = first_state(plan, CPU)
+    state = new_seed_state(plan, CPU)
     before = copy.deepcopy((state.generator.state_dict(), state.critic.state_dict()))
     gray = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(3))
 
-    learn(state, plan, gray, -gray)
+    train_networks_on_batch(state, plan, gray, -gray)
 
     for old, network in zip(before, (state.generator, state.critic), strict=True):
         assert any(not torch.equal(old[name], now) for name, now in network.state_dict().items())
@@ -139,8 +141,8 @@ def test_in_bfloat16_it_strives_for_the_same_and_weights_stay_float32(recipe: Re
     told, gradients = [], []
     for precision in ("float32", "bfloat16"):
         plan = recipe(precision=precision, base=8)
-        state = first_state(plan, CPU)
-        told.append(learn(state, plan, gray, -gray))
+        state = new_seed_state(plan, CPU)
+        told.append(train_networks_on_batch(state, plan, gray, -gray))
         gradients.append(torch.cat([one.grad.flatten() for one in state.critic.parameters()]))
         assert {one.dtype for one in state.generator.parameters()} == {torch.float32}
 

@@ -14,14 +14,14 @@ from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training import train
 from restoration.training.chroma_gain import MOST, intensified, needed_gain
 from restoration.training.dataset import Picture, chroma_of
-from restoration.training.metrics import Reference, references
+from restoration.training.metrics import HeldOutPicture, held_out_pictures
 from restoration.training.run_folder import RunFolder
 
 PICTURE = Picture("coffee", "table", np.asarray(data.coffee())[::4, ::4])
-AGAINST = references([PICTURE], 96)
+AGAINST = held_out_pictures([PICTURE], 96)
 
 
-def paler(part: float, one: Reference = AGAINST[0]) -> NDArray[np.float32]:
+def paler(part: float, one: HeldOutPicture = AGAINST[0]) -> NDArray[np.float32]:
     return np.asarray(part * chroma_of(one.rgb)[None], dtype=np.float32)
 
 

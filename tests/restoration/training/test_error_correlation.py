@@ -11,11 +11,11 @@ from skimage import data
 
 from restoration.generators.engines import open_engine
 from restoration.generators.models import Library, model_card
-from restoration.training import TrainingError, TrainingProgress, model_export, train
+from restoration.training import TrainingError, TrainingProgress, export_model, train
 from restoration.training import loop as training_loop
 from restoration.training.dataset import Picture, chroma_of
-from restoration.training.error_correlation import doubt_correlation
-from restoration.training.metrics import references
+from restoration.training.error_correlation import error_correlation
+from restoration.training.metrics import held_out_pictures
 
 DOUBT = """
 name = "doubting"
@@ -99,7 +99,7 @@ def test_a_stopped_run_ends_as_if_it_had_not_been(
 
 def test_the_model_gives_a_third_plane(album: Path, recipe: Path, tmp_path: Path) -> None:
     train(recipe, album, tmp_path / "run")
-    model_export(tmp_path / "run", "doubting", tmp_path / "models")
+    export_model(tmp_path / "run", "doubting", tmp_path / "models")
     card = model_card("doubting", Library((tmp_path / "models",)))
     assert card.out_channels == 3
     planes = open_engine(card, "cpu").predict(np.full((1, 64, 64), 0.4, np.float32))
@@ -127,7 +127,7 @@ def test_what_cannot_be_learned_is_refused(
 
 
 def test_correlation_is_one_for_an_oracle_and_zero_for_a_flat_doubt() -> None:
-    against = references([Picture("cup", "table", data.coffee())], 128)
+    against = held_out_pictures([Picture("cup", "table", data.coffee())], 128)
     chroma = chroma_of(against[0].rgb)
 
     def oracle(gray: np.ndarray) -> np.ndarray:
@@ -136,5 +136,5 @@ def test_correlation_is_one_for_an_oracle_and_zero_for_a_flat_doubt() -> None:
     def flat(gray: np.ndarray) -> np.ndarray:
         return np.concatenate((0 * chroma, 0 * chroma[:1] + 1))[None]
 
-    assert doubt_correlation(oracle, against) > 0.97
-    assert doubt_correlation(flat, against) == 0.0
+    assert error_correlation(oracle, against) > 0.97
+    assert error_correlation(flat, against) == 0.0

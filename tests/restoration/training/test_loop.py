@@ -18,9 +18,9 @@ from restoration.generators.models.importing import import_model
 from restoration.generators.models.storage import Storage
 from restoration.generators.networks.chroma import ChromaGenerator, SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
-from restoration.training import TrainingError, TrainingProgress, model_export, train
+from restoration.training import TrainingError, TrainingProgress, export_model, train
 from restoration.training import loop as training_loop
-from restoration.training.loop import predictor
+from restoration.training.loop import chroma_predictor
 
 Make = Callable[..., Path]
 
@@ -162,7 +162,7 @@ def test_held_out_pictures_may_have_any_sides(generator: ChromaGenerator) -> Non
     generator.eval()
     gray = np.random.default_rng(1).random((1, 70, 45), dtype=np.float32)
 
-    chroma = predictor(generator)(gray)
+    chroma = chroma_predictor(generator)(gray)
 
     assert chroma.shape == (1, 2, 70, 45)
     assert np.isfinite(chroma).all()
@@ -175,7 +175,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     (tmp_path / "run" / "notes.md").write_text("## Known failures\n\nNone looked for.\n")
     shelf = tmp_path / "shelf"
 
-    card = model_export(tmp_path / "run", "smoke", shelf)
+    card = export_model(tmp_path / "run", "smoke", shelf)
 
     library = Library((shelf,))
     assert models(library) == (card,) == (model_card("smoke", library),)
@@ -187,7 +187,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     assert "| all |" in page
     assert "color is invented" in page
     assert "None looked for." in page
-    small = model_export(tmp_path / "run", "small", shelf, storage=Storage.INT8)
+    small = export_model(tmp_path / "run", "small", shelf, storage=Storage.INT8)
     assert small.bytes < 0.6 * card.bytes
     mine = tmp_path / "mine"
     alone = import_model([weights_path(small).read_bytes()], mine, Library((shelf, mine)), name="alone").card
@@ -196,7 +196,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
 
 def test_a_run_without_an_end_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"has no best\.safetensors"):
-        model_export(tmp_path, "early", tmp_path / "shelf")
+        export_model(tmp_path, "early", tmp_path / "shelf")
 
     assert not (tmp_path / "shelf").exists()
 

@@ -12,13 +12,13 @@ from skimage.color import rgb2lab
 from restoration.arrays.lab import lab, recolor
 from restoration.training.dataset import LUMA, Picture, chroma_of
 from restoration.training.metrics import (
-    Figures,
-    Row,
+    ColorMetrics,
+    SetMetrics,
     ciede2000,
     colorfulness,
-    evaluate,
+    held_out_pictures,
+    metrics_by_set,
     reduced,
-    references,
 )
 
 # Sharma, Wu & Dalal 2005, table 1: pairs 1, 4, 7, 8, 9, 10, 13, 14, 16, 17, 19, 20, 21, 25, 33, 34.
@@ -102,7 +102,7 @@ def test_a_picture_is_reduced_to_multiples_of_32_and_never_enlarged() -> None:
 def test_gray_and_truth_stand_in_every_row() -> None:
     pictures = [Picture("a", "people", data.astronaut()), Picture("b", "table", data.coffee())]
 
-    every, people, table = evaluate(gray_predictor, references(pictures, 128))
+    every, people, table = metrics_by_set(gray_predictor, held_out_pictures(pictures, 128))
 
     assert (every.set, every.pictures) == ("all", 2)
     assert (people.set, table.set) == ("people", "table")
@@ -126,8 +126,8 @@ def gray_predictor(gray: np.ndarray) -> np.ndarray:
     return np.zeros((1, 2, *gray.shape[1:]), dtype=np.float32)
 
 
-def _row(chroma_l1: float, vivid: float) -> Row:
-    gray = Figures(psnr=23.0, chroma_l1=0.04, ciede2000=11.0, colorfulness=0.0)
-    truth = Figures(psnr=60.0, chroma_l1=0.0, ciede2000=0.0, colorfulness=40.0)
+def _row(chroma_l1: float, vivid: float) -> SetMetrics:
+    gray = ColorMetrics(psnr=23.0, chroma_l1=0.04, ciede2000=11.0, colorfulness=0.0)
+    truth = ColorMetrics(psnr=60.0, chroma_l1=0.0, ciede2000=0.0, colorfulness=40.0)
     predicted = dataclasses.replace(gray, chroma_l1=chroma_l1, colorfulness=vivid)
-    return Row("all", 1, predicted, gray, truth)
+    return SetMetrics("all", 1, predicted, gray, truth)

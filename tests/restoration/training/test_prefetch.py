@@ -11,20 +11,20 @@ from skimage import data
 
 from restoration.training.dataset import Picture
 from restoration.training.prefetch import PIXELS, batches, fitting_workers
-from restoration.training.recipe import DataPlan, Phase, Subject, TrainingError, TrainingRecipe
-from restoration.training.samples import Batch, Drawing, drawing
+from restoration.training.recipe import DataPlan, ModelPlan, Phase, TrainingError, TrainingRecipe
+from restoration.training.samples import Batch, Sampler, sampler_of
 
 TINY = Phase("tiny", samples=2, batch=2, size=32)
 
 
 @pytest.fixture(scope="module")
-def drawn() -> Drawing:
+def drawn() -> Sampler:
     pictures = (
         Picture("a", "people", data.astronaut()[::4, ::4]),
         Picture("b", "table", data.coffee()[::4, ::4]),
     )
-    subject = Subject("seed-unet", statistics="picture")
-    return drawing(pictures, TrainingRecipe("tiny", (TINY,), seed=9, data=DataPlan(), subject=subject))
+    subject = ModelPlan("seed-unet", statistics="picture")
+    return sampler_of(pictures, TrainingRecipe("tiny", (TINY,), seed=9, data=DataPlan(), subject=subject))
 
 
 def same(first: Batch, second: Batch) -> bool:
@@ -34,7 +34,7 @@ def same(first: Batch, second: Batch) -> bool:
     )
 
 
-def test_a_run_resumed_at_batch_three_sees_the_batch_three_of_the_whole_run(drawn: Drawing) -> None:
+def test_a_run_resumed_at_batch_three_sees_the_batch_three_of_the_whole_run(drawn: Sampler) -> None:
     whole = list(batches(drawn, 0, [TINY] * 6))
 
     resumed = list(batches(drawn, 3, [TINY] * 3))
@@ -45,7 +45,7 @@ def test_a_run_resumed_at_batch_three_sees_the_batch_three_of_the_whole_run(draw
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_processes_draw_what_a_thread_draws_and_leave_nothing(
-    drawn: Drawing, tmp_path: Path, workers: int
+    drawn: Sampler, tmp_path: Path, workers: int
 ) -> None:
     alone = list(batches(drawn, 2, [TINY] * 5))
 
@@ -57,7 +57,7 @@ def test_processes_draw_what_a_thread_draws_and_leave_nothing(
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_stream_that_is_left_early_ends_quietly(drawn: Drawing, tmp_path: Path, workers: int) -> None:
+def test_a_stream_that_is_left_early_ends_quietly(drawn: Sampler, tmp_path: Path, workers: int) -> None:
     stream = batches(drawn, 0, [TINY] * 500, workers=workers, folder=tmp_path)
     next(stream)
 
@@ -67,7 +67,7 @@ def test_a_stream_that_is_left_early_ends_quietly(drawn: Drawing, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_death_of_a_process_is_told(drawn: Drawing, tmp_path: Path) -> None:
+def test_the_death_of_a_process_is_told(drawn: Sampler, tmp_path: Path) -> None:
     stream = batches(drawn, 0, [TINY] * 5000, workers=1, folder=tmp_path)
     next(stream)
     (worker,) = multiprocessing.active_children()
@@ -80,7 +80,7 @@ def test_the_death_of_a_process_is_told(drawn: Drawing, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_without_room_for_the_pixels_is_told(drawn: Drawing, tmp_path: Path) -> None:
+def test_a_disk_without_room_for_the_pixels_is_told(drawn: Sampler, tmp_path: Path) -> None:
     (tmp_path / PIXELS).symlink_to("/dev/full")
 
     with pytest.raises(TrainingError, match="No space left on device"):

@@ -9,9 +9,9 @@ import pytest
 from restoration.generators.networks.chroma import ARCHITECTURES
 from restoration.training.recipe import (
     DataPlan,
+    ModelPlan,
     Objective,
     Phase,
-    Subject,
     TrainingError,
     TrainingRecipe,
     read_recipe,
@@ -54,7 +54,7 @@ def test_every_shipped_recipe_fits_its_generator(name: str) -> None:
     ("kind", "heading"),
     [
         (TrainingRecipe, "## The recipe"),
-        (Subject, "`[model]`"),
+        (ModelPlan, "`[model]`"),
         (DataPlan, "`[data]`"),
         (Objective, "`[objective]`"),
         (Phase, "`[[phase]]`, one or more"),

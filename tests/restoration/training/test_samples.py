@@ -8,8 +8,8 @@ from PIL import Image
 from skimage import data
 
 from restoration.training.dataset import Picture, chroma_of
-from restoration.training.recipe import DataPlan, Phase, Subject, TrainingError, TrainingRecipe
-from restoration.training.samples import Batch, cropped, cut, drawing, whole
+from restoration.training.recipe import DataPlan, ModelPlan, Phase, TrainingError, TrainingRecipe
+from restoration.training.samples import Batch, cropped, cut, sampler_of, whole
 
 ASTRONAUT = data.astronaut()[::2, ::2]
 PICTURES = (
@@ -18,7 +18,7 @@ PICTURES = (
     Picture("c", "table", data.chelsea()[::2, ::2]),
 )
 
-OF_PICTURES = Subject("seed-unet", statistics="picture")
+OF_PICTURES = ModelPlan("seed-unet", statistics="picture")
 
 
 def tiny(batch: int, size: int = 32, **facts: object) -> Phase:
@@ -27,7 +27,7 @@ def tiny(batch: int, size: int = 32, **facts: object) -> Phase:
 
 def batches(plan: DataPlan, seed: int, first: int, phases: list[Phase], **facts: object) -> list[Batch]:
     recipe = TrainingRecipe("tiny", tuple(phases[:1]), seed=seed, data=plan, **facts)
-    drawn = drawing(PICTURES, recipe)
+    drawn = sampler_of(PICTURES, recipe)
     return [drawn.batch(number, phase) for number, phase in enumerate(phases, start=first)]
 
 

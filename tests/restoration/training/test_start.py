@@ -6,14 +6,14 @@ import torch
 
 from restoration.generators.models import SHIPPED, Library, default_model, load_weights, model_card
 from restoration.training import TrainingError
-from restoration.training.checkpoint import first_state
-from restoration.training.recipe import Phase, Subject, TrainingRecipe
+from restoration.training.checkpoint import new_state
+from restoration.training.recipe import ModelPlan, Phase, TrainingRecipe
 
-RECIPE = TrainingRecipe("trial", (Phase("only", 16),), subject=Subject(start=default_model().name))
+RECIPE = TrainingRecipe("trial", (Phase("only", 16),), subject=ModelPlan(start=default_model().name))
 
 
 def test_a_run_can_start_from_an_installed_model() -> None:
-    state = first_state(RECIPE, torch.device("cpu"))
+    state = new_state(RECIPE, torch.device("cpu"))
 
     weights = load_weights(default_model())
     assert all(torch.equal(tensor, weights[name]) for name, tensor in state.network.state_dict().items())
@@ -22,7 +22,7 @@ def test_a_run_can_start_from_an_installed_model() -> None:
 def test_a_network_that_foretells_starts_from_one_that_does_not() -> None:
     subject = replace(RECIPE.subject, architecture="lite0-unet-doubt", start="archive-2")
 
-    state = first_state(replace(RECIPE, subject=subject), torch.device("cpu"))
+    state = new_state(replace(RECIPE, subject=subject), torch.device("cpu"))
 
     weights, network = load_weights(model_card("archive-2")), state.network.state_dict()
     assert all(torch.equal(network[name], tensor) for name, tensor in weights.items())
@@ -32,7 +32,7 @@ def test_a_network_that_foretells_starts_from_one_that_does_not() -> None:
 def test_a_model_of_another_architecture_is_no_start() -> None:
     subject = replace(RECIPE.subject, architecture="seed-unet")
     with pytest.raises(TrainingError, match=r"not a seed-unet"):
-        first_state(
+        new_state(
             replace(RECIPE, subject=subject, phases=(Phase("only", 16, size=256),)), torch.device("cpu")
         )
 
@@ -41,7 +41,7 @@ def test_a_run_can_start_from_an_imported_model(shelf: Path) -> None:
     recipe = replace(RECIPE, subject=replace(RECIPE.subject, start="trial"))
     library = Library((SHIPPED, shelf))
 
-    state = first_state(recipe, torch.device("cpu"), library)
+    state = new_state(recipe, torch.device("cpu"), library)
 
     weights = load_weights(model_card("trial", library))
     assert all(torch.equal(tensor, weights[name]) for name, tensor in state.network.state_dict().items())

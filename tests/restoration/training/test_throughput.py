@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from restoration.training.device_load import DeviceLoad, watched
-from restoration.training.throughput import Spent, Stopwatch
+from restoration.training.device_load import DeviceLoad, watch_device
+from restoration.training.throughput import Stopwatch, TimeSpent
 
 
 def slowly(count: int) -> Iterator[int]:
@@ -54,11 +54,11 @@ def test_a_pause_is_not_counted() -> None:
 
 
 def test_laps_add_up() -> None:
-    total = Spent(2, 1.0, 0.5, 0.25)
+    total = TimeSpent(2, 1.0, 0.5, 0.25)
 
-    total.add(Spent(4, 2.0, 1.5, 0.5))
+    total.add(TimeSpent(4, 2.0, 1.5, 0.5))
 
-    assert total == Spent(6, 3.0, 2.0, 0.75)
+    assert total == TimeSpent(6, 3.0, 2.0, 0.75)
     assert total.waiting_share == 0.25
     assert total.samples_per_second == 2.0
 
@@ -74,7 +74,7 @@ def test_readings_of_the_device_are_averaged_between_two_looks() -> None:
 
 
 def test_a_processor_and_a_device_without_a_driver_tell_nothing() -> None:
-    with watched(torch.device("cpu")) as load:
+    with watch_device(torch.device("cpu")) as load:
         assert load.since_last() is None
     with DeviceLoad(("/nonexistent/nvidia-smi",)) as load:
         assert load.since_last() is None

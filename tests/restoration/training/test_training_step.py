@@ -15,7 +15,7 @@ from restoration.generators.networks.statistics import frozen, measure
 from restoration.training import TrainingError, TrainingProgress, train
 from restoration.training import loop as training_loop
 from restoration.training.recipe import Phase, TrainingRecipe
-from restoration.training.training_step import colored
+from restoration.training.training_step import sample_chroma
 
 RECIPE = """
 name = "pictures"
@@ -67,7 +67,7 @@ def test_crops_take_the_statistics_of_their_wholes_and_wholes_their_own() -> Non
     gray, wholes = noise(3, 1), noise(2, 2)
 
     with torch.no_grad():
-        made = colored(network, gray, wholes, plan("fp32"))
+        made = sample_chroma(network, gray, wholes, plan("fp32"))
 
         assert torch.allclose(made[0], network(gray[:1])[0], atol=1e-6)
         for crop in range(2):
@@ -80,7 +80,7 @@ def test_crops_take_the_statistics_of_their_wholes_and_wholes_their_own() -> Non
 def test_every_weight_learns(precision: str, crops: int) -> None:
     network = SeedChroma(base=4)
 
-    made = colored(network, noise(2, 1), noise(crops, 2), plan(precision))
+    made = sample_chroma(network, noise(2, 1), noise(crops, 2), plan(precision))
     made.square().mean().backward()
 
     assert made.dtype == torch.float32

@@ -5,8 +5,8 @@ from skimage import data
 
 from restoration.training.dataset import Picture, chroma_of
 from restoration.training.recipe import DataPlan, Phase, TrainingRecipe
-from restoration.training.samples import drawing
-from restoration.training.white_balance import tempered, warmth, white_balanced
+from restoration.training.samples import sampler_of
+from restoration.training.white_balance import cooler_odds, warmth, white_balanced
 
 PHOTOGRAPH = np.asarray(data.coffee())[::4, ::4]
 
@@ -46,12 +46,12 @@ def test_warm_pictures_are_drawn_less_often_by_e_for_each_step() -> None:
     odds = np.full(3, 1 / 3)
     warmths: NDArray[np.float64] = np.array([0.0, 0.1, 0.2])
 
-    drawn = tempered(odds, warmths, 0.1)
+    drawn = cooler_odds(odds, warmths, 0.1)
 
     assert drawn.sum() == pytest.approx(1.0)
     assert drawn[0] / drawn[1] == pytest.approx(np.e)
     assert drawn[1] / drawn[2] == pytest.approx(np.e)
-    assert tempered(odds, warmths, 0.0) is odds
+    assert cooler_odds(odds, warmths, 0.0) is odds
 
 
 def test_a_recipe_with_a_warm_step_draws_the_cool_picture_more_often() -> None:
@@ -61,7 +61,7 @@ def test_a_recipe_with_a_warm_step_draws_the_cool_picture_more_often() -> None:
     def odds(step: float) -> NDArray[np.float64]:
         phase = Phase("only", 16)
         recipe = TrainingRecipe("trial", (phase,), data=DataPlan(warm_step=step))
-        return drawing(pictures, recipe).odds["only"]
+        return sampler_of(pictures, recipe).odds["only"]
 
     assert odds(0.0) == pytest.approx([0.5, 0.5])
     warm, cold = odds(0.1)

@@ -16,11 +16,11 @@ from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.measuring import evaluate_models
 from restoration.evaluation.report import page as page_module
 from restoration.evaluation.report import report_folder, write_report
-from restoration.evaluation.subjects import Subject
-from restoration.evaluation.terms import Terms
+from restoration.evaluation.subjects import EvaluatedModel
+from restoration.evaluation.terms import EvaluationOptions
 
 EVIL = '<script>alert("x")<∕script>&.png'
-SubjectMaker = Callable[..., Subject]
+SubjectMaker = Callable[..., EvaluatedModel]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def write(tmp_path_factory: pytest.TempPathFactory, subject: SubjectMaker) -> Ca
     def write(out: Path) -> None:
         with report_folder(out) as album:
             assert album is not None
-            terms = Terms(side=64, blotch_threshold=0.2, tiling=True)
+            terms = EvaluationOptions(side=64, blotch_threshold=0.2, tiling=True)
             found = evaluate_models(models, pictures, terms, scans=scans, watcher=album)
             write_report(found, album)
 

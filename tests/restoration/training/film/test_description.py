@@ -7,14 +7,14 @@ from PIL import Image
 from skimage import data
 
 from restoration.training import model_page
-from restoration.training.film import EMULSIONS, STAGES, describe, sheet
+from restoration.training.film import EMULSIONS, STAGES, film_tables, sheet
 from restoration.training.film.sheet import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_every_emulsion_and_stage_is_described_with_its_share_and_ranges() -> None:
-    text = describe()
+    text = film_tables()
 
     for emulsion in EMULSIONS:
         assert f"| {emulsion.name} | " in text
@@ -31,13 +31,13 @@ def test_every_emulsion_and_stage_is_described_with_its_share_and_ranges() -> No
 def test_the_page_of_the_docs_says_what_the_code_does() -> None:
     page = (ROOT / "docs/research/film.md").read_text("utf-8")
 
-    assert describe() in page, (
-        "docs/research/film.md: replace its two tables by what restoration.training.film.describe() gives"
+    assert film_tables() in page, (
+        "docs/research/film.md: replace its two tables by what restoration.training.film.film_tables() gives"
     )
 
 
 def test_the_page_of_a_model_says_what_the_code_does() -> None:
-    assert describe() in model_page._film()
+    assert film_tables() in model_page._film()
 
 
 def test_the_picture_of_the_docs_is_what_the_code_draws() -> None:

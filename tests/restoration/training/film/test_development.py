@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restoration.training.film.development import Curve, Fading, developed, faded
+from restoration.training.film.development import CharacteristicCurve, Fading, developed, faded
 from restoration.training.film.emulsion import LIGHT_STEPS
 
 RAMP = np.arange(0, LIGHT_STEPS + 1, 5, dtype=np.uint16)[None]
 
 curves = st.builds(
-    Curve, st.floats(0.7, 1.4), st.floats(0, 0.8), st.floats(-0.04, 0.04), st.floats(0.92, 1.06)
+    CharacteristicCurve, st.floats(0.7, 1.4), st.floats(0, 0.8), st.floats(-0.04, 0.04), st.floats(0.92, 1.06)
 )
 
 
 @given(curves)
 @settings(max_examples=40, deadline=None)
-def test_more_light_is_never_darker(curve: Curve) -> None:
+def test_more_light_is_never_darker(curve: CharacteristicCurve) -> None:
     tones = developed(RAMP, curve)
 
     assert tones.dtype == np.float32
@@ -28,13 +28,16 @@ def test_more_light_is_never_darker(curve: Curve) -> None:
 def test_a_neutral_curve_only_encodes() -> None:
     light = np.array([[0.0, 0.2140, 1.0]]) * LIGHT_STEPS
 
-    tones = developed(light.astype(np.uint16), Curve())
+    tones = developed(light.astype(np.uint16), CharacteristicCurve())
 
     assert tones[0] == pytest.approx([0.0, 0.5, 1.0], abs=3e-4)
 
 
 def test_gamma_bends_the_middle_and_leaves_the_ends() -> None:
-    soft, hard = developed(RAMP, Curve(gamma=0.7)), developed(RAMP, Curve(gamma=1.4))
+    soft, hard = (
+        developed(RAMP, CharacteristicCurve(gamma=0.7)),
+        developed(RAMP, CharacteristicCurve(gamma=1.4)),
+    )
 
     assert soft[0, 3000] > hard[0, 3000] + 0.1
     assert soft[0, [0, -1]] == pytest.approx([0, 1])
@@ -42,9 +45,9 @@ def test_gamma_bends_the_middle_and_leaves_the_ends() -> None:
 
 
 def test_a_shoulder_steepens_the_middle_tones() -> None:
-    middle = np.searchsorted(developed(RAMP, Curve())[0], [0.4, 0.6])
+    middle = np.searchsorted(developed(RAMP, CharacteristicCurve())[0], [0.4, 0.6])
 
-    bent = developed(RAMP, Curve(shoulder=0.8))[0, middle]
+    bent = developed(RAMP, CharacteristicCurve(shoulder=0.8))[0, middle]
 
     assert bent[1] - bent[0] > 0.2 * 1.2
 
@@ -52,7 +55,7 @@ def test_a_shoulder_steepens_the_middle_tones() -> None:
 @given(st.floats(0, 0.22), st.floats(0.72, 1.0))
 @settings(max_examples=20, deadline=None)
 def test_a_faded_print_has_neither_black_nor_white(black: float, white: float) -> None:
-    gray = faded(developed(RAMP, Curve()), Fading(black, white))
+    gray = faded(developed(RAMP, CharacteristicCurve()), Fading(black, white))
 
     assert gray.min() == pytest.approx(black, abs=1e-5)
     assert gray.max() == pytest.approx(white, abs=1e-5)

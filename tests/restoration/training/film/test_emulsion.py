@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from restoration.training.film import EMULSIONS, Film, develop
-from restoration.training.film.emulsion import LIGHT_STEPS, choose_response, exposed
+from restoration.training.film.emulsion import LIGHT_STEPS, choose_response, exposure
 
 BLUE_SKY = np.full((8, 8, 3), (70, 120, 220), dtype=np.uint8)
 RED_BRICK = np.full((8, 8, 3), (180, 60, 40), dtype=np.uint8)
@@ -58,7 +58,7 @@ def test_full_light_never_overflows() -> None:
     white = np.full((1, 1, 3), 255, dtype=np.uint8)
 
     for _ in range(300):
-        assert exposed(white, choose_response(rng))[0, 0] >= LIGHT_STEPS - 3
+        assert exposure(white, choose_response(rng))[0, 0] >= LIGHT_STEPS - 3
 
 
 def test_emulsions_are_chosen_by_their_shares() -> None:

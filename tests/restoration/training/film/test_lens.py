@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from restoration.training.film.emulsion import LIGHT_STEPS, exposed
+from restoration.training.film.emulsion import LIGHT_STEPS, exposure
 from restoration.training.film.lens import through_lens
 
 
@@ -23,7 +23,7 @@ def detail(light: np.ndarray) -> float:
 
 
 def test_blur_keeps_the_light_and_loses_detail() -> None:
-    light = exposed(data.astronaut()[:96, :96], (0.25, 0.4, 0.35))
+    light = exposure(data.astronaut()[:96, :96], (0.25, 0.4, 0.35))
 
     blurred = through_lens(light, 0.0, 1.2)
 
@@ -33,6 +33,6 @@ def test_blur_keeps_the_light_and_loses_detail() -> None:
 
 
 def test_a_perfect_lens_passes_all() -> None:
-    light = exposed(data.astronaut()[:32, :32], (0.25, 0.4, 0.35))
+    light = exposure(data.astronaut()[:32, :32], (0.25, 0.4, 0.35))
 
     assert np.array_equal(through_lens(light, 0.0, 0.0), light)

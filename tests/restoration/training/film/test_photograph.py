@@ -10,7 +10,7 @@ from skimage import data
 
 from restoration.training.film import (
     STAGES,
-    Curve,
+    CharacteristicCurve,
     Fading,
     Film,
     Screen,
@@ -23,7 +23,7 @@ from restoration.training.film import (
 ALL_AT_ONCE = Film(
     vignette=0.4,
     lens_blur=0.5,
-    curve=Curve(1.2, 0.5, -0.03, 1.05),
+    curve=CharacteristicCurve(1.2, 0.5, -0.03, 1.05),
     grain=0.03,
     grain_size=0.6,
     scratches=3,
