@@ -50,9 +50,21 @@ def commands(page):
     return [match[1].split() for match in found if match]
 
 
-def dead_links(page, folder):
-    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page)
-    return [target for target in targets if not (folder / target).exists()]
+def anchors(page):
+    """Anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def dead_links(path, page):
+    """Links to files of the repository, or to headings of pages, that do not exist."""
+    for target in re.findall(r"\]\(([^)\s:]+)\)", page):
+        name, _, anchor = target.partition("#")
+        file = path.parent / name if name else path
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text())):
+            yield target
 
 
 def pages(root):
@@ -102,9 +114,14 @@ def test_every_setting_in_the_pages_exists(root, unknown_settings):
 
 
 def test_every_link_in_the_pages_leads_somewhere(root):
-    found = {path.name: dead_links(path.read_text(), path.parent) for path in pages(root)}
+    linked = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    found = {path.name: list(dead_links(path, path.read_text())) for path in linked}
     assert {name: links for name, links in found.items() if links} == {}
-    assert dead_links("[x](no-such-page.md)", root) == ["no-such-page.md"]
+
+
+@pytest.mark.parametrize("link", ["no-such-page.md", "README.md#no-such-heading", "#no-such-heading"])
+def test_a_dead_link_is_noticed(root, link):
+    assert list(dead_links(root / "README.md", f"[x]({link})")) == [link]
 
 
 def test_every_decision_is_listed(root):
