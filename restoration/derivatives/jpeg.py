@@ -14,7 +14,7 @@ import pyvips
 
 from restoration.arrays.luma import Gray
 from restoration.derivatives.png import PngStream, icc_chunk, resolution_chunk
-from restoration.masters.identify import first_line
+from restoration.masters.libvips import first_line
 
 MAX_SIDE = 65_535
 """What the format's 16-bit fields hold; libjpeg stops a little earlier."""

@@ -22,13 +22,13 @@ from restoration.derivatives.compose import Canvas, Proof, to_8_bit
 from restoration.derivatives.verified_deflate import mismatch
 from restoration.errors import LumaMismatch, MasterError
 from restoration.masters import second_decoder
+from restoration.masters.decode_errors import NoSecondDecoder
 from restoration.masters.decoder_agreement import ReferenceDigests, RowBuffer
 from restoration.masters.facts import Limits, ScanFacts
 from restoration.masters.identify import identify
 from restoration.masters.safe_open import open_master
-from restoration.masters.second_decoder import NoSecondDecoder
 from restoration.masters.strips import Master, RowListener, Strip
-from restoration.masters.tiff import header
+from restoration.masters.tiff.segment_layout import TIFFFILE_ERRORS
 
 _NO_LIMITS = Limits(1 << 62, 1 << 62)
 
@@ -76,7 +76,7 @@ def confirm(
             raise _not_kept("libvips sees other samples in it", path)
         if proof.copies and _copies(path) != proof.copies:
             raise _not_kept("its reduced copies are not those that were written", path)
-    except (MasterError, NoSecondDecoder, *header.TIFFFILE_ERRORS) as error:
+    except (MasterError, NoSecondDecoder, *TIFFFILE_ERRORS) as error:
         raise _not_kept(f"it cannot be read back ({error})", path) from error
     return Measured(0, 0.0, samples, 2)
 

@@ -18,8 +18,8 @@ import numpy as np
 from restoration.arrays import reference_luma
 from restoration.arrays.luma import Gray
 from restoration.errors import DecodersDisagree, NoSpace, TruncatedImage, display_name
+from restoration.masters.decode_errors import NoSecondDecoder
 from restoration.masters.facts import ScanFacts
-from restoration.masters.second_decoder import NoSecondDecoder
 
 _UPRIGHT: Final[dict[int, Callable[[Gray], Gray]]] = {
     2: np.fliplr,

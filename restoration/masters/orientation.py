@@ -1,4 +1,4 @@
-"""How an EXIF orientation is applied."""
+"""EXIF orientation."""
 
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ _T = TypeVar("_T", bound=np.generic)
 
 
 def upright(planes: npt.NDArray[_T], orientation: int) -> npt.NDArray[_T]:
-    """Return a view of planes (..., H, W) with an EXIF orientation (1 to 8) applied."""
+    """Return a view of planes (..., H, W) of any dtype with an EXIF orientation (1 to 8) applied."""
     if orientation >= 5:
         planes = np.swapaxes(planes, -1, -2)
     flip_rows = orientation in {3, 4, 7, 8}

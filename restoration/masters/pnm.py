@@ -1,7 +1,7 @@
-"""PBM, PGM and PPM, plain and raw: what the header says, and the samples strip by strip.
+"""PBM, PGM and PPM files, plain and raw: header and samples.
 
-The integers are the master's own, so only scales that they can keep are read: 255 and 65,535, and the two
-values of a bitmap, of which 1 is black.
+Only scales that keep the integers of the master are read: 255, 65,535, and the two values of a bitmap, where
+1 is black. The formats are those of the Netpbm manual pages pbm(5), pgm(5) and ppm(5).
 """
 
 import os
@@ -12,39 +12,37 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from restoration.arrays.luma import Gray
-from restoration.errors import TruncatedImage, UnsupportedImage
+from restoration.masters.decode_errors import DamagedPixels
+from restoration.masters.refusals import CONVERT, truncated, unsupported
 
-_MOST_HEADER: Final = 1 << 16
+BITMAP, PLAIN = frozenset({1, 4}), frozenset({1, 2, 3})
+"""Digits of the magic numbers of bitmaps, and of plain (decimal) files."""
+_MAX_HEADER: Final = 1 << 16
 _CHUNK: Final = 1 << 20
-_LONGEST: Final = 9
-"""Digits of a number."""
+_MAX_DIGITS: Final = 9
 _SPACES: Final = b" \t\r\n\v\f"
 _WHITE: Final = frozenset(_SPACES[i : i + 1] for i in range(len(_SPACES)))
-BITMAP, PLAIN = frozenset({1, 4}), frozenset({1, 2, 3})
-
-
-class CutOff(Exception):
-    """The samples end early, or are no numbers of the scale."""
 
 
 @dataclass(frozen=True, slots=True)
 class PnmHeader:
-    """What the header of a file says."""
+    """Header of a PNM file."""
 
     kind: int
-    """The digit of its magic number, 1 to 6."""
+    """Digit of the magic number, 1 to 6."""
     width: int
     height: int
-    most: int
-    """What white is, 1 for a bitmap."""
+    white: int
+    """Sample value of white, 1 for a bitmap."""
     offset: int
-    """Of the samples."""
+    """Where the samples begin."""
 
     @property
     def bands(self) -> int:
-        """Samples a pixel."""
+        """Samples per pixel."""
         return 3 if self.kind in {3, 6} else 1
 
     @property
@@ -52,125 +50,124 @@ class PnmHeader:
         """Bytes of a row of a raw file."""
         if self.kind == 4:
             return -(-self.width // 8)
-        return self.width * self.bands * (2 if self.most > 255 else 1)
+        return self.width * self.bands * (2 if self.white > 255 else 1)
 
 
 def read_header(file: BufferedReader, path: Path) -> PnmHeader:
     """Return the header of an open file. Raises TruncatedImage or UnsupportedImage."""
-    raw = os.pread(file.fileno(), _MOST_HEADER, 0)
+    raw = os.pread(file.fileno(), _MAX_HEADER, 0)
     kind = raw[1] - ord("0")
     numbers, at = [], 2
     for _ in range(2 if kind in BITMAP else 3):
-        number, at = _number(raw, at)
+        number, at = _header_number(raw, at)
         if number is None or raw[at : at + 1] not in _WHITE:
-            raise TruncatedImage(
-                reason="its header is cut off or damaged", remedy="copy or scan it again", path=path
-            )
+            raise truncated(path, "its header is cut off or damaged")
         numbers.append(number)
-    width, height, most = (*numbers, 1)[:3]
+    width, height, white = (*numbers, 1)[:3]
     if width < 1 or height < 1:
-        raise TruncatedImage(reason="its header claims no pixels", remedy="copy or scan it again", path=path)
-    if kind not in BITMAP and most not in {255, 65535}:
-        raise UnsupportedImage(
-            reason=f"its white is {most:,}; only 255 and 65,535 are read, so that the integers stay",
-            remedy="convert it to an 8- or 16-bit gray or RGB TIFF",
-            path=path,
+        raise truncated(path, "its header claims no pixels")
+    if kind not in BITMAP and white not in {255, 65535}:
+        raise unsupported(
+            path, f"its white is {white:,}; only 255 and 65,535 are read, so that the integers stay", CONVERT
         )
-    # One white space ends the header, whatever follows.
-    found = PnmHeader(kind, width, height, most, at + 1)
+    header = PnmHeader(kind, width, height, white, at + 1)  # one white space ends the header
     size = os.fstat(file.fileno()).st_size
-    if kind not in PLAIN and found.offset + found.row_bytes * height > size:
-        raise TruncatedImage(
-            reason=f"its pixel data end at byte {found.offset + found.row_bytes * height:,}, "
-            f"the file at {size:,}",
-            remedy="copy or scan it again",
-            path=path,
+    end = header.offset + header.row_bytes * height
+    if kind not in PLAIN and end > size:
+        raise truncated(
+            path, f"its pixel data should end at byte {end:,}, but the file ends at byte {size:,}"
         )
-    return found
+    return header
 
 
-def read_strips(file: BufferedReader, found: PnmHeader, rows: int) -> Iterator[tuple[int, Gray]]:
-    """Yield the top row and the samples (h, W, bands) of strips of `rows`. Raises CutOff or OSError."""
-    plain = _Numbers(file, found) if found.kind in PLAIN else None
-    for top in range(0, found.height, rows):
-        count = min(rows, found.height - top)
-        yield top, _raw(file, found, top, count) if plain is None else plain.rows(count)
+def read_strips(file: BufferedReader, header: PnmHeader, rows: int) -> Iterator[tuple[int, Gray]]:
+    """Yield the top row and the samples (h, W, bands), uint8 or uint16, of strips of `rows`.
+
+    Raises DamagedPixels or OSError.
+    """
+    plain = _PlainSamples(file, header) if header.kind in PLAIN else None
+    for top in range(0, header.height, rows):
+        count = min(rows, header.height - top)
+        yield top, _raw_rows(file, header, top, count) if plain is None else plain.rows(count)
 
 
-def _raw(file: BufferedReader, found: PnmHeader, top: int, count: int) -> Gray:
-    size = count * found.row_bytes
-    data = os.pread(file.fileno(), size, found.offset + top * found.row_bytes)
+def _raw_rows(file: BufferedReader, header: PnmHeader, top: int, count: int) -> Gray:
+    size = count * header.row_bytes
+    data = os.pread(file.fileno(), size, header.offset + top * header.row_bytes)
     if len(data) < size:
-        raise CutOff("the file ends within its pixels")
-    if found.kind == 4:
+        raise DamagedPixels("the file ends within its pixels")
+    if header.kind == 4:
         packed = np.frombuffer(data, np.uint8).reshape(count, -1)
-        return _of_bits(np.unpackbits(packed, axis=1)[:, : found.width])[..., None]
-    samples: Gray = np.frombuffer(data, ">u2" if found.most > 255 else "u1")
-    return samples.astype(samples.dtype.newbyteorder("=")).reshape(count, found.width, found.bands)
+        return _gray_from_bits(np.unpackbits(packed, axis=1)[:, : header.width])[..., None]
+    samples: Gray = np.frombuffer(data, ">u2" if header.white > 255 else "u1")
+    return samples.astype(samples.dtype.newbyteorder("=")).reshape(count, header.width, header.bands)
 
 
-class _Numbers:
-    """The decimal numbers of a plain file, read as they are needed."""
+class _PlainSamples:
+    """The decimal samples of a plain file, read as they are needed."""
 
-    def __init__(self, file: BufferedReader, found: PnmHeader) -> None:
-        self._file, self._found, self._at = file, found, found.offset
+    def __init__(self, file: BufferedReader, header: PnmHeader) -> None:
+        self._file, self._header, self._at = file, header, header.offset
         self._text = b""
-        self._waiting = np.empty(0, np.int64)
+        self._pending = np.empty(0, np.int64)
 
     def rows(self, count: int) -> Gray:
-        """Return the samples (count, W, bands) of the next rows. Raises CutOff or OSError."""
-        found = self._found
-        wanted = count * found.width * found.bands
-        parts = [self._waiting]
-        have = len(self._waiting)
+        """Return the samples (count, W, bands) of the next rows. Raises DamagedPixels or OSError."""
+        header = self._header
+        wanted = count * header.width * header.bands
+        parts = [self._pending]
+        have = len(self._pending)
         while have < wanted:
-            parts.append(self._more())
+            parts.append(self._next_numbers())
             have += len(parts[-1])
         numbers = np.concatenate(parts)
-        self._waiting = numbers[wanted:]
-        numbers = numbers[:wanted].reshape(count, found.width, found.bands)
-        if numbers.size and int(numbers.max()) > found.most:
-            raise CutOff(f"a sample is {int(numbers.max()):,}, white is {found.most:,}")
-        if found.kind == 1:
-            return _of_bits(numbers.astype(np.uint8))
-        samples: Gray = numbers.astype(np.uint16 if found.most > 255 else np.uint8)
+        self._pending = numbers[wanted:]
+        numbers = numbers[:wanted].reshape(count, header.width, header.bands)
+        if numbers.size and int(numbers.max()) > header.white:
+            raise DamagedPixels(f"a sample is {int(numbers.max()):,}, white is {header.white:,}")
+        if header.kind == 1:
+            return _gray_from_bits(numbers.astype(np.uint8))
+        samples: Gray = numbers.astype(np.uint16 if header.white > 255 else np.uint8)
         return samples
 
-    def _more(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    def _next_numbers(self) -> npt.NDArray[np.int64]:
         chunk = os.pread(self._file.fileno(), _CHUNK, self._at)
         if not chunk and not self._text.strip(_SPACES):
-            raise CutOff("the file ends within its pixels")
+            raise DamagedPixels("the file ends within its pixels")
         self._at += len(chunk)
         text = self._text + chunk
-        if self._found.kind == 1:  # digits need nothing between them
+        if self._header.kind == 1:  # digits need nothing between them
             self._text = b""
             digits = np.frombuffer(text.translate(None, _SPACES), np.uint8).astype(np.int64) - ord("0")
             if digits.size and not 0 <= int(digits.min()) <= int(digits.max()) <= 1:
-                raise CutOff("a pixel is neither 0 nor 1")
+                raise DamagedPixels("a pixel is neither 0 nor 1")
             return digits
         cut = len(text)
         if chunk:
             cut = 1 + max(text.rfind(space) for space in _SPACES)
         self._text = text[cut:]
         words = text[:cut].split()
-        if not all(word.isdigit() and len(word) <= _LONGEST for word in words) or len(self._text) > _LONGEST:
-            raise CutOff("what should be a sample is no number")
+        if (
+            not all(word.isdigit() and len(word) <= _MAX_DIGITS for word in words)
+            or len(self._text) > _MAX_DIGITS
+        ):
+            raise DamagedPixels("a sample is not a number")
         return np.array([int(word) for word in words], np.int64)
 
 
-def _of_bits(bits: Gray) -> Gray:
+def _gray_from_bits(bits: Gray) -> Gray:
     """Return black for 1 and white for 0."""
     return np.where(bits > 0, 0, 255).astype(np.uint8)
 
 
-def _number(raw: bytes, at: int) -> tuple[int | None, int]:
-    """Return the next number of a header and where it ends; white space and comments may stand before it."""
+def _header_number(raw: bytes, at: int) -> tuple[int | None, int]:
+    """Return the next number of a header and where it ends, skipping white space and comments before it."""
     while at < len(raw) and (raw[at] in _SPACES or raw[at] == ord("#")):
         if raw[at] == ord("#"):
             end = raw.find(b"\n", at)
             at = len(raw) if end < 0 else end
         at += 1
     end = at
-    while end < len(raw) and end - at < _LONGEST and raw[end : end + 1].isdigit():
+    while end < len(raw) and end - at < _MAX_DIGITS and raw[end : end + 1].isdigit():
         end += 1
     return (int(raw[at:end]), end) if end > at else (None, end)

@@ -27,13 +27,13 @@ from restoration.arrays import ordered_map
 from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 from restoration.errors import TruncatedImage
+from restoration.masters.decode_errors import DamagedPixels, NoSecondDecoder
 from restoration.masters.facts import ScanFacts
 from restoration.masters.jpeg.completeness import with_end_marker, with_probes
 from restoration.masters.png import rows as png_rows
 from restoration.masters.safe_open import open_master, require_storage
 from restoration.masters.tiff import segments
-from restoration.masters.tiff.header import TIFFFILE_ERRORS
-from restoration.masters.tiff.segment_layout import DamagedPixels, SegmentLayout, Undecodable, segment_layout
+from restoration.masters.tiff.segment_layout import TIFFFILE_ERRORS, SegmentLayout, segment_layout
 
 MOST_BYTES: Final = 1 << 29
 """Of a picture that is decoded as a whole."""
@@ -51,10 +51,6 @@ Image.MAX_IMAGE_PIXELS = _WARNED  # our own limits are kept before anything is d
 
 
 _Result = TypeVar("_Result")
-
-
-class NoSecondDecoder(Exception):
-    """There is no second decoder for such a picture: of its kind or of its size."""
 
 
 def can_read(facts: ScanFacts, most_bytes: int = MOST_BYTES) -> bool:
@@ -119,8 +115,6 @@ def map_rows(
             raise NoSecondDecoder(facts.format)
         portions = _from_the_top(found, facts)
         yield from ordered_map.in_order(portions, lambda portion, buffers: work(*portion, buffers), threads)
-    except Undecodable as error:
-        raise NoSecondDecoder(str(error)) from error
     except (DamagedPixels, SyntaxError, *TIFFFILE_ERRORS) as error:
         if isinstance(error, OSError):
             require_storage(error, path)
@@ -178,7 +172,7 @@ def _tiff(
 
 
 def _opened(file: BufferedReader, path: Path) -> tifffile.TiffFile:
-    """Open a TIFF with tifffile. Raises Undecodable for a header that it makes nothing of."""
+    """Open a TIFF with tifffile. Raises NoSecondDecoder for a header that it makes nothing of."""
     try:
         return tifffile.TiffFile(file, name=path.name)
     except TIFFFILE_ERRORS as error:
@@ -197,7 +191,7 @@ def _odd(error: Exception, path: Path) -> Exception:
     """Return what to raise: the storage's fault, or that there is one decoder for a header as odd as this."""
     if isinstance(error, OSError):
         require_storage(error, path)
-    return Undecodable("tifffile cannot read its header")
+    return NoSecondDecoder("tifffile cannot read its header")
 
 
 def _chosen(page: Any, layout: SegmentLayout, facts: ScanFacts) -> "slice | list[int]":
@@ -222,7 +216,7 @@ def _png(path: Path, facts: ScanFacts, most_bytes: int) -> Iterator[Gray]:
 
 def _whole(path: Path, facts: ScanFacts, most_bytes: int) -> Gray:
     if _whole_bytes(facts) > most_bytes:
-        raise Undecodable(f"more than {most_bytes:,} bytes, decoded as a whole")
+        raise NoSecondDecoder(f"more than {most_bytes:,} bytes, decoded as a whole")
     with open_master(path) as file:
         data = file.read()
     jpeg = facts.format == "jpeg"

@@ -1,4 +1,4 @@
-"""With which tone curve a master is shown: its ICC profile, the gamma of a PNG, or else sRGB."""
+"""Tone profile of a master: the tone curve of its ICC profile or PNG gamma, or else that of sRGB."""
 
 import struct
 from dataclasses import dataclass, replace
@@ -11,32 +11,31 @@ import pyvips
 from restoration.arrays.tone_curve import STEPS, ToneCurve, lightness, linear
 from restoration.masters import icc
 from restoration.masters.facts import ScanFacts
-from restoration.masters.identify import load
+from restoration.masters.libvips import load
 from restoration.masters.png import chunks
 from restoration.masters.safe_open import open_master
-from restoration.masters.tiff import header
+from restoration.masters.tiff.directory import open_tiff
+from restoration.masters.tiff.facts import ICC_PROFILE, icc_profile
 
-_LIKE_SRGB: Final = 0.1
-"""L* up to which a curve is that of sRGB: profiles of sRGB differ by their rounding."""
-_ICC_TAG: Final = 34675
-_MOST_ENTRIES: Final = 4_096
-_GAMMAS: Final = (0.1, 10.0)
-"""Exponents that the gamma of a PNG may lead to."""
+_SRGB_TOLERANCE: Final = 0.1
+"""L* up to which a curve counts as that of sRGB: sRGB profiles differ by their rounding."""
+_EXPONENTS: Final = (0.1, 10.0)
+"""Range of the exponent that the gamma of a PNG may give."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToneProfile:
-    """How a master is shown."""
+    """Tone curve that a master is displayed with, and where it comes from."""
 
     curve: ToneCurve | None = None
     """None is that of sRGB."""
     origin: str | None = None
-    """What in the file tells it, with its name; None if nothing does."""
+    """Part of the file that gives it, with its name; None if nothing does."""
     noted: tuple[str, ...] = ()
-    """What is odd about that, in sentences."""
+    """What is odd about it, in sentences."""
 
 
-_UNREAD: Final = ToneProfile(
+_UNREADABLE: Final = ToneProfile(
     None,
     "ICC profile",
     ("The ICC profile cannot be read (damaged, or not for such a picture); it is not used",),
@@ -44,30 +43,30 @@ _UNREAD: Final = ToneProfile(
 
 
 def read_tone_profile(path: Path, facts: ScanFacts) -> ToneProfile:
-    """Return how an identified master is shown; a profile that cannot be used is told, and sRGB is meant.
+    """Return the tone profile of an identified master; a profile that cannot be used is noted.
 
-    An ICC profile holds before all else, then in a PNG the chunk sRGB, then gAMA. Raises MasterError if the
-    file cannot be read, pyvips.Error if it is damaged.
+    An ICC profile takes precedence, then in a PNG the chunk sRGB, then gAMA. Raises MasterError if the file
+    cannot be read, pyvips.Error if it is damaged.
     """
     if facts.icc_sha256:
-        profile = _tiff_profile(path, facts) if facts.format == "tiff" else _vips_profile(path, facts)
-        return _of_profile(profile, facts)
+        profile = _tiff_profile(path, facts) if facts.format == "tiff" else _libvips_profile(path, facts)
+        return _from_icc(profile, facts)
     if facts.format == "tiff":
-        return _UNREAD if _holds_icc_tag(path) else ToneProfile()
-    gamma, unread = _png_chunks(path) if facts.format == "png" else (None, False)
-    look = ToneProfile() if gamma is None else _of_gamma(gamma)
-    return replace(look, noted=(*_UNREAD.noted, *look.noted)) if unread else look
+        return _UNREADABLE if _has_icc_tag(path, facts) else ToneProfile()
+    gamma, unreadable = _png_gamma(path) if facts.format == "png" else (None, False)
+    found = ToneProfile() if gamma is None else _from_gamma(gamma)
+    return replace(found, noted=(*_UNREADABLE.noted, *found.noted)) if unreadable else found
 
 
-def _of_profile(profile: bytes, facts: ScanFacts) -> ToneProfile:
+def _from_icc(profile: bytes, facts: ScanFacts) -> ToneProfile:
     name = icc.profile_name(profile)
     origin = f"ICC profile '{name}'" if name else "ICC profile"
     try:
         light = icc.neutral_luminance(profile)
         space = icc.profile_color_space(profile)
-    except icc.UnusableProfile as unusable:
+    except icc.UnusableProfile as error:
         return ToneProfile(
-            None, origin, (f"The {origin} cannot be used ({unusable}); the picture is shown as sRGB",)
+            None, origin, (f"The {origin} cannot be used ({error}); the picture is shown as sRGB",)
         )
     picture = "gray" if facts.mode.startswith("gray") else "RGB"
     noted: tuple[str, ...] = ()
@@ -76,53 +75,43 @@ def _of_profile(profile: bytes, facts: ScanFacts) -> ToneProfile:
     return ToneProfile(_curve(name, light), origin, noted)
 
 
-def _of_gamma(gamma: float) -> ToneProfile:
+def _from_gamma(gamma: float) -> ToneProfile:
     origin = f"PNG gamma {gamma:g}"
     exponent = 1 / gamma if gamma else 0.0
-    if not _GAMMAS[0] <= exponent <= _GAMMAS[1]:
-        return ToneProfile(None, origin, (f"The {origin} is no sensible one; the picture is shown as sRGB",))
+    if not _EXPONENTS[0] <= exponent <= _EXPONENTS[1]:
+        return ToneProfile(None, origin, (f"The {origin} is out of range; the picture is shown as sRGB",))
     return ToneProfile(_curve(origin, np.linspace(0, 1, STEPS) ** exponent), origin)
 
 
 def _curve(name: str, light: icc.Luminance) -> ToneCurve | None:
-    usual = linear(np.linspace(0, 1, STEPS))
-    if np.max(np.abs(lightness(light) - lightness(usual))) <= _LIKE_SRGB:
+    srgb = linear(np.linspace(0, 1, STEPS))
+    if np.max(np.abs(lightness(light) - lightness(srgb))) <= _SRGB_TOLERANCE:
         return None
     return ToneCurve(name, light.astype(np.float32))
 
 
 def _tiff_profile(path: Path, facts: ScanFacts) -> bytes:
-    """Return the profile that the facts tell of, from the page that is the picture."""
     with open_master(path) as file:
-        return header.icc_profile(file, path, facts.file_bytes) or b""
+        return icc_profile(file, path, facts.file_bytes) or b""
 
 
-def _vips_profile(path: Path, facts: ScanFacts) -> bytes:
+def _libvips_profile(path: Path, facts: ScanFacts) -> bytes:
     image = load(path, facts)
     kind = image.get_typeof("icc-profile-data")
     return bytes(image.get("icc-profile-data")) if kind == pyvips.GValue.blob_type else b""
 
 
-def _holds_icc_tag(path: Path) -> bool:
-    """Whether the first directory of a TIFF names a profile: of one cut off tifffile tells nothing."""
+def _has_icc_tag(path: Path, facts: ScanFacts) -> bool:
+    """Return whether the first directory of a TIFF names a profile, readable or not."""
     with open_master(path) as file:
-        head = file.read(16)
-        order = "<" if head[:2] == b"II" else ">"
-        big = head[2:4] in {b"+\0", b"\0+"}
-        (first,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
-        file.seek(first)
-        size = 8 if big else 2
-        (count,) = struct.unpack(order + ("Q" if big else "H"), file.read(size).ljust(size, b"\0"))
-        step = 20 if big else 12
-        entries = file.read(step * min(count, _MOST_ENTRIES))
-    codes = (struct.unpack_from(order + "H", entries, at)[0] for at in range(0, len(entries) - 1, step))
-    return _ICC_TAG in codes
+        first = open_tiff(file, facts.file_bytes).directories[0]
+    return ICC_PROFILE in first.fields or ICC_PROFILE in first.lost
 
 
-def _png_chunks(path: Path) -> tuple[float | None, bool]:
+def _png_gamma(path: Path) -> tuple[float | None, bool]:
     """Return gAMA, the exponent that light was encoded with, and whether there is an ICC profile.
 
-    None if there is no gAMA, or sRGB holds before it.
+    gAMA is None if it is absent, or if the chunk sRGB takes precedence.
     """
     found: dict[bytes, float] = {}
     with open_master(path) as file:

@@ -40,7 +40,7 @@ _PROGRESSIVES: Final = frozenset({PROGRESSIVE, 0xCA})
 class RepairedJpeg:
     """What libjpeg is to be shown."""
 
-    pieces: tuple[Part, ...]
+    parts: tuple[Part, ...]
     notes: tuple[str, ...]
     probe: tuple[Part, ...] | None = None
     """The same with meaningless bytes before the end marker that was absent: if other pixels are decoded from
@@ -147,21 +147,21 @@ def _applied(file: BufferedReader, edits: list[_Edit], *, sequential: bool) -> R
     edits.sort(key=lambda one: one.start)
     notes = tuple(dict.fromkeys(edit.note for edit in edits))
     size = file.seek(0, 2)
-    pieces = _pieces(edits, size)
+    parts = _parts(edits, size)
     if edits[-1].note != _ENDLESS or not sequential:
-        return RepairedJpeg(pieces, notes)
+        return RepairedJpeg(parts, notes)
     last = edits[-1]
     probe = [*edits[:-1], replace(last, instead=_MEANINGLESS + last.instead)]
-    return RepairedJpeg(pieces, notes, _pieces(probe, size))
+    return RepairedJpeg(parts, notes, _parts(probe, size))
 
 
-def _pieces(edits: list[_Edit], size: int) -> tuple[Part, ...]:
-    pieces: list[Part] = []
+def _parts(edits: list[_Edit], size: int) -> tuple[Part, ...]:
+    parts: list[Part] = []
     at = 0
     for edit in edits:
-        pieces += [(at, edit.start - at), edit.instead]
+        parts += [(at, edit.start - at), edit.instead]
         at = edit.end
-    return (*pieces, (at, size - at))
+    return (*parts, (at, size - at))
 
 
 def _entropy_end(file: BinaryIO, at: int) -> tuple[int, int, int | None]:

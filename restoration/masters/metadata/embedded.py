@@ -16,7 +16,7 @@ import tifffile
 
 from restoration.masters import pnm
 from restoration.masters.facts import ScanFacts
-from restoration.masters.identify import load
+from restoration.masters.libvips import load
 from restoration.masters.metadata import uncarried
 from restoration.masters.metadata.containers import MetadataBlocks, jpeg_blocks, png_blocks
 from restoration.masters.metadata.iptc_fields import iptc_properties
@@ -25,7 +25,8 @@ from restoration.masters.metadata.tag_fields import add_tag_properties
 from restoration.masters.metadata.tags import TagFile, swap_bytes
 from restoration.masters.metadata.text_encoding import DecodedText, decode_text
 from restoration.masters.safe_open import open_master
-from restoration.masters.tiff import header
+from restoration.masters.tiff.picture import find_picture
+from restoration.masters.tiff.segment_layout import TIFFFILE_ERRORS
 
 _EXIF_IFD: Final = 34665
 _XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
@@ -148,7 +149,7 @@ def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, Metadata
     found = MetadataBlocks()
     with open_master(path) as file:
         tags = TagFile(file)
-        chosen = header.find_picture(file, path, facts.file_bytes)
+        chosen = find_picture(file, path, facts.file_bytes)
         directory = tags.directory(chosen.directory.offset)
         preview = (
             tags.directory(tags.first).tags if chosen.page else {}
@@ -168,7 +169,7 @@ def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, Metadata
             with tifffile.TiffFile(file, name=path.name) as tiff:
                 page: Any = tiff.pages[chosen.page]
                 found.left_out.extend(uncarried.tiff_entries(page, len(chosen.tiff.directories), known))
-        except header.TIFFFILE_ERRORS:
+        except TIFFFILE_ERRORS:
             found.left_out.append("EXIF (damaged)")
     found.xmp = first[_XMP].raw if _XMP in first else None
     if _XMP in first and first[_XMP].kind in {3, 4}:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from restoration.arrays.luma import Gray
+from restoration.masters.decode_errors import DamagedPixels, NoSecondDecoder
 from restoration.masters.png.chunks import transparency_fits
 from restoration.masters.safe_open import open_master
-from restoration.masters.tiff.segment_layout import DamagedPixels, Undecodable
 from restoration.masters.tiff.segments import unpack_bits
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -73,7 +73,7 @@ def read_rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
     """Yield `piece` rows (h, W, bands) at a time of a PNG, as bands of whole bytes or of 16 bits.
 
     An interlaced one is read as a whole, up to `most` bytes. Palettes are expanded, and transparent colors
-    become alpha. Raises Damaged, Undecodable or MasterError.
+    become alpha. Raises Damaged, NoSecondDecoder or MasterError.
     """
     with open_master(path) as file:
         header, first = _header(file)
@@ -90,7 +90,7 @@ def _interlaced(
 ) -> Iterator[Gray]:
     """Yield the rows of a picture whose pixels come in seven passes, each a picture of its own."""
     if header.row_bytes * header.height > most:
-        raise Undecodable(f"an interlaced PNG of more than {most:,} bytes")
+        raise NoSecondDecoder(f"an interlaced PNG of more than {most:,} bytes")
     passes = [
         (x, y, across, down, replace(header, width=width, height=height))
         for x, y, across, down in _PASSES

@@ -18,8 +18,8 @@ import pyvips
 
 from restoration.arrays.luma import Gray
 from restoration.masters.patched_file import PatchedFile, vips_source
-from restoration.masters.tiff.header import TiffPicture
 from restoration.masters.tiff.layout import GRAY, JPEG, PREDICTED, RGB, UNSPECIFIED, PictureLayout
+from restoration.masters.tiff.picture import TiffPicture
 
 _SHORT, _LONG, _UNDEFINED, _LONG8 = 3, 4, 7, 16
 _FILL_ORDER, _PREDICTOR, _PALETTE, _TABLES = 266, 317, 320, 347
@@ -54,8 +54,10 @@ def read_strips(file: BufferedReader, chosen: TiffPicture, rows: int) -> Iterato
 def _planes(layout: PictureLayout, keep: list[int]) -> list[PictureLayout]:
     """Return the pictures that libvips is shown: one, or one a channel where each has a plane of its own."""
     if not layout.separate:
-        return [replace(layout.stored, photometric=RGB) if layout.mode == "ycbcr" else layout.stored]
-    count = layout.per_plane
+        return [
+            replace(layout.as_data_units, photometric=RGB) if layout.mode == "ycbcr" else layout.as_data_units
+        ]
+    count = layout.segments_per_plane
     return [
         replace(
             layout,

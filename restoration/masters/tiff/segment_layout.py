@@ -1,9 +1,13 @@
 """Where the samples of a TIFF lie, strip by strip or tile by tile, and how they are packed."""
 
+import struct
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import tifffile
+
+from restoration.masters.decode_errors import DamagedPixels, NoSecondDecoder
 
 LZW: Final = 5
 JPEG: Final = 7
@@ -18,15 +22,22 @@ WEBP: Final = 50001
 JPEG_XL: Final = 50002
 _KNOWN: Final = CCITT | DEFLATE | JPEG_2000 | {1, LZW, JPEG, PACKBITS, LZMA, ZSTD, PNG, WEBP, JPEG_XL}
 """Compressions, by their numbers in TIFF."""
+TIFFFILE_ERRORS: Final = (
+    tifffile.TiffFileError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ZeroDivisionError,
+    OverflowError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    OSError,
+)
+"""Errors that tifffile raises on malformed files."""
 _PREDICTED: Final = DEFLATE | {LZW, LZMA, ZSTD}
-
-
-class Undecodable(Exception):
-    """The second decoder has no means to read this."""
-
-
-class DamagedPixels(Exception):
-    """Pixels are missing or cannot be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +121,19 @@ class SegmentLayout:
 def segment_layout(page: Any, most_bytes: int) -> SegmentLayout:
     """Return the layout of a page of tifffile's, whose strips or tiles may have `most_bytes`, decoded.
 
-    Raises Undecodable or Damaged.
+    Raises NoSecondDecoder or Damaged.
     """
     bits, predictor = page.bitspersample, int(page.predictor)
     width, height, samples = int(page.imagewidth), int(page.imagelength), int(page.samplesperpixel)
     compression, photometric = int(page.compression), int(page.photometric)
     if isinstance(bits, tuple) or bits not in {1, 2, 4, 8, 16} or int(page.sampleformat) not in {0, 1, 4}:
-        raise Undecodable(f"samples of {bits} bits, format {page.sampleformat}")
+        raise NoSecondDecoder(f"samples of {bits} bits, format {page.sampleformat}")
     if predictor == 0 or compression not in _PREDICTED:
         predictor = 1
     if predictor not in {1, 2} or (predictor == 2 and bits < 8):
-        raise Undecodable(f"predictor {predictor} with {bits} bits")
+        raise NoSecondDecoder(f"predictor {predictor} with {bits} bits")
     if compression not in _KNOWN:
-        raise Undecodable(f"compression {compression}")
+        raise NoSecondDecoder(f"compression {compression}")
     tiled = bool(page.is_tiled)
     rows = int(page.tilelength if tiled else min(page.rowsperstrip, height))
     separate = int(page.planarconfig) == 2 and samples > 1
@@ -136,7 +147,7 @@ def segment_layout(page: Any, most_bytes: int) -> SegmentLayout:
         if not {*subsampling} <= {1, 2, 4} or (
             packed and (bits != 8 or predictor != 1 or page.planarconfig == 2)
         ):
-            raise Undecodable("YCbCr of that kind")
+            raise NoSecondDecoder("YCbCr of that kind")
     layout = SegmentLayout(
         width=width,
         height=height,
@@ -173,5 +184,5 @@ def _with_all_pieces(layout: SegmentLayout, most_bytes: int) -> SegmentLayout:
     if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
         raise DamagedPixels(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
     if layout.row_bytes() * layout.piece_rows > most_bytes and layout.compression != 1:
-        raise Undecodable("a strip or tile of that size")
+        raise NoSecondDecoder("a strip or tile of that size")
     return layout

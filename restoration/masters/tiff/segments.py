@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
+from restoration.masters.decode_errors import DamagedPixels
 from restoration.masters.jpeg.completeness import with_probes, with_tables
 from restoration.masters.tiff.segment_layout import (
     CCITT,
@@ -28,7 +29,6 @@ from restoration.masters.tiff.segment_layout import (
     PNG,
     WEBP,
     ZSTD,
-    DamagedPixels,
     SegmentLayout,
 )
 

@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 
 from restoration import DecodersDisagree, NoSpace, TruncatedImage, identify
 from restoration.masters import decoder_agreement, second_decoder
+from restoration.masters.decode_errors import NoSecondDecoder
 from restoration.masters.decoder_agreement import DecoderComparison, ReferenceDigests
-from restoration.masters.second_decoder import NoSecondDecoder
 from restoration.masters.strips import Master
 
 Gray = np.ndarray

@@ -21,7 +21,8 @@ from restoration import (
     UnsupportedImage,
 )
 from restoration.derivatives.writer import srgb_profile
-from restoration.masters.identify import first_line, identify
+from restoration.masters.identify import identify
+from restoration.masters.libvips import first_line
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -265,15 +266,15 @@ def test_a_film_is_no_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("unable to fetch from region", "their decoder says no more"),
-        ("unable to call pngload_source\n  vipspng: libpng read error", "their decoder says no more"),
+        ("unable to fetch from region", "the decoder gives no details"),
+        ("unable to call pngload_source\n  vipspng: libpng read error", "the decoder gives no details"),
         (
             "unable to call jpegload_source\n  VipsJpeg: premature end of JPEG image",
             "premature end of JPEG image",
         ),
         ("tiff2vips: LZWDecode: Not enough data at scanline 3", "Not enough data at scanline 3"),
         ("VipsJpeg: Corrupt JPEG data: found marker 0xd4", "Corrupt JPEG data: found marker 0xd4"),
-        ("", "their decoder says no more"),
+        ("", "the decoder gives no details"),
     ],
 )
 def test_what_a_library_says_is_told_without_the_names_of_its_calls(said: str, told: str) -> None:

@@ -22,8 +22,8 @@ from PIL import Image
 
 from restoration import Limits, MasterError, TruncatedImage, identify
 from restoration.masters import second_decoder
+from restoration.masters.decode_errors import NoSecondDecoder
 from restoration.masters.facts import ScanFacts
-from restoration.masters.second_decoder import NoSecondDecoder
 from restoration.masters.strips import Master
 from restoration.masters.tiff import segments
 

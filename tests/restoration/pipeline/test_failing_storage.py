@@ -22,7 +22,7 @@ from restoration import (
     restore,
 )
 from restoration.masters.identify import identify
-from restoration.masters.strips import Master
+from restoration.masters.refusals import unreadable_pixels
 
 
 @pytest.fixture
@@ -61,13 +61,8 @@ def test_a_file_without_permission_is_at_fault_itself(tmp_path: Path, failing: C
         ("not enough data", TruncatedImage),
     ],
 )
-def test_what_the_decoder_says_of_the_storage_is_heard(
-    tmp_path: Path, gray8: NDArray[Any], words: str, kind: type[Exception]
-) -> None:
-    path = tmp_path / "a.tif"
-    tifffile.imwrite(path, gray8)
-    scan = Master(path, identify(path, Limits()), tmp_path)
-    assert isinstance(scan._damaged(words), kind)
+def test_a_decoder_message_about_the_storage_is_recognized(words: str, kind: type[Exception]) -> None:
+    assert isinstance(unreadable_pixels(Path("a.tif"), words), kind)
 
 
 def test_a_full_disk_under_the_second_reader_passes_and_kills_nobody(
