@@ -31,7 +31,7 @@ from processes import processor_seconds
 from db.core import Database, open_database
 from db.migrations import upgrade
 from db.queue import jobs as job_life
-from db.values import DerivativeRecord
+from db.values import NewDerivative
 from db.vocabulary import Lane
 
 LEASE = dt.timedelta(minutes=5)
@@ -96,19 +96,19 @@ def spent(step: Callable[[], object]) -> float:
 
 def status_rows(database: Database, rounds: int) -> Iterator[Row]:
     """What `saek status` asks, here and as a command, and what it takes to count everything."""
-    from db.reports import overview, running, take_census
+    from db.reports import cache_counts, overview, running_jobs
 
     def look(*, exact: bool = False) -> None:
         with database.read() as s:
             overview(s, exact=exact)
-            running(s)
+            running_jobs(s)
 
     def command(*words: str) -> None:
         subprocess.run([sys.executable, "-m", "worker", *words], check=True, stdout=subprocess.DEVNULL)
 
     yield row("saek status --exact, in this process", [spent(lambda: look(exact=True)) for _ in range(2)])
     yield row(
-        "a census, as the dispatcher takes it", [spent(lambda: take_census(database)) for _ in range(2)]
+        "a census, as the dispatcher takes it", [spent(lambda: cache_counts(database)) for _ in range(2)]
     )
     yield row("saek status, in this process", [spent(look) for _ in range(rounds)], 300)
     yield row("saek status, cold", [spent(lambda: command("status")) for _ in range(rounds)])
@@ -117,7 +117,7 @@ def status_rows(database: Database, rounds: int) -> Iterator[Row]:
 
 def queue_rows(database: Database) -> Iterator[Row]:
     """Which jobs are due, and the life of some of them."""
-    from db.queue import hold_off, reap_expired, unpublished
+    from db.queue import delay_job, reap_expired, unpublished
     from db.values import Problem
 
     def due(lane: Lane, most: int) -> list[int]:
@@ -136,7 +136,7 @@ def queue_rows(database: Database) -> Iterator[Row]:
             job_life.finish(s, lease, _made(lease))
 
     def rest(job_id: int) -> None:
-        database.run(lambda s: hold_off(s, job_id, full, LEASE))
+        database.run(lambda s: delay_job(s, job_id, full, LEASE))
 
     leases: list[job_life.Lease] = []
     full = Problem("no-space", "the disk is full", "free some space")
@@ -150,9 +150,9 @@ def queue_rows(database: Database) -> Iterator[Row]:
     yield row("a job that is held off", [spent(partial(rest, job_id)) for job_id in chosen[CLAIMS:]])
 
 
-def _made(lease: job_life.Lease) -> DerivativeRecord:
+def _made(lease: job_life.Lease) -> NewDerivative:
     name = f"bench/{lease.job_id}.tif".encode()
-    return DerivativeRecord(
+    return NewDerivative(
         path=name,
         display=name.decode(),
         format="tiff",
@@ -234,11 +234,11 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
 def order_rows(database: Database) -> Iterator[Row]:
     """What a bulk order has to count before it begins."""
     from db.catalog import Selection, select_scans
-    from db.queue import foresee
+    from db.queue import plan_reprocess
 
     def count() -> None:
         with database.read() as s:
-            foresee(s, (scan.scan_id for scan in select_scans(s, Selection(all=True))), "f" * 64)
+            plan_reprocess(s, (scan.scan_id for scan in select_scans(s, Selection(all=True))), "f" * 64)
 
     yield Row("all scans counted for a bulk order", spent(count) / 1000, "s")
 

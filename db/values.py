@@ -30,7 +30,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class AgentName:
     """Who or what did something. `version` is a release, a checksum of weights, or empty for a person."""
 
     kind: AgentKind
@@ -38,17 +38,17 @@ class Agent:
     version: str = ""
 
     @staticmethod
-    def person(name: str) -> "Agent":
+    def person(name: str) -> "AgentName":
         """Return the agent for a person who gave an order."""
-        return Agent(AgentKind.PERSON, name)
+        return AgentName(AgentKind.PERSON, name)
 
 
-SAEK: Final = Agent(AgentKind.SOFTWARE, "saek", version("saek"))
+SAEK: Final = AgentName(AgentKind.SOFTWARE, "saek", version("saek"))
 """This software, in this release: the agent of every event that names no other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class NewSighting:
     """One file as the file system showed it.
 
     `path` is relative to the named root, as the bytes of the file system; `display` is the same as NFC text
@@ -65,7 +65,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class ScanRecord:
+class NewScan:
     """One content: its digest and what the header says. What could not be identified stays `None`."""
 
     sha256: str
@@ -82,7 +82,7 @@ class ScanRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class DerivativeRecord:
+class NewDerivative:
     """One file that was made: where it lies (`path` relative to `root`), what it is, how it was measured.
 
     `luma_max_error` and `luma_mean_error` are in levels of the master's own bit depth; `seconds` is the time
@@ -118,7 +118,7 @@ class KnownFile(NamedTuple):
     problem_code: str | None
 
 
-class KnownPlace(NamedTuple):
+class KnownSighting(NamedTuple):
     """The same of a path that is named by its sha256; `id` is that of the live sighting."""
 
     id: int

@@ -50,8 +50,8 @@ class Basis(StrEnum):
     """
 
     LIVE = "live"
-    CENSUS = "census"
-    NO_CENSUS = "no-census"
+    CACHED = "census"
+    NOT_CACHED = "no-census"
 
 
 class EventType(StrEnum):

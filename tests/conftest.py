@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from db.queue.intake import mark_gone, places_at
-from db.values import DerivativeRecord, utcnow
+from db.catalog.sightings import known_sightings, mark_gone
+from db.values import NewDerivative, utcnow
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background: what is started inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,10 +32,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def derivative_record() -> Callable[..., DerivativeRecord]:
+def derivative_record() -> Callable[..., NewDerivative]:
     """A function of a path below the outbox, and of what is to be known otherwise, of a colored picture."""
 
-    def made(path: str, **known: object) -> DerivativeRecord:
+    def made(path: str, **known: object) -> NewDerivative:
         usual: dict[str, object] = {
             "path": path.encode(),
             "display": path,
@@ -53,7 +53,7 @@ def derivative_record() -> Callable[..., DerivativeRecord]:
             "weights_sha256": "e" * 64,
             "seconds": 6.0,
         }
-        return DerivativeRecord(**(usual | known))  # type: ignore[arg-type]
+        return NewDerivative(**(usual | known))  # type: ignore[arg-type]
 
     return made
 
@@ -63,7 +63,7 @@ def take_away() -> Callable[..., int]:
     """A function that notes files of the inbox as gone, by their paths, as a rescan that misses them does."""
 
     def take_away(s: Session, *paths: bytes, now: dt.datetime | None = None) -> int:
-        places = places_at(s, "inbox", [hashlib.sha256(path).digest() for path in paths])
+        places = known_sightings(s, "inbox", [hashlib.sha256(path).digest() for path in paths])
         before = (now or utcnow()) + dt.timedelta(seconds=1)
         return mark_gone(s, [place.id for place in places], before, now=now)
 

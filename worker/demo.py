@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from db.catalog import FileRow, list_files
 from db.core import Database, open_database
 from db.errors import DatabaseError
-from db.reports import running
+from db.reports import running_jobs
 from db.vocabulary import FileState
 from restoration import contact_sheet
 from restoration.demo_scans import Sample, make_samples
@@ -129,7 +129,7 @@ def _follow(
 
 def _what_runs(database: Database) -> str:
     with database.read() as s:
-        now = running(s)
+        now = running_jobs(s)
     if not now:
         return "files"
     job = now[0]

@@ -1,36 +1,37 @@
 """Integrity checks: event hash chain, fixity of files, orphaned files."""
 
-from db.audit.chain_verification import Broken, Proof, prove
+from db.audit.chain_verification import ChainFault, ChainVerification, verify_chain
 from db.audit.fixity import (
-    Amount,
-    Checked,
-    Chosen,
+    CheckSummary,
+    ChosenFiles,
     Due,
-    Held,
-    Standing,
+    DueAmount,
+    FileCheck,
+    RecordedFile,
     amount_due,
-    choose,
+    check_summary,
+    choose_files,
     due_files,
     forget_future_checks,
     making_of,
     record_checks,
-    standing,
 )
-from db.audit.hash_chain import Seal, last_seal, seal_events
+from db.audit.hash_chain import SealFacts, last_seal, seal_events
 from db.audit.orphans import is_running, is_unfinished, known_derivatives
 
 __all__ = [
-    "Amount",
-    "Broken",
-    "Checked",
-    "Chosen",
+    "ChainFault",
+    "ChainVerification",
+    "CheckSummary",
+    "ChosenFiles",
     "Due",
-    "Held",
-    "Proof",
-    "Seal",
-    "Standing",
+    "DueAmount",
+    "FileCheck",
+    "RecordedFile",
+    "SealFacts",
     "amount_due",
-    "choose",
+    "check_summary",
+    "choose_files",
     "due_files",
     "forget_future_checks",
     "is_running",
@@ -38,8 +39,7 @@ __all__ = [
     "known_derivatives",
     "last_seal",
     "making_of",
-    "prove",
     "record_checks",
     "seal_events",
-    "standing",
+    "verify_chain",
 ]

@@ -22,7 +22,7 @@ FIRST_PREVIOUS: Final = "0" * 64
 """What the first seal has for the digest of the one before."""
 
 
-def spelled_out() -> Select[*tuple[Any, ...]]:
+def select_events() -> Select[*tuple[Any, ...]]:
     """Return the query for all that `event_line` needs, in order; words are taken as they stand."""
     return (
         select(
@@ -44,7 +44,7 @@ def spelled_out() -> Select[*tuple[Any, ...]]:
     )
 
 
-class Digest:
+class SealDigest:
     """The digest of a seal in the making: events go in one by one, in order of their ids."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Digest:
         self.last_event_id = 0
 
     def add(self, event: Row[Any]) -> None:
-        """Take in one event, a row of `spelled_out`."""
+        """Take in one event, a row of `select_events`."""
         self._hash.update(event_line(event))
         self.events += 1
         self.first_event_id = self.first_event_id or event.id

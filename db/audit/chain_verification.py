@@ -10,19 +10,19 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.audit.canonical_form import FIRST_PREVIOUS, Digest, spelled_out
-from db.audit.hash_chain import Seal, count_unsealed, last_seal
+from db.audit.canonical_form import FIRST_PREVIOUS, SealDigest, select_events
+from db.audit.hash_chain import SealFacts, count_unsealed, last_seal
 from db.core import schema
 from db.core.engine import Database
 from db.core.schema import Event
-from db.core.triggers import missing_guards
+from db.core.triggers import missing_triggers
 
 _PAGE: Final = 500
 _STREAM: Final = 1000
 _TOLD: Final = 100
 
 
-class Break(StrEnum):
+class ChainFaultKind(StrEnum):
     """In which way a seal does not hold."""
 
     EVENTS_CHANGED = "events changed"
@@ -34,18 +34,18 @@ class Break(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class ChainFault:
     """A seal that does not hold. `events` is how many were removed or added, or how many it covers."""
 
     seal: int
-    what: Break
+    what: ChainFaultKind
     first_event_id: int | None
     last_event_id: int | None
     events: int | None
 
 
 @dataclass(slots=True)
-class Proof:
+class ChainVerification:
     """What came of a look at the seals: unbroken is what has no `broken`.
 
     `seals` are on record, `proved` of them were computed anew, which is fewer when the time ran out;
@@ -56,10 +56,10 @@ class Proof:
     proved: int = 0
     events: int = 0
     unsealed: int = 0
-    last: Seal | None = None
+    last: SealFacts | None = None
     breaks: int = 0
-    broken: list[Broken] = field(default_factory=list)
-    missing_guards: tuple[str, ...] = ()
+    broken: list[ChainFault] = field(default_factory=list)
+    missing_triggers: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -67,22 +67,22 @@ class Proof:
         return self.breaks == 0
 
 
-def prove(
+def verify_chain(
     database: Database,
     *,
     expected: Mapping[int, str] | None = None,
     go_on: Callable[[], bool] | None = None,
     tell: Callable[[int, int], None] | None = None,
-) -> Proof:
+) -> ChainVerification:
     """Compute all seals anew and compare them with the record, in bounded memory; only reads.
 
     `expected` are sha256 of seals that were written down elsewhere. Once `go_on` says no, the seals that are
     left are only compared with each other; the look begins at a random one then, so that short looks cover
     all in the long run. `tell` hears how many seals of how many are done.
     """
-    proof = Proof()
+    proof = ChainVerification()
     with database.read() as s:
-        proof.missing_guards = missing_guards(s)
+        proof.missing_triggers = missing_triggers(s)
         proof.last = last_seal(s)
         proof.unsealed = count_unsealed(s, proof.last)
         proof.seals = s.scalars(select(func.count()).select_from(schema.Seal)).one()
@@ -103,7 +103,7 @@ def prove(
     return proof
 
 
-def _note(proof: Proof, found: Iterable[Broken]) -> None:
+def _note(proof: ChainVerification, found: Iterable[ChainFault]) -> None:
     for broken in found:
         proof.breaks += 1
         if len(proof.broken) < _TOLD:
@@ -112,18 +112,18 @@ def _note(proof: Proof, found: Iterable[Broken]) -> None:
 
 def _pairs(
     database: Database, after: int = 0, until: int | None = None
-) -> Iterator[tuple[Seal | None, Seal]]:
+) -> Iterator[tuple[SealFacts | None, SealFacts]]:
     """Yield each seal in order with the one on record before it, those after one number up to another."""
     table = schema.Seal.__table__
     with database.read() as s:
         row = s.execute(select(table).where(schema.Seal.id == after)).one_or_none()
-    before = None if row is None else Seal(*row)
+    before = None if row is None else SealFacts(*row)
     while True:
         query = select(table).where(schema.Seal.id > after).order_by(schema.Seal.id).limit(_PAGE)
         if until is not None:
             query = query.where(schema.Seal.id <= until)
         with database.read() as s:
-            page = [Seal(*row) for row in s.execute(query)]
+            page = [SealFacts(*row) for row in s.execute(query)]
         for seal in page:
             yield before, seal
             before, after = seal, seal.id
@@ -131,37 +131,37 @@ def _pairs(
             return
 
 
-def _unexpected(s: Session, expected: Mapping[int, str]) -> Iterator[Broken]:
+def _unexpected(s: Session, expected: Mapping[int, str]) -> Iterator[ChainFault]:
     for number, sha256 in expected.items():
         found = s.scalar(select(schema.Seal.sha256).where(schema.Seal.id == number))
         if found is None:
-            yield Broken(number, Break.SEAL_MISSING, None, None, None)
+            yield ChainFault(number, ChainFaultKind.SEAL_MISSING, None, None, None)
         elif found != sha256:
-            yield Broken(number, Break.SEAL_UNEXPECTED, None, None, None)
+            yield ChainFault(number, ChainFaultKind.SEAL_UNEXPECTED, None, None, None)
 
 
-def _loose_links(before: Seal | None, seal: Seal) -> Iterator[Broken]:
+def _loose_links(before: SealFacts | None, seal: SealFacts) -> Iterator[ChainFault]:
     """Yield what is amiss between a seal and the one before it, whatever the events."""
     due = before.id + 1 if before else 1
     for number in range(due, min(seal.id, due + _TOLD)):
-        yield Broken(number, Break.SEAL_MISSING, None, None, None)
+        yield ChainFault(number, ChainFaultKind.SEAL_MISSING, None, None, None)
     previous = before.sha256 if before else FIRST_PREVIOUS
     if seal.id == due and seal.previous_sha256 != previous:
-        yield _broken(seal, Break.SEAL_ALTERED)
+        yield _broken(seal, ChainFaultKind.SEAL_ALTERED)
 
 
-def _loose_block(database: Database, before: Seal | None, seal: Seal) -> Iterator[Broken]:
+def _loose_block(database: Database, before: SealFacts | None, seal: SealFacts) -> Iterator[ChainFault]:
     """Yield how the events under a seal differ from those that were sealed."""
     follows = seal.id == (before.id + 1 if before else 1)
     after = (before.last_event_id if before else 0) if follows else seal.first_event_id - 1
-    digest = Digest()
-    query = spelled_out().where(Event.id > after, Event.id <= seal.last_event_id)
+    digest = SealDigest()
+    query = select_events().where(Event.id > after, Event.id <= seal.last_event_id)
     try:
         with database.read() as s:
             for event in s.execute(query.execution_options(yield_per=_STREAM)):
                 digest.add(event)
     except (ValueError, TypeError):  # what stands there is not even a time or JSON any more
-        yield _broken(seal, Break.EVENTS_CHANGED)
+        yield _broken(seal, ChainFaultKind.EVENTS_CHANGED)
         return
     if (
         digest.events
@@ -169,15 +169,17 @@ def _loose_block(database: Database, before: Seal | None, seal: Seal) -> Iterato
     ):
         stated = (seal.events, seal.first_event_id, seal.last_event_id)
         if stated != (digest.events, digest.first_event_id, digest.last_event_id):
-            yield _broken(seal, Break.SEAL_ALTERED)
+            yield _broken(seal, ChainFaultKind.SEAL_ALTERED)
         return
     more = digest.events - seal.events
     if more == 0:
-        yield _broken(seal, Break.EVENTS_CHANGED)
+        yield _broken(seal, ChainFaultKind.EVENTS_CHANGED)
     else:
-        yield _broken(seal, Break.EVENTS_ADDED if more > 0 else Break.EVENTS_REMOVED, abs(more))
+        yield _broken(
+            seal, ChainFaultKind.EVENTS_ADDED if more > 0 else ChainFaultKind.EVENTS_REMOVED, abs(more)
+        )
 
 
-def _broken(seal: Seal, what: Break, events: int | None = None) -> Broken:
+def _broken(seal: SealFacts, what: ChainFaultKind, events: int | None = None) -> ChainFault:
     count = seal.events if events is None else events
-    return Broken(seal.id, what, seal.first_event_id, seal.last_event_id, count)
+    return ChainFault(seal.id, what, seal.first_event_id, seal.last_event_id, count)

@@ -10,14 +10,14 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db.catalog.links import names_are_due
+from db.catalog.links import mark_names_due
 from db.catalog.selection import Selection, select_files
 from db.core import events
 from db.core.clock import current_time
 from db.core.engine import Database
-from db.core.events import Happening
+from db.core.events import NewEvent
 from db.core.schema import Derivative, Link, Recipe, Scan, Sighting
-from db.values import SAEK, Agent, utcnow
+from db.values import SAEK, AgentName, utcnow
 from db.vocabulary import EventType, Finding, Holding, Outcome
 
 _PAGE: Final = 500
@@ -44,7 +44,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class RecordedFile:
     """A file that should be there: `sha256` and `bytes` are what was recorded.
 
     `id` is that of the sighting, the derivative or the link; `derivative_id` is None of a master. `size`
@@ -69,10 +69,10 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class FileCheck:
     """What a file was found to be; `sha256` and `bytes` are those of what was read, if it was."""
 
-    held: Held
+    file: RecordedFile
     finding: Finding
     reason: str | None = None
     sha256: str | None = None
@@ -80,7 +80,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class DueAmount:
     """How many files, of how many bytes as recorded."""
 
     files: int
@@ -88,7 +88,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CheckSummary:
     """What the last checks of all files of a kind found; `oldest` is the earliest of those checks."""
 
     files: int
@@ -105,7 +105,7 @@ class Making:
     sighting_id: int | None
 
 
-Chosen = Mapping[Holding, Collection[int]]
+ChosenFiles = Mapping[Holding, Collection[int]]
 """Ids of the files that a check is limited to."""
 
 
@@ -115,8 +115,8 @@ class _Key(NamedTuple):
 
 
 def due_files(
-    database: Database, holdings: Collection[Holding], due: Due, chosen: Chosen | None = None
-) -> Iterator[Held]:
+    database: Database, holdings: Collection[Holding], due: Due, chosen: ChosenFiles | None = None
+) -> Iterator[RecordedFile]:
     """Yield the files that are due, the longest unchecked first, those never checked before all others.
 
     Reads a page at a time, each in a transaction of its own: what is entered meanwhile does no harm.
@@ -127,7 +127,7 @@ def due_files(
     return heapq.merge(*streams, key=lambda held: (held.checked_at or _NEVER, held.id))
 
 
-def amount_due(s: Session, holding: Holding, due: Due, ids: Collection[int] | None = None) -> Amount:
+def amount_due(s: Session, holding: Holding, due: Due, ids: Collection[int] | None = None) -> DueAmount:
     """Return how much of a kind is due."""
     asked = _ASKED[holding]
     size = Scan.bytes if holding is Holding.MASTER else Derivative.bytes
@@ -136,12 +136,12 @@ def amount_due(s: Session, holding: Holding, due: Due, ids: Collection[int] | No
     )
     if ids is None:
         files, total = s.execute(counts).one()
-        return Amount(files, int(total))
+        return DueAmount(files, int(total))
     parts = [s.execute(counts.where(asked.id.in_(page))).one() for page in _pages(ids)]
-    return Amount(sum(part[0] for part in parts), sum(int(part[1]) for part in parts))
+    return DueAmount(sum(part[0] for part in parts), sum(int(part[1]) for part in parts))
 
 
-def choose(s: Session, selection: Selection) -> Chosen:
+def choose_files(s: Session, selection: Selection) -> ChosenFiles:
     """Return the ids of the chosen masters and of what was made of them. Raises `EmptySelection`."""
     masters: list[int] = []
     scans: set[int] = set()
@@ -159,19 +159,19 @@ def choose(s: Session, selection: Selection) -> Chosen:
 
 
 def record_checks(
-    s: Session, checks: Sequence[Checked], *, agent: Agent = SAEK, now: dt.datetime | None = None
+    s: Session, checks: Sequence[FileCheck], *, agent: AgentName = SAEK, now: dt.datetime | None = None
 ) -> None:
     """Enter what was found: one event a file, and on the file when and how it was last checked.
 
     A derivative that lacks a name, or has its first sound one again, has its names looked at.
     """
     now = now or current_time(s)
-    made = [check for check in checks if check.held.holding is not Holding.MASTER]
-    names_are_due(s, (c.held.scan_id for c in made if c.finding is Finding.MISSING or _was_amiss(c)), now)
+    made = [check for check in checks if check.file.holding is not Holding.MASTER]
+    mark_names_due(s, (c.file.scan_id for c in made if c.finding is Finding.MISSING or _was_amiss(c)), now)
     events.append(s, (_happening(check, agent) for check in checks), at=now)
     for holding, table in _ASKED.items():
         for finding in Finding:
-            ids = sorted(c.held.id for c in checks if (c.held.holding, c.finding) == (holding, finding))
+            ids = sorted(c.file.id for c in checks if (c.file.holding, c.finding) == (holding, finding))
             for page in _pages(ids):
                 s.execute(
                     update(table)
@@ -181,8 +181,8 @@ def record_checks(
                 )
 
 
-def _was_amiss(check: Checked) -> bool:
-    before = check.held.finding
+def _was_amiss(check: FileCheck) -> bool:
+    before = check.file.finding
     return check.finding is Finding.INTACT and before not in {None, Finding.INTACT}
 
 
@@ -203,14 +203,14 @@ def forget_future_checks(s: Session, *, now: dt.datetime | None = None) -> int:
     )
 
 
-def standing(s: Session, holding: Holding, *, gone: bool = True) -> Standing:
+def check_summary(s: Session, holding: Holding, *, gone: bool = True) -> CheckSummary:
     """Return how the files of a kind stand by their last checks; `gone` as for `Due`."""
     asked = _ASKED[holding]
     query = select(asked.fixity, func.count(), func.min(asked.fixity_at)).group_by(asked.fixity)
     rows = s.execute(_present(query, holding, Due(utcnow(), gone=gone))).all()
     counts = {finding: number for finding, number, _ in rows}
     dates = [oldest for _, _, oldest in rows if oldest is not None]
-    return Standing(
+    return CheckSummary(
         files=sum(counts.values()),
         unchecked=counts.get(None, 0),
         findings={finding: counts.get(finding, 0) for finding in Finding},
@@ -230,7 +230,9 @@ def making_of(s: Session, derivative_id: int) -> Making:
     return Making(body, sighting_id)
 
 
-def _stream(database: Database, holding: Holding, due: Due, ids: Collection[int] | None) -> Iterator[Held]:
+def _stream(
+    database: Database, holding: Holding, due: Due, ids: Collection[int] | None
+) -> Iterator[RecordedFile]:
     if ids is not None:
         yield from _stream_chosen(database, holding, due, ids)
         return
@@ -244,7 +246,9 @@ def _stream(database: Database, holding: Holding, due: Due, ids: Collection[int]
         after = _Key(page[-1].checked_at, page[-1].id)
 
 
-def _stream_chosen(database: Database, holding: Holding, due: Due, ids: Collection[int]) -> Iterator[Held]:
+def _stream_chosen(
+    database: Database, holding: Holding, due: Due, ids: Collection[int]
+) -> Iterator[RecordedFile]:
     """Yield the due ones of these ids in the order of `due_files`: sorted by key, facts read by page."""
     asked, keys = _ASKED[holding], []
     keyed = _present(select(asked.fixity_at, asked.id), holding, due).where(_is_due(asked, due))
@@ -261,7 +265,7 @@ def _stream_chosen(database: Database, holding: Holding, due: Due, ids: Collecti
         yield from (found[number] for number in page if number in found)
 
 
-def _page(s: Session, holding: Holding, due: Due, after: _Key | None) -> list[Held]:
+def _page(s: Session, holding: Holding, due: Due, after: _Key | None) -> list[RecordedFile]:
     """Return the next page in order: by id among those never checked, then by time and id."""
     asked, rows = _ASKED[holding], []
     if after is None or after.at is None:
@@ -316,9 +320,9 @@ def _is_due(asked: type[Sighting] | type[Derivative] | type[Link], due: Due) -> 
     return or_(asked.fixity_at.is_(None), asked.fixity_at < due.before, amiss)
 
 
-def _held(row: Row[Any], holding: Holding) -> Held:
+def _held(row: Row[Any], holding: Holding) -> RecordedFile:
     master = holding is Holding.MASTER
-    return Held(
+    return RecordedFile(
         holding=holding,
         id=row.id,
         scan_id=row.scan_id,
@@ -336,8 +340,8 @@ def _held(row: Row[Any], holding: Holding) -> Held:
     )
 
 
-def _happening(check: Checked, agent: Agent) -> Happening:
-    held = check.held
+def _happening(check: FileCheck, agent: AgentName) -> NewEvent:
+    held = check.file
     detail: dict[str, Any] = {"finding": check.finding, "algorithm": "sha256", "expected": held.sha256}
     if check.sha256 is not None:
         detail |= {"found": check.sha256}
@@ -348,7 +352,7 @@ def _happening(check: Checked, agent: Agent) -> Happening:
     if held.holding is Holding.LINK:
         detail |= {"name": held.display}
     master = held.holding is Holding.MASTER
-    return Happening(
+    return NewEvent(
         EventType.FIXITY_CHECK,
         detail,
         _OUTCOMES.get(check.finding, Outcome.FAIL),

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from db.audit.canonical_form import FIRST_PREVIOUS, FORM, Digest, spelled_out
+from db.audit.canonical_form import FIRST_PREVIOUS, FORM, SealDigest, select_events
 from db.core import schema
 from db.core.engine import Database
 from db.core.schema import Event
@@ -23,7 +23,7 @@ _LOCK_NOT_AVAILABLE: Final = "55P03"  # PostgreSQL's SQLSTATE
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class SealFacts:
     """A seal as it is on record: it covers the events after those of seal `id` - 1 up to `last_event_id`."""
 
     id: int
@@ -36,13 +36,13 @@ class Seal:
     sealed_at: dt.datetime
 
 
-def last_seal(s: Session) -> Seal | None:
+def last_seal(s: Session) -> SealFacts | None:
     """Return the newest seal, None before the first."""
     row = s.execute(select(schema.Seal.__table__).order_by(schema.Seal.id.desc()).limit(1)).one_or_none()
-    return None if row is None else Seal(*row)
+    return None if row is None else SealFacts(*row)
 
 
-def count_unsealed(s: Session, last: Seal | None) -> int:
+def count_unsealed(s: Session, last: SealFacts | None) -> int:
     """Return how many events no seal covers yet."""
     after = last.last_event_id if last else 0
     return s.scalars(select(func.count()).select_from(Event).where(Event.id > after)).one()
@@ -95,16 +95,16 @@ def _horizon(database: Database) -> int | None:
         raise
 
 
-def _draw_up(s: Session, last: Seal | None, horizon: int, block: int) -> Seal | None:
+def _draw_up(s: Session, last: SealFacts | None, horizon: int, block: int) -> SealFacts | None:
     """Return the seal that comes after `last`, not yet on record; None if there is nothing to cover."""
     after = last.last_event_id if last else 0
-    digest = Digest()
-    for event in s.execute(spelled_out().where(Event.id > after, Event.id <= horizon).limit(block)):
+    digest = SealDigest()
+    for event in s.execute(select_events().where(Event.id > after, Event.id <= horizon).limit(block)):
         digest.add(event)
     if digest.events == 0:
         return None
     seal, previous, now = (last.id if last else 0) + 1, last.sha256 if last else FIRST_PREVIOUS, utcnow()
-    return Seal(
+    return SealFacts(
         id=seal,
         form=FORM,
         first_event_id=digest.first_event_id,
@@ -116,7 +116,7 @@ def _draw_up(s: Session, last: Seal | None, horizon: int, block: int) -> Seal | 
     )
 
 
-def _row(seal: Seal) -> dict[str, Any]:
+def _row(seal: SealFacts) -> dict[str, Any]:
     return {
         "id": seal.id,
         "form": seal.form,

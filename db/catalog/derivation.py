@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db.core.schema import Derivative, Link, Recipe, Scan
 
 
-def derived_from(s: Session, path: bytes) -> int | None:
+def source_scan(s: Session, path: bytes) -> int | None:
     """Return the scan of which the derivative at this path was made, by its place or by its name.
 
     A sidecar stands for its derivative. None when nothing fits, or more than one scan.

@@ -6,19 +6,19 @@ from hashlib import sha256
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.catalog.links import name_owner, names_are_due
+from db.catalog.links import mark_names_due, name_owner
 from db.core import events
-from db.core.events import Happening
+from db.core.events import NewEvent
 from db.core.schema import Derivative, Model, Recipe, Sighting
 from db.core.upsert import insert_or_ignore
 from db.errors import DerivativeExists
-from db.values import SAEK, Agent, DerivativeRecord
+from db.values import SAEK, AgentName, NewDerivative
 from db.vocabulary import AgentKind, EventType, Outcome
 
 
 def enter_derivative(
     s: Session,
-    record: DerivativeRecord,
+    record: NewDerivative,
     *,
     job_id: int,
     scan_id: int,
@@ -66,9 +66,12 @@ def enter_derivative(
     ).one()
 
     def happening(
-        kind: EventType, detail: dict[str, object], outcome: Outcome = Outcome.SUCCESS, agent: Agent = SAEK
-    ) -> Happening:
-        return Happening(
+        kind: EventType,
+        detail: dict[str, object],
+        outcome: Outcome = Outcome.SUCCESS,
+        agent: AgentName = SAEK,
+    ) -> NewEvent:
+        return NewEvent(
             kind, detail, outcome, agent, scan_id=scan_id, job_id=job_id, derivative_id=derivative_id
         )
 
@@ -79,12 +82,12 @@ def enter_derivative(
     events.append(
         s,
         [
-            happening(EventType.CREATION, {**how}, agent=Agent(AgentKind.MODEL, name, weights)),
+            happening(EventType.CREATION, {**how}, agent=AgentName(AgentKind.MODEL, name, weights)),
             happening(EventType.MESSAGE_DIGEST_CALCULATION, {**digests}),
             happening(EventType.VALIDATION, {**luma}, exact),
         ],
         at=now,
     )
     if len(s.scalars(select(Sighting.id).where(Sighting.scan_id == scan_id).limit(2)).all()) > 1:
-        names_are_due(s, [scan_id], now)
+        mark_names_due(s, [scan_id], now)
     return derivative_id

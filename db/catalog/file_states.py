@@ -19,10 +19,10 @@ _PRECEDENCE: Final = (
     JobState.CANCELLED,
 )
 
-ENDED_BADLY: Final = (JobState.FAILED, JobState.CANCELLED)
+UNSUCCESSFUL: Final = (JobState.FAILED, JobState.CANCELLED)
 """States of jobs that a file's own state may not tell, and that want to be known."""
 
-SPEAKS_FOR_ALL: Final = (FileState.QUARANTINED, FileState.GONE)
+COVERS_ALL_JOBS: Final = (FileState.QUARANTINED, FileState.GONE)
 """Of such a file nothing was ever made, and what its jobs came to is told by this state."""
 
 
@@ -69,7 +69,7 @@ def in_states(states: Collection[FileState]) -> ColumnElement[bool]:
         return own
     job = aliased(Job)
     another = exists().where(job.scan_id == Sighting.scan_id, job.state.in_(jobs)).correlate(Sighting)
-    return or_(own, and_(file_state().not_in([state.value for state in SPEAKS_FOR_ALL]), another))
+    return or_(own, and_(file_state().not_in([state.value for state in COVERS_ALL_JOBS]), another))
 
 
 def job_states(states: Collection[FileState]) -> list[JobState]:
@@ -90,7 +90,7 @@ def latest_job_in(states: Collection[JobState]) -> ScalarSelect[int]:
     )
 
 
-def file_states_counted(s: Session) -> Iterator[Counted]:
+def count_file_states(s: Session) -> Iterator[Counted]:
     """Yield how many live files of each collection are in each state, where there are any.
 
     The state of the leading job is all that counts here, so that jobs are read once, in bulk: to look up the
@@ -100,7 +100,7 @@ def file_states_counted(s: Session) -> Iterator[Counted]:
         select(
             Job.scan_id,
             func.min(_rank(Job.state)).label("rank"),
-            *(func.max(case((Job.state == state, 1), else_=0)).label(state.value) for state in ENDED_BADLY),
+            *(func.max(case((Job.state == state, 1), else_=0)).label(state.value) for state in UNSUCCESSFUL),
         )
         .group_by(Job.scan_id)
         .subquery()
@@ -110,18 +110,18 @@ def file_states_counted(s: Session) -> Iterator[Counted]:
         select(
             Sighting.collection,
             state,
-            *(func.coalesce(leading.c[ended.value], 0).label(ended.value) for ended in ENDED_BADLY),
+            *(func.coalesce(leading.c[ended.value], 0).label(ended.value) for ended in UNSUCCESSFUL),
         )
         .outerjoin(Scan, Scan.id == Sighting.scan_id)
         .outerjoin(leading, leading.c.scan_id == Sighting.scan_id)
         .where(Sighting.superseded_at.is_(None))
         .subquery()
     )
-    groups = (files.c.collection, files.c.state, *(files.c[ended.value] for ended in ENDED_BADLY))
+    groups = (files.c.collection, files.c.state, *(files.c[ended.value] for ended in UNSUCCESSFUL))
     for collection, value, *ended, count in s.execute(select(*groups, func.count()).group_by(*groups)):
-        jobs = {job_state for job_state, there in zip(ENDED_BADLY, ended, strict=True) if there}
+        jobs = {job_state for job_state, there in zip(UNSUCCESSFUL, ended, strict=True) if there}
         own = FileState(value)
-        told = own in SPEAKS_FOR_ALL
+        told = own in COVERS_ALL_JOBS
         also = frozenset() if told else frozenset(job for job in jobs if job.value != own.value)
         yield Counted(collection, own, also, count)
 

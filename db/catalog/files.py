@@ -10,14 +10,14 @@ from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.catalog.file_states import (
-    SPEAKS_FOR_ALL,
+    COVERS_ALL_JOBS,
     file_state,
     in_states,
     job_states,
     latest_job_in,
     over_live_files,
 )
-from db.catalog.links import Name, links_of
+from db.catalog.links import DerivativeName, links_of
 from db.catalog.selection import in_collection
 from db.core.schema import Derivative, Job, Scan, Sighting
 from db.vocabulary import FileState, JobState
@@ -148,7 +148,7 @@ def list_files(
         left = None if left is None else left - len(rows)
 
 
-def _file_row(row: Row[Any], states: Collection[FileState], links: Sequence[Name]) -> FileRow:
+def _file_row(row: Row[Any], states: Collection[FileState], links: Sequence[DerivativeName]) -> FileRow:
     here = _own_name(row.path, links) if links else None
     own = FileState(row.state)
     by_another = bool(states) and own not in states
@@ -156,7 +156,7 @@ def _file_row(row: Row[Any], states: Collection[FileState], links: Sequence[Name
     job = {name: row._mapping[f"{stem}{name}"] for name in _OF_JOB}
     code, reason, remedy = _why(state, row, job)
     job_id = row.another_id if by_another else row.job_id
-    told = own in SPEAKS_FOR_ALL
+    told = own in COVERS_ALL_JOBS
     return FileRow(
         sighting_id=row.id,
         scan_id=row.scan_id,
@@ -191,7 +191,7 @@ _OF_JOB: Final = (
 )
 
 
-def _own_name(path: bytes, links: Sequence[Name]) -> Name | None:
+def _own_name(path: bytes, links: Sequence[DerivativeName]) -> DerivativeName | None:
     """Return the name that lies where this file does, None where the first name of the derivative must do."""
     folder, slash, name = path.rpartition(b"/")
     start = folder + slash + (name.rpartition(b".")[0] or name) + b"."

@@ -13,17 +13,17 @@ from sqlalchemy.orm import Session
 from db.catalog.quarantine import lock_scan
 from db.core import events
 from db.core.clock import current_time
-from db.core.events import Happening
+from db.core.events import NewEvent
 from db.core.schema import Derivative, Job, Link, Recipe, Scan, Sighting
 from db.core.upsert import insert_or_ignore
-from db.values import SAEK, Agent
+from db.values import SAEK, AgentName
 from db.vocabulary import EventType
 
 _PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class DerivativeName:
     """A name of a derivative; `link_id` is None for the first, which `Derivative` itself holds."""
 
     link_id: int | None
@@ -33,7 +33,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedDerivative:
     """A derivative with all of its names, the first one first."""
 
     derivative_id: int
@@ -41,11 +41,11 @@ class Named:
     fingerprint: str
     bytes: int
     sha256: str
-    names: tuple[Name, ...]
+    names: tuple[DerivativeName, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ScanPlaces:
     """Where a scan was seen and what its derivatives are called.
 
     `present` are the paths of the inbox that hold it now, in the order in which they were first seen; `past`
@@ -56,10 +56,10 @@ class Places:
     sha256: str
     present: tuple[bytes, ...]
     past: frozenset[bytes]
-    derivatives: tuple[Named, ...]
+    derivatives: tuple[NamedDerivative, ...]
 
 
-def names_are_due(s: Session, scan_ids: Iterable[int | None], now: dt.datetime) -> None:
+def mark_names_due(s: Session, scan_ids: Iterable[int | None], now: dt.datetime) -> None:
     """Have the names of the scans' derivatives looked at; for the same transaction that changes the places.
 
     Scans without a derivative are left out, and those that lie nowhere now: what they gave keeps its names.
@@ -83,14 +83,14 @@ def any_names_due(s: Session) -> bool:
     return s.scalar(select(Scan.id).where(Scan.names_due_at.is_not(None)).limit(1)) is not None
 
 
-def due_scans(s: Session, limit: int, *, now: dt.datetime | None = None) -> list[int]:
+def scans_with_names_due(s: Session, limit: int, *, now: dt.datetime | None = None) -> list[int]:
     """Return scans whose derivatives' names are to be looked at now, those due for longest first."""
     now = now or current_time(s)
     due = select(Scan.id).where(Scan.names_due_at <= now).order_by(Scan.names_due_at, Scan.id).limit(limit)
     return list(s.scalars(due))
 
 
-def put_off(
+def postpone_names(
     s: Session, scan_ids: Collection[int], pause: dt.timedelta, *, now: dt.datetime | None = None
 ) -> list[int]:
     """Have due scans looked at only after a pause; return those that were due, the caller's until then.
@@ -109,7 +109,7 @@ def put_off(
     )
 
 
-def names_settled(s: Session, scan_id: int) -> None:
+def clear_names_due(s: Session, scan_id: int) -> None:
     """Note that the names of a scan's derivatives agree with its places; the caller holds its lock."""
     s.execute(
         update(Scan)
@@ -119,13 +119,13 @@ def names_settled(s: Session, scan_id: int) -> None:
     )
 
 
-def places_held(s: Session, scan_id: int, root: str) -> Places | None:
-    """Return `places` of a scan whose places and derivatives nobody changes until the transaction ends."""
+def locked_scan_places(s: Session, scan_id: int, root: str) -> ScanPlaces | None:
+    """Return `scan_places` of a scan, locked against changes until the transaction ends."""
     lock_scan(s, scan_id)
-    return places(s, scan_id, root)
+    return scan_places(s, scan_id, root)
 
 
-def places(s: Session, scan_id: int, root: str) -> Places | None:
+def scan_places(s: Session, scan_id: int, root: str) -> ScanPlaces | None:
     """Return where a scan was seen below `root` and the names of what was made of it; None for no scan."""
     digest = s.scalar(select(Scan.sha256).where(Scan.id == scan_id))
     if digest is None:
@@ -137,7 +137,7 @@ def places(s: Session, scan_id: int, root: str) -> Places | None:
     ).all()
     present = {row.path: None for row in seen if row.superseded_at is None and row.gone_at is None}
     past = frozenset(row.path for row in seen) - present.keys()
-    return Places(scan_id, digest, tuple(present), past, _derivatives(s, scan_id))
+    return ScanPlaces(scan_id, digest, tuple(present), past, _derivatives(s, scan_id))
 
 
 def name_owner(s: Session, root: str, path: bytes) -> int | None:
@@ -151,27 +151,27 @@ def name_owner(s: Session, root: str, path: bytes) -> int | None:
     return owner if owner is not None else s.scalar(link)
 
 
-def links_of(s: Session, derivative_ids: Collection[int]) -> dict[int, list[Name]]:
+def links_of(s: Session, derivative_ids: Collection[int]) -> dict[int, list[DerivativeName]]:
     """Return the further names of derivatives, by the derivative's id, in order of their making."""
-    found: dict[int, list[Name]] = {}
+    found: dict[int, list[DerivativeName]] = {}
     left = iter(sorted(derivative_ids))
     columns = (Link.derivative_id, Link.id, Link.root, Link.path, Link.display)
     while page := list(islice(left, _PAGE)):
         query = select(*columns).where(Link.derivative_id.in_(page), Link.withdrawn_at.is_(None))
         for owner, link_id, root, path, display in s.execute(query.order_by(Link.id)):
-            found.setdefault(owner, []).append(Name(link_id, root, path, display))
+            found.setdefault(owner, []).append(DerivativeName(link_id, root, path, display))
     return found
 
 
 def enter_link(
     s: Session,
     derivative_id: int,
-    name: Name,
+    name: DerivativeName,
     *,
     copied: bool = False,
     detail: Mapping[str, Any] | None = None,
     kind: EventType = EventType.REPLICATION,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     now: dt.datetime | None = None,
 ) -> bool:
     """Enter one more name of a derivative, with the event that says so; False if the name is on record.
@@ -199,7 +199,7 @@ def enter_link(
         )
     ).one()
     told = {"name": name.display, "of": first.display}
-    event = Happening(
+    event = NewEvent(
         kind,
         {**told, **(detail or {})},
         agent=agent,
@@ -211,7 +211,7 @@ def enter_link(
     return True
 
 
-def note_copies(s: Session, root: str, paths: Collection[bytes]) -> None:
+def mark_copies(s: Session, root: str, paths: Collection[bytes]) -> None:
     """Note that these names are copies, since their file system makes no hard links."""
     s.execute(
         update(Link)
@@ -222,8 +222,14 @@ def note_copies(s: Session, root: str, paths: Collection[bytes]) -> None:
     )
 
 
-def give_up_name(
-    s: Session, made: Named, name: Name, reason: str, *, agent: Agent = SAEK, now: dt.datetime | None = None
+def abandon_name(
+    s: Session,
+    made: NamedDerivative,
+    name: DerivativeName,
+    reason: str,
+    *,
+    agent: AgentName = SAEK,
+    now: dt.datetime | None = None,
 ) -> None:
     """Note that a derivative could not get a further name, with the event that says why."""
     now = now or current_time(s)
@@ -240,7 +246,13 @@ def give_up_name(
 
 
 def withdraw_name(
-    s: Session, made: Named, name: Name, kept: Name, *, agent: Agent = SAEK, now: dt.datetime | None = None
+    s: Session,
+    made: NamedDerivative,
+    name: DerivativeName,
+    kept: DerivativeName,
+    *,
+    agent: AgentName = SAEK,
+    now: dt.datetime | None = None,
 ) -> None:
     """Note that a derivative no longer has a name, while it keeps another one, with the event that says so.
 
@@ -265,10 +277,10 @@ def withdraw_name(
 
 
 def _note_deletion(
-    s: Session, made: Named, detail: Mapping[str, str], agent: Agent, now: dt.datetime
+    s: Session, made: NamedDerivative, detail: Mapping[str, str], agent: AgentName, now: dt.datetime
 ) -> None:
     scan_id = s.scalar(select(Derivative.scan_id).where(Derivative.id == made.derivative_id))
-    event = Happening(
+    event = NewEvent(
         EventType.DELETION,
         detail,
         agent=agent,
@@ -279,7 +291,7 @@ def _note_deletion(
     events.append(s, [event], at=now)
 
 
-def _place(name: Name) -> dict[str, Any]:
+def _place(name: DerivativeName) -> dict[str, Any]:
     return {
         "root": name.root,
         "path": name.path,
@@ -288,7 +300,7 @@ def _place(name: Name) -> dict[str, Any]:
     }
 
 
-def _derivatives(s: Session, scan_id: int) -> tuple[Named, ...]:
+def _derivatives(s: Session, scan_id: int) -> tuple[NamedDerivative, ...]:
     rows: Sequence[Any] = s.execute(
         select(
             Derivative.id,
@@ -307,13 +319,13 @@ def _derivatives(s: Session, scan_id: int) -> tuple[Named, ...]:
     ).all()
     links = links_of(s, [row.id for row in rows])
     return tuple(
-        Named(
+        NamedDerivative(
             derivative_id=row.id,
             job_id=row.job_id,
             fingerprint=row.fingerprint,
             bytes=row.bytes,
             sha256=row.sha256,
-            names=(Name(None, row.root, row.path, row.display), *links.get(row.id, ())),
+            names=(DerivativeName(None, row.root, row.path, row.display), *links.get(row.id, ())),
         )
         for row in rows
     )

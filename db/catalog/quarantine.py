@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from db.core import events
 from db.core.clock import current_time
-from db.core.events import Happening
+from db.core.events import NewEvent
 from db.core.schema import Job, Scan
-from db.values import SAEK, Agent, Problem
+from db.values import SAEK, AgentName, Problem
 from db.vocabulary import EventType, JobState, Outcome
 
 
@@ -25,7 +25,7 @@ def lock_scan(s: Session, scan_id: int) -> None:
 
 
 def quarantine_scan(
-    s: Session, scan_id: int, problem: Problem, agent: Agent = SAEK, *, now: dt.datetime | None = None
+    s: Session, scan_id: int, problem: Problem, agent: AgentName = SAEK, *, now: dt.datetime | None = None
 ) -> bool:
     """Quarantine a scan that nothing was made of; False if it was quarantined or has a derivative."""
     now = now or current_time(s)
@@ -46,7 +46,7 @@ def quarantine_scan(
     if changed is None:
         return False
     detail = {"code": problem.code, "reason": problem.reason, "remedy": problem.remedy}
-    event = Happening(EventType.QUARANTINE, detail, Outcome.WARNING, agent, scan_id=scan_id)
+    event = NewEvent(EventType.QUARANTINE, detail, Outcome.WARNING, agent, scan_id=scan_id)
     events.append(s, [event], at=now)
     return True
 
@@ -55,7 +55,7 @@ def release_scan(
     s: Session,
     scan_id: int,
     reason: str,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     *,
     codes: Collection[str] | None = None,
     now: dt.datetime | None = None,
@@ -74,6 +74,6 @@ def release_scan(
         .execution_options(synchronize_session=False)
     )
     detail = {"code": code, "reason": reason}
-    event = Happening(EventType.UNQUARANTINE, detail, agent=agent, scan_id=scan_id)
+    event = NewEvent(EventType.UNQUARANTINE, detail, agent=agent, scan_id=scan_id)
     events.append(s, [event], at=now)
     return True

@@ -11,13 +11,13 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
-from db.catalog.links import Name, enter_link, links_of, name_owner, names_are_due
+from db.catalog.links import DerivativeName, enter_link, links_of, mark_names_due, name_owner
 from db.catalog.quarantine import lock_scan, release_scan
 from db.catalog.recipes import ensure_recipe
 from db.catalog.sidecars import ROOTS, Sidecar
 from db.core import events
 from db.core.clock import current_time
-from db.core.events import Happening
+from db.core.events import NewEvent
 from db.core.schema import Derivative, Event, Job, Recipe, Scan, Sighting
 from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
@@ -40,7 +40,7 @@ class Place(NamedTuple):
     linked: bool = False
 
 
-class Standing(StrEnum):
+class SidecarStatus(StrEnum):
     """What the record knows of a derivative that a sidecar tells of."""
 
     NEW = "new"
@@ -52,7 +52,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class AddedRows:
     """How many rows were added; a job is `jobs` when it is new and `completed` when it had waited.
 
     `links` are further names of derivatives.
@@ -65,9 +65,9 @@ class Entered:
     derivatives: int = 0
     links: int = 0
 
-    def __add__(self, other: "Entered") -> "Entered":
+    def __add__(self, other: "AddedRows") -> "AddedRows":
         """Return the sums."""
-        return Entered(
+        return AddedRows(
             self.scans + other.scans,
             self.sightings + other.sightings,
             self.jobs + other.jobs,
@@ -89,14 +89,14 @@ class RecordedDerivative:
     sha256: str
 
 
-def standing(s: Session, sidecar: Sidecar, place: Place) -> Standing:
+def sidecar_status(s: Session, sidecar: Sidecar, place: Place) -> SidecarStatus:
     """Return what the record knows of the derivative of a sidecar, by its place or by its job."""
     if name_owner(s, _ROOT, place.path) is not None:
-        return Standing.KNOWN
+        return SidecarStatus.KNOWN
     made = _made_by(s, sidecar)
     if made is None:
-        return Standing.NEW
-    return Standing.UNNAMED if made[1] == sidecar.derivative["sha256"] else Standing.OTHER
+        return SidecarStatus.NEW
+    return SidecarStatus.UNNAMED if made[1] == sidecar.derivative["sha256"] else SidecarStatus.OTHER
 
 
 def _made_by(s: Session, sidecar: Sidecar) -> tuple[int, str] | None:
@@ -120,7 +120,7 @@ def enter_sidecar(
     evidence: Mapping[str, Any],
     *,
     now: dt.datetime | None = None,
-) -> Entered:
+) -> AddedRows:
     """Enter what a sidecar tells and the record lacks, with events that say so; nothing is overwritten.
 
     `evidence` goes into the events: which sidecar it was, and how the derivative was verified. A job that
@@ -141,7 +141,7 @@ def enter_sidecar(
 
 def _enter(
     s: Session, sidecar: Sidecar, place: Place, evidence: Mapping[str, Any], now: dt.datetime
-) -> Entered:
+) -> AddedRows:
     scan_id, new_scan = _scan(s, sidecar)
     recipe_id = ensure_recipe(
         s,
@@ -155,17 +155,17 @@ def _enter(
     sightings = [
         found for told in sidecar.sightings if (found := _sighting(s, scan_id, told, now)) is not None
     ]
-    entered = Entered(scans=int(new_scan), sightings=len(sightings))
+    entered = AddedRows(scans=int(new_scan), sightings=len(sightings))
     seen = [
-        Happening(EventType.RECOVERY, {"of": "sighting", **evidence}, scan_id=scan_id, sighting_id=sighting)
+        NewEvent(EventType.RECOVERY, {"of": "sighting", **evidence}, scan_id=scan_id, sighting_id=sighting)
         for sighting in sightings
     ]
     events.append(s, seen, at=now)
-    match standing(s, sidecar, place):
-        case Standing.KNOWN | Standing.OTHER:
+    match sidecar_status(s, sidecar, place):
+        case SidecarStatus.KNOWN | SidecarStatus.OTHER:
             return entered
-        case Standing.UNNAMED:
-            names_are_due(s, [scan_id], now)
+        case SidecarStatus.UNNAMED:
+            mark_names_due(s, [scan_id], now)
             return replace(entered, links=int(_link(s, sidecar, place, evidence, now)))
     job_id, new_job = _job(s, scan_id, recipe_id, sidecar, now)
     if job_id is None:
@@ -178,12 +178,12 @@ def _enter(
         "made_at": sidecar.derivative["created_at"].isoformat(),
         "history": list(sidecar.events[-_HISTORY:]),
     }
-    happening = Happening(
+    happening = NewEvent(
         EventType.RECOVERY, detail, scan_id=scan_id, job_id=job_id, derivative_id=derivative_id
     )
     events.append(s, [happening], at=now)
     if len(sidecar.sightings) > 1 or sidecar.derivative["path"] != place.path:
-        names_are_due(s, [scan_id], now)
+        mark_names_due(s, [scan_id], now)
     return replace(entered, jobs=int(new_job), completed=int(not new_job), derivatives=1)
 
 
@@ -195,7 +195,7 @@ def _link(s: Session, sidecar: Sidecar, place: Place, evidence: Mapping[str, Any
     return enter_link(
         s,
         made[0],
-        Name(None, _ROOT, place.path, place.display),
+        DerivativeName(None, _ROOT, place.path, place.display),
         copied=not place.linked,
         detail={"of": "name", **evidence},
         kind=EventType.RECOVERY,
@@ -221,7 +221,7 @@ def recorded_derivatives(s: Session) -> Iterator[RecordedDerivative]:
         last = page[-1].id
 
 
-def latest_derivatives(s: Session, most: int = 20) -> list[bytes]:
+def latest_derivative_paths(s: Session, most: int = 20) -> list[bytes]:
     """Return the paths of the derivatives that were made last, newest first."""
     return list(s.scalars(select(Derivative.path).order_by(Derivative.created_at.desc()).limit(most)))
 

@@ -137,7 +137,7 @@ def has_files(s: Session, collection: str) -> bool:
     return s.scalars(query.limit(1)).first() is not None
 
 
-def names_near(s: Session, name: str, most: int) -> list[str]:
+def similar_names(s: Session, name: str, most: int) -> list[str]:
     """Return display paths of live files that may be meant by one that is on record nowhere.
 
     Those of the same folder, at most so many, and those in any folder that end in the same name.

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, Enum, Float, Integer, LargeBinary, St
 from sqlalchemy.orm import Session
 
 from db.core import schema
-from db.core.columns import Facts, FileTime, Inode, Measure, UtcDateTime
+from db.core.columns import FileTime, FiniteFloat, Inode, JsonObject, UtcDateTime
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.errors import BrokenSidecar
 
@@ -75,7 +75,7 @@ class Sidecar:
     events: Sequence[Mapping[str, Any]]
 
 
-def describe(s: Session, job_id: int) -> dict[str, Any]:
+def sidecar_object(s: Session, job_id: int) -> dict[str, Any]:
     """Return the sidecar of a job's derivative as a JSON object; `read_sidecar` takes it back.
 
     Raises LookupError if the job has no derivative.
@@ -111,7 +111,7 @@ def describe(s: Session, job_id: int) -> dict[str, Any]:
 
 
 def read_sidecar(told: Any) -> Sidecar:
-    """Return what `describe` told, every value checked against its column.
+    """Return what `sidecar_object` told, every value checked against its column.
 
     Raises `BrokenSidecar` for anything that no record could have told.
     """
@@ -264,9 +264,9 @@ def _digest(told: Any) -> str:
 
 _READERS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (UtcDateTime, _moment),
-    (Facts, lambda told: _of(dict, told)),
+    (JsonObject, lambda told: _of(dict, told)),
     (LargeBinary, _bytes),
-    ((Float, Measure), _float),
+    ((Float, FiniteFloat), _float),
     (object, _text),
 )
 """How a value is read from JSON, by the type of its column; the first that fits."""

@@ -9,14 +9,14 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
-from db.catalog.links import names_are_due
+from db.catalog.links import mark_names_due
 from db.core import events
 from db.core.clock import current_time
-from db.core.events import Happening
+from db.core.events import NewEvent
 from db.core.schema import Job, Sighting
 from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
-from db.values import MASTER_CHANGED, SAEK, Agent, KnownFile, KnownPlace, Problem, Seen
+from db.values import MASTER_CHANGED, SAEK, AgentName, KnownFile, KnownSighting, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Outcome
 
 _PAGE: Final = 500
@@ -31,18 +31,20 @@ class Place(NamedTuple):
     gone_at: dt.datetime | None
 
 
-def places_at(s: Session, root: str, digests: Sequence[bytes]) -> list[KnownPlace]:
+def known_sightings(s: Session, root: str, digests: Sequence[bytes]) -> list[KnownSighting]:
     """Return what is known of up to some thousands of paths under `root`, named by their sha256."""
     query = _KNOWN_PLACES.where(
         Sighting.root == root, Sighting.path_sha256.in_(digests), Sighting.superseded_at.is_(None)
     )
     return [
-        KnownPlace(row.id, row.path_sha256, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
+        KnownSighting(
+            row.id, row.path_sha256, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code
+        )
         for row in s.execute(query)
     ]
 
 
-def places_left(
+def possibly_gone(
     s: Session, root: str, before: dt.datetime, after: int, limit: int
 ) -> list[tuple[int, bytes]]:
     """Return id and path's sha256 of sightings that may have gone, from the id after `after` on, in order.
@@ -60,13 +62,13 @@ def places_left(
     return [(row.id, row.path_sha256) for row in s.execute(query)]
 
 
-def paths_of(s: Session, sighting_ids: Sequence[int]) -> list[tuple[int, bytes]]:
+def sighting_paths(s: Session, sighting_ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """Return id and path of up to some thousands of sightings."""
     rows = s.execute(select(Sighting.id, Sighting.path).where(Sighting.id.in_(sighting_ids)))
     return [(row.id, row.path) for row in rows]
 
 
-def count_known(s: Session, root: str, most: int) -> int:
+def count_sightings(s: Session, root: str, most: int) -> int:
     """Return how many files under `root` are known and not gone, but no more than `most`."""
     there = Sighting.superseded_at.is_(None) & Sighting.gone_at.is_(None) & (Sighting.root == root)
     return len(s.scalars(select(Sighting.id).where(there).limit(most)).all())
@@ -84,7 +86,7 @@ def mark_gone(
     s: Session,
     sighting_ids: Iterable[int],
     before: dt.datetime,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     *,
     now: dt.datetime | None = None,
 ) -> int:
@@ -99,7 +101,9 @@ def mark_gone(
     return count
 
 
-def mark_scan_gone(s: Session, scan_id: int, agent: Agent = SAEK, *, now: dt.datetime | None = None) -> int:
+def mark_scan_gone(
+    s: Session, scan_id: int, agent: AgentName = SAEK, *, now: dt.datetime | None = None
+) -> int:
     """Note that a scan's file is at none of the places where it was seen; return how many were news.
 
     Where it is there after all, the next look into the inbox takes it in again.
@@ -108,7 +112,7 @@ def mark_scan_gone(s: Session, scan_id: int, agent: Agent = SAEK, *, now: dt.dat
     return _note_gone(s, there, agent, now or current_time(s))
 
 
-def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: Agent, now: dt.datetime) -> int:
+def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: AgentName, now: dt.datetime) -> int:
     gone = s.execute(
         update(Sighting)
         .where(*which)
@@ -119,7 +123,7 @@ def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: Agent,
     events.append(
         s,
         (
-            Happening(
+            NewEvent(
                 EventType.DISAPPEARANCE,
                 outcome=Outcome.WARNING,
                 agent=agent,
@@ -130,12 +134,18 @@ def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: Agent,
         ),
         at=now,
     )
-    names_are_due(s, (scan_id for _, scan_id in gone), now)
+    mark_names_due(s, (scan_id for _, scan_id in gone), now)
     return len(gone)
 
 
-def place_sighting(
-    s: Session, seen: Seen, scan_id: int | None, problem: Problem | None, agent: Agent, *, now: dt.datetime
+def update_sighting(
+    s: Session,
+    seen: NewSighting,
+    scan_id: int | None,
+    problem: Problem | None,
+    agent: AgentName,
+    *,
+    now: dt.datetime,
 ) -> tuple[int, bool]:
     """Bring the live sighting of a path up to date; return its id and whether it is a new one.
 
@@ -155,7 +165,7 @@ def place_sighting(
         # Another process entered this path since we looked; look again.
 
 
-def _live(s: Session, seen: Seen) -> Place | None:
+def _live(s: Session, seen: NewSighting) -> Place | None:
     row = s.execute(
         select(Sighting.id, Sighting.scan_id, Sighting.problem_code, Sighting.gone_at)
         .where(*_live_at(seen.root, seen.path))
@@ -164,7 +174,7 @@ def _live(s: Session, seen: Seen) -> Place | None:
     return None if row is None else Place(*row)
 
 
-def _refresh(s: Session, before: Place, seen: Seen, agent: Agent, now: dt.datetime) -> None:
+def _refresh(s: Session, before: Place, seen: NewSighting, agent: AgentName, now: dt.datetime) -> None:
     s.execute(
         update(Sighting)
         .where(Sighting.id == before.id)
@@ -180,12 +190,12 @@ def _refresh(s: Session, before: Place, seen: Seen, agent: Agent, now: dt.dateti
         .execution_options(synchronize_session=False)
     )
     if before.gone_at is not None:
-        back = Happening(EventType.REAPPEARANCE, agent=agent, scan_id=before.scan_id, sighting_id=before.id)
+        back = NewEvent(EventType.REAPPEARANCE, agent=agent, scan_id=before.scan_id, sighting_id=before.id)
         events.append(s, [back], at=now)
-        names_are_due(s, [before.scan_id], now)
+        mark_names_due(s, [before.scan_id], now)
 
 
-def _supersede(s: Session, before: Place, agent: Agent, now: dt.datetime) -> None:
+def _supersede(s: Session, before: Place, agent: AgentName, now: dt.datetime) -> None:
     """End a sighting; the queued jobs of a scan that was seen nowhere else go with it."""
     s.execute(
         update(Sighting)
@@ -193,7 +203,7 @@ def _supersede(s: Session, before: Place, agent: Agent, now: dt.datetime) -> Non
         .values(superseded_at=now)
         .execution_options(synchronize_session=False)
     )
-    replaced = Happening(
+    replaced = NewEvent(
         EventType.REPLACEMENT,
         {"problem": before.problem_code} if before.problem_code else {},
         agent=agent,
@@ -203,7 +213,7 @@ def _supersede(s: Session, before: Place, agent: Agent, now: dt.datetime) -> Non
     events.append(s, [replaced], at=now)
     if before.scan_id is None:
         return
-    names_are_due(s, [before.scan_id], now)
+    mark_names_due(s, [before.scan_id], now)
     elsewhere = exists().where(Sighting.scan_id == before.scan_id, Sighting.superseded_at.is_(None))
     reason = "the file now holds other bytes"
     move(
@@ -224,7 +234,7 @@ def _supersede(s: Session, before: Place, agent: Agent, now: dt.datetime) -> Non
 
 
 def _insert(
-    s: Session, seen: Seen, scan_id: int | None, problem: Problem | None, now: dt.datetime
+    s: Session, seen: NewSighting, scan_id: int | None, problem: Problem | None, now: dt.datetime
 ) -> int | None:
     facts: dict[str, Any] = {
         "root": seen.root,

@@ -15,7 +15,7 @@ from db.vocabulary import INBOX
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedFolder:
     """A folder (or a file by a path too long to be used) that nobody could look into, and why."""
 
     display: str
@@ -37,7 +37,7 @@ class SurveyRecord:
     conflict_copies: int
     conflicts: tuple[str, ...]
     refused_folders: int
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedFolder, ...]
     seconds: float
 
 
@@ -56,12 +56,12 @@ def last_survey(s: Session) -> SurveyRecord | None:
     return None if row is None or row.taken_at is None else _survey(row.taken_at, row.facts)
 
 
-def want_survey(s: Session, by: str, *, now: dt.datetime | None = None) -> None:
+def request_survey(s: Session, by: str, *, now: dt.datetime | None = None) -> None:
     """Ask the ingester to look through the inbox at once, wherever it runs."""
     _set(s, wanted_at=now or current_time(s), wanted_by=by)
 
 
-def survey_wanted(s: Session) -> dt.datetime | None:
+def survey_requested_at(s: Session) -> dt.datetime | None:
     """Return when a look was last asked for, None if it never was."""
     return s.scalar(select(schema.Survey.wanted_at).where(schema.Survey.root == INBOX))
 
@@ -77,5 +77,5 @@ def _set(s: Session, **values: Any) -> None:
 
 
 def _survey(taken_at: dt.datetime, facts: Mapping[str, Any]) -> SurveyRecord:
-    known = {**facts, "refused": tuple(Refused(**one) for one in facts["refused"])}
+    known = {**facts, "refused": tuple(RefusedFolder(**one) for one in facts["refused"])}
     return SurveyRecord(taken_at=taken_at, **{**known, "conflicts": tuple(facts["conflicts"])})

@@ -38,7 +38,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
 
 
-class Words(TypeDecorator[str]):
+class StorableText(TypeDecorator[str]):
     """Text from outside (names, error messages, EXIF), made storable.
 
     PostgreSQL refuses NUL, and both refuse the lone surrogates that Python puts for bytes that are no UTF-8.
@@ -52,10 +52,10 @@ class Words(TypeDecorator[str]):
         return None if value is None else _storable_text(value)
 
 
-class Facts(TypeDecorator[dict[str, Any]]):
-    """A JSON object. Its text is treated as by `Words`, NaN and infinities become null, bytes hexadecimal.
+class JsonObject(TypeDecorator[dict[str, Any]]):
+    """A JSON object: text as in `StorableText`, NaN and infinities as null, bytes as hexadecimal text.
 
-    Anything else that JSON lacks is kept as its text.
+    Any other value that JSON lacks is stored as its `str`.
     """
 
     impl = JSON
@@ -96,7 +96,7 @@ class FileTime(TypeDecorator[int]):
         return None if value is None else kept_ns(value)
 
 
-class Measure(TypeDecorator[float]):
+class FiniteFloat(TypeDecorator[float]):
     """A measure that a file tells of itself. NaN and infinities, which mean nothing, become null."""
 
     impl = Double
@@ -107,7 +107,7 @@ class Measure(TypeDecorator[float]):
         return value if value is not None and math.isfinite(value) else None
 
 
-def words_of(vocabulary: type[StrEnum], name: str, *, closed: bool) -> Enum:
+def enum_column(vocabulary: type[StrEnum], name: str, *, closed: bool) -> Enum:
     """Return a text column type for `vocabulary`; a `closed` one is also held by a CHECK constraint."""
     return Enum(
         vocabulary,

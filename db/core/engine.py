@@ -146,7 +146,7 @@ def _postgres(address: URL, patience: float | None) -> Engine:
 
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get(_WRITES, False):
-            connection.exec_driver_sql(postgres.limit_idleness())  # no lost client may hold rows locked
+            connection.exec_driver_sql(postgres.limit_idle_time())  # no lost client may hold rows locked
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "begin", begin)

@@ -10,25 +10,25 @@ from sqlalchemy.orm import Session
 
 from db.core import schema
 from db.core.upsert import insert_or_ignore
-from db.values import SAEK, Agent
+from db.values import SAEK, AgentName
 from db.vocabulary import EventType, JobState, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class NewEvent:
     """One event to be written, with the objects that it concerns."""
 
     type: EventType
     detail: Mapping[str, Any] = field(default_factory=dict)
     outcome: Outcome = Outcome.SUCCESS
-    agent: Agent = SAEK
+    agent: AgentName = SAEK
     scan_id: int | None = None
     sighting_id: int | None = None
     job_id: int | None = None
     derivative_id: int | None = None
 
 
-def append(s: Session, happenings: Iterable[Happening], *, at: dt.datetime) -> None:
+def append(s: Session, happenings: Iterable[NewEvent], *, at: dt.datetime) -> None:
     """Write events, in order, in the caller's transaction."""
     happenings = list(happenings)
     if not happenings:
@@ -59,12 +59,12 @@ def job_change(
     before: JobState | None,
     after: JobState,
     *,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     outcome: Outcome = Outcome.SUCCESS,
     **detail: Any,
-) -> Happening:
+) -> NewEvent:
     """Return the event of one transition; `before` is None for a job that was just made."""
-    return Happening(
+    return NewEvent(
         EventType.JOB_STATE_CHANGE,
         {"from": before, "to": after, **{key: value for key, value in detail.items() if value is not None}},
         outcome,
@@ -74,7 +74,7 @@ def job_change(
     )
 
 
-def agent_id(s: Session, agent: Agent) -> int:
+def agent_id(s: Session, agent: AgentName) -> int:
     """Return the id of an agent, entering it if new."""
     facts = {"kind": agent.kind, "name": agent.name, "version": agent.version}
     known = select(schema.Agent.id).filter_by(**facts)

@@ -40,7 +40,7 @@ IDLE_S = 15
 """How long a client may be silent within a transaction that writes, before the server ends it."""
 
 
-class Silent(psycopg.OperationalError):
+class ServerSilent(psycopg.OperationalError):
     """The server said nothing for longer than it is waited for."""
 
 
@@ -55,7 +55,7 @@ class Connection(psycopg.Connection[Any]):
             return super().wait(gen, *args, **options)
         try:
             return super().wait(_heard(gen, self.patience), *args, **options)
-        except Silent:
+        except ServerSilent:
             self.close()
             raise
 
@@ -83,7 +83,7 @@ def connect(patience: float | None, *address: Any, **options: Any) -> Connection
     return connection
 
 
-def limit_idleness() -> str:
+def limit_idle_time() -> str:
     """Return the statement that has the server end this transaction if its client falls silent in it."""
     return f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
 
@@ -99,7 +99,7 @@ def _heard(gen: PQGen[T], patience: float) -> Generator[Any, Any, T]:
                 until = time.monotonic() + patience
             elif time.monotonic() > until:
                 gen.close()
-                raise Silent(f"the server said nothing for {patience:.0f} s")
+                raise ServerSilent(f"the server said nothing for {patience:.0f} s")
             wanted = gen.send(ready)
     except StopIteration as end:
         result: T = end.value

@@ -20,7 +20,7 @@ def head_revision() -> str:
 
 def current_revision(url: str, patience: float | None = None) -> str | None:
     """Return the revision of the tables at `url`, None where there are none yet."""
-    with opened(url, patience) as database, database.read() as s:
+    with opened_database(url, patience) as database, database.read() as s:
         return revision_of(s.connection())
 
 
@@ -55,7 +55,7 @@ def require_known(revision: str | None) -> None:
 
 
 @contextmanager
-def opened(url: str, patience: float | None = None) -> Iterator[Database]:
+def opened_database(url: str, patience: float | None = None) -> Iterator[Database]:
     """Yield the database at `url`, closed on leaving; `patience` as for `open_database`."""
     database = open_database(url, patience)
     try:

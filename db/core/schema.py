@@ -16,12 +16,21 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
-from db.core.columns import Facts, FileTime, Id, Inode, Measure, UtcDateTime, Words, words_of
+from db.core.columns import (
+    FileTime,
+    FiniteFloat,
+    Id,
+    Inode,
+    JsonObject,
+    StorableText,
+    UtcDateTime,
+    enum_column,
+)
 from db.vocabulary import AgentKind, EventType, Finding, JobState, Lane, Outcome
 
-_JOB_STATE = words_of(JobState, "state_known", closed=True)
-_LANE = words_of(Lane, "lane_known", closed=True)
-_FINDING = words_of(Finding, "fixity_known", closed=False)
+_JOB_STATE = enum_column(JobState, "state_known", closed=True)
+_LANE = enum_column(Lane, "lane_known", closed=True)
+_FINDING = enum_column(Finding, "fixity_known", closed=False)
 
 
 class Base(DeclarativeBase):
@@ -38,9 +47,9 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         dt.datetime: UtcDateTime(),
-        str: Words(),
+        str: StorableText(),
         bytes: LargeBinary(),
-        dict[str, Any]: Facts(),
+        dict[str, Any]: JsonObject(),
     }
 
 
@@ -72,7 +81,7 @@ class Scan(Base):
     bit_depth: Mapped[int | None]
     orientation: Mapped[int | None]
     icc_sha256: Mapped[str | None] = mapped_column(String(64))
-    dpi: Mapped[float | None] = mapped_column(Measure)
+    dpi: Mapped[float | None] = mapped_column(FiniteFloat)
     facts: Mapped[dict[str, Any]]
     first_seen_at: Mapped[dt.datetime]
     problem_code: Mapped[str | None]
@@ -292,7 +301,7 @@ class Agent(Base):
     __table_args__ = (UniqueConstraint("kind", "name", "version"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    kind: Mapped[AgentKind] = mapped_column(words_of(AgentKind, "kind_known", closed=True))
+    kind: Mapped[AgentKind] = mapped_column(enum_column(AgentKind, "kind_known", closed=True))
     name: Mapped[str]
     version: Mapped[str]
 
@@ -303,9 +312,9 @@ class Event(Base):
     __tablename__ = "event"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    type: Mapped[EventType] = mapped_column(words_of(EventType, "type_known", closed=False))
+    type: Mapped[EventType] = mapped_column(enum_column(EventType, "type_known", closed=False))
     at: Mapped[dt.datetime] = mapped_column(index=True)
-    outcome: Mapped[Outcome] = mapped_column(words_of(Outcome, "outcome_known", closed=True))
+    outcome: Mapped[Outcome] = mapped_column(enum_column(Outcome, "outcome_known", closed=True))
     detail: Mapped[dict[str, Any]]
     agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"), index=True)
     scan_id: Mapped[int | None] = mapped_column(ForeignKey("scan.id"), index=True)
@@ -336,7 +345,7 @@ class Seal(Base):
     sealed_at: Mapped[dt.datetime]
 
 
-class Control(Base):
+class LanePause(Base):
     """Whether a lane, or "all", is held; the row stays after a resume and says who lifted it."""
 
     __tablename__ = "control"
@@ -348,7 +357,7 @@ class Control(Base):
     by: Mapped[str]
 
 
-class Census(Base):
+class CachedCounts(Base):
     """How many files and jobs were in which state when they were last counted; there is one row at most."""
 
     __tablename__ = "census"

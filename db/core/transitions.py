@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from db.core import events
 from db.core.schema import Job
-from db.values import SAEK, Agent
+from db.values import SAEK, AgentName
 from db.vocabulary import JobState, Outcome
 
 
@@ -33,7 +33,7 @@ def move(
     *,
     now: dt.datetime,
     values: Mapping[str, Any] | None = None,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     outcome: Outcome = Outcome.SUCCESS,
     detail: Mapping[str, Any] | None = None,
 ) -> list[Moved]:

@@ -26,7 +26,7 @@ _IN_FORCE: Final = {
 }
 
 
-def missing_guards(s: Session) -> tuple[str, ...]:
+def missing_triggers(s: Session) -> tuple[str, ...]:
     """Return the names of the triggers that are gone or switched off: events could be changed unnoticed."""
     dialect = s.get_bind().dialect.name
     in_force = set(s.scalars(text(_IN_FORCE[dialect])))

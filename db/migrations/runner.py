@@ -10,9 +10,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from db.core.revision import head_revision, opened, require_known, revision_of
+from db.core.revision import head_revision, opened_database, require_known, revision_of
 from db.core.schema import Base
-from db.core.triggers import missing_guards
+from db.core.triggers import missing_triggers
 
 _UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server locks; PostgreSQL only
 
@@ -39,20 +39,24 @@ def check(url: str) -> tuple[str, ...]:
     Another revision than this release needs is a difference, and so is a trigger that should keep events from
     being changed but is not there.
     """
-    with opened(url) as database, database.read() as session:
+    with opened_database(url) as database, database.read() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         tables = tuple(str(difference) for difference in compare_metadata(context, Base.metadata))
         have, need = revision_of(session.connection()), head_revision()
         steps = (
             () if have == need else (f"the tables have revision {have or 'none'}, this release needs {need}",)
         )
-        return (*steps, *tables, *(f"the trigger {name} is not in force" for name in missing_guards(session)))
+        return (
+            *steps,
+            *tables,
+            *(f"the trigger {name} is not in force" for name in missing_triggers(session)),
+        )
 
 
 @contextmanager
 def _migrating(url: str) -> Iterator[Config]:
     """Yield Alembic's configuration with a connection that holds off other migrations."""
-    with opened(url) as database, database.connect() as connection:
+    with opened_database(url) as database, database.connect() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         require_known(revision_of(connection))

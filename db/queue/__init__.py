@@ -1,52 +1,43 @@
 """Jobs: register, enqueue, claim, finish, wait, command."""
 
 from db.queue import commands, jobs
-from db.queue.commands import Reprocessed, foresee
+from db.queue.commands import ReprocessResult, plan_reprocess
 from db.queue.delays import transient_delay
 from db.queue.enqueue import (
     MAX_ATTEMPTS,
-    Sign,
-    count_begun,
+    Heartbeat,
+    count_started,
+    last_heartbeats,
     mark_published,
     reap_expired,
     reap_silent,
     reset_published,
-    signs_of_life,
     unpublished,
 )
 from db.queue.intake import (
-    count_known,
-    mark_gone,
-    paths_of,
-    places_at,
-    places_left,
     quarantine_sighting,
     register,
     register_quarantined,
 )
-from db.queue.jobs import Lease, files_of, places_of
-from db.queue.waits import hold_off, inspect_queue, let_go, recover_queue
+from db.queue.jobs import Lease, job_file_names, job_scan_paths
+from db.queue.waits import delay_job, end_waits, inspect_queue, recover_queue
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "Heartbeat",
     "Lease",
-    "Reprocessed",
-    "Sign",
+    "ReprocessResult",
     "commands",
-    "count_begun",
-    "count_known",
-    "files_of",
-    "foresee",
-    "hold_off",
+    "count_started",
+    "delay_job",
+    "end_waits",
     "inspect_queue",
+    "job_file_names",
+    "job_scan_paths",
     "jobs",
-    "let_go",
-    "mark_gone",
+    "last_heartbeats",
     "mark_published",
-    "paths_of",
-    "places_at",
-    "places_left",
-    "places_of",
+    "plan_reprocess",
     "quarantine_sighting",
     "reap_expired",
     "reap_silent",
@@ -54,7 +45,6 @@ __all__ = [
     "register",
     "register_quarantined",
     "reset_published",
-    "signs_of_life",
     "transient_delay",
     "unpublished",
 ]

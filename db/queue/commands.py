@@ -9,28 +9,28 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.catalog.file_states import ENDED_BADLY, SPEAKS_FOR_ALL, job_states
+from db.catalog.file_states import COVERS_ALL_JOBS, UNSUCCESSFUL, job_states
 from db.catalog.quarantine import release_scan
 from db.catalog.selection import Selection, select_files
-from db.catalog.surveys import want_survey
+from db.catalog.surveys import request_survey
 from db.core import events
 from db.core.clock import current_time
-from db.core.events import Happening
-from db.core.schema import Control, Job, Recipe, Scan, Sighting
+from db.core.events import NewEvent
+from db.core.schema import Job, LanePause, Recipe, Scan, Sighting
 from db.core.transitions import Moved, move
 from db.core.upsert import insert_or_ignore
 from db.errors import UnknownScan
 from db.queue.enqueue import enqueue_all, failure_values
-from db.queue.jobs import CANCELLED_BY_ORDER
+from db.queue.jobs import CANCELLED_BY_COMMAND
 from db.queue.pauses import ALL
-from db.values import Agent
+from db.values import AgentName
 from db.vocabulary import EventType, FileState, JobState, Lane, Outcome
 
 _PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class CancelResult:
     """How many jobs were cancelled at once, and how many running ones were asked to stop."""
 
     cancelled: int
@@ -38,7 +38,7 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
+class RetryResult:
     """How many jobs were queued again, scans released, and files that are to be taken in anew at once."""
 
     jobs: int
@@ -47,7 +47,7 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
-class Reprocessed:
+class ReprocessResult:
     """How many jobs were made, were there already, and were not made because the scan is quarantined.
 
     `unmade` of the existing ones failed or were cancelled: only a retry makes them.
@@ -60,7 +60,7 @@ class Reprocessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class ReprocessPlan:
     """What `reprocess` would do with some scans: which it would make jobs for, and how many not, and why."""
 
     new: frozenset[int]
@@ -85,12 +85,12 @@ def resume(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = 
 
 def cancel(
     s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datetime | None = None
-) -> Cancelled:
+) -> CancelResult:
     """Cancel the queued jobs of the chosen files, or of these job ids, and ask the running ones to stop.
 
     Of files that were chosen by states only the jobs in these states. Raises `EmptySelection`.
     """
-    now, agent = now or current_time(s), Agent.person(by)
+    now, agent = now or current_time(s), AgentName.person(by)
     ended = requested = 0
     for chosen in _chosen_jobs(s, what):
         moved = move(
@@ -99,10 +99,10 @@ def cancel(
             JobState.CANCELLED,
             chosen,
             now=now,
-            values=failure_values(CANCELLED_BY_ORDER),
+            values=failure_values(CANCELLED_BY_COMMAND),
             agent=agent,
             outcome=Outcome.WARNING,
-            detail={"code": CANCELLED_BY_ORDER.code, "reason": f"cancelled by {by}"},
+            detail={"code": CANCELLED_BY_COMMAND.code, "reason": f"cancelled by {by}"},
         )
         asked = s.execute(
             update(Job)
@@ -114,7 +114,7 @@ def cancel(
         events.append(
             s,
             (
-                Happening(
+                NewEvent(
                     EventType.POLICY_ASSIGNMENT,
                     {"cancel_requested": True},
                     agent=agent,
@@ -127,10 +127,12 @@ def cancel(
         )
         ended += len(moved)
         requested += len(asked)
-    return Cancelled(ended, requested)
+    return CancelResult(ended, requested)
 
 
-def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datetime | None = None) -> Retried:
+def retry(
+    s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datetime | None = None
+) -> RetryResult:
     """Queue failed and cancelled jobs anew with all their attempts, and release what was quarantined.
 
     Chosen files that never had a job (refused at intake, or never hashed) are forgotten as far as size and
@@ -138,12 +140,12 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
     that were chosen by states only the jobs in these states, and of quarantined ones all. Raises
     `EmptySelection`.
     """
-    now, agent = now or current_time(s), Agent.person(by)
+    now, agent = now or current_time(s), AgentName.person(by)
     if not isinstance(what, Selection):
         pages = _pages(Job.id, what)
-        moved = [job for page in pages for job in _queue_again(s, ENDED_BADLY, page, agent, now)]
+        moved = [job for page in pages for job in _queue_again(s, UNSUCCESSFUL, page, agent, now)]
         released = _release(s, sorted({job.scan_id for job in moved}), agent, now)
-        return Retried(len(moved), released, 0)
+        return RetryResult(len(moved), released, 0)
     jobs = scans = sightings = 0
     files = select_files(s, what)
     while page := list(islice(files, _PAGE)):
@@ -157,13 +159,13 @@ def retry(s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datet
         jobs += len(moved)
         sightings += _forget(s, [f.id for f in page if f.scan_id is None or f.scan_id in anew])
     if sightings:
-        want_survey(s, by, now=now)
-    return Retried(jobs, scans, sightings)
+        request_survey(s, by, now=now)
+    return RetryResult(jobs, scans, sightings)
 
 
 def reprocess(
     s: Session, scan_ids: Iterable[int], recipe_id: int, requested_by: str, *, now: dt.datetime | None = None
-) -> Reprocessed:
+) -> ReprocessResult:
     """Make a job in the bulk lane for each scan that has none with this recipe.
 
     A job that exists is left as it is, whatever its state. Raises `UnknownScan` and `UnknownRecipe`.
@@ -176,18 +178,18 @@ def reprocess(
         if unknown := set(page) - set(problems):
             raise UnknownScan(f"there is no scan {min(unknown)}", "list the files with `saek status`")
         sound = [scan_id for scan_id in page if problems[scan_id] is None]
-        agent = Agent.person(requested_by)
+        agent = AgentName.person(requested_by)
         new = enqueue_all(s, sound, recipe_id, Lane.BULK, requested_by, agent=agent, now=now)
         of_these = (Job.recipe_id == recipe_id, Job.scan_id.in_(sound))
         there = select(func.count()).select_from(Job).where(*of_these)
         created += len(new)
         existing += len(sound) - len(new)
-        unmade += s.scalars(there.where(Job.state.in_(ENDED_BADLY))).one()
+        unmade += s.scalars(there.where(Job.state.in_(UNSUCCESSFUL))).one()
         quarantined += len(page) - len(sound)
-    return Reprocessed(created, existing, unmade, quarantined)
+    return ReprocessResult(created, existing, unmade, quarantined)
 
 
-def foresee(s: Session, scan_ids: Iterable[int], fingerprint: str) -> Foreseen:
+def plan_reprocess(s: Session, scan_ids: Iterable[int], fingerprint: str) -> ReprocessPlan:
     """Return what `reprocess` would do by the recipe of that fingerprint; only reads."""
     new: set[int] = set()
     existing = unmade = quarantined = 0
@@ -199,9 +201,9 @@ def foresee(s: Session, scan_ids: Iterable[int], fingerprint: str) -> Foreseen:
         there = dict(s.execute(query.where(Job.scan_id.in_(page - aside))).all())
         new |= page - aside - set(there)
         existing += len(there)
-        unmade += sum(state in ENDED_BADLY for state in there.values())
+        unmade += sum(state in UNSUCCESSFUL for state in there.values())
         quarantined += len(aside)
-    return Foreseen(frozenset(new), existing, unmade, quarantined)
+    return ReprocessPlan(frozenset(new), existing, unmade, quarantined)
 
 
 def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, paused: bool) -> bool:
@@ -209,19 +211,21 @@ def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, pau
     for scope in scopes:
         if paused:
             insert_or_ignore(
-                s, Control, {"scope": scope, "paused": False, "since": now, "by": by}, ("scope",)
+                s, LanePause, {"scope": scope, "paused": False, "since": now, "by": by}, ("scope",)
             )
         changed += s.scalars(
-            update(Control)
-            .where(Control.scope == scope, Control.paused.is_not(paused))
+            update(LanePause)
+            .where(LanePause.scope == scope, LanePause.paused.is_not(paused))
             .values(paused=paused, since=now, by=by)
-            .returning(Control.scope)
+            .returning(LanePause.scope)
             .execution_options(synchronize_session=False)
         )
     events.append(
         s,
         (
-            Happening(EventType.POLICY_ASSIGNMENT, {"lane": scope, "paused": paused}, agent=Agent.person(by))
+            NewEvent(
+                EventType.POLICY_ASSIGNMENT, {"lane": scope, "paused": paused}, agent=AgentName.person(by)
+            )
             for scope in changed
         ),
         at=now,
@@ -230,23 +234,23 @@ def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, pau
 
 
 def _queue_chosen_again(
-    s: Session, files: Iterable[Row[Any]], states: Collection[FileState], agent: Agent, now: dt.datetime
+    s: Session, files: Iterable[Row[Any]], states: Collection[FileState], agent: AgentName, now: dt.datetime
 ) -> list[Moved]:
     """Queue the jobs anew by which the files were chosen: all that ended badly, or those in these states."""
     whole: set[int | None] = set()
     parts: set[int | None] = set()
     for file in files:
-        by_its_own = not states or (file.state in states and file.state in SPEAKS_FOR_ALL)
+        by_its_own = not states or (file.state in states and file.state in COVERS_ALL_JOBS)
         (whole if by_its_own else parts).add(file.scan_id)
-    named = [state for state in job_states(states) if state in ENDED_BADLY]
+    named = [state for state in job_states(states) if state in UNSUCCESSFUL]
     return [
-        *_queue_again(s, ENDED_BADLY, Job.scan_id.in_(whole - {None}), agent, now),
+        *_queue_again(s, UNSUCCESSFUL, Job.scan_id.in_(whole - {None}), agent, now),
         *_queue_again(s, named, Job.scan_id.in_(parts - whole - {None}), agent, now),
     ]
 
 
 def _queue_again(
-    s: Session, states: Iterable[JobState], chosen: ColumnElement[bool], agent: Agent, now: dt.datetime
+    s: Session, states: Iterable[JobState], chosen: ColumnElement[bool], agent: AgentName, now: dt.datetime
 ) -> list[Moved]:
     return [
         job
@@ -264,7 +268,7 @@ def _queue_again(
     ]
 
 
-def _release(s: Session, scan_ids: list[int], agent: Agent, now: dt.datetime) -> int:
+def _release(s: Session, scan_ids: list[int], agent: AgentName, now: dt.datetime) -> int:
     return sum(release_scan(s, scan_id, "retried", agent, now=now) for scan_id in scan_ids)
 
 

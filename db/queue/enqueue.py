@@ -16,8 +16,8 @@ from db.core.transitions import move
 from db.core.upsert import insert_missing
 from db.errors import UnknownRecipe, UnknownScan
 from db.queue.delays import LONGEST_DELAY, backoff
-from db.queue.pauses import job_is_held
-from db.values import SAEK, Agent, Problem
+from db.queue.pauses import job_is_paused
+from db.values import SAEK, AgentName, Problem
 from db.vocabulary import JobState, Lane, Outcome
 
 MAX_ATTEMPTS: Final = 3
@@ -43,7 +43,7 @@ class Enqueued:
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class Heartbeat:
     """The last sign of life of the worker that holds a job, and how long its lease was from then on."""
 
     job_id: int
@@ -67,7 +67,7 @@ def enqueue(
     lane: Lane,
     requested_by: str,
     *,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     now: dt.datetime | None = None,
 ) -> Enqueued:
     """Return the job of this scan and recipe, made if there is none; one that exists is left as it is.
@@ -89,7 +89,7 @@ def enqueue_all(
     lane: Lane,
     requested_by: str,
     *,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     now: dt.datetime | None = None,
 ) -> list[int]:
     """Make a job for each scan (a thousand at most) that has none with this recipe; return the new jobs.
@@ -138,7 +138,7 @@ def runnable(now: dt.datetime) -> ColumnElement[bool]:
     What would be due too far from now was put off before the clock was turned back, and is due.
     """
     due = or_(Job.not_before.is_(None), Job.not_before <= now, Job.not_before > now + LONGEST_DELAY)
-    return due & ~job_is_held()
+    return due & ~job_is_paused()
 
 
 def unpublished(
@@ -167,7 +167,7 @@ def unpublished(
     return list(rows)
 
 
-def count_begun(s: Session, ids: Collection[int]) -> int:
+def count_started(s: Session, ids: Collection[int]) -> int:
     """Return how many of these jobs wait no longer: somebody claimed them, or they ended."""
     begun = select(func.count()).select_from(Job).where(Job.id.in_(ids), Job.state != JobState.QUEUED)
     return s.scalars(begun).one() if ids else 0
@@ -201,17 +201,17 @@ def reset_published(s: Session) -> int:
     return len(s.scalars(statement).all())
 
 
-def signs_of_life(s: Session) -> list[Sign]:
+def last_heartbeats(s: Session) -> list[Heartbeat]:
     """Return the last sign of life of every worker at work."""
     rows = s.execute(
         select(Job.id, Job.lease_token, Job.heartbeat_at, Job.lease_expires_at).where(
             Job.state == JobState.RUNNING
         )
     )
-    return [Sign(job, token, seen, expires - seen) for job, token, seen, expires in rows]  # type: ignore[arg-type,operator]  # a claim sets both
+    return [Heartbeat(job, token, seen, expires - seen) for job, token, seen, expires in rows]  # type: ignore[arg-type,operator]  # a claim sets both
 
 
-def reap_silent(s: Session, signs: Iterable[Sign], *, now: dt.datetime | None = None) -> list[Reaped]:
+def reap_silent(s: Session, signs: Iterable[Heartbeat], *, now: dt.datetime | None = None) -> list[Reaped]:
     """Take back the jobs whose workers gave no sign of life after these; as `reap_expired` else."""
     now = now or current_time(s)
     return [

@@ -7,42 +7,21 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.catalog.links import names_are_due
+from db.catalog.links import mark_names_due
 from db.catalog.quarantine import lock_scan, quarantine_scan, release_scan
 from db.catalog.sightings import (
-    count_known,
-    find_sighting,
-    mark_gone,
-    paths_of,
-    place_sighting,
-    places_at,
-    places_left,
     problem_values,
+    update_sighting,
 )
 from db.core import events
 from db.core.clock import current_time
-from db.core.events import Happening
+from db.core.events import NewEvent
 from db.core.schema import Job, Scan, Sighting
 from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
 from db.queue.enqueue import enqueue
-from db.values import MASTER_CHANGED, MISSING_FILE, SAEK, Agent, Problem, ScanRecord, Seen
+from db.values import MASTER_CHANGED, MISSING_FILE, SAEK, AgentName, NewScan, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Lane, Outcome
-
-__all__ = [
-    "Refused",
-    "Registered",
-    "count_known",
-    "find_sighting",
-    "mark_gone",
-    "paths_of",
-    "places_at",
-    "places_left",
-    "quarantine_scan",
-    "quarantine_sighting",
-    "register",
-    "register_quarantined",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +46,12 @@ class Refused:
 
 def register(
     s: Session,
-    seen: Seen,
-    record: ScanRecord,
+    seen: NewSighting,
+    record: NewScan,
     recipe_id: int | None,
     lane: Lane = Lane.INTERACTIVE,
     *,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     requested_by: str = "inbox",
     now: dt.datetime | None = None,
 ) -> Registered:
@@ -98,10 +77,10 @@ def register(
 
 def register_quarantined(
     s: Session,
-    seen: Seen,
-    record: ScanRecord,
+    seen: NewSighting,
+    record: NewScan,
     problem: Problem,
-    agent: Agent = SAEK,
+    agent: AgentName = SAEK,
     *,
     now: dt.datetime | None = None,
 ) -> Registered:
@@ -117,14 +96,19 @@ def register_quarantined(
 
 
 def quarantine_sighting(
-    s: Session, seen: Seen, problem: Problem, agent: Agent = SAEK, *, now: dt.datetime | None = None
+    s: Session,
+    seen: NewSighting,
+    problem: Problem,
+    agent: AgentName = SAEK,
+    *,
+    now: dt.datetime | None = None,
 ) -> Refused:
     """Enter a file that could not even be hashed (symlink, unreadable, zero bytes).
 
     The same problem seen again writes no event.
     """
     now = now or current_time(s)
-    sighting_id, new = place_sighting(s, seen, None, problem, agent, now=now)
+    sighting_id, new = update_sighting(s, seen, None, problem, agent, now=now)
     if not new:
         another = s.scalar(
             select(Sighting.id).where(Sighting.id == sighting_id, Sighting.problem_code != problem.code)
@@ -141,24 +125,24 @@ def quarantine_sighting(
         if another is None:
             return Refused(sighting_id, new=False)
     detail = {"code": problem.code, "reason": problem.reason, "remedy": problem.remedy}
-    event = Happening(EventType.QUARANTINE, detail, Outcome.WARNING, agent, sighting_id=sighting_id)
+    event = NewEvent(EventType.QUARANTINE, detail, Outcome.WARNING, agent, sighting_id=sighting_id)
     events.append(s, [event], at=now)
     return Refused(sighting_id, new=True)
 
 
 def _enter(
-    s: Session, seen: Seen, record: ScanRecord, agent: Agent, now: dt.datetime
+    s: Session, seen: NewSighting, record: NewScan, agent: AgentName, now: dt.datetime
 ) -> tuple[int, int, bool, bool]:
     """Enter content and place; return the scan's and the sighting's id and whether each is new."""
     scan_id, new_scan = _ensure_scan(s, record, now)
-    sighting_id, new_sighting = place_sighting(s, seen, scan_id, None, agent, now=now)
+    sighting_id, new_sighting = update_sighting(s, seen, scan_id, None, agent, now=now)
 
-    def happening(kind: EventType, detail: dict[str, Any], outcome: Outcome = Outcome.SUCCESS) -> Happening:
-        return Happening(kind, detail, outcome, agent, scan_id=scan_id, sighting_id=sighting_id)
+    def happening(kind: EventType, detail: dict[str, Any], outcome: Outcome = Outcome.SUCCESS) -> NewEvent:
+        return NewEvent(kind, detail, outcome, agent, scan_id=scan_id, sighting_id=sighting_id)
 
     happenings = []
     if new_sighting and not new_scan:
-        names_are_due(s, [scan_id], now)
+        mark_names_due(s, [scan_id], now)
     if new_sighting:
         where = {"root": seen.root, "name": seen.display, "size": seen.size}
         happenings.append(happening(EventType.INGESTION, where))
@@ -172,7 +156,7 @@ def _enter(
     return scan_id, sighting_id, new_scan, new_sighting
 
 
-def _ensure_scan(s: Session, record: ScanRecord, now: dt.datetime) -> tuple[int, bool]:
+def _ensure_scan(s: Session, record: NewScan, now: dt.datetime) -> tuple[int, bool]:
     """Return the scan of these bytes, held until the transaction ends, and whether it is new."""
     scan_id = s.scalar(select(Scan.id).where(Scan.sha256 == record.sha256))
     if scan_id is None:
@@ -185,7 +169,7 @@ def _ensure_scan(s: Session, record: ScanRecord, now: dt.datetime) -> tuple[int,
     return scan_id, False
 
 
-def _learn_format(s: Session, scan_id: int, record: ScanRecord) -> bool:
+def _learn_format(s: Session, scan_id: int, record: NewScan) -> bool:
     """Fill in what an earlier look could not identify."""
     if record.format is None:
         return False
@@ -199,7 +183,7 @@ def _learn_format(s: Session, scan_id: int, record: ScanRecord) -> bool:
     return learned is not None
 
 
-def _header(record: ScanRecord) -> dict[str, Any]:
+def _header(record: NewScan) -> dict[str, Any]:
     return {
         "format": record.format,
         "width": record.width,
@@ -213,7 +197,7 @@ def _header(record: ScanRecord) -> dict[str, Any]:
     }
 
 
-def _revive_missed(s: Session, scan_id: int, agent: Agent, now: dt.datetime) -> None:
+def _revive_missed(s: Session, scan_id: int, agent: AgentName, now: dt.datetime) -> None:
     """Queue again the jobs that ended only because the bytes were not there."""
     for before, code in ((JobState.FAILED, MISSING_FILE), (JobState.CANCELLED, MASTER_CHANGED)):
         move(

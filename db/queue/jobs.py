@@ -17,13 +17,13 @@ from db.core.transitions import move
 from db.errors import LeaseLost, UnknownJob
 from db.queue.delays import backoff, transient_delay
 from db.queue.enqueue import failure_values, runnable
-from db.queue.pauses import job_is_held
-from db.values import MASTER_CHANGED, MISSING_FILE, DerivativeRecord, Problem
+from db.queue.pauses import job_is_paused
+from db.values import MASTER_CHANGED, MISSING_FILE, NewDerivative, Problem
 from db.vocabulary import JobState, Lane, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Master:
+class MasterFile:
     """One place where the bytes of a scan were last seen."""
 
     root: str
@@ -49,7 +49,7 @@ class Lease:
     scan_id: int
     scan_sha256: str
     display: str
-    masters: tuple[Master, ...]
+    masters: tuple[MasterFile, ...]
     recipe_id: int
     recipe_body: Mapping[str, Any]
     fingerprint: str
@@ -58,7 +58,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class PendingCommands:
     """What people want of a running job, as told at each heartbeat."""
 
     cancel_requested: bool
@@ -92,19 +92,19 @@ def claim(
     return _lease(s, job_id) if taken else None
 
 
-def places_of(s: Session, job_id: int) -> list[bytes]:
+def job_scan_paths(s: Session, job_id: int) -> list[bytes]:
     """Return the paths at which a job's scan was ever seen."""
     seen = select(Sighting.path).join(Job, Job.scan_id == Sighting.scan_id).where(Job.id == job_id)
     return list(s.scalars(seen.distinct()))
 
 
-def files_of(s: Session, job_ids: Iterable[int]) -> dict[int, str]:
+def job_file_names(s: Session, job_ids: Iterable[int]) -> dict[int, str]:
     """Return the names, for people, of the files that jobs work on; of a job that is not on record none."""
-    named = select(Job.id, file_of_job()).where(Job.id.in_(list(job_ids)))
+    named = select(Job.id, job_file_name()).where(Job.id.in_(list(job_ids)))
     return {job_id: display for job_id, display in s.execute(named) if display is not None}
 
 
-def file_of_job() -> ScalarSelect[Any]:
+def job_file_name() -> ScalarSelect[Any]:
     """Name the file of a job: the first one that is there, else the first one that was."""
     return (
         select(Sighting.display)
@@ -125,7 +125,7 @@ def heartbeat(
     *,
     extend: dt.timedelta,
     now: dt.datetime | None = None,
-) -> Control:
+) -> PendingCommands:
     """Note progress, extend the lease and hear what is wanted. Raises `LeaseLost`.
 
     A lease that ran out and that nobody took is good again: the token keeps two workers apart, not the clock.
@@ -146,11 +146,11 @@ def heartbeat(
     ).one_or_none()
     if wanted is None:
         raise _lost(s, lease)
-    paused = s.scalar(select(job_is_held()).where(Job.id == lease.job_id).select_from(Job))
-    return Control(cancel_requested=wanted.cancel_requested, paused=bool(paused))
+    paused = s.scalar(select(job_is_paused()).where(Job.id == lease.job_id).select_from(Job))
+    return PendingCommands(cancel_requested=wanted.cancel_requested, paused=bool(paused))
 
 
-def finish(s: Session, lease: Lease, record: DerivativeRecord, *, now: dt.datetime | None = None) -> int:
+def finish(s: Session, lease: Lease, record: NewDerivative, *, now: dt.datetime | None = None) -> int:
     """Record the derivative and end the job as done; return the derivative's id.
 
     The same call again, by one who never heard the answer to the first, returns the same id. Raises
@@ -215,7 +215,7 @@ def fail_attempt(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime
 def retry_later(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime | None = None) -> JobState:
     """Put the job back and give its attempt back (disk full, engine missing); it rests longer each time.
 
-    Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
+    Returns `queued`, or `end_cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
     """
     now = now or current_time(s)
     same_cause = (Job.id == lease.job_id) & (Job.failure_code == problem.code)
@@ -231,10 +231,10 @@ def retry_later(s: Session, lease: Lease, problem: Problem, *, now: dt.datetime 
     )
 
 
-def yield_back(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None = None) -> JobState:
+def requeue(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None = None) -> JobState:
     """Put the job back at once and give its attempt back (drain, pause).
 
-    Returns `queued`, or `cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
+    Returns `queued`, or `end_cancelled` when that was asked for meanwhile. Raises `LeaseLost`.
     """
     now = now or current_time(s)
     return _put_back(s, lease, None, now=now, wait_reason=reason, spent=False)
@@ -249,12 +249,12 @@ def supersede(s: Session, lease: Lease, reason: str, *, now: dt.datetime | None 
     _end_badly(s, lease, JobState.CANCELLED, problem, now=now or current_time(s))
 
 
-def cancelled(s: Session, lease: Lease, *, now: dt.datetime | None = None) -> None:
+def end_cancelled(s: Session, lease: Lease, *, now: dt.datetime | None = None) -> None:
     """End the job as cancelled, as was asked. Raises `LeaseLost`."""
-    _end_badly(s, lease, JobState.CANCELLED, CANCELLED_BY_ORDER, now=now or current_time(s))
+    _end_badly(s, lease, JobState.CANCELLED, CANCELLED_BY_COMMAND, now=now or current_time(s))
 
 
-CANCELLED_BY_ORDER = Problem("cancelled", "a person cancelled it", "run `saek retry` to queue it again")
+CANCELLED_BY_COMMAND = Problem("cancelled", "a person cancelled it", "run `saek retry` to queue it again")
 """Why a job is cancelled that nothing else stopped."""
 
 
@@ -323,7 +323,7 @@ def _put_back(
         detail=detail,
     ):
         return JobState.QUEUED
-    cancelled(s, lease, now=now)
+    end_cancelled(s, lease, now=now)
     return JobState.CANCELLED
 
 
@@ -353,7 +353,7 @@ def _lease(s: Session, job_id: int) -> Lease:
             Job.lane,
             Job.scan_id,
             Scan.sha256,
-            file_of_job().label("name"),
+            job_file_name().label("name"),
             Recipe.id.label("recipe_id"),
             Recipe.body,
             Recipe.fingerprint,
@@ -380,7 +380,7 @@ def _lease(s: Session, job_id: int) -> Lease:
         scan_sha256=job.sha256,
         display=job.name or f"scan:{job.scan_id}",
         masters=tuple(
-            Master(row.root, row.path, row.display, row.size, row.mtime_ns)
+            MasterFile(row.root, row.path, row.display, row.size, row.mtime_ns)
             for row in rows
             if row.root is not None
         ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
-from db.core.schema import Control, Job
+from db.core.schema import Job, LanePause
 from db.vocabulary import Lane
 
 ALL = "all"
@@ -24,11 +24,13 @@ class Pause:
 def pauses_in_force(s: Session) -> tuple[Pause, ...]:
     """Return the pauses in force, "everything" first."""
     rows = s.execute(
-        select(Control.scope, Control.since, Control.by).where(Control.paused).order_by(Control.scope)
+        select(LanePause.scope, LanePause.since, LanePause.by)
+        .where(LanePause.paused)
+        .order_by(LanePause.scope)
     )
     return tuple(Pause(None if scope == ALL else Lane(scope), since, by) for scope, since, by in rows)
 
 
-def job_is_held() -> ColumnElement[bool]:
+def job_is_paused() -> ColumnElement[bool]:
     """Return the condition that a job's lane, or everything, is paused."""
-    return exists().where(Control.paused, or_(Control.scope == ALL, Control.scope == Job.lane))
+    return exists().where(LanePause.paused, or_(LanePause.scope == ALL, LanePause.scope == Job.lane))

@@ -14,7 +14,7 @@ from db.vocabulary import JobState
 
 
 @dataclass(frozen=True, slots=True)
-class QueueRecovered:
+class QueueRecovery:
     """What `recover_queue` found: all jobs that wait, and what was in their way.
 
     `sent` messages are forgotten, so that each is sent again; `waiting` jobs rest no longer; `taken_back` are
@@ -27,7 +27,7 @@ class QueueRecovered:
     taken_back: int
 
 
-def hold_off(
+def delay_job(
     s: Session, job_id: int, problem: Problem, pause: dt.timedelta, *, now: dt.datetime | None = None
 ) -> None:
     """Have a queued job wait a while for a cause that keeps this host from any work; it was not claimed.
@@ -54,7 +54,7 @@ def hold_off(
     )
 
 
-def let_go(s: Session, code: str | None = None) -> int:
+def end_waits(s: Session, code: str | None = None) -> int:
     """End the rest of all queued jobs that wait for a passing cause, or for this one; return how many."""
     chosen = Job.waiting_since.is_not(None) if code is None else Job.failure_code == code
     return len(
@@ -68,12 +68,12 @@ def let_go(s: Session, code: str | None = None) -> int:
     )
 
 
-def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovered:
+def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovery:
     """Have every queued job sent anew at once, and take back those of silent workers."""
     now = now or current_time(s)
     found = inspect_queue(s, now=now)
     reap_expired(s, now=now)
-    let_go(s)
+    end_waits(s)
     s.execute(
         update(Job)
         .where(Job.state == JobState.QUEUED, Job.published_at.is_not(None))
@@ -83,7 +83,7 @@ def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecover
     return found
 
 
-def inspect_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovered:
+def inspect_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovery:
     """Return what `recover_queue` would do; only reads."""
     now = now or current_time(s)
     queued = Job.state == JobState.QUEUED
@@ -91,7 +91,7 @@ def inspect_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecover
     def count(*conditions: object) -> int:
         return s.scalar(select(func.count()).select_from(Job).where(*conditions)) or 0  # type: ignore[arg-type]
 
-    return QueueRecovered(
+    return QueueRecovery(
         queued=count(queued),
         sent=count(queued, Job.published_at.is_not(None)),
         waiting=count(queued, Job.waiting_since.is_not(None)),

@@ -1,32 +1,32 @@
 """Status, counts and file histories for people."""
 
-from db.reports.cached_counts import Waiting, take_census
+from db.reports.cached_counts import WaitingJobs, cache_counts
 from db.reports.history import (
-    DerivativeStory,
-    EventStory,
-    JobStory,
-    ScanStory,
-    SightingStory,
-    Story,
-    story,
-    story_of_derivative,
+    DerivativeEntry,
+    EventEntry,
+    JobEntry,
+    ScanEntry,
+    ScanHistory,
+    SightingEntry,
+    derivative_history,
+    scan_history,
 )
-from db.reports.status import Overview, Running, overview, running, waiting_for_causes
+from db.reports.status import Overview, RunningJob, overview, running_jobs, waits_for_causes
 
 __all__ = [
-    "DerivativeStory",
-    "EventStory",
-    "JobStory",
+    "DerivativeEntry",
+    "EventEntry",
+    "JobEntry",
     "Overview",
-    "Running",
-    "ScanStory",
-    "SightingStory",
-    "Story",
-    "Waiting",
+    "RunningJob",
+    "ScanEntry",
+    "ScanHistory",
+    "SightingEntry",
+    "WaitingJobs",
+    "cache_counts",
+    "derivative_history",
     "overview",
-    "running",
-    "story",
-    "story_of_derivative",
-    "take_census",
-    "waiting_for_causes",
+    "running_jobs",
+    "scan_history",
+    "waits_for_causes",
 ]

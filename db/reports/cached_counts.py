@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
-from db.catalog.file_states import ENDED_BADLY, file_states_counted
+from db.catalog.file_states import UNSUCCESSFUL, count_file_states
 from db.core import schema
 from db.core.clock import current_time
 from db.core.engine import Database
@@ -25,7 +25,7 @@ _RESTS: Final = "it rests before the next attempt"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingJobs:
     """How many queued jobs wait for the same thing; `reason` is None for those that only wait their turn.
 
     `code`, `remedy` and `since` belong to a passing cause, and are None for a pause or a rest. `next_at` is
@@ -41,14 +41,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queued(Waiting):
+class QueuedJobs(WaitingJobs):
     """Those of one lane; of its pauses it does not know."""
 
     lane: Lane
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class Counts:
     """All counts as they were together at `taken_at`; every state and lane is a key.
 
     `also` holds, for each collection, how many files have a job that ended in this state (`failed` or
@@ -60,42 +60,42 @@ class Census:
     collections: Mapping[str, Mapping[FileState, int]]
     also: Mapping[str, Mapping[JobState, int]]
     jobs: Mapping[Lane, Mapping[JobState, int]]
-    queued: tuple[Queued, ...]
+    queued: tuple[QueuedJobs, ...]
     oldest_queued_at: dt.datetime | None
 
 
-def many_files(s: Session) -> bool:
+def has_many_files(s: Session) -> bool:
     """Whether there are so many live files that a census is kept; looks at no more of them than that."""
     some = select(Sighting.id).where(Sighting.superseded_at.is_(None)).limit(MANY_FILES).subquery()
     return s.scalars(select(func.count()).select_from(some)).one() >= MANY_FILES
 
 
-def take_census(database: Database) -> Census | None:
+def cache_counts(database: Database) -> Counts | None:
     """Count everything and keep the counts in the place of the last ones; None where files are few."""
     with database.read() as s:
-        if not many_files(s):
+        if not has_many_files(s):
             return None
         census = count_everything(s, current_time(s))
     with database.begin() as s:
         values = {"taken_at": census.taken_at, "facts": _facts(census)}
-        if insert_or_ignore(s, schema.Census, {"id": _ONLY, **values}, ("id",)) is None:
-            s.execute(update(schema.Census).where(schema.Census.id == _ONLY).values(values))
+        if insert_or_ignore(s, schema.CachedCounts, {"id": _ONLY, **values}, ("id",)) is None:
+            s.execute(update(schema.CachedCounts).where(schema.CachedCounts.id == _ONLY).values(values))
     return census
 
 
-def last_census(s: Session) -> Census | None:
+def last_counts(s: Session) -> Counts | None:
     """Return what was counted last, None before the first time."""
-    row = s.execute(select(schema.Census.taken_at, schema.Census.facts)).one_or_none()
+    row = s.execute(select(schema.CachedCounts.taken_at, schema.CachedCounts.facts)).one_or_none()
     return None if row is None else _census(row.taken_at, row.facts)
 
 
-def count_everything(s: Session, now: dt.datetime) -> Census:
+def count_everything(s: Session, now: dt.datetime) -> Counts:
     """Count all files and jobs; with a million files this takes seconds."""
     collections: dict[str, dict[FileState, int]] = {}
     also: dict[str, dict[JobState, int]] = {}
-    for found in file_states_counted(s):
+    for found in count_file_states(s):
         collections.setdefault(found.collection, dict.fromkeys(FileState, 0))[found.state] += found.files
-        others = also.setdefault(found.collection, dict.fromkeys(ENDED_BADLY, 0))
+        others = also.setdefault(found.collection, dict.fromkeys(UNSUCCESSFUL, 0))
         for state in found.also:
             others[state] += found.files
     jobs = {lane: dict.fromkeys(JobState, 0) for lane in Lane}
@@ -104,10 +104,10 @@ def count_everything(s: Session, now: dt.datetime) -> Census:
         jobs[lane][job_state] = count
     oldest = s.scalar(select(func.min(Job.queued_at)).where(IS_QUEUED))
     queued = tuple(count_queued(s, now))
-    return Census(now, dict(sorted(collections.items())), dict(sorted(also.items())), jobs, queued, oldest)
+    return Counts(now, dict(sorted(collections.items())), dict(sorted(also.items())), jobs, queued, oldest)
 
 
-def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool]) -> list[Queued]:
+def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool]) -> list[QueuedJobs]:
     """Count the queued jobs that meet the conditions, by lane and by what they wait for."""
     rests = Job.not_before > now
     passing = rests & Job.waiting_since.is_not(None)
@@ -134,10 +134,10 @@ def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool])
             func.min(waiting.c.next_at),
         ).group_by(waiting.c.lane, waiting.c.reason, waiting.c.code)
     )
-    return [Queued(*what, lane=lane) for lane, *what in rows]
+    return [QueuedJobs(*what, lane=lane) for lane, *what in rows]
 
 
-def _facts(census: Census) -> dict[str, Any]:
+def _facts(census: Counts) -> dict[str, Any]:
     return {
         "collections": {name: _some(counts) for name, counts in census.collections.items()},
         "also": {name: _some(counts) for name, counts in census.also.items()},
@@ -147,15 +147,15 @@ def _facts(census: Census) -> dict[str, Any]:
     }
 
 
-def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Census:
-    return Census(
+def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Counts:
+    return Counts(
         taken_at=taken_at,
         collections={
             name: dict.fromkeys(FileState, 0) | {FileState(state): n for state, n in counts.items()}
             for name, counts in sorted(facts["collections"].items())
         },
         also={  # a census of an earlier release counted none
-            name: dict.fromkeys(ENDED_BADLY, 0)
+            name: dict.fromkeys(UNSUCCESSFUL, 0)
             | {JobState(state): n for state, n in facts.get("also", {}).get(name, {}).items()}
             for name in sorted(facts["collections"])
         },
@@ -164,7 +164,7 @@ def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Census:
             for lane, counts in facts["jobs"].items()
         },
         queued=tuple(
-            Queued(
+            QueuedJobs(
                 **group
                 | {"lane": Lane(group["lane"])}
                 | {name: _moment(group[name]) for name in ("since", "next_at")}

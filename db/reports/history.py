@@ -9,18 +9,18 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
 
-from db.catalog.derivation import derived_from
+from db.catalog.derivation import source_scan
 from db.catalog.file_states import file_state, over_live_files
-from db.catalog.links import Name, links_of
+from db.catalog.links import DerivativeName, links_of
 from db.core import schema
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.errors import AmbiguousSelector
-from db.values import Agent, Problem
+from db.values import AgentName, Problem
 from db.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class ScanStory:
+class ScanEntry:
     """A content as it was identified."""
 
     id: int
@@ -41,7 +41,7 @@ class ScanStory:
 
 
 @dataclass(frozen=True, slots=True)
-class SightingStory:
+class SightingEntry:
     """A place where it was seen; `state` is None once another content took the place."""
 
     id: int
@@ -60,7 +60,7 @@ class SightingStory:
 
 
 @dataclass(frozen=True, slots=True)
-class JobStory:
+class JobEntry:
     """A job with its recipe."""
 
     id: int
@@ -86,7 +86,7 @@ class JobStory:
 
 
 @dataclass(frozen=True, slots=True)
-class DerivativeStory:
+class DerivativeEntry:
     """A file that was made; `links` are its further names."""
 
     id: int
@@ -111,18 +111,18 @@ class DerivativeStory:
     created_at: dt.datetime
     fixity: Finding | None
     fixity_at: dt.datetime | None
-    links: tuple[Name, ...]
+    links: tuple[DerivativeName, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class EventStory:
+class EventEntry:
     """A thing that happened."""
 
     id: int
     at: dt.datetime
     type: EventType
     outcome: Outcome
-    agent: Agent
+    agent: AgentName
     detail: Mapping[str, Any]
     sighting_id: int | None
     job_id: int | None
@@ -130,14 +130,14 @@ class EventStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ScanHistory:
     """All that is on record of one scan; `scan` is None for a file that could not be hashed."""
 
-    scan: ScanStory | None
-    sightings: tuple[SightingStory, ...]
-    jobs: tuple[JobStory, ...]
-    derivatives: tuple[DerivativeStory, ...]
-    events: tuple[EventStory, ...]
+    scan: ScanEntry | None
+    sightings: tuple[SightingEntry, ...]
+    jobs: tuple[JobEntry, ...]
+    derivatives: tuple[DerivativeEntry, ...]
+    events: tuple[EventEntry, ...]
 
 
 class _Subject(NamedTuple):
@@ -147,7 +147,7 @@ class _Subject(NamedTuple):
     sighting_id: int | None
 
 
-def story(s: Session, selector: str | bytes) -> Story | None:
+def scan_history(s: Session, selector: str | bytes) -> ScanHistory | None:
     """Return the story of the scan that `selector` means, None when nothing fits.
 
     Bytes are a path relative to its root. Text is tried as `file:N` (sighting id), `scan:N`, `job:N`, a bare
@@ -157,22 +157,22 @@ def story(s: Session, selector: str | bytes) -> Story | None:
     return None if subject is None else _story(s, subject)
 
 
-def story_of_derivative(s: Session, path: bytes) -> Story | None:
+def derivative_history(s: Session, path: bytes) -> ScanHistory | None:
     """Return the story of the scan of which the file at this path, relative to the outbox, was made.
 
     The path may be that of the derivative or of its sidecar, or the bare name of either: it bears the digests
     of scan and recipe, so that it is known wherever the file was moved to. None when nothing fits.
     """
-    scan_id = derived_from(s, path)
+    scan_id = source_scan(s, path)
     return None if scan_id is None else _story(s, _Subject(scan_id, None))
 
 
-def _story(s: Session, subject: "_Subject") -> Story:
+def _story(s: Session, subject: "_Subject") -> ScanHistory:
     scan_id, sighting_id = subject
     if scan_id is None:
         events = _events(s, Event.sighting_id == sighting_id)
-        return Story(None, _sightings(s, Sighting.id == sighting_id), (), (), events)
-    return Story(
+        return ScanHistory(None, _sightings(s, Sighting.id == sighting_id), (), (), events)
+    return ScanHistory(
         scan=_scan(s, scan_id),
         sightings=_sightings(s, Sighting.scan_id == scan_id),
         jobs=_jobs(s, scan_id),
@@ -231,22 +231,22 @@ def _scan_subject(scan_id: int | None) -> _Subject | None:
     return None if scan_id is None else _Subject(scan_id, None)
 
 
-def _scan(s: Session, scan_id: int) -> ScanStory:
+def _scan(s: Session, scan_id: int) -> ScanEntry:
     row = s.execute(select(schema.Scan.__table__).where(Scan.id == scan_id)).one()
-    return ScanStory(**_same(ScanStory, row), problem=_problem(row, "problem"))
+    return ScanEntry(**_same(ScanEntry, row), problem=_problem(row, "problem"))
 
 
-def _sightings(s: Session, condition: ColumnElement[bool]) -> tuple[SightingStory, ...]:
+def _sightings(s: Session, condition: ColumnElement[bool]) -> tuple[SightingEntry, ...]:
     live = s.execute(over_live_files(select(Sighting.id, file_state().label("state"))).where(condition))
     states = {row.id: FileState(row.state) for row in live}
     rows = s.execute(select(schema.Sighting.__table__).where(condition).order_by(Sighting.id))
     return tuple(
-        SightingStory(**_same(SightingStory, row), state=states.get(row.id), problem=_problem(row, "problem"))
+        SightingEntry(**_same(SightingEntry, row), state=states.get(row.id), problem=_problem(row, "problem"))
         for row in rows
     )
 
 
-def _jobs(s: Session, scan_id: int) -> tuple[JobStory, ...]:
+def _jobs(s: Session, scan_id: int) -> tuple[JobEntry, ...]:
     rows = s.execute(
         select(
             schema.Job.__table__,
@@ -264,20 +264,20 @@ def _jobs(s: Session, scan_id: int) -> tuple[JobStory, ...]:
         .where(Job.scan_id == scan_id)
         .order_by(Job.id)
     )
-    return tuple(JobStory(**_same(JobStory, row), problem=_problem(row, "failure")) for row in rows)
+    return tuple(JobEntry(**_same(JobEntry, row), problem=_problem(row, "failure")) for row in rows)
 
 
-def _derivatives(s: Session, scan_id: int) -> tuple[DerivativeStory, ...]:
+def _derivatives(s: Session, scan_id: int) -> tuple[DerivativeEntry, ...]:
     rows = s.execute(
         select(schema.Derivative.__table__).where(Derivative.scan_id == scan_id).order_by(Derivative.id)
     ).all()
     links = links_of(s, [row.id for row in rows])
     return tuple(
-        DerivativeStory(**_same(DerivativeStory, row), links=tuple(links.get(row.id, ()))) for row in rows
+        DerivativeEntry(**_same(DerivativeEntry, row), links=tuple(links.get(row.id, ()))) for row in rows
     )
 
 
-def _events(s: Session, condition: ColumnElement[bool]) -> tuple[EventStory, ...]:
+def _events(s: Session, condition: ColumnElement[bool]) -> tuple[EventEntry, ...]:
     rows = s.execute(
         select(
             schema.Event.__table__,
@@ -290,7 +290,9 @@ def _events(s: Session, condition: ColumnElement[bool]) -> tuple[EventStory, ...
         .order_by(Event.id)
     )
     return tuple(
-        EventStory(**_same(EventStory, row), agent=Agent(row.agent_kind, row.agent_name, row.agent_version))
+        EventEntry(
+            **_same(EventEntry, row), agent=AgentName(row.agent_kind, row.agent_name, row.agent_version)
+        )
         for row in rows
     )
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.catalog.file_states import ENDED_BADLY
+from db.catalog.file_states import UNSUCCESSFUL
 from db.catalog.surveys import SurveyRecord, last_survey
 from db.core.clock import current_time
 from db.core.schema import Job
-from db.queue.jobs import file_of_job
+from db.queue.jobs import job_file_name
 from db.queue.pauses import Pause, pauses_in_force
 from db.queue.throughput import Throughput, latest_throughput, recent_throughput
 from db.reports.cached_counts import (
-    Census,
-    Queued,
-    Waiting,
+    Counts,
+    QueuedJobs,
+    WaitingJobs,
     count_everything,
     count_queued,
-    last_census,
-    many_files,
+    has_many_files,
+    last_counts,
 )
 from db.vocabulary import Basis, FileState, JobState, Lane
 
@@ -48,7 +48,7 @@ class Overview:
     collections: Mapping[str, Mapping[FileState, int]]
     collections_also: Mapping[str, Mapping[JobState, int]]
     jobs: Mapping[Lane, Mapping[JobState, int]]
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[WaitingJobs, ...]
     throughput: Throughput
     eta: dt.timedelta | None
     held: int
@@ -59,7 +59,7 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningJob:
     """A job that somebody works on now."""
 
     job_id: int
@@ -94,7 +94,7 @@ def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None)
         basis=basis,
         counted_at=census.taken_at,
         files={state: sum(counts[state] for counts in census.collections.values()) for state in FileState},
-        also={state: sum(counts[state] for counts in census.also.values()) for state in ENDED_BADLY},
+        also={state: sum(counts[state] for counts in census.also.values()) for state in UNSUCCESSFUL},
         collections=census.collections,
         collections_also=census.also,
         jobs=census.jobs,
@@ -108,19 +108,19 @@ def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None)
     )
 
 
-def waiting_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[Waiting]:
+def waits_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[WaitingJobs]:
     """Return what passing causes queued jobs wait for now."""
     queued = count_queued(s, now or current_time(s), Job.waiting_since.is_not(None))
     return [waiting for waiting in _waiting(queued, _held(pauses_in_force(s))) if waiting.code is not None]
 
 
-def running(s: Session) -> list[Running]:
+def running_jobs(s: Session) -> list[RunningJob]:
     """Return what is worked on now, oldest first."""
     rows = s.execute(
         select(
             Job.id,
             Job.scan_id,
-            file_of_job(),
+            job_file_name(),
             Job.lane,
             Job.lease_owner,
             Job.attempts,
@@ -135,31 +135,31 @@ def running(s: Session) -> list[Running]:
         .where(Job.state == JobState.RUNNING)
         .order_by(Job.started_at, Job.id)
     )
-    return [Running(*row) for row in rows]
+    return [RunningJob(*row) for row in rows]
 
 
-def _counts(s: Session, now: dt.datetime, *, exact: bool) -> tuple[Census, Basis]:
-    if exact or not many_files(s):
+def _counts(s: Session, now: dt.datetime, *, exact: bool) -> tuple[Counts, Basis]:
+    if exact or not has_many_files(s):
         return count_everything(s, now), Basis.LIVE
-    census = last_census(s)
-    return (count_everything(s, now), Basis.NO_CENSUS) if census is None else (census, Basis.CENSUS)
+    census = last_counts(s)
+    return (count_everything(s, now), Basis.NOT_CACHED) if census is None else (census, Basis.CACHED)
 
 
 def _held(paused: Iterable[Pause]) -> frozenset[Lane]:
     return frozenset(lane for pause in paused for lane in Lane if pause.lane in {None, lane})
 
 
-def _waiting(queued: Iterable[Queued], held: Container[Lane]) -> tuple[Waiting, ...]:
+def _waiting(queued: Iterable[QueuedJobs], held: Container[Lane]) -> tuple[WaitingJobs, ...]:
     """Put together what waits for the same thing; in a lane that is held, that is its release."""
-    alike: dict[tuple[str | None, str | None], list[Waiting]] = {}
+    alike: dict[tuple[str | None, str | None], list[WaitingJobs]] = {}
     for group in queued:
         if group.lane in held:
             pause = f"the {group.lane} lane is paused"
-            alike.setdefault((pause, None), []).append(Waiting(pause, group.jobs))
+            alike.setdefault((pause, None), []).append(WaitingJobs(pause, group.jobs))
         else:
             alike.setdefault((group.reason, group.code), []).append(group)
     waiting = [
-        Waiting(
+        WaitingJobs(
             reason,
             sum(group.jobs for group in groups),
             code,
@@ -172,7 +172,7 @@ def _waiting(queued: Iterable[Queued], held: Container[Lane]) -> tuple[Waiting, 
     return tuple(sorted(waiting, key=lambda group: -group.jobs))
 
 
-def _left(census: Census, lanes: Iterable[Lane], state: JobState) -> int:
+def _left(census: Counts, lanes: Iterable[Lane], state: JobState) -> int:
     return sum(census.jobs[lane][state] for lane in lanes)
 
 

@@ -16,7 +16,7 @@ from db.core.schema import Base, Event, Job
 from db.migrations import runner
 from db.queue.intake import Registered, register
 from db.queue.jobs import Lease, claim
-from db.values import DerivativeRecord, Problem, ScanRecord, Seen
+from db.values import NewDerivative, NewScan, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Lane
 
 T0 = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
@@ -75,7 +75,7 @@ def database(url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def archive(database: Database, derivative_record: Callable[..., DerivativeRecord]) -> "Archive":
+def archive(database: Database, derivative_record: Callable[..., NewDerivative]) -> "Archive":
     return Archive(database, derivative_record)
 
 
@@ -84,21 +84,21 @@ class Archive:
     """An archive that puts files into the inbox and works on them, at a clock of its own."""
 
     database: Database
-    derivative_record: Callable[..., DerivativeRecord]
+    derivative_record: Callable[..., NewDerivative]
     now: dt.datetime = T0
 
     def wait(self, **duration: float) -> dt.datetime:
         self.now += dt.timedelta(**duration)
         return self.now
 
-    def seen(self, name: str = "a.tif", **changes: object) -> Seen:
+    def seen(self, name: str = "a.tif", **changes: object) -> NewSighting:
         path = name.encode("utf-8", "surrogateescape")
         display = path.decode("utf-8", "backslashreplace")
         collection = display.rpartition("/")[0]
-        return replace(Seen("inbox", path, display, collection, 1000, 1, 7), **changes)
+        return replace(NewSighting("inbox", path, display, collection, 1000, 1, 7), **changes)
 
-    def content(self, content: str = "a") -> ScanRecord:
-        return ScanRecord(
+    def content(self, content: str = "a") -> NewScan:
+        return NewScan(
             sha256=hashlib.sha256(content.encode()).hexdigest(),
             bytes=1000,
             format="tiff",
@@ -140,7 +140,7 @@ class Archive:
         assert lease is not None
         return lease
 
-    def derivative(self, name: str = "a.color.tif", **changes: object) -> DerivativeRecord:
+    def derivative(self, name: str = "a.color.tif", **changes: object) -> NewDerivative:
         return self.derivative_record(name, **changes)
 
     def problem(self, code: str = "truncated-image") -> Problem:

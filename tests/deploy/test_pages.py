@@ -6,7 +6,7 @@ import db.errors
 import restoration.errors
 import worker.errors
 from db.queue.enqueue import WORKER_DIED
-from db.queue.jobs import CANCELLED_BY_ORDER
+from db.queue.jobs import CANCELLED_BY_COMMAND
 from worker.exits import Exit
 
 PAGES = (
@@ -31,7 +31,7 @@ def codes():
     """Every code that a person can meet in the log or in `saek status`."""
     trees = (restoration.errors.RestorationError, db.errors.DatabaseError)
     errors = {error.code for tree in trees for error in family(tree) if error.__module__ == tree.__module__}
-    told = {WORKER_DIED, CANCELLED_BY_ORDER.code, worker.errors.BrokerUnavailable.code}
+    told = {WORKER_DIED, CANCELLED_BY_COMMAND.code, worker.errors.BrokerUnavailable.code}
     return errors | told | {"internal-error", "intake-failed", "name-not-utf-8", "leads-out", "path-too-long"}
 
 

@@ -22,7 +22,7 @@ from db.catalog.files import FileRow, list_files
 from db.core.engine import Database, open_database
 from db.core.schema import Derivative, Event, Job, Sighting
 from db.migrations.runner import upgrade
-from db.reports.status import running
+from db.reports.status import running_jobs
 from db.vocabulary import EventType, FileState, JobState
 from worker.outbox.sidecars import sidecar_path
 from worker.storage.mounts import OUTBOX_MARK
@@ -135,7 +135,7 @@ def test_two_workers_on_two_hosts_share_the_work_and_one_may_die(hosts: Hosts) -
 
     def owners() -> set[str]:
         with database.read() as s:
-            return {job.owner for job in running(s)}
+            return {job.owner for job in running_jobs(s)}
 
     hosts.run("first", "ingest")
     hosts.run("first", "dispatch")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from db.queue.intake import register
-from db.values import ScanRecord, Seen
+from db.values import NewScan, NewSighting
 from worker.exits import Exit
 from worker.parts.part_exits import FAILING
 
@@ -24,7 +24,7 @@ def ending(station: Any) -> dict[str, Any]:
 def test_until_idle_ends_with_the_code_of_the_part_that_keeps_ending(station: Any) -> None:
     assert station.saek("db", "upgrade").returncode == 0
     with station.database() as database, database.begin() as s:  # so that it does not end at once
-        register(s, Seen("inbox", b"b.tif", "b.tif", "", 1, 1, 1), ScanRecord("a" * 64, 1), None)
+        register(s, NewSighting("inbox", b"b.tif", "b.tif", "", 1, 1, 1), NewScan("a" * 64, 1), None)
     station.start("--until-idle")
     station.await_that(lambda: "watching" in station.log.read_text(), "the ingester")
     configuration = station.settings.home / "saek.toml"

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from skimage import data
 
-from db.reports.history import story
+from db.reports.history import scan_history
 from db.reports.status import overview
 from db.vocabulary import FileState
 from restoration.generators.models import SHIPPED, default_model
@@ -55,7 +55,7 @@ def test_dropped_scans_are_colored_by_an_imported_model_and_made_anew_by_the_nex
     row = station.rows()["a.tif"]
     assert row.state is FileState.DONE, row
     with station.database() as database, database.read() as s:
-        (derivative,) = story(s, "a.tif").derivatives
+        (derivative,) = scan_history(s, "a.tif").derivatives
     assert derivative.engine.endswith("/harbor")
     assert np.array_equal(tifffile.imread(station.output(row)), tifffile.imread(tmp_path / "out.tif"))
 
@@ -73,6 +73,6 @@ def test_dropped_scans_are_colored_by_an_imported_model_and_made_anew_by_the_nex
     station.start("--until-idle")
     assert station.wait(150) == 0, station.tail()
     with station.database() as database, database.read() as s:
-        models = [made.engine.rpartition("/")[2] for made in story(s, "a.tif").derivatives]
+        models = [made.engine.rpartition("/")[2] for made in scan_history(s, "a.tif").derivatives]
         assert overview(s).files[FileState.DONE] == 1
     assert sorted(models) == sorted([DEFAULT, "harbor"])

@@ -15,7 +15,7 @@ from skimage import data
 
 from db.catalog.links import any_names_due
 from db.catalog.surveys import last_survey
-from db.reports.history import story
+from db.reports.history import scan_history
 from db.vocabulary import FileState
 from worker.storage.mounts import OUTBOX_MARK
 
@@ -46,7 +46,7 @@ def wanted(station: Any) -> dict[str, set[str]]:
     with station.database() as database, database.read() as s:
         for path in inbox.rglob("*.tif"):
             name = path.relative_to(inbox)
-            told = story(s, os.fspath(name))
+            told = scan_history(s, os.fspath(name))
             made = set() if told is None else {one.sha256 for one in told.derivatives}
             expected[os.fspath(name.parent / name.name.partition(".")[0])] = made
     return expected

@@ -24,7 +24,7 @@ from sqlalchemy import make_url, select
 from db.catalog.files import FileRow
 from db.core.schema import Event
 from db.migrations.runner import upgrade
-from db.reports.history import story
+from db.reports.history import scan_history
 from db.reports.status import overview
 from db.vocabulary import EventType, FileState, JobState
 from worker.errors import BrokerUnavailable
@@ -81,7 +81,7 @@ def begun(station: Any) -> int:
 
 def attempts(station: Any, name: str) -> list[tuple[JobState, int]]:
     with station.database() as database, database.read() as s:
-        told = story(s, name)
+        told = scan_history(s, name)
     assert told is not None
     return [(job.state, job.attempts) for job in told.jobs]
 

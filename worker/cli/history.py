@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from db.reports import DerivativeStory, EventStory, JobStory, ScanStory, SightingStory, Story
+from db.reports import DerivativeEntry, EventEntry, JobEntry, ScanEntry, ScanHistory, SightingEntry
 from db.values import Problem
 from worker.cli.overview import STYLES
 from worker.console import as_sentence, table
@@ -17,7 +17,7 @@ from worker.formatting import duration, moment, size
 from worker.printable import printable
 
 
-def history_screen(story: Story, roots: Mapping[str, Path]) -> RenderableType:
+def history_screen(story: ScanHistory, roots: Mapping[str, Path]) -> RenderableType:
     """Return the whole story: content, places, jobs, derivatives, events."""
     chapters: list[RenderableType] = [
         *([] if story.scan is None else [_scan(story.scan)]),
@@ -29,7 +29,7 @@ def history_screen(story: Story, roots: Mapping[str, Path]) -> RenderableType:
     return Group(*itertools.chain.from_iterable((chapter, Text()) for chapter in chapters))
 
 
-def _scan(scan: ScanStory) -> RenderableType:
+def _scan(scan: ScanEntry) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
         ("sha256", scan.sha256),
         ("size", size(scan.bytes)),
@@ -41,7 +41,7 @@ def _scan(scan: ScanStory) -> RenderableType:
     return _card(f"Scan scan:{scan.id}", rows)
 
 
-def _picture(scan: ScanStory) -> str | None:
+def _picture(scan: ScanEntry) -> str | None:
     if scan.width is None:
         return None
     mode = scan.facts.get("mode")
@@ -55,7 +55,7 @@ def _picture(scan: ScanStory) -> str | None:
     return ", ".join(str(fact) for fact in facts if fact)
 
 
-def _sightings(sightings: Iterable[SightingStory]) -> Table:
+def _sightings(sightings: Iterable[SightingEntry]) -> Table:
     made = table("id", "file", "state", "first seen", "last seen", title="Seen as", right=("id",))
     for seen in sightings:
         note = f" (replaced {moment(seen.superseded_at)})" if seen.superseded_at else ""
@@ -77,7 +77,7 @@ def _sightings(sightings: Iterable[SightingStory]) -> Table:
     return made
 
 
-def _job(job: JobStory) -> RenderableType:
+def _job(job: JobEntry) -> RenderableType:
     recipe = ", ".join(f"{name} {value}" for name, value in _recipe(job.recipe))
     progress = f"{job.stage} {job.done} of {job.total}" if job.stage and job.finished_at is None else None
     rows: list[tuple[str, RenderableType | None]] = [
@@ -104,7 +104,7 @@ def _recipe(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, recipe[name]
 
 
-def _derivative(made: DerivativeStory, roots: Mapping[str, Path]) -> RenderableType:
+def _derivative(made: DerivativeEntry, roots: Mapping[str, Path]) -> RenderableType:
     rows: list[tuple[str, RenderableType | None]] = [
         ("file", printable(roots.get(made.root, Path(made.root)) / made.display)),
         *(
@@ -141,7 +141,7 @@ def _metadata(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, printable("; ".join(map(str, report[name])))
 
 
-def _events(events: Iterable[EventStory]) -> Table:
+def _events(events: Iterable[EventEntry]) -> Table:
     made = table("time", "event", "outcome", "by", "detail", title="What happened")
     for event in events:
         agent = f"{event.agent.name} {event.agent.version[:12]}".strip()

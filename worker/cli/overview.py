@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db.catalog import SurveyRecord
-from db.reports import Overview, Running, Waiting
+from db.reports import Overview, RunningJob, WaitingJobs
 from db.vocabulary import Basis, FileState, JobState, Lane
 from worker.console import as_sentence, table
 from worker.formatting import count, duration, megapixels, moment
@@ -36,7 +36,7 @@ _BAR = 16
 
 def overview_screen(
     view: Overview,
-    work: Sequence[Running],
+    work: Sequence[RunningJob],
     waits: Sequence[WaitingPart],
     home: Path,
     station: bool | None,
@@ -88,13 +88,13 @@ def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExit
         facts.add_row("Paused", Text(f"{lane}, since {moment(pause.since)}, by {pause.by}", style="yellow"))
     for waiting in view.waiting:
         if waiting.reason is not None:
-            facts.add_row("Waiting", Text(_wait(waiting), style="yellow"))
+            facts.add_row("WaitingJobs", Text(_wait(waiting), style="yellow"))
     told = {waiting.code for waiting in view.waiting}
     for part in waits:
         if part.code not in told:
             cause = f"{as_sentence(part.reason)} {as_sentence(part.remedy)}"
             words = f"{part.part}, since {moment(part.since)}: {cause}"
-            facts.add_row("Waiting", Text(words, style="yellow"))
+            facts.add_row("WaitingJobs", Text(words, style="yellow"))
     facts.add_row("Speed", _speed(view))
     if (left := _time_left(view)) is not None:
         facts.add_row("Time left", left)
@@ -136,14 +136,14 @@ def _basis(view: Overview) -> str | None:
     match view.basis:
         case Basis.LIVE:
             return None
-        case Basis.CENSUS:
+        case Basis.CACHED:
             age = duration((view.at - view.counted_at).total_seconds())
             return f"{age} ago; `saek status --exact` counts now"
-        case Basis.NO_CENSUS:
+        case Basis.NOT_CACHED:
             return "now, which takes its time with so many files: no dispatcher has taken a census yet"
 
 
-def _wait(waiting: Waiting) -> str:
+def _wait(waiting: WaitingJobs) -> str:
     """Tell how many jobs wait, since when, for what, and what ends it."""
     words = count(waiting.jobs, "job")
     if waiting.since is not None:
@@ -204,7 +204,7 @@ def _time_left(view: Overview) -> str | None:
     return f"{words}, without the {count(view.held, 'job')} of paused lanes" if view.held else words
 
 
-def _running(work: Sequence[Running], now: dt.datetime) -> Table:
+def _running(work: Sequence[RunningJob], now: dt.datetime) -> Table:
     made = table(
         "job", "file", "lane", "try", "stage", "", "%", "for", title="Running now", right=("job", "try", "%")
     )

@@ -138,11 +138,11 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
 
 def _require_outbox(settings: "Settings", opened: "Database") -> None:
     """Raise OutputUnavailable unless the outbox is the one that the record was written beside."""
-    from db.catalog import latest_derivatives
+    from db.catalog import latest_derivative_paths
     from worker.storage.mounts import outbox_problem
 
     with opened.read() as s:
-        problem = outbox_problem(settings, latest_derivatives(s))
+        problem = outbox_problem(settings, latest_derivative_paths(s))
     if problem is not None:
         raise problem
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from db.catalog import Selection
-    from db.reports import Story
+    from db.reports import ScanHistory
 
 _NUMBER = re.compile(r"(?:file:)?(\d{1,18})")
 _REFERENCE = re.compile(r"(?:scan|job):\d{1,18}")
@@ -108,7 +108,7 @@ def job_ids(s: "Session", words: Iterable[str], settings: Settings) -> tuple[int
     return tuple(number for _, number in named)
 
 
-def find_history(s: "Session", word: str, settings: Settings) -> "Story":
+def find_history(s: "Session", word: str, settings: Settings) -> "ScanHistory":
     """Return the story of the file, scan, job or checksum that `word` means.
 
     A path may be that of the master: absolute, relative to the working folder, or relative to the inbox, in
@@ -118,10 +118,10 @@ def find_history(s: "Session", word: str, settings: Settings) -> "Story":
         NothingFound: nothing on record fits.
         db.errors.AmbiguousSelector: a checksum prefix fits several scans.
     """
-    from db.reports import story
+    from db.reports import scan_history
 
     for candidate in _readings(word, settings.inbox_path):
-        found = story(s, candidate)
+        found = scan_history(s, candidate)
         if found is not None:
             return found
     if (found := _by_derivative(s, word, settings)) is not None:
@@ -129,13 +129,13 @@ def find_history(s: "Session", word: str, settings: Settings) -> "Story":
     raise _nothing(s, word, settings)
 
 
-def _by_derivative(s: "Session", word: str, settings: Settings) -> "Story | None":
-    from db.reports import story_of_derivative
+def _by_derivative(s: "Session", word: str, settings: Settings) -> "ScanHistory | None":
+    from db.reports import derivative_history
 
     inside = _inside(word, settings.outbox_path)
     paths = ([] if inside is None else [inside]) + ([] if Path(word).is_absolute() else [word])
     for path in paths:
-        found = story_of_derivative(s, os.fsencode(os.path.normpath(path)))
+        found = derivative_history(s, os.fsencode(os.path.normpath(path)))
         if found is not None:
             return found
     return None
@@ -163,10 +163,10 @@ def _inside(word: str, inbox: Path) -> str | None:
     return None
 
 
-def _known(s: "Session", word: str, settings: Settings) -> "Story":
-    from db.reports import story
+def _known(s: "Session", word: str, settings: Settings) -> "ScanHistory":
+    from db.reports import scan_history
 
-    found = story(s, word)
+    found = scan_history(s, word)
     if found is None:
         raise _nothing(s, word, settings)
     return found

@@ -22,7 +22,7 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from db.catalog import FileRow
     from db.core import Database
-    from db.reports import Overview, Running, Story
+    from db.reports import Overview, RunningJob, ScanHistory
     from worker.parts.part_exits import PartExits
     from worker.parts.wait_reporter import WaitingPart
 
@@ -43,7 +43,7 @@ class _Question:
 @dataclass(frozen=True, slots=True)
 class _Whole:
     overview: "Overview"
-    running: "Sequence[Running]"
+    running: "Sequence[RunningJob]"
     station: bool | None
     parts: "Sequence[WaitingPart]"
     ends: "Sequence[PartExits]"
@@ -103,9 +103,9 @@ def _watch(database: "Database", settings: Settings, question: _Question) -> Non
             time.sleep(REFRESH_SECONDS)
 
 
-def _answer(database: "Database", settings: Settings, question: _Question) -> "Story | _Files | _Whole":
+def _answer(database: "Database", settings: Settings, question: _Question) -> "ScanHistory | _Files | _Whole":
     from db.catalog import list_files
-    from db.reports import overview, running
+    from db.reports import overview, running_jobs
     from worker.cli.selection import collections, find_history
     from worker.parts.part_exits import read_part_exits
     from worker.parts.wait_reporter import waiting_parts
@@ -120,7 +120,7 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
             return _Files(rows[: question.limit], more=len(rows) > question.limit)
         whole = overview(s, exact=question.exact)
         return _Whole(
-            whole, running(s), _station(settings), waiting_parts(settings), read_part_exits(settings)
+            whole, running_jobs(s), _station(settings), waiting_parts(settings), read_part_exits(settings)
         )
 
 
@@ -130,7 +130,7 @@ def _station(settings: Settings) -> bool | None:
     return is_station_running(settings) if settings.embedded_broker else None
 
 
-def _screen(answer: "Story | _Files | _Whole", settings: Settings) -> RenderableType:
+def _screen(answer: "ScanHistory | _Files | _Whole", settings: Settings) -> RenderableType:
     from worker.cli.history import history_screen
     from worker.cli.overview import overview_screen
 
@@ -173,7 +173,7 @@ def _file_table(found: _Files) -> RenderableType:
     return made
 
 
-def _facts(answer: "Story | _Files | _Whole", settings: Settings) -> dict[str, Any]:
+def _facts(answer: "ScanHistory | _Files | _Whole", settings: Settings) -> dict[str, Any]:
     folders = roots(settings)
     match answer:
         case _Files():

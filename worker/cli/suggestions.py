@@ -19,9 +19,9 @@ _CLEARLY: Final = 0.1
 
 def no_such_file(s: "Session", word: str, name: str) -> NothingFound:
     """Return the failure of a word that means no file; `name` is its path below the inbox, as is shown."""
-    from db.catalog import collections_on_record, names_near
+    from db.catalog import collections_on_record, similar_names
 
-    files = names_near(s, name, _COMPARED)
+    files = similar_names(s, name, _COMPARED)
     near = _near(name, files)
     last = {path.rpartition("/")[2].casefold(): path for path in files}
     for found in _near(name.rpartition("/")[2].casefold(), last):

@@ -20,7 +20,7 @@ from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from db.audit import Checked, Chosen, Due, Held
+    from db.audit import ChosenFiles, Due, FileCheck, RecordedFile
     from db.core import Database
     from worker.fixity.verifying import VerifyProgress, VerifyRequest, VerifyResult
 
@@ -133,11 +133,13 @@ def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
     return Due(now, None if older_than is None else now - older_than, gone=not skip_gone)
 
 
-def _chosen(database: "Database", words: Sequence[str], conditions: Filters, settings: Settings) -> "Chosen":
-    from db.audit import choose
+def _chosen(
+    database: "Database", words: Sequence[str], conditions: Filters, settings: Settings
+) -> "ChosenFiles":
+    from db.audit import choose_files
 
     with database.read() as s:
-        return choose(s, selection(s, words, conditions, settings))
+        return choose_files(s, selection(s, words, conditions, settings))
 
 
 def _expected(text: str) -> tuple[int, str]:
@@ -174,15 +176,15 @@ def _watched(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyPr
                 task, name="looking through the outbox", completed=0, total=None, stage=f"{files:,} files"
             )
 
-        def begin(held: "Held") -> None:
+        def begin(held: "RecordedFile") -> None:
             stage = f"{held.holding}, {size(held.bytes)}"
             bar.update(task, name=printable(held.display), completed=done, total=total or None, stage=stage)
 
-        def tell(check: "Checked") -> None:
+        def tell(check: "FileCheck") -> None:
             nonlocal done
-            done += check.held.bytes
+            done += check.file.bytes
             if check.finding is not Finding.INTACT:
-                bar.console.print(f"{check.finding}: {check.held.root}/{printable(check.held.display)}")
+                bar.console.print(f"{check.finding}: {check.file.root}/{printable(check.file.display)}")
 
         yield VerifyProgress(proving, looking, begin, tell)
 

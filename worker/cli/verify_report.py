@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from db.audit import Amount, Broken, Proof, Seal, Standing
+from db.audit import ChainFault, ChainVerification, CheckSummary, DueAmount, SealFacts
 from db.vocabulary import Finding, Holding
 from worker.console import as_sentence, jsonable, table, uri
 from worker.fixity.checking import Tally
@@ -93,7 +93,7 @@ def estimate_facts(amounts: VerifyEstimate, asked: VerifyRequest) -> dict[str, A
     }
 
 
-def _takes(amount: Amount, asked: VerifyRequest) -> str:
+def _takes(amount: DueAmount, asked: VerifyRequest) -> str:
     if asked.bytes_per_second is None or not amount.files:
         return ""
     return f", in {duration(amount.bytes / asked.bytes_per_second)} or longer"
@@ -131,7 +131,7 @@ def _pace(done: VerifyResult) -> Text:
 def _attention(done: VerifyResult) -> Text:
     lines = Text()
     for one in done.attention[:_ROWS]:
-        held = one.check.held
+        held = one.check.file
         lines.append(f"{one.check.finding:<12}", style=_STYLES[one.check.finding])
         lines.append(f"{held.root}/{printable(held.display)}\n")
         why = f"{as_sentence(one.check.reason)} " if one.check.reason else ""
@@ -167,7 +167,7 @@ def _orphans(found: Orphans, roots: Mapping[str, Path]) -> RenderableType:
     return lines
 
 
-def _proof(proof: Proof) -> RenderableType:
+def _proof(proof: ChainVerification) -> RenderableType:
     lines = Text()
     if proof.whole:
         through = f" up to event {proof.last.last_event_id}" if proof.last else ""
@@ -188,15 +188,15 @@ def _proof(proof: Proof) -> RenderableType:
             "\n           Somebody with rights over the database did this. Keep it as it is, and compare it "
             "with a backup from before."
         )
-    if proof.missing_guards:
-        names = ", ".join(proof.missing_guards)
+    if proof.missing_triggers:
+        names = ", ".join(proof.missing_triggers)
         lines.append(
             f"\nNot in force: the triggers that keep events from being changed ({names}).", style="red"
         )
     return lines
 
 
-def _broken(broken: Broken) -> str:
+def _broken(broken: ChainFault) -> str:
     covers = (
         "" if broken.last_event_id is None else f" (events {broken.first_event_id} to {broken.last_event_id})"
     )
@@ -221,7 +221,7 @@ def _plain_counts(tally: Tally) -> Mapping[Holding, Mapping[str, int]]:
 
 
 def _attention_facts(one: Attention, roots: Mapping[str, Path]) -> dict[str, Any]:
-    check, held = one.check, one.check.held
+    check, held = one.check, one.check.file
     return {
         "finding": check.finding.value,
         "kind": held.holding.value,
@@ -240,7 +240,7 @@ def _attention_facts(one: Attention, roots: Mapping[str, Path]) -> dict[str, Any
     }
 
 
-def _standing_facts(stand: Standing) -> dict[str, Any]:
+def _standing_facts(stand: CheckSummary) -> dict[str, Any]:
     return {
         "files": stand.files,
         "unchecked": stand.unchecked,
@@ -267,7 +267,7 @@ def _orphan_facts(found: Orphans, roots: Mapping[str, Path]) -> dict[str, Any]:
     }
 
 
-def _proof_facts(proof: Proof) -> dict[str, Any]:
+def _proof_facts(proof: ChainVerification) -> dict[str, Any]:
     return {
         "unbroken": proof.whole,
         "seals": proof.seals,
@@ -276,11 +276,11 @@ def _proof_facts(proof: Proof) -> dict[str, Any]:
         "unsealed": proof.unsealed,
         "breaks": proof.breaks,
         "broken": [jsonable(broken, {}) for broken in proof.broken],
-        "missing_triggers": list(proof.missing_guards),
+        "missing_triggers": list(proof.missing_triggers),
     }
 
 
-def _seal_facts(seal: Seal | None) -> dict[str, Any] | None:
+def _seal_facts(seal: SealFacts | None) -> dict[str, Any] | None:
     facts: dict[str, Any] | None = None if seal is None else jsonable(seal, {})
     return facts
 

@@ -79,7 +79,7 @@ def disk(settings: Settings) -> Check:
 
 def places(settings: Settings) -> Check:
     """Inbox and outbox are the folders that they were, not the mount points of absent shares."""
-    from db.catalog import latest_derivatives
+    from db.catalog import latest_derivative_paths
     from db.core import open_database
     from restoration import Transient
     from worker.inbox.intake import known_in_inbox
@@ -90,7 +90,7 @@ def places(settings: Settings) -> Check:
     opened = open_database(settings.database_address())
     try:
         with opened.read() as s:
-            latest = latest_derivatives(s)
+            latest = latest_derivative_paths(s)
         for problem in (outbox_problem(settings, latest), inbox_problem(settings, known_in_inbox(opened))):
             if isinstance(problem, Transient):
                 return Check("places", State.FAILED, problem.reason, problem.remedy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from db.audit import Checked, Chosen, Due, Held, due_files, record_checks
+from db.audit import ChosenFiles, Due, FileCheck, RecordedFile, due_files, record_checks
 from db.core import Database
 from db.vocabulary import Finding, Holding
 from worker.fixity.folders import Folder, FolderAway
@@ -67,9 +67,9 @@ def check_files(
     *,
     pace: RateLimit,
     budget: Budget,
-    chosen: Chosen | None = None,
-    begin: Callable[[Held], None] | None = None,
-    tell: Callable[[Checked], None] | None = None,
+    chosen: ChosenFiles | None = None,
+    begin: Callable[[RecordedFile], None] | None = None,
+    tell: Callable[[FileCheck], None] | None = None,
 ) -> Tally:
     """Check the files that are due, the longest unchecked first, until none is left or the budget is spent.
 
@@ -111,36 +111,38 @@ def check_files(
     return tally
 
 
-def check_file(held: Held, root: Path, pace: RateLimit) -> Checked:
+def check_file(held: RecordedFile, root: Path, pace: RateLimit) -> FileCheck:
     """Read one file again and compare it with what was recorded; enters nothing."""
     try:
         if held.root != ROOTS[held.holding]:
             raise FileUnreadable(f"the record names a root {held.root!r}, which is not one of Saek's")
         read = hash_file(root, held.path, pace)
     except FileMissing:
-        return Checked(held, Finding.MISSING)
+        return FileCheck(held, Finding.MISSING)
     except NotRegularFile as error:
-        return Checked(held, Finding.CHANGED, str(error))
+        return FileCheck(held, Finding.CHANGED, str(error))
     except FileUnreadable as error:
-        return Checked(held, Finding.UNREADABLE, str(error))
+        return FileCheck(held, Finding.UNREADABLE, str(error))
     if read.sha256 == held.sha256:
-        return Checked(held, Finding.INTACT, None, read.sha256, read.size)
+        return FileCheck(held, Finding.INTACT, None, read.sha256, read.size)
     written_to = (held.size, held.mtime_ns) != (read.size, read.mtime_ns)
     if held.holding is Holding.MASTER and written_to:
         reason = "it was written to since it was last seen"
-        return Checked(held, Finding.REWRITTEN, reason, read.sha256, read.size)
+        return FileCheck(held, Finding.REWRITTEN, reason, read.sha256, read.size)
     kept = ", though its size and time are as recorded" if held.holding is Holding.MASTER else ""
-    return Checked(held, Finding.CHANGED, f"it holds other bytes than recorded{kept}", read.sha256, read.size)
+    return FileCheck(
+        held, Finding.CHANGED, f"it holds other bytes than recorded{kept}", read.sha256, read.size
+    )
 
 
-def _any_due(database: Database, holding: Holding, due: Due, chosen: Chosen | None) -> bool:
+def _any_due(database: Database, holding: Holding, due: Due, chosen: ChosenFiles | None) -> bool:
     return next(due_files(database, [holding], due, chosen), None) is not None
 
 
 @contextmanager
-def _entering(database: Database) -> Iterator[Callable[[Checked], None]]:
+def _entering(database: Database) -> Iterator[Callable[[FileCheck], None]]:
     """Yield a function that takes checks and enters them by the hundred; the rest on leaving, however."""
-    waiting: list[Checked] = []
+    waiting: list[FileCheck] = []
     last = time.monotonic()
 
     def flush() -> None:
@@ -150,7 +152,7 @@ def _entering(database: Database) -> Iterator[Callable[[Checked], None]]:
         waiting.clear()
         last = time.monotonic()
 
-    def enter(check: Checked) -> None:
+    def enter(check: FileCheck) -> None:
         waiting.append(check)
         if len(waiting) >= _AT_ONCE or time.monotonic() - last >= _AT_LEAST_EVERY:
             flush()

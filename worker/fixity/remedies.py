@@ -4,27 +4,27 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from db.audit import Checked, making_of
+from db.audit import FileCheck, making_of
 from db.vocabulary import Finding, Holding
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def remedy(s: "Session", check: Checked) -> str:
+def remedy(s: "Session", check: FileCheck) -> str:
     """Return what a person can do, with the command where one helps."""
-    if (check.held.holding, check.finding) == (Holding.LINK, Finding.MISSING):
+    if (check.file.holding, check.finding) == (Holding.LINK, Finding.MISSING):
         return "nothing: a worker gives the derivative this name again, if it is still whole under another"
     if check.finding is Finding.UNREADABLE:
         return "check the disk or share, and that Saek may read the file; it is tried again next time"
     if check.finding is Finding.REWRITTEN:
         return "nothing, if that was meant: the rescan takes it in as new; else put the master back"
-    wanted = f"sha256 {check.held.sha256}"
-    if check.held.holding is Holding.MASTER:
+    wanted = f"sha256 {check.file.sha256}"
+    if check.file.holding is Holding.MASTER:
         if check.finding is Finding.MISSING:
             return f"put it back into the inbox, or restore it from your backup ({wanted})"
         return f"restore it from your backup ({wanted}); Saek keeps no copy of a master"
-    command = remake_command(s, check.held.derivative_id or check.held.id)
+    command = remake_command(s, check.file.derivative_id or check.file.id)
     again = "; it can be made anew only once its master is back"
     if command is not None:
         again = f", or make it anew beside it: {command}"

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Final
 
 from db.audit import (
-    Amount,
-    Checked,
-    Chosen,
+    ChainVerification,
+    CheckSummary,
+    ChosenFiles,
     Due,
-    Held,
-    Proof,
-    Seal,
-    Standing,
+    DueAmount,
+    FileCheck,
+    RecordedFile,
+    SealFacts,
     amount_due,
+    check_summary,
     forget_future_checks,
     last_seal,
-    prove,
     seal_events,
-    standing,
+    verify_chain,
 )
 from db.core import Database
 from db.vocabulary import Finding, Holding
@@ -43,7 +43,7 @@ class VerifyRequest:
     orphans: bool
     events: bool
     due: Due
-    chosen: Chosen | None = None
+    chosen: ChosenFiles | None = None
     seconds: float | None = None
     bytes_per_second: float | None = None
     files: int | None = None
@@ -56,15 +56,15 @@ class VerifyProgress:
 
     proving: Callable[[int, int], None]
     looking: Callable[[int], None]
-    begin: Callable[[Held], None]
-    tell: Callable[[Checked], None]
+    begin: Callable[[RecordedFile], None]
+    tell: Callable[[FileCheck], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
     """A file that was not found intact, and what to do about it."""
 
-    check: Checked
+    check: FileCheck
     remedy: str
 
 
@@ -79,10 +79,10 @@ class VerifyResult:
     tally: Tally
     seconds: float = 0.0
     attention: list[Attention] = field(default_factory=list)
-    standings: dict[Holding, Standing] = field(default_factory=dict)
+    standings: dict[Holding, CheckSummary] = field(default_factory=dict)
     orphans: Orphans | None = None
-    proof: Proof | None = None
-    seal: Seal | None = None
+    proof: ChainVerification | None = None
+    seal: SealFacts | None = None
 
     @property
     def well(self) -> bool:
@@ -94,7 +94,7 @@ class VerifyResult:
             if finding is not Finding.INTACT
         )
         strays = self.orphans is not None and (self.orphans.count > 0 or bool(self.orphans.unreadable))
-        forged = self.proof is not None and (not self.proof.whole or bool(self.proof.missing_guards))
+        forged = self.proof is not None and (not self.proof.whole or bool(self.proof.missing_triggers))
         return not (amiss or self.tally.amiss or self.tally.away or strays or forged)
 
 
@@ -102,7 +102,7 @@ class VerifyResult:
 class VerifyEstimate:
     """What a verification would read: files by kind, seals with the events under them."""
 
-    files: Mapping[Holding, Amount]
+    files: Mapping[Holding, DueAmount]
     seals: int | None
 
 
@@ -132,7 +132,7 @@ def verify_record(
     if asked.events:
         seal_events(database)
         go_on = None if asked.seconds is None else _until(began + _SHARE * asked.seconds)
-        done.proof = prove(database, expected=asked.expected, go_on=go_on, tell=listener.proving)
+        done.proof = verify_chain(database, expected=asked.expected, go_on=go_on, tell=listener.proving)
     if asked.orphans:
         done.orphans = _orphans(database, folders, asked, done, listener)
     if asked.holdings:
@@ -176,7 +176,7 @@ def _check(
     *,
     until: float | None,
 ) -> None:
-    def tell(check: Checked) -> None:
+    def tell(check: FileCheck) -> None:
         listener.tell(check)
         if check.finding is not Finding.INTACT and len(done.attention) < _TOLD:
             with database.read() as s:
@@ -199,7 +199,7 @@ def _check(
     if asked.chosen is None:
         with database.read() as s:
             done.standings = {
-                holding: standing(s, holding, gone=asked.due.gone) for holding in asked.holdings
+                holding: check_summary(s, holding, gone=asked.due.gone) for holding in asked.holdings
             }
 
 

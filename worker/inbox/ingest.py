@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import structlog
 
-from db.catalog import SurveyRecord, record_survey, survey_wanted
+from db.catalog import SurveyRecord, record_survey, survey_requested_at
 from db.core import Database, open_database
 from db.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
@@ -354,7 +354,7 @@ class _Ingester:
             return
         self._wishes_from = now + _WISHES
         with self._database.read() as s:
-            wish = survey_wanted(s)
+            wish = survey_requested_at(s)
         if wish != self._wish:
             self._wish, self._next_rescan = wish, 0.0
 

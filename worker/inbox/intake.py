@@ -13,10 +13,11 @@ from typing import Final, TypeVar
 
 import structlog
 
+from db.catalog import count_sightings
 from db.core import Database
 from db.errors import DatabaseError
-from db.queue import MAX_ATTEMPTS, count_known, quarantine_sighting, register, register_quarantined
-from db.values import Problem, ScanRecord, Seen, kept_ns
+from db.queue import MAX_ATTEMPTS, quarantine_sighting, register, register_quarantined
+from db.values import NewScan, NewSighting, Problem, kept_ns
 from db.vocabulary import INBOX
 from restoration import (
     EmptyFile,
@@ -90,7 +91,7 @@ class IntakeResult(StrEnum):
 class ExaminedFile:
     """A file whose header was looked at, and which is to be read to its end now."""
 
-    seen: Seen
+    seen: NewSighting
     path: Path
     facts: ScanFacts | None
     """None where the header is refused, for the reason of `problem`."""
@@ -146,7 +147,7 @@ class Intake:
         """
         return self._whatever_happens(file.seen, lambda: self._register(file, listener))
 
-    def _whatever_happens(self, seen: Seen, step: Callable[[], T]) -> T | IntakeResult:
+    def _whatever_happens(self, seen: NewSighting, step: Callable[[], T]) -> T | IntakeResult:
         """Do `step`; a failure that is about this file, of whatever kind, ends as its quarantine."""
         try:
             return step()
@@ -167,7 +168,7 @@ class Intake:
             return _refuse_sighting(self.database, seen, problem)
 
     def _examine(
-        self, entry: Entry, seen: Seen, *, quickly: bool, reader: Reader | None
+        self, entry: Entry, seen: NewSighting, *, quickly: bool, reader: Reader | None
     ) -> IntakeResult | ExaminedFile:
         try:
             full = master_path(self.root, entry.path)
@@ -209,7 +210,7 @@ class Intake:
             return _refuse_content(self.database, file, witness.sha256)
         return self._queue(seen, _record(witness.sha256, seen.size, file.facts))
 
-    def _queue(self, seen: Seen, record: ScanRecord) -> IntakeResult:
+    def _queue(self, seen: NewSighting, record: NewScan) -> IntakeResult:
         log = _log.bind(file=seen.display)
         done = self.database.run(lambda s: register(s, seen, record, self.recipe_id))
         if done.new_sighting and is_conflict_copy(seen.path.rpartition(b"/")[2]):
@@ -229,7 +230,7 @@ def known_in_inbox(database: Database) -> Callable[[int], int]:
 
     def known(most: int) -> int:
         with database.read() as s:
-            return count_known(s, INBOX, most)
+            return count_sightings(s, INBOX, most)
 
     return known
 
@@ -306,17 +307,17 @@ def _refuse_content(database: Database, file: ExaminedFile, sha256: str) -> Inta
     """Quarantine a file whose header was refused, by its content: so are the same bytes elsewhere."""
     seen, problem = file.seen, file.problem
     assert problem is not None  # noqa: S101  (there are facts or a problem)
-    record = ScanRecord(sha256=sha256, bytes=seen.size)
+    record = NewScan(sha256=sha256, bytes=seen.size)
     known = database.run(lambda s: register_quarantined(s, seen, record, problem))
     if known.new_sighting:
         _tell_refusal(seen, problem)
     return IntakeResult.QUARANTINED
 
 
-def _seen(entry: Entry) -> Seen:
+def _seen(entry: Entry) -> NewSighting:
     display = display_path(entry.path)
     folder, _, _ = display.rpartition("/")
-    return Seen(
+    return NewSighting(
         root=INBOX,
         path=entry.path,
         display=display,
@@ -355,21 +356,21 @@ def _cp949_guess(path: Path) -> str:
         return ""
 
 
-def _refuse_sighting(database: Database, seen: Seen, problem: Problem) -> IntakeResult:
+def _refuse_sighting(database: Database, seen: NewSighting, problem: Problem) -> IntakeResult:
     refused = database.run(lambda s: quarantine_sighting(s, seen, problem))
     if refused.new:
         _tell_refusal(seen, problem)
     return IntakeResult.QUARANTINED
 
 
-def _tell_refusal(seen: Seen, problem: Problem) -> None:
+def _tell_refusal(seen: NewSighting, problem: Problem) -> None:
     _log.warning(
         "quarantined", file=seen.display, code=problem.code, reason=problem.reason, remedy=problem.remedy
     )
 
 
-def _record(sha256: str, size: int, facts: ScanFacts) -> ScanRecord:
-    return ScanRecord(
+def _record(sha256: str, size: int, facts: ScanFacts) -> NewScan:
+    return NewScan(
         sha256=sha256,
         bytes=size,
         format=facts.format,

@@ -8,9 +8,9 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from db.catalog import known_sightings, mark_gone, possibly_gone, sighting_paths
 from db.core import Database, current_time
-from db.queue import mark_gone, paths_of, places_at, places_left
-from db.values import KnownPlace
+from db.values import KnownSighting
 from db.vocabulary import INBOX
 from restoration import UnreadableFile
 from worker.inbox.bitmap import Bitmap
@@ -102,7 +102,7 @@ def _sweep(
     after = 0
     while True:
         with database.read() as s:
-            left = places_left(s, INBOX, began, after, _SWEPT)
+            left = possibly_gone(s, INBOX, began, after, _SWEPT)
         missing = [place for place, digest in left if place not in known and _short(digest) not in unheard]
         if missing and survey.refused:
             missing = _in_sight(database, missing, survey)
@@ -119,7 +119,7 @@ def _sweep(
 def _in_sight(database: Database, sighting_ids: list[int], survey: WalkSummary) -> list[int]:
     """Return those of the files that do not lie where the walk could not look."""
     with database.read() as s:
-        paths = paths_of(s, sighting_ids)
+        paths = sighting_paths(s, sighting_ids)
     return [sighting_id for sighting_id, path in paths if not survey.hides(path)]
 
 
@@ -127,7 +127,7 @@ def _compared(database: Database, entries: Iterable[Entry]) -> Iterator[_Compare
     for page in _pages(entries):
         digests = [sha256(entry.path).digest() for entry in page]
         with database.read() as s:
-            places = {place.path_sha256: place for place in places_at(s, INBOX, digests)}
+            places = {place.path_sha256: place for place in known_sightings(s, INBOX, digests)}
         yield _beside(page, digests, places)
 
 
@@ -149,7 +149,7 @@ def _pages(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         raise failure
 
 
-def _beside(page: list[Entry], digests: list[bytes], places: dict[bytes, KnownPlace]) -> _Compared:
+def _beside(page: list[Entry], digests: list[bytes], places: dict[bytes, KnownSighting]) -> _Compared:
     new, changed, unreadable, unheard = [], [], [], []
     for entry, digest in zip(page, digests, strict=True):
         place = places.get(digest)

@@ -2,7 +2,7 @@
 
 import errno
 
-from db.catalog import Refused, SurveyRecord, record_survey
+from db.catalog import RefusedFolder, SurveyRecord, record_survey
 from db.core import Database, current_time
 from worker.inbox.walk import WalkSummary
 from worker.printable import display_path
@@ -18,10 +18,12 @@ def is_transient(error: OSError) -> bool:
     return error.errno not in _RIGHTS | {errno.ENAMETOOLONG}
 
 
-def unreadable_folders(survey: WalkSummary) -> tuple[Refused, ...]:
+def unreadable_folders(survey: WalkSummary) -> tuple[RefusedFolder, ...]:
     """Return the first folders that could not be looked into, with reason and remedy."""
     first = sorted(survey.refused.items())[:MAX_LISTED]
-    return tuple(Refused(display_path(path), error.strerror or "", _remedy(error)) for path, error in first)
+    return tuple(
+        RefusedFolder(display_path(path), error.strerror or "", _remedy(error)) for path, error in first
+    )
 
 
 def store_survey(

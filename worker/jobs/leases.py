@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.core import Database
 from db.errors import DatabaseUnavailable, LeaseLost
 from db.queue import Lease, jobs
-from db.values import DerivativeRecord, Problem
+from db.values import NewDerivative, Problem
 from restoration import MasterChanged, MasterError, Progress, ReaderFailed, Stage
 from worker.inbox.intake import problem_of
 from worker.parts.transient import transient_cause
@@ -67,7 +67,7 @@ class HeldJob:
         if self._stop is not None:
             raise self._stop
 
-    def finish(self, record: DerivativeRecord, publish: Callable[[Session], None]) -> int:
+    def finish(self, record: NewDerivative, publish: Callable[[Session], None]) -> int:
         """Record the derivative; `publish` names the file once the fencing token has held, before the commit.
 
         A database that is away is waited for: the work is done. Raises LeaseLost if somebody else holds the
@@ -129,10 +129,10 @@ class HeldJob:
         with self._database.begin() as s:
             match error:
                 case JobCancelled():
-                    jobs.cancelled(s, lease)
+                    jobs.end_cancelled(s, lease)
                     log.info("cancelled")
                 case JobYielded():
-                    jobs.yield_back(s, lease, str(error))
+                    jobs.requeue(s, lease, str(error))
                     log.info("put back", reason=str(error))
                 case MasterChanged():
                     jobs.supersede(s, lease, error.reason)

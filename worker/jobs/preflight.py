@@ -9,9 +9,9 @@ import datetime as dt
 import time
 from collections.abc import Callable
 
-from db.catalog import latest_derivatives
+from db.catalog import latest_derivative_paths
 from db.core import Database
-from db.queue import hold_off, let_go, transient_delay
+from db.queue import delay_job, end_waits, transient_delay
 from db.values import Problem
 from restoration import Transient
 from worker.inbox.intake import known_in_inbox
@@ -49,7 +49,7 @@ class Preflight:
         self._reporter.report(missing)
         pause = min(transient_delay(dt.timedelta(seconds=now - self._since)).total_seconds(), _LONGEST)
         problem = Problem(missing.code, missing.reason, missing.remedy)
-        self._database.run(lambda s: hold_off(s, job_id, problem, dt.timedelta(seconds=pause)))
+        self._database.run(lambda s: delay_job(s, job_id, problem, dt.timedelta(seconds=pause)))
         deadline = time.monotonic() + pause
         while time.monotonic() < deadline and self._draining() is None:
             time.sleep(_LOOK)
@@ -76,10 +76,10 @@ class Preflight:
         code = self._reporter.code
         if code is None:
             return
-        self._database.run(lambda s: let_go(s, code))
+        self._database.run(lambda s: end_waits(s, code))
         self._reporter.clear()
         self._since = None
 
     def _latest(self) -> list[bytes]:
         with self._database.read() as s:
-            return latest_derivatives(s)
+            return latest_derivative_paths(s)

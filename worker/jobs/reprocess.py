@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from db.catalog import SelectedScan, Selection, mean_seconds_per_megapixel, select_scans
 from db.core import Database
-from db.queue import Reprocessed, commands
+from db.queue import ReprocessResult, commands
 from restoration import Library, Recipe, ScanFacts, plan
 from worker.models.library import library_from
 from worker.recipe_registration import record_recipe
@@ -82,8 +82,8 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
     pixels = windows = size = 0
     for scans in _chunks(database, selection):
         with database.read() as s:
-            seen = commands.foresee(s, [scan.scan_id for scan in scans], fingerprint)
-        found = Reprocessed(len(seen.new), seen.existing, seen.unmade, seen.quarantined)
+            seen = commands.plan_reprocess(s, [scan.scan_id for scan in scans], fingerprint)
+        found = ReprocessResult(len(seen.new), seen.existing, seen.unmade, seen.quarantined)
         total = _add(total, len(scans), found)
         for scan in scans:
             if scan.scan_id in seen.new:
@@ -116,7 +116,7 @@ def _chunks(database: Database, selection: Selection) -> Iterator[Sequence[Selec
             yield scans
 
 
-def _add(total: QueuedJobs, chosen: int, done: Reprocessed) -> QueuedJobs:
+def _add(total: QueuedJobs, chosen: int, done: ReprocessResult) -> QueuedJobs:
     return QueuedJobs(
         total.chosen + chosen,
         total.created + done.created,

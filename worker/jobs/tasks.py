@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from db.core import Database, open_database
 from db.errors import DatabaseUnavailable, DerivativeExists
-from db.queue import files_of
-from db.values import DerivativeRecord
+from db.queue import job_file_names
+from db.values import NewDerivative
 from restoration import (
     MasterChanged,
     MasterUnavailable,
@@ -57,7 +57,7 @@ def _restore(job_id: int) -> None:
     with claim(database(), job_id, owner(), settings, drained_for) as job:
         if job is None:
             with database().read() as s:
-                file = files_of(s, [job_id]).get(job_id)
+                file = job_file_names(s, [job_id]).get(job_id)
             _log.info("nothing to claim", job=job_id, file=file)
             return
         recipe = recipe_of(job.lease.recipe_body)
@@ -159,9 +159,9 @@ def name_it(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
     publish_with_sidecar(s, job_id, unfinished, final)
 
 
-def record_of(made: Restoration, path: bytes) -> DerivativeRecord:
+def record_of(made: Restoration, path: bytes) -> NewDerivative:
     """Return the derivative as the record keeps it."""
-    return DerivativeRecord(
+    return NewDerivative(
         path=path,
         display=display_path(path),
         format=made.format.value,

@@ -11,7 +11,15 @@ from typing import Final
 import structlog
 from sqlalchemy.orm import Session
 
-from db.catalog import Name, Named, Places, enter_link, give_up_name, name_owner, places
+from db.catalog import (
+    DerivativeName,
+    NamedDerivative,
+    ScanPlaces,
+    abandon_name,
+    enter_link,
+    name_owner,
+    scan_places,
+)
 from db.core import Database, current_time
 from db.vocabulary import INBOX
 from restoration import MasterError, Transient
@@ -37,11 +45,11 @@ class MissingName:
     `choices` are the names that it may have but for those that were `refused`, `name` the one that it gets.
     """
 
-    made: Named
+    made: NamedDerivative
     source: Path
     choices: list[bytes]
     refused: set[bytes] = field(default_factory=set)
-    name: Name | None = None
+    name: DerivativeName | None = None
     copied: bool = False
 
 
@@ -54,7 +62,7 @@ class NamingTask:
 
     database: Database
     settings: Settings
-    places: Places
+    places: ScanPlaces
     wants: list[MissingName] = field(default_factory=list)
     sound: set[bytes] = field(default_factory=set)
     folders: set[Path] = field(default_factory=set)
@@ -63,7 +71,7 @@ class NamingTask:
 def find_missing_names(database: Database, settings: Settings, scan_id: int) -> NamingTask | None:
     """Find out which names the derivatives of a scan lack; None if that must wait."""
     with database.read() as s:
-        found = places(s, scan_id, INBOX)
+        found = scan_places(s, scan_id, INBOX)
     if found is None:
         return None
     look = NamingTask(database, settings, found)
@@ -76,7 +84,7 @@ def find_missing_names(database: Database, settings: Settings, scan_id: int) -> 
     return look
 
 
-def _look_at_names(look: NamingTask, made: Named) -> None:
+def _look_at_names(look: NamingTask, made: NamedDerivative) -> None:
     scan, lying = look.places, dict(existing_names(look.settings, made))
     source = next(iter(lying.values()), None) or _unrecorded(look, made)
     if source is None:
@@ -97,7 +105,7 @@ def _look_at_names(look: NamingTask, made: Named) -> None:
             look.wants.append(MissingName(made, source, [name.path]))
 
 
-def _unrecorded(look: NamingTask, made: Named) -> Path | None:
+def _unrecorded(look: NamingTask, made: NamedDerivative) -> Path | None:
     """Return where a derivative lies that is under none of its names, if a master would have it there.
 
     As after a backup of the record was put back that is older than the last renaming.
@@ -129,7 +137,7 @@ def _reserve(s: Session, want: MissingName, now: dt.datetime) -> None:
         owner = name_owner(s, OUTBOX, path)
         if path in want.refused or owner not in {None, want.made.derivative_id}:
             continue
-        want.name = Name(None, OUTBOX, path, display_path(path))
+        want.name = DerivativeName(None, OUTBOX, path, display_path(path))
         if owner is None:
             enter_link(s, want.made.derivative_id, want.name, now=now)
         return
@@ -150,7 +158,7 @@ def give_names(look: NamingTask) -> bool:
     return True
 
 
-def _give_name(look: NamingTask, want: MissingName, name: Name) -> bool:
+def _give_name(look: NamingTask, want: MissingName, name: DerivativeName) -> bool:
     """Give a derivative its name and sidecar there; where that cannot be, give the name up for the next."""
     made = want.made
     try:
@@ -163,7 +171,7 @@ def _give_name(look: NamingTask, want: MissingName, name: Name) -> bool:
         want.refused.update([name.path] if isinstance(error, NameTaken) else want.choices)
 
         def choose_another(s: Session) -> None:
-            give_up_name(s, made, name, reason, now=current_time(s))
+            abandon_name(s, made, name, reason, now=current_time(s))
             _reserve(s, want, current_time(s))
 
         look.database.run(choose_another)
@@ -174,7 +182,7 @@ def _give_name(look: NamingTask, want: MissingName, name: Name) -> bool:
     return True
 
 
-def _give_sidecar(database: Database, made: Named, source: Path, place: Path) -> None:
+def _give_sidecar(database: Database, made: NamedDerivative, source: Path, place: Path) -> None:
     """Put a sidecar beside a name: the one that lies beside the first, or one that is written anew."""
     old, new = sidecar_path(source), sidecar_path(place)
     try:
@@ -208,7 +216,7 @@ def _look_into_copies(look: NamingTask) -> None:
                 look.sound.update(names)
 
 
-def existing_names(settings: Settings, made: Named) -> Iterator[tuple[Name, Path]]:
+def existing_names(settings: Settings, made: NamedDerivative) -> Iterator[tuple[DerivativeName, Path]]:
     """Yield the names of a derivative under which a file of its size lies, and where that is."""
     for name in made.names:
         try:
@@ -220,7 +228,9 @@ def existing_names(settings: Settings, made: Named) -> Iterator[tuple[Name, Path
             yield name, path
 
 
-def is_wanted(name: Name, masters: Iterable[bytes], scan: Places, made: Named) -> bool:
+def is_wanted(
+    name: DerivativeName, masters: Iterable[bytes], scan: ScanPlaces, made: NamedDerivative
+) -> bool:
     """Whether one of these masters would have its derivative under this name."""
     return any(is_derivative_name(name.path, master, scan.sha256, made.fingerprint) for master in masters)
 

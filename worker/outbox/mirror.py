@@ -22,17 +22,17 @@ import structlog
 from sqlalchemy.orm import Session
 
 from db.catalog import (
-    Name,
-    Named,
-    Places,
-    due_scans,
-    latest_derivatives,
-    names_are_due,
-    names_settled,
-    note_copies,
-    places,
-    places_held,
-    put_off,
+    DerivativeName,
+    NamedDerivative,
+    ScanPlaces,
+    clear_names_due,
+    latest_derivative_paths,
+    locked_scan_places,
+    mark_copies,
+    mark_names_due,
+    postpone_names,
+    scan_places,
+    scans_with_names_due,
     withdraw_name,
 )
 from db.core import Database, current_time, open_database
@@ -95,7 +95,7 @@ def mirror(database: Database, settings: Settings, reporter: WaitReporter) -> in
     Raises `DatabaseUnavailable`; nothing is lost then.
     """
     with database.read() as s:
-        due = due_scans(s, BATCH)
+        due = scans_with_names_due(s, BATCH)
     if not due:
         return 0
     try:
@@ -104,7 +104,7 @@ def mirror(database: Database, settings: Settings, reporter: WaitReporter) -> in
         reporter.report(away)
         return None
     reporter.clear()
-    taken = sorted(database.run(lambda s: put_off(s, due, _TERM)))
+    taken = sorted(database.run(lambda s: postpone_names(s, due, _TERM)))
     try:
         _go_through(database, settings, taken)
     except DatabaseError:
@@ -149,21 +149,21 @@ def _record(s: Session, look: NamingTask) -> None:
     What is on record by now decides: the scan is held meanwhile. It stays due if its places changed.
     """
     scan_id, now = look.places.scan_id, current_time(s)
-    scan = before = places_held(s, scan_id, INBOX)
+    scan = before = locked_scan_places(s, scan_id, INBOX)
     if before is None:
         return
     if copies := [want.name.path for want in look.wants if want.name is not None and want.copied]:
-        note_copies(s, OUTBOX, copies)
+        mark_copies(s, OUTBOX, copies)
     require_mark(look.settings)
     while scan is not None and _withdraw_one(s, look, scan, now):
-        scan = places(s, scan_id, INBOX)
+        scan = scan_places(s, scan_id, INBOX)
     if (before.present, _ids(before)) == (look.places.present, _ids(look.places)):
-        names_settled(s, scan_id)
+        clear_names_due(s, scan_id)
     else:
-        names_are_due(s, [scan_id], now)
+        mark_names_due(s, [scan_id], now)
 
 
-def _withdraw_one(s: Session, look: NamingTask, scan: Places, now: dt.datetime) -> bool:
+def _withdraw_one(s: Session, look: NamingTask, scan: ScanPlaces, now: dt.datetime) -> bool:
     """Withdraw one name of a place that the scan left, if another lies where it should; tell whether.
 
     A name that was entered and never given, or removed and not withdrawn, goes as long as any other is there.
@@ -181,7 +181,9 @@ def _withdraw_one(s: Session, look: NamingTask, scan: Places, now: dt.datetime) 
     return False
 
 
-def _may_go(look: NamingTask, made: Named, name: Name, stays: Name, *, emptied: bool) -> bool:
+def _may_go(
+    look: NamingTask, made: NamedDerivative, name: DerivativeName, stays: DerivativeName, *, emptied: bool
+) -> bool:
     """Remove the file of a name unless it is somebody else's by now; return whether the name is free.
 
     With `emptied` no file is removed: the name goes only if there is none.
@@ -204,10 +206,10 @@ def _may_go(look: NamingTask, made: Named, name: Name, stays: Name, *, emptied: 
     return True
 
 
-def _ids(scan: Places) -> list[int]:
+def _ids(scan: ScanPlaces) -> list[int]:
     return [made.derivative_id for made in scan.derivatives]
 
 
 def _latest(database: Database) -> list[bytes]:
     with database.read() as s:
-        return latest_derivatives(s)
+        return latest_derivative_paths(s)

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 from sqlalchemy.orm import Session
 
-from db.catalog import Sidecar, describe, read_sidecar
+from db.catalog import Sidecar, read_sidecar, sidecar_object
 from db.errors import BrokenSidecar
 from db.values import SAEK, utcnow
 from restoration import STATEMENTS, OutputFormat, publish, writing_to
@@ -54,7 +54,7 @@ def write_sidecar(s: Session, job_id: int, derivative: Path, draft: Path | None 
 
     Raises NoSpace, OutputUnavailable, and LookupError if the record knows no derivative of the job.
     """
-    text = sidecar_text(describe(s, job_id))
+    text = sidecar_text(sidecar_object(s, job_id))
     draft = draft or derivative.with_name(f".saek-job{job_id}-sidecar{SUFFIX}")
     with writing_to(derivative.parent):
         try:

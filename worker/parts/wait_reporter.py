@@ -14,7 +14,7 @@ import structlog
 
 from db.core import open_database
 from db.errors import DatabaseError
-from db.reports import Waiting, waiting_for_causes
+from db.reports import WaitingJobs, waits_for_causes
 from worker.settings import Settings
 
 _log = structlog.get_logger()
@@ -96,7 +96,7 @@ def waiting_parts(settings: Settings) -> list[WaitingPart]:
     return sorted(found, key=lambda wait: wait.since)
 
 
-def waiting_parts_and_jobs(settings: Settings) -> tuple[list[WaitingPart], list[Waiting]]:
+def waiting_parts_and_jobs(settings: Settings) -> tuple[list[WaitingPart], list[WaitingJobs]]:
     """Return what parts of this host wait for, and what queued jobs do, as far as the record can be asked."""
     parts = waiting_parts(settings)
     if settings.database_url is None and not (settings.home / "saek.db").exists():
@@ -105,7 +105,7 @@ def waiting_parts_and_jobs(settings: Settings) -> tuple[list[WaitingPart], list[
         database = open_database(settings.database_address())
         try:
             with database.read() as s:
-                return parts, waiting_for_causes(s)
+                return parts, waits_for_causes(s)
         finally:
             database.dispose()
     except DatabaseError:  # told by whoever looks after the database

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from db.core import Database
-from db.reports import take_census
+from db.reports import cache_counts
 from worker.parts.periodic_tasks import PeriodicTask, start_periodic_task
 
 REST: Final = 20
@@ -19,7 +19,7 @@ def start_cached_counts(database: Database, stop: threading.Event) -> threading.
     """Start a thread that counts now and then until `stop` is set; what fails is logged and tried again."""
     chore = PeriodicTask(
         name="census",
-        do=partial(take_census, database),
+        do=partial(cache_counts, database),
         pause=_pause,
         first_pause=_FIRST_PAUSE,
         delayed="the census is not renewed yet",

@@ -7,16 +7,16 @@ leaves none with a dead one.
 
 from collections.abc import Iterable
 
-from db.queue import Sign
+from db.queue import Heartbeat
 
 
 class LeaseMonitor:
     """Remembers when it first heard each worker's last sign of life."""
 
     def __init__(self) -> None:
-        self._heard: dict[Sign, float] = {}
+        self._heard: dict[Heartbeat, float] = {}
 
-    def expired(self, signs: Iterable[Sign], now: float) -> list[Sign]:
+    def expired(self, signs: Iterable[Heartbeat], now: float) -> list[Heartbeat]:
         """Return the signs that stood here for longer than their lease; `now` is in seconds of any origin."""
         self._heard = {sign: self._heard.get(sign, now) for sign in signs}
         return [sign for sign, since in self._heard.items() if now - since >= sign.lease.total_seconds()]

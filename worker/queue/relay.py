@@ -14,13 +14,13 @@ from kombu.exceptions import OperationalError
 from db.core import Database, open_database, require_current
 from db.errors import DatabaseUnavailable
 from db.queue import (
-    count_begun,
-    files_of,
+    count_started,
+    job_file_names,
+    job_scan_paths,
+    last_heartbeats,
     mark_published,
-    places_of,
     reap_silent,
     reset_published,
-    signs_of_life,
     unpublished,
 )
 from db.vocabulary import JobState, Lane
@@ -97,7 +97,7 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
 def reconcile(database: Database, settings: Settings, monitor: LeaseMonitor) -> None:
     """Take back the jobs whose workers the monitor has not heard of for a whole lease."""
     with database.read() as s:
-        signs = signs_of_life(s)
+        signs = last_heartbeats(s)
     silent = monitor.expired(signs, time.monotonic())
     reaped = database.run(lambda s: reap_silent(s, silent)) if silent else []
     names = _names(database, [job.job_id for job in reaped])
@@ -112,12 +112,12 @@ def _names(database: Database, job_ids: list[int]) -> dict[int, str]:
     if not job_ids:
         return {}
     with database.read() as s:
-        return files_of(s, job_ids)
+        return job_file_names(s, job_ids)
 
 
 def _clear_drafts(database: Database, settings: Settings, job_id: int, log: "structlog.BoundLogger") -> None:
     with database.read() as s:
-        masters = places_of(s, job_id)
+        masters = job_scan_paths(s, job_id)
     for master in masters:
         try:
             clear_drafts(output_path(settings.outbox_path, master).parent, f"job{job_id}")
@@ -151,7 +151,7 @@ def fill_lanes(
         for lane, there in lane_depths(client).items():
             waiting = waiting_jobs(client, lane, 4 * deepest)
             with database.read() as s:
-                begun = count_begun(s, before.get(lane, frozenset()) - waiting)
+                begun = count_started(s, before.get(lane, frozenset()) - waiting)
                 depth = min(max(settings.dispatch_depth, 2 * begun), deepest)
                 due = unpublished(s, Lane(lane), depth + len(waiting), republish_after)
             chosen = [job_id for job_id in due if job_id not in waiting][: max(0, depth - there)]

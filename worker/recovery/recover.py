@@ -11,14 +11,14 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from db.catalog import (
-    Entered,
+    AddedRows,
     Place,
     RecordedDerivative,
     Sidecar,
-    Standing,
+    SidecarStatus,
     enter_sidecar,
     recorded_derivatives,
-    standing,
+    sidecar_status,
 )
 from db.core import Database, current_revision, open_database, require_current
 from db.errors import BrokenSidecar, RecipeConflict
@@ -54,7 +54,7 @@ class RecoveryReport:
 
     read: int = 0
     known: int = 0
-    entered: Entered = field(default_factory=Entered)
+    entered: AddedRows = field(default_factory=AddedRows)
     written: int = 0
     troubles: int = 0
     findings: list[UnusableFile] = field(default_factory=list)
@@ -71,7 +71,7 @@ class _Read:
     place: Place
     sidecar: Sidecar
     evidence: dict[str, object]
-    standing: Standing
+    standing: SidecarStatus
 
 
 class _Log:
@@ -134,10 +134,10 @@ def recover_database(
             continue
         if dry_run:
             making = hashlib.sha256(repr(_making(read.sidecar)).encode()).digest()[:8]
-            new = read.standing is Standing.NEW and making not in planned
+            new = read.standing is SidecarStatus.NEW and making not in planned
             planned.add(making)
-            known = read.standing is Standing.KNOWN
-            log.report.entered += Entered(derivatives=int(new), links=int(not new and not known))
+            known = read.standing is SidecarStatus.KNOWN
+            log.report.entered += AddedRows(derivatives=int(new), links=int(not new and not known))
         else:
             batch.append(read)
         if len(batch) >= _BATCH:
@@ -228,18 +228,18 @@ def _read(database: Database, outbox: Path, path: bytes, log: _Log, *, verify: b
     lies_at = outbox / os.fsdecode(picture)
     place = Place(picture, display_path(picture), linked=_has_other_names(lies_at))
     with database.read() as s:
-        found = standing(s, sidecar, place)
-    if found is Standing.OTHER:
+        found = sidecar_status(s, sidecar, place)
+    if found is SidecarStatus.OTHER:
         log.trouble(
             display,
             "the record has another file for the same scan and recipe",
             "nothing is to be done if that one is whole (saek verify); move this one away then",
         )
         return None
-    if found is not Standing.KNOWN and (problem := _amiss(lies_at, sidecar, verify=verify)):
+    if found is not SidecarStatus.KNOWN and (problem := _amiss(lies_at, sidecar, verify=verify)):
         log.trouble(display, problem, "restore the picture from a backup, or let it be made again")
         return None
-    log.report.known += found is Standing.KNOWN
+    log.report.known += found is SidecarStatus.KNOWN
     evidence = {"sidecar": display, "sidecar_sha256": digest, "checksum_verified": verify}
     if picture != sidecar.derivative["path"]:
         evidence["was_at"] = sidecar.derivative["display"]
@@ -287,8 +287,8 @@ def _disagreement(picture: Path, sidecar: Sidecar) -> str:
 
 
 def _enter(database: Database, batch: list[_Read], log: _Log) -> None:
-    def step(s: Session) -> tuple[Entered, list[tuple[_Read, BrokenSidecar | RecipeConflict]]]:
-        entered, refused = Entered(), []
+    def step(s: Session) -> tuple[AddedRows, list[tuple[_Read, BrokenSidecar | RecipeConflict]]]:
+        entered, refused = AddedRows(), []
         for read in batch:
             try:
                 entered += enter_sidecar(s, read.sidecar, read.place, read.evidence)

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.audit.hash_chain import seal_events
-from db.core.triggers import missing_guards
+from db.core.triggers import missing_triggers
 from db.migrations import runner
 
 TABLES = ("event", "seal", "agent")
@@ -63,7 +63,7 @@ def test_a_trigger_that_was_dropped_is_missed(filled, url):
     assert runner.check(url) == ()
     sqlite = filled.database.dialect == "sqlite"
     with filled.database.read() as s:
-        assert missing_guards(s) == ()
+        assert missing_triggers(s) == ()
     with filled.database.connect() as connection:
         if sqlite:
             connection.execute(text("DROP TRIGGER event_never_updated"))
@@ -72,7 +72,7 @@ def test_a_trigger_that_was_dropped_is_missed(filled, url):
     name = "event_never_updated" if sqlite else "event_only_grows"
     try:
         with filled.database.read() as s:
-            assert missing_guards(s) == (name,)
+            assert missing_triggers(s) == (name,)
         assert runner.check(url) == (f"the trigger {name} is not in force",)
     finally:
         if not sqlite:

@@ -4,15 +4,15 @@ import pytest
 from sqlalchemy import func, select
 
 from db.audit.fixity import (
-    Checked,
     Due,
+    FileCheck,
     amount_due,
-    choose,
+    check_summary,
+    choose_files,
     due_files,
     forget_future_checks,
     making_of,
     record_checks,
-    standing,
 )
 from db.audit.orphans import is_running, is_unfinished, known_derivatives
 from db.catalog.selection import Selection
@@ -44,7 +44,7 @@ def names(archive, holdings=BOTH, asked=None, chosen=None):
 def check(archive, *found, at=None):
     """Enter findings, as (name, finding), dated now."""
     files = {held.display: held for held in due_files(archive.database, BOTH, due(archive))}
-    checks = [Checked(files[name], finding, sha256=files[name].sha256) for name, finding in found]
+    checks = [FileCheck(files[name], finding, sha256=files[name].sha256) for name, finding in found]
     with archive.database.begin() as s:
         record_checks(s, checks, now=at or archive.now)
 
@@ -76,7 +76,7 @@ def test_many_pages_yield_every_file_once(archive, monkeypatch):
     assert len(found) == len(set(found)) == 20
     assert [name for name in found if "color" not in name] == [f"{n}.tif" for n in (8, 9, *range(8))]
     with archive.database.read() as s:
-        chosen = choose(s, Selection(all=True))
+        chosen = choose_files(s, Selection(all=True))
     assert names(archive, chosen=chosen) == found
 
 
@@ -87,7 +87,7 @@ def test_what_is_checked_during_a_run_is_not_due_in_it_again(archive):
     for held in due_files(archive.database, BOTH, asked):
         seen.append(held.display)
         with archive.database.begin() as s:
-            record_checks(s, [Checked(held, Finding.CHANGED)], now=archive.wait(seconds=1))
+            record_checks(s, [FileCheck(held, Finding.CHANGED)], now=archive.wait(seconds=1))
     assert len(seen) == 6
     assert names(archive, asked=asked) == []
 
@@ -126,8 +126,8 @@ def test_a_master_that_was_missing_when_it_left_is_not_asked_for_again_before_it
     recent = due(archive, unless_since=archive.now - DAY)
     assert names(archive, asked=recent) == ["a.color.tif"]
     with archive.database.read() as s:
-        assert standing(s, Holding.MASTER).findings[Finding.MISSING] == 1
-        assert standing(s, Holding.MASTER, gone=False).files == 0
+        assert check_summary(s, Holding.MASTER).findings[Finding.MISSING] == 1
+        assert check_summary(s, Holding.MASTER, gone=False).files == 0
 
 
 def test_a_file_that_was_replaced_or_never_hashed_is_not_asked_for(archive):
@@ -145,8 +145,8 @@ def test_a_check_is_one_event_and_dates_the_file(archive):
         record_checks(
             s,
             [
-                Checked(master, Finding.INTACT, None, master.sha256, master.bytes),
-                Checked(derivative, Finding.CHANGED, "it is shorter", "f" * 64, 7),
+                FileCheck(master, Finding.INTACT, None, master.sha256, master.bytes),
+                FileCheck(derivative, Finding.CHANGED, "it is shorter", "f" * 64, 7),
             ],
             now=archive.now,
         )
@@ -188,8 +188,8 @@ def test_how_all_files_stand_is_told_by_their_last_checks(archive):
     archive.wait(days=1)
     check(archive, ("a.tif", Finding.INTACT), ("b.tif", Finding.MISSING), at=first + DAY)
     with archive.database.read() as s:
-        stand = standing(s, Holding.MASTER)
-        assert standing(s, Holding.DERIVATIVE).unchecked == 3
+        stand = check_summary(s, Holding.MASTER)
+        assert check_summary(s, Holding.DERIVATIVE).unchecked == 3
     assert (stand.files, stand.unchecked, stand.oldest) == (3, 1, first + DAY)
     assert stand.findings == {**dict.fromkeys(Finding, 0), Finding.INTACT: 1, Finding.MISSING: 1}
 
@@ -208,7 +208,7 @@ def test_choosing_files_chooses_what_was_made_of_them(archive):
     make(archive, "x/a")
     make(archive, "b")
     with archive.database.read() as s:
-        chosen = choose(s, Selection(collections=("x",)))
+        chosen = choose_files(s, Selection(collections=("x",)))
     assert names(archive, chosen=chosen) == ["x/a.tif", "x/a.color.tif"]
     with archive.database.read() as s:
         assert amount_due(s, Holding.DERIVATIVE, due(archive), chosen[Holding.DERIVATIVE]).files == 1
@@ -254,4 +254,4 @@ def test_a_master_that_turns_out_intact_again_is_so_on_record(archive, finding):
     archive.wait(days=1)
     check(archive, ("a.tif", Finding.INTACT))
     with archive.database.read() as s:
-        assert standing(s, Holding.MASTER).findings[Finding.INTACT] == 1
+        assert check_summary(s, Holding.MASTER).findings[Finding.INTACT] == 1

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import select, text
 
-from db.audit.canonical_form import event_line, spelled_out
-from db.audit.chain_verification import Break, prove
+from db.audit.canonical_form import event_line, select_events
+from db.audit.chain_verification import ChainFaultKind, verify_chain
 from db.audit.hash_chain import last_seal, seal_events
 from db.core import events, schema
 from db.core.engine import open_database
-from db.core.events import Happening
-from db.values import Agent
+from db.core.events import NewEvent
+from db.values import AgentName
 from db.vocabulary import EventType
 
 T = dt.datetime(2026, 11, 23, 10, 0, 0, 120, tzinfo=dt.UTC)
@@ -26,8 +26,8 @@ def note(database):
     def note(count=1, **detail):
         for number in range(count):
             with database.begin() as s:
-                happening = Happening(
-                    EventType.INGESTION, {"number": number, **detail}, agent=Agent.person("mina")
+                happening = NewEvent(
+                    EventType.INGESTION, {"number": number, **detail}, agent=AgentName.person("mina")
                 )
                 events.append(s, [happening], at=T)
 
@@ -63,7 +63,7 @@ def tamper(database, *orders):
 
 
 def broken(database, **options):
-    return [(one.seal, one.what, one.events) for one in prove(database, **options).broken]
+    return [(one.seal, one.what, one.events) for one in verify_chain(database, **options).broken]
 
 
 def seals(database):
@@ -73,7 +73,7 @@ def seals(database):
 
 def test_nothing_is_sealed_where_nothing_happened(database):
     assert seal_events(database) == 0
-    proof = prove(database)
+    proof = verify_chain(database)
     assert (proof.whole, proof.seals, proof.last) == (True, 0, None)
 
 
@@ -87,7 +87,7 @@ def test_every_event_comes_under_a_seal_once_and_seals_follow_each_other(databas
     assert [(s.id, s.events) for s in found] == [(1, 10), (2, 10), (3, 5), (4, 1)]
     assert found[0].previous_sha256 == "0" * 64
     assert [s.previous_sha256 for s in found[1:]] == [s.sha256 for s in found[:-1]]
-    proof = prove(database)
+    proof = verify_chain(database)
     assert (proof.whole, proof.proved, proof.events, proof.unsealed) == (True, 4, 26, 0)
     assert proof.last.sha256 == found[-1].sha256
 
@@ -95,21 +95,21 @@ def test_every_event_comes_under_a_seal_once_and_seals_follow_each_other(databas
 def test_a_long_backlog_is_sealed_a_few_blocks_at_a_time(database, note):
     note(9)
     assert [seal_events(database, blocks=2, block=2) for _ in range(4)] == [2, 2, 1, 0]
-    assert prove(database).whole
+    assert verify_chain(database).whole
 
 
 def test_what_is_not_sealed_yet_is_counted(database, note):
     note(3)
     seal_events(database)
     note(2)
-    assert prove(database).unsealed == 2
+    assert verify_chain(database).unsealed == 2
 
 
 def test_a_changed_event_breaks_its_seal_and_no_other(database, note):
     note(30)
     seal_events(database, block=10)
     tamper(database, "UPDATE event SET outcome = 'warning' WHERE id = 15")
-    assert broken(database) == [(2, Break.EVENTS_CHANGED, 10)]
+    assert broken(database) == [(2, ChainFaultKind.EVENTS_CHANGED, 10)]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_every_column_is_sealed_and_who_did_it_too(archive, note, change):
     archive.drop()
     note(3)
     seal_events(archive.database)
-    assert prove(archive.database).whole
+    assert verify_chain(archive.database).whole
     if archive.database.dialect == "postgresql":
         change = change.replace(".000121'", ".000121+00'")
     with unguarded(archive.database) as connection:
@@ -135,7 +135,7 @@ def test_every_column_is_sealed_and_who_did_it_too(archive, note, change):
         connection.execute(text(change))
         if archive.database.dialect == "postgresql":
             connection.execute(text("ALTER TABLE agent ENABLE TRIGGER USER"))
-    assert [what for _, what, _ in broken(archive.database)] == [Break.EVENTS_CHANGED]
+    assert [what for _, what, _ in broken(archive.database)] == [ChainFaultKind.EVENTS_CHANGED]
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # PostgreSQL would not store it
@@ -147,14 +147,14 @@ def test_what_is_no_time_or_json_any_more_is_a_change_and_no_crash(database, not
         "UPDATE event SET at = 'yesterday' WHERE id = 1",
         "UPDATE event SET detail = '{' WHERE id = 3",
     )
-    assert broken(database) == [(1, Break.EVENTS_CHANGED, 1), (3, Break.EVENTS_CHANGED, 1)]
+    assert broken(database) == [(1, ChainFaultKind.EVENTS_CHANGED, 1), (3, ChainFaultKind.EVENTS_CHANGED, 1)]
 
 
 def test_removed_events_are_told_with_their_number(database, note):
     note(20)
     seal_events(database, block=10)
     tamper(database, "DELETE FROM event WHERE id IN (12, 13)")
-    assert broken(database) == [(2, Break.EVENTS_REMOVED, 2)]
+    assert broken(database) == [(2, ChainFaultKind.EVENTS_REMOVED, 2)]
 
 
 def test_an_event_that_was_slipped_in_is_told_also_between_two_seals(database, note):
@@ -166,14 +166,17 @@ def test_an_event_that_was_slipped_in_is_told_also_between_two_seals(database, n
         "INSERT INTO event (id, type, at, outcome, detail, agent_id)"
         " SELECT 6, type, at, outcome, detail, agent_id FROM event WHERE id = 7",
     )
-    assert broken(database) == [(2, Break.EVENTS_ADDED, 1)]
+    assert broken(database) == [(2, ChainFaultKind.EVENTS_ADDED, 1)]
 
 
 def test_a_seal_that_was_altered_or_removed_is_told(database, note):
     note(40)
     seal_events(database, block=10)
     tamper(database, "UPDATE seal SET events = 9 WHERE id = 1", "DELETE FROM seal WHERE id = 3")
-    assert broken(database) == [(1, Break.SEAL_ALTERED, 10 - 1), (3, Break.SEAL_MISSING, None)]
+    assert broken(database) == [
+        (1, ChainFaultKind.SEAL_ALTERED, 10 - 1),
+        (3, ChainFaultKind.SEAL_MISSING, None),
+    ]
 
 
 def test_a_seal_that_is_made_to_fit_tampered_events_breaks_the_next(database, note):
@@ -184,7 +187,7 @@ def test_a_seal_that_is_made_to_fit_tampered_events_breaks_the_next(database, no
         "UPDATE event SET outcome = 'warning' WHERE id = 1",
         "UPDATE seal SET sha256 = 'f' WHERE id = 1",
     )
-    assert broken(database)[-1] == (2, Break.SEAL_ALTERED, 10)
+    assert broken(database)[-1] == (2, ChainFaultKind.SEAL_ALTERED, 10)
 
 
 def test_a_chain_made_anew_is_whole_in_itself_but_not_the_one_that_was_written_down(database, note):
@@ -192,39 +195,39 @@ def test_a_chain_made_anew_is_whole_in_itself_but_not_the_one_that_was_written_d
     seal_events(database, block=10)
     with database.read() as s:
         written_down = {seal.id: seal.sha256 for seal in (last_seal(s),)}
-    assert prove(database, expected=written_down).whole
+    assert verify_chain(database, expected=written_down).whole
     tamper(database, "UPDATE event SET outcome = 'warning' WHERE id = 1", "DELETE FROM seal")
     seal_events(database, block=10)
-    assert prove(database).whole
-    assert broken(database, expected=written_down) == [(2, Break.SEAL_UNEXPECTED, None)]
+    assert verify_chain(database).whole
+    assert broken(database, expected=written_down) == [(2, ChainFaultKind.SEAL_UNEXPECTED, None)]
     tamper(database, "DELETE FROM seal WHERE id = 2", "DELETE FROM event WHERE id > 10")
-    assert prove(database).whole
-    assert broken(database, expected=written_down) == [(2, Break.SEAL_MISSING, None)]
+    assert verify_chain(database).whole
+    assert broken(database, expected=written_down) == [(2, ChainFaultKind.SEAL_MISSING, None)]
 
 
 def test_a_short_look_says_how_far_it_came_and_still_compares_all_seals(database, note):
     note(20)
     seal_events(database, block=1)
     looks = iter([True] * 5 + [False])
-    proof = prove(database, go_on=lambda: next(looks))
+    proof = verify_chain(database, go_on=lambda: next(looks))
     assert (proof.whole, proof.proved, proof.seals) == (True, 5, 20)
     tamper(database, "DELETE FROM seal WHERE id = 9")
-    assert not prove(database, go_on=lambda: False).whole
+    assert not verify_chain(database, go_on=lambda: False).whole
 
 
 def test_missing_triggers_are_told_with_the_proof(database, note):
     note(1)
     with unguarded(database):
         pass
-    assert prove(database).missing_guards == ()
+    assert verify_chain(database).missing_triggers == ()
 
 
 def test_a_line_is_the_same_on_both_databases(database):
     with database.begin() as s:
         detail = {"b": [1.0, 1e-07, 1e16, 1.25e300, -0.0, 2.5, None, True], "a": "색", "deep": {"z": 3.0}}
-        events.append(s, [Happening(EventType.CREATION, detail, agent=Agent.person("민아"))], at=T)
+        events.append(s, [NewEvent(EventType.CREATION, detail, agent=AgentName.person("민아"))], at=T)
     with database.read() as s:
-        line = event_line(s.execute(spelled_out()).one())
+        line = event_line(s.execute(select_events()).one())
     assert line == (
         b'{"agent":{"kind":"person","name":"\\ubbfc\\uc544","version":""},"at":"2026-11-23T10:00:00.000120Z",'
         b'"derivative_id":null,"detail":{"a":"\\uc0c9","b":[1,1e-07,10000000000000000,125'
@@ -249,7 +252,7 @@ def test_the_digest_is_that_of_the_lines_and_the_facts_of_the_seal(database, not
         "sealed_at": seal.sealed_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
     with database.read() as s:
-        lines = [event_line(event) for event in s.execute(spelled_out())]
+        lines = [event_line(event) for event in s.execute(select_events())]
     lines.append(json.dumps(end, sort_keys=True, separators=(",", ":")).encode() + b"\n")
     assert seal.sha256 == hashlib.sha256(b"".join(lines)).hexdigest()
 
@@ -260,14 +263,14 @@ def test_nothing_is_sealed_over_an_event_that_is_still_being_written(database, u
     other = open_database(url)
     try:
         with other.begin() as open_transaction:  # takes an id, and does not commit yet
-            events.append(open_transaction, [Happening(EventType.INGESTION)], at=T)
+            events.append(open_transaction, [NewEvent(EventType.INGESTION)], at=T)
             note(3)
             assert seal_events(database) == 0
         assert seal_events(database) == 1
     finally:
         other.dispose()
     assert [s.events for s in seals(database)] == [4]
-    assert prove(database).whole
+    assert verify_chain(database).whole
 
 
 def test_many_writers_and_two_sealers_leave_a_whole_chain(database, url):
@@ -279,7 +282,7 @@ def test_many_writers_and_two_sealers_leave_a_whole_chain(database, url):
         begun.wait()
         for number in range(40):
             with with_own.begin() as s:
-                happening = Happening(EventType.INGESTION, {"number": number}, agent=Agent.person(name))
+                happening = NewEvent(EventType.INGESTION, {"number": number}, agent=AgentName.person(name))
                 events.append(s, [happening] * 3, at=T)
         with_own.dispose()
 
@@ -300,5 +303,5 @@ def test_many_writers_and_two_sealers_leave_a_whole_chain(database, url):
     for thread in sealers:
         thread.join()
     seal_events(database, block=7)
-    proof = prove(database)
+    proof = verify_chain(database)
     assert (proof.whole, proof.events, proof.unsealed) == (True, 360, 0)

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from db.audit.chain_verification import prove
-from db.audit.fixity import Checked, Due, due_files, record_checks
+from db.audit.chain_verification import verify_chain
+from db.audit.fixity import Due, FileCheck, due_files, record_checks
 from db.audit.hash_chain import seal_events
 from db.core.engine import open_database
 from db.core.revision import require_current
@@ -48,10 +48,10 @@ def test_the_working_role_can_do_all_of_the_work(working):
         finish(s, lease, working.derivative(), now=working.now)
     held = list(due_files(working.database, list(Holding), Due(utcnow())))
     with working.database.begin() as s:
-        record_checks(s, [Checked(file, Finding.INTACT) for file in held])
+        record_checks(s, [FileCheck(file, Finding.INTACT) for file in held])
     assert seal_events(working.database) == 1
-    proof = prove(working.database)
-    assert (proof.whole, proof.unsealed, proof.missing_guards) == (True, 0, ())
+    proof = verify_chain(working.database)
+    assert (proof.whole, proof.unsealed, proof.missing_triggers) == (True, 0, ())
 
 
 @pytest.mark.parametrize(

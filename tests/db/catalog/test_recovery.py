@@ -12,15 +12,15 @@ from sqlalchemy import select
 
 from db.catalog.files import list_files
 from db.catalog.recovery import (
-    Entered,
+    AddedRows,
     Place,
-    Standing,
+    SidecarStatus,
     enter_sidecar,
-    latest_derivatives,
+    latest_derivative_paths,
     recorded_derivatives,
-    standing,
+    sidecar_status,
 )
-from db.catalog.sidecars import describe, read_sidecar
+from db.catalog.sidecars import read_sidecar, sidecar_object
 from db.core.engine import open_database
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.errors import BrokenSidecar
@@ -28,7 +28,7 @@ from db.queue import jobs
 from db.queue.commands import reprocess
 from db.queue.intake import register
 from db.reports.status import overview
-from db.values import Seen
+from db.values import NewSighting
 from db.vocabulary import FileState, JobState
 
 EVIDENCE = {"sidecar": "a.color.tif.json", "verified": True}
@@ -41,7 +41,7 @@ def make(source, name="a.tif", content="a", output=None):
     with source.database.begin() as s:
         jobs.finish(s, lease, source.derivative(output or f"{name}.color.tif"), now=source.now)
     with source.database.read() as s:
-        return json.loads(json.dumps(describe(s, lease.job_id)))
+        return json.loads(json.dumps(sidecar_object(s, lease.job_id)))
 
 
 def enter(source, told):
@@ -94,7 +94,7 @@ def source(new_archive):
 
 def test_a_record_that_was_lost_comes_back_row_for_row(source, archive):
     told = [make(source, f"album/{n}.tif", str(n)) for n in range(3)]
-    assert sum((enter(archive, one) for one in told), Entered()) == Entered(3, 3, 3, 0, 3)
+    assert sum((enter(archive, one) for one in told), AddedRows()) == AddedRows(3, 3, 3, 0, 3)
     assert everything(archive) == everything(source)
     with archive.database.read() as s:
         view = overview(s, now=archive.now)
@@ -106,7 +106,7 @@ def test_entering_twice_changes_nothing(source, archive):
     told = make(source)
     enter(archive, told)
     before, events = everything(archive), archive.count(Event)
-    assert enter(archive, told) == Entered()
+    assert enter(archive, told) == AddedRows()
     assert (everything(archive), archive.count(Event)) == (before, events)
 
 
@@ -156,9 +156,9 @@ def test_what_was_entered_is_not_made_again(source, archive):
 def test_a_job_that_waits_for_what_lies_there_already_is_done(source, archive):
     told = make(source)
     waiting = archive.drop("a.tif", "a")
-    assert enter(archive, told) == Entered(completed=1, derivatives=1)
+    assert enter(archive, told) == AddedRows(completed=1, derivatives=1)
     assert archive.state(waiting.job_id) is JobState.DONE
-    assert enter(archive, told) == Entered()
+    assert enter(archive, told) == AddedRows()
 
 
 @pytest.mark.parametrize("state", [JobState.RUNNING, JobState.CANCELLED])
@@ -167,9 +167,9 @@ def test_a_job_in_another_state_is_left_as_it_is(source, archive, state):
     lease = archive.work_on("a.tif", "a")
     if state is JobState.CANCELLED:
         with archive.database.begin() as s:
-            jobs.cancelled(s, lease, now=archive.now)
+            jobs.end_cancelled(s, lease, now=archive.now)
     before = everything(archive)
-    assert enter(archive, told) == Entered()
+    assert enter(archive, told) == AddedRows()
     assert everything(archive) == before
 
 
@@ -193,14 +193,14 @@ def test_two_recipes_on_one_scan_are_two_jobs_of_one_scan(source, archive):
     with source.database.begin() as s:
         jobs.finish(s, lease, source.derivative("a.half.tif"), now=source.now)
     with source.database.read() as s:
-        told.append(describe(s, job_id))
+        told.append(sidecar_object(s, job_id))
     assert told[1]["job"]["requested_by"] == "kim"
-    assert enter(archive, told[1]) + enter(archive, told[0]) == Entered(1, 1, 2, 0, 2)
+    assert enter(archive, told[1]) + enter(archive, told[0]) == AddedRows(1, 1, 2, 0, 2)
 
 
 def test_a_name_in_any_encoding_comes_through_whole(source, archive):
     raw = b"\xb0\xad\xb3\xb2.tif"
-    seen = Seen("inbox", raw, "?.tif", "", 5, 7, 9)
+    seen = NewSighting("inbox", raw, "?.tif", "", 5, 7, 9)
     recipe = source.recipe()
     with source.database.begin() as s:
         job_id = register(s, seen, source.content("a"), recipe, now=source.now).job_id
@@ -208,7 +208,7 @@ def test_a_name_in_any_encoding_comes_through_whole(source, archive):
     with source.database.begin() as s:
         jobs.finish(s, lease, source.derivative(), now=source.now)
     with source.database.read() as s:
-        told = json.loads(json.dumps(describe(s, job_id)))
+        told = json.loads(json.dumps(sidecar_object(s, job_id)))
     enter(archive, told)
     with archive.database.read() as s:
         assert s.scalars(select(Sighting.path)).all() == [raw]
@@ -218,13 +218,15 @@ def test_what_is_known_is_told_without_writing(source, archive):
     told = make(source)
     sidecar, place = read_sidecar(told), Place(b"a.tif.color.tif", "")
     with archive.database.read() as s:
-        assert standing(s, sidecar, place) is Standing.NEW
+        assert sidecar_status(s, sidecar, place) is SidecarStatus.NEW
     with source.database.read() as s:
-        assert standing(s, sidecar, place) is Standing.KNOWN
-        assert standing(s, sidecar, Place(b"moved.tif", "")) is Standing.UNNAMED
+        assert sidecar_status(s, sidecar, place) is SidecarStatus.KNOWN
+        assert sidecar_status(s, sidecar, Place(b"moved.tif", "")) is SidecarStatus.UNNAMED
         other = {**sidecar.derivative, "sha256": "0" * 64}
-        assert standing(s, replace(sidecar, derivative=other), Place(b"x.tif", "")) is Standing.OTHER
-        assert latest_derivatives(s) == [b"a.tif.color.tif"]
+        assert (
+            sidecar_status(s, replace(sidecar, derivative=other), Place(b"x.tif", "")) is SidecarStatus.OTHER
+        )
+        assert latest_derivative_paths(s) == [b"a.tif.color.tif"]
         assert [row.path for row in recorded_derivatives(s)] == [b"a.tif.color.tif"]
 
 
@@ -276,5 +278,5 @@ def test_anything_else_is_no_sidecar(told):
 
 
 def test_counts_add_up():
-    parts = [Entered(1, 2, 3, 4, 5, 6)] * 3
-    assert list(itertools.accumulate(parts))[-1] == Entered(3, 6, 9, 12, 15, 18)
+    parts = [AddedRows(1, 2, 3, 4, 5, 6)] * 3
+    assert list(itertools.accumulate(parts))[-1] == AddedRows(3, 6, 9, 12, 15, 18)

@@ -8,8 +8,8 @@ from db.catalog.selection import (
     collections_on_record,
     has_files,
     mean_seconds_per_megapixel,
-    names_near,
     select_scans,
+    similar_names,
 )
 from db.core.schema import Sighting
 from db.errors import EmptySelection
@@ -140,9 +140,9 @@ def test_the_collections_on_record_are_all_folders_above_files(album):
 
 def test_names_that_may_be_meant_are_of_the_same_folder_or_end_alike(album):
     with album.database.read() as s:
-        assert names_near(s, "album/9.tif", 10) == ["album/1.tif"]
-        assert names_near(s, "2.tif", 10) == ["5.tif", "album/back/2.tif"]
-        assert names_near(s, "nowhere/_.tif", 10) == []
+        assert similar_names(s, "album/9.tif", 10) == ["album/1.tif"]
+        assert similar_names(s, "2.tif", 10) == ["5.tif", "album/back/2.tif"]
+        assert similar_names(s, "nowhere/_.tif", 10) == []
 
 
 def test_a_state_chooses_files_by_any_of_their_jobs(album):

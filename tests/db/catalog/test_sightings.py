@@ -4,7 +4,7 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import text
 
-from db.catalog.sightings import find_sighting, mark_gone, places_at, places_left
+from db.catalog.sightings import find_sighting, known_sightings, mark_gone, possibly_gone
 
 
 @pytest.fixture
@@ -21,28 +21,28 @@ def digest(name):
 
 def left(archive, root="inbox", after=0, limit=100):
     with archive.database.read() as s:
-        return places_left(s, root, archive.now + dt.timedelta(seconds=1), after, limit)
+        return possibly_gone(s, root, archive.now + dt.timedelta(seconds=1), after, limit)
 
 
 def go(archive, *names, before=None):
     """Note as gone what is known of the names, unless it was seen since `before`."""
     with archive.database.begin() as s:
-        ids = [place.id for place in places_at(s, "inbox", [digest(name) for name in names])]
+        ids = [place.id for place in known_sightings(s, "inbox", [digest(name) for name in names])]
         return mark_gone(s, ids, before or archive.wait(seconds=1), now=archive.now)
 
 
 def test_paths_are_told_apart_by_their_digests(archive, names):
     with archive.database.read() as s:
-        known = places_at(s, "inbox", [digest(name) for name in ("never.tif", *names[:3])])
-        assert places_at(s, "elsewhere", [digest(name) for name in names]) == []
-        assert places_at(s, "inbox", []) == []
+        known = known_sightings(s, "inbox", [digest(name) for name in ("never.tif", *names[:3])])
+        assert known_sightings(s, "elsewhere", [digest(name) for name in names]) == []
+        assert known_sightings(s, "inbox", []) == []
     assert {place.path_sha256 for place in known} == {digest(name) for name in names[:3]}
 
 
 def test_a_known_place_tells_what_was_last_seen_there(archive):
     made = archive.drop()
     with archive.database.read() as s:
-        assert places_at(s, "inbox", [digest("a.tif")]) == [
+        assert known_sightings(s, "inbox", [digest("a.tif")]) == [
             (made.sighting_id, digest("a.tif"), 1000, 1, False, None)
         ]
 
@@ -51,7 +51,7 @@ def test_a_replaced_file_is_known_once_as_it_is_now(archive):
     archive.drop("a.tif", "old", job=False)
     new = archive.drop("a.tif", "new", job=False)
     with archive.database.read() as s:
-        (place,) = places_at(s, "inbox", [digest("a.tif")])
+        (place,) = known_sightings(s, "inbox", [digest("a.tif")])
     assert place.id == new.sighting_id
     assert [place for place, _ in left(archive)] == [new.sighting_id]
 
@@ -76,7 +76,7 @@ def test_a_page_of_what_may_have_gone_costs_no_look_at_all_the_others(archive, n
             return real(query)
 
         monkeypatch.setattr(s, "execute", execute)
-        places_left(s, "inbox", archive.now, 0, 2)
+        possibly_gone(s, "inbox", archive.now, 0, 2)
     assert plans == ["SEARCH sighting USING INTEGER PRIMARY KEY (rowid>?)"]
 
 
@@ -84,7 +84,7 @@ def test_what_is_gone_or_was_seen_since_cannot_have_gone(archive, names):
     go(archive, *names[1:])
     assert [path for _, path in left(archive)] == [digest(names[0])]
     with archive.database.read() as s:
-        assert places_left(s, "inbox", archive.now - dt.timedelta(seconds=1), 0, 100) == []
+        assert possibly_gone(s, "inbox", archive.now - dt.timedelta(seconds=1), 0, 100) == []
 
 
 def test_a_path_tells_what_was_last_seen_there(archive):

@@ -4,14 +4,14 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import inspect, text
 
-from db.audit.chain_verification import prove
+from db.audit.chain_verification import verify_chain
 from db.audit.hash_chain import seal_events
 from db.core import revision
 from db.core.engine import open_database
 from db.core.schema import Base
 from db.errors import SchemaOutOfDate
 from db.migrations import runner
-from db.reports.cached_counts import last_census
+from db.reports.cached_counts import last_counts
 
 
 def test_an_empty_database_is_brought_to_this_release(empty_url):
@@ -125,7 +125,7 @@ def test_the_first_census_finds_a_place_in_a_record_from_before(empty_url):
     with _opened(empty_url) as database:
         runner.upgrade(empty_url)
         with database.read() as s:
-            assert last_census(s) is None
+            assert last_counts(s) is None
     assert runner.check(empty_url) == ()
 
 
@@ -165,8 +165,8 @@ def test_a_record_from_before_events_were_sealed_keeps_all_and_is_sealed(empty_u
                 )
         runner.upgrade(empty_url)
         assert seal_events(database) == 1
-        proof = prove(database)
-        assert (proof.whole, proof.events, proof.missing_guards) == (True, 3, ())
+        proof = verify_chain(database)
+        assert (proof.whole, proof.events, proof.missing_triggers) == (True, 3, ())
         runner.downgrade(empty_url, "0001")
         with database.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM event")) == 3

@@ -4,16 +4,26 @@ import pytest
 from sqlalchemy import select
 
 from db.catalog.files import list_files
+from db.catalog.quarantine import quarantine_scan
 from db.catalog.recipes import ensure_recipe
 from db.catalog.selection import Selection
 from db.catalog.sightings import find_sighting
 from db.core.schema import Job, Recipe, Scan
 from db.errors import EmptySelection, UnknownScan
 from db.queue import jobs
-from db.queue.commands import Foreseen, Reprocessed, cancel, foresee, pause, reprocess, resume, retry
+from db.queue.commands import (
+    ReprocessPlan,
+    ReprocessResult,
+    cancel,
+    pause,
+    plan_reprocess,
+    reprocess,
+    resume,
+    retry,
+)
 from db.queue.enqueue import enqueue
-from db.queue.intake import quarantine_scan, quarantine_sighting, register_quarantined
-from db.reports.history import story
+from db.queue.intake import quarantine_sighting, register_quarantined
+from db.reports.history import scan_history
 from db.reports.status import overview
 from db.values import Problem
 from db.vocabulary import FileState, JobState, Lane
@@ -142,7 +152,7 @@ def test_an_order_is_signed_by_who_gave_it(archive):
     made = archive.drop()
     order(archive, cancel, [made.job_id])
     with archive.database.read() as s:
-        last = story(s, f"scan:{made.scan_id}").events[-1]
+        last = scan_history(s, f"scan:{made.scan_id}").events[-1]
     assert (last.agent.kind, last.agent.name) == ("person", "kim")
     assert last.at - archive.now == dt.timedelta(0)
 
@@ -156,11 +166,11 @@ def test_what_a_reprocess_would_do_is_foreseen_as_it_then_happens(archive):
         recipe_id = ensure_recipe(s, "e" * 64, {}, model_name="m", weights_sha256="0" * 64, card={})
         enqueue(s, scans[1], recipe_id, Lane.BULK, "tester")
     with archive.database.read() as s:
-        seen = foresee(s, scans, "e" * 64)
-    assert seen == Foreseen(new=frozenset(scans[2:]), existing=1, unmade=0, quarantined=1)
+        seen = plan_reprocess(s, scans, "e" * 64)
+    assert seen == ReprocessPlan(new=frozenset(scans[2:]), existing=1, unmade=0, quarantined=1)
     with archive.database.begin() as s:
         done = reprocess(s, scans, recipe_id, "tester")
-    assert done == Reprocessed(created=2, existing=1, unmade=0, quarantined=1)
+    assert done == ReprocessResult(created=2, existing=1, unmade=0, quarantined=1)
 
 
 @pytest.fixture
@@ -216,7 +226,7 @@ def test_reprocessing_tells_of_existing_jobs_that_only_a_retry_makes(archive, by
         recipe = archive.recipe(strength)
         with archive.database.begin() as s:
             fingerprint = s.scalars(select(Recipe.fingerprint).where(Recipe.id == recipe)).one()
-            assert foresee(s, [row], fingerprint).unmade == unmade
+            assert plan_reprocess(s, [row], fingerprint).unmade == unmade
             done = reprocess(s, [row], recipe, "kim", now=archive.now)
         assert (done.created, done.existing, done.unmade) == (0, 1, unmade)
 

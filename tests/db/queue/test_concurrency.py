@@ -48,7 +48,7 @@ def take_part(archive, recipes, seed, take_away):
             case 2:
                 jobs.fail_attempt(s, lease, archive.problem("crash"))
             case _:
-                jobs.yield_back(s, lease, "drain")
+                jobs.requeue(s, lease, "drain")
 
     def order(s):
         match pick.randrange(3):

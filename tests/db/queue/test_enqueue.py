@@ -10,14 +10,14 @@ from db.queue.commands import cancel, pause
 from db.queue.enqueue import (
     MAX_ATTEMPTS,
     enqueue,
+    last_heartbeats,
     mark_published,
     reap_expired,
     reap_silent,
     reset_published,
-    signs_of_life,
     unpublished,
 )
-from db.queue.waits import hold_off
+from db.queue.waits import delay_job
 from db.values import Problem
 from db.vocabulary import JobState, Lane
 
@@ -71,7 +71,7 @@ def test_dropped_files_are_sent_before_bulk_work_and_old_before_new(archive):
     ("ask", "index"),
     [
         (lambda s: unpublished(s, Lane.BULK, 99, LONG_AGO), "ix_job_lane_created_at_id"),
-        (lambda s: hold_off(s, 1, FULL, LONG_AGO), "ix_job_failure_code_waiting_since"),
+        (lambda s: delay_job(s, 1, FULL, LONG_AGO), "ix_job_failure_code_waiting_since"),
     ],
 )
 def test_jobs_that_wait_are_found_without_reading_those_that_are_done(archive, ask, index):
@@ -214,7 +214,7 @@ def test_a_message_that_was_sent_in_the_future_is_sent_again(archive):
 def test_a_worker_that_was_heard_of_since_keeps_its_job_whatever_the_clock_says(archive):
     kept, lost = archive.work_on("a.tif", "a"), archive.work_on("b.tif", "b")
     with archive.database.begin() as s:
-        signs = signs_of_life(s)
+        signs = last_heartbeats(s)
     assert {(sign.job_id, sign.lease) for sign in signs} == {(kept.job_id, LEASE), (lost.job_id, LEASE)}
     with archive.database.begin() as s:
         jobs.heartbeat(s, kept, "color", 1, 2, extend=LEASE, now=archive.wait(hours=-1))
@@ -229,8 +229,8 @@ def test_a_worker_that_was_heard_of_since_keeps_its_job_whatever_the_clock_says(
 def test_a_job_that_changed_hands_since_is_not_taken_back(archive):
     first = archive.work_on()
     with archive.database.begin() as s:
-        signs = signs_of_life(s)
-        jobs.yield_back(s, first, "the worker shuts down", now=archive.now)
+        signs = last_heartbeats(s)
+        jobs.requeue(s, first, "the worker shuts down", now=archive.now)
     assert archive.claim(first.job_id) is not None
 
     with archive.database.begin() as s:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from db.catalog.files import list_files
-from db.catalog.surveys import Refused, SurveyRecord, last_survey, record_survey
+from db.catalog.surveys import RefusedFolder, SurveyRecord, last_survey, record_survey
 from db.core.schema import Event, Scan, Sighting
 from db.queue.intake import quarantine_sighting, register, register_quarantined
 from db.queue.jobs import fail
-from db.values import Problem, ScanRecord, Seen, kept_ns
+from db.values import NewScan, NewSighting, Problem, kept_ns
 
 same_database = settings(
     max_examples=40,
@@ -28,7 +28,7 @@ any_value = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | any_numbe
 seconds = st.integers(-(2**63), 2**63 - 1)
 
 seen = st.builds(
-    Seen,
+    NewSighting,
     root=st.just("inbox"),
     path=st.binary(min_size=1, max_size=4095),
     display=any_text,
@@ -38,7 +38,7 @@ seen = st.builds(
     inode=st.integers(0, 2**64 - 1),
 )
 record = st.builds(
-    ScanRecord,
+    NewScan,
     sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
     bytes=st.integers(0, 2**63 - 1),
     format=st.none() | any_text,
@@ -113,7 +113,7 @@ def test_a_survey_comes_back_as_it_was_but_for_what_cannot_be_stored(archive, na
         conflict_copies=len(names),
         conflicts=tuple(names),
         refused_folders=len(names),
-        refused=tuple(Refused(name, "no right", "give it") for name in names),
+        refused=tuple(RefusedFolder(name, "no right", "give it") for name in names),
         seconds=seconds,
     )
     with archive.database.begin() as s:

@@ -2,8 +2,9 @@ import multiprocessing
 
 from sqlalchemy import select
 
+from db.catalog.quarantine import quarantine_scan
 from db.core.schema import Job, Scan, Sighting
-from db.queue.intake import quarantine_scan, quarantine_sighting, register, register_quarantined
+from db.queue.intake import quarantine_sighting, register, register_quarantined
 from db.queue.jobs import fail, finish
 from db.values import MISSING_FILE
 from db.vocabulary import JobState

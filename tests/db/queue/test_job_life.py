@@ -104,7 +104,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def yield_back(self, lease):
-        self.act(lease, lambda s, now: jobs.yield_back(s, lease, "drain", now=now), ends=True)
+        self.act(lease, lambda s, now: jobs.requeue(s, lease, "drain", now=now), ends=True)
 
     @rule(lease=leases)
     def supersede(self, lease):
@@ -112,7 +112,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def stop(self, lease):
-        self.act(lease, lambda s, now: jobs.cancelled(s, lease, now=now), ends=True)
+        self.act(lease, lambda s, now: jobs.end_cancelled(s, lease, now=now), ends=True)
 
     @rule()
     def reap(self):

@@ -154,9 +154,9 @@ def test_a_worker_whose_job_was_taken_over_can_do_nothing_more(archive):
         lambda s: jobs.fail(s, late, archive.problem(), quarantine=True, now=archive.now),
         lambda s: jobs.fail_attempt(s, late, archive.problem(), now=archive.now),
         lambda s: jobs.retry_later(s, late, archive.problem(), now=archive.now),
-        lambda s: jobs.yield_back(s, late, "drain", now=archive.now),
+        lambda s: jobs.requeue(s, late, "drain", now=archive.now),
         lambda s: jobs.supersede(s, late, "changed", now=archive.now),
-        lambda s: jobs.cancelled(s, late, now=archive.now),
+        lambda s: jobs.end_cancelled(s, late, now=archive.now),
     ):
         with pytest.raises(LeaseLost, match="held by worker-2"), archive.database.begin() as s:
             act(s)
@@ -168,7 +168,7 @@ def test_a_worker_whose_job_was_taken_over_can_do_nothing_more(archive):
 def test_a_lease_on_a_job_that_is_in_no_record_is_told(archive):
     lease = archive.work_on()
     with pytest.raises(UnknownJob), archive.database.begin() as s:
-        jobs.cancelled(s, replace(lease, job_id=999), now=archive.now)
+        jobs.end_cancelled(s, replace(lease, job_id=999), now=archive.now)
 
 
 def test_a_bad_master_fails_its_job_and_is_quarantined(archive):
@@ -271,7 +271,7 @@ def test_a_wait_is_over_when_the_job_ends(archive):
 def test_a_drained_job_can_be_claimed_again_at_once(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
-        assert jobs.yield_back(s, lease, "the worker shuts down", now=archive.now) is JobState.QUEUED
+        assert jobs.requeue(s, lease, "the worker shuts down", now=archive.now) is JobState.QUEUED
     again = archive.claim(lease.job_id)
     assert (again.attempt, again.token) == (1, 2)
 
@@ -280,7 +280,7 @@ def test_a_job_that_goes_back_after_it_was_cancelled_stays_cancelled(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         cancel(s, [lease.job_id], "kim", now=archive.now)
-        assert jobs.yield_back(s, lease, "drain", now=archive.now) is JobState.CANCELLED
+        assert jobs.requeue(s, lease, "drain", now=archive.now) is JobState.CANCELLED
     assert archive.state(lease.job_id) is JobState.CANCELLED
 
 
@@ -319,9 +319,9 @@ def test_a_job_is_named_after_the_file_that_is_there(archive, take_away):
     job_id = archive.drop("first.tif", "a").job_id
     archive.drop("second.tif", "a")
     with archive.database.begin() as s:
-        assert jobs.files_of(s, [job_id, 77]) == {job_id: "first.tif"}
+        assert jobs.job_file_names(s, [job_id, 77]) == {job_id: "first.tif"}
         take_away(s, b"first.tif", now=archive.now)
-        assert jobs.files_of(s, [job_id]) == {job_id: "second.tif"}
+        assert jobs.job_file_names(s, [job_id]) == {job_id: "second.tif"}
         take_away(s, b"second.tif", now=archive.now)
-        assert jobs.files_of(s, [job_id]) == {job_id: "first.tif"}
+        assert jobs.job_file_names(s, [job_id]) == {job_id: "first.tif"}
     assert archive.claim(job_id).display == "first.tif"

@@ -3,7 +3,7 @@ import datetime as dt
 from db.core.schema import Event
 from db.queue import jobs
 from db.queue.enqueue import mark_published, unpublished
-from db.queue.waits import hold_off, inspect_queue, let_go, recover_queue
+from db.queue.waits import delay_job, end_waits, inspect_queue, recover_queue
 from db.vocabulary import JobState, Lane
 
 FULL = "no-space"
@@ -22,7 +22,7 @@ def test_a_job_that_is_held_off_stays_queued_without_attempt_or_event(archive):
     job_id = archive.drop().job_id
     before = archive.count(Event)
     with archive.database.begin() as s:
-        hold_off(s, job_id, archive.problem(FULL), dt.timedelta(seconds=30), now=archive.now)
+        delay_job(s, job_id, archive.problem(FULL), dt.timedelta(seconds=30), now=archive.now)
     assert archive.claim(job_id) is None
     job = archive.job(job_id)
     assert (job.state, job.attempts, job.wait_reason) == (JobState.QUEUED, 0, "because of no-space")
@@ -34,7 +34,7 @@ def test_jobs_that_are_held_off_one_after_the_other_wait_since_the_first(archive
     began = archive.now
     for job_id in (first, second):
         with archive.database.begin() as s:
-            hold_off(s, job_id, archive.problem(FULL), archive.wait(minutes=1) - began, now=began)
+            delay_job(s, job_id, archive.problem(FULL), archive.wait(minutes=1) - began, now=began)
         began_later = archive.job(job_id).waiting_since
         assert began_later == began
 
@@ -42,7 +42,7 @@ def test_jobs_that_are_held_off_one_after_the_other_wait_since_the_first(archive
 def test_a_running_job_is_not_held_off(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
-        hold_off(s, lease.job_id, archive.problem(FULL), dt.timedelta(0), now=archive.now)
+        delay_job(s, lease.job_id, archive.problem(FULL), dt.timedelta(0), now=archive.now)
     assert archive.job(lease.job_id).wait_reason is None
 
 
@@ -50,12 +50,12 @@ def test_what_waits_for_one_cause_goes_on_when_that_is_gone(archive):
     full, away = archive.drop("a.tif", "a").job_id, archive.drop("b.tif", "b").job_id
     pause = dt.timedelta(minutes=5)
     with archive.database.begin() as s:
-        hold_off(s, full, archive.problem(FULL), pause, now=archive.now)
-        hold_off(s, away, archive.problem("output-unavailable"), pause, now=archive.now)
-        assert let_go(s, FULL) == 1
+        delay_job(s, full, archive.problem(FULL), pause, now=archive.now)
+        delay_job(s, away, archive.problem("output-unavailable"), pause, now=archive.now)
+        assert end_waits(s, FULL) == 1
     assert to_send(archive) == [full]
     with archive.database.begin() as s:
-        assert let_go(s) == 1
+        assert end_waits(s) == 1
     assert to_send(archive) == [full, away]
 
 
@@ -63,7 +63,7 @@ def test_a_rest_after_a_spent_attempt_is_no_wait_that_can_be_ended(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.fail_attempt(s, lease, archive.problem("crash"), now=archive.now)
-        assert let_go(s) == 0
+        assert end_waits(s) == 0
 
 
 def test_recovering_the_queue_sends_all_anew_and_takes_back_what_is_lost(archive):

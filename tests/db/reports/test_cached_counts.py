@@ -10,7 +10,7 @@ from db.queue.commands import cancel, pause
 from db.queue.enqueue import enqueue
 from db.queue.intake import quarantine_sighting
 from db.reports import cached_counts
-from db.reports.cached_counts import count_everything, last_census, take_census
+from db.reports.cached_counts import cache_counts, count_everything, last_counts
 from db.reports.status import overview
 from db.values import utcnow
 from db.vocabulary import Basis, FileState, JobState, Lane
@@ -64,49 +64,49 @@ def test_each_file_counts_in_the_state_that_it_is_listed_in(filled):
 
 
 def test_a_census_is_read_as_it_was_taken(filled, many):
-    taken = take_census(filled.database)
+    taken = cache_counts(filled.database)
     assert taken is not None
     with filled.database.read() as s:
-        assert last_census(s) == taken
+        assert last_counts(s) == taken
     assert taken.jobs[Lane.BULK][JobState.QUEUED] == 1
     assert {(group.reason, group.code) for group in taken.queued} >= {(None, None)}
 
 
 def test_few_files_need_no_census(filled):
-    assert take_census(filled.database) is None
+    assert cache_counts(filled.database) is None
     seen = look(filled)
     assert (seen.basis, seen.counted_at) == (Basis.LIVE, filled.now)
 
 
 def test_many_files_are_told_as_they_were_counted_last(filled, many):
-    taken = take_census(filled.database)
+    taken = cache_counts(filled.database)
     filled.drop("late.tif", "late")
     seen, exact = look(filled), look(filled, exact=True)
-    assert (seen.basis, seen.counted_at) == (Basis.CENSUS, taken.taken_at)
+    assert (seen.basis, seen.counted_at) == (Basis.CACHED, taken.taken_at)
     assert (exact.basis, exact.counted_at) == (Basis.LIVE, filled.now)
     assert exact.files[FileState.QUEUED] == seen.files[FileState.QUEUED] + 1
 
 
 def test_a_new_census_takes_the_place_of_the_last_one(filled, many):
-    take_census(filled.database)
+    cache_counts(filled.database)
     filled.drop("late.tif", "late")
-    take_census(filled.database)
+    cache_counts(filled.database)
     assert look(filled).files == look(filled, exact=True).files
     assert filled.count(cached_counts.schema.Census) == 1
 
 
 def test_many_files_that_nobody_has_counted_are_counted_and_that_is_told(filled, many):
     seen = look(filled)
-    assert (seen.basis, seen.counted_at) == (Basis.NO_CENSUS, filled.now)
+    assert (seen.basis, seen.counted_at) == (Basis.NOT_CACHED, filled.now)
     assert seen.files == look(filled, exact=True).files
 
 
 def test_what_is_paused_shows_at_once_however_old_the_counts_are(filled, many):
-    take_census(filled.database)
+    cache_counts(filled.database)
     with filled.database.begin() as s:
         pause(s, Lane.BULK, "kim", now=filled.now)
     seen = look(filled)
-    assert seen.basis is Basis.CENSUS
+    assert seen.basis is Basis.CACHED
     assert ("the bulk lane is paused", 1) in {(waiting.reason, waiting.jobs) for waiting in seen.waiting}
 
 
@@ -116,9 +116,9 @@ def test_what_waits_tells_the_same_from_a_census_as_from_a_count(archive, many):
         lease = archive.work_on(f"{name}.tif", name)
         with archive.database.begin() as s:
             jobs.retry_later(s, lease, archive.problem("no-space"), now=archive.wait(seconds=1))
-    take_census(archive.database)
+    cache_counts(archive.database)
     seen = look(archive)
-    assert seen.basis is Basis.CENSUS
+    assert seen.basis is Basis.CACHED
     (full,) = seen.waiting
     assert (full.jobs, full.code, full.remedy) == (3, "no-space", "copy it again")
     assert seen.waiting == look(archive, exact=True).waiting
@@ -131,17 +131,17 @@ def test_a_census_keeps_what_ended_badly_beside_the_states(many, filled):
         jobs.finish(s, lease, filled.derivative("again.color.tif"), now=filled.now)
         job_id = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=filled.now).job_id
         cancel(s, [job_id], "kim", now=filled.now)
-    take_census(filled.database)
+    cache_counts(filled.database)
     seen = look(filled)
-    assert (seen.basis, seen.also[JobState.CANCELLED]) == (Basis.CENSUS, 1)
+    assert (seen.basis, seen.also[JobState.CANCELLED]) == (Basis.CACHED, 1)
     assert seen.collections_also["앨범"] == {JobState.FAILED: 0, JobState.CANCELLED: 1}
     assert look(filled, exact=True).also == seen.also
 
 
 def test_a_census_of_an_earlier_release_counts_none_beside(many, filled):
-    take_census(filled.database)
+    cache_counts(filled.database)
     with filled.database.begin() as s:
-        facts = s.scalars(select(schema.Census.facts)).one()
+        facts = s.scalars(select(schema.CachedCounts.facts)).one()
         del facts["also"]
-        s.execute(update(schema.Census).values(facts=facts))
+        s.execute(update(schema.CachedCounts).values(facts=facts))
     assert set(look(filled).also.values()) == {0}

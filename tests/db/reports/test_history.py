@@ -1,11 +1,11 @@
 import pytest
 
-from db.catalog.links import Name, enter_link, places, withdraw_name
+from db.catalog.links import DerivativeName, enter_link, scan_places, withdraw_name
 from db.errors import AmbiguousSelector
 from db.queue import jobs
 from db.queue.intake import quarantine_sighting, register
-from db.reports.history import story, story_of_derivative
-from db.values import ScanRecord
+from db.reports.history import derivative_history, scan_history
+from db.values import NewScan
 from db.vocabulary import FileState, JobState
 
 
@@ -22,7 +22,7 @@ def told(archive):
 
 def tell(archive, selector):
     with archive.database.read() as s:
-        return story(s, selector)
+        return scan_history(s, selector)
 
 
 def test_the_story_of_a_scan_is_whole(told):
@@ -73,7 +73,7 @@ def test_what_fits_nothing_has_no_story(told, selector):
 def test_a_prefix_that_fits_two_scans_asks_for_more(archive):
     with archive.database.begin() as s:
         for n in "12":
-            register(s, archive.seen(f"{n}.tif"), ScanRecord("abcdef" + n * 58, 1), None, now=archive.now)
+            register(s, archive.seen(f"{n}.tif"), NewScan("abcdef" + n * 58, 1), None, now=archive.now)
     with pytest.raises(AmbiguousSelector, match="more digits"):
         tell(archive, "abcdef")
     assert tell(archive, "abcdef2").scan.id == 2
@@ -105,10 +105,10 @@ def test_a_replaced_sighting_has_no_state(archive):
 def test_a_story_is_found_by_its_derivative(told):
     for path in (b"a.color.tif", b"a.color.tif.json", b"moved/a.color.tif"):
         with told.database.read() as s:
-            found = story_of_derivative(s, path)
+            found = derivative_history(s, path)
         assert found.scan.sha256 == told.content("a").sha256
     with told.database.read() as s:
-        assert story_of_derivative(s, b"other.color.tif") is None
+        assert derivative_history(s, b"other.color.tif") is None
 
 
 @pytest.mark.parametrize("digits", [8, 16])
@@ -121,12 +121,12 @@ def test_a_derivative_is_known_by_the_digests_in_its_name(archive, digits):
     archive.drop("other.tif", "other")
     with archive.database.read() as s:
         for name in (f"album/a.{tail}", f"a.{tail}", f"a.{tail}.json", f"renamed/b.{tail}"):
-            assert story_of_derivative(s, name.encode()).scan.sha256 == sha256
+            assert derivative_history(s, name.encode()).scan.sha256 == sha256
         for name in (
             f"a.{'0' * digits}-{fingerprint[:digits]}.tif",
             f"a.{sha256[:digits]}-{'f' * digits}.tif",
         ):
-            assert story_of_derivative(s, name.encode()) is None
+            assert derivative_history(s, name.encode()) is None
 
 
 def test_a_name_that_two_derivatives_have_tells_no_story(archive):
@@ -135,20 +135,22 @@ def test_a_name_that_two_derivatives_have_tells_no_story(archive):
         with archive.database.begin() as s:
             jobs.finish(s, lease, archive.derivative(f"{folder}/a.color.tif"), now=archive.now)
     with archive.database.read() as s:
-        assert story_of_derivative(s, b"a.color.tif") is None
-        assert story_of_derivative(s, b"y/a.color.tif").sightings[0].display == "y/a.tif"
+        assert derivative_history(s, b"a.color.tif") is None
+        assert derivative_history(s, b"y/a.color.tif").sightings[0].display == "y/a.tif"
 
 
 def test_a_story_is_found_by_a_further_name_of_its_derivative_and_a_withdrawn_one(archive):
     lease = archive.work_on("x/a.tif", "a")
-    names = [Name(None, "outbox", f"{n}/a.color.tif".encode(), f"{n}/a.color.tif") for n in ("y", "z")]
+    names = [
+        DerivativeName(None, "outbox", f"{n}/a.color.tif".encode(), f"{n}/a.color.tif") for n in ("y", "z")
+    ]
     with archive.database.begin() as s:
         made = jobs.finish(s, lease, archive.derivative("x/a.color.tif"), now=archive.now)
         assert all(enter_link(s, made, name, copied=False, now=archive.now) for name in names)
-        places_now = places(s, lease.scan_id, "inbox")
+        places_now = scan_places(s, lease.scan_id, "inbox")
         (named,) = places_now.derivatives
         withdraw_name(s, named, named.names[0], named.names[1], now=archive.now)
     archive.drop("other.tif", "other")
     with archive.database.read() as s:
         for path in (b"y/a.color.tif", b"z/a.color.tif", b"x/a.color.tif", b"a.color.tif"):
-            assert story_of_derivative(s, path).scan.id == lease.scan_id
+            assert derivative_history(s, path).scan.id == lease.scan_id

@@ -7,7 +7,7 @@ from db.core.schema import Job
 from db.queue import jobs
 from db.queue.commands import cancel, pause, reprocess
 from db.queue.intake import quarantine_sighting
-from db.reports.status import overview, running
+from db.reports.status import overview, running_jobs
 from db.vocabulary import FileState, JobState, Lane
 
 
@@ -236,7 +236,7 @@ def test_a_done_file_with_a_failed_or_cancelled_job_counts_as_that_too(archive):
     archive.drop("album/copy of a.tif", "album/a.tif")
     with archive.database.begin() as s:
         jobs.fail(s, failed, archive.problem(), quarantine=True, now=archive.now)
-        jobs.cancelled(s, stopped, now=archive.now)
+        jobs.end_cancelled(s, stopped, now=archive.now)
         jobs.fail(s, first, archive.problem(), quarantine=False, now=archive.now)
     seen = look(archive)
     assert (seen.files[FileState.DONE], seen.files[FileState.FAILED]) == (3, 1)
@@ -268,7 +268,7 @@ def test_what_runs_is_told_with_its_progress(archive):
     lease = archive.work_on("album/a.tif")
     with archive.database.begin() as s:
         jobs.heartbeat(s, lease, "detail", 3, 12, extend=dt.timedelta(minutes=2), now=archive.wait(seconds=9))
-        (job,) = running(s)
+        (job,) = running_jobs(s)
     assert (job.display, job.owner, job.stage, job.done, job.total) == (
         "album/a.tif",
         "worker-1",

@@ -14,7 +14,7 @@ from db.core.engine import Database
 from db.queue import jobs
 from db.queue.enqueue import enqueue
 from db.queue.intake import Registered, quarantine_sighting, register
-from db.values import DerivativeRecord, Problem, ScanRecord, Seen
+from db.values import NewDerivative, NewScan, NewSighting, Problem
 from db.vocabulary import Lane
 from worker.cli.entry import app
 from worker.settings import Settings
@@ -57,7 +57,7 @@ def told(saek: Saek) -> Callable[..., Any]:
 class Record:
     """A record that is filled by the same functions that a station calls."""
 
-    def __init__(self, database: Database, derivative_record: Callable[..., DerivativeRecord]) -> None:
+    def __init__(self, database: Database, derivative_record: Callable[..., NewDerivative]) -> None:
         self.database = database
         self.derivative_record = derivative_record
         self.recipe = {"model": "old", "preset": "fast", "strength": 1.0, "format": "tiff", "algorithm": 1}
@@ -68,8 +68,8 @@ class Record:
 
     def file(self, name: str, *, lane: Lane = Lane.INTERACTIVE, side: int = 1000) -> Registered:
         """Enter a file with a content of its own; its job is queued."""
-        seen = Seen("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
-        content = ScanRecord(sha256_of(name), 10, "tiff", side, side, 1, 8, 1, facts={"mode": "gray"})
+        seen = NewSighting("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
+        content = NewScan(sha256_of(name), 10, "tiff", side, side, 1, 8, 1, facts={"mode": "gray"})
         with self.database.begin() as s:
             return register(s, seen, content, self.recipe_id, lane)
 
@@ -144,7 +144,9 @@ class Record:
 
     def refused(self, name: str) -> int:
         with self.database.begin() as s:
-            return quarantine_sighting(s, Seen("inbox", name.encode(), name, "", 0, 1, 1), EMPTY).sighting_id
+            return quarantine_sighting(
+                s, NewSighting("inbox", name.encode(), name, "", 0, 1, 1), EMPTY
+            ).sighting_id
 
     def _begin(self, file: Registered) -> jobs.Lease:
         assert file.job_id is not None
@@ -161,6 +163,6 @@ def sha256_of(name: str) -> str:
 
 
 @pytest.fixture
-def record(database: Database, derivative_record: Callable[..., DerivativeRecord]) -> Record:
+def record(database: Database, derivative_record: Callable[..., NewDerivative]) -> Record:
     """The record of the station, empty but for one recipe, with functions that fill it."""
     return Record(database, derivative_record)

@@ -11,7 +11,7 @@ from skimage import data
 
 from db.catalog.recipes import ensure_recipe
 from db.queue.intake import register
-from db.values import ScanRecord, Seen
+from db.values import NewScan, NewSighting
 from restoration.generators.models import SHIPPED, default_model, models
 from worker.exits import Exit
 
@@ -238,7 +238,7 @@ def test_a_model_that_jobs_wait_for_stays(imported, saek, database):
         recipe = ensure_recipe(
             s, "e" * 64, {"model": "mine"}, model_name="mine", weights_sha256="0" * 64, card={"name": "mine"}
         )
-        register(s, Seen("inbox", b"a.tif", "a.tif", "", 10, 1, 1), ScanRecord("a" * 64, 10), recipe)
+        register(s, NewSighting("inbox", b"a.tif", "a.tif", "", 10, 1, 1), NewScan("a" * 64, 10), recipe)
     refused = saek("models", "remove", "mine")
     assert refused.exit_code == Exit.MODEL
     assert "needed by 1 unfinished job" in refused.stderr

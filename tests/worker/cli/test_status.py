@@ -7,7 +7,7 @@ import pytest
 from hostile_names import NAMES, speaks
 
 from db.reports import cached_counts
-from db.reports.cached_counts import take_census
+from db.reports.cached_counts import cache_counts
 from worker.exits import Exit
 
 
@@ -47,7 +47,7 @@ def test_with_many_files_the_age_of_the_counts_is_told_and_exact_ones_are_to_be_
     record.file("a.tif")
     record.done("b.tif")
     assert "no dispatcher has taken a census yet" in saek("status").stdout
-    take_census(database)
+    cache_counts(database)
     record.file("c.tif")
     shown = saek("status").stdout
     assert "done 1   queued 1" in shown

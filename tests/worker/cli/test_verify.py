@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from db.queue import jobs
 from db.queue.intake import register
-from db.values import ScanRecord, Seen
+from db.values import NewScan, NewSighting
 from worker.exits import Exit
 
 
@@ -22,10 +22,10 @@ def colored(database, record, settings, derivative_record):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(f"{file.name} by {name}".encode())
         status, path = master.stat(), f"{name}.tif"
-        seen = Seen(
+        seen = NewSighting(
             "inbox", path.encode(), path, path.rpartition("/")[0], status.st_size, status.st_mtime_ns, 1
         )
-        scan = ScanRecord(digest(master), status.st_size, "tiff", 8, 8, 1, 8, 1)
+        scan = NewScan(digest(master), status.st_size, "tiff", 8, 8, 1, 8, 1)
         with database.begin() as s:
             job = register(s, seen, scan, record.recipe_id).job_id
         with database.begin() as s:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from db.audit.fixity import Checked, Due, due_files
+from db.audit.fixity import Due, FileCheck, due_files
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database
 from db.queue import jobs
 from db.queue.intake import register
-from db.values import DerivativeRecord, ScanRecord, Seen, utcnow
+from db.values import NewDerivative, NewScan, NewSighting, utcnow
 from db.vocabulary import Holding
 from worker.fixity.checking import Budget, Tally, check_files
 from worker.fixity.reading import RateLimit
@@ -30,7 +30,7 @@ class Stock:
     database: Database
     inbox: Path
     outbox: Path
-    derivative_record: Callable[..., DerivativeRecord]
+    derivative_record: Callable[..., NewDerivative]
 
     def add(self, name: str) -> tuple[Path, Path]:
         """Put a master into the inbox, color it for the record, and return both files."""
@@ -55,8 +55,10 @@ class Stock:
 
     def _register(self, master: Path) -> int:
         status, name = master.stat(), os.fsencode(master.relative_to(self.inbox))
-        seen = Seen("inbox", name, name.decode(), "", status.st_size, status.st_mtime_ns, status.st_ino)
-        scan = ScanRecord(sha256(master), status.st_size, "tiff", 8, 8, 1, 8, 1)
+        seen = NewSighting(
+            "inbox", name, name.decode(), "", status.st_size, status.st_mtime_ns, status.st_ino
+        )
+        scan = NewScan(sha256(master), status.st_size, "tiff", 8, 8, 1, 8, 1)
         with self.database.begin() as s:
             recipe = ensure_recipe(
                 s, "f" * 64, RECIPE, model_name="archive-1", weights_sha256="0" * 64, card={}
@@ -65,9 +67,9 @@ class Stock:
         assert job is not None
         return job
 
-    def check(self, budget: Budget = _NO_LIMIT, **options: object) -> tuple[Tally, list[Checked]]:
+    def check(self, budget: Budget = _NO_LIMIT, **options: object) -> tuple[Tally, list[FileCheck]]:
         """Check what is due; return what came of it, and each check in order."""
-        found: list[Checked] = []
+        found: list[FileCheck] = []
         folders = {"inbox": self.inbox, "outbox": self.outbox}
         asked = {"due": Due(utcnow()), "pace": RateLimit(None), "tell": found.append, **options}
         tally = check_files(self.database, folders, BOTH, budget=budget, **asked)  # type: ignore[arg-type]
@@ -89,7 +91,5 @@ def sha256(path: Path) -> str:
 
 
 @pytest.fixture
-def stock(
-    database: Database, settings: Settings, derivative_record: Callable[..., DerivativeRecord]
-) -> Stock:
+def stock(database: Database, settings: Settings, derivative_record: Callable[..., NewDerivative]) -> Stock:
     return Stock(database, settings.inbox_path, settings.outbox_path, derivative_record)

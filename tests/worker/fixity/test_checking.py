@@ -25,7 +25,7 @@ def damage(path: Path, *, keep_time: bool = True) -> None:
 
 
 def findings(found):
-    return {check.held.display: check.finding for check in found}
+    return {check.file.display: check.finding for check in found}
 
 
 def test_what_is_as_recorded_is_intact(stock):
@@ -34,7 +34,7 @@ def test_what_is_as_recorded_is_intact(stock):
     tally, found = stock.check()
     assert set(findings(found).values()) == {Finding.INTACT}
     assert (tally.files, tally.amiss, tally.stopped) == (4, 0, None)
-    assert tally.bytes == sum(check.held.bytes for check in found)
+    assert tally.bytes == sum(check.file.bytes for check in found)
 
 
 def test_each_way_of_being_amiss_is_told_apart(stock):
@@ -48,7 +48,7 @@ def test_each_way_of_being_amiss_is_told_apart(stock):
     files["linked"][1].unlink()
     files["linked"][1].symlink_to(files["linked"][0])
     tally, found = stock.check()
-    amiss = {check.held.display: check.finding for check in found if check.finding is not Finding.INTACT}
+    amiss = {check.file.display: check.finding for check in found if check.finding is not Finding.INTACT}
     name = {label: os.fspath(files[label][1].relative_to(stock.outbox)) for label in files}
     assert amiss == {
         "rot.tif": Finding.CHANGED,
@@ -87,7 +87,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next(stock):
     assert (first.files, first.stopped) == (3, "limit")
     second, more = stock.check(Budget(files=5))
     assert second.stopped is None or second.files == 5
-    assert [check.held.display for check in (*found, *more)] == begun
+    assert [check.file.display for check in (*found, *more)] == begun
     assert stock.due() == begun
 
 
@@ -177,7 +177,7 @@ def test_each_finding_has_a_remedy(stock, take_away):
         take_away(s, b"alone.tif")
     _, found = stock.check()
     with stock.database.read() as s:
-        told = {(c.held.holding, c.held.display.partition(".")[0]): remedy(s, c) for c in found}
+        told = {(c.file.holding, c.file.display.partition(".")[0]): remedy(s, c) for c in found}
     assert "Saek keeps no copy of a master" in told[Holding.MASTER, "rot"]
     assert "the rescan takes it in as new" in told[Holding.MASTER, "edited"]
     assert "put it back into the inbox" in told[Holding.MASTER, "lost"]

@@ -45,7 +45,7 @@ def test_what_a_job_under_way_has_written_is_no_orphan_until_the_job_ends_withou
         lease = jobs.claim(s, job, "here:1", dt.timedelta(minutes=5))
     assert orphans(stock) == {}
     with stock.database.begin() as s:
-        jobs.cancelled(s, lease)
+        jobs.end_cancelled(s, lease)
     assert orphans(stock) == {
         f"b.{prefix}-{'f' * 8}.tif": "no derivative on record was written there",
         f"b.{prefix}-{'f' * 8}.tif.json": "no derivative on record was written there",

@@ -1,18 +1,18 @@
 import threading
 import time
 
-from db.audit.chain_verification import prove
+from db.audit.chain_verification import verify_chain
 from worker.fixity.sealer import start_sealer
 
 
 def await_sealed(database, seconds=20):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        proof = prove(database)
+        proof = verify_chain(database)
         if proof.seals and proof.unsealed == 0:
             return proof
         time.sleep(0.05)
-    raise AssertionError(prove(database))
+    raise AssertionError(verify_chain(database))
 
 
 def test_events_come_under_seals_by_themselves(stock, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from db.catalog.files import list_files
 from db.core.engine import Database
 from db.queue.intake import quarantine_sighting, register
-from db.values import Problem, ScanRecord, Seen
+from db.values import NewScan, NewSighting, Problem
 from restoration import MasterUnavailable
 from worker.inbox.rescan import everything_known, rescan
 from worker.inbox.walk import WalkSummary
@@ -31,14 +31,14 @@ def enter(inbox: Path, database: Database) -> Enter:
 
     def enter(name: str) -> None:
         with database.begin() as s:
-            register(s, seen(inbox, name), ScanRecord("a" * 64, 1), None)
+            register(s, seen(inbox, name), NewScan("a" * 64, 1), None)
 
     return enter
 
 
-def seen(inbox: Path, name: str) -> Seen:
+def seen(inbox: Path, name: str) -> NewSighting:
     found = (inbox / name).stat()
-    return Seen("inbox", os.fsencode(name), name, "", found.st_size, found.st_mtime_ns, found.st_ino)
+    return NewSighting("inbox", os.fsencode(name), name, "", found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def unknown(database: Database, settings: Settings) -> list[bytes]:

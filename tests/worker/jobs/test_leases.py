@@ -16,9 +16,9 @@ from db.migrations.runner import upgrade
 from db.queue import jobs
 from db.queue.commands import cancel, pause
 from db.queue.enqueue import enqueue, reap_expired
-from db.reports.history import story
+from db.reports.history import scan_history
 from db.reports.status import overview
-from db.values import DerivativeRecord, utcnow
+from db.values import NewDerivative, utcnow
 from db.vocabulary import JobState, Lane
 from restoration import MasterUnavailable, NoSpace, NotAnImage, OutOfMemory, Progress, Stage
 from worker.jobs.leases import HeldJob, claim
@@ -49,7 +49,7 @@ def hold(
 
 def state(database: Database, job: int) -> tuple[JobState, int, str | None]:
     with database.read() as s:
-        told = story(s, f"job:{job}")
+        told = scan_history(s, f"job:{job}")
     assert told is not None
     found = next(j for j in told.jobs if j.id == job)
     return found.state, found.attempts, found.problem.code if found.problem else None
@@ -73,12 +73,12 @@ def listen_until_stopped(held: HeldJob) -> None:
 
 
 @pytest.fixture
-def record(derivative_record: Callable[..., DerivativeRecord]) -> DerivativeRecord:
+def record(derivative_record: Callable[..., NewDerivative]) -> NewDerivative:
     return derivative_record("a.tif")
 
 
 def test_a_second_delivery_does_nothing(
-    database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
+    database: Database, settings: Settings, queue_job: QueueJob, record: NewDerivative
 ) -> None:
     job = queue_job("a.tif")
     with claim(database, job, "first", settings, lambda: None) as held:
@@ -107,7 +107,7 @@ def test_a_faulty_master_is_quarantined_with_its_reason(
     hold(database, job, settings, raising(NotAnImage(reason="no known magic", remedy="drop a picture")))
     assert state(database, job) == (JobState.FAILED, 1, "not-an-image")
     with database.read() as s:
-        told = story(s, f"job:{job}")
+        told = scan_history(s, f"job:{job}")
     assert told is not None
     assert told.scan is not None
     assert told.scan.problem is not None
@@ -171,7 +171,7 @@ def test_a_draining_worker_lets_a_job_finish_for_a_while(
     queue_job: QueueJob,
     drained: float,
     wished: JobState,
-    record: DerivativeRecord,
+    record: NewDerivative,
 ) -> None:
     job = queue_job("a.tif")
 
@@ -184,7 +184,7 @@ def test_a_draining_worker_lets_a_job_finish_for_a_while(
 
 
 def test_a_long_silence_of_the_restoration_does_not_lose_the_lease(
-    database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
+    database: Database, settings: Settings, queue_job: QueueJob, record: NewDerivative
 ) -> None:
     job = queue_job("a.tif")
 
@@ -199,7 +199,7 @@ def test_a_long_silence_of_the_restoration_does_not_lose_the_lease(
 
 
 def test_whoever_lost_the_lease_publishes_nothing(
-    database: Database, settings: Settings, queue_job: QueueJob, tmp_path: Path, record: DerivativeRecord
+    database: Database, settings: Settings, queue_job: QueueJob, tmp_path: Path, record: NewDerivative
 ) -> None:
     job = queue_job("a.tif")
     published = tmp_path / "published"
@@ -287,7 +287,7 @@ def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[D
 
 
 def test_work_that_is_done_is_recorded_once_the_database_is_back(
-    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
+    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob, record: NewDerivative
 ) -> None:
     job, published = queue_job("a.tif"), []
 
@@ -319,7 +319,7 @@ def test_a_failure_is_recorded_once_the_database_is_back(
 
 
 def test_a_shutdown_does_not_wait_for_the_database(
-    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
+    impatient: Database, database: Database, settings: Settings, queue_job: QueueJob, record: NewDerivative
 ) -> None:
     job = queue_job("a.tif")
     threads = []
@@ -359,11 +359,11 @@ def test_a_job_whose_file_is_gone_still_names_it(
         lease = jobs.claim(s, job, "tester", dt.timedelta(minutes=1))
         assert lease is not None
         assert (lease.display, lease.masters) == ("a.tif", ())
-        assert jobs.files_of(s, [job, 99]) == {job: "a.tif"}
+        assert jobs.job_file_names(s, [job, 99]) == {job: "a.tif"}
 
 
 def test_the_log_calls_a_file_quarantined_only_if_nothing_was_made_of_it(
-    database: Database, settings: Settings, queue_job: QueueJob, record: DerivativeRecord
+    database: Database, settings: Settings, queue_job: QueueJob, record: NewDerivative
 ) -> None:
     refusal = NotAnImage(reason="it is none", remedy="drop another")
     first = queue_job("a.tif")
@@ -380,5 +380,5 @@ def test_the_log_calls_a_file_quarantined_only_if_nothing_was_made_of_it(
     ]
 
 
-def _finish(held: HeldJob, record: DerivativeRecord) -> None:
+def _finish(held: HeldJob, record: NewDerivative) -> None:
     held.finish(record, lambda _: None)

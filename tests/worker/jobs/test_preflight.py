@@ -10,7 +10,7 @@ import pytest
 
 from db.core.engine import Database
 from db.queue import jobs
-from db.reports.history import story
+from db.reports.history import scan_history
 from db.reports.status import overview
 from worker.jobs import preflight as gates
 from worker.jobs.preflight import Preflight
@@ -40,7 +40,7 @@ def gate_of(database: Database, settings: Settings, **changes: object) -> Prefli
 
 def events(database: Database, job: int) -> int:
     with database.read() as s:
-        told = story(s, f"job:{job}")
+        told = scan_history(s, f"job:{job}")
     assert told is not None
     return len(told.events)
 
@@ -62,7 +62,7 @@ def test_a_full_disk_is_told_with_since_and_remedy_and_costs_nothing(
     assert not full.passes(job)
     assert events(database, job) == before
     with database.read() as s:
-        told = story(s, f"job:{job}")
+        told = scan_history(s, f"job:{job}")
     assert told is not None
     assert told.jobs[0].attempts == 0
     (part,) = waiting_parts(settings)

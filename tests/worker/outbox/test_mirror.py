@@ -15,12 +15,12 @@ from sqlalchemy import select, update
 
 from db.audit.fixity import Due
 from db.catalog.files import list_files
-from db.catalog.links import any_names_due, places
+from db.catalog.links import any_names_due, scan_places
 from db.core.engine import Database
 from db.core.schema import Derivative, Event, Link, Scan, Sighting
 from db.migrations import runner
 from db.queue.intake import register
-from db.values import ScanRecord, Seen, utcnow
+from db.values import NewScan, NewSighting, utcnow
 from db.vocabulary import EventType, Finding, Holding
 from worker.fixity.checking import Budget, check_files
 from worker.fixity.orphans import find_orphans
@@ -54,9 +54,9 @@ class Archive:
     def see(self, path: str, content: str) -> None:
         """Have a file seen at a place, with the bytes that `made(content)` was made of."""
         sha256 = hashlib.sha256(content.encode()).hexdigest()
-        seen = Seen("inbox", path.encode(), path, path.rpartition("/")[0], 10, 1, 1)
+        seen = NewSighting("inbox", path.encode(), path, path.rpartition("/")[0], 10, 1, 1)
         with self.database.begin() as s:
-            register(s, seen, ScanRecord(sha256, 10, "tiff", 64, 64, 1, 8, 1), None)
+            register(s, seen, NewScan(sha256, 10, "tiff", 64, 64, 1, 8, 1), None)
 
     def leave(self, *paths: str) -> None:
         with self.database.begin() as s:
@@ -418,7 +418,7 @@ def verified(archive: Archive) -> dict[str, Finding]:
         budget=Budget(),
         tell=found.append,
     )
-    return {check.held.display: check.finding for check in found}
+    return {check.file.display: check.finding for check in found}
 
 
 def test_every_name_is_verified_and_a_missing_one_is_given_again(archive: Archive) -> None:
@@ -588,7 +588,7 @@ def test_every_version_is_found_at_every_place(archive: Archive) -> None:
     archive.settle()
     with archive.database.read() as s:
         (scan,) = s.scalars(select(Scan.id))
-        found = places(s, scan, "inbox")
+        found = scan_places(s, scan, "inbox")
     assert found is not None
     assert found.present == (b"a.tif", b"b.tif")
     assert [len(made.names) for made in found.derivatives] == [2]

@@ -1,11 +1,11 @@
 import datetime as dt
 from dataclasses import replace
 
-from db.queue.enqueue import Sign
+from db.queue.enqueue import Heartbeat
 from worker.queue.lease_monitor import LeaseMonitor
 
 AT = dt.datetime(1950, 6, 1, tzinfo=dt.UTC)
-SIGN = Sign(job_id=7, token=1, heartbeat_at=AT, lease=dt.timedelta(seconds=30))
+SIGN = Heartbeat(job_id=7, token=1, heartbeat_at=AT, lease=dt.timedelta(seconds=30))
 
 
 def test_a_worker_is_silent_when_a_lease_has_passed_here_since_its_last_sign() -> None:

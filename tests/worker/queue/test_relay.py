@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from db.audit.chain_verification import prove
+from db.audit.chain_verification import verify_chain
 from db.core.engine import Database
 from db.core.schema import Job
 from db.queue.commands import pause, resume
@@ -149,9 +149,9 @@ def test_what_happened_comes_under_a_seal(
     queue_job("a")
     request.getfixturevalue("relay")
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and prove(database).seals == 0:
+    while time.monotonic() < deadline and verify_chain(database).seals == 0:
         time.sleep(0.1)
-    proof = prove(database)
+    proof = verify_chain(database)
     assert (proof.seals, proof.unsealed, proof.whole) == (1, 0, True)
 
 
@@ -194,7 +194,7 @@ def test_a_record_with_many_files_is_counted_now_and_then(
             while time.monotonic() < deadline:
                 with database.read() as s:
                     seen, exact = overview(s), overview(s, exact=True)
-                counted = seen.files if seen.basis is Basis.CENSUS else None
+                counted = seen.files if seen.basis is Basis.CACHED else None
                 if counted == exact.files:
                     break
                 time.sleep(0.05)

@@ -15,11 +15,11 @@ from sqlalchemy import select, update
 
 from db.audit.fixity import Due
 from db.catalog.files import list_files
-from db.catalog.sidecars import describe
+from db.catalog.sidecars import sidecar_object
 from db.core.engine import Database, open_database
 from db.core.schema import Derivative, Job, Link, Sighting
 from db.migrations.runner import upgrade
-from db.reports.history import story
+from db.reports.history import scan_history
 from db.values import utcnow
 from db.vocabulary import FileState, Holding
 from worker.console import jsonable
@@ -176,9 +176,9 @@ def everything_can_be_read(database: Database, settings: Settings) -> None:
     with database.read() as s:
         for row in list(list_files(s)):
             json.dumps(jsonable(row, folders)).encode()
-            json.dumps(jsonable(story(s, f"file:{row.sighting_id}"), folders)).encode()
+            json.dumps(jsonable(scan_history(s, f"file:{row.sighting_id}"), folders)).encode()
         for job in s.scalars(select(Job.id).join(Derivative, Derivative.job_id == Job.id)):
-            json.dumps(describe(s, job), default=str)
+            json.dumps(sidecar_object(s, job), default=str)
     kinds = (Holding.DERIVATIVE, Holding.LINK)
     check_files(database, folders, kinds, Due(utcnow()), pace=RateLimit(None), budget=Budget())
     quiet = settings.model_copy(update={"min_free_bytes": 0})
