@@ -16,7 +16,7 @@ from db.queue.jobs import finish
 from db.values import utcnow
 from db.vocabulary import Finding, Holding
 
-PAGE = (Path(__file__).parents[2] / "docs/fixity.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/fixity.md").read_text(encoding="utf-8")
 
 # SQLite has no roles.
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("url", ["postgresql"], indirect=True)]

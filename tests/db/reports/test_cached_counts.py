@@ -92,7 +92,7 @@ def test_a_new_census_takes_the_place_of_the_last_one(filled, many):
     filled.drop("late.tif", "late")
     cache_counts(filled.database)
     assert look(filled).files == look(filled, exact=True).files
-    assert filled.count(cached_counts.schema.Census) == 1
+    assert filled.count(cached_counts.schema.CachedCounts) == 1
 
 
 def test_many_files_that_nobody_has_counted_are_counted_and_that_is_told(filled, many):
