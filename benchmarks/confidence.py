@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from restoration.colorize.predicted_error import Doubt
+    from restoration.colorize.predicted_error import PredictedError
     from restoration.training.dataset import Picture
 
 CLASSES = 20
@@ -36,11 +36,11 @@ def held_out(folder: Path, half: str) -> "Iterator[Picture]":
             yield picture
 
 
-def measured(options: argparse.Namespace) -> "Iterator[tuple[str, Doubt, NDArray[np.floating]]]":
+def measured(options: argparse.Namespace) -> "Iterator[tuple[str, PredictedError, NDArray[np.floating]]]":
     """Yield set, doubts and chroma errors (n,) of each picture."""
     from restoration import Preset, default_model
     from restoration.arrays.luma import luma
-    from restoration.colorize.predicted_error import Doubt, doubt
+    from restoration.colorize.predicted_error import PredictedError, predict_error
     from restoration.evaluation.rendering import colored, luminance_of, predicted_chroma
     from restoration.evaluation.subjects import open_evaluated_models
     from restoration.training.metrics import chroma_error, reduced
@@ -54,8 +54,8 @@ def measured(options: argparse.Namespace) -> "Iterator[tuple[str, Doubt, NDArray
         made = colored(gray, chroma)
         error = chroma_error(made, rgb).ravel()
         some = sampled_pixels(error.size, place)
-        found = doubt(luminance_of(gray), chroma, model.sizes, model.engine)
-        yield picture.set, Doubt(found.values.ravel()[some], found.curve), error[some]
+        found = predict_error(luminance_of(gray), chroma, model.spec, model.engine)
+        yield picture.set, PredictedError(found.values.ravel()[some], found.curve), error[some]
 
 
 def fitted(doubts: "NDArray[np.float64]", shares: "NDArray[np.float64]") -> tuple[float, float]:
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--half", choices=("validation", "test"), default="validation")
     options = parser.parse_args()
 
-    from restoration.colorize.predicted_error import CLOSE, Doubt
+    from restoration.colorize.predicted_error import CLOSE, PredictedError
     from restoration.training.rank_correlation import spearman
 
     sets, found, errors = zip(*measured(options), strict=True)
@@ -94,7 +94,7 @@ def main() -> None:
     parts = [(everywhere[part].mean(), error[part]) for part in np.array_split(order, CLASSES)]
     print("\ndoubt   close   told    mean error")
     for middle, off in parts:
-        told = float(Doubt(np.array([middle], np.float32), found[0].curve).share_close()[0])
+        told = float(PredictedError(np.array([middle], np.float32), found[0].curve).share_close()[0])
         print(f"{middle:.4f}  {(off <= CLOSE).mean():.3f}   {told:.3f}   {off.mean():.4f}")
     middle, slope = fitted(
         np.array([middle for middle, _ in parts]), np.array([(off <= CLOSE).mean() for _, off in parts])

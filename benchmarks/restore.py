@@ -104,12 +104,12 @@ def model_and_recipe(
 ) -> "tuple[LoadedModel | None, Recipe]":
     """Return what restores: the default model, or one without a network."""
     from restoration import LoadedModel, OutputFormat, Preset, Recipe, recipe_for
-    from restoration.colorize.inference import Sizes
+    from restoration.generators.models import InputSpec
 
     if kind == "saek":
         return None, recipe_for(preset=Preset(preset), pyramid=pyramid)
     weights = "0" * 64
-    return LoadedModel(FlatChroma(), Sizes(256, 32), weights), Recipe(
+    return LoadedModel(FlatChroma(), InputSpec(256, 32), weights), Recipe(
         "none", weights, Preset.FAST, pyramid=pyramid, format=output or OutputFormat.TIFF
     )
 

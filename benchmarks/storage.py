@@ -102,17 +102,17 @@ def rows(options: argparse.Namespace) -> tuple[str, int, list[Row]]:
     """Measure every way of storing; return title, number of pictures and the table."""
     from safetensors.torch import load, save
 
-    from restoration.arrays.lab import lab, recolor
-    from restoration.generators.models.storage import Storage, packed, unpacked
-    from restoration.generators.networks.chroma import ARCHITECTURES
+    from restoration.arrays.lab import lab, shown_rgb
+    from restoration.generators.models.torch_weights import Storage, pack_weights, unpack_weights
+    from restoration.generators.networks.architectures import ARCHITECTURES
     from restoration.training.dataset import LUMA, chroma_of
     from restoration.training.metrics import ciede2000
 
     title, name, side, state = subject(options)
     architecture = ARCHITECTURES[name]
-    files = {storage: save(packed(state, storage)) for storage in Storage}
+    files = {storage: save(pack_weights(state, storage)) for storage in Storage}
     networks = {}
-    for key, weights in {"original": state, **{s: unpacked(load(f)) for s, f in files.items()}}.items():
+    for key, weights in {"original": state, **{s: unpack_weights(load(f)) for s, f in files.items()}}.items():
         networks[key] = architecture.build().eval()
         networks[key].load_state_dict(weights)
     source = (
@@ -128,11 +128,11 @@ def rows(options: argparse.Namespace) -> tuple[str, int, list[Row]]:
         luma, truth = rgb.astype(np.float32) @ LUMA / np.float32(255), chroma_of(rgb)
         original = predicted(networks["original"], luma)
         errors["original"].append(float(np.abs(original - truth).mean()))
-        before = lab(recolor(luma, original))
+        before = lab(shown_rgb(luma, original))
         for storage in Storage:
             chroma = predicted(networks[storage], luma)
             distances[storage].append(np.abs(chroma - original).ravel())
-            differences[storage].append(ciede2000(lab(recolor(luma, chroma)), before).ravel())
+            differences[storage].append(ciede2000(lab(shown_rgb(luma, chroma)), before).ravel())
             errors[storage].append(float(np.abs(chroma - truth).mean()))
     table = []
     for storage in Storage:

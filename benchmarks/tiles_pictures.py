@@ -47,15 +47,15 @@ def scan_of(name: str, side: int) -> "tuple[Gray, NDArray[np.uint8]]":
 def naive(gray: "Gray", model: "LoadedModel") -> "Float":
     """Return the chroma (2, H, W) of tiles at the scan's own scale, each by itself."""
     from restoration.arrays.tiling import WINDOW
-    from restoration.colorize.inference import contrast_stretch, infer_each, stretched
+    from restoration.colorize.inference import apply_stretch, contrast_stretch, infer_windows
 
     luminance = gray.astype(np.float32) / np.float32(255)
-    seen = stretched(luminance, contrast_stretch(luminance))
+    seen = apply_stretch(luminance, contrast_stretch(luminance))
     chroma = np.zeros((2, *seen.shape), np.float32)
     for top in range(0, seen.shape[0], WINDOW):
         for left in range(0, seen.shape[1], WINDOW):
             tile = seen[top : top + WINDOW, left : left + WINDOW]
-            (part,) = infer_each(model.engine, [tile], model.sizes.multiple)
+            (part,) = infer_windows(model.engine, [tile], model.spec.multiple)
             chroma[:, top : top + WINDOW, left : left + WINDOW] = part
     return chroma
 
@@ -64,19 +64,19 @@ def looks(gray: "Gray", model: "LoadedModel") -> "list[Float]":
     """Return the chroma (2, h, w) of each look at the whole picture, turned back, then their mean."""
     from restoration import Preset
     from restoration.arrays import resample
-    from restoration.colorize.inference import colorize, contrast_stretch, infer, stretched
-    from restoration.colorize.plan import guide_side, passes
+    from restoration.colorize.inference import apply_stretch, colorize, contrast_stretch, infer_chroma
+    from restoration.colorize.plan import guide_side, plan_passes
 
     luminance = gray.astype(np.float32) / np.float32(255)
     side = min(max(gray.shape), guide_side(Preset.BALANCED, *gray.shape))
     luminance = resample.reduce(luminance, *resample.fit(*gray.shape, side))
-    seen = stretched(luminance, contrast_stretch(luminance))
+    seen = apply_stretch(luminance, contrast_stretch(luminance))
     found = []
-    for one in passes(*luminance.shape, Preset.BALANCED, model.sizes).palette:
+    for one in plan_passes(*luminance.shape, Preset.BALANCED, model.spec).palette:
         turn = -1 if one.mirrored else 1
         plane = resample.resize(seen, *one.shape)[:, ::turn]
-        found.append(infer(model.engine, plane, model.sizes.multiple)[..., ::turn])
-    return [*found, colorize(luminance, Preset.BALANCED, model.sizes, model.engine).palette]
+        found.append(infer_chroma(model.engine, plane, model.spec.multiple)[..., ::turn])
+    return [*found, colorize(luminance, Preset.BALANCED, model.spec, model.engine).palette]
 
 
 def drawn(chroma: "Float") -> "NDArray[np.uint8]":

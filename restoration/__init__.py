@@ -1,7 +1,6 @@
 """Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
 
 from restoration.atomic_write import publish, writing_to
-from restoration.colorize.loaded_model import LoadedModel, load_model
 from restoration.derivatives.contact_sheet import contact_sheet
 from restoration.derivatives.publish import disclosed
 from restoration.derivatives.xmp import STATEMENTS
@@ -36,6 +35,7 @@ from restoration.errors import (
     UnsupportedImage,
     WeightsMismatch,
 )
+from restoration.generators.loaded_model import LoadedModel, load_model
 from restoration.generators.models import Library, ModelCard, default_model, model_card, verify_model
 from restoration.generators.models import models as installed_models
 from restoration.masters.facts import Limits, ScanFacts, Tone, ToneKind

@@ -12,12 +12,11 @@ from types import MappingProxyType
 
 from restoration import atomic_write
 from restoration.arrays import ordered_map
-from restoration.arrays.luma import Float, adjusted
+from restoration.arrays.luma import Float, adjust_chroma
 from restoration.colorize.guided_filter import Upsampler
 from restoration.colorize.inference import ChromaField, colorize
-from restoration.colorize.loaded_model import LoadedModel, load_model
-from restoration.colorize.plan import Sizes, count_windows, guide_side
-from restoration.colorize.predicted_error import PASSES, confidence
+from restoration.colorize.plan import count_windows, guide_side
+from restoration.colorize.predicted_error import ERROR_PASSES, confidence
 from restoration.colorize.seam_metrics import seamlessness
 from restoration.derivatives import confidence_map, publish, technical_report, verification, writer, xmp
 from restoration.derivatives.carried_metadata import outside_xmp
@@ -27,6 +26,7 @@ from restoration.derivatives.jpeg import MAX_SIDE
 from restoration.derivatives.tone_adaptation import Appearance
 from restoration.derivatives.verified_deflate import mismatch
 from restoration.errors import ImageTooLarge, OutOfMemory, RecipeOutdated, WeightsMismatch
+from restoration.generators.loaded_model import LoadedModel, load_model
 from restoration.generators.models import SHIPPED_ONLY, Library, default_model, model_card
 from restoration.masters import monochrome
 from restoration.masters.decoder_agreement import ReferenceDigests
@@ -77,13 +77,12 @@ def plan(
     """Return what the restoration of a master would cost. Raises UnknownModel."""
     card = model_card(recipe.model, library)
     width, height = facts.upright_size
-    sizes = Sizes(card.working_side, card.multiple, card.statistics)
-    windows = count_windows(height, width, recipe.preset, sizes)
+    windows = count_windows(height, width, recipe.preset, card.input_spec)
     lossless = recipe.format.lossless
     canvas = writer.canvas_of(facts, recipe)
     size = canvas.raw_bytes if lossless else canvas.raw_bytes * recipe.quality // 200
     size += size // 3 * recipe.pyramid
-    return Plan(windows + PASSES * with_confidence, facts.pixels, size)
+    return Plan(windows + ERROR_PASSES * with_confidence, facts.pixels, size)
 
 
 def restore(
@@ -242,11 +241,11 @@ class _Work:
 
     def _color(self, scan: Master, tone: Tone, seen: MasterOverview, model: LoadedModel) -> _Seen:
         luminance = monochrome.luminance_plane(seen.planes)
-        tell, looks = self._rows(Stage.COLOR), PASSES if self.map_out else 0
+        tell, looks = self._rows(Stage.COLOR), ERROR_PASSES if self.map_out else 0
         field = colorize(
             luminance,
             self.recipe.preset,
-            model.sizes,
+            model.spec,
             model.engine,
             lambda done, windows: tell(done, windows + looks),
         )
@@ -255,13 +254,14 @@ class _Work:
             trust = confidence(
                 luminance,
                 field.chroma,
-                model.sizes,
+                model.spec,
                 model.engine,
                 lambda done, _: tell(field.windows + done, field.windows + looks),
             )
         width, height = scan.facts.upright_size
         chroma, palette = (
-            adjusted(one, self.recipe.strength, self.recipe.warmth) for one in (field.chroma, field.palette)
+            adjust_chroma(one, self.recipe.strength, self.recipe.warmth)
+            for one in (field.chroma, field.palette)
         )
         upsampler = Upsampler.solve(chroma, luminance, height, width)
         seamless = seamlessness(field, luminance, upsampler.over(luminance), palette)

@@ -10,7 +10,7 @@ _TALL = 64
 """Height in parts of the width beyond which columns are summed as rows are: theirs are too short by then."""
 
 
-def box(plane: Float, radius: int) -> Float:
+def box_mean(plane: Float, radius: int) -> Float:
     """Return the mean of a plane (H, W) over squares of 2 radius + 1 samples; edges are held."""
     means = _box_rows(plane, radius)
     if len(plane) > _TALL * plane.shape[1]:

@@ -26,7 +26,7 @@ def lab(rgb: Floats) -> npt.NDArray[np.float64]:
     return np.stack((116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)), axis=-1)
 
 
-def recolor(luminance: Float, chroma: Float) -> Float:
+def shown_rgb(luminance: Float, chroma: Float) -> Float:
     """SRGB (..., 3) in [0, 1] of luminance (...,) in [0, 1] under Cb and Cr (2, ...), moved into the gamut.
 
     Chroma shrinks at constant luminance where RGB does not hold it, as in a derivative.
@@ -41,5 +41,5 @@ def recolor(luminance: Float, chroma: Float) -> Float:
 
 
 def shown_chroma(luminance: Float, chroma: Float) -> npt.NDArray[np.float64]:
-    """a* and b* (2, ...) of what `recolor` gives."""
-    return np.moveaxis(lab(recolor(luminance, chroma))[..., 1:], -1, 0)
+    """a* and b* (2, ...) of what `shown_rgb` gives."""
+    return np.moveaxis(lab(shown_rgb(luminance, chroma))[..., 1:], -1, 0)

@@ -73,7 +73,7 @@ def from_ycbcr(planes: Float) -> Float:
     return np.stack((red, green, blue)).clip(0, 1).astype(np.float32)
 
 
-def adjusted(chroma: Float, strength: float, warmth: float) -> Float:
+def adjust_chroma(chroma: Float, strength: float, warmth: float) -> Float:
     """Return Cb and Cr (2, ...) with their strength (gain, 0 is gray) and warmth changed, not clipped.
 
     Warmth in [-1, 1] moves each color towards amber, or blue below 0, by up to half of its own chroma: amber
@@ -86,7 +86,7 @@ def adjusted(chroma: Float, strength: float, warmth: float) -> Float:
     return np.asarray(stronger + np.stack([amount * np.float32(part) for part in _AMBER]), dtype=np.float32)
 
 
-def recolor(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None = None) -> Gray:
+def rgb_with_luma(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None = None) -> Gray:
     """Return RGB (..., 3) whose luma is `gray` (...,) exactly, in the depth of `gray` (uint8 or uint16).
 
     `cb` and `cr` (...,) are finite and lie in [-0.5, 0.5] of the whole range; where the gamut does not hold
@@ -95,10 +95,10 @@ def recolor(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None = None)
     buffers = buffers or BufferPool()
     top = np.iinfo(gray.dtype).max
     y, red, green, blue, scale, spare, spare_2 = (
-        buffers.array(f"recolor {i}", gray.shape, np.float32) for i in range(7)
+        buffers.array(f"rgb_with_luma {i}", gray.shape, np.float32) for i in range(7)
     )
     np.copyto(y, gray)
-    differences(cb, cr, top, (red, green, blue), spare)
+    rgb_offsets(cb, cr, top, (red, green, blue), spare)
     gamut_scale(y, (red, green, blue), np.float32(top), scale, (spare, spare_2))
     y += np.float32(0.5)  # a cast to integers cuts off, so this rounds; the scale keeps RGB inside the range
     rgb: Gray = buffers.array("rgb", (*gray.shape, 3), gray.dtype)
@@ -110,7 +110,7 @@ def recolor(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None = None)
     return rgb
 
 
-def differences(cb: Float, cr: Float, top: float, out: tuple[Float, Float, Float], spare: Float) -> None:
+def rgb_offsets(cb: Float, cr: Float, top: float, out: tuple[Float, Float, Float], spare: Float) -> None:
     """Write into `out` how far red, green and blue lie from luma, in a range of `top`."""
     red, green, blue = out
     np.multiply(cr, np.float32(2 * (1 - _KR) * top), out=red)
@@ -121,10 +121,10 @@ def differences(cb: Float, cr: Float, top: float, out: tuple[Float, Float, Float
 
 
 def gamut_scale(
-    y: Float, differences: tuple[Float, Float, Float], top: np.float32, out: Float, spare: tuple[Float, Float]
+    y: Float, offsets: tuple[Float, Float, Float], top: np.float32, out: Float, spare: tuple[Float, Float]
 ) -> None:
     """Write into `out` by how much, at most 1, the differences from luma fit the gamut."""
-    red, green, blue = differences
+    red, green, blue = offsets
     furthest, headroom = spare
     tiny = np.float32(1e-6)
     np.maximum(red, green, out=furthest)

@@ -13,7 +13,7 @@ from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 
 
-def by_integers(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
+def fixed_point_luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the luma (h, W) of RGB (h, W, 3) by the weights of Pillow, 16-bit fixed point.
 
     With 8 bits Pillow itself computes it. It lies in `buffers` if given.
@@ -26,7 +26,7 @@ def by_integers(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     return _as_samples(total, "by integers", rgb.dtype, buffers)
 
 
-def by_thousandths(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
+def decimal_luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the luma (h, W) of RGB (h, W, 3) by the weights .299, .587 and .114, rounded to nearest.
 
     It lies in `buffers` if given.

@@ -24,7 +24,9 @@ class Span:
         return self.start + len(self.weights)
 
 
-def spans(length: int, size: int = WINDOW, stride: int = WINDOW // 2, offset: int = 0) -> tuple[Span, ...]:
+def window_spans(
+    length: int, size: int = WINDOW, stride: int = WINDOW // 2, offset: int = 0
+) -> tuple[Span, ...]:
     """Lay windows of `size` at most `stride` apart over an axis, the last one ending with it.
 
     An axis shorter than `size` gets one span over all of it; whoever runs the window pads it. The weights are
@@ -53,9 +55,13 @@ def spans(length: int, size: int = WINDOW, stride: int = WINDOW // 2, offset: in
     return tuple(laid)
 
 
-def borders(length: int, stride: int, offset: int = 0) -> tuple[int, ...]:
+def window_borders(length: int, stride: int, offset: int = 0) -> tuple[int, ...]:
     """Return the samples of an axis at which a window begins or has ended, without the ends of the axis."""
-    found = {edge for span in spans(length, stride=stride, offset=offset) for edge in (span.start, span.stop)}
+    found = {
+        edge
+        for span in window_spans(length, stride=stride, offset=offset)
+        for edge in (span.start, span.stop)
+    }
     return tuple(sorted(found - {0, length}))
 
 
@@ -82,24 +88,25 @@ class Window:
 
 
 def windows(height: int, width: int, stride: int, offset: tuple[int, int] = (0, 0)) -> Iterator[Window]:
-    """Yield the windows over a picture, row by row; `offset` is that of `spans` along both axes."""
-    columns = spans(width, stride=stride, offset=offset[1])
-    for row in spans(height, stride=stride, offset=offset[0]):
+    """Yield the windows over a picture, row by row; `offset` is that of `window_spans` along both axes."""
+    columns = window_spans(width, stride=stride, offset=offset[1])
+    for row in window_spans(height, stride=stride, offset=offset[0]):
         for column in columns:
             yield Window(row, column)
 
 
-def rectangles(height: int, width: int, size: tuple[int, int]) -> tuple[Window, ...]:
+def overlapping_windows(height: int, width: int, size: tuple[int, int]) -> tuple[Window, ...]:
     """Return windows of `size` (height, width) that overlap by a quarter or more, row by row."""
     rows, columns = (
-        spans(length, side, max(1, 3 * side // 4)) for length, side in zip((height, width), size, strict=True)
+        window_spans(length, side, max(1, 3 * side // 4))
+        for length, side in zip((height, width), size, strict=True)
     )
     return tuple(Window(row, column) for row in rows for column in columns)
 
 
-def count(height: int, width: int, stride: int) -> int:
+def window_count(height: int, width: int, stride: int) -> int:
     """Return how many windows `windows` yields."""
-    return len(spans(height, stride=stride)) * len(spans(width, stride=stride))
+    return len(window_spans(height, stride=stride)) * len(window_spans(width, stride=stride))
 
 
 def pad(plane: Float, multiple: int, least: int) -> Float:

@@ -31,7 +31,7 @@ class ToneCurve:
 
     def shown(self, dtype: type[Any]) -> Gray:
         """Return what sRGB would encode (uint16) for each integer of a depth, uint8 or uint16."""
-        values: Gray = np.rint(encoded(self.of(dtype).astype(np.float64)) * 65535).astype(np.uint16)
+        values: Gray = np.rint(linear_to_srgb(self.of(dtype).astype(np.float64)) * 65535).astype(np.uint16)
         return values
 
     def of(self, dtype: type[Any]) -> Float:
@@ -39,12 +39,12 @@ class ToneCurve:
         return self.light[:: 257 if dtype == np.uint8 else 1]
 
 
-def linear(values: Floats) -> Floats:
+def srgb_to_linear(values: Floats) -> Floats:
     """Return the luminance in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1)."""
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def encoded(light: Floats) -> Floats:
+def linear_to_srgb(light: Floats) -> Floats:
     """Return the sRGB values in [0, 1] of luminance in [0, 1]."""
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
 

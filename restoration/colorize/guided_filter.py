@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restoration.arrays import resample
-from restoration.arrays.box_mean import box
+from restoration.arrays.box_mean import box_mean
 from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Float, Gray
 
@@ -32,17 +32,17 @@ class Upsampler:
     def solve(cls, chroma: Float, luminance: Float, height: int, width: int) -> "Upsampler":
         """Fit chroma (2, h, w) to the luminance (H, W) in [0, 1], reduced from `height` x `width`."""
         radius = max(2, round(1.5 * max(luminance.shape) / max(chroma.shape[1:])))
-        mean = box(luminance, radius)
-        variance: Float = box(np.square(luminance), radius) - np.square(mean)
+        mean = box_mean(luminance, radius)
+        variance: Float = box_mean(np.square(luminance), radius) - np.square(mean)
         spread: Float = np.maximum(variance, 0) + np.float32(_EPSILON)
         coefficients = np.empty((4, *luminance.shape), np.float32)
         for plane, slope, offset in zip(chroma, coefficients[:2], coefficients[2:], strict=True):
             target = resample.enlarge(plane, *luminance.shape)
-            mean_chroma = box(target, radius)
-            covariance: Float = box(np.multiply(target, luminance), radius) - mean_chroma * mean
+            mean_chroma = box_mean(target, radius)
+            covariance: Float = box_mean(np.multiply(target, luminance), radius) - mean_chroma * mean
             fitted: Float = covariance / spread
-            slope[...] = box(fitted, radius)
-            offset[...] = box(np.subtract(mean_chroma, fitted * mean), radius)
+            slope[...] = box_mean(fitted, radius)
+            offset[...] = box_mean(np.subtract(mean_chroma, fitted * mean), radius)
         down, across = (
             resample.Linear.between(*sizes) for sizes in zip(luminance.shape, (height, width), strict=True)
         )

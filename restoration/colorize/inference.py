@@ -16,11 +16,12 @@ import numpy as np
 
 from restoration.arrays import resample, tiling
 from restoration.arrays.luma import Float
-from restoration.colorize.input_pieces import pieces
-from restoration.colorize.plan import Pass, Sizes, cost, passes, piece_costs
-from restoration.colorize.shared_statistics import steadied
+from restoration.colorize.input_splitting import split_input
+from restoration.colorize.plan import InferencePass, part_costs, plan_passes, window_cost
+from restoration.colorize.shared_statistics import with_shared_statistics
 from restoration.generators.engines import Engine
 from restoration.generators.engines.batching import in_groups
+from restoration.generators.models import InputSpec
 from restoration.recipe import Preset
 
 _LEAST_CONTRAST = 0.5
@@ -29,7 +30,7 @@ _FLAT = 0.02
 WindowListener = Callable[[int, int], None]
 """Called with the windows done and the windows in all."""
 
-PieceListener = Callable[[int], None]
+PartListener = Callable[[int], None]
 """Called with the number of the piece that is done."""
 
 
@@ -53,7 +54,7 @@ class ChromaField:
 def colorize(
     luminance: Float,
     preset: Preset,
-    sizes: Sizes,
+    spec: InputSpec,
     engine: Engine,
     listener: WindowListener | None = None,
     *,
@@ -66,11 +67,11 @@ def colorize(
     OutOfMemory, EngineUnavailable, FloatingPointError if the engine gave numbers that are not finite.
     """
     height, width = luminance.shape
-    planned = passes(height, width, preset, sizes)
+    planned = plan_passes(height, width, preset, spec)
     stretch = contrast_stretch(luminance)
-    seen = stretched(luminance, stretch)
+    seen = apply_stretch(luminance, stretch)
     wholes = [resample.resize(seen, *one.shape) for one in planned.palette]
-    run = _Run(sizes, listener, cost(planned, sizes))
+    run = _Run(spec, listener, window_cost(planned, spec))
     looks = zip(wholes, planned.palette, strict=True)
     palette = _mean([run.whole(engine, plane, one) for plane, one in looks])
     chroma, stride = palette, None
@@ -96,32 +97,32 @@ def contrast_stretch(luminance: Float) -> tuple[float, float]:
     return round(min(low, high - _LEAST_CONTRAST), 6), round(high, 6)
 
 
-def stretched(luminance: Float, stretch: tuple[float, float]) -> Float:
+def apply_stretch(luminance: Float, stretch: tuple[float, float]) -> Float:
     """Return the network's own copy (H, W) in [0, 1]: `stretch` becomes black and white."""
     low, high = stretch
     return np.asarray(np.clip((luminance - low) / (high - low), 0, 1), dtype=np.float32)
 
 
-def infer(engine: Engine, plane: Float, multiple: int, listener: PieceListener | None = None) -> Float:
+def infer_chroma(engine: Engine, plane: Float, multiple: int, listener: PartListener | None = None) -> Float:
     """Return the chroma (2, H, W) of one plane (H, W) in [0, 1], padded as the network needs it.
 
     A plane larger than the network may be shown is cut into pieces; `listener` is called after each. Raises
     OutOfMemory, or FloatingPointError if the engine gave numbers that are not finite.
     """
-    return all_planes(engine, plane, multiple, listener)[:2]
+    return infer_planes(engine, plane, multiple, listener)[:2]
 
 
-def infer_each(engine: Engine, windows: Sequence[Float], multiple: int) -> list[Float]:
-    """Return the chroma (2, h, w) of each window (h, w), at most 256 x 256; as `infer` otherwise."""
+def infer_windows(engine: Engine, windows: Sequence[Float], multiple: int) -> list[Float]:
+    """Return the chroma (2, h, w) of each window (h, w), at most 256 x 256; as `infer_chroma` otherwise."""
     planes = _predicted(engine, windows, multiple, tiling.WINDOW)
     return [part[:2, : len(window), : len(window[0])] for part, window in zip(planes, windows, strict=True)]
 
 
-def all_planes(engine: Engine, plane: Float, multiple: int, listener: PieceListener | None = None) -> Float:
-    """Return what `infer` does, and the error that the network foretells if it does (3, H, W)."""
+def infer_planes(engine: Engine, plane: Float, multiple: int, listener: PartListener | None = None) -> Float:
+    """Return what `infer_chroma` does, and the error that the network predicts if it does (3, H, W)."""
     merged: Float | None = None
     height, width = plane.shape
-    for number, piece in enumerate(pieces(height, width, multiple)):
+    for number, piece in enumerate(split_input(height, width, multiple)):
         rows, columns = piece.shape
         part: Float = _predicted(engine, (piece.cut(plane),), multiple)[0, :, :rows, :columns]
         if listener:
@@ -142,48 +143,50 @@ def _predicted(engine: Engine, pictures: Sequence[Float], multiple: int, least: 
     return planes
 
 
-def _mean(pieces: Sequence[Float]) -> Float:
+def _mean(planes: Sequence[Float]) -> Float:
     """Return the mean of chroma planes (2, h, w) at the size of the last."""
-    shape = pieces[-1].shape[1:]
-    total = sum((resample.enlarge(piece, *shape) for piece in pieces[:-1]), start=pieces[-1])
-    return np.asarray(total / np.float32(len(pieces)), dtype=np.float32)
+    shape = planes[-1].shape[1:]
+    total = sum((resample.enlarge(one, *shape) for one in planes[:-1]), start=planes[-1])
+    return np.asarray(total / np.float32(len(planes)), dtype=np.float32)
 
 
 class _Run:
     """Runs the generator and counts its windows."""
 
-    def __init__(self, sizes: Sizes, listener: WindowListener | None, total: int) -> None:
-        self._sizes = sizes
+    def __init__(self, spec: InputSpec, listener: WindowListener | None, total: int) -> None:
+        self._spec = spec
         self._listener = listener
         self._total = total
         self.done = 0
 
-    def whole(self, engine: Engine, plane: Float, one: Pass) -> Float:
-        steady, measured = steadied(engine, self._sizes, plane)
+    def whole(self, engine: Engine, plane: Float, one: InferencePass) -> Float:
+        steady, measured = with_shared_statistics(engine, self._spec, plane)
         self._tell(measured)
         if one.mirrored:
             return np.ascontiguousarray(self._piece(steady, plane[:, ::-1], one)[..., ::-1])
         return self._piece(steady, plane, one)
 
-    def detail(self, engine: Engine, whole: Float, plane: Float, one: Pass, offset: tuple[int, int]) -> Float:
+    def detail(
+        self, engine: Engine, whole: Float, plane: Float, one: InferencePass, offset: tuple[int, int]
+    ) -> Float:
         if one.stride is None:
             return self._piece(engine, plane, one)
-        steady, measured = steadied(engine, self._sizes, whole, plane)
+        steady, measured = with_shared_statistics(engine, self._spec, whole, plane)
         self._tell(measured)
         return self._windows(steady, plane, one.stride, offset)
 
     def _windows(self, engine: Engine, plane: Float, stride: int, offset: tuple[int, int]) -> Float:
         merged = np.zeros((2, *plane.shape), np.float32)
         for group in in_groups(tiling.windows(plane.shape[0], plane.shape[1], stride, offset)):
-            parts = infer_each(engine, [window.cut(plane) for window in group], self._sizes.multiple)
+            parts = infer_windows(engine, [window.cut(plane) for window in group], self._spec.multiple)
             for window, part in zip(group, parts, strict=True):
                 window.add(part, merged)
                 self._tell(1)
         return merged
 
-    def _piece(self, engine: Engine, plane: Float, one: Pass) -> Float:
-        costs = piece_costs(one, self._sizes)
-        return infer(engine, plane, self._sizes.multiple, lambda number: self._tell(costs[number]))
+    def _piece(self, engine: Engine, plane: Float, one: InferencePass) -> Float:
+        costs = part_costs(one, self._spec)
+        return infer_chroma(engine, plane, self._spec.multiple, lambda number: self._tell(costs[number]))
 
     def _tell(self, windows: int) -> None:
         self.done += windows

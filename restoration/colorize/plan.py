@@ -3,19 +3,26 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from restoration.arrays import resample, tiling
-from restoration.colorize.input_pieces import LONGEST, ONE_PIECE, fits, padded, pieces
+from restoration.colorize.input_splitting import (
+    MAX_ASPECT,
+    MAX_PASS_PIXELS,
+    fits_whole,
+    padded_side,
+    split_input,
+)
+from restoration.generators.models import InputSpec
 from restoration.recipe import Preset
 
 NATIVE_SIDE: Final = 4096
 """Longest side at which windows are laid at the scan's own scale; larger scans are reduced to it."""
 
-LOOK: Final = 1 << 21
+MAX_PANORAMA_PIXELS: Final = 1 << 21
 """Most pixels, with padding, of a look at a whole panorama that is shown in several pieces."""
 
-SAMPLED: Final = 8
+MAX_STATISTICS_WINDOWS: Final = 8
 """Windows of a detail pass whose normalization statistics are measured, at most; of the whole picture as many
 beside them, or twice as many alone."""
 
@@ -33,19 +40,7 @@ _PANORAMA = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
-    """What a generator wants its pictures to be."""
-
-    whole: int
-    """Longer side of a whole picture, pixels."""
-    multiple: int
-    """Each side of an input is a multiple of this, pixels."""
-    statistics: Literal["fixed", "instance"] = "fixed"
-    """Where normalization takes mean and variance from: the training ("fixed") or each input ("instance")."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
+class InferencePass:
     """One look at the picture at one scale."""
 
     height: int
@@ -62,12 +57,12 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class Passes:
+class InferencePlan:
     """What a preset makes of a picture: the palette from whole pictures, the detail from closer looks."""
 
-    palette: tuple[Pass, ...]
+    palette: tuple[InferencePass, ...]
     """By rising size, in one piece each but for extreme panoramas; the palette is their mean."""
-    details: tuple[Pass, ...]
+    details: tuple[InferencePass, ...]
     """By rising size; each gives what the ones before could not represent."""
 
 
@@ -80,7 +75,7 @@ def guide_side(preset: Preset, height: int, width: int) -> int:
     return min(round(side * math.sqrt(_elongation(height, width))), side * side // 2)
 
 
-def passes(height: int, width: int, preset: Preset, sizes: Sizes) -> Passes:
+def plan_passes(height: int, width: int, preset: Preset, spec: InputSpec) -> InferencePlan:
     """Plan the passes over a picture whose luminance copy is `height` x `width`, or larger.
 
     A generator with fixed statistics is shown the whole picture twice, the second time mirrored and larger,
@@ -89,71 +84,75 @@ def passes(height: int, width: int, preset: Preset, sizes: Sizes) -> Passes:
     """
     own = max(height, width)
     stretch = _elongation(height, width)
-    first = min(sizes.whole, max(_LEAST_SIDE, own / stretch)) * stretch
-    sides = [min(factor * sizes.whole, _QUARTER_SIDE) * stretch for factor in (2, 4)]
-    palette, details = [_whole(height, width, first, sizes)], []
-    if sizes.statistics == "instance":
+    first = min(spec.working_side, max(_LEAST_SIDE, own / stretch)) * stretch
+    sides = [min(factor * spec.working_side, _QUARTER_SIDE) * stretch for factor in (2, 4)]
+    palette, details = [_whole(height, width, first, spec)], []
+    if spec.statistics == "instance":
         stride = tiling.WINDOW // 2
         wanted = {Preset.BALANCED: sides[:1], Preset.FINE: sides}.get(preset, [])
-        details = [Pass(*_cut(height, width, min(side, own)), stride) for side in wanted]
+        details = [InferencePass(*_cut(height, width, min(side, own)), stride) for side in wanted]
     else:
         second = first if preset is Preset.FAST else min(sides[0], own)
         side = max(_SECOND * first, second)
-        palette.append(replace(_whole(height, width, side, sizes), mirrored=True))
+        palette.append(replace(_whole(height, width, side, spec), mirrored=True))
         if preset is Preset.FINE:
-            details.append(_whole(height, width, min(sides[1], own), sizes))
+            details.append(_whole(height, width, min(sides[1], own), spec))
     seen = tuple(palette)
     closer = tuple(_growing(details, max(seen[-1].shape)))
-    native = _native(height, width, sizes)
+    native = _native(height, width, spec)
     if preset is Preset.NATIVE and max(native.shape) > max(seen[-1].shape):
         closer = (native,)
-    return Passes(seen, closer)
+    return InferencePlan(seen, closer)
 
 
-def count_windows(height: int, width: int, preset: Preset, sizes: Sizes) -> int:
+def count_windows(height: int, width: int, preset: Preset, spec: InputSpec) -> int:
     """Return how many windows `colorize` computes for a scan of that size."""
     side = min(max(height, width), guide_side(preset, height, width))
-    return cost(passes(*resample.fit(height, width, side), preset, sizes), sizes)
+    return window_cost(plan_passes(*resample.fit(height, width, side), preset, spec), spec)
 
 
-def whole_shape(height: int, width: int, sizes: Sizes) -> tuple[int, int]:
+def first_pass_shape(height: int, width: int, spec: InputSpec) -> tuple[int, int]:
     """Return height and width at which the network sees a whole picture first.
 
     It has seen nothing below 256 pixels in training, so thumbnails are enlarged; panoramas are seen larger,
     so that their shorter side is more than a few pixels.
     """
-    return passes(height, width, Preset.FAST, sizes).palette[0].shape
+    return plan_passes(height, width, Preset.FAST, spec).palette[0].shape
 
 
-def cost(planned: Passes, sizes: Sizes) -> int:
+def window_cost(planned: InferencePlan, spec: InputSpec) -> int:
     """Return how many windows of 256 x 256 pixels a generator computes; a larger piece counts as several."""
     total = 0
     for one in planned.palette:
-        total += sum(piece_costs(one, sizes)) + measured(one, sizes)
+        total += sum(part_costs(one, spec)) + statistics_window_count(one, spec)
     for one in planned.details:
         if one.stride is None:
-            total += sum(piece_costs(one, sizes))
+            total += sum(part_costs(one, spec))
         else:
-            total += tiling.count(*one.shape, one.stride) + measured(planned.palette[0], sizes, one)
+            total += tiling.window_count(*one.shape, one.stride) + statistics_window_count(
+                planned.palette[0], spec, one
+            )
     return total
 
 
-def piece_costs(one: Pass, sizes: Sizes) -> tuple[int, ...]:
+def part_costs(one: InferencePass, spec: InputSpec) -> tuple[int, ...]:
     """Return how many windows each piece of a look is worth: by its pixels with padding, rounded up."""
-    parts = pieces(one.height, one.width, sizes.multiple)
-    shapes = ((padded(side, sizes.multiple) for side in part.shape) for part in parts)
+    parts = split_input(one.height, one.width, spec.multiple)
+    shapes = ((padded_side(side, spec.multiple) for side in part.shape) for part in parts)
     return tuple(-(-height * width // tiling.WINDOW**2) for height, width in shapes)
 
 
-def measured(whole: Pass, sizes: Sizes, detail: Pass | None = None) -> int:
+def statistics_window_count(
+    whole: InferencePass, spec: InputSpec, detail: InferencePass | None = None
+) -> int:
     """Return how many windows have their statistics measured before a look, at the detail if there is one."""
-    if sizes.statistics == "fixed":
+    if spec.statistics == "fixed":
         return 0
-    tiles = len(measured_tiles(*whole.shape, alone=detail is None))
-    return tiles + (len(sampled(*detail.shape)) if detail else 0)
+    tiles = len(statistics_tiles(*whole.shape, alone=detail is None))
+    return tiles + (len(statistics_windows(*detail.shape)) if detail else 0)
 
 
-def measured_tiles(height: int, width: int, *, alone: bool) -> tuple[tuple[int, int], ...]:
+def statistics_tiles(height: int, width: int, *, alone: bool) -> tuple[tuple[int, int], ...]:
     """Return top and left of the tiles whose statistics stand for a whole picture.
 
     They are all of 256 x 256 side by side, or as many as may be measured at once, spread evenly; `alone`
@@ -161,16 +160,20 @@ def measured_tiles(height: int, width: int, *, alone: bool) -> tuple[tuple[int, 
     """
     rows, columns = (range(0, side, tiling.WINDOW) for side in (height, width))
     tiles = [(top, left) for top in rows for left in columns]
-    return tuple(_spread(tiles, min(len(tiles), 2 * SAMPLED if alone else SAMPLED)))
+    return tuple(
+        _spread(tiles, min(len(tiles), 2 * MAX_STATISTICS_WINDOWS if alone else MAX_STATISTICS_WINDOWS))
+    )
 
 
-def sampled(height: int, width: int) -> tuple[tuple[int, int], ...]:
+def statistics_windows(height: int, width: int) -> tuple[tuple[int, int], ...]:
     """Return top and left of the windows whose statistics stand for a copy: all over it, 8 at most."""
-    rows, columns = (tiling.spans(side, stride=tiling.WINDOW) for side in (height, width))
+    rows, columns = (tiling.window_spans(side, stride=tiling.WINDOW) for side in (height, width))
     down, across = len(rows), len(columns)
-    if down * across > SAMPLED:
-        down = min(down, max(1, round(math.sqrt(SAMPLED * down / across))), SAMPLED)
-        across = min(across, SAMPLED // down)
+    if down * across > MAX_STATISTICS_WINDOWS:
+        down = min(
+            down, max(1, round(math.sqrt(MAX_STATISTICS_WINDOWS * down / across))), MAX_STATISTICS_WINDOWS
+        )
+        across = min(across, MAX_STATISTICS_WINDOWS // down)
     return tuple(
         (row.start, column.start) for row in _spread(rows, down) for column in _spread(columns, across)
     )
@@ -181,18 +184,18 @@ def _elongation(height: int, width: int) -> float:
     return max(1.0, max(height, width) / min(height, width) / _PANORAMA)
 
 
-def _whole(height: int, width: int, side: float, sizes: Sizes) -> Pass:
+def _whole(height: int, width: int, side: float, spec: InputSpec) -> InferencePass:
     """Lay a look at the whole picture of that longer side, or of the most pixels that it may have.
 
     Beyond 1:64 one piece would show next to nothing of the shorter side: there it is several.
     """
     ratio = max(height, width) / min(height, width)
-    if ratio <= LONGEST:
-        most = math.sqrt(ONE_PIECE * ratio)
+    if ratio <= MAX_ASPECT:
+        most = math.sqrt(MAX_PASS_PIXELS * ratio)
     else:
-        most = min(side, math.sqrt(LOOK * ratio))
-        most = LOOK / padded(min(resample.fit(height, width, round(most))), sizes.multiple)
-    return Pass(*resample.fit(height, width, round(min(side, most))), None)
+        most = min(side, math.sqrt(MAX_PANORAMA_PIXELS * ratio))
+        most = MAX_PANORAMA_PIXELS / padded_side(min(resample.fit(height, width, round(most))), spec.multiple)
+    return InferencePass(*resample.fit(height, width, round(min(side, most))), None)
 
 
 def _cut(height: int, width: int, side: float) -> tuple[int, int]:
@@ -202,15 +205,19 @@ def _cut(height: int, width: int, side: float) -> tuple[int, int]:
     return resample.fit(height, width, min(max(shape), most))
 
 
-def _native(height: int, width: int, sizes: Sizes) -> Pass:
+def _native(height: int, width: int, spec: InputSpec) -> InferencePass:
     side = min(max(height, width), guide_side(Preset.NATIVE, height, width))
     shape = resample.fit(height, width, side)
-    if sizes.statistics == "fixed" and shape[0] * shape[1] <= ONE_PIECE and fits(*shape, sizes.multiple):
-        return Pass(*shape, None)
-    return Pass(*_cut(height, width, side), tiling.WINDOW // 2)
+    if (
+        spec.statistics == "fixed"
+        and shape[0] * shape[1] <= MAX_PASS_PIXELS
+        and fits_whole(*shape, spec.multiple)
+    ):
+        return InferencePass(*shape, None)
+    return InferencePass(*_cut(height, width, side), tiling.WINDOW // 2)
 
 
-def _growing(wanted: list[Pass], before: int) -> Iterator[Pass]:
+def _growing(wanted: list[InferencePass], before: int) -> Iterator[InferencePass]:
     """Leave out what is hardly larger than what comes before it."""
     for one in wanted:
         if max(one.shape) > _WORTHWHILE * before:

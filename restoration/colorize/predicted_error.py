@@ -22,9 +22,10 @@ import numpy as np
 
 from restoration.arrays import resample
 from restoration.arrays.luma import Float
-from restoration.colorize.inference import all_planes, contrast_stretch, infer, stretched
-from restoration.colorize.plan import Sizes, whole_shape
+from restoration.colorize.inference import apply_stretch, contrast_stretch, infer_chroma, infer_planes
+from restoration.colorize.plan import first_pass_shape
 from restoration.generators.engines import Engine
+from restoration.generators.models import InputSpec
 
 CLOSE: Final = 0.05
 """Distance of (Cb, Cr) up to which a color counts as right: 13 of 255 steps."""
@@ -34,27 +35,27 @@ _FLOOR = 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class Calibration:
     """How often a color was right, by its doubt: measured for one model, a guess for others of its kind."""
 
     middle: float
-    """Doubt at which half of the pixels are close to the truth."""
+    """PredictedError at which half of the pixels are close to the truth."""
     slope: float
     """By how much the logit of being close falls when the doubt grows e-fold."""
 
 
-BY_LOOKS: Final = Curve(0.0465, 1.34)
-"""Of archive-2, which foretells nothing."""
-FORETOLD: Final = Curve(0.0489, 1.88)
-"""Of archive-3, which foretells its error."""
+AUGMENTATION_CALIBRATION: Final = Calibration(0.0465, 1.34)
+"""Of archive-2, which has no error head."""
+HEAD_CALIBRATION: Final = Calibration(0.0489, 1.88)
+"""Of archive-3, which has an error head."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class PredictedError:
     """How doubtful each color is (H, W), 0 is not at all, and the curve that makes a share of it."""
 
     values: Float
-    curve: Curve
+    curve: Calibration
 
     def share_close(self) -> Float:
         """Return the share (H, W) in [0, 1] of pixels so doubtful whose color was `CLOSE` to the truth."""
@@ -81,31 +82,31 @@ _LOOKS: Final = (
     _Look(gamma=0.7),
 )
 
-PASSES: Final = 1 + len(_LOOKS)
+ERROR_PASSES: Final = 1 + len(_LOOKS)
 """Forward passes over the whole picture, one of them at 1.25 of its size."""
 
 
 def confidence(
     luminance: Float,
     chroma: Float,
-    sizes: Sizes,
+    spec: InputSpec,
     engine: Engine,
     listener: Callable[[int, int], None] | None = None,
 ) -> Float:
     """Return the confidence (H, W) in [0, 1] of the color that was predicted for a luminance copy (H, W).
 
-    It is the share of `doubt`, whose arguments and errors it shares.
+    It is the share of `predict_error`, whose arguments and errors it shares.
     """
-    return doubt(luminance, chroma, sizes, engine, listener).share_close()
+    return predict_error(luminance, chroma, spec, engine, listener).share_close()
 
 
-def doubt(
+def predict_error(
     luminance: Float,
     chroma: Float,
-    sizes: Sizes,
+    spec: InputSpec,
     engine: Engine,
     listener: Callable[[int, int], None] | None = None,
-) -> Doubt:
+) -> PredictedError:
     """Return how doubtful the color is that was predicted for a luminance copy (H, W).
 
     `luminance` is in [0, 1], the copy that `colorizer.colorize` was given, and `chroma` (2, h, w) what it
@@ -113,25 +114,25 @@ def doubt(
     done and the looks in all; whatever it raises stops the work. Raises OutOfMemory.
     """
     height, width = luminance.shape
-    seen = stretched(luminance, contrast_stretch(luminance))
-    shape = whole_shape(height, width, sizes)
-    planes = all_planes(engine, resample.resize(seen, *shape), sizes.multiple)
+    seen = apply_stretch(luminance, contrast_stretch(luminance))
+    shape = first_pass_shape(height, width, spec)
+    planes = infer_planes(engine, resample.resize(seen, *shape), spec.multiple)
     first, foretold = planes[:2], planes[2:]
     distances = np.zeros(shape, np.float32)
     for done, look in enumerate(_LOOKS, start=1):
         if listener:
-            listener(done, PASSES)
-        distances += np.hypot(*(_again(look, seen, shape, sizes.multiple, engine) - first))
+            listener(done, ERROR_PASSES)
+        distances += np.hypot(*(_again(look, seen, shape, spec.multiple, engine) - first))
     if listener:
-        listener(PASSES, PASSES)
+        listener(ERROR_PASSES, ERROR_PASSES)
     spread = distances / np.float32(len(_LOOKS))
     claimed = resample.resize(np.hypot(*chroma), height, width)
     unsure = resample.resize(spread, height, width) + np.float32(_CLAIM) * claimed
     room = np.sqrt(np.clip(np.minimum(luminance, 1 - luminance), 0, 0.5))
     doubts = np.asarray((unsure + np.float32(_FLOOR)) * room, dtype=np.float32)
     if len(foretold):
-        return Doubt(np.sqrt(doubts * resample.resize(foretold[0], height, width)), FORETOLD)
-    return Doubt(doubts, BY_LOOKS)
+        return PredictedError(np.sqrt(doubts * resample.resize(foretold[0], height, width)), HEAD_CALIBRATION)
+    return PredictedError(doubts, AUGMENTATION_CALIBRATION)
 
 
 def _again(look: _Look, seen: Float, shape: tuple[int, int], multiple: int, engine: Engine) -> Float:
@@ -142,5 +143,5 @@ def _again(look: _Look, seen: Float, shape: tuple[int, int], multiple: int, engi
         plane = plane[:, ::-1]
     if look.shift:
         plane = np.pad(plane, ((look.shift, 0), (look.shift, 0)), mode="reflect")
-    chroma = infer(engine, plane, multiple)[:, look.shift :, look.shift :]
+    chroma = infer_chroma(engine, plane, multiple)[:, look.shift :, look.shift :]
     return resample.resize(chroma[:, :, ::-1] if look.mirrored else chroma, *shape)

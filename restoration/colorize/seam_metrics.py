@@ -32,7 +32,7 @@ _AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class WindowedField:
     """A chroma field that was put together from windows."""
 
     chroma: Float
@@ -48,9 +48,9 @@ class Merged:
     """Half of the distance between windows, pixels."""
 
 
-def merged(
+def windowed_field(
     field: ChromaField, luminance: Float, chroma: Float | None = None, reference: Float | None = None
-) -> Merged | None:
+) -> WindowedField | None:
     """Return what `seam_ratio` looks at, None if nothing was cut into windows.
 
     `luminance` (H, W) is in [0, 1]; `chroma` (2, H, W) is what became of the field, if that is what counts.
@@ -59,12 +59,12 @@ def merged(
     if field.stride is None:
         return None
     height, width = field.chroma.shape[1:]
-    return Merged(
+    return WindowedField(
         field.chroma if chroma is None else resample.resize(chroma, height, width),
         field.palette if reference is None else reference,
         resample.resize(luminance, height, width),
-        tiling.borders(height, field.stride, field.offset[0]),
-        tiling.borders(width, field.stride, field.offset[1]),
+        tiling.window_borders(height, field.stride, field.offset[0]),
+        tiling.window_borders(width, field.stride, field.offset[1]),
         field.stride // 2,
     )
 
@@ -76,13 +76,13 @@ def seamlessness(field: ChromaField, luminance: Float, laid: Float, palette: Flo
     the field's, both with the strength and warmth that are asked for: how well they agree is told of what is
     seen. Borders of windows are looked for in the field itself, before the enlargement softens them.
     """
-    cut = merged(field, luminance)
+    cut = windowed_field(field, luminance)
     ratio = None if cut is None else seam_ratio([cut])
     agreement = consistency(laid, palette, luminance)
     return Seamlessness(None if ratio is None else round(ratio, 4), round(agreement, 4))
 
 
-def seam_ratio(fields: Iterable[Merged]) -> float | None:
+def seam_ratio(fields: Iterable[WindowedField]) -> float | None:
     """Return the median step of chroma across window borders over that on lines half a stride away.
 
     Only where the picture is flat; lines on both sides of a border are compared with it, and all fields count

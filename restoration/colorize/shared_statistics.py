@@ -13,33 +13,36 @@ import numpy as np
 
 from restoration.arrays import tiling
 from restoration.arrays.luma import Float
-from restoration.colorize.plan import Sizes, measured_tiles, sampled
+from restoration.colorize.plan import statistics_tiles, statistics_windows
 from restoration.errors import EngineUnavailable
 from restoration.generators.engines import Engine, InstanceEngine
+from restoration.generators.models import InputSpec
 
 WHOLE_SHARE = 0.5
 """Weight of the whole picture's statistics among those of its windows."""
 
 
-def steadied(engine: Engine, sizes: Sizes, whole: Float, detail: Float | None = None) -> tuple[Engine, int]:
+def with_shared_statistics(
+    engine: Engine, spec: InputSpec, whole: Float, detail: Float | None = None
+) -> tuple[Engine, int]:
     """Return the engine as it runs with the statistics of a picture, and how many windows were measured.
 
     `whole` (h, w) is the copy of the whole-picture pass and `detail` (H, W) the one that is cut into windows,
     both in [0, 1]; without `detail` they are those of the whole picture alone. A generator with fixed
     statistics stays as it is, unmeasured. Raises EngineUnavailable if the engine cannot do that, OutOfMemory.
     """
-    if sizes.statistics == "fixed":
+    if spec.statistics == "fixed":
         return engine, 0
     if not isinstance(engine, InstanceEngine):
         raise EngineUnavailable(
             reason=f"the engine {engine.name} cannot run a generator with a picture's statistics",
             remedy="use the device cpu or cuda with the engine torch for this model",
         )
-    tiles = measured_tiles(*whole.shape, alone=detail is None)
+    tiles = statistics_tiles(*whole.shape, alone=detail is None)
     pictures = np.stack([_tile(whole, top, left) for top, left in tiles])
     weights = np.full(len(pictures), 1 / len(pictures), np.float32)
     if detail is not None:
-        windows = np.stack([_window(detail, top, left) for top, left in sampled(*detail.shape)])
+        windows = np.stack([_window(detail, top, left) for top, left in statistics_windows(*detail.shape)])
         shares = np.full(len(windows), (1 - WHOLE_SHARE) / len(windows), np.float32)
         pictures = np.concatenate((pictures, windows))
         weights = np.concatenate((WHOLE_SHARE * weights, shares))

@@ -9,7 +9,7 @@ import numpy as np
 
 from restoration.arrays import ordered_map
 from restoration.arrays.buffer_pool import BufferPool
-from restoration.arrays.luma import Float, Gray, recolor
+from restoration.arrays.luma import Float, Gray, rgb_with_luma
 from restoration.colorize.guided_filter import Upsampler
 from restoration.derivatives.tone_adaptation import Appearance
 from restoration.masters.strips import Strip
@@ -115,7 +115,7 @@ class Painting:
             cb, cr = self.appearance.laid(plain, seen, cb, cr, buffers)
         if opacity is not None:
             cb, cr = cb * opacity, cr * opacity
-        samples = recolor(gray, cb, cr, buffers)
+        samples = rgb_with_luma(gray, cb, cr, buffers)
         if self.canvas.bands == 4 and strip.alpha is not None:
             rgba: Gray = buffers.array("rgba", (*gray.shape, 4), gray.dtype)
             rgba[..., :3] = samples

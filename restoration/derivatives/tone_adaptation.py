@@ -4,7 +4,7 @@ Chroma is predicted for a gray as it is shown, in sRGB. Under another curve the 
 each channel of the shown color is put back through the curve. The luma of those samples is then not yet the
 master's integer, since luma is taken of samples and not of light. So the shown color is made a little darker
 or lighter, its Cb and Cr kept, until it is (one step of Newton's method); what is left to a hair
-`color.recolor` settles.
+`luma.rgb_with_luma` settles.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from restoration.arrays.buffer_pool import BufferPool
-from restoration.arrays.luma import WEIGHTS, Float, Gray, differences, gamut_scale
-from restoration.arrays.tone_curve import STEPS, ToneCurve, encoded, linear
+from restoration.arrays.luma import WEIGHTS, Float, Gray, gamut_scale, rgb_offsets
+from restoration.arrays.tone_curve import STEPS, ToneCurve, linear_to_srgb, srgb_to_linear
 
 _MOST_STEP: Final = np.float32(0.25)
 _LEAST_SLOPE: Final = np.float32(1e-2)
@@ -36,8 +36,8 @@ class Appearance:
     def of(cls, curve: ToneCurve, dtype: type[Any]) -> "Appearance":
         """Make the tables for samples of a depth, uint8 or uint16."""
         places = np.linspace(0, 1, STEPS)
-        shown = encoded(curve.of(dtype).astype(np.float64))
-        samples = np.interp(linear(places), curve.light.astype(np.float64), places)
+        shown = linear_to_srgb(curve.of(dtype).astype(np.float64))
+        samples = np.interp(srgb_to_linear(places), curve.light.astype(np.float64), places)
         slopes = np.gradient(samples, places)
         return cls(*(table.astype(np.float32) for table in (shown, samples, slopes)))
 
@@ -52,14 +52,14 @@ class Appearance:
         """Return Cb and Cr (h, W) of samples with the luma `gray` that show the Cb and Cr that are given.
 
         `seen` (h, W) is what `gray` shows; where the gamut does not hold a color it is scaled towards gray,
-        as by `color.recolor`. All lie in [-0.5, 0.5]. What is returned lies in `buffers` if one is given.
+        as by `luma.rgb_with_luma`. All lie in [-0.5, 0.5]. What is returned lies in `buffers` if given.
         """
         buffers = buffers or BufferPool()
         scale, spare, luma, slope = (buffers.array(f"laid {i}", gray.shape, np.float32) for i in range(4))
         channels = tuple(buffers.array(f"laid channel {i}", gray.shape, np.float32) for i in range(3))
         red, green, blue = channels
         places = buffers.array("laid places", gray.shape, np.intp)
-        differences(cb, cr, 1.0, (red, green, blue), spare)
+        rgb_offsets(cb, cr, 1.0, (red, green, blue), spare)
         gamut_scale(seen, (red, green, blue), np.float32(1), scale, (spare, luma))
         luma[...] = 0
         slope[...] = 0

@@ -87,8 +87,8 @@ def _digests(
     """Return the sha256 of the samples, of their luma and of their alpha. Raises LumaMismatch."""
 
     def reckoned(top: int, samples: Gray, buffers: BufferPool) -> tuple[int, Gray, Gray]:
-        gray = reference_luma.by_integers(samples[..., :3], buffers)
-        if not np.array_equal(gray, reference_luma.by_thousandths(samples[..., :3], buffers)):
+        gray = reference_luma.fixed_point_luma(samples[..., :3], buffers)
+        if not np.array_equal(gray, reference_luma.decimal_luma(samples[..., :3], buffers)):
             raise _not_kept("its luminance depends on how its weights are rounded", path)
         return top, samples, gray
 
@@ -129,7 +129,9 @@ def measure(path: Path, strips: Iterator[Strip], rows: int, listener: RowListene
     for strip in strips:
         samples = made.take(len(strip.gray))
         digest.update(_little_endian(samples))
-        error = np.abs(reference_luma.by_integers(samples[..., :3]).astype(np.int32) - to_8_bit(strip.gray))
+        error = np.abs(
+            reference_luma.fixed_point_luma(samples[..., :3]).astype(np.int32) - to_8_bit(strip.gray)
+        )
         largest = max(largest, int(error.max()))
         total += int(error.sum(dtype=np.int64))
         seen += error.size

@@ -169,7 +169,7 @@ class _Work:
         if not self.terms.confidence:
             return ModelOutput(made, error, None)
         luminance, model = luminance_of(reference.gray), subject.model
-        sure = confidence(luminance, chroma, model.sizes, model.engine)
+        sure = confidence(luminance, chroma, model.spec, model.engine)
         gray_error = chroma_error(left_gray(reference.gray), reference.rgb)
         self.tallies[subject.name].reliability.add(sure, error, gray_error)
         return ModelOutput(made, error, sure)

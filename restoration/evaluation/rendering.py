@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restoration.arrays import resample
-from restoration.arrays.luma import Float, Gray, recolor
+from restoration.arrays.luma import Float, Gray, rgb_with_luma
 from restoration.colorize.guided_filter import Upsampler
 from restoration.colorize.inference import colorize
-from restoration.colorize.loaded_model import LoadedModel
 from restoration.colorize.plan import guide_side
+from restoration.generators.loaded_model import LoadedModel
 from restoration.recipe import Preset
 
 
 def predicted_chroma(gray: Gray, preset: Preset, model: LoadedModel) -> Float:
     """Return Cb and Cr (2, H, W) in [-0.5, 0.5] that `restore` would lay on a gray picture (H, W), uint8."""
     luminance = copy_of(gray, preset)
-    field = colorize(luminance, preset, model.sizes, model.engine)
+    field = colorize(luminance, preset, model.spec, model.engine)
     return laid_on(field.chroma, luminance, gray)
 
 
@@ -44,7 +44,7 @@ def luminance_of(gray: Gray) -> Float:
 def colored(gray: Gray, chroma: Float, strength: float = 1.0) -> NDArray[np.uint8]:
     """Return RGB bytes (H, W, 3) of which the luma is `gray` exactly."""
     cb, cr = np.clip(chroma * np.float32(strength), -0.5, 0.5)
-    return np.asarray(recolor(gray, cb, cr), dtype=np.uint8)
+    return np.asarray(rgb_with_luma(gray, cb, cr), dtype=np.uint8)
 
 
 def left_gray(gray: Gray) -> NDArray[np.uint8]:

@@ -134,7 +134,7 @@ def _gray(luminance: Float) -> Gray:
 def _colored(
     luminance: Float, gray: Gray, terms: EvaluationOptions, subject: EvaluatedModel
 ) -> NDArray[np.uint8]:
-    field = colorize(luminance, terms.preset, subject.model.sizes, subject.model.engine)
+    field = colorize(luminance, terms.preset, subject.model.spec, subject.model.engine)
     return colored(gray, laid_on(field.chroma, luminance_of(gray), gray), terms.strength)
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restoration.atomic_write import draft, publish
-from restoration.colorize.loaded_model import LoadedModel
 from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
+from restoration.generators.loaded_model import LoadedModel
 from restoration.recipe import Preset
 
 _HEIGHT: Final = 240

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from restoration.colorize.loaded_model import LoadedModel, load_model
 from restoration.evaluation.errors import EvaluationError
+from restoration.generators.loaded_model import LoadedModel, load_model
 from restoration.generators.models import SHIPPED_ONLY, Library, ModelCard, model_card, models
-from restoration.generators.networks.chroma import ARCHITECTURES
+from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.training.recipe import SEED_KIND, read_recipe, recipe_kind
 from restoration.training.run_folder import RunFolder
 

@@ -12,14 +12,14 @@ import numpy as np
 from restoration.arrays.luma import Float, Gray
 from restoration.colorize import seam_metrics
 from restoration.colorize.inference import ChromaField, colorize
-from restoration.colorize.loaded_model import LoadedModel
-from restoration.colorize.plan import passes
+from restoration.colorize.plan import plan_passes
 from restoration.errors import MasterError
 from restoration.evaluation.pictures import Listing, reference_pictures
 from restoration.evaluation.rendering import colored, copy_of, laid_on, luminance_of
 from restoration.evaluation.scans import list_scans, scan_luminance
 from restoration.evaluation.subjects import EvaluatedModel
 from restoration.evaluation.terms import EvaluationOptions, EvaluationProgress
+from restoration.generators.loaded_model import LoadedModel
 from restoration.recipe import Preset
 
 SHIFTS = 4
@@ -117,7 +117,7 @@ def _figures(name: str, gray: Gray, preset: Preset, model: LoadedModel, strength
     runs = [_run(gray, luminance, preset, model, offset) for offset in _offsets(luminance, preset, model)]
     others = [chroma for _, chroma in (*runs[1:], runs[0])]
     laid = [
-        seam_metrics.merged(field, luminance, chroma, other)
+        seam_metrics.windowed_field(field, luminance, chroma, other)
         for (field, chroma), other in zip(runs, others, strict=True)
     ]
     windows = [one for one in laid if one is not None]
@@ -137,7 +137,7 @@ def _figures(name: str, gray: Gray, preset: Preset, model: LoadedModel, strength
 def _offsets(luminance: Float, preset: Preset, model: LoadedModel) -> Sequence[tuple[int, int]]:
     """Draw where the windows begin; the same for every model of the same sizes."""
     height, width = luminance.shape
-    details = passes(height, width, preset, model.sizes).details
+    details = plan_passes(height, width, preset, model.spec).details
     strides = [one.stride for one in details if one.stride is not None]
     if not strides:
         return ((0, 0),)
@@ -149,5 +149,5 @@ def _run(
     gray: Gray, luminance: Float, preset: Preset, model: LoadedModel, offset: tuple[int, int]
 ) -> tuple[ChromaField, Float]:
     """Color once: the field, and what is laid on the picture, Cb and Cr (2, H, W)."""
-    field = colorize(luminance, preset, model.sizes, model.engine, offset=offset)
+    field = colorize(luminance, preset, model.spec, model.engine, offset=offset)
     return field, laid_on(field.chroma, luminance, gray)

@@ -73,7 +73,7 @@ class DecoderComparison:
         if self._facts.mode == "ycbcr" or bands <= 2:
             self._planes[0].add(samples[..., 0])
         else:
-            self._planes[0].add(reference_luma.by_integers(samples[..., :3]))
+            self._planes[0].add(reference_luma.fixed_point_luma(samples[..., :3]))
         if bands in {2, 4}:
             self._planes[1].add(samples[..., -1])
 

@@ -35,7 +35,7 @@ from typing import Final
 import numpy as np
 
 from restoration.arrays import luma, resample
-from restoration.arrays.box_mean import box
+from restoration.arrays.box_mean import box_mean
 from restoration.arrays.luma import Float
 from restoration.errors import AlreadyColor
 from restoration.masters.facts import Tone, ToneKind
@@ -147,7 +147,7 @@ def chroma_residuals(planes: Float) -> ChromaResiduals:
     residuals = chroma - curve
     bright = luminance > _DARKEST
     vivid = (np.hypot(*residuals) > _VIVID) & bright
-    smooth = np.stack([box(plane.reshape(height, width), _RADIUS).ravel() for plane in residuals])
+    smooth = np.stack([box_mean(plane.reshape(height, width), _RADIUS).ravel() for plane in residuals])
     across, along = _stain_axis_distances(smooth)
     hue_change, curvature = _curve_shape(luminance, curve)
     return ChromaResiduals(

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pyvips
 
-from restoration.arrays.tone_curve import STEPS, ToneCurve, lightness, linear
+from restoration.arrays.tone_curve import STEPS, ToneCurve, lightness, srgb_to_linear
 from restoration.masters import icc
 from restoration.masters.facts import ScanFacts
 from restoration.masters.libvips import load
@@ -84,7 +84,7 @@ def _from_gamma(gamma: float) -> ToneProfile:
 
 
 def _curve(name: str, light: icc.Luminance) -> ToneCurve | None:
-    srgb = linear(np.linspace(0, 1, STEPS))
+    srgb = srgb_to_linear(np.linspace(0, 1, STEPS))
     if np.max(np.abs(lightness(light) - lightness(srgb))) <= _SRGB_TOLERANCE:
         return None
     return ToneCurve(name, light.astype(np.float32))

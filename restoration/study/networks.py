@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from restoration.generators.networks.discriminator import PatchDiscriminator
-from restoration.generators.networks.objective import initialize
+from restoration.generators.networks.pix2pix_losses import initialize
 from restoration.generators.networks.unet import UNetGenerator
 from restoration.study.recipe import CRITIC_STEPS, SeedRecipe
 from restoration.training.recipe import TrainingError

@@ -13,7 +13,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from restoration.generators.networks.objective import L1_WEIGHT
+from restoration.generators.networks.pix2pix_losses import L1_WEIGHT
 from restoration.study.preprocessing import Preprocessing
 from restoration.training.recipe import SEED_KIND, TrainingError
 

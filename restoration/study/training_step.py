@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restoration.generators.networks.objective import adversarial_loss, discriminator_loss
+from restoration.generators.networks.pix2pix_losses import adversarial_loss, discriminator_loss
 from restoration.study.networks import SeedState
 from restoration.study.recipe import SeedRecipe
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from restoration.generators.models import SHIPPED_ONLY, Library, load_weights, model_card
-from restoration.generators.networks.chroma import ARCHITECTURES
+from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.generators.networks.discriminator import PatchDiscriminator
-from restoration.generators.networks.error_head import DoubtHead
+from restoration.generators.networks.error_head import ErrorHead
 from restoration.generators.networks.lite0_unet import Lite0Unet
-from restoration.generators.networks.objective import initialize
+from restoration.generators.networks.pix2pix_losses import initialize
 from restoration.training.pretrained_encoder import fill_from_wheel, trainable_part
 from restoration.training.recipe import ModelPlan, Phase, TrainingError, TrainingRecipe
 from restoration.training.throughput import TimeSpent
@@ -142,7 +142,7 @@ def phase_optimizer(network: nn.Module, phase: Phase, recipe: TrainingRecipe) ->
     network.requires_grad_(requires_grad=True)
     rest = list(network.parameters())
     if isinstance(network, Lite0Unet):
-        network.foretells = phase.doubt
+        network.predicts_error = phase.doubt
         if phase.doubt:
             rest = _doubt_alone(network)
         else:
@@ -159,7 +159,7 @@ def phase_optimizer(network: nn.Module, phase: Phase, recipe: TrainingRecipe) ->
 
 def _doubt_alone(network: Lite0Unet) -> list[nn.Parameter]:
     network.requires_grad_(requires_grad=False)
-    return list(cast(DoubtHead, network.doubt).requires_grad_(requires_grad=True).parameters())
+    return list(cast(ErrorHead, network.doubt).requires_grad_(requires_grad=True).parameters())
 
 
 def learning_mode(network: nn.Module) -> None:
@@ -170,7 +170,7 @@ def learning_mode(network: nn.Module) -> None:
     network.train()
     if isinstance(network, Lite0Unet):
         network.encoder.eval()
-        if network.doubt is not None and network.foretells:
+        if network.doubt is not None and network.predicts_error:
             network.eval()
             network.doubt.train()
 

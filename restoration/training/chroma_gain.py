@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from restoration.arrays.lab import recolor
+from restoration.arrays.lab import shown_rgb
 from restoration.training.metrics import HeldOutPicture, Predict, colorfulness
 
 MOST = 2.0
@@ -29,7 +29,7 @@ def needed_gain(predict: Predict, against: Sequence[HeldOutPicture], asked: floa
 
     def reached(gain: float) -> bool:
         colors = [
-            colorfulness(recolor(one.luma, intensified(field, gain)))
+            colorfulness(shown_rgb(one.luma, intensified(field, gain)))
             for one, field in zip(against, chroma, strict=True)
         ]
         return float(np.mean(colors)) >= asked * truth

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from restoration.arrays.lab import recolor
+from restoration.arrays.lab import shown_rgb
 from restoration.training.metrics import HeldOutPicture, Predict, chroma_error
 from restoration.training.rank_correlation import sampled_pixels, spearman
 
@@ -20,7 +20,7 @@ def error_correlation(predict: Predict, against: Sequence[HeldOutPicture]) -> fl
     foretold, true = [], []
     for place, one in enumerate(against):
         planes = predict(one.luma[None])[0]
-        shown = np.rint(255.0 * recolor(one.luma, planes[:2])).astype(np.uint8)
+        shown = np.rint(255.0 * shown_rgb(one.luma, planes[:2])).astype(np.uint8)
         error = chroma_error(shown, one.rgb).ravel()
         some = sampled_pixels(error.size, place)
         foretold.append(planes[2].ravel()[some])

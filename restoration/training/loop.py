@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restoration.generators.models import SHIPPED_ONLY, Library
-from restoration.generators.networks.chroma import ChromaGenerator
+from restoration.generators.networks.architectures import ChromaGenerator
 from restoration.training.checkpoint import (
     TrainingState,
     new_state,

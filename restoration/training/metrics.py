@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restoration.arrays.lab import lab, recolor
+from restoration.arrays.lab import lab, shown_rgb
 from restoration.arrays.luma import Float
 from restoration.training.dataset import LUMA, Picture, chroma_of
 
@@ -102,7 +102,7 @@ def color_metrics(
     truth: NDArray[np.uint8], luma: NDArray[np.float32], chroma: NDArray[np.float32]
 ) -> ColorMetrics:
     """Compare luma (H, W) under chroma (2, H, W) with the true sRGB bytes (H, W, 3)."""
-    colored = recolor(luma, chroma)
+    colored = shown_rgb(luma, chroma)
     true = truth.astype(np.float32) / 255.0
     error = max(float(np.mean((colored - true) ** 2)), 1e-6)
     return ColorMetrics(

@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save
 
 from restoration.generators.models import SHIPPED, ModelCard, card_toml
 from restoration.generators.models.card import card_of
-from restoration.generators.models.offered_card import metadata_of
-from restoration.generators.models.storage import Storage, packed
-from restoration.generators.networks.chroma import ARCHITECTURES
+from restoration.generators.models.import_card import card_metadata
+from restoration.generators.models.torch_weights import Storage, pack_weights
+from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.training.model_page import model_page
 from restoration.training.recipe import TrainingError, read_recipe
 from restoration.training.run_folder import RunFolder, write_atomically
@@ -53,7 +53,7 @@ def export_model(
         "statistics": architecture.statistics,
         "license": LICENSE,
     }
-    content = save(packed(load_file(source.best), storage), metadata_of(facts))
+    content = save(pack_weights(load_file(source.best), storage), card_metadata(facts))
     card = card_of(
         {
             **facts,

@@ -23,7 +23,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from restoration.arrays.lab import recolor
+from restoration.arrays.lab import shown_rgb
 from restoration.training.dataset import Picture, Split
 from restoration.training.metrics import HeldOutPicture, Predict, SetMetrics
 from restoration.training.provenance import commit
@@ -201,7 +201,7 @@ class RunFolder:
         side = max(max(one.luma.shape) for one in chosen)
         sheet = Image.new("RGB", (len(chosen) * side, 3 * side), (24, 24, 24))
         for column, one in enumerate(chosen):
-            colored = np.rint(255.0 * recolor(one.luma, predict(one.luma[None])[0])).astype(np.uint8)
+            colored = np.rint(255.0 * shown_rgb(one.luma, predict(one.luma[None])[0])).astype(np.uint8)
             gray = np.repeat(np.rint(255.0 * one.luma).astype(np.uint8)[..., None], 3, axis=2)
             for row, shown in enumerate((gray, colored, one.rgb)):
                 sheet.paste(Image.fromarray(shown), (column * side, row * side))

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from restoration.generators.networks.error_head import doubt_loss, within_gamut
-from restoration.generators.networks.objective import adversarial_loss, discriminator_loss
-from restoration.generators.networks.statistics import frozen, measure_each
+from restoration.generators.networks.error_head import error_loss, within_gamut
+from restoration.generators.networks.pix2pix_losses import adversarial_loss, discriminator_loss
+from restoration.generators.networks.statistics import freeze_statistics, measure_each
 from restoration.training.checkpoint import TrainingState, follow, learning_mode
 from restoration.training.losses import chroma_loss
 from restoration.training.recipe import Moment, TrainingRecipe
@@ -68,7 +68,7 @@ def _doubted(network: nn.Module, gray: Tensor, true: Tensor, plan: TrainingRecip
     """Tell how badly the error of the colors, as they will be shown, is foretold."""
     with _arithmetic(plan, gray.device):
         made, foretold = network(gray).float().split((2, 1), dim=1)
-    return doubt_loss(foretold, (within_gamut(gray, made) - true).norm(dim=1, keepdim=True))
+    return error_loss(foretold, (within_gamut(gray, made) - true).norm(dim=1, keepdim=True))
 
 
 def sample_chroma(network: nn.Module, gray: Tensor, wholes: Tensor, plan: TrainingRecipe) -> Tensor:
@@ -85,7 +85,7 @@ def sample_chroma(network: nn.Module, gray: Tensor, wholes: Tensor, plan: Traini
     with _arithmetic(plan, gray.device):
         statistics = measure_each(network, wholes)
     with _arithmetic(plan, gray.device):
-        parts = [frozen(network, statistics)(gray[-crops:])]
+        parts = [freeze_statistics(network, statistics)(gray[-crops:])]
         if crops < len(gray):
             parts.insert(0, network(gray[:-crops]))
     return torch.cat(parts).float()

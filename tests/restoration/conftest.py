@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, OutputFormat, Preset, Recipe
-from restoration.colorize.plan import Sizes
+from restoration.generators.models import InputSpec
 
 WEIGHTS = "5" * 64
 
@@ -40,7 +40,7 @@ def engine() -> SmoothChroma:
 
 @pytest.fixture
 def loaded(engine: SmoothChroma) -> LoadedModel:
-    return LoadedModel(engine, Sizes(256, 32), WEIGHTS)
+    return LoadedModel(engine, InputSpec(256, 32), WEIGHTS)
 
 
 @pytest.fixture

@@ -41,15 +41,15 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from safetensors.torch import save_file  # noqa: PLC0415  (few tests need torch)
 
     from restoration.generators.models import load_weights, model_card  # noqa: PLC0415
-    from restoration.generators.models.offered_card import metadata_of  # noqa: PLC0415
-    from restoration.generators.models.storage import Storage, packed  # noqa: PLC0415
+    from restoration.generators.models.import_card import card_metadata  # noqa: PLC0415
+    from restoration.generators.models.torch_weights import Storage, pack_weights  # noqa: PLC0415
 
     shipped = model_card("archive-1")
     facts = {**shipped.entries(), "name": "mine", "summary": "The shipped one in fewer bits."}
     for entry in ("file", "weights", "bytes", "default"):
         del facts[entry]
     path = tmp_path_factory.mktemp("offered") / "mine.safetensors"
-    save_file(packed(load_weights(shipped), Storage.INT8), path, metadata_of(facts))
+    save_file(pack_weights(load_weights(shipped), Storage.INT8), path, card_metadata(facts))
     return path
 
 

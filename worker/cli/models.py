@@ -100,7 +100,7 @@ def verify(
     """Check checksums, cards and networks of models, and have each color a small picture."""
     from restoration import verify_model
     from restoration.generators.models import weights_path
-    from restoration.generators.models.trial_run import require_runnable
+    from restoration.generators.models.import_checks import require_runnable
 
     def examine(card: "ModelCard") -> None:
         verify_model(card)
@@ -201,7 +201,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Install a model, checked and tried on a picture before it gets its name; never over another one."""
-    from restoration.generators.models.storage import Storage
+    from restoration.generators.models.torch_weights import Storage
     from worker.models.importing import import_from, is_address, is_run
 
     checksum = None if sha256 is None else _checksum(sha256)
@@ -238,7 +238,7 @@ def export(
 ) -> None:
     """Copy a model's weights, card and page into a folder, for another installation to import."""
     from restoration import model_card
-    from restoration.generators.models.importing import export_model
+    from restoration.generators.models.installation import export_model
     from worker.models.library import library_from
 
     card = model_card(name, library_from(settings_and_logs()))
@@ -289,7 +289,7 @@ def default(
 @app.command()
 def remove(name: Name, json: Json = False) -> None:
     """Remove an imported model; never a shipped one, the default, or one that jobs wait for."""
-    from restoration.generators.models.importing import remove_model
+    from restoration.generators.models.installation import remove_model
     from worker.models.library import require_unused
 
     settings = settings_and_logs()

@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from restoration import ModelError, ModelRefused
 from restoration.errors import display_name
-from restoration.generators.models.importing import MAX_BYTES, MAX_PAGE_BYTES, Imported, import_model
-from restoration.generators.models.offered_card import MAX_CARD_BYTES
-from restoration.generators.models.storage import Storage
+from restoration.generators.models.import_card import MAX_CARD_BYTES
+from restoration.generators.models.installation import MAX_BYTES, MAX_PAGE_BYTES, Imported, import_model
+from restoration.generators.models.torch_weights import Storage
 from worker.models.download import CHUNK, Progress, fetch, fetch_small, shown
 from worker.models.library import library_from
 from worker.settings import Settings

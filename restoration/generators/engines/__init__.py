@@ -6,8 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from restoration.generators.engines.device import choose, describe_engine, load_openvino
 from restoration.generators.engines.engine import Engine, InstanceEngine
+from restoration.generators.engines.selection import describe_engine, load_openvino, select_engine
 
 if TYPE_CHECKING:
     from restoration.generators.models import ModelCard
@@ -33,7 +33,7 @@ def open_engine(
     EngineUnavailable if what is asked for is missing, WeightsMismatch if the weights are not those on the
     card, ModelError if they are not those of its architecture, OutOfMemory if they do not fit.
     """
-    chosen = choose(engine, device)
+    chosen = select_engine(engine, device)
     if chosen.engine == "torch":
         from restoration.generators.engines.torch_engine import open_torch_engine  # noqa: PLC0415  (takes seconds)
 

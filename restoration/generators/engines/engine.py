@@ -40,9 +40,9 @@ class InstanceEngine(Engine, Protocol):
         """Return the engine with the pooled normalization statistics of pictures as its constants.
 
         `pictures` (N, H, W) float32 in [0, 1], sides multiples of the card's `multiple`; `weights` (N,), not
-        negative. `restoration.generators.networks.statistics.measure` says how they are pooled, layer by
-        layer, and what their floor is. Raises ValueError if the generator does not normalize by
-        instance, OutOfMemory.
+        negative. They are pooled layer by layer, with a floor of the variance, as
+        `restoration.generators.networks.statistics.measure_pooled` documents. Raises ValueError if the
+        generator does not normalize by instance, OutOfMemory.
         """
         ...
 

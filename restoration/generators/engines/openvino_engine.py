@@ -18,7 +18,7 @@ from openvino.properties import hint
 
 from restoration.errors import ModelError, OutOfMemory
 from restoration.generators.engines.engine import Engine, require_pictures
-from restoration.generators.engines.graphs import GRAPHS, graph_of, measuring_graph, steady_graph
+from restoration.generators.engines.graphs import GRAPHS, frozen_graph, graph_of, statistics_graph
 from restoration.generators.models import ModelCard, load_arrays
 
 Floats = NDArray[np.float32]
@@ -95,9 +95,9 @@ class OpenVinoEngine:
     def with_statistics(self, pictures: Floats, weights: Floats) -> OpenVinoEngine:
         """Return the engine with the pooled normalization statistics of pictures as its constants.
 
-        `pictures` (N, H, W) as for `predict`, `weights` (N,), not negative, of any sum;
-        `restoration.generators.networks.statistics.measure` says how they are pooled. Raises ValueError if
-        the generator does not normalize by instance or the weights do not fit, OutOfMemory.
+        `pictures` (N, H, W) as for `predict`, `weights` (N,), not negative, of any sum. They are pooled as by
+        `restoration.generators.networks.statistics.measure_pooled`. Raises ValueError if the generator does
+        not normalize by instance or the weights do not fit, OutOfMemory.
         """
         if self.card.statistics != "instance":
             raise ValueError(f"the model {self.card.name} does not normalize by instance")
@@ -120,7 +120,7 @@ def open_openvino_engine(card: ModelCard, threads: int | None = None) -> Engine:
     def opener(build: Callable[[str, Any], Model]) -> Callable[[], _Network]:
         return functools.cache(lambda: _Network(lambda: _request(card, build, threads)))
 
-    return OpenVinoEngine(card, opener(graph_of)(), opener(measuring_graph), opener(steady_graph))
+    return OpenVinoEngine(card, opener(graph_of)(), opener(statistics_graph), opener(frozen_graph))
 
 
 def _request(card: ModelCard, build: Callable[[str, Any], Model], threads: int | None) -> InferRequest:

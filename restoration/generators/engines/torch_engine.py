@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from restoration.errors import ModelError, OutOfMemory
 from restoration.generators.engines.batching import Batches
 from restoration.generators.engines.cuda import RECORDED_SIDE, on_cuda
-from restoration.generators.engines.device import resolve_device
 from restoration.generators.engines.engine import Engine, require_pictures
+from restoration.generators.engines.selection import resolve_device
 from restoration.generators.engines.torch_statistics import steadied
 from restoration.generators.models import ModelCard, load_weights
-from restoration.generators.networks.chroma import ARCHITECTURES
+from restoration.generators.networks.architectures import ARCHITECTURES
 
 # How torch's CPU allocator and CUDA's libraries say that they got no memory: they have no exception class.
 _OUT_OF_MEMORY = (

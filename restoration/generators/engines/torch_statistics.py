@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restoration.generators.models import ModelCard
-from restoration.generators.networks.statistics import NormalizedNetwork, frozen, measure
+from restoration.generators.networks.statistics import NormalizedNetwork, freeze_statistics, measure_pooled
 
 
 def steadied(
@@ -30,4 +30,4 @@ def steadied(
     normalized = cast(NormalizedNetwork, network)
     x = torch.from_numpy(np.ascontiguousarray(pictures))[:, None]
     x = x.to(device, memory_format=torch.channels_last)
-    return frozen(normalized, measure(normalized, x, torch.from_numpy(weights)))
+    return freeze_statistics(normalized, measure_pooled(normalized, x, torch.from_numpy(weights)))

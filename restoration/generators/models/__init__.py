@@ -1,6 +1,6 @@
 """The models that come with Saek or were imported: cards, weights, and the means to verify them."""
 
-from restoration.generators.models.card import SHIPPED, ModelCard, card_toml
+from restoration.generators.models.card import SHIPPED, InputSpec, ModelCard, card_toml
 from restoration.generators.models.registry import (
     SHIPPED_ONLY,
     Library,
@@ -21,6 +21,7 @@ from restoration.generators.models.weights import (
 __all__ = [
     "SHIPPED",
     "SHIPPED_ONLY",
+    "InputSpec",
     "Library",
     "ModelCard",
     "card_paths",

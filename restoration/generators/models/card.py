@@ -21,6 +21,18 @@ REINSTALL = "install Saek again, or import the model again (saek models import)"
 
 
 @dataclass(frozen=True, slots=True)
+class InputSpec:
+    """The input that a generator expects."""
+
+    working_side: int
+    """Longer side at which it sees a whole picture best, pixels."""
+    multiple: int
+    """Each side of an input is a multiple of this, pixels."""
+    statistics: Literal["fixed", "instance"] = "fixed"
+    """Source of mean and variance in normalization: the training ("fixed") or each input ("instance")."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What a model tells about itself, so that no caller asks which network it is."""
 
@@ -28,7 +40,7 @@ class ModelCard:
     summary: str
     """One sentence for a list of models."""
     architecture: str
-    """The generator's name in `restoration.generators.networks.chroma.ARCHITECTURES`."""
+    """The generator's name in `restoration.generators.networks.architectures.ARCHITECTURES`."""
     in_channels: int
     out_channels: int
     multiple: int
@@ -49,6 +61,11 @@ class ModelCard:
     """Whether this is the shipped model that is taken when none is named."""
     folder: Path = field(default=SHIPPED, compare=False)
     """Where card and weights lie: no entry of the card, but where it was read."""
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """The input that the model's generator expects."""
+        return InputSpec(self.working_side, self.multiple, self.statistics)
 
     def entries(self) -> dict[str, str | int | bool]:
         """Return what stands in the card's file."""

@@ -41,9 +41,9 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
     """
     from safetensors.torch import load  # noqa: PLC0415  (torch takes seconds)
 
-    from restoration.generators.models.storage import unpacked  # noqa: PLC0415
+    from restoration.generators.models.torch_weights import unpack_weights  # noqa: PLC0415
 
-    return unpacked(load(_weights_bytes(card)))
+    return unpack_weights(load(_weights_bytes(card)))
 
 
 def load_arrays(card: ModelCard) -> dict[str, NDArray[np.generic]]:
@@ -51,7 +51,7 @@ def load_arrays(card: ModelCard) -> dict[str, NDArray[np.generic]]:
 
     Raises WeightsMismatch, ValueError if the file holds no weights.
     """
-    from restoration.generators.models.tensors import read_arrays  # noqa: PLC0415  (a list of models needs no numpy)
+    from restoration.generators.models.numpy_weights import read_arrays  # noqa: PLC0415  (a list of models needs no numpy)
 
     return read_arrays(_weights_bytes(card))
 

@@ -1,4 +1,4 @@
-"""How a generator foretells its own error: a small head on the features that it colors with."""
+"""Error head: a small network on the decoder features that predicts the error of the chroma."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restoration.generators.networks.lite0_layout import LEAST_DOUBT
+from restoration.generators.networks.lite0_layout import MIN_ERROR
 
 WIDTH = 32
 _DROPOUT = 0.3
 
 
-class DoubtHead(nn.Module):
+class ErrorHead(nn.Module):
     """Features of a decoder in, expected distance of (Cb, Cr) from the truth out.
 
     Every level of the decoder has a say, and so have the scene as a whole, the tone of a pixel (near black
@@ -41,7 +41,7 @@ class DoubtHead(nn.Module):
         """Decoder features from coarse to fine, pooled scene (N, C), gray (N, 1, h, w), chroma (N, 2, h, w).
 
         All but the coarser levels have the size (h, w) of the finest. Returns (N, 1, h, w), not below
-        `LEAST_DOUBT`.
+        `MIN_ERROR`.
         """
         pooled = functional.dropout(scene, _DROPOUT, self.training)
         room = torch.minimum(gray, 1.0 - gray).clamp_min(0.0).sqrt()
@@ -52,10 +52,10 @@ class DoubtHead(nn.Module):
             if said.shape[-2:] != x.shape[-2:]:
                 said = functional.interpolate(said, size=x.shape[-2:], mode="bilinear", align_corners=False)
             x = x + said
-        return LEAST_DOUBT + 0.1 * functional.softplus(self.mix(x).float() - 1.0)
+        return MIN_ERROR + 0.1 * functional.softplus(self.mix(x).float() - 1.0)
 
 
-def doubt_loss(foretold: Tensor, distance: Tensor) -> Tensor:
+def error_loss(foretold: Tensor, distance: Tensor) -> Tensor:
     """Negative log likelihood of distances (N, 1, H, W), Laplace distributions of such means -> scalar."""
     return torch.mean(distance / foretold + foretold.log())
 

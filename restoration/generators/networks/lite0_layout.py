@@ -26,7 +26,7 @@ SKIP_BLOCKS: Final = (0, 2, 4, 10)
 SKIP_CHANNELS: Final = (16, 24, 40, 112)
 DECODER_CHANNELS: Final = (192, 96, 64, 32)
 
-LEAST_DOUBT: Final = 0.002
+MIN_ERROR: Final = 0.002
 """Least distance of (Cb, Cr) from the truth that is foretold: half a step of 255."""
 
 NORM_EPSILON: Final = 1e-3

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restoration.generators.networks.error_head import DoubtHead
+from restoration.generators.networks.error_head import ErrorHead
 from restoration.generators.networks.lite0_layout import (
     DECODER_CHANNELS,
     INPUT_MEAN,
@@ -127,14 +127,14 @@ class Lite0Unet(nn.Module):
     et al. 2016. Chroma is predicted at half the input's side and interpolated: the eye does not see the
     difference, and half the arithmetic is saved.
 
-    With `doubts` a third plane tells how far (Cb, Cr) is expected to be from the truth (`DoubtHead`), unless
-    `foretells` is turned off, as it is while the colors are learned. While it learns, `dropout` is the share
-    of the scene's features that is left out; of those at stride 32 half of that, of the skips a quarter.
+    With an error head (`ErrorHead`) a third plane is the expected distance of (Cb, Cr) from the truth, unless
+    `predicts_error` is off, as it is while the colors are trained. `dropout` is the rate for the pooled
+    features in training; those at stride 32 get half of it, the skips a quarter.
     """
 
     multiple = 32
 
-    def __init__(self, *, doubts: bool = False) -> None:
+    def __init__(self, *, with_error_head: bool = False) -> None:
         super().__init__()
         self.encoder = Lite0Encoder()
         bottom = LITE0_STAGES[-1][-1]
@@ -146,8 +146,8 @@ class Lite0Unet(nn.Module):
             channels = channels_out
         self.decoder = nn.ModuleList(decoder)
         self.chroma = nn.Conv2d(channels, 2, 3, padding=1)
-        self.doubt = DoubtHead(DECODER_CHANNELS, LITE0_HEAD) if doubts else None
-        self.foretells = doubts
+        self.doubt = ErrorHead(DECODER_CHANNELS, LITE0_HEAD) if with_error_head else None
+        self.predicts_error = with_error_head
         self.dropout = 0.0
         nn.init.zeros_(self.scene.weight)
         nn.init.zeros_(self.scene.bias)
@@ -157,13 +157,13 @@ class Lite0Unet(nn.Module):
     def forward(self, gray: Tensor) -> Tensor:
         """Gray (N, 1, H, W) in [0, 1], sides multiples of 32 -> Cb and Cr (N, 2, H, W) in [-0.5, 0.5].
 
-        Or (N, 3, H, W), if it foretells its error: the third plane is a distance above 0.
+        Or (N, 3, H, W), if it predicts its error: the third plane is a distance above 0.
         """
         rgb = ((gray - INPUT_MEAN) / INPUT_STD).expand(-1, 3, -1, -1)
         skips, head = self.encoder(rgb)
         levels, scene = self.decode(skips, head)
         planes = 0.5 * torch.tanh(2.0 * self.chroma(levels[-1]).float())
-        if self.doubt is not None and self.foretells:
+        if self.doubt is not None and self.predicts_error:
             half = functional.avg_pool2d(gray, 2)
             seen = [level.detach() for level in levels]
             planes = torch.cat((planes, self.doubt(seen, scene.detach(), half, planes.detach())), dim=1)

@@ -1,9 +1,9 @@
-"""Where instance normalization takes its mean and variance from: each input, or numbers measured before.
+"""Statistics of instance normalization (Ulyanov et al. 2016): of each input, or measured before and frozen.
 
-A network that normalizes by instance is handed the function that normalizes, so nothing in the network
-changes and any number of threads may run it with different statistics. `measure` and `measure_each` write
-down the statistics of whole pictures or of windows; `frozen` runs the network with them, so that the color of
-a place does not depend on what else its window shows.
+A network that normalizes by instance takes the normalizing function as an argument, so the network itself
+never changes and any number of threads can run it with different statistics. `measure_pooled` and
+`measure_each` measure the statistics of whole pictures or of windows; `freeze_statistics` runs the network
+with them, so that the color of a place does not depend on the rest of its window.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def through(layers: nn.Sequential, x: Tensor, normalize: Normalize) -> Tensor:
     return x
 
 
-def measure(
+def measure_pooled(
     network: NormalizedNetwork, pictures: Tensor, weights: Tensor | None = None, *, floor: float = FLOOR
 ) -> Statistics:
     """Measure the statistics of pictures (N, C, H, W) as if they were one; one row.
@@ -81,7 +81,7 @@ def measure_each(network: NormalizedNetwork, pictures: Tensor, *, floor: float =
     return _measured(network, pictures, lambda mean, variance: (mean, variance), floor)
 
 
-def frozen(network: NormalizedNetwork, statistics: Statistics) -> Callable[[Tensor], Tensor]:
+def freeze_statistics(network: NormalizedNetwork, statistics: Statistics) -> Callable[[Tensor], Tensor]:
     """Return the network as it runs with statistics measured before.
 
     They are constants: each layer's normalization is one factor and one summand a channel, and gradients flow

@@ -29,7 +29,7 @@ def test_a_neutral_pixel_has_its_own_value_as_luma(depth: type) -> None:
 def test_every_gray_with_every_chroma_keeps_its_luma() -> None:
     steps = np.linspace(-0.5, 0.5, 65, dtype=np.float32)
     gray, cb, cr = np.meshgrid(np.arange(256, dtype=np.uint8), steps, steps, indexing="ij")
-    rgb = luma.recolor(gray, cb, cr)
+    rgb = luma.rgb_with_luma(gray, cb, cr)
     seen = np.asarray(Image.fromarray(rgb.reshape(256, -1, 3)).convert("L"))
     assert np.array_equal(seen, gray.reshape(256, -1))
 
@@ -37,7 +37,7 @@ def test_every_gray_with_every_chroma_keeps_its_luma() -> None:
 def test_every_16_bit_gray_keeps_its_luma() -> None:
     steps = np.linspace(-0.5, 0.5, 7, dtype=np.float32)
     gray, cb, cr = np.meshgrid(np.arange(65536, dtype=np.uint16), steps, steps, indexing="ij")
-    assert np.array_equal(luma.luma(luma.recolor(gray, cb, cr)), gray)
+    assert np.array_equal(luma.luma(luma.rgb_with_luma(gray, cb, cr)), gray)
 
 
 @given(
@@ -46,9 +46,9 @@ def test_every_16_bit_gray_keeps_its_luma() -> None:
     hnp.arrays(np.float32, (3, 5), elements=CHROMA),
 )
 def test_luma_is_kept_for_any_picture(gray: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> None:
-    assert np.array_equal(luma.luma(luma.recolor(gray, cb, cr)), gray)
+    assert np.array_equal(luma.luma(luma.rgb_with_luma(gray, cb, cr)), gray)
     small = (gray >> 8).astype(np.uint8)
-    assert np.array_equal(luma.luma(luma.recolor(small, cb, cr)), small)
+    assert np.array_equal(luma.luma(luma.rgb_with_luma(small, cb, cr)), small)
 
 
 @given(
@@ -60,38 +60,38 @@ def test_luma_is_kept_for_any_picture(gray: np.ndarray, cb: np.ndarray, cr: np.n
 def test_luma_is_kept_at_any_strength_and_warmth(
     gray: np.ndarray, chroma: np.ndarray, strength: float, warmth: float
 ) -> None:
-    cb, cr = np.clip(luma.adjusted(chroma, strength, warmth), -0.5, 0.5)
-    assert np.array_equal(luma.luma(luma.recolor(gray, cb, cr)), gray)
+    cb, cr = np.clip(luma.adjust_chroma(chroma, strength, warmth), -0.5, 0.5)
+    assert np.array_equal(luma.luma(luma.rgb_with_luma(gray, cb, cr)), gray)
     small = (gray >> 8).astype(np.uint8)
-    assert np.array_equal(luma.luma(luma.recolor(small, cb, cr)), small)
+    assert np.array_equal(luma.luma(luma.rgb_with_luma(small, cb, cr)), small)
 
 
 @given(hnp.arrays(np.float32, (2, 3, 5), elements=CHROMA), st.floats(-1, 1))
 def test_warmth_moves_no_color_by_more_than_half_of_its_own_and_gray_not_at_all(
     chroma: np.ndarray, warmth: float
 ) -> None:
-    moved = np.hypot(*(luma.adjusted(chroma, 1, warmth) - chroma))
+    moved = np.hypot(*(luma.adjust_chroma(chroma, 1, warmth) - chroma))
     assert np.all(moved <= 0.5 * np.hypot(*chroma) + 1e-6)
-    assert not luma.adjusted(np.zeros_like(chroma), 1, warmth).any()
-    assert not luma.adjusted(chroma, 0, warmth).any()
+    assert not luma.adjust_chroma(np.zeros_like(chroma), 1, warmth).any()
+    assert not luma.adjust_chroma(chroma, 0, warmth).any()
 
 
 def test_warmth_strengthens_amber_and_weakens_blue() -> None:
     amber, blue = np.array([[[-0.08]], [[0.06]]], np.float32), np.array([[[0.08]], [[-0.06]]], np.float32)
-    assert np.hypot(*luma.adjusted(amber, 1, 1)).item() == pytest.approx(0.15)
-    assert np.hypot(*luma.adjusted(blue, 1, 1)).item() == pytest.approx(0.05)
-    assert np.allclose(luma.adjusted(amber, 1, -1), -luma.adjusted(blue, 1, 1))
+    assert np.hypot(*luma.adjust_chroma(amber, 1, 1)).item() == pytest.approx(0.15)
+    assert np.hypot(*luma.adjust_chroma(blue, 1, 1)).item() == pytest.approx(0.05)
+    assert np.allclose(luma.adjust_chroma(amber, 1, -1), -luma.adjust_chroma(blue, 1, 1))
 
 
 @given(hnp.arrays(np.float32, (2, 3, 5), elements=CHROMA), st.floats(0, 2))
 def test_no_warmth_leaves_the_colors_as_the_strength_makes_them(chroma: np.ndarray, strength: float) -> None:
-    assert np.array_equal(luma.adjusted(chroma, strength, 0), chroma * np.float32(strength))
+    assert np.array_equal(luma.adjust_chroma(chroma, strength, 0), chroma * np.float32(strength))
 
 
 def test_chroma_inside_the_gamut_comes_out_as_it_went_in() -> None:
     gray = np.full((20, 20), 32000, np.uint16)
     cb, cr = np.meshgrid(*[np.linspace(-0.15, 0.15, 20, dtype=np.float32)] * 2)
-    seen = luma.chroma(luma.recolor(gray, cb, cr) / np.float32(65535))
+    seen = luma.chroma(luma.rgb_with_luma(gray, cb, cr) / np.float32(65535))
     assert np.abs(seen - np.stack((cb, cr))).max() < 1e-4
 
 
@@ -99,7 +99,7 @@ def test_chroma_outside_the_gamut_keeps_its_hue() -> None:
     gray = np.full((1, 8), 58000, np.uint16)
     angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
     cb, cr = (0.5 * f(angles)[None].astype(np.float32) for f in (np.cos, np.sin))
-    seen_cb, seen_cr = luma.chroma(luma.recolor(gray, cb, cr) / np.float32(65535))
+    seen_cb, seen_cr = luma.chroma(luma.rgb_with_luma(gray, cb, cr) / np.float32(65535))
     turned = np.angle(np.exp(1j * (np.arctan2(seen_cr, seen_cb) - angles)))
     assert np.abs(turned).max() < 0.01
     assert np.hypot(seen_cb, seen_cr).min() > 0.02
@@ -107,7 +107,7 @@ def test_chroma_outside_the_gamut_keeps_its_hue() -> None:
 
 def test_black_and_white_stay_neutral() -> None:
     gray = np.array([[0, 255]], np.uint8)
-    rgb = luma.recolor(gray, np.full((1, 2), 0.4, np.float32), np.full((1, 2), -0.3, np.float32))
+    rgb = luma.rgb_with_luma(gray, np.full((1, 2), 0.4, np.float32), np.full((1, 2), -0.3, np.float32))
     assert rgb.tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
@@ -131,7 +131,7 @@ def on_the_edge(depth: type, count: int) -> tuple[np.ndarray, np.ndarray, np.nda
 def test_luma_is_kept_by_exact_and_by_integer_weights(depth: type) -> None:
     gray, cb, cr = on_the_edge(depth, 2_000_000)
     assert len(gray) > 50_000
-    rgb = luma.recolor(gray, cb, cr).astype(np.int64)
+    rgb = luma.rgb_with_luma(gray, cb, cr).astype(np.int64)
 
     thousandths = rgb @ np.array([299, 587, 114]) - 1000 * gray.astype(np.int64)
     assert np.abs(thousandths).max() < 500  # whichever way halves are rounded
@@ -145,7 +145,7 @@ def test_luma_is_kept_by_exact_and_by_integer_weights(depth: type) -> None:
 )
 def test_both_kinds_of_weights_agree_for_any_picture(gray: np.ndarray, chroma: np.ndarray) -> None:
     for one in (gray, (gray >> 8).astype(np.uint8)):
-        rgb = luma.recolor(one, *chroma).astype(np.int64)
+        rgb = luma.rgb_with_luma(one, *chroma).astype(np.int64)
         assert np.abs(rgb @ np.array([299, 587, 114]) - 1000 * one.astype(np.int64)).max() < 500
         assert np.array_equal((rgb @ np.array([19595, 38470, 7471]) + 32768) >> 16, one)
 

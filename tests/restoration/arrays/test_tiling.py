@@ -11,7 +11,7 @@ from restoration.arrays import tiling
 @given(st.integers(1, 3000), st.integers(32, 256))
 def test_the_weights_sum_to_one_everywhere(length: int, stride: int) -> None:
     total = np.zeros(length)
-    for span in tiling.spans(length, stride=stride):
+    for span in tiling.window_spans(length, stride=stride):
         total[span.start : span.stop] += span.weights
     assert np.allclose(total, 1, atol=1e-5)
 
@@ -22,27 +22,27 @@ def test_the_weights_sum_to_one_wherever_the_windows_begin(
 ) -> None:
     offset = draw.draw(st.integers(0, stride - 1))
     total = np.zeros(length)
-    for span in tiling.spans(length, stride=stride, offset=offset):
+    for span in tiling.window_spans(length, stride=stride, offset=offset):
         assert 0 <= span.start < span.stop <= length
         total[span.start : span.stop] += span.weights
     assert np.allclose(total, 1, atol=1e-5)
 
 
 def test_borders_are_where_windows_begin_or_end() -> None:
-    assert tiling.borders(200, 128) == ()
-    assert tiling.borders(512, 128) == (128, 256, 384)
-    assert tiling.borders(512, 128, offset=28) == (67, 161, 228, 256, 323, 417)
+    assert tiling.window_borders(200, 128) == ()
+    assert tiling.window_borders(512, 128) == (128, 256, 384)
+    assert tiling.window_borders(512, 128, offset=28) == (67, 161, 228, 256, 323, 417)
 
 
 @pytest.mark.parametrize("offset", [-1, 128])
 def test_an_offset_beyond_the_stride_is_refused(offset: int) -> None:
     with pytest.raises(ValueError, match="offset"):
-        tiling.spans(1000, offset=offset)
+        tiling.window_spans(1000, offset=offset)
 
 
 @given(st.integers(257, 3000), st.integers(32, 256))
 def test_windows_lie_inside_no_further_apart_than_the_stride(length: int, stride: int) -> None:
-    spans = tiling.spans(length, stride=stride)
+    spans = tiling.window_spans(length, stride=stride)
     starts = [span.start for span in spans]
     assert starts[0] == 0
     assert spans[-1].stop == length
@@ -57,7 +57,7 @@ def test_cutting_and_merging_gives_the_picture_back(shape: tuple[int, int]) -> N
     windows = list(tiling.windows(*shape, 160))
     for window in windows:
         window.add(window.cut(plane), merged)
-    assert len(windows) == tiling.count(*shape, 160)
+    assert len(windows) == tiling.window_count(*shape, 160)
     assert np.allclose(merged, plane, atol=1e-5)
 
 
@@ -73,4 +73,4 @@ def test_padding_reaches_the_multiple_and_reflects(shape: tuple[int, int]) -> No
 
 def test_a_stride_that_leaves_gaps_is_refused() -> None:
     with pytest.raises(ValueError, match="stride"):
-        tiling.spans(1000, stride=257)
+        tiling.window_spans(1000, stride=257)

@@ -14,14 +14,15 @@ from PIL import Image
 
 from restoration import Preset
 from restoration.arrays import resample
-from restoration.colorize.inference import all_planes, colorize, infer
-from restoration.colorize.input_pieces import PART, SHOWN, pieces
-from restoration.colorize.plan import Sizes, count_windows, guide_side
+from restoration.colorize.inference import colorize, infer_chroma, infer_planes
+from restoration.colorize.input_splitting import MAX_INPUT_PIXELS, PART_PIXELS, split_input
+from restoration.colorize.plan import count_windows, guide_side
 from restoration.colorize.predicted_error import confidence
 from restoration.generators.engines import Engine
+from restoration.generators.models import InputSpec
 
-FIXED = Sizes(256, 32)
-INSTANCE = Sizes(256, 256, "instance")
+FIXED = InputSpec(256, 32)
+INSTANCE = InputSpec(256, 256, "instance")
 MEGABYTE = 1_000_000
 
 
@@ -53,19 +54,19 @@ def copy_of(height: int, width: int, preset: Preset) -> np.ndarray:
 SHAPES = [(1, 65_537), (200_000, 1), (3, 50_000), (100, 60_000), (17, 1_200), (40, 40), (1, 1)]
 
 
-@pytest.mark.parametrize("sizes", [FIXED, INSTANCE], ids=["fixed", "instance"])
+@pytest.mark.parametrize("spec", [FIXED, INSTANCE], ids=["fixed", "instance"])
 @pytest.mark.parametrize("preset", [Preset.BALANCED, Preset.NATIVE])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_network_is_never_shown_more_than_its_limit(
-    shape: tuple[int, int], preset: Preset, sizes: Sizes
+    shape: tuple[int, int], preset: Preset, spec: InputSpec
 ) -> None:
     engine = Watched()
     luminance = copy_of(*shape, preset)
-    field = colorize(luminance, preset, sizes, engine)
-    assert field.windows == count_windows(*shape, preset, sizes)
-    if sizes is FIXED:
-        confidence(luminance, field.chroma, sizes, engine)
-    assert engine.most <= SHOWN
+    field = colorize(luminance, preset, spec, engine)
+    assert field.windows == count_windows(*shape, preset, spec)
+    if spec is FIXED:
+        confidence(luminance, field.chroma, spec, engine)
+    assert engine.most <= MAX_INPUT_PIXELS
 
 
 @given(st.integers(1, 3000), st.integers(1, 90_000), st.booleans(), st.sampled_from([32, 256]))
@@ -74,9 +75,9 @@ def test_pieces_cover_the_picture_and_keep_to_the_limit(
     short: int, long: int, upright: bool, multiple: int
 ) -> None:
     height, width = (long, short) if upright else (short, long)
-    laid = pieces(height, width, multiple)
+    laid = split_input(height, width, multiple)
     shapes = [[side + -side % multiple for side in piece.shape] for piece in laid]
-    assert max(a * b for a, b in shapes) <= (SHOWN if len(laid) == 1 else PART)
+    assert max(a * b for a, b in shapes) <= (MAX_INPUT_PIXELS if len(laid) == 1 else PART_PIXELS)
     for length, spans in (
         (height, [piece.rows for piece in laid]),
         (width, [piece.columns for piece in laid]),
@@ -90,10 +91,10 @@ def test_pieces_cover_the_picture_and_keep_to_the_limit(
 @pytest.mark.parametrize("shape", [(1, 65_537), (90, 9000), (20_000, 33), (1300, 1200)])
 def test_a_plane_in_pieces_is_colored_as_one(shape: tuple[int, int]) -> None:
     plane = np.random.default_rng(2).random(shape, dtype=np.float32)
-    assert len(pieces(*shape, 32)) > 1
+    assert len(split_input(*shape, 32)) > 1
     heard: list[int] = []
-    chroma = infer(Watched(), plane, 32, heard.append)
-    assert heard == list(range(len(pieces(*shape, 32))))
+    chroma = infer_chroma(Watched(), plane, 32, heard.append)
+    assert heard == list(range(len(split_input(*shape, 32))))
     assert np.allclose(chroma, np.stack((0.5 * plane - 0.2, 0.3 - 0.5 * plane)), atol=1e-5)
 
 
@@ -104,7 +105,7 @@ def test_pieces_that_disagree_leave_no_step() -> None:
             return np.stack((gray * 0 + mood, gray * 0 - mood), axis=1).astype(np.float32)
 
     plane = np.linspace(0, 1, 20_000, dtype=np.float32) * np.ones((100, 1), np.float32)
-    chroma = all_planes(Moody(), plane, 32)
+    chroma = infer_planes(Moody(), plane, 32)
     assert chroma[0].min() < -0.3
     assert chroma[0].max() > 0.3
     assert np.abs(np.diff(chroma[0], axis=1)).max() < 0.002

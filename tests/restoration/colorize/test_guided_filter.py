@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restoration.arrays import resample
-from restoration.arrays.box_mean import box
+from restoration.arrays.box_mean import box_mean
 from restoration.colorize.guided_filter import Upsampler
 
 
@@ -59,4 +59,4 @@ def test_a_box_is_the_mean_over_its_square(height: int, width: int, radius: int)
     plane = np.random.default_rng(height).random((height, width), dtype=np.float32)
     held = np.pad(plane, radius, mode="edge")
     squares = np.lib.stride_tricks.sliding_window_view(held, (2 * radius + 1, 2 * radius + 1))
-    assert np.allclose(box(plane, radius), squares.mean(axis=(2, 3)), atol=1e-6)
+    assert np.allclose(box_mean(plane, radius), squares.mean(axis=(2, 3)), atol=1e-6)

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from restoration import Preset
 from restoration.arrays import resample, tiling
 from restoration.colorize.inference import colorize, contrast_stretch
-from restoration.colorize.plan import Sizes, count_windows
+from restoration.colorize.plan import count_windows
+from restoration.generators.models import InputSpec
 
-SIZES = Sizes(256, 32)
+SPEC = InputSpec(256, 32)
 
 
 class Moody:
@@ -37,8 +38,8 @@ def picture(height: int, width: int) -> np.ndarray:
 def test_any_size_and_preset_gives_a_field_of_the_same_aspect(
     height: int, width: int, preset: Preset
 ) -> None:
-    field = colorize(picture(height, width), preset, SIZES, Moody())
-    assert field.windows == count_windows(height, width, preset, SIZES)
+    field = colorize(picture(height, width), preset, SPEC, Moody())
+    assert field.windows == count_windows(height, width, preset, SPEC)
     assert np.abs(field.chroma).max() <= 0.5
     long, short = max(field.chroma.shape[1:]), min(field.chroma.shape[1:])
     assert short == max(1, round(min(height, width) * long / max(height, width)))
@@ -51,7 +52,7 @@ def ramp() -> np.ndarray:
 
 @pytest.mark.parametrize("preset", [Preset.FINE, Preset.NATIVE])
 def test_a_closer_look_cannot_move_the_palette(preset: Preset) -> None:
-    field = colorize(ramp(), preset, SIZES, Moody())
+    field = colorize(ramp(), preset, SPEC, Moody())
     assert field.chroma.shape[2] > field.palette.shape[2]
     assert (field.stride is not None) == (preset is Preset.NATIVE)
     assert np.abs(resample.reduce(field.chroma, *field.palette.shape[1:]) - field.palette).max() < 0.01
@@ -62,8 +63,8 @@ def test_the_palette_is_the_mean_of_the_looks_at_the_whole_picture() -> None:
         def predict(self, gray: np.ndarray) -> np.ndarray:
             return np.full((len(gray), 2, *gray.shape[1:]), 1e-4 * max(gray.shape), np.float32)
 
-    assert colorize(ramp(), Preset.FAST, SIZES, Counting()).palette == pytest.approx(0.0288)
-    assert colorize(ramp(), Preset.BALANCED, SIZES, Counting()).palette == pytest.approx(0.0384)
+    assert colorize(ramp(), Preset.FAST, SPEC, Counting()).palette == pytest.approx(0.0288)
+    assert colorize(ramp(), Preset.BALANCED, SPEC, Counting()).palette == pytest.approx(0.0384)
 
 
 def test_the_color_of_a_mirrored_look_is_turned_back() -> None:
@@ -71,19 +72,19 @@ def test_the_color_of_a_mirrored_look_is_turned_back() -> None:
         def predict(self, gray: np.ndarray) -> np.ndarray:
             return np.stack((0.5 * gray, -0.5 * gray), axis=1)
 
-    palette = colorize(ramp(), Preset.FAST, SIZES, Sided()).palette
+    palette = colorize(ramp(), Preset.FAST, SPEC, Sided()).palette
     shown = resample.resize(ramp(), *palette.shape[1:])
     assert np.abs(palette[0] - 0.5 * shown).max() < 0.01
 
 
 def test_windows_leave_no_seams() -> None:
-    detailed = colorize(ramp(), Preset.NATIVE, SIZES, Moody()).chroma
+    detailed = colorize(ramp(), Preset.NATIVE, SPEC, Moody()).chroma
     assert np.abs(np.diff(detailed[0], axis=1)).max() < 0.005
 
 
 def test_the_place_of_the_windows_hardly_matters() -> None:
-    here = colorize(ramp(), Preset.NATIVE, SIZES, Moody())
-    shifted = colorize(ramp(), Preset.NATIVE, SIZES, Moody(), offset=(37, 101))
+    here = colorize(ramp(), Preset.NATIVE, SPEC, Moody())
+    shifted = colorize(ramp(), Preset.NATIVE, SPEC, Moody(), offset=(37, 101))
     assert (here.offset, shifted.offset) == ((0, 0), (37, 101))
     assert 0 < np.abs(here.chroma - shifted.chroma).max() < 0.01
 
@@ -92,13 +93,13 @@ def test_the_listener_hears_each_window_and_can_stop_the_work() -> None:
     heard: list[int] = []
 
     def listen(done: int, total: int) -> None:
-        assert total == count_windows(900, 1400, Preset.NATIVE, SIZES)
+        assert total == count_windows(900, 1400, Preset.NATIVE, SPEC)
         heard.append(done)
         if len(heard) == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        colorize(ramp(), Preset.NATIVE, SIZES, Moody(), listen)
+        colorize(ramp(), Preset.NATIVE, SPEC, Moody(), listen)
     assert heard == [1, 4, 5, 6]
 
 
@@ -112,17 +113,17 @@ def test_windows_come_by_the_dozen_and_each_lands_in_its_place() -> None:
             return np.concatenate([super(Counting, self).predict(part[None]) for part in gray])
 
     engine = Counting()
-    field = colorize(picture(1300, 1100), Preset.NATIVE, SIZES, engine)
+    field = colorize(picture(1300, 1100), Preset.NATIVE, SPEC, engine)
 
     assert engine.handed[:2] == [1, 1]  # the whole picture
     assert set(engine.handed[2:-1]) == {32}
-    assert sum(engine.handed[2:]) == tiling.count(*field.chroma.shape[1:], stride=128)
-    assert np.allclose(field.chroma, colorize(picture(1300, 1100), Preset.NATIVE, SIZES, Moody()).chroma)
+    assert sum(engine.handed[2:]) == tiling.window_count(*field.chroma.shape[1:], stride=128)
+    assert np.allclose(field.chroma, colorize(picture(1300, 1100), Preset.NATIVE, SPEC, Moody()).chroma)
 
 
 def test_numbers_that_are_not_finite_are_never_painted() -> None:
     with pytest.raises(FloatingPointError, match="broken"):
-        colorize(picture(50, 50), Preset.FAST, SIZES, Broken())
+        colorize(picture(50, 50), Preset.FAST, SPEC, Broken())
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from restoration import Preset
 from restoration.colorize.inference import colorize
-from restoration.colorize.plan import Sizes
-from restoration.colorize.predicted_error import PASSES, confidence
+from restoration.colorize.predicted_error import ERROR_PASSES, confidence
 from restoration.generators.engines import Engine
+from restoration.generators.models import InputSpec
 
-SIZES = Sizes(256, 32)
+SPEC = InputSpec(256, 32)
 Floats = NDArray[np.float32]
 
 
@@ -66,8 +66,8 @@ class Broken(_Painter):
 
 
 def sure_of(luminance: Floats, engine: Engine, listener: Callable[[int, int], None] | None = None) -> Floats:
-    chroma = colorize(luminance, Preset.FAST, SIZES, engine).chroma
-    return confidence(luminance, chroma, SIZES, engine, listener)
+    chroma = colorize(luminance, Preset.FAST, SPEC, engine).chroma
+    return confidence(luminance, chroma, SPEC, engine, listener)
 
 
 def plane(height: int, width: int) -> Floats:
@@ -129,7 +129,7 @@ def test_the_same_picture_gets_the_same_confidence() -> None:
 def test_the_listener_hears_each_look_and_can_stop_the_work() -> None:
     heard: list[tuple[int, int]] = []
     sure_of(plane(40, 40), Fickle(), lambda done, total: heard.append((done, total)))
-    assert heard == [(done, PASSES) for done in range(1, PASSES + 1)]
+    assert heard == [(done, ERROR_PASSES) for done in range(1, ERROR_PASSES + 1)]
 
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt

@@ -8,16 +8,16 @@ import pytest
 from skimage import data
 
 from restoration.arrays import resample
-from restoration.arrays.luma import recolor
+from restoration.arrays.luma import rgb_with_luma
 from restoration.colorize.inference import ChromaField
 from restoration.colorize.seam_metrics import (
-    Merged,
+    WindowedField,
     consistency,
     luma_error,
-    merged,
     seam_ratio,
     seamlessness,
     shift_spread,
+    windowed_field,
 )
 
 HEIGHT, WIDTH = 509, 661
@@ -40,8 +40,8 @@ def field(luminance: np.ndarray) -> ChromaField:
     return ChromaField(resample.enlarge(palette, HEIGHT, WIDTH) + noise, (0, 1), 1, palette, 128, (0, 0))
 
 
-def laid(field: ChromaField, luminance: np.ndarray) -> Merged:
-    found = merged(field, luminance)
+def laid(field: ChromaField, luminance: np.ndarray) -> WindowedField:
+    found = windowed_field(field, luminance)
     assert found is not None
     return found
 
@@ -87,7 +87,7 @@ def test_windows_that_lie_elsewhere_can_be_what_is_compared_with(
     field: ChromaField, luminance: np.ndarray
 ) -> None:
     checks = 0.01 * (np.indices((HEIGHT, WIDTH)).sum(axis=0) // 19 % 2).astype(np.float32)
-    one = merged(field, luminance, field.chroma + checks, field.chroma + checks)
+    one = windowed_field(field, luminance, field.chroma + checks, field.chroma + checks)
     assert one is not None
     assert seam_ratio([one]) == 1
 
@@ -99,7 +99,7 @@ def test_of_a_picture_that_is_flat_nowhere_nothing_is_said(field: ChromaField) -
 
 def test_where_nothing_was_cut_there_is_no_seam_ratio(field: ChromaField, luminance: np.ndarray) -> None:
     whole = replace(field, stride=None)
-    assert merged(whole, luminance) is None
+    assert windowed_field(whole, luminance) is None
     assert seamlessness(whole, luminance, field.chroma, field.palette).seam_ratio is None
 
 
@@ -144,7 +144,7 @@ def test_the_spread_of_a_large_picture_takes_little_memory() -> None:
 def test_one_wrong_pixel_is_caught(depth: type) -> None:
     gray = data.camera().astype(depth) * (257 if depth is np.uint16 else 1)
     chroma = np.full((2, *gray.shape), 0.1, np.float32)
-    rgb = recolor(gray, *chroma)
+    rgb = rgb_with_luma(gray, *chroma)
     assert luma_error(rgb, gray) == 0
     rgb[300, 200, 1] += 2
     assert luma_error(rgb, gray) == 1

@@ -5,11 +5,12 @@ import pytest
 
 from restoration import LoadedModel, Preset, default_model, load_model
 from restoration.arrays import resample, tiling
-from restoration.arrays.luma import recolor
+from restoration.arrays.luma import rgb_with_luma
 from restoration.colorize import seam_metrics
 from restoration.colorize.guided_filter import Upsampler
 from restoration.colorize.inference import colorize
-from restoration.colorize.plan import Sizes, guide_side, passes
+from restoration.colorize.plan import guide_side, plan_passes
+from restoration.generators.models import InputSpec
 
 SIZES = [(40, 40), (331, 257), (641, 480), (61, 1220)]
 CUT = [(331, 257), (523, 619), (199, 3989)]
@@ -58,7 +59,7 @@ class Normalizing:
 
 @pytest.fixture(scope="module")
 def normalizing() -> LoadedModel:
-    return LoadedModel(Normalizing(), Sizes(256, 256, "instance"), "0" * 64)
+    return LoadedModel(Normalizing(), InputSpec(256, 256, "instance"), "0" * 64)
 
 
 def finished(gray: np.ndarray, preset: Preset, model: LoadedModel, offsets: list[tuple[int, int]]):
@@ -67,7 +68,7 @@ def finished(gray: np.ndarray, preset: Preset, model: LoadedModel, offsets: list
     luminance = gray.astype(np.float32) / np.float32(65535)
     side = min(max(height, width), guide_side(preset, height, width))
     copy = resample.resize(luminance, *resample.fit(height, width, side))
-    fields = [colorize(copy, preset, model.sizes, model.engine, offset=offset) for offset in offsets]
+    fields = [colorize(copy, preset, model.spec, model.engine, offset=offset) for offset in offsets]
     return luminance, [
         (one, Upsampler.solve(one.chroma, copy, height, width).rows(0, gray)) for one in fields
     ]
@@ -82,9 +83,9 @@ def test_the_shipped_model_keeps_to_the_palette(
     gray = painted(kind, *size)
     luminance, ((field, chroma),) = finished(gray, preset, shipped, [(0, 0)])
     assert field.stride is None
-    assert all(one.stride is None for one in passes(*size, preset, shipped.sizes).details)
+    assert all(one.stride is None for one in plan_passes(*size, preset, shipped.spec).details)
     assert seam_metrics.consistency(chroma, field.palette, luminance) < 1
-    assert seam_metrics.luma_error(recolor(gray, *chroma), gray) == 0
+    assert seam_metrics.luma_error(rgb_with_luma(gray, *chroma), gray) == 0
 
 
 @pytest.mark.parametrize("kind", ["flat", "gradient", "grainy", "checkered"])
@@ -99,14 +100,14 @@ def test_windows_of_a_generator_that_normalizes_by_instance_leave_no_seams(
     assert seam_metrics.shift_spread([chroma for _, chroma in runs], luminance) < 0.5
     others = [chroma for _, chroma in (*runs[1:], runs[0])]
     laid = [
-        seam_metrics.merged(*run, other)
+        seam_metrics.windowed_field(*run, other)
         for run, other in zip(((f, luminance, c) for f, c in runs), others, strict=True)
     ]
     ratio = seam_metrics.seam_ratio([one for one in laid if one])
     assert ratio == pytest.approx(1, abs=0.05)
     for field, chroma in runs:
         assert seam_metrics.consistency(chroma, field.palette, luminance) < 1
-        assert seam_metrics.luma_error(recolor(gray, *chroma), gray) == 0
+        assert seam_metrics.luma_error(rgb_with_luma(gray, *chroma), gray) == 0
 
 
 @pytest.mark.parametrize("preset", [Preset.BALANCED, Preset.FINE, Preset.NATIVE])
@@ -120,7 +121,7 @@ def test_the_faint_ripple_of_a_blank_half_is_not_blown_up(normalizing: LoadedMod
     busy = 0.5 + 0.4 * np.sign(np.sin(rows / 37) * np.sin(columns / 37))
     blank = 0.7 + 0.01 * np.sin(rows / 5) * np.sin(columns / 5)
     picture = np.where(columns < 510, busy, blank).astype(np.float32)
-    field = colorize(picture, preset, normalizing.sizes, normalizing.engine)
+    field = colorize(picture, preset, normalizing.spec, normalizing.engine)
     assert field.stride
     height, width = field.chroma.shape[1:]
     inside = field.chroma[:, height // 4 : -height // 4, int(0.8 * width) : int(0.95 * width)]
@@ -137,6 +138,6 @@ def test_windows_by_their_own_statistics_would_be_caught(normalizing: LoadedMode
         for window in tiling.windows(*gray.shape, 128, offset):
             window.add(normalizing.engine.predict(window.cut(luminance)[None])[0], merged)
         naive.append(merged)
-    palette = colorize(luminance, Preset.BALANCED, normalizing.sizes, normalizing.engine).palette
+    palette = colorize(luminance, Preset.BALANCED, normalizing.spec, normalizing.engine).palette
     assert seam_metrics.shift_spread(naive, luminance) > 0.5
     assert seam_metrics.consistency(naive[0], palette, luminance) > 1

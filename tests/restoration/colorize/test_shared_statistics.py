@@ -8,14 +8,14 @@ from skimage import data
 from restoration import Preset
 from restoration.arrays import resample
 from restoration.colorize.inference import colorize
-from restoration.colorize.plan import Sizes, count_windows
-from restoration.colorize.shared_statistics import steadied
+from restoration.colorize.plan import count_windows
+from restoration.colorize.shared_statistics import with_shared_statistics
 from restoration.errors import EngineUnavailable
 from restoration.generators.engines.torch_engine import TorchEngine
-from restoration.generators.models import ModelCard
-from restoration.generators.networks.chroma import SeedChroma
+from restoration.generators.models import InputSpec, ModelCard
+from restoration.generators.networks.architectures import SeedChroma
 
-SIZES = Sizes(256, 256, "instance")
+SPEC = InputSpec(256, 256, "instance")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_a_whole_picture_of_its_own_statistics_is_colored_as_ever(
     seed: TorchEngine, photograph: np.ndarray
 ) -> None:
     whole = resample.reduce(photograph, 256, 256)
-    steady, measured = steadied(seed, SIZES, whole)
+    steady, measured = with_shared_statistics(seed, SPEC, whole)
     assert measured == 1
     ours, theirs = steady.predict(whole[None]), seed.predict(whole[None])
     assert np.abs(ours - theirs).mean() < 0.05 * np.abs(theirs).mean()
@@ -44,7 +44,7 @@ def test_a_whole_picture_of_its_own_statistics_is_colored_as_ever(
 
 def test_windows_do_not_get_palettes_of_their_own(seed: TorchEngine, photograph: np.ndarray) -> None:
     whole = resample.reduce(photograph, 256, 256)
-    steady, measured = steadied(seed, SIZES, whole, photograph)
+    steady, measured = with_shared_statistics(seed, SPEC, whole, photograph)
     assert measured == 1 + 4
     sky, man = photograph[None, :256, 256:], photograph[None, 100:356, 100:356]
     joint = np.concatenate((sky, man))
@@ -57,12 +57,12 @@ def test_windows_do_not_get_palettes_of_their_own(seed: TorchEngine, photograph:
 def test_the_cost_that_is_told_counts_what_is_measured(
     seed: TorchEngine, photograph: np.ndarray, preset: Preset
 ) -> None:
-    field = colorize(photograph[:, :300], preset, SIZES, seed)
-    assert field.windows == count_windows(512, 300, preset, SIZES)
+    field = colorize(photograph[:, :300], preset, SPEC, seed)
+    assert field.windows == count_windows(512, 300, preset, SPEC)
 
 
 def test_a_generator_with_fixed_statistics_stays_as_it_is(seed: TorchEngine) -> None:
-    assert steadied(seed, Sizes(256, 32), np.zeros((256, 256), np.float32)) == (seed, 0)
+    assert with_shared_statistics(seed, InputSpec(256, 32), np.zeros((256, 256), np.float32)) == (seed, 0)
 
 
 def test_an_engine_that_cannot_is_told(photograph: np.ndarray) -> None:
@@ -73,7 +73,7 @@ def test_an_engine_that_cannot_is_told(photograph: np.ndarray) -> None:
             return np.zeros((len(gray), 2, *gray.shape[1:]), np.float32)
 
     with pytest.raises(EngineUnavailable, match="test/cpu/plain"):
-        steadied(Plain(), SIZES, photograph)
+        with_shared_statistics(Plain(), SPEC, photograph)
 
 
 def test_statistics_are_asked_of_no_other_generator(photograph: np.ndarray, seed: TorchEngine) -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from restoration import LoadedModel, OutputExists, Preset, Progress, Recipe, Stage, identify, plan, restore
 from restoration.colorize.inference import colorize
-from restoration.colorize.plan import Sizes
-from restoration.colorize.predicted_error import PASSES, confidence
+from restoration.colorize.predicted_error import ERROR_PASSES, confidence
+from restoration.generators.models import InputSpec
 from restoration.masters.metadata.own_derivative import saek_properties
 
 Maker = Callable[..., Path]
@@ -43,8 +43,8 @@ def test_the_map_is_the_confidence_in_255_steps(
 ) -> None:
     made = restore(tiff(gray8), recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
     luminance = gray8.astype(np.float32) / 255
-    field = colorize(luminance, recipe().preset, loaded.sizes, loaded.engine)
-    expected = confidence(luminance, field.chroma, loaded.sizes, loaded.engine)
+    field = colorize(luminance, recipe().preset, loaded.spec, loaded.engine)
+    expected = confidence(luminance, field.chroma, loaded.spec, loaded.engine)
     told = made.confidence
     assert told is not None
     assert np.abs(read(told.path) / 255 - expected).max() < 0.51 / 255
@@ -150,10 +150,12 @@ def test_progress_counts_the_looks_with_the_windows(
         confidence=tmp_path / "o.png",
     )
     colored = [(step.done, step.total) for step in heard if step.stage is Stage.COLOR]
-    windows = colorize(gray / np.float32(255), Preset.BALANCED, Sizes(256, 32), loaded.engine).windows
-    assert colored[-1] == (windows + PASSES, windows + PASSES)
+    windows = colorize(gray / np.float32(255), Preset.BALANCED, InputSpec(256, 32), loaded.engine).windows
+    assert colored[-1] == (windows + ERROR_PASSES, windows + ERROR_PASSES)
     assert colored == sorted(set(colored))
-    assert [done for done, _ in colored[-PASSES:]] == list(range(windows + 1, windows + PASSES + 1))
+    assert [done for done, _ in colored[-ERROR_PASSES:]] == list(
+        range(windows + 1, windows + ERROR_PASSES + 1)
+    )
     shipped = recipe(preset=Preset.BALANCED, model="archive-1")
     facts = identify(master)
-    assert plan(facts, shipped, with_confidence=True).windows == plan(facts, shipped).windows + PASSES
+    assert plan(facts, shipped, with_confidence=True).windows == plan(facts, shipped).windows + ERROR_PASSES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from restoration.arrays.buffer_pool import BufferPool
-from restoration.arrays.luma import luma, recolor
+from restoration.arrays.luma import luma, rgb_with_luma
 from restoration.arrays.tone_curve import ToneCurve
 from restoration.derivatives.tone_adaptation import Appearance
 
@@ -43,7 +43,7 @@ def test_the_shown_color_solves_the_equation(gamma: float, dtype: type) -> None:
     gray = np.rint(linear(rng.uniform(0.3, 0.7, 300)) ** (1 / gamma) * top).astype(dtype)[None]
     cb, cr = rng.uniform(-0.12, 0.12, (2, 1, 300)).astype(np.float32)
     appearance, buffers = Appearance.of(power(gamma), dtype), BufferPool()
-    rgb = recolor(gray, *appearance.laid(gray, appearance.seen(gray, buffers), cb, cr, buffers))
+    rgb = rgb_with_luma(gray, *appearance.laid(gray, appearance.seen(gray, buffers), cb, cr, buffers))
     shown = srgb_of((rgb[0] / top) ** gamma)
     wanted = [shown_color(*one, gamma) for one in zip(gray[0] / top, cb[0], cr[0], strict=True)]
     off = np.abs(shown - np.array(wanted))
@@ -62,7 +62,7 @@ def test_any_chroma_leaves_luma_exact(gamma: float, dtype: type) -> None:
     appearance, buffers = Appearance.of(power(gamma), dtype), BufferPool()
     laid = appearance.laid(gray, appearance.seen(gray, buffers), cb, cr, buffers)
     assert all(np.abs(plane).max() <= 0.5 + 1e-6 for plane in laid)
-    assert np.array_equal(luma(recolor(gray, *laid)), gray)
+    assert np.array_equal(luma(rgb_with_luma(gray, *laid)), gray)
 
 
 def test_no_chroma_is_gray() -> None:
@@ -70,4 +70,4 @@ def test_no_chroma_is_gray() -> None:
     none = np.zeros(gray.shape, np.float32)
     appearance, buffers = Appearance.of(power(1.0), np.uint16), BufferPool()
     laid = appearance.laid(gray, appearance.seen(gray, buffers), none, none, buffers)
-    assert np.array_equal(recolor(gray, *laid), np.stack([gray] * 3, axis=-1))
+    assert np.array_equal(rgb_with_luma(gray, *laid), np.stack([gray] * 3, axis=-1))

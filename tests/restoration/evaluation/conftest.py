@@ -12,9 +12,9 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, ModelCard
-from restoration.colorize.plan import Sizes
 from restoration.evaluation.features import FeatureNetwork
 from restoration.evaluation.subjects import EvaluatedModel
+from restoration.generators.models import InputSpec
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +65,6 @@ def subject() -> Callable[..., EvaluatedModel]:
 
     def make(name: str = "sepia", blue: float = -0.06, red: float = 0.05) -> EvaluatedModel:
         card = ModelCard(name, "", "painter", 1, 2, 32, 64, "fixed", "Apache-2.0", "none", "0" * 64, 0)
-        return EvaluatedModel(name, card, LoadedModel(Painter(blue, red), Sizes(64, 32), "0" * 64))
+        return EvaluatedModel(name, card, LoadedModel(Painter(blue, red), InputSpec(64, 32), "0" * 64))
 
     return make

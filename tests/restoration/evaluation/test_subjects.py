@@ -56,7 +56,7 @@ def test_of_a_run_the_best_weights_are_taken(run: Path) -> None:
     (found,) = open_evaluated_models([str(run)], device="cpu", threads=1)
 
     assert found.name == "run-7"
-    assert (found.model.sizes.whole, found.model.sizes.multiple) == (256, 32)
+    assert (found.model.spec.working_side, found.model.spec.multiple) == (256, 32)
 
 
 def test_a_run_that_learns_anew_is_measured_anew(run: Path) -> None:

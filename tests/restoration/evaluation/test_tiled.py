@@ -10,11 +10,11 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, Preset
-from restoration.colorize.plan import Sizes
 from restoration.evaluation.pictures import Half, list_pictures
 from restoration.evaluation.subjects import EvaluatedModel
 from restoration.evaluation.terms import EvaluationOptions, silent
 from restoration.evaluation.tiled import SHIFTS, TilingMeasured, measure_tiling
+from restoration.generators.models import InputSpec
 
 SubjectMaker = Callable[..., EvaluatedModel]
 
@@ -44,7 +44,7 @@ class Steady(Moody):
 def in_windows(subject: EvaluatedModel, engine: Moody) -> EvaluatedModel:
     """A model that normalizes by instance, and so colors in windows."""
     model = subject.model
-    windowed = LoadedModel(engine, Sizes(256, 256, "instance"), model.weights)
+    windowed = LoadedModel(engine, InputSpec(256, 256, "instance"), model.weights)
     return replace(subject, model=windowed)
 
 

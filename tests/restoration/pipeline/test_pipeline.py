@@ -17,9 +17,9 @@ from skimage import data
 
 from restoration import LoadedModel, Preset, Recipe, Stage, ToneKind, pipeline, restore
 from restoration.arrays.luma import luma
-from restoration.colorize.inference import Sizes
 from restoration.derivatives import compose
 from restoration.derivatives.writer import srgb_profile
+from restoration.generators.models import InputSpec
 from restoration.masters import strips
 from restoration.masters.identify import identify
 from restoration.masters.metadata import own_derivative
@@ -365,7 +365,7 @@ def test_any_strip_height_gives_the_same_bytes(
         samples, facts = np.dstack([gray, gray - gray // 255, gray - gray // 200]), {"photometric": "rgb"}
     elif mode == "inverted":
         facts["photometric"] = "miniswhite"
-    model = LoadedModel(SmoothChroma(), Sizes(256, 32), WEIGHTS)
+    model = LoadedModel(SmoothChroma(), InputSpec(256, 32), WEIGHTS)
     recipe = Recipe(
         "smooth", WEIGHTS, "fast", format="tiff" if fmt == "pyramid" else fmt, pyramid=fmt == "pyramid"
     )

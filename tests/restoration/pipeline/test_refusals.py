@@ -158,7 +158,7 @@ def test_progress_runs_through_the_stages_to_their_ends(
     for stage in Stage:
         steps = [p for p in heard if p.stage is stage]
         assert [p.done for p in steps] == sorted({p.done for p in steps})
-        total = count_windows(337, 251, Preset.BALANCED, loaded.sizes) if stage is Stage.COLOR else 337
+        total = count_windows(337, 251, Preset.BALANCED, loaded.spec) if stage is Stage.COLOR else 337
         assert steps[-1].done == steps[-1].total == total
 
 
@@ -273,14 +273,14 @@ def test_a_step_of_luma_that_the_coloring_lost_is_found(
     fmt: str,
     depth: int,
 ) -> None:
-    recolor = compose.recolor
+    rgb_with_luma = compose.rgb_with_luma
 
     def faulty(gray: Gray, *rest: object) -> Gray:
-        rgb = recolor(gray, *rest)
+        rgb = rgb_with_luma(gray, *rest)
         rgb[-1, 100] += 1
         return rgb
 
-    monkeypatch.setattr(compose, "recolor", faulty)
+    monkeypatch.setattr(compose, "rgb_with_luma", faulty)
     with pytest.raises(LumaMismatch, match=r"luminance differs|how its weights are rounded"):
         restore(tiff(gray8 if depth == 8 else gray16), recipe(fmt), tmp_path / "o", loaded=loaded)
     assert names(tmp_path) == {"master.tif"}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restoration.generators.networks.objective import generator_loss
+from restoration.generators.networks.pix2pix_losses import generator_loss
 from restoration.study.networks import SeedState, new_seed_state
 from restoration.study.recipe import SeedRecipe
 from restoration.study.training_step import train_networks_on_batch

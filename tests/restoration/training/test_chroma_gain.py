@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from skimage import data
 
-from restoration.generators.networks.chroma import SeedChroma
+from restoration.generators.networks.architectures import SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training import train
 from restoration.training.chroma_gain import MOST, intensified, needed_gain

@@ -14,9 +14,9 @@ from skimage import data
 
 from restoration.generators.engines import open_engine
 from restoration.generators.models import Library, model_card, models, verify_model, weights_path
-from restoration.generators.models.importing import import_model
-from restoration.generators.models.storage import Storage
-from restoration.generators.networks.chroma import ChromaGenerator, SeedChroma
+from restoration.generators.models.installation import import_model
+from restoration.generators.models.torch_weights import Storage
+from restoration.generators.networks.architectures import ChromaGenerator, SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training import TrainingError, TrainingProgress, export_model, train
 from restoration.training import loop as training_loop

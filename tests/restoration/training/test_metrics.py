@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage import data
 from skimage.color import rgb2lab
 
-from restoration.arrays.lab import lab, recolor
+from restoration.arrays.lab import lab, shown_rgb
 from restoration.training.dataset import LUMA, Picture, chroma_of
 from restoration.training.metrics import (
     ColorMetrics,
@@ -79,7 +79,7 @@ def test_a_uniform_red_has_the_colorfulness_of_its_mean() -> None:
 def test_luma_and_true_chroma_give_the_picture_back() -> None:
     rgb = data.astronaut()[::4, ::4]
 
-    back = recolor((rgb @ LUMA / 255).astype(np.float32), chroma_of(rgb))
+    back = shown_rgb((rgb @ LUMA / 255).astype(np.float32), chroma_of(rgb))
 
     assert np.abs(back * 255 - rgb).max() < 0.6
 
@@ -88,7 +88,7 @@ def test_color_out_of_gamut_is_weakened_and_keeps_its_luma() -> None:
     luma = np.linspace(0, 1, 101, dtype=np.float32)[None]
     chroma = np.stack((np.full_like(luma, -0.4), np.full_like(luma, 0.45)))
 
-    rgb = recolor(luma, chroma)
+    rgb = shown_rgb(luma, chroma)
 
     assert 0 <= rgb.min() <= rgb.max() <= 1
     assert np.allclose(rgb @ LUMA, luma, atol=1e-5)

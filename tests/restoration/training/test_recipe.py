@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from restoration.generators.networks.chroma import ARCHITECTURES
+from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.training.recipe import (
     DataPlan,
     ModelPlan,

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from restoration.generators.networks.chroma import SeedChroma
-from restoration.generators.networks.statistics import frozen, measure
+from restoration.generators.networks.architectures import SeedChroma
+from restoration.generators.networks.statistics import freeze_statistics, measure_pooled
 from restoration.training import TrainingError, TrainingProgress, train
 from restoration.training import loop as training_loop
 from restoration.training.recipe import Phase, TrainingRecipe
@@ -71,7 +71,7 @@ def test_crops_take_the_statistics_of_their_wholes_and_wholes_their_own() -> Non
 
         assert torch.allclose(made[0], network(gray[:1])[0], atol=1e-6)
         for crop in range(2):
-            run = frozen(network, measure(network, wholes[crop : crop + 1]))
+            run = freeze_statistics(network, measure_pooled(network, wholes[crop : crop + 1]))
             assert torch.allclose(made[1 + crop], run(gray[1 + crop : 2 + crop])[0], atol=1e-5)
 
 

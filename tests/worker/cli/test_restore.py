@@ -19,8 +19,8 @@ from PIL import Image
 from skimage import data
 
 from restoration import OutputFormat, Preset, restore
-from restoration.colorize.predicted_error import PASSES
-from restoration.generators.engines.device import DEVICES, ENGINES
+from restoration.colorize.predicted_error import ERROR_PASSES
+from restoration.generators.engines.selection import DEVICES, ENGINES
 from worker.cli.options import DeviceName, EngineName, FormatName, PresetName
 from worker.exits import Exit
 from worker.recipes import recipe_from
@@ -129,7 +129,7 @@ def test_confidence_lies_beside_each_picture_and_is_told(told, saek, scan, tmp_p
     plain = told(*words)["files"][0]["restoration"]
     assert plain["confidence"] is None
     planned = told(*words, "--dry-run")["files"][0]["plan"]["windows"]
-    assert told(*words, "--dry-run", "--confidence")["files"][0]["plan"]["windows"] == planned + PASSES
+    assert told(*words, "--dry-run", "--confidence")["files"][0]["plan"]["windows"] == planned + ERROR_PASSES
     made = told(*words, "--confidence", "--force")["files"][0]["restoration"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "camera.confidence.png",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from openvino import Model, Node, PartialShape, Type
 
 from restoration.generators.engines.graphs.layers import Weights
-from restoration.generators.engines.graphs.lite0 import lite0_unet, lite0_unet_doubt
+from restoration.generators.engines.graphs.lite0 import lite0_unet, lite0_unet_error
 from restoration.generators.engines.graphs.normalization import Given, Normalize, Pooling
 from restoration.generators.engines.graphs.seed import seed_unet
 
@@ -24,12 +24,12 @@ State = Mapping[str, NDArray[np.generic]]
 GRAPHS: Mapping[str, Callable[[Node, Weights], Node]] = MappingProxyType(
     {
         "lite0-unet": lite0_unet,
-        "lite0-unet-doubt": lite0_unet_doubt,
+        "lite0-unet-doubt": lite0_unet_error,
         "seed-unet": seed_unet,
         "seed-unet-half": seed_unet,
     }
 )
-"""By architecture, as in `networks.chroma.ARCHITECTURES`: gray and weights -> what is predicted."""
+"""By architecture, as in `networks.architectures.ARCHITECTURES`: gray and weights -> what is predicted."""
 
 NORMALIZING: Mapping[str, Callable[[Node, Weights, Normalize], Node]] = MappingProxyType(
     {"seed-unet": seed_unet, "seed-unet-half": seed_unet}
@@ -46,7 +46,7 @@ def graph_of(architecture: str, state: State) -> Model:
     return Model([_built(GRAPHS[architecture], state, gray)], [gray], architecture)
 
 
-def measuring_graph(architecture: str, state: State) -> Model:
+def statistics_graph(architecture: str, state: State) -> Model:
     """Build the graph that pools the statistics of pictures, of an architecture of `NORMALIZING`.
 
     Gray (N, 1, H, W) and shares (N, 1, 1, 1) in; factor and summand (1, C, 1, 1) of each layer out. Raises as
@@ -59,8 +59,8 @@ def measuring_graph(architecture: str, state: State) -> Model:
     return Model(pooling.found, [gray, shares], f"{architecture} measured")
 
 
-def steady_graph(architecture: str, state: State) -> Model:
-    """Build the graph that normalizes by what `measuring_graph` gave: gray and that in, planes out."""
+def frozen_graph(architecture: str, state: State) -> Model:
+    """Build the graph that normalizes by what `statistics_graph` gave: gray and that in, planes out."""
     gray, given = _gray(), Given()
     planes = _built(lambda x, weights: NORMALIZING[architecture](x, weights, given), state, gray)
     return Model([planes], [gray, *given.inputs], f"{architecture} steady")

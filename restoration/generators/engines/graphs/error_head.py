@@ -9,10 +9,10 @@ import openvino.opset15 as ops
 from openvino import Node
 
 from restoration.generators.engines.graphs.layers import Floats, Weights, convolution, joined, scaled, shifted
-from restoration.generators.networks.lite0_layout import LEAST_DOUBT
+from restoration.generators.networks.lite0_layout import MIN_ERROR
 
 
-def doubt_head(levels: Sequence[Node], scene: Node, gray: Node, chroma: Node, weights: Weights) -> Node:
+def error_head(levels: Sequence[Node], scene: Node, gray: Node, chroma: Node, weights: Weights) -> Node:
     """Decoder features from coarse to fine, scene (N, C, 1, 1), gray (N, 1, h, w), chroma (N, 2, h, w).
 
     Returns the expected distance (N, 1, h, w).
@@ -41,7 +41,7 @@ def doubt_head(levels: Sequence[Node], scene: Node, gray: Node, chroma: Node, we
     for place in (1, 3):
         x = ops.relu(convolution(x, *_pair(weights, f"doubt.mix.{place}"), padding=(1, 1)))
     x = convolution(x, *_pair(weights, "doubt.mix.5"))
-    return shifted(scaled(ops.softplus(shifted(x, -1.0)), 0.1), LEAST_DOUBT)
+    return shifted(scaled(ops.softplus(shifted(x, -1.0)), 0.1), MIN_ERROR)
 
 
 def _pair(weights: Weights, name: str) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ import numpy as np
 import openvino.opset15 as ops
 from openvino import Node
 
-from restoration.generators.engines.graphs.error_head import doubt_head
+from restoration.generators.engines.graphs.error_head import error_head
 from restoration.generators.engines.graphs.layers import (
     Floats,
     Weights,
@@ -35,11 +35,11 @@ def lite0_unet(gray: Node, weights: Weights) -> Node:
     return doubled(_decoded(gray, weights)[0], smooth=True)
 
 
-def lite0_unet_doubt(gray: Node, weights: Weights) -> Node:
+def lite0_unet_error(gray: Node, weights: Weights) -> Node:
     """Gray (N, 1, H, W) in [0, 1] -> chroma, and how far it is expected to be off (N, 3, H, W)."""
     chroma, levels, scene = _decoded(gray, weights)
     half = ops.avg_pool(gray, [2, 2], [0, 0], [0, 0], [2, 2], exclude_pad=False)
-    return doubled(joined((chroma, doubt_head(levels, scene, half, chroma, weights))), smooth=True)
+    return doubled(joined((chroma, error_head(levels, scene, half, chroma, weights))), smooth=True)
 
 
 def _decoded(gray: Node, weights: Weights) -> tuple[Node, list[Node], Node]:

@@ -1,4 +1,4 @@
-"""The seed's generator (`restoration.generators.networks.chroma.SeedChroma`) as a graph of OpenVINO."""
+"""OpenVINO graph of the seed generator (`restoration.generators.networks.architectures.SeedChroma`)."""
 
 from __future__ import annotations
 

@@ -12,13 +12,14 @@ from PIL import Image
 from safetensors.torch import save
 from skimage import data
 
+from restoration.arrays.lab import lab, shown_rgb
 from restoration.generators.engines import open_engine
 from restoration.generators.engines.engine import Engine
 from restoration.generators.engines.graphs import GRAPHS
 from restoration.generators.models import ModelCard, default_model, models
-from restoration.generators.networks.chroma import ARCHITECTURES
-from restoration.generators.networks.statistics import frozen, measure
-from restoration.training.metrics import ciede2000, lab, recolor
+from restoration.generators.networks.architectures import ARCHITECTURES
+from restoration.generators.networks.statistics import freeze_statistics, measure_pooled
+from restoration.training.metrics import ciede2000
 
 MEAN, P99 = 0.3, 1.5
 """CIEDE2000: what an engine may be off by, over a picture and on its worst hundredth."""
@@ -100,10 +101,10 @@ def test_statistics_of_a_picture_are_pooled_as_the_reference_pools_them(
     if blank:
         pictures = 0.5 + 1e-3 * (pictures - 0.5)  # the network sees 2 x - 1: grain on nothing
     shares = np.float32([1.0, 2.0, 5.0])
-    measured = measure(reference, torch.from_numpy(pictures)[:, None], torch.from_numpy(shares))
+    measured = measure_pooled(reference, torch.from_numpy(pictures)[:, None], torch.from_numpy(shares))
     gray = generator.random((2, 256, 512), dtype=np.float32)
     with torch.inference_mode():
-        expected = frozen(reference, measured)(torch.from_numpy(gray)[:, None]).numpy()
+        expected = freeze_statistics(reference, measured)(torch.from_numpy(gray)[:, None]).numpy()
 
     steady = open_engine(card, "cpu", 1, "openvino").with_statistics(pictures, shares)
 
@@ -114,7 +115,7 @@ def test_statistics_of_a_picture_are_pooled_as_the_reference_pools_them(
 
 def _off(reference: Engine, tried: Engine, gray: NDArray[np.float32]) -> tuple[float, float]:
     """Return mean and 99th percentile of the color difference over a picture."""
-    one, other = (lab(recolor(gray, engine.predict(gray[None])[0, :2])) for engine in (reference, tried))
+    one, other = (lab(shown_rgb(gray, engine.predict(gray[None])[0, :2])) for engine in (reference, tried))
     distance = ciede2000(one, other)
     return float(distance.mean()), float(np.percentile(distance, 99))
 

@@ -5,10 +5,11 @@ import torch
 from skimage import data
 from torch import nn
 
+from restoration.arrays.lab import lab, shown_rgb
 from restoration.generators.engines.cuda import Recorded, halved
 from restoration.generators.models import default_model, load_weights
-from restoration.generators.networks.chroma import ARCHITECTURES
-from restoration.training.metrics import ciede2000, lab, recolor
+from restoration.generators.networks.architectures import ARCHITECTURES
+from restoration.training.metrics import ciede2000
 
 
 def _network() -> nn.Module:
@@ -35,7 +36,9 @@ def test_float16_holds_the_bar_on_a_photograph() -> None:
 
     made = network(gray.half()).float()
 
-    distance = ciede2000(lab(recolor(luma, made[0, :2].numpy())), lab(recolor(luma, expected[0, :2].numpy())))
+    distance = ciede2000(
+        lab(shown_rgb(luma, made[0, :2].numpy())), lab(shown_rgb(luma, expected[0, :2].numpy()))
+    )
     assert distance.mean() <= 0.3
     assert np.percentile(distance, 99) <= 1.5
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from restoration.errors import EngineUnavailable, ModelError, OutOfMemory, WeightsMismatch
 from restoration.generators.engines import open_engine
-from restoration.generators.engines.device import resolve_device
 from restoration.generators.engines.engine import Engine
+from restoration.generators.engines.selection import resolve_device
 from restoration.generators.engines.torch_engine import TorchEngine
 from restoration.generators.models import Library, ModelCard, model_card
 

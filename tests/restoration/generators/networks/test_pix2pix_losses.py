@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from restoration.generators.networks.discriminator import PatchDiscriminator
-from restoration.generators.networks.objective import (
+from restoration.generators.networks.pix2pix_losses import (
     adversarial_loss,
     discriminator_loss,
     generator_loss,

@@ -26,12 +26,12 @@ _OF_THE_FILE = {"file", "weights", "bytes", "default"}
 _REMEDY = "ask for the file again where it comes from, or export the model again"
 
 
-def metadata_of(facts: Mapping[str, str | int | bool]) -> dict[str, str]:
+def card_metadata(facts: Mapping[str, str | int | bool]) -> dict[str, str]:
     """Return the metadata of a weights file that holds its card; `facts` lack the entries of the file."""
     return {ENTRY: toml(facts)}
 
 
-def offered_card(weights: Path, sha256: str, beside: bytes | None, name: str | None) -> ModelCard:
+def read_offered_card(weights: Path, sha256: str, beside: bytes | None, name: str | None) -> ModelCard:
     """Return the card of an offered file as it will be installed, under `name` if one is given.
 
     `sha256` is that of the file at `weights`, `beside` the content of the card beside it. Raises ModelRefused

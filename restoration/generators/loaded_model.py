@@ -3,9 +3,8 @@
 import threading
 from dataclasses import dataclass
 
-from restoration.colorize.plan import Sizes
 from restoration.generators.engines import Engine, open_engine
-from restoration.generators.models import ModelCard
+from restoration.generators.models import InputSpec, ModelCard
 
 _lock = threading.Lock()
 _open: dict[tuple[str, str, str, str], "LoadedModel"] = {}
@@ -16,7 +15,7 @@ class LoadedModel:
     """An engine with the facts about its model that the colorizer needs."""
 
     engine: Engine
-    sizes: Sizes
+    spec: InputSpec
     weights: str
     """sha256 of the weights."""
 
@@ -32,6 +31,7 @@ def load_model(
     with _lock:
         key = (card.name, card.weights, engine, device)
         if key not in _open:
-            sizes = Sizes(card.working_side, card.multiple, card.statistics)
-            _open[key] = LoadedModel(open_engine(card, device, threads, engine), sizes, card.weights)
+            _open[key] = LoadedModel(
+                open_engine(card, device, threads, engine), card.input_spec, card.weights
+            )
         return _open[key]

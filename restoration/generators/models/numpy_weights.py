@@ -11,7 +11,7 @@ from safetensors import SafetensorError, deserialize
 Array = NDArray[np.generic]
 
 SCALE = ".scale"
-"""Ending of the tensor that holds the scales of an int8 tensor (`restoration.generators.models.storage`)."""
+"""Suffix of the tensor with the scales of an int8 tensor (`restoration.generators.models.torch_weights`)."""
 
 _TYPES: Mapping[str, np.dtype[np.generic]] = {
     "F32": np.dtype("<f4"),

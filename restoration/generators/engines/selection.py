@@ -17,14 +17,14 @@ _CUDA_DRIVER = "libcuda.so.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """An engine and the device that it computes on."""
 
     engine: Literal["torch", "openvino"]
     device: Literal["cpu", "cuda"]
 
 
-def choose(engine: str = "auto", device: str = "auto") -> Choice:
+def select_engine(engine: str = "auto", device: str = "auto") -> EngineChoice:
     """Turn what was asked for into what is really used.
 
     "auto" is torch on CUDA where there is a device, else OpenVINO on the CPU; torch is loaded only where it
@@ -41,13 +41,13 @@ def choose(engine: str = "auto", device: str = "auto") -> Choice:
             remedy="use the engine auto or torch, or the device cpu or auto",
         )
     if engine == "torch":
-        return Choice("torch", resolve_device(device))
+        return EngineChoice("torch", resolve_device(device))
     if engine == "openvino" or device == "cpu":
-        return Choice("openvino", "cpu")
+        return EngineChoice("openvino", "cpu")
     if device == "cuda" or cuda_devices():
         found = resolve_device(device)
-        return Choice("torch" if found == "cuda" else "openvino", found)
-    return Choice("openvino", "cpu")
+        return EngineChoice("torch" if found == "cuda" else "openvino", found)
+    return EngineChoice("openvino", "cpu")
 
 
 def resolve_device(device: str) -> Literal["cpu", "cuda"]:
@@ -85,8 +85,8 @@ def cuda_devices() -> int:
 
 
 def describe_engine(engine: str = "auto", device: str = "auto") -> str:
-    """Say in one line what a network would be computed by, and on what. Raises like `choose`."""
-    chosen = choose(engine, device)
+    """Say in one line what a network would be computed by, and on what. Raises like `select_engine`."""
+    chosen = select_engine(engine, device)
     if chosen.engine == "openvino":
         openvino = load_openvino()
         cpu = openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")

@@ -5,17 +5,23 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from restoration.generators.models.storage import LEAST_INT8, SCALE, Storage, packed, unpacked
-from restoration.generators.models.tensors import read_arrays
+from restoration.generators.models.numpy_weights import read_arrays
+from restoration.generators.models.torch_weights import (
+    MIN_INT8_WEIGHTS,
+    SCALE,
+    Storage,
+    pack_weights,
+    unpack_weights,
+)
 from restoration.generators.networks.lite0_unet import Lite0Unet
 
 
 @pytest.mark.parametrize("storage", Storage)
 def test_every_storage_gives_the_numbers_that_torch_gets(storage: Storage) -> None:
     torch.manual_seed(3)
-    content = save(packed(Lite0Unet().state_dict(), storage))
+    content = save(pack_weights(Lite0Unet().state_dict(), storage))
 
-    arrays, tensors = read_arrays(content), unpacked(load(content))
+    arrays, tensors = read_arrays(content), unpack_weights(load(content))
 
     assert arrays.keys() == tensors.keys()
     for name, tensor in tensors.items():
@@ -25,9 +31,9 @@ def test_every_storage_gives_the_numbers_that_torch_gets(storage: Storage) -> No
 
 
 def test_a_parameter_that_is_itself_called_scale_is_kept() -> None:
-    state = {"norm.scale": torch.ones(4), "w": torch.ones(4, LEAST_INT8)}
+    state = {"norm.scale": torch.ones(4), "w": torch.ones(4, MIN_INT8_WEIGHTS)}
 
-    assert read_arrays(save(packed(state, Storage.INT8))).keys() == state.keys()
+    assert read_arrays(save(pack_weights(state, Storage.INT8))).keys() == state.keys()
 
 
 @pytest.mark.parametrize(

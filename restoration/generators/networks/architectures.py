@@ -19,7 +19,7 @@ from restoration.generators.networks.unet import UNetGenerator
 class ChromaGenerator(Protocol):
     """Gray picture in, chroma out.
 
-    `multiple` is the number of which each input side must be a multiple. One that foretells its own error
+    `multiple` is the number of which each input side must be a multiple. One that predicts its own error
     gives a third plane, (N, 3, H, W): the distance at which (Cb, Cr) is expected to be from the truth.
     """
 
@@ -63,7 +63,7 @@ class Architecture:
     multiple: int
     """Each input side is a multiple of this, pixels."""
     channels: int
-    """Planes that it gives: 2, or 3 where it foretells its error."""
+    """Planes that it gives: 2, or 3 where it predicts its error."""
     grown_from: str
     """Architecture whose weights it can start from, with a fresh part for what that one lacks; "" if none."""
     statistics: Literal["fixed", "instance"]
@@ -74,7 +74,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
         "lite0-unet": Architecture(Lite0Unet, Lite0Unet.multiple, 2, "", "fixed"),
         "lite0-unet-doubt": Architecture(
-            partial(Lite0Unet, doubts=True), Lite0Unet.multiple, 3, "lite0-unet", "fixed"
+            partial(Lite0Unet, with_error_head=True), Lite0Unet.multiple, 3, "lite0-unet", "fixed"
         ),
         "seed-unet": Architecture(SeedChroma, SeedChroma.multiple, 2, "", "instance"),
         "seed-unet-half": Architecture(partial(SeedChroma, 32), SeedChroma.multiple, 2, "", "instance"),

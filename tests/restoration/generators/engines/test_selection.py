@@ -9,7 +9,7 @@ import torch
 
 from restoration.errors import EngineUnavailable
 from restoration.generators.engines import describe_engine
-from restoration.generators.engines.device import Choice, choose, cuda_devices
+from restoration.generators.engines.selection import EngineChoice, cuda_devices, select_engine
 
 needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 
@@ -18,38 +18,38 @@ needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA dev
 @pytest.mark.parametrize(
     ("engine", "device", "chosen"),
     [
-        ("auto", "auto", Choice("openvino", "cpu")),
-        ("auto", "cpu", Choice("openvino", "cpu")),
-        ("openvino", "auto", Choice("openvino", "cpu")),
-        ("openvino", "cpu", Choice("openvino", "cpu")),
-        ("torch", "auto", Choice("torch", "cpu")),
-        ("torch", "cpu", Choice("torch", "cpu")),
+        ("auto", "auto", EngineChoice("openvino", "cpu")),
+        ("auto", "cpu", EngineChoice("openvino", "cpu")),
+        ("openvino", "auto", EngineChoice("openvino", "cpu")),
+        ("openvino", "cpu", EngineChoice("openvino", "cpu")),
+        ("torch", "auto", EngineChoice("torch", "cpu")),
+        ("torch", "cpu", EngineChoice("torch", "cpu")),
     ],
 )
 def test_without_cuda_openvino_computes_unless_torch_is_asked_for(
-    engine: str, device: str, chosen: Choice
+    engine: str, device: str, chosen: EngineChoice
 ) -> None:
-    assert choose(engine, device) == chosen
+    assert select_engine(engine, device) == chosen
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_with_cuda_torch_computes() -> None:
     assert cuda_devices() == torch.cuda.device_count()
-    assert choose() == Choice("torch", "cuda")
-    assert choose("auto", "cpu") == Choice("openvino", "cpu")
+    assert select_engine() == EngineChoice("torch", "cuda")
+    assert select_engine("auto", "cpu") == EngineChoice("openvino", "cpu")
 
 
 @needs_no_cuda
 @pytest.mark.parametrize("engine", ["auto", "torch"])
 def test_cuda_asked_for_and_missing_is_no_reason_for_the_cpu(engine: str) -> None:
     with pytest.raises(EngineUnavailable, match="CUDA"):
-        choose(engine, "cuda")
+        select_engine(engine, "cuda")
 
 
 def test_openvino_on_cuda_is_refused() -> None:
     with pytest.raises(EngineUnavailable) as caught:
-        choose("openvino", "cuda")
+        select_engine("openvino", "cuda")
 
     assert "OpenVINO" in caught.value.reason
     assert "torch" in caught.value.remedy
@@ -57,9 +57,9 @@ def test_openvino_on_cuda_is_refused() -> None:
 
 def test_other_words_are_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="auto, torch, openvino"):
-        choose("onnx", "cpu")
+        select_engine("onnx", "cpu")
     with pytest.raises(ValueError, match="auto, cpu, cuda"):
-        choose("auto", "tpu")
+        select_engine("auto", "tpu")
 
 
 @needs_no_cuda

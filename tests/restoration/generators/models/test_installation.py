@@ -19,6 +19,7 @@ from restoration.generators.models import (
     SHIPPED,
     Library,
     card_toml,
+    installation,
     load_weights,
     model_card,
     models,
@@ -26,10 +27,9 @@ from restoration.generators.models import (
     verify_model,
     weights_path,
 )
-from restoration.generators.models import importing as importing_module
-from restoration.generators.models.importing import Imported, export_model, import_model, remove_model
-from restoration.generators.models.offered_card import metadata_of
-from restoration.generators.models.storage import Storage, packed
+from restoration.generators.models.import_card import card_metadata
+from restoration.generators.models.installation import Imported, export_model, import_model, remove_model
+from restoration.generators.models.torch_weights import Storage, pack_weights
 from restoration.generators.networks.lite0_unet import Lite0Unet
 
 FACTS: dict[str, str | int | bool] = {
@@ -50,7 +50,7 @@ Offer = Callable[..., bytes]
 @pytest.fixture(scope="module")
 def state() -> dict[str, torch.Tensor]:
     torch.manual_seed(5)
-    return packed(Lite0Unet().state_dict(), Storage.FP16)
+    return pack_weights(Lite0Unet().state_dict(), Storage.FP16)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def offer(state: dict[str, torch.Tensor]) -> Offer:
 
     def make(card: bool = True, change: dict[str, torch.Tensor] | None = None, **facts: Any) -> bytes:
         told = {key: value for key, value in {**FACTS, **facts}.items() if value is not None}
-        return save({**state, **(change or {})}, metadata_of(told) if card else None)
+        return save({**state, **(change or {})}, card_metadata(told) if card else None)
 
     return make
 
@@ -121,7 +121,7 @@ def test_a_card_beside_the_weights_serves_as_well(offer: Offer, take: Any) -> No
 def test_every_way_of_storing_is_taken(storage: Storage, state: dict[str, torch.Tensor], take: Any) -> None:
     full = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
-    card = take(save(packed(full, storage), metadata_of(FACTS))).card
+    card = take(save(pack_weights(full, storage), card_metadata(FACTS))).card
 
     assert load_weights(card).keys() == state.keys()
 
@@ -268,7 +268,7 @@ def test_a_file_that_is_cut_off_is_refused(offer: Offer, take: Any) -> None:
 def test_more_than_the_ceiling_is_refused_while_it_comes(
     take: Any, folder: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing_module, "MAX_BYTES", 1000)
+    monkeypatch.setattr(installation, "MAX_BYTES", 1000)
     taken = 0
 
     def endless() -> Iterator[bytes]:

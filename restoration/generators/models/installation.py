@@ -21,7 +21,7 @@ from pathlib import Path
 from restoration import atomic_write
 from restoration.errors import ModelError, ModelRefused, OutputExists, UnknownModel, WeightsMismatch
 from restoration.generators.models.card import NAME, ModelCard, card_toml, read_card
-from restoration.generators.models.offered_card import offered_card
+from restoration.generators.models.import_card import read_offered_card
 from restoration.generators.models.registry import Library, model_card
 from restoration.generators.models.weights import page_path, verify_model, weights_path
 
@@ -69,13 +69,13 @@ def import_model(
                 reason=f"the file has sha256 {found}, not {sha256}",
                 remedy="get the file again, or ask where it comes from for the right checksum",
             )
-        offered = offered_card(draft, found, card, name)
+        offered = read_offered_card(draft, found, card, name)
         known = _require_free(offered, folder, library)
         if known is not None and known.folder != folder:
             verify_model(known)
         if known is not None and not _damaged(known):
             return Imported(known, new=False)
-        from restoration.generators.models.trial_run import require_runnable  # noqa: PLC0415  (torch takes seconds)
+        from restoration.generators.models.import_checks import require_runnable  # noqa: PLC0415  (torch takes seconds)
 
         require_runnable(offered, draft)
         _install(replace(offered, folder=folder), draft, page)

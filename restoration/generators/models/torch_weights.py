@@ -19,7 +19,7 @@ from torch import Tensor
 SCALE = ".scale"
 """Ending of the tensor that holds the scales of an int8 tensor."""
 
-LEAST_INT8 = 1 << 14
+MIN_INT8_WEIGHTS = 1 << 14
 """Tensors of fewer weights are not worth the error that int8 makes in them."""
 
 
@@ -35,14 +35,14 @@ class Storage(StrEnum):
 _FLOATS = {Storage.FP32: torch.float32, Storage.FP16: torch.float16, Storage.BF16: torch.bfloat16}
 
 
-def packed(state: Mapping[str, Tensor], storage: Storage) -> dict[str, Tensor]:
+def pack_weights(state: Mapping[str, Tensor], storage: Storage) -> dict[str, Tensor]:
     """Return a network's state (float32) as it is stored; the first axis is that of the output channels."""
     stored: dict[str, Tensor] = {}
     for name, tensor in state.items():
         if tensor.ndim < 2:
             stored[name] = tensor
         elif storage is Storage.INT8:
-            if tensor.numel() < LEAST_INT8:
+            if tensor.numel() < MIN_INT8_WEIGHTS:
                 stored[name] = tensor.half()
             else:
                 stored[name], stored[name + SCALE] = _quantized(tensor.float())
@@ -51,8 +51,8 @@ def packed(state: Mapping[str, Tensor], storage: Storage) -> dict[str, Tensor]:
     return stored
 
 
-def unpacked(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state that `packed` stored, floats as float32; int8 tensors are multiplied by their scales.
+def unpack_weights(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state that `pack_weights` stored, floats as float32, int8 tensors times their scales.
 
     Raises ValueError if an int8 tensor comes without a scale for each of its channels.
     """

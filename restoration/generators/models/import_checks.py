@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from restoration.errors import ModelRefused
 from restoration.generators.models.card import ModelCard
-from restoration.generators.models.storage import is_scale, unpacked
-from restoration.generators.networks.chroma import ARCHITECTURES, Architecture
+from restoration.generators.models.torch_weights import is_scale, unpack_weights
+from restoration.generators.networks.architectures import ARCHITECTURES, Architecture
 
 MAX_WORKING_SIDE = 4096
 
@@ -34,7 +34,7 @@ def require_runnable(card: ModelCard, weights: Path) -> None:
     _require_agreement(card, architecture)
     try:
         _require_tensors(architecture, weights)
-        state = unpacked(load_file(weights))
+        state = unpack_weights(load_file(weights))
     except (SafetensorError, ValueError) as error:
         raise ModelRefused(reason=f"its weights cannot be read: {error}", remedy=_REMEDY) from error
     if broken := [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]:
