@@ -46,7 +46,7 @@ def cold(master: Path, folder: Path, engine: str, preset: str) -> dict[str, floa
 
 def warm(master: str, folder: str, engine: str, preset: str) -> None:
     """Restore a small master, then the one of the row; print its figures as JSON."""
-    from restoration import recipe_for, restore
+    from restoration import Compute, Input, Output, recipe_for, restore
     from restoration.recipe import Preset
 
     small, recipe = Path(folder) / "small.tif", recipe_for(preset=Preset(preset))
@@ -54,7 +54,12 @@ def warm(master: str, folder: str, engine: str, preset: str) -> None:
     figures = {}
     for path in (small, Path(master)):
         began, busy = time.perf_counter(), time.process_time()
-        made = restore(path, recipe, Path(folder) / f"warm-{path.name}", device="cpu", engine=engine)
+        made = restore(
+            Input(path),
+            recipe,
+            Output(Path(folder) / f"warm-{path.name}"),
+            Compute(engine=engine, device="cpu"),
+        )
         figures = {"seconds": time.perf_counter() - began, "busy": time.process_time() - busy, **made.seconds}
         made.path.unlink()
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -20,7 +20,7 @@ from pathlib import Path
 from processes import tree
 from restore import make_master, model_and_recipe
 
-from restoration import OutputFormat, pipeline, restore
+from restoration import Compute, Input, Output, OutputFormat, pipeline, restore
 from restoration.derivatives import verification
 from restoration.masters import second_decoder
 from restoration.masters.decoder_agreement import DecoderComparison
@@ -76,7 +76,7 @@ def line(folder: Path, megapixels: float, bits: int, fmt: str, runs: int) -> str
 
     timed("confirm")
     timed("measure")
-    whole = least(lambda: restore(master, recipe, out, device="cpu", loaded=loaded), runs)
+    whole = least(lambda: restore(Input(master), recipe, Output(out), Compute(model=loaded)), runs)
     second = least(lambda: overview(both=True), runs) - least(lambda: overview(both=False), runs)
     back = min(read_back)
     out.unlink()

@@ -126,15 +126,15 @@ def row(kind: str, master: Path, out: Path, preset: str, *, pyramid: bool) -> No
         began, cpu = time.perf_counter(), time.process_time()
         copy(master, out)
     else:
-        from restoration import restore
+        from restoration import Compute, Input, Output, restore
 
         loaded, recipe = model_and_recipe(kind, preset, pyramid=pyramid)
         with tempfile.TemporaryDirectory(dir=out.parent) as folder:
             warm = Path(folder) / "warm.tif"
             make_master(warm, 0.05, 8)
-            restore(warm, recipe, Path(folder) / "out.tif", device="cpu", loaded=loaded)
+            restore(Input(warm), recipe, Output(Path(folder) / "out.tif"), Compute(model=loaded))
         began, cpu = time.perf_counter(), time.process_time()
-        stages = restore(master, recipe, out, device="cpu", loaded=loaded).seconds
+        stages = restore(Input(master), recipe, Output(out), Compute(model=loaded)).seconds
     seconds, spent = time.perf_counter() - began, time.process_time() - cpu
     print(json.dumps({"seconds": seconds, "cpu": spent, **{f"stage_{k}": v for k, v in stages.items()}}))
 

@@ -49,19 +49,19 @@ class Watched:
 
 def work(master: Path, folder: Path, count: int, *, device: str, threads: int, preset: str) -> None:
     """Get warm, say so, wait for the word, then restore the master so many times; print the figures."""
-    from restoration import default_model, load_model, recipe_for, restore
+    from restoration import Compute, Input, Output, default_model, load_model, recipe_for, restore
     from restoration.recipe import Preset
 
     model = load_model(default_model(), device, threads)
     engine = Watched(model.engine)
     model = dataclasses.replace(model, engine=engine)
     recipe = recipe_for(preset=Preset(preset))
-    restore(master, recipe, folder / "warm.tif", device=device, loaded=model)
+    restore(Input(master), recipe, Output(folder / "warm.tif"), Compute(model=model))
     print(model.engine.name, flush=True)
     sys.stdin.readline()
     busy, engine.seconds = time.process_time(), 0.0
     for number in range(count):
-        made = restore(master, recipe, folder / f"{number}.tif", device=device, loaded=model)
+        made = restore(Input(master), recipe, Output(folder / f"{number}.tif"), Compute(model=model))
         made.path.unlink()
     print(json.dumps({"busy": time.process_time() - busy, "network": engine.seconds}))
 

@@ -1,6 +1,6 @@
 """Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
 
-from restoration.atomic_write import publish, writing_to
+from restoration.atomic_write import draft, publish, replacing, sync_folder, write_file, writing_to
 from restoration.derivatives.contact_sheet import contact_sheet
 from restoration.derivatives.publish import disclosed
 from restoration.derivatives.xmp import STATEMENTS
@@ -41,8 +41,10 @@ from restoration.generators.models import models as installed_models
 from restoration.masters.facts import Limits, ScanFacts, Tone, ToneKind
 from restoration.masters.safe_open import FileIdentity, require_storage
 from restoration.masters.sandbox import Reader, identify
-from restoration.pipeline import plan, recipe_for, restore
+from restoration.pipeline import publish_draft, restore, restore_draft
+from restoration.planning import plan, recipe_for
 from restoration.recipe import OutputFormat, Preset, Recipe
+from restoration.request import Compute, Input, Output
 from restoration.results import (
     ConfidenceMap,
     MetadataReport,
@@ -58,6 +60,7 @@ __all__ = [
     "STATEMENTS",
     "AlreadyColor",
     "AlreadyRestored",
+    "Compute",
     "ConfidenceMap",
     "DecodersDisagree",
     "EmptyFile",
@@ -65,6 +68,7 @@ __all__ = [
     "FileIdentity",
     "ImageTooLarge",
     "ImplausiblePixels",
+    "Input",
     "Library",
     "Limits",
     "LoadedModel",
@@ -80,6 +84,7 @@ __all__ = [
     "NoSpace",
     "NotAnImage",
     "OutOfMemory",
+    "Output",
     "OutputExists",
     "OutputFormat",
     "OutputUnavailable",
@@ -108,15 +113,21 @@ __all__ = [
     "contact_sheet",
     "default_model",
     "disclosed",
+    "draft",
     "identify",
     "installed_models",
     "load_model",
     "model_card",
     "plan",
     "publish",
+    "publish_draft",
     "recipe_for",
+    "replacing",
     "require_storage",
     "restore",
+    "restore_draft",
+    "sync_folder",
     "verify_model",
+    "write_file",
     "writing_to",
 ]

@@ -1,6 +1,7 @@
-"""How a file appears under its name: whole, durable, or not at all.
+"""Atomic, durable writing: a file appears under its name whole, or not at all.
 
-A process that is killed may leave a hidden `.NAME.*.part` behind, never a half `NAME`.
+The steps are those of every database: write a draft in the same folder, bring it to the disk (fsync), rename
+it, bring the folder to the disk. A process that is killed leaves the draft behind, never a half file.
 """
 
 import errno
@@ -15,22 +16,8 @@ from restoration.errors import NoSpace, OutputUnavailable, display_name
 
 
 @contextmanager
-def draft(out: Path) -> Iterator[Path]:
-    """Yield a hidden name beside `out`; whatever leaves the body by an error takes the file with it.
-
-    Raises as `writing_to`.
-    """
-    path = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    with writing_to(out.parent):
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Tell what keeps a file from being written: NoSpace if the disk is full, else OutputUnavailable."""
+    """Turn an OSError of the body into NoSpace if the disk is full, else into OutputUnavailable."""
     try:
         yield
     except OSError as error:
@@ -45,20 +32,68 @@ def writing_to(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def publish(path: Path, out: Path) -> None:
-    """Bring a finished file to the disk and give it its name, replacing what was there."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-    path.replace(out)
-    folder = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY)
+def draft_name(out: Path) -> str:
+    """Return the name of a draft that only one process writes: its next run replaces what a kill left."""
+    return f".{out.name}.draft"
+
+
+@contextmanager
+def draft(out: Path, name: str | None = None) -> Iterator[Path]:
+    """Yield a path beside `out` where nothing lies; what lies there at the end is removed.
+
+    `name` is that of the draft, by default `.NAME.*.part` with a random part. Raises as `writing_to` if the
+    draft cannot be removed.
+    """
+    path = out.with_name(name or f".{out.name}.{secrets.token_hex(4)}.part")
+    with writing_to(out.parent):
+        path.unlink(missing_ok=True)  # of a process that was killed, or a link that leads elsewhere
     try:
-        os.fsync(folder)
+        yield path
     finally:
-        os.close(folder)
+        with writing_to(out.parent):
+            path.unlink(missing_ok=True)
+
+
+def publish(path: Path, out: Path) -> None:
+    """Bring a finished draft to the disk and rename it to `out`, replacing what was there.
+
+    Raises as `writing_to`.
+    """
+    with writing_to(out.parent):
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        path.replace(out)
+        sync_folder(out.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the entries of a folder to the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(out: Path, name: str | None = None) -> Iterator[Path]:
+    """Yield a draft (`name` as for `draft`) that becomes `out` when the body ends without an error.
+
+    Raises as `writing_to`, for the body as well.
+    """
+    with writing_to(out.parent), draft(out, name) as path:
+        yield path
+        publish(path, out)
+
+
+def write_file(out: Path, content: bytes, name: str | None = None) -> None:
+    """Replace a file by `content`, by way of a draft (`name` as for `draft`). Raises as `writing_to`."""
+    with replacing(out, name) as path, path.open("xb") as file:
+        file.write(content)
 
 
 def digest(path: Path) -> tuple[int, str]:
-    """Return size and sha256 of a file."""
+    """Return size and sha256 (lowercase hex) of a file. Raises OSError."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         return file.seek(0, 2), found

@@ -11,7 +11,7 @@ import numpy as np
 import pyvips
 from PIL import Image, ImageDraw, ImageFont
 
-from restoration.atomic_write import draft, publish
+from restoration.atomic_write import replacing
 from restoration.errors import display_name
 from restoration.masters import tone_profile
 from restoration.masters.identify import identify
@@ -41,7 +41,7 @@ def contact_sheet(pairs: Sequence[tuple[str, Path, Path]], out: Path) -> None:
     if not pairs:
         raise ValueError("a contact sheet needs at least one pair of pictures")
     columns = min(_MOST_COLUMNS, max(1, round(len(pairs) ** 0.5)))
-    with draft(out) as unfinished:
+    with replacing(out) as unfinished:
         cells = list(starmap(functools.partial(_cell, out.parent), pairs))
         sheet = pyvips.Image.arrayjoin(cells, across=columns, shim=_GAP, background=_PAPER)
         sheet = sheet.embed(
@@ -54,7 +54,6 @@ def contact_sheet(pairs: Sequence[tuple[str, Path, Path]], out: Path) -> None:
         )
         with unfinished.open("wb") as file:
             sheet.pngsave_target(pyvips.Target.new_to_descriptor(file.fileno()))
-        publish(unfinished, out)
 
 
 def caption_font() -> ImageFont.FreeTypeFont:

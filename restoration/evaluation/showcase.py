@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from restoration.atomic_write import draft, publish
+from restoration.atomic_write import replacing
 from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
 from restoration.generators.loaded_model import LoadedModel
@@ -39,9 +39,8 @@ def showcase(model: LoadedModel, out: Path, preset: Preset = Preset.BALANCED) ->
             picture = Image.fromarray(column[row * _HEIGHT : (row + 1) * _HEIGHT])
             sheet.paste(picture, (left, _GAP + row * (_HEIGHT + _GAP)))
         left += column.shape[1] + _GAP
-    with draft(out) as unfinished:
+    with replacing(out) as unfinished:
         sheet.save(unfinished, "JPEG", quality=_QUALITY)
-        publish(unfinished, out)
 
 
 def _column(rgb: NDArray[np.uint8], model: LoadedModel, preset: Preset) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
@@ -10,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from restoration.atomic_write import draft_name, replacing
 from restoration.generators.networks.discriminator import PatchDiscriminator
 from restoration.generators.networks.pix2pix_losses import initialize
 from restoration.generators.networks.unet import UNetGenerator
@@ -76,12 +76,8 @@ def save_seed_state(state: SeedState, recipe: SeedRecipe, path: Path) -> None:
         "critic": state.critic.state_dict() if state.critic else {},
         "critic_optimizer": state.critic_optimizer.state_dict() if state.critic_optimizer else {},
     }
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
+    with replacing(path, draft_name(path)) as draft, draft.open("wb") as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def resumed_seed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedState:

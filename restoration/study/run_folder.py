@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 from safetensors.torch import save_file
 
+from restoration.atomic_write import draft_name, replacing
 from restoration.generators.networks.unet import UNetGenerator
 from restoration.study.dataset import Dataset, DatasetPart
 from restoration.study.painter import Colorizer
@@ -157,9 +158,8 @@ class SeedFolder:
     def keep(self, generator: UNetGenerator, epoch: int) -> None:
         """Keep the generator of an epoch."""
         path = self.weights(epoch)
-        draft = path.with_name(f".{path.name}.draft")
-        save_file({name: one.contiguous().cpu() for name, one in generator.state_dict().items()}, draft)
-        draft.replace(path)
+        with replacing(path, draft_name(path)) as draft:
+            save_file({name: one.contiguous().cpu() for name, one in generator.state_dict().items()}, draft)
 
     def draw_sheet(self, epoch: int, paint: Colorizer, part: DatasetPart) -> None:
         """Draw gray, painted and true test pictures, spread over all of them, one column each, as PNG."""
@@ -184,12 +184,10 @@ class SeedFolder:
         write_atomically(self.metrics, json.dumps(content, indent=2).encode())
 
     def _write_curve(self, lines: Sequence[dict[str, str]]) -> None:
-        draft = self.curve.with_name(f".{self.curve.name}.draft")
-        with draft.open("w", newline="") as file:
+        with replacing(self.curve, draft_name(self.curve)) as draft, draft.open("w", newline="") as file:
             writer = csv.DictWriter(file, CURVE_COLUMNS)
             writer.writeheader()
             writer.writerows(lines)
-        draft.replace(self.curve)
 
 
 def _fingerprints(album: Dataset) -> dict[str, str]:

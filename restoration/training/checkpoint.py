@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from restoration.atomic_write import draft_name, replacing
 from restoration.generators.models import SHIPPED_ONLY, Library, load_weights, model_card
 from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.generators.networks.discriminator import PatchDiscriminator
@@ -218,12 +218,8 @@ def save_state(state: TrainingState, recipe: TrainingRecipe, path: Path) -> None
         "optimizer": state.optimizer.state_dict(),
         "critic_optimizer": state.critic_optimizer.state_dict(),
     }
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
+    with replacing(path, draft_name(path)) as draft, draft.open("wb") as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def resumed_state(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from restoration.arrays.lab import shown_rgb
+from restoration.atomic_write import draft_name, replacing, write_file
 from restoration.training.dataset import Picture, Split
 from restoration.training.metrics import HeldOutPicture, Predict, SetMetrics
 from restoration.training.provenance import commit
@@ -162,10 +162,8 @@ class RunFolder:
 
     def keep_stretched(self, network: nn.Module) -> None:
         """Keep these weights as the best; those that they were made of stay as `learned`."""
-        draft = self.learned.with_name(f".{self.learned.name}.draft")
         if not self.learned.exists():
-            draft.write_bytes(self.best.read_bytes())
-            draft.replace(self.learned)
+            write_file(self.learned, self.best.read_bytes(), draft_name(self.learned))
         _write_weights(network, self.best)
 
     def load_learned(self, network: nn.Module) -> None:
@@ -219,19 +217,13 @@ class RunFolder:
 
 
 def _write_weights(network: nn.Module, path: Path) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    save_file({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}, draft)
-    draft.replace(path)
+    with replacing(path, draft_name(path)) as draft:
+        save_file({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}, draft)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a kill leaves the old one or the new one."""
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    """Replace a file of a run; its draft, which a kill may leave, is replaced by the next run."""
+    write_file(path, content, draft_name(path))
 
 
 def machine() -> str:

@@ -30,9 +30,12 @@ from PIL import Image
 from skimage import data
 
 from restoration import (
+    Compute,
+    Input,
     Limits,
     LoadedModel,
     MasterError,
+    Output,
     Preset,
     ReaderFailed,
     Transient,
@@ -293,7 +296,12 @@ def _try(path: Path, content: bytes, model: LoadedModel, told: Told) -> None:
     began = time.monotonic()
     told.kinds[path.suffix] += 1
     try:
-        made = restore(path, recipe_for(preset=Preset.FAST), out, limits=LIMITS, loaded=model, threads=1)
+        made = restore(
+            Input(path, limits=LIMITS),
+            recipe_for(preset=Preset.FAST),
+            Output(out),
+            Compute(threads=1, model=model),
+        )
     except (MasterError, ReaderFailed) as error:
         told.ends[error.code] += 1
         if not (error.reason and error.remedy):

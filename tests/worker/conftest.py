@@ -18,7 +18,7 @@ from restoration import Limits, recipe_for
 from worker.inbox.intake import register_file
 from worker.jobs.leases import claim
 from worker.models.library import library_from
-from worker.outbox.paths import derivative_names, draft
+from worker.outbox.paths import derivative_names, work_draft
 from worker.outbox.sidecars import publish_with_sidecar
 from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
@@ -119,7 +119,7 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
         assert job is not None
         with (
             claim(database, job, "tester", settings, lambda: None) as held,
-            draft(final, f"job{job}", 1) as unfinished,
+            work_draft(final, f"job{job}", 1) as unfinished,
         ):
             assert held is not None
             unfinished.write_bytes(content)

@@ -269,31 +269,22 @@ def _restored(pieces: Sequence[PlannedOutput], recipe: "Recipe", settings: Setti
 def _made(
     piece: PlannedOutput, recipe: "Recipe", settings: Settings, listener: Callable[["Progress"], None]
 ) -> "Restoration":
-    from restoration import restore
+    from restoration import Compute, Input, Output, publish_draft, restore_draft
     from worker.models.open_model import open_model
-    from worker.outbox.paths import draft, publish_draft
+    from worker.outbox.paths import work_draft
     from worker.recipes import limits_from
 
+    master = Input(piece.master, limits=limits_from(settings))
+    compute = Compute(threads=settings.threads, model=open_model(settings, recipe.model))
+    work = f"restore{os.getpid()}"
     with ExitStack() as drafts:
-        unfinished, *unfinished_map = (
-            drafts.enter_context(draft(path, f"restore{os.getpid()}.{place}"))
+        draft, *map_draft = (
+            drafts.enter_context(work_draft(path, f"{work}.{place}"))
             for place, path in enumerate(piece.files)
         )
-        made = restore(
-            piece.master,
-            recipe,
-            unfinished,
-            progress=listener,
-            limits=limits_from(settings),
-            loaded=open_model(settings, recipe.model),
-            confidence=next(iter(unfinished_map), None),
-            threads=settings.threads,
-        )
-        if made.confidence is not None and piece.confidence is not None:
-            publish_draft(made.confidence.path, piece.confidence)
-            made = replace(made, confidence=replace(made.confidence, path=piece.confidence))
-        publish_draft(unfinished, piece.output)
-    return replace(made, path=piece.output)
+        unfinished = Output(draft, next(iter(map_draft), None))
+        made = restore_draft(master, recipe, unfinished, compute, listener)
+        return publish_draft(made, Output(piece.output, piece.confidence))
 
 
 @contextmanager

@@ -16,19 +16,22 @@ from db.errors import DatabaseUnavailable, DerivativeExists
 from db.queue import job_file_names
 from db.values import NewDerivative
 from restoration import (
+    Compute,
+    Input,
     MasterChanged,
     MasterUnavailable,
     MissingFile,
+    Output,
     OutputExists,
     Recipe,
     Restoration,
-    restore,
+    restore_draft,
 )
 from worker.inbox.intake import register_file
 from worker.jobs.leases import HeldJob, claim
 from worker.jobs.preflight import Preflight
 from worker.models.open_model import open_model
-from worker.outbox.paths import belongs_to_another, derivative_names, draft
+from worker.outbox.paths import belongs_to_another, derivative_names, work_draft
 from worker.outbox.sidecars import publish_with_sidecar
 from worker.printable import display_path
 from worker.queue.app import app, drain_mark, settings
@@ -63,7 +66,7 @@ def _restore(job_id: int) -> None:
         recipe = recipe_of(job.lease.recipe_body)
         first = job.lease.masters[-1].path if job.lease.masters else b"gone"
         names = derivative_names(first, job.lease.scan_sha256, job.lease.fingerprint, recipe.format.suffix)
-        with draft(
+        with work_draft(
             output_path(settings.outbox_path, names[0]), f"job{job_id}", job.lease.token
         ) as unfinished:
             made = restore_first_present(job, recipe, unfinished)
@@ -99,8 +102,8 @@ def record_under_free_name(
     )
 
 
-def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoration:
-    """Restore from the first place that still holds the bytes of the scan.
+def restore_first_present(job: HeldJob, recipe: Recipe, draft: Path) -> Restoration:
+    """Restore into `draft` from the first place that still holds the bytes of the scan.
 
     A place that holds other bytes by now is taken in anew, so that the file that is there gets its own job.
 
@@ -110,22 +113,15 @@ def restore_first_present(job: HeldJob, recipe: Recipe, out: Path) -> Restoratio
             the whole inbox went away.
         LeadsOut: the record names only places outside of the inbox.
     """
-    loaded = open_model(settings, recipe.model, threads=threads())
+    compute = Compute(threads=threads(), model=open_model(settings, recipe.model, threads=threads()))
+    output = Output(draft, tags={"job": str(job.lease.job_id)})
     changed: MasterChanged | MasterUnavailable | None = None
     outside: PathEscapes | None = None
     for master in job.lease.masters:
         try:
-            return restore(
-                master_path(settings.inbox_path, master.path),
-                recipe,
-                out,
-                progress=job.report_progress,
-                limits=limits_from(settings),
-                loaded=loaded,
-                threads=threads(),
-                expected_sha256=job.lease.scan_sha256,
-                tags={"job": str(job.lease.job_id)},
-            )
+            place = master_path(settings.inbox_path, master.path)
+            scan = Input(place, job.lease.scan_sha256, limits_from(settings))
+            return restore_draft(scan, recipe, output, compute, job.report_progress)
         except MissingFile:
             continue
         except MasterUnavailable as error:

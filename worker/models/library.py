@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from restoration import Library, ModelCard, default_model, model_card, publish, writing_to
+from restoration import Library, ModelCard, default_model, model_card, write_file, writing_to
 from restoration.generators.models import SHIPPED
 from worker.errors import ModelInUse, SettingsError
 from worker.settings import Settings
@@ -87,9 +87,7 @@ def choose_default(settings: Settings, name: str | None) -> None:
             return
         model_card(name, Library((SHIPPED, settings.models_path)))
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{_FILE}.draft")
-        draft.write_text(f"{name}\n", encoding="utf-8")
-        publish(draft, path)
+        write_file(path, f"{name}\n".encode(), f".{_FILE}.draft")
 
 
 def require_unused(settings: Settings, name: str) -> None:

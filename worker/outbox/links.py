@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from restoration import writing_to
+from restoration import draft, publish, sync_folder, writing_to
 
 DRAFT: Final = ".saek-link-"
 """How the names of unfinished copies begin."""
@@ -116,11 +116,7 @@ def sync_folders(folders: Iterable[Path], outbox: Path) -> None:
     }
     for folder in sorted(whole):
         with writing_to(folder), contextlib.suppress(FileNotFoundError):  # emptied and removed meanwhile
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_folder(folder)
 
 
 def _has_it(source: Path, target: Path, size: int, sha256: str) -> bool:
@@ -134,28 +130,23 @@ def _has_it(source: Path, target: Path, size: int, sha256: str) -> bool:
 
 def _copy(source: Path, target: Path, size: int, sha256: str) -> bool:
     _clear_abandoned(target.parent)
-    draft = target.with_name(f"{DRAFT}{secrets.token_hex(8)}")
     found, copied = hashlib.sha256(), 0
-    try:
-        with os.fdopen(os.open(source, _FILE), "rb") as file, draft.open("xb") as out:
+    with draft(target, f"{DRAFT}{secrets.token_hex(8)}") as unfinished:
+        with os.fdopen(os.open(source, _FILE), "rb") as file, unfinished.open("xb") as out:
             while chunk := file.read(_CHUNK):
                 found.update(chunk)
                 copied += len(chunk)
                 out.write(chunk)
-            out.flush()
-            os.fsync(out.fileno())
         if (copied, found.hexdigest()) != (size, sha256):
             raise ChecksumMismatch
         if os.path.lexists(target):
             return _has_it(source, target, size, sha256)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+        publish(unfinished, target)
     return True
 
 
 def _clear_abandoned(folder: Path) -> None:
-    for draft in folder.glob(f"{DRAFT}*"):
+    for copy in folder.glob(f"{DRAFT}*"):
         with contextlib.suppress(FileNotFoundError):
-            if draft.lstat().st_mtime < time.time() - _ABANDONED:
-                draft.unlink()
+            if copy.lstat().st_mtime < time.time() - _ABANDONED:
+                copy.unlink()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from restoration import NoSpace, disclosed, publish, writing_to
+from restoration import NoSpace, disclosed, draft, writing_to
 from worker.settings import Settings
 
 OUTBOX = "outbox"
@@ -77,8 +77,8 @@ def require_space(settings: Settings, wanted: int = 0) -> None:
 
 
 @contextmanager
-def draft(final: Path, work: str, token: int = 0) -> Iterator[Path]:
-    """Yield a name beside `final` that only this holder of the work writes to; nothing stays there.
+def work_draft(final: Path, work: str, token: int = 0) -> Iterator[Path]:
+    """Yield a draft beside `final` that only this holder of the work writes to; nothing stays there.
 
     `work` is a word that names it, such as `job7`; `token` is the fencing token. Drafts that killed holders
     of earlier tokens left behind are removed first. Raises as `restoration.writing_to`.
@@ -87,12 +87,8 @@ def draft(final: Path, work: str, token: int = 0) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
     if token > 1:  # the first holder has nothing to clear, and need not look through 100,000 files
         clear_drafts(final.parent, work)
-    path = final.parent / f".saek-{work}-{token}{final.suffix}"
-    try:
+    with draft(final, f".saek-{work}-{token}{final.suffix}") as path:
         yield path
-    finally:
-        with writing_to(final.parent):  # what made the work fail may keep the draft from being removed
-            path.unlink(missing_ok=True)
 
 
 def clear_drafts(folder: Path, work: str) -> None:
@@ -100,9 +96,3 @@ def clear_drafts(folder: Path, work: str) -> None:
     with writing_to(folder):
         for stale in folder.glob(f".*saek-{work}-*"):
             stale.unlink(missing_ok=True)
-
-
-def publish_draft(path: Path, final: Path) -> None:
-    """Give the finished draft its name, durably. Call it inside the transaction that records it."""
-    with writing_to(final.parent):
-        publish(path, final)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from db.catalog import Sidecar, read_sidecar, sidecar_object
 from db.errors import BrokenSidecar
 from db.values import SAEK, utcnow
-from restoration import STATEMENTS, OutputFormat, publish, writing_to
+from restoration import STATEMENTS, OutputFormat, publish, write_file
 from worker.printable import display_path
 from worker.recipes import recipe_of
 
@@ -44,26 +44,17 @@ def publish_with_sidecar(s: Session, job_id: int, unfinished: Path, final: Path)
     Call it inside the transaction that ends the job. A process that is killed leaves nothing, or the sidecar,
     or both: the next attempt at the job writes both anew. Raises NoSpace, OutputUnavailable.
     """
-    write_sidecar(s, job_id, final, unfinished.with_name(unfinished.name + SUFFIX))
-    with writing_to(final.parent):
-        publish(unfinished, final)
+    write_sidecar(s, job_id, final, unfinished.name + SUFFIX)
+    publish(unfinished, final)
 
 
-def write_sidecar(s: Session, job_id: int, derivative: Path, draft: Path | None = None) -> None:
-    """Write the sidecar of a job's derivative, replacing the one that is there.
+def write_sidecar(s: Session, job_id: int, derivative: Path, draft: str | None = None) -> None:
+    """Write the sidecar of a job's derivative by way of a `draft`, replacing the one that is there.
 
     Raises NoSpace, OutputUnavailable, and LookupError if the record knows no derivative of the job.
     """
     text = sidecar_text(sidecar_object(s, job_id))
-    draft = draft or derivative.with_name(f".saek-job{job_id}-sidecar{SUFFIX}")
-    with writing_to(derivative.parent):
-        try:
-            draft.unlink(missing_ok=True)
-            with draft.open("xb") as file:  # never through a link that lies there
-                file.write(text)
-            publish(draft, sidecar_path(derivative))
-        finally:
-            draft.unlink(missing_ok=True)
+    write_file(sidecar_path(derivative), text, draft or f".saek-job{job_id}-sidecar{SUFFIX}")
 
 
 def sidecar_text(told: Mapping[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from worker.exits import Exit
+from worker.parts.run_files import replace_run_file
 from worker.settings import Settings
 
 FAILING: Final = 3
@@ -62,13 +63,11 @@ def exit_for(ends: Sequence[PartExits]) -> Exit:
 def write_part_exits(settings: Settings, ends: Sequence[PartExits]) -> None:
     """Keep what the station knows of its parts; a home that cannot be written to is told of elsewhere."""
     path = settings.run_path / _FILE
-    draft = path.with_suffix(".draft")
     moments = [
         {**asdict(one), "since": one.since.isoformat(), "last_at": one.last_at.isoformat()} for one in ends
     ]
     with contextlib.suppress(OSError):
-        draft.write_text(json.dumps({"pid": os.getpid(), "parts": moments}), encoding="utf-8")
-        draft.replace(path)
+        replace_run_file(path, json.dumps({"pid": os.getpid(), "parts": moments}))
 
 
 def read_part_exits(settings: Settings) -> list[PartExits]:

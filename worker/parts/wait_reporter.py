@@ -15,6 +15,7 @@ import structlog
 from db.core import open_database
 from db.errors import DatabaseError
 from db.reports import WaitingJobs, waits_for_causes
+from worker.parts.run_files import replace_run_file
 from worker.settings import Settings
 
 _log = structlog.get_logger()
@@ -71,11 +72,9 @@ class WaitReporter:
         return self._told.code if self._told else None
 
     def _write(self, told: WaitingPart) -> None:
-        draft = self._path.with_suffix(".draft")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.write_text(json.dumps({**asdict(told), "since": told.since.isoformat()}), encoding="utf-8")
-            draft.replace(self._path)
+            replace_run_file(self._path, json.dumps({**asdict(told), "since": told.since.isoformat()}))
         except OSError as error:
             _log.debug("what is waited for cannot be told", reason=str(error))
 

@@ -15,6 +15,7 @@ from kombu import Queue
 from worker.exits import Exit
 from worker.logs import configure_logs
 from worker.outbox.mirror import start_mirror
+from worker.parts.run_files import replace_run_file
 from worker.parts.startup import wait_for_record
 from worker.parts.wait_reporter import WaitReporter
 from worker.queue.broker import LANES
@@ -136,10 +137,7 @@ def _clear_drain_mark(**_: Any) -> None:
 @signals.worker_shutting_down.connect
 def _set_drain_mark(**_: Any) -> None:
     settings.run_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mark = drain_mark(os.getpid())
-    draft = mark.with_suffix(".draft")
-    draft.write_text(f"{time.monotonic()}")
-    draft.replace(mark)
+    replace_run_file(drain_mark(os.getpid()), f"{time.monotonic()}")
 
 
 @signals.worker_shutdown.connect

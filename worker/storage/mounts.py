@@ -6,7 +6,6 @@ written. Saek never writes to the inbox; there a mark is the archive's choice, a
 is bare all at once is not believed. What was seen is kept in the home of this host: mounts are a host's own.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from db.filesystems import mount_of
-from restoration import MasterUnavailable, OutputUnavailable, writing_to
+from restoration import MasterUnavailable, OutputUnavailable, Transient, write_file, writing_to
 from worker.settings import Settings
 from worker.storage.ignored_names import ignored_file, ignored_folder
 
@@ -169,13 +168,9 @@ def _remember(settings: Settings, name: str, seen: KnownFolder) -> None:
         _kept[settings.home, name] = seen
         return
     path = settings.home / _MEMORY
-    draft = path.with_name(f".{_MEMORY}.{os.getpid()}")
     try:
-        draft.write_text(json.dumps({**_read(settings), name: asdict(seen)}, indent=1), encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+        write_file(path, json.dumps({**_read(settings), name: asdict(seen)}, indent=1).encode())
+    except Transient:
         return
     _kept[settings.home, name] = seen
 

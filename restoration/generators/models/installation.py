@@ -62,7 +62,7 @@ def import_model(
     """
     if name is not None:
         _require_name(name)
-    with _held(folder), atomic_write.draft(folder / "import") as draft:
+    with _held(folder), atomic_write.writing_to(folder), atomic_write.draft(folder / "import") as draft:
         found = _receive(chunks, draft)
         if sha256 is not None and not hmac.compare_digest(found, sha256):
             raise WeightsMismatch(
@@ -120,9 +120,8 @@ def export_model(card: ModelCard, to: Path) -> tuple[Path, ...]:
             raise OutputExists(
                 reason="another file lies there", remedy="choose another folder or move it away", path=out
             )
-        with atomic_write.draft(out) as draft:
+        with atomic_write.replacing(out) as draft:
             shutil.copyfile(source, draft)
-            atomic_write.publish(draft, out)
         made.append(out)
     return tuple(made)
 
@@ -200,14 +199,8 @@ def _damaged(card: ModelCard) -> bool:
 def _install(card: ModelCard, draft: Path, page: bytes | None) -> None:
     atomic_write.publish(draft, weights_path(card))
     if page is not None:
-        _write(page_path(card), page[:MAX_PAGE_BYTES])
-    _write(card.folder / f"{card.name}.toml", card_toml(card).encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic_write.draft(path) as draft:
-        draft.write_bytes(content)
-        atomic_write.publish(draft, path)
+        atomic_write.write_file(page_path(card), page[:MAX_PAGE_BYTES])
+    atomic_write.write_file(card.folder / f"{card.name}.toml", card_toml(card).encode())
 
 
 def _same(one: Path, other: Path) -> bool:

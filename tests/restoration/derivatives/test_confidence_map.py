@@ -8,7 +8,20 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
-from restoration import LoadedModel, OutputExists, Preset, Progress, Recipe, Stage, identify, plan, restore
+from restoration import (
+    Compute,
+    Input,
+    LoadedModel,
+    Output,
+    OutputExists,
+    Preset,
+    Progress,
+    Recipe,
+    Stage,
+    identify,
+    plan,
+    restore,
+)
 from restoration.colorize.inference import colorize
 from restoration.colorize.predicted_error import ERROR_PASSES, confidence
 from restoration.generators.models import InputSpec
@@ -29,8 +42,13 @@ def test_the_map_lies_beside_the_derivative_and_changes_no_pixel_of_it(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     master = tiff(gray16)
-    plain = restore(master, recipe(), tmp_path / "plain.tif", loaded=loaded)
-    made = restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
+    plain = restore(Input(master), recipe(), Output(tmp_path / "plain.tif"), Compute(model=loaded))
+    made = restore(
+        Input(master),
+        recipe(),
+        Output(tmp_path / "o.tif", confidence=tmp_path / "o.png"),
+        Compute(model=loaded),
+    )
     assert plain.confidence is None
     assert made.confidence is not None
     assert (made.pixel_sha256, made.recipe_fingerprint) == (plain.pixel_sha256, plain.recipe_fingerprint)
@@ -41,7 +59,12 @@ def test_the_map_lies_beside_the_derivative_and_changes_no_pixel_of_it(
 def test_the_map_is_the_confidence_in_255_steps(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
-    made = restore(tiff(gray8), recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
+    made = restore(
+        Input(tiff(gray8)),
+        recipe(),
+        Output(tmp_path / "o.tif", confidence=tmp_path / "o.png"),
+        Compute(model=loaded),
+    )
     luminance = gray8.astype(np.float32) / 255
     field = colorize(luminance, recipe().preset, loaded.spec, loaded.engine)
     expected = confidence(luminance, field.chroma, loaded.spec, loaded.engine)
@@ -58,7 +81,12 @@ def test_a_large_picture_gets_a_map_of_the_size_that_its_colors_were_inferred_at
     tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     ramp = np.linspace(0, 255, 3200).astype(np.uint8) * np.ones((1600, 1), np.uint8)
-    made = restore(tiff(ramp), recipe(), tmp_path / "o.tif", loaded=loaded, confidence=tmp_path / "o.png")
+    made = restore(
+        Input(tiff(ramp)),
+        recipe(),
+        Output(tmp_path / "o.tif", confidence=tmp_path / "o.png"),
+        Compute(model=loaded),
+    )
     assert read(tmp_path / "o.png").shape == (768, 1536)
     assert (made.width, made.height) == (3200, 1600)
 
@@ -68,12 +96,10 @@ def test_the_map_names_master_model_and_recipe(
 ) -> None:
     master = tiff(gray8)
     made = restore(
-        master,
+        Input(master),
         recipe(),
-        tmp_path / "o.tif",
-        loaded=loaded,
-        tags={"job": "42"},
-        confidence=tmp_path / "o.png",
+        Output(tmp_path / "o.tif", confidence=tmp_path / "o.png", tags={"job": "42"}),
+        Compute(model=loaded),
     )
     xmp = bytes(pyvips.Image.new_from_file(str(tmp_path / "o.png")).get("xmp-data"))
     facts = saek_properties(xmp)
@@ -94,7 +120,12 @@ def test_the_map_is_of_the_models_colors_whatever_a_person_makes_of_them(
     for strength, warmth in ((1, 0), (0.3, 0), (1, -1)):
         path = tmp_path / f"{strength}{warmth}.png"
         changed = recipe(strength=strength, warmth=warmth)
-        restore(tiff(gray8), changed, tmp_path / f"{strength}{warmth}.tif", loaded=loaded, confidence=path)
+        restore(
+            Input(tiff(gray8)),
+            changed,
+            Output(tmp_path / f"{strength}{warmth}.tif", confidence=path),
+            Compute(model=loaded),
+        )
         maps.append(read(path))
     assert np.array_equal(maps[0], maps[1])
     assert np.array_equal(maps[0], maps[2])
@@ -104,15 +135,20 @@ def test_a_map_is_replaced_by_its_like_only(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     master, out, beside = tiff(gray8), tmp_path / "o.tif", tmp_path / "o.png"
-    restore(master, recipe(), out, loaded=loaded, confidence=beside)
-    restore(master, recipe(), out, loaded=loaded, confidence=beside)
+    restore(Input(master), recipe(), Output(out, confidence=beside), Compute(model=loaded))
+    restore(Input(master), recipe(), Output(out, confidence=beside), Compute(model=loaded))
     Image.new("L", (4, 4)).save(beside)
     mine = beside.read_bytes()
     with pytest.raises(OutputExists, match=r"o\.png"):
-        restore(master, recipe(), out, loaded=loaded, confidence=beside)
+        restore(Input(master), recipe(), Output(out, confidence=beside), Compute(model=loaded))
     assert beside.read_bytes() == mine
     with pytest.raises(ValueError, match="a file of its own"):
-        restore(master, recipe("png"), tmp_path / "x.png", loaded=loaded, confidence=tmp_path / "x.png")
+        restore(
+            Input(master),
+            recipe("png"),
+            Output(tmp_path / "x.png", confidence=tmp_path / "x.png"),
+            Compute(model=loaded),
+        )
 
 
 def test_work_that_is_stopped_leaves_neither_file(
@@ -124,12 +160,11 @@ def test_work_that_is_stopped_leaves_neither_file(
 
     with pytest.raises(KeyboardInterrupt):
         restore(
-            tiff(gray8),
+            Input(tiff(gray8)),
             recipe(),
-            tmp_path / "o.tif",
+            Output(tmp_path / "o.tif", confidence=tmp_path / "o.png"),
+            Compute(model=loaded),
             progress=stop,
-            loaded=loaded,
-            confidence=tmp_path / "o.png",
         )
     assert [p.name for p in tmp_path.iterdir()] == ["master.tif"]
 
@@ -142,12 +177,11 @@ def test_progress_counts_the_looks_with_the_windows(
     heard: list[Progress] = []
     master, balanced = tiff(gray), recipe(preset=Preset.BALANCED)
     restore(
-        master,
+        Input(master),
         balanced,
-        tmp_path / "o.tif",
+        Output(tmp_path / "o.tif", confidence=tmp_path / "o.png"),
+        Compute(model=loaded),
         progress=heard.append,
-        loaded=loaded,
-        confidence=tmp_path / "o.png",
     )
     colored = [(step.done, step.total) for step in heard if step.stage is Stage.COLOR]
     windows = colorize(gray / np.float32(255), Preset.BALANCED, InputSpec(256, 32), loaded.engine).windows

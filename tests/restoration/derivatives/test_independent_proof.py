@@ -15,7 +15,17 @@ import pytest
 import tifffile
 from PIL import Image
 
-from restoration import DecodersDisagree, LoadedModel, LumaMismatch, Recipe, pipeline, restore
+from restoration import (
+    Compute,
+    DecodersDisagree,
+    Input,
+    LoadedModel,
+    LumaMismatch,
+    Output,
+    Recipe,
+    pipeline,
+    restore,
+)
 from restoration.derivatives.technical_report import ONE_DECODER
 from restoration.masters.sandbox import MasterOverview, Reader
 
@@ -67,7 +77,7 @@ def test_a_decoder_that_errs_by_one_step_gives_no_derivative(
     out = master.with_name("out.tif")
 
     with pytest.raises(DecodersDisagree, match="1 steps apart"):
-        restore(master, recipe(), out, loaded=loaded)
+        restore(Input(master), recipe(), Output(out), Compute(model=loaded))
     assert not out.exists()
 
 
@@ -86,7 +96,7 @@ def test_the_luma_of_the_derivative_is_the_array_that_was_written(
 ) -> None:
     gray = gray8 if bits == 8 else gray16
     master = tiff(gray, compression=compression, tile=(64, 48))
-    made = restore(master, recipe(fmt), master.with_name(f"out.{fmt}"), loaded=loaded)
+    made = restore(Input(master), recipe(fmt), Output(master.with_name(f"out.{fmt}")), Compute(model=loaded))
     rgb = _samples(made.path).astype(np.int64)
 
     assert made.decoders == 2
@@ -106,7 +116,7 @@ def test_a_proof_by_one_decoder_is_told(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, compression: str
 ) -> None:
     master = tiff(gray16, compression=compression)
-    made = restore(master, recipe(), master.with_name("out.tif"), loaded=loaded)
+    made = restore(Input(master), recipe(), Output(master.with_name("out.tif")), Compute(model=loaded))
 
     assert made.decoders == 1
     assert ONE_DECODER in made.metadata.noted
@@ -116,7 +126,7 @@ def test_a_jpeg_is_measured_as_pillow_reads_it(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel
 ) -> None:
     master = tiff(gray8)
-    made = restore(master, recipe("jpeg"), master.with_name("out.jpg"), loaded=loaded)
+    made = restore(Input(master), recipe("jpeg"), Output(master.with_name("out.jpg")), Compute(model=loaded))
     with Image.open(made.path) as opened:
         off = np.abs(np.asarray(opened.convert("L")).astype(int) - gray8)
 
@@ -150,7 +160,7 @@ def test_what_the_master_was_seen_to_hold_is_what_counts(
     monkeypatch.setattr(pipeline, "shared_reader", Other)
     reason = {"gray": "luminance differs from that of the master", "alpha": "alpha is not that"}[plane]
     with pytest.raises(LumaMismatch, match=reason):
-        restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+        restore(Input(master), recipe(fmt), Output(tmp_path / "out"), Compute(model=loaded))
     assert not (tmp_path / "out").exists()
 
 
@@ -174,7 +184,7 @@ def test_gray_beside_an_alpha_is_kept_as_it_is_stored(
     facts = {"planarconfig": planar, "extrasamples": [kind], "compression": compression, **cut}
     master = tiff(samples, photometric="minisblack", **facts)
 
-    made = restore(master, recipe(), master.with_name("out.tif"), loaded=loaded)
+    made = restore(Input(master), recipe(), Output(master.with_name("out.tif")), Compute(model=loaded))
 
     rgba = tifffile.imread(made.path).astype(np.int64)
     assert np.array_equal((rgba[..., :3] @ np.array([299, 587, 114]) + 500) // 1000, gray)
@@ -196,7 +206,7 @@ def test_the_y_of_ycbcr_is_the_gray_that_is_kept(
     master = tmp_path / "a.tif"
     _write_page(master, bytes(packed), tags)
 
-    made = restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(master), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded))
 
     rgb = tifffile.imread(made.path).astype(np.int64)
     assert made.decoders == 2

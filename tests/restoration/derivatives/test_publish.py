@@ -31,7 +31,7 @@ def test_a_published_draft_is_the_file_and_nothing_else_stays(tmp_path: Path) ->
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_worth_another_try(tmp_path: Path, code: int) -> None:
-    with pytest.raises(NoSpace, match="is full"), atomic_write.draft(tmp_path / "a.tif"):
+    with pytest.raises(NoSpace, match="is full"), atomic_write.replacing(tmp_path / "a.tif"):
         raise OSError(code, os.strerror(code))
 
 

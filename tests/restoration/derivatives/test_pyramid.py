@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from restoration import LoadedModel, Recipe, identify, restore
+from restoration import Compute, Input, LoadedModel, Output, Recipe, identify, restore
 from restoration.arrays.luma import luma
 from restoration.derivatives.compose import Canvas, Painted
 from restoration.derivatives.pyramid import TILE, levels_of, pieces
@@ -58,8 +58,10 @@ def test_a_pyramid_is_read_by_everybody_and_holds_the_same_pixels(
 ) -> None:
     gray = np.tile(gray8 if depth == 8 else gray16, (2, 3))
     master = tiff(gray, resolution=(600, 600), resolutionunit="INCH")
-    plain = restore(master, recipe(), tmp_path / "plain.tif", loaded=loaded)
-    made = restore(master, recipe(pyramid=True), tmp_path / "pyramid.tif", loaded=loaded)
+    plain = restore(Input(master), recipe(), Output(tmp_path / "plain.tif"), Compute(model=loaded))
+    made = restore(
+        Input(master), recipe(pyramid=True), Output(tmp_path / "pyramid.tif"), Compute(model=loaded)
+    )
     assert made.pixel_sha256 == plain.pixel_sha256
     assert made.recipe_fingerprint != plain.recipe_fingerprint
     rgb = tifffile.imread(plain.path)
@@ -89,7 +91,12 @@ def test_a_pyramid_leaves_png_and_jpeg_as_they_are(
 ) -> None:
     for fmt in ("png", "jpeg"):
         one, other = (
-            restore(tiff(gray8), recipe(fmt, pyramid=flag), tmp_path / f"{fmt}-{flag}", loaded=loaded)
+            restore(
+                Input(tiff(gray8)),
+                recipe(fmt, pyramid=flag),
+                Output(tmp_path / f"{fmt}-{flag}"),
+                Compute(model=loaded),
+            )
             for flag in (False, True)
         )
         assert one.pixel_sha256 == other.pixel_sha256

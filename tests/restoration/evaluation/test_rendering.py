@@ -8,7 +8,7 @@ import pytest
 import pyvips
 from skimage import data
 
-from restoration import LoadedModel, Preset, Recipe, restore
+from restoration import Compute, Input, LoadedModel, Output, Preset, Recipe, restore
 from restoration.arrays.luma import luma
 from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
 
@@ -26,7 +26,7 @@ def test_the_bytes_are_those_that_restore_writes(
     gray = np.kron(GRAY, np.ones((2, 2), np.uint8)) if preset is Preset.NATIVE else GRAY
     master = picture(gray, "master.png")
 
-    restore(master, recipe("png", preset=preset), tmp_path / "out.png", loaded=loaded)
+    restore(Input(master), recipe("png", preset=preset), Output(tmp_path / "out.png"), Compute(model=loaded))
     ours = colored(gray, predicted_chroma(gray, preset, loaded))
 
     theirs = pyvips.Image.new_from_file(str(tmp_path / "out.png")).numpy()

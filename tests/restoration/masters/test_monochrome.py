@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 from skimage import color, data, transform
 
-from restoration import AlreadyColor, ToneKind, recipe_for, restore
+from restoration import AlreadyColor, Input, Output, ToneKind, recipe_for, restore
 from restoration.masters.monochrome import measure_tone, require_monochrome
 
 RAMP = np.linspace(0, 1, 256)
@@ -107,7 +107,7 @@ def test_a_tiff_of_pure_colors_is_refused(tmp_path: Path, dtype: type, order: st
     rgb = flat([RED, GREEN, BLUE, BLACK]).astype(dtype) * (1 if dtype is np.uint8 else 257)
     tifffile.imwrite(tmp_path / "rgb.tif", rgb, bigtiff=True, byteorder=order, photometric="rgb")
     with pytest.raises(AlreadyColor):
-        restore(tmp_path / "rgb.tif", recipe_for(), tmp_path / "out.tif")
+        restore(Input(tmp_path / "rgb.tif"), recipe_for(), Output(tmp_path / "out.tif"))
     assert not (tmp_path / "out.tif").exists()
 
 

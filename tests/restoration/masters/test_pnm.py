@@ -119,8 +119,8 @@ def test_damaged_ones_are_errors_of_ours(pnm: Maker, data: bytes) -> None:
 def test_one_is_restored_like_any_other(
     pnm: Maker, gray16: Gray, loaded: object, recipe: Callable[..., object], tmp_path: Path
 ) -> None:
-    from restoration import restore  # noqa: PLC0415
+    from restoration import Compute, Input, Output, restore  # noqa: PLC0415
 
-    done = restore(pnm(raw(gray16)), recipe(), tmp_path / "out.tif", loaded=loaded)
+    done = restore(Input(pnm(raw(gray16))), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded))
     assert (done.luma_max_error, done.bit_depth) == (0, 16)
     assert not done.metadata.noted  # two decoders read it

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from restoration import LoadedModel, Recipe, restore
+from restoration import Compute, Input, LoadedModel, Output, Recipe, restore
 
 Gray = np.ndarray
 Recipes = Callable[..., Recipe]
@@ -53,7 +53,7 @@ def test_associated_alpha_stays_and_is_declared(
 ) -> None:
     stored = multiplied(gray8, alpha)
     path = master(stored, alpha, "assocalpha", compression=compression)
-    done = restore(path, recipe(pyramid=pyramid), tmp_path / "out.tif", loaded=loaded)
+    done = restore(Input(path), recipe(pyramid=pyramid), Output(tmp_path / "out.tif"), Compute(model=loaded))
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         page = file.pages.first
         assert [int(kind) for kind in page.extrasamples] == [1]
@@ -75,7 +75,7 @@ def test_associated_and_unassociated_alpha_have_the_same_color(
     times = master(multiplied(gray8, alpha), alpha, "assocalpha")
     shown = []
     for path in (plain, times):
-        restore(path, recipe(), tmp_path / f"{path.stem}-out.tif", loaded=loaded)
+        restore(Input(path), recipe(), Output(tmp_path / f"{path.stem}-out.tif"), Compute(model=loaded))
         made = tifffile.imread(tmp_path / f"{path.stem}-out.tif").astype(np.float64)
         opacity = made[..., 3:] / 255 if path == times else 1.0
         shown.append(made[..., :3] / opacity)
@@ -97,7 +97,9 @@ def test_where_associated_alpha_cannot_be_held_it_is_dropped_and_told(
 ) -> None:
     stored = multiplied(gray8, alpha)
     out = tmp_path / f"out.{ending}"
-    done = restore(master(stored, alpha, "assocalpha"), recipe(fmt), out, loaded=loaded)
+    done = restore(
+        Input(master(stored, alpha, "assocalpha")), recipe(fmt), Output(out), Compute(model=loaded)
+    )
     with Image.open(out) as made:
         assert made.mode == "RGB"
         if fmt == "png":
@@ -113,6 +115,11 @@ def test_a_channel_of_no_kind_is_dropped_and_told(
     loaded: LoadedModel,
     tmp_path: Path,
 ) -> None:
-    done = restore(master(gray8, alpha, "unspecified"), recipe(), tmp_path / "out.tif", loaded=loaded)
+    done = restore(
+        Input(master(gray8, alpha, "unspecified")),
+        recipe(),
+        Output(tmp_path / "out.tif"),
+        Compute(model=loaded),
+    )
     assert tifffile.imread(tmp_path / "out.tif").shape[-1] == 3
     assert any("unspecified meaning" in note for note in done.metadata.noted)

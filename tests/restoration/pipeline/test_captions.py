@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from metadata_blocks import chunks_of, exif, iim, jpeg, png, resource, segments_of, tags_of
 from PIL import Image
 
-from restoration import LoadedModel, Recipe, Restoration, restore
+from restoration import Compute, Input, LoadedModel, Output, Recipe, Restoration, restore
 
 Gray = np.ndarray
 Recipes = Callable[..., Recipe]
@@ -47,7 +47,7 @@ def restored(recipe: Recipes, loaded: LoadedModel, tmp_path: Path) -> Restored:
     def make(master: Path, fmt: str) -> Restoration:
         out = tmp_path / f"{master.name}.{fmt}"
         out.unlink(missing_ok=True)
-        return restore(master, recipe(fmt), out, loaded=loaded)
+        return restore(Input(master), recipe(fmt), Output(out), Compute(model=loaded))
 
     return make
 

@@ -11,11 +11,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from restoration import (
+    Compute,
+    Input,
     Limits,
     LoadedModel,
     MasterUnavailable,
     NoSpace,
     OutOfMemory,
+    Output,
     Recipe,
     TruncatedImage,
     UnreadableFile,
@@ -77,5 +80,5 @@ def test_a_full_disk_under_the_second_reader_passes_and_kills_nobody(
     outbox.mkdir()
     mount(outbox, "64k")
     with pytest.raises(NoSpace):
-        restore(master, recipe(), outbox / "a.tif", loaded=loaded)
+        restore(Input(master), recipe(), Output(outbox / "a.tif"), Compute(model=loaded))
     assert list(outbox.iterdir()) == []

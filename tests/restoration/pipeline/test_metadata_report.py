@@ -10,7 +10,7 @@ import pyvips
 import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
-from restoration import LoadedModel, MetadataReport, Recipe, restore
+from restoration import Compute, Input, LoadedModel, MetadataReport, Output, Recipe, restore
 
 Gray = np.ndarray
 Recipes = Callable[..., Recipe]
@@ -44,7 +44,9 @@ def exif() -> Image.Exif:
 @pytest.fixture
 def report(recipe: Recipes, loaded: LoadedModel, tmp_path: Path) -> Made:
     def make(master: Path) -> MetadataReport:
-        return restore(master, recipe(), tmp_path / f"{master.name}.out", loaded=loaded).metadata
+        return restore(
+            Input(master), recipe(), Output(tmp_path / f"{master.name}.out"), Compute(model=loaded)
+        ).metadata
 
     return make
 

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from skimage import data
 
-from restoration import LoadedModel, Preset, Recipe, Stage, ToneKind, pipeline, restore
+from restoration import (
+    Compute,
+    Input,
+    LoadedModel,
+    Output,
+    Preset,
+    Recipe,
+    Stage,
+    ToneKind,
+    plan,
+    recipe_for,
+    restore,
+)
 from restoration.arrays.luma import luma
 from restoration.derivatives import compose
 from restoration.derivatives.writer import srgb_profile
@@ -53,7 +65,7 @@ def test_the_luma_of_an_8_bit_derivative_is_the_master(
     picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
 ) -> None:
     master = picture(gray8, "a.png")
-    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    made = restore(Input(master), recipe(fmt), Output(tmp_path / "out"), Compute(model=loaded))
     assert np.array_equal(pillow_luma(made.path), gray8)
     assert (made.luma_max_error, made.luma_mean_error, made.bit_depth) == (0, 0, 8)
     with Image.open(made.path) as image:
@@ -66,7 +78,7 @@ def test_the_luma_of_an_8_bit_derivative_is_the_master(
 def test_the_luma_of_a_16_bit_derivative_is_the_master(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
 ) -> None:
-    made = restore(tiff(gray16), recipe(fmt), tmp_path / "out", loaded=loaded)
+    made = restore(Input(tiff(gray16)), recipe(fmt), Output(tmp_path / "out"), Compute(model=loaded))
     rgb = tifffile.imread(made.path) if fmt == "tiff" else pyvips.Image.new_from_file(str(made.path)).numpy()
     assert rgb.dtype == np.uint16
     assert np.array_equal(luma(rgb), gray16)
@@ -76,7 +88,9 @@ def test_the_luma_of_a_16_bit_derivative_is_the_master(
 def test_a_jpeg_tells_how_far_its_luma_is_off(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
-    made = restore(tiff(gray16), recipe("jpeg", quality=95), tmp_path / "out.jpg", loaded=loaded)
+    made = restore(
+        Input(tiff(gray16)), recipe("jpeg", quality=95), Output(tmp_path / "out.jpg"), Compute(model=loaded)
+    )
     off = np.abs(pillow_luma(made.path).astype(int) - compose.to_8_bit(gray16))
     assert abs(made.luma_max_error - off.max()) <= 1
     assert made.luma_mean_error == pytest.approx(off.mean(), abs=0.05)
@@ -91,7 +105,7 @@ def test_the_master_is_only_read(
 ) -> None:
     master = tiff(gray16)
     before = (sha256(master), master.stat())
-    made = restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(master), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded))
     after = master.stat()
     assert sha256(master) == before[0] == made.master_sha256
     assert (after.st_mtime_ns, after.st_ino) == (before[1].st_mtime_ns, before[1].st_ino)
@@ -101,7 +115,7 @@ def test_the_master_is_only_read(
 def test_the_record_tells_all(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
-    made = restore(tiff(gray8), recipe(), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(tiff(gray8)), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded))
     assert made.sha256 == sha256(made.path)
     assert made.bytes == made.path.stat().st_size
     rgb = tifffile.imread(made.path)
@@ -120,7 +134,8 @@ def test_the_same_recipe_gives_the_same_pixels(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     first, second = (
-        restore(tiff(gray16), recipe(preset="fine"), tmp_path / name, loaded=loaded) for name in ("a", "b")
+        restore(Input(tiff(gray16)), recipe(preset="fine"), Output(tmp_path / name), Compute(model=loaded))
+        for name in ("a", "b")
     )
     assert first.pixel_sha256 == second.pixel_sha256
 
@@ -133,9 +148,9 @@ def test_the_height_of_the_strips_leaves_no_trace(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = restore(tiff(gray16), recipe(), tmp_path / "a", loaded=loaded)
+    first = restore(Input(tiff(gray16)), recipe(), Output(tmp_path / "a"), Compute(model=loaded))
     monkeypatch.setattr(strips, "STRIP_PIXELS", 251 * 13)
-    second = restore(tiff(gray16), recipe(), tmp_path / "b", loaded=loaded)
+    second = restore(Input(tiff(gray16)), recipe(), Output(tmp_path / "b"), Compute(model=loaded))
     assert first.pixel_sha256 == second.pixel_sha256
 
 
@@ -145,10 +160,10 @@ def test_strength_scales_the_color_and_zero_leaves_gray(
     spreads = []
     for strength in (0, 0.2, 0.4):
         made = restore(
-            picture(gray8, "a.png"),
+            Input(picture(gray8, "a.png")),
             recipe("png", strength=strength),
-            tmp_path / f"{strength}.png",
-            loaded=loaded,
+            Output(tmp_path / f"{strength}.png"),
+            Compute(model=loaded),
         )
         with Image.open(made.path) as image:
             spreads.append(float(np.ptp(np.asarray(image, int), axis=-1).mean()))
@@ -162,7 +177,10 @@ def test_warmth_makes_the_picture_warmer_and_keeps_its_luma(
     redness = []
     for warmth in (-1, -0.5, 0, 0.5, 1):
         made = restore(
-            tiff(gray16), recipe(strength=0.4, warmth=warmth), tmp_path / f"{warmth}.tif", loaded=loaded
+            Input(tiff(gray16)),
+            recipe(strength=0.4, warmth=warmth),
+            Output(tmp_path / f"{warmth}.tif"),
+            Compute(model=loaded),
         )
         pixels = tifffile.imread(made.path)
         assert np.array_equal(luma(pixels), gray16)
@@ -173,11 +191,18 @@ def test_warmth_makes_the_picture_warmer_and_keeps_its_luma(
 def test_warmth_tints_neither_a_gray_picture_nor_black_and_white(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
-    gray = restore(tiff(gray8), recipe(strength=0, warmth=1), tmp_path / "gray.tif", loaded=loaded)
+    gray = restore(
+        Input(tiff(gray8)),
+        recipe(strength=0, warmth=1),
+        Output(tmp_path / "gray.tif"),
+        Compute(model=loaded),
+    )
     assert np.ptp(tifffile.imread(gray.path), axis=-1).max() == 0
     halves = np.zeros((60, 60), np.uint8)
     halves[30:] = 255
-    ends = restore(tiff(halves), recipe(warmth=1), tmp_path / "ends.tif", loaded=loaded)
+    ends = restore(
+        Input(tiff(halves)), recipe(warmth=1), Output(tmp_path / "ends.tif"), Compute(model=loaded)
+    )
     assert np.ptp(tifffile.imread(ends.path), axis=-1).max() == 0
 
 
@@ -188,7 +213,9 @@ def test_any_size_is_colored(
 ) -> None:
     grain = np.random.default_rng(5).integers(0, 128, shape, dtype=np.uint8)
     gray = grain + np.linspace(0, 127, shape[1]).astype(np.uint8)
-    made = restore(tiff(gray), recipe(preset=preset), tmp_path / "out.tif", loaded=loaded)
+    made = restore(
+        Input(tiff(gray)), recipe(preset=preset), Output(tmp_path / "out.tif"), Compute(model=loaded)
+    )
     assert np.array_equal(luma(tifffile.imread(made.path).reshape(*shape, 3)), gray)
 
 
@@ -197,7 +224,12 @@ def test_a_sepia_print_loses_its_tone_and_keeps_its_luma(
 ) -> None:
     g = gray8 / 255
     sepia = np.rint(255 * np.stack((g**0.8, g, g**1.4), axis=-1)).astype(np.uint8)
-    made = restore(picture(sepia, "a.png"), recipe("png", strength=0), tmp_path / "o.png", loaded=loaded)
+    made = restore(
+        Input(picture(sepia, "a.png")),
+        recipe("png", strength=0),
+        Output(tmp_path / "o.png"),
+        Compute(model=loaded),
+    )
     assert made.tone.kind is ToneKind.TONED
     assert made.tone.cb < -0.02
     with Image.open(made.path) as image:
@@ -211,7 +243,7 @@ def test_the_picture_comes_out_upright_once(
     exif = Image.Exif()
     exif[274] = 6
     master = picture(gray8, "a.png", exif=exif, dpi=(300, 150))
-    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    made = restore(Input(master), recipe(fmt), Output(tmp_path / "out"), Compute(model=loaded))
     assert (made.width, made.height) == (337, 251)
     with Image.open(made.path) as image:
         assert image.size == (337, 251)
@@ -228,7 +260,7 @@ def test_alpha_is_kept_where_the_format_can(
     picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
 ) -> None:
     master = picture(np.dstack([gray8, 255 - gray8]), "a.png")
-    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    made = restore(Input(master), recipe(fmt), Output(tmp_path / "out"), Compute(model=loaded))
     with Image.open(made.path) as image:
         if fmt == "jpeg":
             assert image.mode == "RGB"
@@ -253,7 +285,7 @@ def test_the_derivative_carries_an_rgb_profile_never_the_masters(
 ) -> None:
     gray_profile = b"\0" * 16 + b"GRAY" + b"\0" * 108
     master = tiff(gray8 if depth == 8 else gray16, iccprofile=gray_profile)
-    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded)
+    made = restore(Input(master), recipe(fmt), Output(tmp_path / "out"), Compute(model=loaded))
     found = bytes(pyvips.Image.new_from_file(str(made.path)).get("icc-profile-data"))
     assert found == srgb_profile()
     with Image.open(made.path) as image:
@@ -267,7 +299,9 @@ def test_the_file_says_itself_that_its_color_is_invented(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, fmt: str
 ) -> None:
     master = tiff(gray8, description="다리 위에서".encode(), extratags=[(315, 2, 0, "Kim", True)])
-    made = restore(master, recipe(fmt), tmp_path / "out", loaded=loaded, tags={"job": "42"})
+    made = restore(
+        Input(master), recipe(fmt), Output(tmp_path / "out", tags={"job": "42"}), Compute(model=loaded)
+    )
     content = xmp_of(made.path)
     assert b"compositeWithTrainedAlgorithmicMedia" in content
     assert "다리 위에서".encode() in content
@@ -286,7 +320,10 @@ def test_a_tiff_says_it_in_plain_tags_too(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     made = restore(
-        tiff(gray8, resolution=(600, 600), resolutionunit="INCH"), recipe(), tmp_path / "o.tif", loaded=loaded
+        Input(tiff(gray8, resolution=(600, 600), resolutionunit="INCH")),
+        recipe(),
+        Output(tmp_path / "o.tif"),
+        Compute(model=loaded),
     )
     with tifffile.TiffFile(made.path) as file:
         tags = file.pages.first.tags
@@ -298,25 +335,25 @@ def test_a_tiff_says_it_in_plain_tags_too(
 
 def test_the_shipped_model_colors_a_photograph(picture: Maker, tmp_path: Path) -> None:
     master = picture(data.camera(), "a.png")
-    recipe = pipeline.recipe_for(preset=Preset.FAST)
-    made = restore(master, recipe, tmp_path / "o.tif", device="cpu")
+    recipe = recipe_for(preset=Preset.FAST)
+    made = restore(Input(master), recipe, Output(tmp_path / "o.tif"), Compute(device="cpu"))
     assert np.array_equal(pillow_luma(made.path), data.camera())
     rgb = tifffile.imread(made.path).astype(int)
     assert np.ptp(rgb, axis=-1).mean() > 2
     assert made.engine.startswith("openvino/cpu")
-    again = restore(master, recipe, tmp_path / "p.tif", device="cpu")
+    again = restore(Input(master), recipe, Output(tmp_path / "p.tif"), Compute(device="cpu"))
     assert again.pixel_sha256 == made.pixel_sha256
 
 
 def test_a_plan_counts_what_the_restoration_then_does(picture: Maker, tmp_path: Path) -> None:
     master = picture(data.camera(), "a.png")
     facts = identify(master)
-    recipe = pipeline.recipe_for(preset=Preset.BALANCED)
-    expected = pipeline.plan(facts, recipe)
-    made = restore(master, recipe, tmp_path / "o.tif", device="cpu")
+    recipe = recipe_for(preset=Preset.BALANCED)
+    expected = plan(facts, recipe)
+    made = restore(Input(master), recipe, Output(tmp_path / "o.tif"), Compute(device="cpu"))
     assert (made.windows, facts.pixels) == (expected.windows, expected.pixels)
     assert made.bytes < expected.bytes_estimate * 1.1
-    assert pipeline.plan(facts, replace(recipe, format="jpeg")).bytes_estimate < expected.bytes_estimate
+    assert plan(facts, replace(recipe, format="jpeg")).bytes_estimate < expected.bytes_estimate
 
 
 class SmoothChroma:
@@ -379,7 +416,9 @@ def test_any_strip_height_gives_the_same_bytes(
         for rows, lanes in ((10**6, 1), (strip, threads)):
             patch.setattr(strips, "STRIP_PIXELS", rows * shape[0 if orientation == 6 else 1])
             out = folder / f"{rows}-{lanes}"
-            found.append(restore(folder / "a.tif", recipe, out, loaded=model, threads=lanes))
+            found.append(
+                restore(Input(folder / "a.tif"), recipe, Output(out), Compute(threads=lanes, model=model))
+            )
         assert found[0].pixel_sha256 == found[1].pixel_sha256
         truth = luma(samples) if mode == "toned" else top - gray if mode == "inverted" else gray
         image = pyvips.Image.new_from_file(str(found[1].path), fail_on="warning").numpy()
@@ -392,6 +431,8 @@ def test_the_record_tells_how_seamless_the_windows_are(
 ) -> None:
     rows, columns = np.mgrid[0:1021, 0:1301]
     waves = (32000 + 15000 * np.sin(rows / 150) * np.cos(columns / 170)).astype(np.uint16)
-    made = restore(tiff(waves), recipe(preset=Preset.NATIVE), tmp_path / "out.tif", loaded=loaded)
+    made = restore(
+        Input(tiff(waves)), recipe(preset=Preset.NATIVE), Output(tmp_path / "out.tif"), Compute(model=loaded)
+    )
     assert made.seamlessness.seam_ratio == pytest.approx(1, abs=0.05)
     assert made.seamlessness.consistency < 0.5

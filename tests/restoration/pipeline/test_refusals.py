@@ -15,12 +15,15 @@ from skimage import data
 from restoration import (
     AlreadyColor,
     AlreadyRestored,
+    Compute,
     ImageTooLarge,
+    Input,
     Limits,
     LoadedModel,
     LumaMismatch,
     MasterChanged,
     NoSpace,
+    Output,
     OutputExists,
     OutputUnavailable,
     Preset,
@@ -58,7 +61,7 @@ def test_a_color_photograph_is_never_repainted(
 ) -> None:
     master = picture(data.astronaut(), "a.jpg")
     with pytest.raises(AlreadyColor):
-        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+        restore(Input(master), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded))
     assert names(tmp_path) == {"a.jpg"}
 
 
@@ -68,10 +71,15 @@ def test_what_was_made_here_is_no_master_however_pale(
 ) -> None:
     pale = recipe(fmt, strength=0.0)
     trust = tmp_path / "trust.png"
-    made = restore(picture(gray8, "a.png"), pale, tmp_path / f"o.{fmt}", loaded=loaded, confidence=trust)
+    made = restore(
+        Input(picture(gray8, "a.png")),
+        pale,
+        Output(tmp_path / f"o.{fmt}", confidence=trust),
+        Compute(model=loaded),
+    )
     for path in (made.path, trust):
         with pytest.raises(AlreadyRestored, match=sha256(tmp_path / "a.png")[:12]):
-            restore(path, recipe(), tmp_path / "again.tif", loaded=loaded)
+            restore(Input(path), recipe(), Output(tmp_path / "again.tif"), Compute(model=loaded))
     assert names(tmp_path) == {"a.png", made.path.name, trust.name}
 
 
@@ -81,7 +89,7 @@ def test_a_truncated_master_leaves_nothing(
     master = picture(gray8, "a.png")
     os.truncate(master, master.stat().st_size // 2)
     with pytest.raises(TruncatedImage, match=r"a\.png"):
-        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded)
+        restore(Input(master), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded))
     assert names(tmp_path) == {"a.png"}
 
 
@@ -90,8 +98,10 @@ def test_other_bytes_than_registered_are_refused_before_the_work(
 ) -> None:
     master = picture(gray8, "a.png")
     with pytest.raises(MasterChanged, match="was registered"):
-        restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, expected_sha256="0" * 64)
-    made = restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, expected_sha256=sha256(master))
+        restore(Input(master, sha256="0" * 64), recipe(), Output(tmp_path / "o.tif"), Compute(model=loaded))
+    made = restore(
+        Input(master, sha256=sha256(master)), recipe(), Output(tmp_path / "o.tif"), Compute(model=loaded)
+    )
     assert made.path.exists()
 
 
@@ -107,7 +117,9 @@ def test_a_master_that_changes_during_the_work_gives_no_derivative(
             other.replace(master)
 
     with pytest.raises((MasterChanged, LumaMismatch)):
-        restore(master, recipe(), tmp_path / "out.tif", loaded=loaded, progress=exchange)
+        restore(
+            Input(master), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded), progress=exchange
+        )
     assert names(tmp_path) == {"a.png"}
 
 
@@ -132,7 +144,13 @@ def test_whatever_leaves_progress_stops_the_work_and_leaves_nothing(
     master = picture(gray8, "a.png")
     before = threading.active_count()
     with pytest.raises(CancelledError):
-        restore(master, recipe(fmt, preset="balanced"), tmp_path / "o", loaded=loaded, progress=cancel)
+        restore(
+            Input(master),
+            recipe(fmt, preset="balanced"),
+            Output(tmp_path / "o"),
+            Compute(model=loaded),
+            progress=cancel,
+        )
     assert names(tmp_path) == {"a.png"}
     assert threading.active_count() == before
 
@@ -148,10 +166,10 @@ def test_progress_runs_through_the_stages_to_their_ends(
     monkeypatch.setattr(strips, "STRIP_PIXELS", 251 * 50)
     heard: list[Progress] = []
     restore(
-        picture(gray8, "a.png"),
+        Input(picture(gray8, "a.png")),
         recipe(preset=Preset.BALANCED),
-        tmp_path / "o.tif",
-        loaded=loaded,
+        Output(tmp_path / "o.tif"),
+        Compute(model=loaded),
         progress=heard.append,
     )
     assert list(dict.fromkeys(p.stage for p in heard)) == list(Stage)
@@ -167,7 +185,13 @@ def test_the_work_of_a_killed_process_is_replaced(
 ) -> None:
     for fmt in ("tiff", "png", "jpeg"):
         first, second = (
-            restore(picture(gray8, "a.png"), recipe(fmt), tmp_path / f"o.{fmt}", loaded=loaded) for _ in "ab"
+            restore(
+                Input(picture(gray8, "a.png")),
+                recipe(fmt),
+                Output(tmp_path / f"o.{fmt}"),
+                Compute(model=loaded),
+            )
+            for _ in "ab"
         )
         assert first.pixel_sha256 == second.pixel_sha256
         assert second.sha256 == sha256(second.path)
@@ -179,11 +203,13 @@ def test_a_file_of_somebody_else_is_not_replaced(
     master = picture(gray8, "a.png")
     (tmp_path / "letter.tif").write_bytes(b"a letter")
     (tmp_path / "link.tif").symlink_to(master)
-    other = restore(master, recipe(strength=0.5), tmp_path / "other.tif", loaded=loaded)
+    other = restore(
+        Input(master), recipe(strength=0.5), Output(tmp_path / "other.tif"), Compute(model=loaded)
+    )
     for out in (master, tmp_path / "letter.tif", tmp_path / "link.tif", other.path):
         content = out.read_bytes()
         with pytest.raises(OutputExists):
-            restore(master, recipe(), out, loaded=loaded)
+            restore(Input(master), recipe(), Output(out), Compute(model=loaded))
         assert out.read_bytes() == content
 
 
@@ -191,14 +217,24 @@ def test_weights_that_the_recipe_does_not_name_are_not_used(
     picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     with pytest.raises(WeightsMismatch):
-        restore(picture(gray8, "a.png"), recipe(weights="6" * 64), tmp_path / "o.tif", loaded=loaded)
+        restore(
+            Input(picture(gray8, "a.png")),
+            recipe(weights="6" * 64),
+            Output(tmp_path / "o.tif"),
+            Compute(model=loaded),
+        )
 
 
 def test_a_recipe_of_other_pixel_code_is_not_followed(
     picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     with pytest.raises(RecipeOutdated, match="version 1 of the pixel code"):
-        restore(picture(gray8, "a.png"), recipe(algorithm=1), tmp_path / "o.tif", loaded=loaded)
+        restore(
+            Input(picture(gray8, "a.png")),
+            recipe(algorithm=1),
+            Output(tmp_path / "o.tif"),
+            Compute(model=loaded),
+        )
     assert not (tmp_path / "o.tif").exists()
 
 
@@ -207,7 +243,10 @@ def test_limits_hold_for_restoring_too(
 ) -> None:
     with pytest.raises(ImageTooLarge):
         restore(
-            picture(gray8, "a.png"), recipe(), tmp_path / "o.tif", loaded=loaded, limits=Limits(1000, 1000)
+            Input(picture(gray8, "a.png"), limits=Limits(1000, 1000)),
+            recipe(),
+            Output(tmp_path / "o.tif"),
+            Compute(model=loaded),
         )
 
 
@@ -215,7 +254,12 @@ def test_a_picture_too_wide_for_jpeg_says_so_before_the_work(
     tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     with pytest.raises(ImageTooLarge, match="choose TIFF or PNG"):
-        restore(tiff(np.zeros((1, 70_000), np.uint8)), recipe("jpeg"), tmp_path / "o.jpg", loaded=loaded)
+        restore(
+            Input(tiff(np.zeros((1, 70_000), np.uint8))),
+            recipe("jpeg"),
+            Output(tmp_path / "o.jpg"),
+            Compute(model=loaded),
+        )
 
 
 @pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
@@ -226,7 +270,7 @@ def test_a_disk_that_fills_up_is_worth_another_try(recipe: Recipes, tmp_path: Pa
     pieces = (strips.Strip(top, gray[top : top + rows], None) for top in range(0, 2000, rows))
     flat = Upsampler.solve(np.zeros((2, 2, 1), np.float32), np.zeros((20, 10), np.float32), 2000, 1000)
     painting = Painting(Canvas(1000, 2000, 3, 8), flat, pieces, 2)
-    with pytest.raises(NoSpace), atomic_write.draft(tmp_path / "out"):
+    with pytest.raises(NoSpace), atomic_write.writing_to(tmp_path):
         writer.write(Path("/dev/full"), painting, recipe(fmt), label)
 
 
@@ -256,7 +300,7 @@ def test_a_derivative_that_lost_a_single_step_is_not_kept(
 
     monkeypatch.setattr(writer, "write", spoil)
     with pytest.raises(LumaMismatch, match="other samples"):
-        restore(picture(gray8, "a.png"), recipe(fmt), tmp_path / "o", loaded=loaded)
+        restore(Input(picture(gray8, "a.png")), recipe(fmt), Output(tmp_path / "o"), Compute(model=loaded))
     assert names(tmp_path) == {"a.png"}
 
 
@@ -282,7 +326,12 @@ def test_a_step_of_luma_that_the_coloring_lost_is_found(
 
     monkeypatch.setattr(compose, "rgb_with_luma", faulty)
     with pytest.raises(LumaMismatch, match=r"luminance differs|how its weights are rounded"):
-        restore(tiff(gray8 if depth == 8 else gray16), recipe(fmt), tmp_path / "o", loaded=loaded)
+        restore(
+            Input(tiff(gray8 if depth == 8 else gray16)),
+            recipe(fmt),
+            Output(tmp_path / "o"),
+            Compute(model=loaded),
+        )
     assert names(tmp_path) == {"master.tif"}
 
 
@@ -300,7 +349,7 @@ def test_a_master_that_reads_differently_the_second_time_gives_no_derivative(
             os.utime(master, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     with pytest.raises(LumaMismatch, match="read again"):
-        restore(master, recipe(), tmp_path / "o.tif", loaded=loaded, progress=rewrite)
+        restore(Input(master), recipe(), Output(tmp_path / "o.tif"), Compute(model=loaded), progress=rewrite)
     assert names(tmp_path) == {"master.tif"}
 
 
@@ -310,4 +359,9 @@ def test_a_folder_that_vanished_is_an_error_not_a_silence(
     (tmp_path / "out").mkdir()
     shutil.rmtree(tmp_path / "out")
     with pytest.raises(OutputUnavailable, match="No such file"):
-        restore(picture(gray8, "a.png"), recipe(), tmp_path / "out" / "o.tif", loaded=loaded)
+        restore(
+            Input(picture(gray8, "a.png")),
+            recipe(),
+            Output(tmp_path / "out" / "o.tif"),
+            Compute(model=loaded),
+        )

@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image, ImageCms
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from restoration import LoadedModel, Recipe, restore
+from restoration import Compute, Input, LoadedModel, Output, Recipe, restore
 from restoration.arrays.luma import luma
 from restoration.derivatives.writer import srgb_profile
 from restoration.masters import tone_profile
@@ -260,7 +260,7 @@ def test_grays_are_shown_as_light_as_in_the_master(
     name: str, bits: int, intent: int, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     master = written(tmp_path, ramp(bits), "tif", GRAYS[name])
-    made = restore(master, recipe(strength=0), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(master), recipe(strength=0), Output(tmp_path / "out.tif"), Compute(model=loaded))
     rgb, profile = read_back(made.path)
     assert np.array_equal(rgb, np.stack([ramp(bits)] * 3, axis=-1))
     wanted = star(ramp(8), GRAYS[name], intent)
@@ -274,7 +274,7 @@ def test_rgb_scans_of_gray_are_shown_as_in_the_master(
 ) -> None:
     samples = np.stack([ramp(bits)] * 3, axis=-1)
     master = written(tmp_path, samples, "tif", COLORS[name])
-    made = restore(master, recipe(strength=0), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(master), recipe(strength=0), Output(tmp_path / "out.tif"), Compute(model=loaded))
     rgb, profile = read_back(made.path)
     assert np.array_equal(rgb, samples)
     wanted = star(np.stack([ramp(8)] * 3, axis=-1), COLORS[name])
@@ -288,7 +288,7 @@ def test_every_format_gives_and_takes_the_curve(
 ) -> None:
     profile = GRAYS["dot gain"]
     master = written(tmp_path, ramp(bits), kind, profile)
-    made = restore(master, recipe(fmt, strength=0), tmp_path / "out", loaded=loaded)
+    made = restore(Input(master), recipe(fmt, strength=0), Output(tmp_path / "out"), Compute(model=loaded))
     _, own = read_back(made.path)
     wanted = star(ramp(8), profile)
     assert np.abs(star(np.stack([ramp(8)] * 3, axis=-1), own) - wanted).max() < 0.5
@@ -300,7 +300,7 @@ def test_the_gamma_of_a_png_is_its_curve(
     gamma: float, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     master = with_chunks(tmp_path, ramp(16), (b"gAMA", struct.pack(">I", round(gamma * 100_000))))
-    made = restore(master, recipe(strength=0), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(master), recipe(strength=0), Output(tmp_path / "out.tif"), Compute(model=loaded))
     _, profile = read_back(made.path)
     wanted = star_of(np.linspace(0, 1, 65536) ** (1 / gamma))
     assert np.abs(star_of(curve_in(profile)) - wanted).max() < 0.2
@@ -315,7 +315,10 @@ def test_the_chunk_srgb_holds_before_gamma(
 ) -> None:
     contents = [(kind, b"\0" if value is None else struct.pack(">I", value)) for kind, value in chunks]
     made = restore(
-        with_chunks(tmp_path, ramp(8), *contents), recipe(strength=0), tmp_path / "out.tif", loaded=loaded
+        Input(with_chunks(tmp_path, ramp(8), *contents)),
+        recipe(strength=0),
+        Output(tmp_path / "out.tif"),
+        Compute(model=loaded),
     )
     assert read_back(made.path)[1] == srgb_profile()
     assert not made.metadata.replaced
@@ -324,7 +327,7 @@ def test_the_chunk_srgb_holds_before_gamma(
 def test_an_icc_profile_holds_before_gamma(recipe: Recipes, loaded: LoadedModel, tmp_path: Path) -> None:
     content = b"own\0\0" + zlib.compress(GRAYS["gamma 1.8"])
     master = with_chunks(tmp_path, ramp(8), (b"gAMA", struct.pack(">I", 100_000)), (b"iCCP", content))
-    made = restore(master, recipe(strength=0), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(master), recipe(strength=0), Output(tmp_path / "out.tif"), Compute(model=loaded))
     assert (
         np.abs(star_of(curve_in(read_back(made.path)[1])) - star_of(np.linspace(0, 1, 65536) ** 1.8)).max()
         < 0.2
@@ -336,8 +339,13 @@ def test_curves_like_that_of_srgb_get_srgb(
     name: str | None, gray8: Gray, tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     profile = GRAYS[name] if name else ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    tagged = restore(tiff(gray8, "b.tif", iccprofile=profile), recipe(), tmp_path / "b.out", loaded=loaded)
-    plain = restore(tiff(gray8, "a.tif"), recipe(), tmp_path / "a.out", loaded=loaded)
+    tagged = restore(
+        Input(tiff(gray8, "b.tif", iccprofile=profile)),
+        recipe(),
+        Output(tmp_path / "b.out"),
+        Compute(model=loaded),
+    )
+    plain = restore(Input(tiff(gray8, "a.tif")), recipe(), Output(tmp_path / "a.out"), Compute(model=loaded))
     assert read_back(tagged.path)[1] == srgb_profile()
     assert tagged.pixel_sha256 == plain.pixel_sha256
 
@@ -361,8 +369,8 @@ def test_profiles_of_no_use_are_told_and_srgb_is_meant(
     name: str, gray8: Gray, tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     tagged = tiff(gray8, "b.tif", iccprofile=DAMAGED[name])
-    made = restore(tagged, recipe(), tmp_path / "b.out", loaded=loaded)
-    plain = restore(tiff(gray8, "a.tif"), recipe(), tmp_path / "a.out", loaded=loaded)
+    made = restore(Input(tagged), recipe(), Output(tmp_path / "b.out"), Compute(model=loaded))
+    plain = restore(Input(tiff(gray8, "a.tif")), recipe(), Output(tmp_path / "a.out"), Compute(model=loaded))
     assert made.pixel_sha256 == plain.pixel_sha256
     assert read_back(made.path)[1] == srgb_profile()
     assert [line for line in made.metadata.noted if "shown as sRGB" in line]
@@ -372,7 +380,12 @@ def test_profiles_of_no_use_are_told_and_srgb_is_meant(
 def test_a_profile_for_rgb_on_gray_is_told(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
-    made = restore(tiff(gray8, iccprofile=COLORS["ProPhoto"]), recipe(), tmp_path / "o.tif", loaded=loaded)
+    made = restore(
+        Input(tiff(gray8, iccprofile=COLORS["ProPhoto"])),
+        recipe(),
+        Output(tmp_path / "o.tif"),
+        Compute(model=loaded),
+    )
     assert (
         np.abs(star_of(curve_in(read_back(made.path)[1])) - star_of(np.linspace(0, 1, 65536) ** 1.8)).max()
         < 0.2
@@ -388,9 +401,12 @@ def test_the_shown_color_is_that_of_the_same_picture_in_srgb(
 ) -> None:
     light = linear(gray16 / 65535)
     other = np.rint(light ** (1 / gamma) * 65535).astype(np.uint16)
-    plain = restore(tiff(gray16, "a.tif"), recipe(), tmp_path / "a.out", loaded=loaded)
+    plain = restore(Input(tiff(gray16, "a.tif")), recipe(), Output(tmp_path / "a.out"), Compute(model=loaded))
     tagged = restore(
-        tiff(other, "b.tif", iccprofile=gray_icc(power(gamma))), recipe(), tmp_path / "b.out", loaded=loaded
+        Input(tiff(other, "b.tif", iccprofile=gray_icc(power(gamma)))),
+        recipe(),
+        Output(tmp_path / "b.out"),
+        Compute(model=loaded),
     )
     rgb, _ = read_back(tagged.path)
     assert np.array_equal(luma(rgb), other)
@@ -414,7 +430,7 @@ def test_alpha_orientation_and_pyramid_go_with_a_curve(
         extratags=[(274, 3, 1, 6, True)],
         iccprofile=GRAYS["linear"],
     )
-    made = restore(master, recipe(pyramid=True), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(master), recipe(pyramid=True), Output(tmp_path / "out.tif"), Compute(model=loaded))
     rgba = tifffile.imread(made.path)
     assert np.array_equal(luma(rgba[..., :3]), np.rot90(gray16, -1))
     assert np.array_equal(rgba[..., 3], 65535 - np.rot90(gray16, -1))
@@ -426,7 +442,7 @@ def test_alpha_orientation_and_pyramid_go_with_a_curve(
 def test_a_webp_keeps_its_curve(gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path) -> None:
     rgb = Image.fromarray(np.stack([gray8] * 3, axis=-1))
     rgb.save(tmp_path / "a.webp", lossless=True, icc_profile=COLORS["ProPhoto"])
-    made = restore(tmp_path / "a.webp", recipe(), tmp_path / "out.tif", loaded=loaded)
+    made = restore(Input(tmp_path / "a.webp"), recipe(), Output(tmp_path / "out.tif"), Compute(model=loaded))
     samples, profile = read_back(made.path)
     assert np.array_equal(luma(samples), gray8)
     assert np.abs(curve_in(profile) - np.linspace(0, 1, 65536) ** (round(1.8 * 256) / 256)).max() < 1e-4
@@ -438,7 +454,10 @@ def test_the_name_of_a_profile_is_told_on_one_line(
     for i, name in enumerate((described("Dot\x1b[31m Gain\n20%"), translated("도트\n게인"))):
         profile = gray_icc(power(1.0), name=name)
         made = restore(
-            tiff(gray8, f"{i}.tif", iccprofile=profile), recipe(), tmp_path / f"{i}.out", loaded=loaded
+            Input(tiff(gray8, f"{i}.tif", iccprofile=profile)),
+            recipe(),
+            Output(tmp_path / f"{i}.out"),
+            Compute(model=loaded),
         )
         (line,) = made.metadata.replaced
         assert line.isprintable()
@@ -454,7 +473,9 @@ def test_jpegs_of_large_profiles_keep_their_curve(
     curve = sampled(dot_gain(np.linspace(0, 1, 20_000)))
     profile = icc({"kTRC": curve, "priv": b"data" + bytes(100_000)})  # several APP2 segments
     Image.fromarray(gray8).save(tmp_path / "a.jpg", icc_profile=profile)
-    made = restore(tmp_path / "a.jpg", recipe("jpeg"), tmp_path / "out.jpg", loaded=loaded)
+    made = restore(
+        Input(tmp_path / "a.jpg"), recipe("jpeg"), Output(tmp_path / "out.jpg"), Compute(model=loaded)
+    )
     wanted = star(ramp(8), profile)
     assert np.abs(star(np.stack([ramp(8)] * 3, axis=-1), read_back(made.path)[1]) - wanted).max() < 0.5
 
@@ -472,7 +493,9 @@ def test_profiles_that_no_reader_gives_are_told(
     at = whole.index(b"iCCP") + 30
     (tmp_path / "a.png").write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
     for master in (tmp_path / "a.png", picture(gray8, "b.png", icc_profile=COLORS["ProPhoto"])):
-        made = restore(master, recipe(), tmp_path / f"{master.stem}.out", loaded=loaded)
+        made = restore(
+            Input(master), recipe(), Output(tmp_path / f"{master.stem}.out"), Compute(model=loaded)
+        )
         assert read_back(made.path)[1] == srgb_profile()
         assert [line for line in made.metadata.noted if line.startswith("The ICC profile cannot be read")]
 

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from skimage import data
 
-from restoration import recipe_for, restore
+from restoration import Compute, Input, Output, recipe_for, restore
 from restoration.generators.models import Library
 from restoration.training import TrainingProgress, export_model, train
 from restoration.training import loop as training_loop
@@ -81,7 +81,10 @@ def test_a_killed_run_goes_on_at_its_last_checkpoint_and_its_model_colors_a_scan
     library = Library((tmp_path / "shelf",))
     Image.fromarray(data.camera()[:200, :160]).save(tmp_path / "scan.png")
     colored = restore(
-        tmp_path / "scan.png", recipe_for("smoke", library=library), tmp_path / "colored.tif", library=library
+        Input(tmp_path / "scan.png"),
+        recipe_for("smoke", library=library),
+        Output(tmp_path / "colored.tif"),
+        Compute(library=library),
     )
 
     assert colored.weights == card.weights

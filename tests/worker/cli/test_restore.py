@@ -18,7 +18,7 @@ from hostile_names import NAMES, speaks
 from PIL import Image
 from skimage import data
 
-from restoration import OutputFormat, Preset, restore
+from restoration import Compute, Input, Output, OutputFormat, Preset, restore
 from restoration.colorize.predicted_error import ERROR_PASSES
 from restoration.generators.engines.selection import DEVICES, ENGINES
 from worker.cli.options import DeviceName, EngineName, FormatName, PresetName
@@ -92,7 +92,7 @@ def test_on_a_cpu_nothing_is_loaded_that_is_not_needed(scan, tmp_path):
 def test_the_pixels_are_those_of_a_station(told, scan, tmp_path, settings):
     one = told("restore", str(scan), "-o", str(tmp_path / "out.tif"))
     recipe = recipe_from(settings)
-    theirs = restore(scan, recipe, tmp_path / "theirs.tif", device=settings.device)
+    theirs = restore(Input(scan), recipe, Output(tmp_path / "theirs.tif"), Compute(device=settings.device))
     assert one["recipe"]["fingerprint"] == recipe.fingerprint()
     assert one["files"][0]["restoration"]["pixel_sha256"] == theirs.pixel_sha256
     assert one["files"][0]["restoration"]["path"] == str(tmp_path / "out.tif")

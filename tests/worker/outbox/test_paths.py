@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restoration import NoSpace, OutputUnavailable
-from worker.outbox.paths import derivative_names, draft, is_derivative_name, publish_draft, require_space
+from restoration import NoSpace, OutputUnavailable, publish
+from worker.outbox.paths import derivative_names, is_derivative_name, require_space, work_draft
 from worker.settings import Settings
 
 SHA, PRINT = "ab" * 32, "cd" * 32
@@ -57,7 +57,7 @@ def test_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:
     final = tmp_path / "new" / "a.tif"
 
     def fail_half_way() -> None:
-        with draft(final, "job7", 1) as path:
+        with work_draft(final, "job7", 1) as path:
             path.write_bytes(b"half")
             raise RuntimeError
 
@@ -68,9 +68,9 @@ def test_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_published_draft_has_its_name_and_only_that(tmp_path: Path) -> None:
     final = tmp_path / "a.tif"
-    with draft(final, "job7", 1) as path:
+    with work_draft(final, "job7", 1) as path:
         path.write_bytes(b"whole")
-        publish_draft(path, final)
+        publish(path, final)
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
 
 
@@ -78,7 +78,7 @@ def test_drafts_of_killed_holders_of_the_same_job_are_cleared(tmp_path: Path) ->
     final = tmp_path / "a.tif"
     (tmp_path / ".saek-job7-1.tif").write_bytes(b"left behind")
     (tmp_path / ".saek-job70-1.tif").write_bytes(b"of another job")
-    with draft(final, "job7", 2):
+    with work_draft(final, "job7", 2):
         pass
     assert [p.name for p in tmp_path.iterdir()] == [".saek-job70-1.tif"]
 
@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_made_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "village").write_bytes(b"a file where the collection's folder should be")
 
     def enter() -> None:
-        with draft(tmp_path / "village" / "a.tif", "job7", 1):
+        with work_draft(tmp_path / "village" / "a.tif", "job7", 1):
             pass
 
     with pytest.raises(OutputUnavailable, match="village"):
@@ -112,7 +112,7 @@ def test_a_draft_that_cannot_be_removed_is_waited_for_like_what_kept_it_from_bei
     """As where the outbox became read-only in the midst of the work."""
 
     def write() -> None:
-        with draft(tmp_path / "a.tif", "job7", 1) as unfinished:
+        with work_draft(tmp_path / "a.tif", "job7", 1) as unfinished:
             unfinished.mkdir()  # no unlink removes that
             raise OSError(errno.EROFS, "Read-only file system")
 

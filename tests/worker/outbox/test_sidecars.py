@@ -10,7 +10,7 @@ import pytest
 from db.core.engine import Database
 from db.errors import BrokenSidecar
 from restoration import OutputUnavailable
-from worker.outbox.paths import draft
+from worker.outbox.paths import work_draft
 from worker.outbox.sidecars import (
     MAX_BYTES,
     parse,
@@ -48,7 +48,7 @@ def test_both_appear_or_neither(made: Made, database: Database, tmp_path: Path) 
     job, _ = made("a.tif")
     final = tmp_path / "out" / "b.tif"
     (tmp_path / "out").mkdir()
-    with draft(final, "job7", 1) as unfinished:
+    with work_draft(final, "job7", 1) as unfinished:
         unfinished.write_bytes(b"whole")
         with database.read() as s:
             publish_with_sidecar(s, job, unfinished, final)
@@ -61,7 +61,7 @@ def test_a_sidecar_that_cannot_be_written_keeps_the_derivative_back(
     job, _ = made("a.tif")
     final = tmp_path / "b.tif"
     sidecar_path(final).mkdir()
-    with draft(final, "job7", 1) as unfinished:
+    with work_draft(final, "job7", 1) as unfinished:
         unfinished.write_bytes(b"whole")
         with database.read() as s, pytest.raises(OutputUnavailable):
             publish_with_sidecar(s, job, unfinished, final)
@@ -71,7 +71,7 @@ def test_a_sidecar_that_cannot_be_written_keeps_the_derivative_back(
 
 def test_what_a_killed_process_left_of_a_sidecar_is_cleared_by_the_next_attempt(tmp_path: Path) -> None:
     (tmp_path / ".saek-job7-1.tif.json").touch()
-    with draft(tmp_path / "a.tif", "job7", 2):
+    with work_draft(tmp_path / "a.tif", "job7", 2):
         pass
     assert list(tmp_path.iterdir()) == []
 

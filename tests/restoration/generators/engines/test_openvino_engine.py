@@ -168,8 +168,9 @@ print(np.array_equal(engine.predict(small), expected))
 def test_coloring_a_scan_on_the_cpu_loads_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path;"
-        "from restoration import recipe_for, restore;"
-        "made = restore(Path(sys.argv[1]), recipe_for(), Path(sys.argv[2]), device='cpu');"
+        "from restoration import Compute, Input, Output, recipe_for, restore;"
+        "master, out = (Path(word) for word in sys.argv[1:]);"
+        "made = restore(Input(master), recipe_for(), Output(out), Compute(device='cpu'));"
         "print(made.engine, 'torch' in sys.modules)"
     )
     master = tmp_path / "master.tif"
