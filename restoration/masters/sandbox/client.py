@@ -241,6 +241,9 @@ def _started() -> "subprocess.Popen[bytes]":
     except (OSError, protocol.ProtocolError, RestorationError) as error:
         _end(process)
         raise _unstartable(str(error)) from error
+    except BaseException:  # an interrupt: nobody would hear the process
+        _end(process)
+        raise
     if ready is None or "ready" not in ready[0]:
         raise _unstartable(f"it ended with {_end(process)}")
     return process
