@@ -144,7 +144,7 @@ def test_all_parts_are_there_and_the_tables_come_first(root):
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
-def test_the_broker_forgets_nothing_and_tells_nobody_its_password(root):
+def test_the_broker_persists_and_hides_its_password(root):
     redis = load(root, "compose.yaml")["services"]["redis"]
     script = redis["command"][-1]
     command_line, _, given_by_input = script.partition("<<")

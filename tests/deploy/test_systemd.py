@@ -123,7 +123,7 @@ def test_there_are_no_other_units(root, units):
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_starts_what_exists_drains_in_time_and_cannot_touch_the_masters(units, check, name):
+def test_units_start_drain_and_protect_the_masters(units, check, name):
     assert check(name, units[name]) == []
 
 
@@ -164,7 +164,7 @@ def test_the_settings_of_the_example_file_exist(root, unknown_settings):
     assert unknown_settings(example) == []
 
 
-def test_a_service_of_the_distributed_set_waits_for_the_folders_that_it_uses(units):
+def test_distributed_units_wait_for_their_folders(units):
     for name in ("saek-ingest.service", "saek-worker@.service"):
         sections = unit(units[name])
         used = [

@@ -293,5 +293,5 @@ def test_a_line_that_fails_is_noticed(line, terminal, folder):
     assert list(faults_of(Block("README.md", 1, (line,)), terminal, folder))
 
 
-def test_a_line_that_should_run_until_ctrl_c_and_does_not_is_noticed(terminal, folder):
+def test_a_command_that_ends_before_ctrl_c_is_noticed(terminal, folder):
     assert list(faults_of(Block("README.md", 1, ("saek status --watch --nonsense",)), terminal, folder))

@@ -15,7 +15,7 @@ def demo(into: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_demonstration_ends_by_itself_and_shows_what_became_of_each_file(tmp_path: Path) -> None:
+def test_the_demo_ends_and_shows_the_result_of_each_file(tmp_path: Path) -> None:
     ended = demo(tmp_path / "demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     samples = make_samples(tmp_path / "samples")
@@ -27,7 +27,7 @@ def test_the_demonstration_ends_by_itself_and_shows_what_became_of_each_file(tmp
         assert min(sheet.size) > 300
 
 
-def test_the_demonstration_does_not_clear_a_folder_of_somebody_elses(tmp_path: Path) -> None:
+def test_the_demo_clears_no_foreign_folder(tmp_path: Path) -> None:
     (tmp_path / "keep.txt").write_text("mine")
     ended = demo(tmp_path)
     assert ended.returncode == 3

@@ -161,7 +161,7 @@ def test_two_workers_on_two_hosts_share_the_work_and_one_may_die(hosts: Hosts) -
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.timeout(400)
-def test_hosts_that_mount_the_folders_at_different_places_do_each_job_once(
+def test_hosts_with_different_mount_points_do_each_job_once(
     hosts: Hosts, bind_mount: Callable[[Path, Path], None]
 ) -> None:
     hosts.mount("intake", bind_mount, "srv/scans", "srv/colored")

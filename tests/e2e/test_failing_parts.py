@@ -21,7 +21,7 @@ def ending(station: Any) -> dict[str, Any]:
     return {one["part"]: one for one in told.get("parts_ending", [])}
 
 
-def test_until_idle_ends_with_the_code_of_the_part_that_keeps_ending(station: Any) -> None:
+def test_until_idle_returns_the_code_of_a_failing_part(station: Any) -> None:
     assert station.saek("db", "upgrade").returncode == 0
     with station.database() as database, database.begin() as s:  # so that it does not end at once
         register(s, NewSighting("inbox", b"b.tif", "b.tif", "", 1, 1, 1), NewScan("a" * 64, 1), None)
@@ -38,7 +38,7 @@ def test_until_idle_ends_with_the_code_of_the_part_that_keeps_ending(station: An
     assert "why='saek: A setting is not valid" in said or 'why="saek: A setting is not valid' in said
 
 
-def test_a_part_that_is_killed_again_and_again_is_told_until_it_runs_for_a_while(station: Any) -> None:
+def test_a_part_killed_repeatedly_is_reported_until_it_runs(station: Any) -> None:
     station.start()
     station.await_that(lambda: "dispatch" in station.parts(), "the start")
     for _ in range(FAILING):

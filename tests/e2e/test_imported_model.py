@@ -35,9 +35,7 @@ def run(station: Any, *words: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_dropped_scans_are_colored_by_an_imported_model_and_made_anew_by_the_next(
-    station: Any, tmp_path: Path
-) -> None:
+def test_an_imported_model_colors_and_the_next_one_reprocesses(station: Any, tmp_path: Path) -> None:
     scan = data.camera()[:120, :160]
     assert run(station, "models", "import", str(offered(tmp_path / "mail")))["new"]
 

@@ -113,7 +113,7 @@ def test_no_kill_leaves_the_mirror_in_pieces(station: Any) -> None:
     assert station.saek("verify", "--orphans", "--derivatives").returncode == 0
 
 
-def test_until_idle_tells_what_went_away_and_that_nothing_is_left(station: Any) -> None:
+def test_until_idle_reports_files_that_are_gone(station: Any) -> None:
     draw(station.inbox / "old/a.tif", 1)
     draw(station.inbox / "b.tif", 2)
     station.start("--until-idle")

@@ -94,7 +94,7 @@ def told(station: Any, *words: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_home_that_is_lost_comes_back_from_the_outbox_and_nothing_is_made_twice(apart: Any) -> None:
+def test_a_lost_home_is_rebuilt_from_the_outbox(apart: Any) -> None:
     inbox, outbox = apart.settings.inbox_path, apart.settings.outbox_path
     drop(inbox, "a.tif", "마을/b.tif", "마을/c.tif")
     shutil.copy(inbox / "a.tif", inbox / "마을" / "same as a.tif")
@@ -129,7 +129,7 @@ def test_a_home_that_is_lost_comes_back_from_the_outbox_and_nothing_is_made_twic
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_broker_that_lost_everything_is_filled_from_the_record_and_each_job_is_done_once(
+def test_an_emptied_broker_is_refilled_from_the_record(
     apart: Any,
 ) -> None:
     names = [f"{number}.tif" for number in range(4)]
@@ -168,9 +168,7 @@ def test_a_broker_that_lost_everything_is_filled_from_the_record_and_each_job_is
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_shares_that_go_and_come_back_cost_nothing_and_are_told_of(
-    apart: Any, mount: Callable[..., None]
-) -> None:
+def test_shares_that_disappear_for_a_while_cost_nothing(apart: Any, mount: Callable[..., None]) -> None:
     inbox, outbox = apart.settings.inbox_path, apart.settings.outbox_path
     mount(inbox, "20m")
     mount(outbox, "200m")
@@ -245,7 +243,7 @@ def test_a_disk_that_fills_up_while_writing_is_waited_for(apart: Any, mount: Cal
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_broker_that_is_away_is_told_and_work_goes_on_when_it_is_back(apart: Any) -> None:
+def test_work_goes_on_when_an_absent_broker_is_back(apart: Any) -> None:
     inbox = apart.settings.inbox_path
     assert apart.saek("db", "upgrade").returncode == 0
     broker = part(apart, "broker")
@@ -307,9 +305,7 @@ def relayed(url: str) -> tuple[Relay, str]:
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.timeout(300)
-def test_a_database_that_is_away_for_longer_than_a_lease_costs_no_attempt(
-    apart: Any, new_postgres: Callable[[], str]
-) -> None:
+def test_a_database_away_beyond_a_lease_costs_no_attempt(apart: Any, new_postgres: Callable[[], str]) -> None:
     url = new_postgres()
     upgrade(url)
     wire, address = relayed(url)

@@ -99,7 +99,7 @@ def test_work_under_way_does_not_notice_that_the_clock_jumps(host: Turned, jump:
         assert reckon(database, host.outbox, dict.fromkeys(names, "done"), 1).wrong == ()
 
 
-def test_a_job_of_a_dead_worker_is_taken_up_though_the_clock_was_set_back(host: Turned) -> None:
+def test_a_dead_workers_job_is_taken_over_with_the_clock_back(host: Turned) -> None:
     drop(host, 2)
     await_that(host, lambda: working(host), "work on both")
     began = time.monotonic()

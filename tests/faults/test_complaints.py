@@ -95,9 +95,7 @@ def states(database: Database) -> list[FileState]:
         return [row.state for row in list_files(s)]
 
 
-def test_a_worker_whose_broker_went_away_while_it_was_busy_takes_messages_again(
-    parts: Parts, tmp_path: Path
-) -> None:
+def test_a_busy_worker_survives_the_loss_of_its_broker(parts: Parts, tmp_path: Path) -> None:
     """celery #8030, #10205: the worker lives on, but takes nothing any more."""
     large = np.tile(data.camera(), (12, 12))
     for number in range(3):

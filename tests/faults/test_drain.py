@@ -69,7 +69,7 @@ def drafts(host: Embedded) -> list[Path]:
     return [path for path in host.outbox.rglob(".*") if path.name != ".saek-outbox"]
 
 
-def test_a_large_scan_is_put_back_at_sigterm_and_finished_by_the_next_worker(host: Embedded) -> None:
+def test_sigterm_requeues_a_large_scan_for_the_next_worker(host: Embedded) -> None:
     drop(host, "large.tif")
 
     def writing() -> bool:

@@ -66,7 +66,7 @@ def wrong(host: Pair, names: list[str], most_executions: int) -> tuple[str, ...]
         return reckon(database, host.outbox, dict.fromkeys(names, "done"), most_executions).wrong
 
 
-def test_a_worker_that_was_cut_off_records_nothing_over_the_one_that_took_its_job(host: Pair) -> None:
+def test_a_worker_cut_off_overwrites_nothing_of_its_successor(host: Pair) -> None:
     drop_large(host)
     await_that(host, lambda: (found := job(host)) and found.progress_done, "work on it")
     host.relays["worker", "database"].swallow()
@@ -105,7 +105,7 @@ def test_all_parts_go_on_soon_after_their_server_is_back(host: Pair, server: str
     print(f"\n{server} {harm}: goes on after {goes_on:.1f} s")  # noqa: T201
 
 
-def test_parts_that_are_cut_off_from_everything_stop_when_they_are_told_to(host: Pair) -> None:
+def test_parts_cut_off_from_everything_stop_when_told(host: Pair) -> None:
     drop_large(host)
     await_that(host, lambda: (found := job(host)) and found.progress_done, "work on it")
     for relay in host.relays.values():

@@ -50,7 +50,7 @@ def touch(path: Path, when: str) -> None:
     subprocess.run(["touch", "-d", when, path], check=True)
 
 
-def test_files_of_the_years_1601_and_2300_are_colored_once_and_so_are_those_behind_them(
+def test_files_of_1601_and_2300_delay_no_others(
     station: Any,
 ) -> None:
     for seed, (name, when) in enumerate({"a.tif": "2300-01-01", "b.tif": "1601-01-01"}.items()):
@@ -65,7 +65,7 @@ def test_files_of_the_years_1601_and_2300_are_colored_once_and_so_are_those_behi
     assert station.log.read_text().count(" queued ") == 3
 
 
-def test_files_of_two_terabytes_are_refused_unread_and_others_pass(station: Any) -> None:
+def test_sparse_terabyte_files_are_refused_unread(station: Any) -> None:
     with (station.inbox / "a.img").open("wb") as file:
         file.truncate(TERABYTES)
     scan(station.inbox / "b.tif", 0)
@@ -83,7 +83,7 @@ def test_files_of_two_terabytes_are_refused_unread_and_others_pass(station: Any)
     assert (rows["b.tif"].code, rows["b.tif"].scan_id) == ("unsupported-image", None)
 
 
-def test_a_gigapixel_plate_lets_others_pass_and_an_order_to_stop_too(station: Any) -> None:
+def test_a_gigapixel_plate_delays_neither_others_nor_a_stop(station: Any) -> None:
     tifffile.memmap(station.inbox / "a.tif", shape=(38_000, 50_000), dtype=np.uint8).flush()  # sparse
     scan(station.inbox / "b.tif", 1)
     station.start()
@@ -116,7 +116,7 @@ def deep_inbox(station: Any) -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("deep_inbox")
-def test_a_folder_too_deep_to_be_reached_is_told_and_all_else_goes_on(station: Any) -> None:
+def test_an_unreachably_deep_folder_is_reported(station: Any) -> None:
     dig(station.inbox, 4300)
     dig(station.inbox, 3900, b"e")  # within the limit, and deeper than Python calls
     scan(station.inbox / "a.tif", 1)
@@ -137,7 +137,7 @@ def test_a_folder_too_deep_to_be_reached_is_told_and_all_else_goes_on(station: A
     assert station.log.read_text().count("a folder cannot be looked into") == 1
 
 
-def test_a_folder_without_rights_is_told_and_its_files_are_not_taken_for_gone(station: Any) -> None:
+def test_files_of_an_unreadable_folder_are_not_gone(station: Any) -> None:
     for seed, name in enumerate(("locked/a.tif", "b.tif", "c.tif")):
         scan(station.inbox / name, seed)
     assert station.saek("db", "upgrade").returncode == 0
