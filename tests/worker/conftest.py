@@ -1,6 +1,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tifffile
 from sqlalchemy import select
 
 from db.catalog.recipes import ensure_recipe
-from db.core.engine import Database, open_database
+from db.core import Database, open_database
 from db.core.schema import Job
 from db.migrations.runner import upgrade
 from db.queue.intake import register
@@ -24,6 +25,9 @@ from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
 from worker.settings import Settings, load_settings
 from worker.storage.home import prepare_home
+
+if TYPE_CHECKING:
+    from worker.jobs.context import JobContext
 
 
 @pytest.fixture
@@ -130,19 +134,21 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
 
 
 @pytest.fixture
-def job(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A queued job whose task runs in this process."""
-    from worker.jobs import tasks  # noqa: PLC0415  (it sets up Celery, which other tests need not)
+def context(settings: Settings, database: Database) -> Iterator["JobContext"]:
+    """What jobs need that run in this process."""
+    from worker.jobs.context import JobContext  # noqa: PLC0415  (few tests need what it imports)
 
-    own = settings.model_copy(update={"min_free_bytes": 0})
-    monkeypatch.setattr(tasks, "settings", own)
-    for kept in (tasks.database, tasks.gate):
-        kept.cache_clear()
+    context = JobContext(settings.model_copy(update={"min_free_bytes": 0}))
+    yield context
+    context.database.dispose()
+
+
+@pytest.fixture
+def job(settings: Settings, database: Database) -> int:
+    """A queued job for the master `a.tif`."""
     tifffile.imwrite(settings.inbox_path / "a.tif", np.full((40, 60), 90, np.uint8))
     with database.begin() as s:
-        recipe = record_recipe(s, recipe_from(own), library_from(own))
+        recipe = record_recipe(s, recipe_from(settings), library_from(settings))
     register_file(database, settings.inbox_path, b"a.tif", recipe, Limits())
     with database.read() as s:
-        yield s.scalars(select(Job.id)).one()
-    for kept in (tasks.database, tasks.gate):
-        kept.cache_clear()
+        return s.scalars(select(Job.id)).one()

@@ -24,9 +24,9 @@ from db.vocabulary import JobState
 from restoration import Limits
 from worker.inbox.intake import register_file
 from worker.models.library import library_from
-from worker.queue.app import create_app
 from worker.queue.broker import broker_client, ping
-from worker.queue.messages import envelope, message_id
+from worker.queue.celery_app import create_app
+from worker.queue.messages import message_envelope, message_id
 from worker.recipe_registration import record_recipe
 from worker.recipes import recipe_from
 from worker.settings import Settings, load_settings
@@ -103,7 +103,7 @@ def _run(part: str, settings: Settings, log: Path) -> "subprocess.Popen[bytes]":
 
 def _bring_back_a_lost_message(settings: Settings) -> None:
     """Have the transport put back a message that its worker lost long ago: by a lock and a transaction."""
-    lost = json.loads(envelope(message_id(1), "bulk"))
+    lost = json.loads(message_envelope(message_id(1), "bulk"))
     client = broker_client(settings)
     client.hset("unacked", "lost", json.dumps([lost, "", "bulk"]))
     client.zadd("unacked_index", {"lost": 1.0})

@@ -97,7 +97,7 @@ def _scans_in(folder: Path, survey: WalkSummary) -> list[Path]:
     """Return the paths of the scans below a folder, sorted; what else there is goes into the survey."""
     paths: list[bytes] = []
     try:
-        paths.extend(entry.path for entry in walk(os.fsencode(folder), survey=survey))
+        paths.extend(entry.path for entry in walk(os.fsencode(folder), summary=survey))
     except OSError as error:
         survey.refused[b""] = error
     return [Path(os.fsdecode(path)) for path in sorted(paths)]

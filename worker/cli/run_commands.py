@@ -49,7 +49,7 @@ def worker() -> None:
     """Run the part that colors: `concurrency` processes that take jobs from the broker."""
     _end_with_station()
     settings = settings_and_logs()
-    from worker.queue.app import run_worker
+    from worker.jobs.worker import run_worker
 
     raise typer.Exit(run_worker(settings))
 

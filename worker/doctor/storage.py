@@ -82,7 +82,7 @@ def places(settings: Settings) -> Check:
     from db.catalog import latest_derivative_paths
     from db.core import open_database
     from restoration import Transient
-    from worker.inbox.intake import known_in_inbox
+    from worker.inbox.rescan import known_in_inbox
     from worker.storage.mounts import inbox_problem, outbox_problem
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():

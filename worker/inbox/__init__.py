@@ -1,1 +1,1 @@
-"""How files in the watched folder are noticed: hints by events, the truth by rescans."""
+"""The inbox: files are found by events and rescans, checked, and registered."""

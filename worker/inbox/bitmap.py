@@ -1,19 +1,19 @@
-"""Which numbers out of many millions were met, in one bit each."""
+"""A bitmap: a set of integers that takes one bit for each."""
 
 
 class Bitmap:
-    """A set of numbers from 0 on; it takes an eighth of the largest one in bytes."""
+    """A set of integers from 0 on; its size in bytes is an eighth of the largest one."""
 
     def __init__(self) -> None:
         self._bits = bytearray()
 
     def add(self, number: int) -> None:
-        """Put a number into the set."""
-        at, bit = divmod(number, 8)
-        if at >= len(self._bits):
-            self._bits.extend(bytes(at + 1 + at // 8 - len(self._bits)))
-        self._bits[at] |= 1 << bit
+        """Add a number to the set."""
+        index, bit = divmod(number, 8)
+        if index >= len(self._bits):
+            self._bits.extend(bytes(index + 1 + index // 8 - len(self._bits)))
+        self._bits[index] |= 1 << bit
 
     def __contains__(self, number: int) -> bool:
-        at, bit = divmod(number, 8)
-        return at < len(self._bits) and bool(self._bits[at] >> bit & 1)
+        index, bit = divmod(number, 8)
+        return index < len(self._bits) and bool(self._bits[index] >> bit & 1)

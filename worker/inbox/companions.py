@@ -1,7 +1,7 @@
-"""Which files lie beside scans and are none: descriptions, checksums, tables, notes, settings of programs.
+"""Names of companion files, which lie beside scans: descriptions, checksums, tables, notes, program settings.
 
-A file that may hold pictures (PDF, an archive, a video) is not among them: it is refused with a reason.
-Saek's own sidecars of derivatives are those of `worker.outbox.sidecars`.
+A file that may hold pictures (PDF, archive, video) is not a companion file: it is quarantined with a reason.
+For Saek's own sidecars of derivatives see `worker.outbox.sidecars`.
 """
 
 import re
@@ -29,5 +29,5 @@ _NAMES = re.compile(
 
 
 def is_companion_file(name: bytes) -> bool:
-    """Whether a file of this name (without folders) is known to lie beside pictures without being one."""
+    """Whether a file of this name (without folders) is a companion file."""
     return _NAMES.fullmatch(name.decode("utf-8", "backslashreplace")) is not None

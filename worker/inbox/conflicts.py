@@ -1,6 +1,6 @@
-"""Which names tell of a conflict copy: two people changed a file, and a sync tool kept both.
+"""Names of conflict copies: two people changed a file, and a sync tool kept both versions.
 
-It holds a picture, so it is taken in, and told: one of the two is likely not wanted.
+A conflict copy holds a picture, so it is registered and reported: one of the two is probably not wanted.
 """
 
 import re
@@ -25,6 +25,6 @@ _NAMES = re.compile(
 
 
 def is_conflict_copy(name: bytes) -> bool:
-    """Whether a file of this name (without folders) was kept by a sync tool beside another version of it."""
+    """Whether a sync tool gave this name (without folders) to a second version of a file."""
     text = unicodedata.normalize("NFC", name.decode("utf-8", "backslashreplace"))
     return _NAMES.fullmatch(text) is not None

@@ -1,53 +1,52 @@
-"""The ingester: notices files, waits until they are whole and takes them in; only the record remembers."""
+"""The ingester: finds new files in the inbox, waits until they are complete, and registers them."""
 
 import datetime as dt
 import os
-import queue
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 import structlog
 
-from db.catalog import SurveyRecord, record_survey, survey_requested_at
+from db.catalog import survey_requested_at
 from db.core import Database, open_database
 from db.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
 from worker.inbox.companions import is_companion_file
-from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled, SlowRead
+from worker.inbox.header_checks import SlowRead
+from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled
 from worker.inbox.long_reads import LargeFile, LongReads
-from worker.inbox.rescan import Step, rescan
+from worker.inbox.rescan import RunningRescan
 from worker.inbox.settle import FileStat, SettleTracker
-from worker.inbox.survey import is_transient, store_survey, unreadable_folders
-from worker.inbox.walk import WalkSummary, stat_entry
-from worker.inbox.watch import TOO_MANY_WATCHES, InboxObserver, WatchCallbacks, start_watching, watch_mode
+from worker.inbox.survey import SurveyRecorder, is_transient
+from worker.inbox.walk import stat_entry
+from worker.inbox.watch import watch_mode
+from worker.inbox.watcher import InboxWatcher
 from worker.models.library import library_from
+from worker.parts.problems import transient_cause
 from worker.parts.startup import wait_for_record
-from worker.parts.transient import transient_cause
 from worker.parts.wait_reporter import WaitReporter
 from worker.printable import display_path
 from worker.recipe_registration import record_recipe
 from worker.recipes import limits_from, recipe_from
-from worker.settings import Settings, Watch
+from worker.settings import Settings
 from worker.storage.folders import require_safe_folders
 from worker.storage.ignored_names import ignored
 
 _PAUSE = 0.2
 _RETRY = 5.0
-_SLICE = 0.5  # seconds of one kind of work before the others, and the order to stop, are looked at again
-_WISHES = 1.0  # seconds between two looks for a wish that the inbox be looked through
-_MOST = 50_000  # files that are waited for at once; a rescan finds the others when their turn has come
+_SLICE = 0.5  # seconds of one kind of work before the others, and a request to stop, are considered
+_REQUEST_SECONDS = 1.0  # seconds between two checks for a requested rescan
+_MAX_WAITING = 50_000  # files that are waited for at once; a later rescan finds the others
 
 _log = structlog.get_logger()
 
 
 def run_ingest(settings: Settings, stop: threading.Event) -> None:
-    """Take in whatever appears in the inbox until `stop` is set.
+    """Register the files that appear in the inbox until `stop` is set.
 
-    A full rescan comes first, then every `rescan_seconds`, and at once when events were lost. What is away is
-    waited for.
+    A rescan runs first, then every `rescan_seconds`, and at once when events were lost. Storage and database
+    that are away are waited for.
 
     Raises:
         worker.errors.HomeError: the folders are not safe to use.
@@ -74,11 +73,11 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
     try:
         while not stop.wait(0 if busy else _PAUSE):
             try:
-                busy = ingester.round()
+                busy = ingester.step()
             except (DatabaseUnavailable, Transient, OSError) as error:
                 busy = False
                 reporter.report(error)
-                ingester.begin_anew(watching=isinstance(error, DatabaseUnavailable | PermissionError))
+                ingester.restart(keep_watching=isinstance(error, DatabaseUnavailable | PermissionError))
                 stop.wait(_RETRY)
     finally:
         reporter.clear()
@@ -87,7 +86,7 @@ def run_ingest(settings: Settings, stop: threading.Event) -> None:
 
 
 class _Ingester:
-    """One round does some of all that is due: hints, the rescan under way, the files that are waited for."""
+    """The state of the ingester: each step does a part of what is due."""
 
     def __init__(
         self, settings: Settings, database: Database, recipe_id: int, reporter: WaitReporter
@@ -95,306 +94,199 @@ class _Ingester:
         self._settings = settings
         self._database = database
         self._reporter = reporter
-        self._failing: set[bytes] = set()
+        self._root = os.fsencode(settings.inbox_path)
         self._intake = Intake(
             database, settings.inbox_path, recipe_id, limits_from(settings), settings.hard_links
         )
-        self._long = LongReads(self._intake)
-        self._root = os.fsencode(settings.inbox_path)
-        self._hints: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._lost = threading.Event()
-        self._unwatched = threading.Event()
+        self._long_reads = LongReads(self._intake)
+        self._watcher = InboxWatcher(settings)
         self._tracker = SettleTracker(settings.settle_seconds)
-        self._polls = watch_mode(settings) is Watch.POLLING
-        self._observer: InboxObserver | None = None
-        self._rescan: _Rescan | None = None
+        self._survey = SurveyRecorder(database)
+        self._failing: set[bytes] = set()
+        self._rescan: RunningRescan | None = None
         self._next_rescan = time.monotonic()
-        self._first = True
-        self._looked_through = False
-        self._deaf_until = 0.0
-        self._wishes_from = 0.0
-        self._wish: dt.datetime | None = None
-        self._refused: frozenset[bytes] = frozenset()
-        self._survey: SurveyRecord | None = None
-        self._counted = 0.0
+        self._first_rescan = True
+        self._rescanned = False
+        self._next_request_check = 0.0
+        self._last_request: dt.datetime | None = None
 
-    def round(self) -> bool:
-        """Do some of what is due now; return whether there is more of it.
+    def step(self) -> bool:
+        """Do some of what is due now; return whether there is more.
 
         Raises OSError, DatabaseUnavailable, restoration.Transient.
         """
-        self._heed_what_ended()
-        self._heed_wishes()
-        self._watch()
-        self._heed_hints()
-        more = self._go_on_with_rescan()
-        more |= self._look_at_waiting()
-        self._count_what_is_left()
-        if not self._failing and (self._looked_through or self._full()):
+        self._collect_long_reads()
+        self._check_rescan_request()
+        if self._watcher.refresh(rescan_running=self._rescan is not None):
+            self._restart_rescan()
+        self._collect_hints()
+        more = self._continue_rescan()
+        more |= self._check_waiting_files()
+        self._survey.update_remaining(self._waiting())
+        if not self._failing and (self._rescanned or self._full()):
             self._reporter.clear()
         return more
 
-    def begin_anew(self, *, watching: bool) -> None:
-        """Have a rescan begin, since a file may have been dropped by a failure.
-
-        Unless it is still being watched, the inbox gets a new observer: mounted again it is another folder.
-        """
-        took = 0.0 if self._rescan is None else self._rescan.seconds
-        self._rescan, self._looked_through = None, False
-        self._next_rescan = time.monotonic() + took  # what fails late is not tried without a pause
-        if not watching:
-            self._end_watching()
-            self._polls = watch_mode(self._settings) is Watch.POLLING
+    def restart(self, *, keep_watching: bool) -> None:
+        """Begin a new rescan after a failure, which may have dropped a file, and by default watch anew."""
+        self._restart_rescan()
+        if not keep_watching:
+            self._watcher.restart()
 
     def close(self) -> None:
-        """Stop the observer, and give up what is being read."""
+        """Stop watching and cancel the reads that are running."""
         with suppress(DatabaseError):
-            self._count_what_is_left()
-        self._long.stop()
-        self._end_watching()
-        self._long.close()
+            self._survey.update_remaining(self._waiting())
+        self._long_reads.stop()
+        self._watcher.stop()
+        self._long_reads.close()
 
-    def _end_watching(self) -> None:
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            observer.stop()
-            observer.join(timeout=5)
+    def _waiting(self) -> int:
+        return len(self._tracker) + len(self._long_reads)
 
-    def _watch(self) -> None:
-        if self._polls:
-            return  # rescans are the looks
-        if self._observer is not None and not self._observer.is_healthy():
-            _log.warning("the observer ended; a new one is started")
-            self.begin_anew(watching=False)
-        if time.monotonic() < self._deaf_until:
-            return
-        if self._unwatched.is_set() and self._rescan is None:  # perhaps all can be watched by now
-            self._unwatched.clear()
-            self.begin_anew(watching=False)
-        if self._observer is not None:
-            return
-        listener = WatchCallbacks(self._hints.put, self._lost.set, lambda _: self._unwatched.set())
-        try:
-            self._observer = start_watching(self._settings, listener)
-        except OSError as error:
-            if error.errno not in TOO_MANY_WATCHES:
-                raise
-            self._unwatched.set()
+    def _full(self) -> bool:
+        return self._waiting() >= _MAX_WAITING
 
-    def _heed_hints(self) -> None:
-        if self._lost.is_set():
-            self._lost.clear()
-            _log.warning(
-                "events were lost: the kernel's queue overflowed; the inbox is looked through at once"
-            )
-            self._next_rescan = 0.0
-        if self._unwatched.is_set() and time.monotonic() >= self._deaf_until:
-            self._deaf_until = time.monotonic() + self._settings.rescan_seconds
-            self._next_rescan = min(self._next_rescan, time.monotonic() + self._settings.poll_seconds)
-            _log.warning(
-                "the kernel lets no more folders be watched; rescans find what it cannot tell",
-                remedy="saek doctor tells which sysctl raises the limit",
-                seconds=self._settings.poll_seconds,
-            )
+    def _check_rescan_request(self) -> None:
+        """Begin a rescan at once if somebody requested it, as `saek retry` does."""
         now = time.monotonic()
-        while not self._hints.empty():
-            path = self._hints.get()
-            if ignored(path) or is_companion_file(path.rpartition(b"/")[2]) or path in self._long:
+        if now < self._next_request_check:
+            return
+        self._next_request_check = now + _REQUEST_SECONDS
+        with self._database.read() as s:
+            request = survey_requested_at(s)
+        if request != self._last_request:
+            self._last_request, self._next_rescan = request, 0.0
+
+    def _collect_hints(self) -> None:
+        if self._watcher.events_lost():
+            self._next_rescan = 0.0
+        if self._watcher.limit_reached():
+            self._next_rescan = min(self._next_rescan, time.monotonic() + self._settings.poll_seconds)
+        now = time.monotonic()
+        for path in self._watcher.hints():
+            if ignored(path) or is_companion_file(path.rpartition(b"/")[2]) or path in self._long_reads:
                 continue
             if not self._full() or path in self._tracker:
                 self._tracker.notice(path, now)
             else:
                 self._next_rescan = 0.0
 
-    def _go_on_with_rescan(self) -> bool:
+    def _restart_rescan(self) -> None:
+        duration = 0.0 if self._rescan is None else self._rescan.seconds
+        self._rescan, self._rescanned = None, False
+        self._next_rescan = time.monotonic() + duration  # a rescan that failed late is not retried at once
+
+    def _continue_rescan(self) -> bool:
         now = time.monotonic()
         if self._rescan is None:
             if now < self._next_rescan or self._full():
                 return False
-            self._rescan = _Rescan(self._database, self._settings)
-            self._next_rescan = float("inf")  # until this one ended, or events are lost meanwhile
+            self._rescan = RunningRescan(self._database, self._settings)
+            self._next_rescan = float("inf")  # until this one has ended, or events are lost meanwhile
         while not self._full():
-            step = self._rescan.step()
-            if step is None:
-                self._end_rescan(self._rescan)
+            page = self._rescan.step()
+            if page is None:
+                self._finish_rescan(self._rescan)
                 return False
-            for entry in step.unknown:
-                if entry.path not in self._tracker and entry.path not in self._long:
+            for entry in page.unknown:
+                if entry.path not in self._tracker and entry.path not in self._long_reads:
                     self._tracker.notice(entry.path, now)
-                    self._rescan.news += 1
+                    self._rescan.noticed += 1
             if time.monotonic() - now > _SLICE:
                 return True
         return False
 
-    def _full(self) -> bool:
-        return len(self._tracker) + len(self._long) >= _MOST
-
-    def _end_rescan(self, ended: "_Rescan") -> None:
-        record = store_survey(
-            self._database, ended.survey, ended.files, ended.new + ended.changed, ended.seconds
+    def _finish_rescan(self, rescan: RunningRescan) -> None:
+        record = self._survey.record(
+            rescan.summary, rescan.files, rescan.new + rescan.changed, rescan.seconds
         )
-        self._survey = record
-        self._tell_refusals(ended.survey)
-        by_looking = self._polls or self._unwatched.is_set()
-        soon = any(map(is_transient, ended.survey.refused.values()))
-        pause = self._settings.poll_seconds if by_looking or soon else self._settings.rescan_seconds
-        self._next_rescan = min(self._next_rescan, time.monotonic() + max(pause, ended.seconds))
-        tell = _log.info if self._first or ended.found_something else _log.debug
-        tell(
+        soon = not self._watcher.complete or any(map(is_transient, rescan.summary.refused.values()))
+        pause = self._settings.poll_seconds if soon else self._settings.rescan_seconds
+        self._next_rescan = min(self._next_rescan, time.monotonic() + max(pause, rescan.seconds))
+        log = _log.info if self._first_rescan or rescan.noticed or rescan.gone else _log.debug
+        log(
             "the inbox was looked through",
-            **ended.figures(),
+            files=rescan.files,
+            new=rescan.new,
+            changed=rescan.changed,
+            gone=rescan.gone,
+            seconds=round(rescan.seconds, 2),
             sidecars=record.sidecars,
             conflict_copies=record.conflict_copies,
             not_read=record.refused_folders,
         )
-        self._first, self._rescan, self._looked_through = False, None, True
+        self._first_rescan, self._rescan, self._rescanned = False, None, True
 
-    def _tell_refusals(self, survey: WalkSummary) -> None:
-        """Tell once of each folder that cannot be looked into, and when all can be again."""
-        before, self._refused = self._refused, frozenset(survey.refused)
-        for path, one in zip(sorted(survey.refused), unreadable_folders(survey), strict=False):
-            if path not in before:
-                _log.warning(
-                    "a folder cannot be looked into; the others are",
-                    folder=one.display,
-                    reason=one.reason,
-                    remedy=one.remedy,
-                )
-        if before and not self._refused:
-            _log.info("all folders can be looked into again", folders=len(before))
-
-    def _count_what_is_left(self) -> None:
-        """Note how many files of the last look are still to be taken in, until none is."""
-        if self._survey is None or not self._survey.unknown:
-            return
-        left = min(self._survey.unknown, len(self._tracker) + len(self._long))
-        now = time.monotonic()
-        if left == self._survey.unknown or (left and now < self._counted + _WISHES):
-            return
-        self._survey, self._counted = replace(self._survey, unknown=left), now
-        with self._database.begin() as s:
-            record_survey(s, self._survey)
-
-    def _look_at_waiting(self) -> bool:
+    def _check_waiting_files(self) -> bool:
         began = time.monotonic()
         for path in self._tracker.waiting():
-            self._look_at(path)
+            self._check_file(path)
             if time.monotonic() - began > _SLICE:
                 return True
         return False
 
-    def _look_at(self, path: bytes) -> None:
+    def _check_file(self, path: bytes) -> None:
+        """Register a file once it is complete."""
         try:
             entry = stat_entry(self._root, path)
         except OSError as error:
-            self._tracker.forget(path)  # a folder on the way to it is out of reach, which the rescan tells
+            self._tracker.forget(path)  # a folder above it is not readable, which the rescan reports
             try:
                 require_storage(error, self._settings.inbox_path)
             except MasterUnavailable as cause:
-                self._wait_for(path, cause)
+                self._retry_later(path, cause)
             return
-        seen = None if entry is None else FileStat(entry.size, entry.mtime_ns, entry.inode)
-        if self._tracker.look(path, seen, time.monotonic()):
-            self._take_in(path)
+        stat = None if entry is None else FileStat(entry.size, entry.mtime_ns, entry.inode)
+        if self._tracker.is_settled(path, stat, time.monotonic()):
+            self._register(path)
         elif entry is None:
             self._failing.discard(path)
 
-    def _take_in(self, path: bytes) -> None:
-        """Take a settled file in, or have it taken in by those who take their time."""
+    def _register(self, path: bytes) -> None:
+        """Register a complete file, or leave a slow one to the threads for long reads."""
         try:
             examined = self._intake.examine(path, quickly=True)
             if not isinstance(examined, ExaminedFile):
-                self._took_in(path, examined)
+                self._registered(path, examined)
             elif examined.small:
-                self._took_in(path, self._intake.register(examined))
+                self._registered(path, self._intake.register(examined))
             else:
-                self._long.read(examined)
+                self._long_reads.register(examined)
         except SlowRead:
-            self._long.look_at(path)
-        except Exception as error:  # noqa: BLE001  (what one file does must not hold up the others)
+            self._long_reads.examine(path)
+        except Exception as error:  # noqa: BLE001  (a failure of one file must not hold up the others)
             self._failed(path, error)
 
-    def _heed_what_ended(self) -> None:
-        for ended in self._long.ended():
-            match ended.outcome:
+    def _collect_long_reads(self) -> None:
+        for finished in self._long_reads.finished():
+            match finished.outcome:
                 case IntakeResult():
-                    self._took_in(ended.path, ended.outcome)
+                    self._registered(finished.path, finished.outcome)
                 case LargeFile():
-                    self._long.read(ended.outcome.file)
+                    self._long_reads.register(finished.outcome.file)
                 case ReadCancelled():
                     pass
                 case error:
-                    self._failed(ended.path, error)
+                    self._failed(finished.path, error)
 
-    def _took_in(self, path: bytes, taken: IntakeResult) -> None:
+    def _registered(self, path: bytes, result: IntakeResult) -> None:
         self._failing.discard(path)
-        if taken is IntakeResult.UNSETTLED:
+        if result is IntakeResult.UNSETTLED:
             self._tracker.notice(path, time.monotonic())
 
     def _failed(self, path: bytes, error: Exception) -> None:
-        """Wait for what kept a file from being taken in. Raises what concerns the record as a whole."""
+        """Retry a file later. Raises what concerns the record as a whole."""
         if isinstance(error, DatabaseError):
             self._tracker.notice(path, time.monotonic())
             raise error
         if transient_cause(error) is None and path not in self._failing:
             _log.error(
-                "a file can be neither taken in nor set aside", file=display_path(path), exc_info=error
+                "a file can be neither registered nor quarantined", file=display_path(path), exc_info=error
             )
-        self._wait_for(path, error)
+        self._retry_later(path, error)
 
-    def _wait_for(self, path: bytes, error: Exception) -> None:
+    def _retry_later(self, path: bytes, error: Exception) -> None:
         self._failing.add(path)
         self._reporter.report(error)
         self._tracker.notice(path, time.monotonic())
-
-    def _heed_wishes(self) -> None:
-        """FileStat through the inbox at once if somebody asked for it, as `saek retry` does."""
-        now = time.monotonic()
-        if now < self._wishes_from:
-            return
-        self._wishes_from = now + _WISHES
-        with self._database.read() as s:
-            wish = survey_requested_at(s)
-        if wish != self._wish:
-            self._wish, self._next_rescan = wish, 0.0
-
-
-class _Rescan:
-    """A rescan under way, with what it found so far and the seconds that it took by itself."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.survey = WalkSummary()
-        self._steps: Iterator[Step] = rescan(database, settings, self.survey)
-        self.seconds = 0.0
-        self.news = 0
-        """Files that were found and not yet waited for."""
-        self.files = self.new = self.changed = self.gone = 0
-
-    @property
-    def found_something(self) -> bool:
-        """Whether it is worth a word."""
-        return bool(self.news or self.gone)
-
-    def step(self) -> Step | None:
-        """Go on by one step; return what it found, None at the end. Raises as `rescan`."""
-        began = time.perf_counter()
-        try:
-            step = next(self._steps, None)
-        finally:
-            self.seconds += time.perf_counter() - began
-        if step is not None:
-            self.files += step.files
-            self.new += len(step.new)
-            self.changed += len(step.changed)
-            self.gone += step.gone
-        return step
-
-    def figures(self) -> dict[str, float]:
-        """Return what the log tells."""
-        return {
-            "files": self.files,
-            "new": self.new,
-            "changed": self.changed,
-            "gone": self.gone,
-            "seconds": round(self.seconds, 2),
-        }

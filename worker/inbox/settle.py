@@ -1,11 +1,11 @@
-"""When a file is whole: its size and modification time stood still for a while."""
+"""The settle tracker: a file is complete when its size and modification time have not changed for a while."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What one look at a file saw."""
+    """Size, modification time and inode of a file."""
 
     size: int
     mtime_ns: int
@@ -13,7 +13,7 @@ class FileStat:
 
 
 class SettleTracker:
-    """Files that were noticed and are waited for; times are seconds on a monotonic clock."""
+    """The files that are waited for; times are seconds on a monotonic clock."""
 
     def __init__(self, settle_seconds: float) -> None:
         self._settle_seconds = settle_seconds
@@ -26,24 +26,24 @@ class SettleTracker:
         return path in self._waiting
 
     def notice(self, path: bytes, now: float) -> None:
-        """Begin to wait for `path`, or begin anew if something happened to it."""
+        """Begin to wait for `path`, or begin again after a change."""
         self._waiting[path] = (None, now)
 
     def forget(self, path: bytes) -> None:
-        """Wait for `path` no longer."""
+        """Stop waiting for `path`."""
         self._waiting.pop(path, None)
 
-    def look(self, path: bytes, seen: FileStat | None, now: float) -> bool:
-        """Take one look into account; True when the file is whole, which ends the waiting.
+    def is_settled(self, path: bytes, stat: FileStat | None, now: float) -> bool:
+        """Note the present state of a file; return whether it is complete, which ends the wait.
 
-        `seen` is None for a file that is gone, which ends the waiting too.
+        `stat` is None for a file that is gone, which also ends the wait.
         """
-        if seen is None:
+        if stat is None:
             self._waiting.pop(path, None)
             return False
         before, since = self._waiting.get(path, (None, now))
-        if seen != before:
-            self._waiting[path] = (seen, now)
+        if stat != before:
+            self._waiting[path] = (stat, now)
             return False
         if now - since < self._settle_seconds:
             return False
@@ -51,5 +51,5 @@ class SettleTracker:
         return True
 
     def waiting(self) -> list[bytes]:
-        """The paths that are waited for, longest first."""
+        """Return the paths that are waited for, longest first."""
         return list(self._waiting)

@@ -1,53 +1,96 @@
-"""What a look through the inbox tells: what was passed over, and which folders nobody can look into."""
+"""The survey of the inbox on record: what each rescan skipped, and which folders cannot be read."""
 
 import errno
+import time
+from dataclasses import replace
+from typing import Final
+
+import structlog
 
 from db.catalog import RefusedFolder, SurveyRecord, record_survey
 from db.core import Database, current_time
 from worker.inbox.walk import WalkSummary
 from worker.printable import display_path
 
-MAX_LISTED = 20
-"""Folders, and conflict copies, that are named; all are counted."""
+MAX_LISTED: Final = 20
+"""Number of folders, and of conflict copies, that are named; all are counted."""
 
-_RIGHTS = frozenset({errno.EACCES, errno.EPERM})
+_UPDATE_SECONDS: Final = 1.0
+_NO_RIGHTS: Final = frozenset({errno.EACCES, errno.EPERM})
+
+_log = structlog.get_logger()
+
+
+class SurveyRecorder:
+    """Records each finished rescan, then how many of its new files are still to be registered."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._last: SurveyRecord | None = None
+        self._unreadable: frozenset[bytes] = frozenset()
+        self._updated_at = 0.0
+
+    def record(self, summary: WalkSummary, files: int, unknown: int, seconds: float) -> SurveyRecord:
+        """Record a finished rescan and return the record; log folders that have become unreadable."""
+        with self._database.begin() as s:
+            record = SurveyRecord(
+                taken_at=current_time(s),
+                files=files,
+                unknown=unknown,
+                sidecars=summary.sidecars,
+                conflict_copies=len(summary.conflicts),
+                conflicts=tuple(display_path(path) for path in sorted(summary.conflicts)[:MAX_LISTED]),
+                refused_folders=len(summary.refused),
+                refused=unreadable_folders(summary),
+                seconds=round(seconds, 3),
+            )
+            record_survey(s, record)
+        self._last = record
+        self._log_unreadable(summary)
+        return record
+
+    def update_remaining(self, waiting: int) -> None:
+        """Record how many files of the last rescan are still to be registered, until none is."""
+        if self._last is None or not self._last.unknown:
+            return
+        remaining = min(self._last.unknown, waiting)
+        now = time.monotonic()
+        if remaining == self._last.unknown or (remaining and now < self._updated_at + _UPDATE_SECONDS):
+            return
+        self._last, self._updated_at = replace(self._last, unknown=remaining), now
+        with self._database.begin() as s:
+            record_survey(s, self._last)
+
+    def _log_unreadable(self, summary: WalkSummary) -> None:
+        """Log each unreadable folder once, and when all can be read again."""
+        before, self._unreadable = self._unreadable, frozenset(summary.refused)
+        for path, folder in zip(sorted(summary.refused), unreadable_folders(summary), strict=False):
+            if path not in before:
+                _log.warning(
+                    "a folder cannot be read; the others are",
+                    folder=folder.display,
+                    reason=folder.reason,
+                    remedy=folder.remedy,
+                )
+        if before and not self._unreadable:
+            _log.info("all folders can be read again", folders=len(before))
 
 
 def is_transient(error: OSError) -> bool:
-    """Whether the refusal is one of a disk or share, which may answer when it is asked again soon."""
-    return error.errno not in _RIGHTS | {errno.ENAMETOOLONG}
+    """Whether a folder may be readable again soon, as on a disk or share that fails."""
+    return error.errno not in _NO_RIGHTS | {errno.ENAMETOOLONG}
 
 
-def unreadable_folders(survey: WalkSummary) -> tuple[RefusedFolder, ...]:
-    """Return the first folders that could not be looked into, with reason and remedy."""
-    first = sorted(survey.refused.items())[:MAX_LISTED]
+def unreadable_folders(summary: WalkSummary) -> tuple[RefusedFolder, ...]:
+    """Return the first folders that could not be read, with reason and remedy."""
+    first = sorted(summary.refused.items())[:MAX_LISTED]
     return tuple(
         RefusedFolder(display_path(path), error.strerror or "", _remedy(error)) for path, error in first
     )
 
 
-def store_survey(
-    database: Database, survey: WalkSummary, files: int, unknown: int, seconds: float
-) -> SurveyRecord:
-    """Enter what a look through all of the inbox found; return it."""
-    with database.begin() as s:
-        record = SurveyRecord(
-            taken_at=current_time(s),
-            files=files,
-            unknown=unknown,
-            sidecars=survey.sidecars,
-            conflict_copies=len(survey.conflicts),
-            conflicts=tuple(display_path(path) for path in sorted(survey.conflicts)[:MAX_LISTED]),
-            refused_folders=len(survey.refused),
-            refused=unreadable_folders(survey),
-            seconds=round(seconds, 3),
-        )
-        record_survey(s, record)
-    return record
-
-
 def _remedy(error: OSError) -> str:
-    if error.errno in _RIGHTS:
+    if error.errno in _NO_RIGHTS:
         return "give Saek the right to read it"
     if error.errno == errno.ENAMETOOLONG:
         return "give it a shorter path: move it up, or give the folders above it shorter names"

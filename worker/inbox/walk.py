@@ -1,4 +1,4 @@
-"""What lies in the inbox now: every entry that could be a scan, by its raw bytes."""
+"""The walk through the inbox: every file that could be a scan, by the raw bytes of its path."""
 
 import os
 import stat
@@ -13,32 +13,32 @@ from worker.storage.ignored_names import ignored_file, ignored_folder
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file (or something that pretends to be one) below the inbox."""
+    """A file, or another entry that is not a folder, below the inbox."""
 
     path: bytes
     """Relative to the inbox, `/` between the parts."""
     size: int
     mtime_ns: int
-    """As the record would keep it."""
+    """Rounded as in the record."""
     inode: int
     regular: bool
     names: int = 1
-    """How many names lead to the bytes: more than 1 for a hard link."""
+    """Number of hard links to the bytes."""
 
 
 @dataclass(slots=True)
 class WalkSummary:
-    """What a walk met besides the entries that it yields."""
+    """What a walk skipped or noticed besides the entries that it yields."""
 
     refused: dict[bytes, OSError] = field(default_factory=dict)
-    """Folders, and files by paths too long to be used, that could not be looked at, and why."""
+    """Folders that could not be read, files with paths that are too long, and the errors."""
     sidecars: int = 0
-    """Files beside scans that are passed over."""
+    """Number of companion files that were skipped."""
     conflicts: list[bytes] = field(default_factory=list)
-    """Those of the entries that a sync tool kept beside another version."""
+    """Paths of conflict copies among the entries."""
 
     def counts_as_scan(self, entry: Entry) -> bool:
-        """Note what kind of file it is by its name; return whether it could be a scan."""
+        """Note the kind of a file by its name; return whether it could be a scan."""
         name = entry.path.rpartition(b"/")[2]
         if is_companion_file(name):
             self.sidecars += 1
@@ -48,21 +48,21 @@ class WalkSummary:
         return True
 
     def hides(self, path: bytes) -> bool:
-        """Whether the path lies where the walk could not look."""
+        """Whether the path lies in a folder that could not be read."""
         parts = path.split(b"/")
         return any(b"/".join(parts[:depth]) in self.refused for depth in range(1, len(parts) + 1))
 
 
-def walk(root: bytes, below: bytes = b"", survey: WalkSummary | None = None) -> Iterator[Entry]:
-    """Yield all entries under `root/below` that are not ignored; links are reported, never followed.
+def walk(root: bytes, below: bytes = b"", summary: WalkSummary | None = None) -> Iterator[Entry]:
+    """Yield all entries under `root/below` that are not ignored; links are yielded, never followed.
 
-    A folder that was moved away during the walk is passed over. One that cannot be read, or whose path is too
-    long to be used, is noted in the survey, and sidecars are counted there instead of yielded.
+    A folder that was moved away during the walk is skipped. With a summary, folders that cannot be read and
+    paths that are too long are noted there, and companion files are counted there instead of yielded.
 
-    Raises OSError, since an incomplete walk must not be taken for an empty folder: at once when `below`
-    itself cannot be read; without a survey, after all else, when another folder cannot be.
+    Raises OSError, since an incomplete walk must not be taken for an empty folder: at once if `below` itself
+    cannot be read; without a summary, after all other folders, if another one cannot be read.
     """
-    noted = WalkSummary() if survey is None else survey
+    noted = WalkSummary() if summary is None else summary
     pending = [below]
     while pending:
         folder = pending.pop()
@@ -78,14 +78,14 @@ def walk(root: bytes, below: bytes = b"", survey: WalkSummary | None = None) -> 
                 except OSError as error:
                     noted.refused[path] = error
                     continue
-                if entry is not None and (survey is None or survey.counts_as_scan(entry)):
+                if entry is not None and (summary is None or summary.counts_as_scan(entry)):
                     yield entry
         except OSError as error:
             if folder == below:
                 raise
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 noted.refused[folder] = error
-    if survey is None and noted.refused:
+    if summary is None and noted.refused:
         raise next(iter(noted.refused.values()))
 
 
@@ -95,7 +95,7 @@ def _listed(root: bytes, folder: bytes) -> Iterator[os.DirEntry[bytes]]:
 
 
 def stat_entry(root: bytes, path: bytes) -> Entry | None:
-    """Return the entry at `path` (relative to `root`) as it is now, None if there is no such file."""
+    """Return the entry at `path` (relative to `root`) as it is now; None if there is no such file."""
     try:
         found = os.lstat(os.path.join(root, path))  # noqa: PTH118  (bytes)
     except (FileNotFoundError, NotADirectoryError):

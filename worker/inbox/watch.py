@@ -1,4 +1,4 @@
-"""How hints of new files arrive by inotify, where the kernel tells, and how it is known when it does not."""
+"""File events by inotify, whose overflow and limits are reported."""
 
 import errno
 import os
@@ -31,43 +31,43 @@ from db.filesystems import network_file_system
 from worker.inbox.walk import walk
 from worker.settings import Settings, Watch
 
-_TELLING: list[type[FileSystemEvent]] = [
+_EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
     FileMovedEvent,
 ]
-"""What is asked of the kernel: reading and each single write would fill its queue and tell nothing more."""
+"""The events to subscribe to; those for reads and single writes would only fill the queue."""
 
-_DEEPEST = 10_000
-"""Calls within calls: up to Python 3.11, os.walk, by which watchdog finds folders, needs some for each of the
-2,048 folders that a path can lead through."""
+_RECURSION_LIMIT = 10_000
+"""Recursion limit: up to Python 3.11, os.walk, which watchdog uses, recurses for each of the 2,048 folders
+that a path can have."""
 
 TOO_MANY_WATCHES = frozenset({errno.ENOSPC, errno.EMFILE})
 
-# A folder that was moved out is watched on, and once more when it is moved in again: no harm, but watchdog
-# warns of it with a list of all folders.
+# A folder that was moved out stays watched, and is watched once more when it is moved back. That is harmless,
+# but watchdog warns with a list of all folders.
 warnings.filterwarnings("ignore", "Callback with id .* already exists for watch", RuntimeWarning)
 
 
 @dataclass(frozen=True, slots=True)
 class WatchCallbacks:
-    """Whom an observer tells, from threads of its own."""
+    """Functions that an observer calls from its own threads."""
 
     hint: Callable[[bytes], None]
-    """Called with the path, below the inbox, of each file that stirs."""
+    """Called with the path of each changed file, relative to the inbox."""
     lost: Callable[[], None]
-    """Called when the kernel's queue overflowed: it told of some events no more."""
+    """Called when the kernel's queue overflowed and events were lost."""
     unwatched: Callable[[OSError], None]
-    """Called when the kernel lets no more folders be watched; what happens in those is not told."""
+    """Called when the kernel's limit of watched folders is reached; the others have no events."""
 
 
 class InboxObserver(BaseObserver):
-    """An observer of folders by one inotify queue, whose overflow and limits are told."""
+    """An observer of folders with one inotify queue."""
 
-    def __init__(self, listener: WatchCallbacks) -> None:
-        self._queue = _Queue(listener)
+    def __init__(self, callbacks: WatchCallbacks) -> None:
+        self._queue = _Queue(callbacks)
         super().__init__(InotifyEmitter, timeout=DEFAULT_OBSERVER_TIMEOUT, inotify_fd=self._queue)
         self._queue.start()
 
@@ -82,18 +82,18 @@ class InboxObserver(BaseObserver):
         self._queue.join()
 
 
-def start_watching(settings: Settings, listener: WatchCallbacks) -> InboxObserver:
-    """Start a thread that tells the listener what stirs in the inbox.
+def start_watching(settings: Settings, callbacks: WatchCallbacks) -> InboxObserver:
+    """Start a thread that reports changed files in the inbox.
 
-    Hints may be lost and repeated; rescans make up for both.
-    Raises OSError when the kernel's limit of watches is reached.
+    Hints may be lost or repeated; rescans make up for that.
+    Raises OSError if the kernel's limit of watches is reached.
     """
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
-    observer = InboxObserver(listener)
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
+    observer = InboxObserver(callbacks)
     root = settings.inbox_path
-    hints = _Hints(os.fsencode(root), listener.hint)
+    hints = _Hints(os.fsencode(root), callbacks.hint)
     try:
-        observer.schedule(hints, str(root), recursive=True, event_filter=_TELLING)
+        observer.schedule(hints, str(root), recursive=True, event_filter=_EVENTS)
         observer.start()
     except BaseException:
         observer.stop()
@@ -104,7 +104,7 @@ def start_watching(settings: Settings, listener: WatchCallbacks) -> InboxObserve
 def watch_mode(settings: Settings) -> Watch:
     """Return INOTIFY or POLLING: as set, or by the kind of file system that holds the inbox.
 
-    On a network file system the kernel does not tell of changes that other machines make.
+    On a network file system there are no events for changes made by other machines.
     """
     if settings.watch is not Watch.AUTO:
         return settings.watch
@@ -112,16 +112,16 @@ def watch_mode(settings: Settings) -> Watch:
 
 
 class _Queue(InotifyFD):
-    """The kernel's queue of events. watchdog itself only logs what is told here."""
+    """The kernel's event queue, with overflow and limits reported; watchdog itself only logs them."""
 
-    def __init__(self, listener: WatchCallbacks) -> None:
+    def __init__(self, callbacks: WatchCallbacks) -> None:
         super().__init__()
-        self._listener = listener
+        self._callbacks = callbacks
 
     def handle_event(self, event: InotifyEvent) -> None:
-        super().handle_event(event)  # after an overflow it watches all folders anew, before anyone looks
+        super().handle_event(event)  # after an overflow it first watches all folders again
         if event.is_queue_overflow:
-            self._listener.lost()
+            self._callbacks.lost()
 
     def add_callback(
         self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
@@ -130,7 +130,7 @@ class _Queue(InotifyFD):
             return super().add_callback(path, mask, callback, id_)
         except OSError as error:
             if error.errno in TOO_MANY_WATCHES:
-                self._listener.unwatched(error)
+                self._callbacks.unwatched(error)
             raise
 
 
@@ -147,8 +147,8 @@ class _Hints(FileSystemEventHandler):
         if not event.is_directory:
             self._hint(relative)
             return
-        try:  # a folder that is moved in whole tells of itself only
+        try:  # a folder that is moved in has one event for itself
             for entry in walk(self._root, relative):
                 self._hint(entry.path)
         except OSError:
-            return  # gone again; the rescan will see what is left
+            return  # gone again; the rescan finds what is left

@@ -15,8 +15,7 @@ from db.errors import DatabaseUnavailable, LeaseLost
 from db.queue import Lease, jobs
 from db.values import NewDerivative, Problem
 from restoration import MasterChanged, MasterError, Progress, ReaderFailed, Stage
-from worker.inbox.intake import problem_of
-from worker.parts.transient import transient_cause
+from worker.parts.problems import problem_of, transient_cause
 from worker.settings import Settings
 
 _LONGEST_PAUSE = 5.0

@@ -72,15 +72,15 @@ _log = structlog.get_logger()
 def start_mirror(settings: Settings, stop: threading.Event) -> threading.Thread:
     """Start a thread that keeps the outbox a mirror until `stop` is set; what fails is tried again."""
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
-    chore = PeriodicTask(
+    task = PeriodicTask(
         name="mirror",
-        do=partial(mirror, database, settings, WaitReporter(settings, "mirror")),
+        run=partial(mirror, database, settings, WaitReporter(settings, "mirror")),
         pause=_pause,
         first_pause=_PAUSE,
         delayed="further names of derivatives are not given yet",
         failed="further names of derivatives could not be given",
     )
-    return start_periodic_task(chore, stop)
+    return start_periodic_task(task, stop)
 
 
 def _pause(looked_at: int | None, _: float) -> float:

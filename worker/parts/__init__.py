@@ -1,1 +1,1 @@
-"""What every long-running part of a station shares: startup, periodic tasks, waiting, how parts end."""
+"""What the long-running parts of a station share: startup, periodic tasks, waits, exits."""

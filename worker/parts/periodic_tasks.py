@@ -1,4 +1,4 @@
-"""What a part does now and then beside its own work, in a thread: what fails is logged and tried again."""
+"""Periodic tasks: threads that run a function again and again beside the main work of a part."""
 
 import threading
 import time
@@ -15,33 +15,34 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """Something to do again and again until it is told to stop."""
+    """A function to run repeatedly until the part stops; failures are logged, and the next run retries."""
 
     name: str
-    do: Callable[[], Any]
+    run: Callable[[], Any]
     pause: Callable[[Any, float], float]
-    """Seconds of rest, by what was done (None where it failed) and the seconds that it took."""
+    """Seconds until the next run, by the result (None if it failed) and the duration of the last one."""
     first_pause: float
     delayed: str
-    """What to say when the database did not let it be done."""
+    """Log event when the database was not available."""
     failed: str
+    """Log event for any other failure."""
 
 
-def start_periodic_task(chore: PeriodicTask, stop: threading.Event) -> threading.Thread:
-    """Start a thread that does the chore until `stop` is set."""
-    thread = threading.Thread(target=_keep_doing, args=(chore, stop), name=chore.name, daemon=True)
+def start_periodic_task(task: PeriodicTask, stop: threading.Event) -> threading.Thread:
+    """Start a thread that runs the task until `stop` is set."""
+    thread = threading.Thread(target=_run_until, args=(task, stop), name=task.name, daemon=True)
     thread.start()
     return thread
 
 
-def _keep_doing(chore: PeriodicTask, stop: threading.Event) -> None:
-    pause = chore.first_pause
+def _run_until(task: PeriodicTask, stop: threading.Event) -> None:
+    pause = task.first_pause
     while not stop.wait(pause):
-        began, done = time.monotonic(), None
+        began, result = time.monotonic(), None
         try:
-            done = chore.do()
+            result = task.run()
         except DatabaseError as error:
-            _log.warning(chore.delayed, reason=error.reason, remedy=error.remedy)
-        except Exception as error:  # noqa: BLE001  (the part goes on; the next time may find it mended)
-            _log.error(chore.failed, exc_info=error)
-        pause = chore.pause(done, time.monotonic() - began)
+            _log.warning(task.delayed, reason=error.reason, remedy=error.remedy)
+        except Exception as error:  # noqa: BLE001  (the part keeps running, and the next run may succeed)
+            _log.error(task.failed, exc_info=error)
+        pause = task.pause(result, time.monotonic() - began)

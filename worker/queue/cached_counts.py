@@ -1,4 +1,4 @@
-"""How the counts of a large record are kept fresh, beside the work and for a small part of the time only."""
+"""The periodic task that refreshes the cached counts of a large record."""
 
 import threading
 from functools import partial
@@ -8,25 +8,25 @@ from db.core import Database
 from db.reports import cache_counts
 from worker.parts.periodic_tasks import PeriodicTask, start_periodic_task
 
-REST: Final = 20
-"""The pause after a count is so many times as long as it took: it costs the database a twentieth at most."""
+PAUSE_FACTOR: Final = 20
+"""The pause after a count is this many times as long as the count, which so takes little of the database."""
 
-SHORTEST_PAUSE: Final = 10.0
+MIN_PAUSE: Final = 10.0
 _FIRST_PAUSE: Final = 1.0
 
 
 def start_cached_counts(database: Database, stop: threading.Event) -> threading.Thread:
-    """Start a thread that counts now and then until `stop` is set; what fails is logged and tried again."""
-    chore = PeriodicTask(
-        name="census",
-        do=partial(cache_counts, database),
+    """Start a thread that counts from time to time until `stop` is set; failures are logged and retried."""
+    task = PeriodicTask(
+        name="cached counts",
+        run=partial(cache_counts, database),
         pause=_pause,
         first_pause=_FIRST_PAUSE,
-        delayed="the census is not renewed yet",
-        failed="the census could not be taken",
+        delayed="the cached counts are not refreshed yet",
+        failed="the cached counts could not be refreshed",
     )
-    return start_periodic_task(chore, stop)
+    return start_periodic_task(task, stop)
 
 
 def _pause(_: Any, seconds: float) -> float:
-    return max(SHORTEST_PAUSE, REST * seconds)
+    return max(MIN_PAUSE, PAUSE_FACTOR * seconds)

@@ -1,17 +1,17 @@
-"""Whether a worker still takes messages while there are some.
+"""The consumer watchdog: notices a worker that no longer takes messages although some wait.
 
-A broker that drops its connections while every child is at work, so that none is being read from, goes
-unnoticed: the acknowledgments fail, and Celery waits for room that never comes (celery #8030, #10205). Such
-a worker looks alive and does nothing. So a thread watches: messages wait, nothing is at work, none was taken
-for a while. Then the consumer is made to connect anew; if that does not help, the worker ends, to be started
-again by whoever keeps it. A broker that refuses writes is another matter: that is known, and waited for.
+If a broker drops its connections while every child process is busy, nothing is being read, and Celery does
+not notice: acknowledgments fail, and the consumer waits forever (celery #8030, #10205). So a thread checks
+whether messages wait while no job runs and none was taken for a while. It then has the consumer reconnect. If
+that does not help, the worker ends, and its supervisor starts it again. A broker that rejects writes is a
+known state, which is waited for elsewhere.
 """
 
 import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import redis
 import structlog
@@ -24,42 +24,49 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from celery.apps.worker import Worker
 
-_LOOK_SECONDS = 2.0
-PATIENCE_SECONDS = 12.0
-"""How long messages may wait before an idle worker; an idle one takes a message within a second."""
+_CHECK_SECONDS: Final = 2.0
+PATIENCE_SECONDS: Final = 12.0
+"""How long messages may wait for an idle worker, which normally takes one within a second."""
 
 _log = structlog.get_logger()
 
 
-class Stalled(redis.ConnectionError):
-    """The consumer does not see that its connection is dead; it is told so."""
+class StalledConsumer(redis.ConnectionError):
+    """Raised in the consumer to make it reconnect."""
 
 
 def start_consumer_watchdog(worker: "Worker", settings: Settings) -> threading.Event:
-    """Watch over a worker from a thread; return the event that ends it."""
-    over = threading.Event()
-    threading.Thread(target=_watch, args=(worker, settings, over), name="vigil", daemon=True).start()
-    return over
+    """Watch a worker from a thread; return the event that stops it."""
+    stop = threading.Event()
+    threading.Thread(
+        target=_watch, args=(worker, settings, stop), name="consumer watchdog", daemon=True
+    ).start()
+    return stop
 
 
-def _watch(worker: "Worker", settings: Settings, over: threading.Event) -> None:
+def _watch(worker: "Worker", settings: Settings, stop: threading.Event) -> None:
     client = broker_client(settings)
     taken, idle_since, warned = -1, time.monotonic(), False
-    while not over.wait(_LOOK_SECONDS):
+    while not stop.wait(_CHECK_SECONDS):
         now, before = time.monotonic(), taken
         taken = sum(state.total_count.values())
         if taken != before:
             idle_since, warned = now, False
         elif (
             state.active_requests
-            or write_refusal.lasts
+            or write_refusal.active
             or state.should_stop is not None
             or not _messages_wait(client)
         ):
             idle_since = now
         elif now - idle_since > PATIENCE_SECONDS:
             idle_since = now
-            _rouse(worker, again=warned)
+            if warned:
+                _log.error("messages wait, but the worker takes none; it ends and is started again")
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                _log.warning("messages wait, but the worker takes none; it reconnects to the broker")
+                _reconnect(worker)
             warned = True
     client.close()
 
@@ -71,16 +78,10 @@ def _messages_wait(client: "redis.Redis") -> bool:
         return False
 
 
-def _rouse(worker: "Worker", *, again: bool) -> None:
-    if again:
-        _log.error("no message is taken though some wait; the worker ends, to be started again")
-        os.kill(os.getpid(), signal.SIGTERM)
-        return
-    _log.warning("no message is taken though some wait; the connection to the broker is made anew")
+def _reconnect(worker: "Worker") -> None:
+    def fail() -> None:
+        raise StalledConsumer("messages wait, but none arrives")
+
     hub: Any = getattr(worker.consumer, "hub", None)
     if hub is not None:
-        hub.call_soon(_connection_lost)
-
-
-def _connection_lost() -> None:
-    raise Stalled("messages wait, but none arrives")
+        hub.call_soon(fail)

@@ -1,7 +1,7 @@
-"""Which workers have fallen silent, by the clock of the process that listens.
+"""The lease monitor: which leases ran out, measured on the monotonic clock of this process.
 
-A lease counts as run out when no sign of life came while a whole one passed here, on the clock that nobody
-turns and that stands still while the host sleeps. A wall clock that jumps takes no job from a worker, and
+A lease has run out when no heartbeat arrived here for as long as the lease lasts. The monotonic clock cannot
+be set and stands still while the host sleeps: a wall clock that jumps takes no job from a live worker, and
 leaves none with a dead one.
 """
 
@@ -11,16 +11,16 @@ from db.queue import Heartbeat
 
 
 class LeaseMonitor:
-    """Remembers when it first heard each worker's last sign of life."""
+    """Remembers when the last heartbeat of each lease was first seen."""
 
     def __init__(self) -> None:
-        self._heard: dict[Heartbeat, float] = {}
+        self._first_seen: dict[Heartbeat, float] = {}
 
     def expired(self, signs: Iterable[Heartbeat], now: float) -> list[Heartbeat]:
-        """Return the signs that stood here for longer than their lease; `now` is in seconds of any origin."""
-        self._heard = {sign: self._heard.get(sign, now) for sign in signs}
-        return [sign for sign, since in self._heard.items() if now - since >= sign.lease.total_seconds()]
+        """Return the heartbeats that did not change for longer than their lease; `now` is in seconds."""
+        self._first_seen = {sign: self._first_seen.get(sign, now) for sign in signs}
+        return [sign for sign, since in self._first_seen.items() if now - since >= sign.lease.total_seconds()]
 
     def reset(self) -> None:
-        """Give every worker a whole lease anew, as after a time in which none could be heard."""
-        self._heard.clear()
+        """Start every lease anew, as after a time in which no heartbeat could arrive."""
+        self._first_seen.clear()

@@ -1,9 +1,9 @@
-"""What a message may say: the number of one job, and nothing else.
+"""Message validation: a message carries the id of one job and nothing else.
 
-Whoever can write to the broker can write anything there, and Celery does what headers tell it: call other
-tasks, publish further messages, hold a message for years, kill the process that works on it. So what arrives
-is read here before Celery sees it. Of a message that the relay could have sent only the number survives, in a
-new envelope; any other is refused.
+Anyone who can write to the broker can write anything, and Celery acts on headers: it calls other tasks, sends
+further messages, holds a message for years, or kills the process that works on it. So each message is read
+here before Celery sees it. If the relay could have sent it, its job id is put into a new envelope; otherwise
+it is rejected.
 """
 
 import base64
@@ -16,12 +16,12 @@ from typing import Any
 TASK = "saek.restore"
 
 MAX_BYTES = 8192
-"""The relay's own messages are an eighth of that."""
+"""The relay's own messages have an eighth of that."""
 MAX_JOB_ID = 2**63 - 1
 
 _ID = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_NOTHING_MORE: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+_NO_CALLBACKS: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 _INERT: dict[str, Any] = {
     "lang": "py",
@@ -37,16 +37,16 @@ _INERT: dict[str, Any] = {
     "stamped_headers": None,
     "stamps": {},
 }
-"""Headers that Celery would act on, with the value by which it does not."""
+"""Headers that Celery acts on, with the values that have no effect."""
 
 _UNUSED = frozenset(
     {"argsrepr", "id", "ignore_result", "kwargsrepr", "origin", "redelivered", "root_id", "task"}
 )
-"""Headers that are checked apart, or that nothing reads."""
+"""Headers that are checked separately, or that nothing reads."""
 
 
 class InvalidMessage(ValueError):
-    """The message is none that the relay sends; says why, without repeating what it holds."""
+    """The relay does not send such a message; the text says why, without quoting its content."""
 
 
 def message_id(job_id: int) -> str:
@@ -55,7 +55,7 @@ def message_id(job_id: int) -> str:
 
 
 def read_message_id(raw: bytes) -> str:
-    """Return the id of a message that the relay could have sent. Raises Refused."""
+    """Return the id of a message that the relay could have sent. Raises InvalidMessage."""
     if len(raw) > MAX_BYTES:
         raise InvalidMessage(f"it has {len(raw):,} bytes, and the relay's have less than {MAX_BYTES:,}")
     message = _object(raw, "it")
@@ -67,12 +67,12 @@ def read_message_id(raw: bytes) -> str:
     found = headers.get("id")
     named = _ID.fullmatch(found) if isinstance(found, str) else None
     if named is None or not isinstance(found, str):
-        raise InvalidMessage("its id is none that the relay gives")
+        raise InvalidMessage("its id is not one that the relay gives")
     if unknown := headers.keys() - _INERT.keys() - _UNUSED:
         raise InvalidMessage(f"it has {len(unknown)} headers that the relay does not send")
     for name, value in _INERT.items():
         if not _same(headers.get(name, value), value):
-            raise InvalidMessage(f"its header {name} gives an order")
+            raise InvalidMessage(f"its header {name} would have an effect")
     if headers.get("root_id", found) != found:
         raise InvalidMessage("its root_id is not its id")
     _require_body(message, properties, int(named[1]))
@@ -80,14 +80,14 @@ def read_message_id(raw: bytes) -> str:
 
 
 def read_job_id(raw: bytes) -> int:
-    """Return the job that a message is about. Raises Refused."""
+    """Return the job id of a message. Raises InvalidMessage."""
     return int(read_message_id(raw).partition(".")[0])
 
 
-def envelope(identity: str, lane: str) -> bytes:
-    """Return a message of that id as Celery's worker reads it, every word of it ours."""
+def message_envelope(identity: str, lane: str) -> bytes:
+    """Return the message with that id for Celery's worker, made without anything from the received one."""
     job = int(identity.partition(".")[0])
-    body = json.dumps([[job], {}, _NOTHING_MORE]).encode()
+    body = json.dumps([[job], {}, _NO_CALLBACKS]).encode()
     return json.dumps(
         {
             "body": base64.b64encode(body).decode(),
@@ -117,14 +117,14 @@ def _require_body(message: dict[str, Any], properties: dict[str, Any], job: int)
         content = _json(base64.b64decode(body, validate=True), "its body")
     except (binascii.Error, ValueError) as error:
         raise InvalidMessage("its body is not JSON in base64") from error
-    if job > MAX_JOB_ID or not _same(content, [[job], {}, _NOTHING_MORE]):
-        raise InvalidMessage("its body says other things than the number of the job in its id")
+    if job > MAX_JOB_ID or not _same(content, [[job], {}, _NO_CALLBACKS]):
+        raise InvalidMessage("its body holds more than the job id")
 
 
 def _object(raw: bytes, what: str) -> dict[str, Any]:
     found = _json(raw, what)
     if not isinstance(found, dict):
-        raise InvalidMessage(f"{what} is no JSON object")
+        raise InvalidMessage(f"{what} is not a JSON object")
     return found
 
 
@@ -132,9 +132,9 @@ def _json(raw: bytes, what: str) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise InvalidMessage(f"{what} is no JSON") from error
+        raise InvalidMessage(f"{what} is not valid JSON") from error
 
 
 def _same(one: object, other: object) -> bool:
-    """Equal in type too: for Python True is 1 and 1.0."""
+    """Whether both are equal, types included: in Python, True equals 1 and 1.0."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The relay and the reconciler: what waits in the record is published, what died on the way is taken back."""
+"""The relay and the reconciler: they send queued jobs to the broker, and take back those of dead workers."""
 
 import datetime as dt
 import threading
@@ -9,6 +9,7 @@ from typing import Final
 
 import redis
 import structlog
+from celery import Celery
 from kombu.exceptions import OperationalError
 
 from db.core import Database, open_database, require_current
@@ -29,9 +30,9 @@ from worker.errors import BrokerUnavailable
 from worker.fixity.sealer import start_sealer
 from worker.outbox.paths import clear_drafts
 from worker.parts.wait_reporter import WaitReporter
-from worker.queue.app import app
 from worker.queue.broker import broker_client, broker_error, has_mark, lane_depths, set_mark, waiting_jobs
 from worker.queue.cached_counts import start_cached_counts
+from worker.queue.celery_app import create_app
 from worker.queue.lease_monitor import LeaseMonitor
 from worker.queue.messages import TASK, message_id
 from worker.settings import Settings
@@ -39,24 +40,24 @@ from worker.storage.folders import require_safe_folders
 from worker.storage.home import require_record
 from worker.storage.locate import PathEscapes, output_path
 
-_RETRY = 2.0
-_SHORTEST_PAUSE: Final = 0.02
+_RETRY: Final = 2.0
+_MIN_PAUSE: Final = 0.02
 
-_DEEPEST: Final = 1000
-"""So many messages at most wait in a lane; each round reads them all."""
+_MAX_DEPTH: Final = 1000
+"""Maximum number of messages in a lane; each round reads them all."""
 
 Lanes = Mapping[str, frozenset[int]]
-"""For which jobs each lane holds a message."""
+"""The jobs that each lane holds a message for."""
 
-_NOTHING: Final[Lanes] = MappingProxyType({})
+_EMPTY: Final[Lanes] = MappingProxyType({})
 
 _log = structlog.get_logger()
 
 
 def run_dispatch(settings: Settings, stop: threading.Event) -> None:
-    """Keep the broker's lanes filled from the record until `stop` is set; broker and database are waited for.
+    """Keep the broker's lanes filled from the record until `stop` is set; wait for broker and database.
 
-    After the database was away no job is taken from its worker before a lease's time has passed.
+    After a database outage no job is taken from its worker before the duration of a lease has passed.
 
     Raises:
         HomeError: the folders are not safe to use.
@@ -66,9 +67,9 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
     require_record(settings)
     reporter = WaitReporter(settings, "dispatch")
     database = open_database(settings.database_address(), patience=settings.lease_seconds)
-    client = broker_client(settings)
-    beside = (start_sealer(database, stop), start_cached_counts(database, stop))
-    pause, checked, before, monitor = settings.dispatch_seconds, False, _NOTHING, LeaseMonitor()
+    app, client = create_app(settings), broker_client(settings)
+    threads = (start_sealer(database, stop), start_cached_counts(database, stop))
+    pause, checked, before, monitor = settings.dispatch_seconds, False, _EMPTY, LeaseMonitor()
     try:
         while not stop.wait(pause):
             began = time.monotonic()
@@ -77,17 +78,17 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
                     require_current(settings.database_address(), patience=settings.lease_seconds)
                     checked = True
                 reconcile(database, settings, monitor)
-                before = fill_lanes(database, client, settings, before)
-                pause = max(_SHORTEST_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
+                before = fill_lanes(database, app, client, settings, before)
+                pause = max(_MIN_PAUSE, settings.dispatch_seconds - (time.monotonic() - began))
                 reporter.clear()
             except (DatabaseUnavailable, BrokerUnavailable) as error:
                 reporter.report(error)
                 pause = _RETRY
                 if isinstance(error, DatabaseUnavailable):
-                    monitor.reset()  # no worker could give a sign of life meanwhile
+                    monitor.reset()  # no worker could send a heartbeat meanwhile
     finally:
         stop.set()
-        for thread in beside:
+        for thread in threads:
             thread.join(_RETRY)
         reporter.clear()
         client.close()
@@ -95,24 +96,20 @@ def run_dispatch(settings: Settings, stop: threading.Event) -> None:
 
 
 def reconcile(database: Database, settings: Settings, monitor: LeaseMonitor) -> None:
-    """Take back the jobs whose workers the monitor has not heard of for a whole lease."""
+    """Take back the jobs whose leases have run out."""
     with database.read() as s:
         signs = last_heartbeats(s)
-    silent = monitor.expired(signs, time.monotonic())
-    reaped = database.run(lambda s: reap_silent(s, silent)) if silent else []
-    names = _names(database, [job.job_id for job in reaped])
-    for job in reaped:
-        log = _log.bind(job=job.job_id, file=names.get(job.job_id))
-        log.warning("a worker fell silent", now=job.outcome.value)
-        if job.outcome is not JobState.QUEUED:  # no next holder will clear what this one left
-            _clear_drafts(database, settings, job.job_id, log)
-
-
-def _names(database: Database, job_ids: list[int]) -> dict[int, str]:
-    if not job_ids:
-        return {}
+    expired = monitor.expired(signs, time.monotonic())
+    if not expired:
+        return
+    reaped = database.run(lambda s: reap_silent(s, expired))
     with database.read() as s:
-        return job_file_names(s, job_ids)
+        files = job_file_names(s, [job.job_id for job in reaped])
+    for job in reaped:
+        log = _log.bind(job=job.job_id, file=files.get(job.job_id))
+        log.warning("a worker fell silent", now=job.outcome.value)
+        if job.outcome is not JobState.QUEUED:  # no next attempt clears what this one left behind
+            _clear_drafts(database, settings, job.job_id, log)
 
 
 def _clear_drafts(database: Database, settings: Settings, job_id: int, log: "structlog.BoundLogger") -> None:
@@ -126,35 +123,35 @@ def _clear_drafts(database: Database, settings: Settings, job_id: int, log: "str
 
 
 def fill_lanes(
-    database: Database, client: "redis.Redis", settings: Settings, before: Lanes = _NOTHING
+    database: Database, app: Celery, client: "redis.Redis", settings: Settings, before: Lanes = _EMPTY
 ) -> Lanes:
-    """Fill the lanes with messages; return for which jobs each holds one now.
+    """Fill the lanes with messages; return the jobs that each lane holds a message for now.
 
-    `before` is what the last round returned. A lane is filled up to `dispatch_depth`, or to twice as many as
-    were taken and begun since, so that it does not run dry until the next round however fast the workers are.
+    `before` is the result of the last round. A lane is filled up to `dispatch_depth`, or to twice the number
+    of jobs that were taken and begun since, so that it does not run dry before the next round.
 
-    A job whose message is no longer in its lane, but that nobody claimed, is sent again: whoever took the
-    message is gone. A message is marked as sent after it was sent: a crash between the two sends it twice,
-    and the second delivery finds nothing to claim.
+    A job whose message left its lane without being claimed is sent again, since whoever took the message is
+    gone. A message is marked as sent after it was sent: a crash in between sends it twice, and the second
+    delivery finds nothing to claim.
 
     Raises:
         BrokerUnavailable: the broker does not answer.
     """
     republish_after = dt.timedelta(seconds=settings.republish_seconds)
-    deepest = max(settings.dispatch_depth, _DEEPEST)
+    max_depth = max(settings.dispatch_depth, _MAX_DEPTH)
     sent: list[int] = []
     now: dict[str, frozenset[int]] = {}
     try:
         if not has_mark(client):
             _forget_sent_messages(database)
             set_mark(client)
-        for lane, there in lane_depths(client).items():
-            waiting = waiting_jobs(client, lane, 4 * deepest)
+        for lane, length in lane_depths(client).items():
+            waiting = waiting_jobs(client, lane, 4 * max_depth)
             with database.read() as s:
                 begun = count_started(s, before.get(lane, frozenset()) - waiting)
-                depth = min(max(settings.dispatch_depth, 2 * begun), deepest)
+                depth = min(max(settings.dispatch_depth, 2 * begun), max_depth)
                 due = unpublished(s, Lane(lane), depth + len(waiting), republish_after)
-            chosen = [job_id for job_id in due if job_id not in waiting][: max(0, depth - there)]
+            chosen = [job_id for job_id in due if job_id not in waiting][: max(0, depth - length)]
             for job_id in chosen:
                 app.send_task(TASK, args=(job_id,), queue=lane, task_id=message_id(job_id), retry=False)
             sent += chosen

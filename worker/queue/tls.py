@@ -1,6 +1,6 @@
-"""By which TLS the broker is reached: always with a certificate that is checked.
+"""TLS settings of the broker connection, which always verify the certificate.
 
-kombu takes `rediss://` without further words for TLS that checks nothing.
+By default kombu verifies nothing for a `rediss://` address.
 """
 
 import ssl
@@ -15,7 +15,7 @@ _FILES = ("broker_ca", "broker_certificate", "broker_key")
 
 
 def broker_tls(settings: Settings) -> dict[str, Any] | None:
-    """Return the TLS arguments of redis-py and kombu for this broker, None where it is reached without TLS.
+    """Return the TLS arguments of redis-py and kombu for this broker, None without TLS.
 
     Raises:
         SettingsError: a file is missing or damaged, the key is open to others, or TLS is set but the address

@@ -153,7 +153,7 @@ def test_more_files_than_are_waited_for_at_once_are_all_taken_in(
     eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.inbox.ingest._MOST", 3)
+    monkeypatch.setattr("worker.inbox.ingest._MAX_WAITING", 3)
     monkeypatch.setattr("worker.inbox.rescan._PAGE", 2)
     for number in range(10):
         scan(settings.inbox_path / f"{number}.tif", number)

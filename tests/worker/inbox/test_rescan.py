@@ -158,7 +158,7 @@ def test_each_step_tells_what_it_found(
 def test_more_files_than_fit_a_page_are_swept(
     inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.inbox.rescan._SWEPT", 3)
+    monkeypatch.setattr("worker.inbox.rescan._SWEEP_PAGE", 3)
     for number in range(8):
         (inbox / f"{number}.tif").write_bytes(b"1")
         enter(f"{number}.tif")

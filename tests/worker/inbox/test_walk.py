@@ -36,7 +36,7 @@ def test_sidecars_are_counted_apart_and_conflict_copies_are_named(tmp_path: Path
     for name in ("a/scan.tif", "a/scan.xmp", "a/scan.tif.md5", "notes.txt", ".hidden.txt", conflict):
         (tmp_path / name).write_bytes(b"1")
     survey = WalkSummary()
-    found = {entry.path for entry in walk(os.fsencode(tmp_path), survey=survey)}
+    found = {entry.path for entry in walk(os.fsencode(tmp_path), summary=survey)}
     assert found == {b"a/scan.tif", conflict.encode()}
     assert survey.sidecars == 3
     assert survey.conflicts == [conflict.encode()]

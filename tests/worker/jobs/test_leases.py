@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from db.catalog.recipes import ensure_recipe
-from db.core.engine import Database, open_database
+from db.core import Database, open_database
 from db.errors import DatabaseUnavailable, LeaseLost
 from db.migrations.runner import upgrade
 from db.queue import jobs

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from db.core.engine import Database
+from db.core import Database
 from db.core.schema import Job
 from db.vocabulary import JobState
 from restoration import Limits
 from worker.inbox.intake import register_file
 from worker.inbox.rescan import rescan
 from worker.jobs import tasks
+from worker.jobs.context import JobContext
 from worker.settings import Settings
 from worker.storage.mounts import INBOX_MARK
 
@@ -42,7 +43,11 @@ def story(database: Database) -> tuple[JobState, str | None, int]:
 
 
 def test_an_inbox_that_is_unmounted_when_the_work_begins_is_waited_for(
-    job: int, database: Database, settings: Settings, when_the_work_begins: Callable[..., None]
+    context: JobContext,
+    job: int,
+    database: Database,
+    settings: Settings,
+    when_the_work_begins: Callable[..., None],
 ) -> None:
     (settings.inbox_path / INBOX_MARK).touch()
     aside = settings.home / "aside"
@@ -52,11 +57,12 @@ def test_an_inbox_that_is_unmounted_when_the_work_begins_is_waited_for(
         settings.inbox_path.mkdir()
 
     when_the_work_begins(unmount)
-    tasks.restore_job(job)
+    tasks.run_job(context, job)
     assert story(database) == (JobState.QUEUED, "master-unavailable", 0)
 
 
 def test_a_file_that_was_missing_is_taken_in_again_when_it_is_back(
+    context: JobContext,
     job: int,
     database: Database,
     settings: Settings,
@@ -67,7 +73,7 @@ def test_a_file_that_was_missing_is_taken_in_again_when_it_is_back(
     (settings.inbox_path / "other.txt").write_text("the inbox is there")
     master, aside = settings.inbox_path / "a.tif", tmp_path / "aside.tif"
     when_the_work_begins(partial(master.rename, aside))
-    tasks.restore_job(job)
+    tasks.run_job(context, job)
     assert story(database) == (JobState.FAILED, "missing-file", 1)
     aside.rename(master)
     (back,) = [

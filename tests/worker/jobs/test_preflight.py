@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from db.core.engine import Database
+from db.core import Database
 from db.queue import jobs
 from db.reports.history import scan_history
 from db.reports.status import overview
-from worker.jobs import preflight as gates
+from worker.jobs import preflight
 from worker.jobs.preflight import Preflight
 from worker.parts.wait_reporter import waiting_parts
 from worker.settings import Settings
@@ -23,8 +23,8 @@ QueueJob = Callable[..., int]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "_LOOK", 0.05)
-    monkeypatch.setattr(gates, "_LONGEST", 0.5)
+    monkeypatch.setattr(preflight, "_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(preflight, "_MAX_PAUSE", 0.5)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def job(queue_job: QueueJob, settings: Settings) -> int:
     return queue_job("a.tif")
 
 
-def gate_of(database: Database, settings: Settings, **changes: object) -> Preflight:
+def preflight_of(database: Database, settings: Settings, **changes: object) -> Preflight:
     settings = settings.model_copy(update={"min_free_bytes": 1, **changes})
     return Preflight(database, settings, lambda: None)
 
@@ -48,7 +48,7 @@ def events(database: Database, job: int) -> int:
 def test_where_nothing_is_missing_the_job_may_be_claimed(
     database: Database, settings: Settings, job: int
 ) -> None:
-    assert gate_of(database, settings).passes(job)
+    assert preflight_of(database, settings).passes(job)
     assert (settings.outbox_path / OUTBOX_MARK).exists()
 
 
@@ -56,7 +56,7 @@ def test_a_full_disk_is_told_with_since_and_remedy_and_costs_nothing(
     database: Database, settings: Settings, job: int
 ) -> None:
     before = events(database, job)
-    full = gate_of(database, settings, min_free_bytes=2**62)
+    full = preflight_of(database, settings, min_free_bytes=2**62)
     assert not full.passes(job)
     time.sleep(0.6)
     assert not full.passes(job)
@@ -72,8 +72,8 @@ def test_a_full_disk_is_told_with_since_and_remedy_and_costs_nothing(
 def test_the_record_tells_what_a_job_waits_for_while_it_waits(
     database: Database, settings: Settings, job: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "_LONGEST", 5.0)
-    full = gate_of(database, settings, min_free_bytes=2**62)
+    monkeypatch.setattr(preflight, "_MAX_PAUSE", 5.0)
+    full = preflight_of(database, settings, min_free_bytes=2**62)
     waiting = threading.Thread(target=full.passes, args=(job,))
     waiting.start()
     time.sleep(0.5)
@@ -89,39 +89,39 @@ def test_work_goes_on_at_once_when_the_outbox_is_back(
     database: Database, settings: Settings, job: int, queue_job: QueueJob, mount: Callable[[Path], None]
 ) -> None:
     mount(settings.outbox_path)
-    gate = gate_of(database, settings)
-    assert gate.passes(job)
+    checks = preflight_of(database, settings)
+    assert checks.passes(job)
     subprocess.run(["umount", settings.outbox_path], check=True)
     (settings.outbox_path / "stray").mkdir()
     other = queue_job("b.tif")
-    assert not gate.passes(other)
-    assert not gate.passes(job)
+    assert not checks.passes(other)
+    assert not checks.passes(job)
     threading.Timer(0.2, (settings.outbox_path / OUTBOX_MARK).touch).start()
     began = time.monotonic()
-    while not gate.passes(job):
+    while not checks.passes(job):
         assert time.monotonic() < began + 5
     for waited in (job, other):
         with database.begin() as s:
-            assert jobs.claim(s, waited, "tester", gates.dt.timedelta(seconds=30)) is not None
+            assert jobs.claim(s, waited, "tester", preflight.dt.timedelta(seconds=30)) is not None
     assert waiting_parts(settings) == []
 
 
 def test_an_inbox_that_is_away_quarantines_nothing(database: Database, settings: Settings, job: int) -> None:
-    gate = gate_of(database, settings)
+    checks = preflight_of(database, settings)
     (settings.inbox_path / "a.tif").unlink()
-    assert not gate.passes(job)
+    assert not checks.passes(job)
     (settings.inbox_path / "a.tif").write_bytes(b"1")
-    assert gate.passes(job)
+    assert checks.passes(job)
 
 
 def test_a_shutdown_is_not_held_up(
     database: Database, settings: Settings, job: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "_LONGEST", 60.0)
+    monkeypatch.setattr(preflight, "_MAX_PAUSE", 60.0)
     settings = settings.model_copy(update={"min_free_bytes": 2**62})
     stopping = threading.Event()
-    gate = Preflight(database, settings, lambda: 0.1 if stopping.is_set() else None)
+    checks = Preflight(database, settings, lambda: 0.1 if stopping.is_set() else None)
     threading.Timer(0.3, stopping.set).start()
     began = time.monotonic()
-    assert not gate.passes(job)
+    assert not checks.passes(job)
     assert time.monotonic() - began < 3

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from db.core.engine import Database
+from db.core import Database
 from db.core.schema import Job, Scan, Sighting
 from db.vocabulary import JobState
-from worker.jobs import tasks
+from worker.jobs.context import JobContext
+from worker.jobs.tasks import run_job
 from worker.settings import Settings
 
 
@@ -43,35 +44,45 @@ def everything(folder: Path) -> set[Path]:
     "path", [b"../secret.tif", b"/etc/passwd", b"x/../../secret.tif", b"a\0.tif", b"link/secret.tif"]
 )
 def test_a_master_outside_of_the_inbox_is_never_opened(
-    job: int, database: Database, settings: Settings, tamper: Callable[..., None], path: bytes
+    context: JobContext,
+    job: int,
+    database: Database,
+    settings: Settings,
+    tamper: Callable[..., None],
+    path: bytes,
 ) -> None:
     (settings.home / "secret.tif").write_bytes((settings.inbox_path / "a.tif").read_bytes())
     (settings.inbox_path / "link").symlink_to(settings.home)
     tamper(Sighting, path=path)
     before = everything(settings.home)
-    tasks.restore_job(job)
+    run_job(context, job)
     assert story(database) == (JobState.FAILED, "leads-out")
     assert everything(settings.home) == before
 
 
 def test_a_checksum_that_would_name_another_folder_is_refused(
-    job: int, database: Database, settings: Settings, tamper: Callable[..., None]
+    context: JobContext, job: int, database: Database, settings: Settings, tamper: Callable[..., None]
 ) -> None:
     tamper(Scan, sha256="/../../x" + "0" * 56)
     before = everything(settings.home)
-    tasks.restore_job(job)
+    run_job(context, job)
     assert story(database) == (JobState.FAILED, "leads-out")
     assert everything(settings.home) == before
 
 
 def test_a_linked_folder_in_the_outbox_is_waited_for_and_not_written_through(
-    job: int, database: Database, settings: Settings, tamper: Callable[..., None], tmp_path: Path
+    context: JobContext,
+    job: int,
+    database: Database,
+    settings: Settings,
+    tamper: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
     (settings.inbox_path / "1950").mkdir()
     (settings.inbox_path / "a.tif").rename(settings.inbox_path / "1950" / "a.tif")
     tamper(Sighting, path=b"1950/a.tif")
     (tmp_path / "elsewhere").mkdir()
     (settings.outbox_path / "1950").symlink_to(tmp_path / "elsewhere")
-    tasks.restore_job(job)
+    run_job(context, job)
     assert story(database)[0] is JobState.QUEUED
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -3,18 +3,19 @@
 import hashlib
 import struct
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
-from db.core.engine import Database
+from db.core import Database
 from db.core.schema import Derivative, Job, Scan
 from db.vocabulary import JobState
 from restoration import Limits
 from worker.inbox.intake import register_file
-from worker.jobs import tasks
+from worker.jobs import derivatives
+from worker.jobs.context import JobContext
+from worker.jobs.tasks import run_job
 from worker.models.library import library_from
 from worker.outbox.sidecars import read_sidecar_file, sidecar_path
 from worker.recipe_registration import record_recipe
@@ -47,30 +48,21 @@ def picture(tail: int) -> bytes:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def settings(
-    request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
-    """Settings by which tasks run in this process, with either database."""
+def settings(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with either database."""
     if request.param == "postgresql":
         monkeypatch.setenv("SAEK_DATABASE_URL", request.getfixturevalue("new_postgres")())
         settings = load_settings()
-    own = settings.model_copy(update={"min_free_bytes": 0})
-    monkeypatch.setattr(tasks, "settings", own)
-    for kept in (tasks.database, tasks.gate):
-        kept.cache_clear()
-    yield own
-    tasks.database().dispose()
-    for kept in (tasks.database, tasks.gate):
-        kept.cache_clear()
+    return settings
 
 
 class Inbox:
     """An inbox whose files are taken in and colored one by one."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.database, self.settings = database, settings
+    def __init__(self, database: Database, context: JobContext) -> None:
+        self.database, self.context, self.settings = database, context, context.settings
         with database.begin() as s:
-            self._recipe = record_recipe(s, recipe_from(settings), library_from(settings))
+            self._recipe = record_recipe(s, recipe_from(self.settings), library_from(self.settings))
 
     def put(self, name: str, content: bytes) -> int:
         path = self.settings.inbox_path / name
@@ -81,7 +73,7 @@ class Inbox:
             return s.scalars(select(Job.id).join(Scan).where(Scan.sha256 == digest)).one()
 
     def color(self, job: int) -> Path:
-        tasks.restore_job(job)
+        run_job(self.context, job)
         with self.database.read() as s:
             assert s.scalars(select(Job.state).where(Job.id == job)).one() is JobState.DONE
             made = s.scalars(select(Derivative).where(Derivative.job_id == job)).one()
@@ -92,8 +84,8 @@ class Inbox:
 
 
 @pytest.fixture
-def inbox(database: Database, settings: Settings) -> Inbox:
-    return Inbox(database, settings)
+def inbox(database: Database, context: JobContext) -> Inbox:
+    return Inbox(database, context)
 
 
 def test_digests_that_begin_alike_are_told_apart_by_the_whole_digest(inbox: Inbox) -> None:
@@ -136,17 +128,17 @@ def test_what_an_attempt_published_and_did_not_record_is_replaced(
 ) -> None:
     """As after kill -9 between name and commit: it tells of itself that it is no other derivative."""
     job = inbox.put("a.tif", picture(1))
-    publish = tasks.publish_with_sidecar
+    publish = derivatives.publish_with_sidecar
 
     def publish_and_die(*what: object) -> None:
         publish(*what)  # type: ignore[arg-type]
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(tasks, "publish_with_sidecar", publish_and_die)
-    tasks.restore_job(job)
+    monkeypatch.setattr(derivatives, "publish_with_sidecar", publish_and_die)
+    run_job(inbox.context, job)
     left = {path.name for path in inbox.settings.outbox_path.iterdir()}
     assert len(left) == 3, "derivative, sidecar, mark"
-    monkeypatch.setattr(tasks, "publish_with_sidecar", publish)
+    monkeypatch.setattr(derivatives, "publish_with_sidecar", publish)
     with inbox.database.begin() as s:
         s.execute(update(Job).values(not_before=None))
     inbox.color(job)
@@ -173,7 +165,7 @@ def test_a_path_too_long_for_the_outbox_is_told(inbox: Inbox, monkeypatch: pytes
     """No path of the inbox itself is so long: the outbox lies deeper."""
     monkeypatch.setattr("worker.storage.locate.LONGEST_PATH", len(str(inbox.settings.outbox_path)) + 60)
     job = inbox.put("a-name-that-is-just-a-little-too-long.tif", picture(1))
-    tasks.restore_job(job)
+    run_job(inbox.context, job)
     with inbox.database.read() as s:
         row = s.execute(select(Job.failure_code, Job.failure_remedy)).one()
     assert row.failure_code == "path-too-long"

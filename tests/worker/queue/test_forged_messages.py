@@ -330,7 +330,7 @@ def test_what_is_forged_as_a_message_under_work_is_dropped(bench: Bench, entry: 
     bench.client.hset("unacked", "forged", entry)
     bench.client.zadd("unacked_index", {"forged": 1.0})
     # restoring goes on by itself every 10 s; here it is asked for at once, by the same transport
-    from worker.queue.app import create_app  # noqa: PLC0415
+    from worker.queue.celery_app import create_app  # noqa: PLC0415
 
     with create_app(bench.settings).connection_for_read() as connection:
         connection.default_channel.qos.restore_visible(interval=1)

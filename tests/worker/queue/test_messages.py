@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.queue.app import create_app
+from worker.queue.celery_app import create_app
 from worker.queue.messages import (
     MAX_BYTES,
     MAX_JOB_ID,
     TASK,
     InvalidMessage,
-    envelope,
+    message_envelope,
     message_id,
     read_job_id,
     read_message_id,
@@ -57,7 +57,7 @@ def test_what_is_handed_on_holds_no_word_of_what_came() -> None:
     came = json.loads(raw(SENT))
     came["headers"]["origin"] = came["headers"]["argsrepr"] = "evil"
     came["properties"] |= {"delivery_tag": ["evil"], "reply_to": "evil", "delivery_info": "evil"}
-    handed_on = envelope(read_message_id(raw(came)), "bulk")
+    handed_on = message_envelope(read_message_id(raw(came)), "bulk")
     assert b"evil" not in handed_on
     assert read_job_id(handed_on) == 7
 

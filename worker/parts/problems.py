@@ -1,23 +1,29 @@
-"""Which failures pass by themselves, so that the work waits for them and no attempt is spent."""
+"""Failures as the record keeps them, and the transient ones, which are waited for without an attempt."""
 
 import errno
 
 from db.errors import DatabaseUnavailable
 from db.values import Problem
-from restoration import ModelError, Transient
+from restoration import ModelError, RestorationError, Transient
 
 _OUT_OF_MEMORY = Problem(
     "out-of-memory",
-    "main memory did not suffice",
+    "there was not enough main memory",
     "end other programs, or lower SAEK_CONCURRENCY; work goes on by itself",
 )
 
 
-def transient_cause(error: Exception) -> Problem | None:
-    """Return what is waited for after this failure, None if it is no failure that passes.
+def problem_of(error: RestorationError, times: int = 1) -> Problem:
+    """Return the error, which occurred `times` times, as the record keeps it."""
+    again = f", {times} times" if times > 1 else ""
+    return Problem(code=error.code, reason=error.reason + again, remedy=error.remedy)
 
-    The death of a worker process is none, whoever killed it: a scan that exhausts the memory and a machine
-    that had too little look the same from outside, and the first would come back for ever.
+
+def transient_cause(error: Exception) -> Problem | None:
+    """Return the cause to wait for, None if the failure is not transient.
+
+    The death of a worker process is not transient, whoever killed it: a scan that exhausts the memory and a
+    machine that had too little of it look the same from outside, and the first would be retried forever.
     """
     match error:
         case Transient() | ModelError() | DatabaseUnavailable():
