@@ -1,8 +1,8 @@
-"""Whether two decoders read a master alike, and which luminance its derivative must have.
+"""Comparison of two decoders of a master, and the digests that its derivative must match.
 
-While the first decoder's samples of a master pass by, a second one that shares no code with it reads the same
-rows (`second_decoder`), and every pixel is compared. What both see is the truth: the digest of its gray, and
-of its alpha, upright, is what the finished derivative is held against.
+While the first decoder reads the master, a second decoder that shares no code with it (`second_decoder`)
+reads the same rows, and every pixel is compared. The digests of the upright gray and alpha that both agree on
+are what the finished derivative is verified against.
 """
 
 import errno
@@ -30,40 +30,44 @@ _UPRIGHT: Final[dict[int, Callable[[Gray], Gray]]] = {
     7: lambda plane: np.fliplr(np.rot90(plane)),
     8: np.rot90,
 }
-"""What turns a picture upright, by EXIF orientation: 6 is a quarter turn clockwise."""
+"""What turns a plane upright, by EXIF orientation. Independent of `orientation.upright` by intent."""
 _PORTION: Final = 1 << 20
-_SAVE: Final = "open it in the program that made it, check the picture, and save it as an uncompressed TIFF"
-_COPY: Final = "copy or scan it again; if it shows no damage, save it as an uncompressed 8- or 16-bit TIFF"
+_SAVE_AGAIN: Final = (
+    "open it in the program that made it, check the picture, and save it as an uncompressed TIFF"
+)
+_COPY_AGAIN: Final = (
+    "copy or scan it again; if it shows no damage, save it as an uncompressed 8- or 16-bit TIFF"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceDigests:
-    """What a derivative is held against: the luminance of its master, pixel by pixel."""
+    """Digests of a master's upright planes, which its derivative is verified against."""
 
     decoders: int
-    """How many decoders read it alike: 2, or 1 where there is no second one."""
+    """Number of decoders that agree: 2, or 1 where there is no second decoder."""
     gray_sha256: str
-    """Of its gray integers, upright, rows top to bottom, little-endian."""
+    """Of the gray integers, rows top to bottom, little-endian."""
     alpha_sha256: str
-    """Likewise of its alpha; of nothing if it has none."""
+    """Of the alpha likewise; of no bytes if there is none."""
 
 
 class DecoderComparison:
-    """Takes in the samples of a master as one decoder reads them and compares them with those of another."""
+    """Compares the samples of a master from one decoder with those from another, and digests them."""
 
     def __init__(
         self, path: Path, facts: ScanFacts, scratch: Path, other: Iterator[tuple[int, Gray]] | None
     ) -> None:
-        """Compare with the rows that `other` gives, if there is a second decoder.
+        """Compare with the rows of `other`, None if there is no second decoder.
 
-        A master that lies on its side is laid upright on a file without a name in `scratch`.
+        A master whose orientation is not 1 is turned upright in an unnamed file in `scratch`.
         """
         self._path, self._facts = path, facts
         self._other = None if other is None else RowBuffer(other)
-        self._planes = [_Plane(facts, scratch), _Plane(facts, scratch)]
+        self._planes = [_PlaneDigest(facts, scratch), _PlaneDigest(facts, scratch)]
 
     def add(self, top: int, samples: Gray) -> None:
-        """Take in the next rows (h, W, bands), from row `top` on.
+        """Add the next rows (h, W, bands), uint8 or uint16, from row `top` on.
 
         Raises DecodersDisagree, NoSpace, MasterUnavailable or, from the scratch file, OSError.
         """
@@ -78,31 +82,32 @@ class DecoderComparison:
             self._planes[1].add(samples[..., -1])
 
     def finish(self) -> ReferenceDigests:
-        """Return what was seen when all rows have passed."""
+        """Return the digests, after all rows have been added."""
         gray, alpha = (plane.sha256() for plane in self._planes)
         return ReferenceDigests(1 if self._other is None else 2, gray, alpha)
 
     def _compare(self, other: "RowBuffer", top: int, samples: Gray) -> None:
         try:
-            theirs = other.take(len(samples))
+            others = other.take(len(samples))
         except NoSecondDecoder:
             self._other = None
             return
         except TruncatedImage as error:
-            raise self._disagree(f"one reads all of it, for another {error.reason}", _COPY) from error
-        if theirs.shape[2] == samples.shape[2] + 2:
-            theirs = _neutral(theirs)
-        if np.array_equal(samples, theirs):
+            raise self._disagree(f"one reads all of it, for another {error.reason}", _COPY_AGAIN) from error
+        if others.shape[2] == samples.shape[2] + 2:
+            others = _neutral_as_gray(others)
+        if np.array_equal(samples, others):
             return
-        if samples.shape != theirs.shape:
-            raise self._disagree(f"one sees {samples.shape[2]} samples a pixel, another {theirs.shape[2]}")
-        apart = np.abs(samples.astype(np.int64) - theirs).max(axis=2)
-        row, column = np.unravel_index(int(apart.argmax()), apart.shape)
+        if samples.shape != others.shape:
+            raise self._disagree(f"one sees {samples.shape[2]} samples per pixel, another {others.shape[2]}")
+        difference = np.abs(samples.astype(np.int64) - others).max(axis=2)
+        row, column = np.unravel_index(int(difference.argmax()), difference.shape)
         raise self._disagree(
-            f"their samples are up to {apart.max():,} steps apart, as at row {top + row:,}, column {column:,}"
+            f"their samples are up to {difference.max():,} steps apart, "
+            f"as at row {top + row:,}, column {column:,}"
         )
 
-    def _disagree(self, detail: str, remedy: str = _SAVE) -> DecodersDisagree:
+    def _disagree(self, detail: str, remedy: str = _SAVE_AGAIN) -> DecodersDisagree:
         return DecodersDisagree(
             reason=f"two decoders read it differently: {detail}",
             remedy=remedy,
@@ -110,16 +115,16 @@ class DecoderComparison:
         )
 
 
-def _neutral(samples: Gray) -> Gray:
+def _neutral_as_gray(samples: Gray) -> Gray:
     """Return colors that are all gray, as in a palette of grays, as gray; others as they are."""
-    same = np.array_equal(samples[..., 0], samples[..., 1]) and np.array_equal(
+    neutral = np.array_equal(samples[..., 0], samples[..., 1]) and np.array_equal(
         samples[..., 0], samples[..., 2]
     )
-    return samples[..., 2:] if same else samples
+    return samples[..., 2:] if neutral else samples
 
 
-class _Plane:
-    """The digest of one plane of a picture as it is seen upright."""
+class _PlaneDigest:
+    """Digest of one plane of a picture, upright."""
 
     def __init__(self, facts: ScanFacts, scratch: Path) -> None:
         self._facts, self._scratch = facts, scratch
@@ -128,7 +133,7 @@ class _Plane:
         self._dtype = np.dtype(np.uint8)
 
     def add(self, rows: Gray) -> None:
-        """Take in rows (h, W) as they are stored."""
+        """Add rows (h, W) as stored."""
         self._dtype = rows.dtype
         data = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).data
         if self._facts.orientation == 1:
@@ -161,7 +166,7 @@ class _Plane:
 
 
 class RowBuffer:
-    """Hands out the rows of a picture in portions of any size."""
+    """Rows of a picture, taken in portions of any size."""
 
     def __init__(self, portions: Iterator[tuple[int, Gray]]) -> None:
         self._portions = portions

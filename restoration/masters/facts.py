@@ -1,4 +1,4 @@
-"""What the header of a scan tells, and what is too much."""
+"""Facts about a master: its header, its tone, and the limits of what is read."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,31 +6,31 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Ceilings of what a header may claim, checked before pixels are decoded, and of what reading costs."""
+    """Limits of what a header may claim, checked before decoding, and of what reading a master may cost."""
 
     max_pixels: int = 2_000_000_000
     max_bytes: int = 16_000_000_000
-    """Decoded bytes: pixels x bands x bytes a sample."""
+    """Decoded bytes: pixels x bands x bytes per sample."""
     reader_bytes: int = 2_000_000_000
-    """Memory that the process which reads a master may write to."""
+    """Writable memory of the process that reads a master."""
     reader_cpu_seconds: int = 900
-    """Processor time that it may take over one master."""
+    """Processor time of that process for one master."""
     reader_silent_seconds: int = 120
-    """Seconds within which it must come further."""
+    """Seconds within which it must make progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanFacts:
-    """What the header of a master says; width and height are as stored, before orientation."""
+    """What the header of a master says; width and height are as stored, before orientation is applied."""
 
     format: str
     """tiff, png, jpeg, webp, gif or pnm."""
     width: int
     height: int
     bands: int
-    """Samples a pixel after palette expansion, alpha included."""
+    """Samples per pixel after palette expansion, including alpha."""
     bit_depth: int
-    """Bits a sample of the file: 1, 2, 4, 8 or 16."""
+    """Bits per sample in the file: 1, 2, 4, 8 or 16."""
     mode: str
     """gray, gray-inverted (zero is white), palette, rgb or ycbcr (without JPEG: Y is the gray)."""
     alpha: bool
@@ -39,14 +39,14 @@ class ScanFacts:
     pages: int
     icc_sha256: str | None
     dpi: tuple[float, float] | None
-    """Pixels an inch along the stored width and height."""
+    """Pixels per inch along the stored width and height."""
     file_bytes: int
     alpha_associated: bool = False
-    """Whether the colors are stored multiplied by the alpha."""
+    """Whether the colors are premultiplied by the alpha."""
     page: int = 0
-    """Where the picture stands among the directories of a TIFF."""
+    """Index of the picture among the directories of a TIFF."""
     notes: tuple[str, ...] = ()
-    """What is odd about the header and no obstacle, in sentences."""
+    """What is odd but harmless about the header, in sentences."""
 
     @property
     def pixels(self) -> int:
@@ -55,7 +55,7 @@ class ScanFacts:
 
     @property
     def depth(self) -> int:
-        """Bits a sample of the derivative: 8 or 16."""
+        """Bits per sample of the derivative: 8 or 16."""
         return 16 if self.bit_depth > 8 else 8
 
     @property
@@ -65,7 +65,7 @@ class ScanFacts:
 
 
 class ToneKind(StrEnum):
-    """What kind of monochrome a master is."""
+    """Whether a master is gray, toned or color."""
 
     GRAY = "gray"
     TONED = "toned"
@@ -74,11 +74,11 @@ class ToneKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """The tone of a master, as measured on a reduced copy; chroma in [-0.5, 0.5] of the full range."""
+    """Tone of a master, measured on a reduced copy; chroma in [-0.5, 0.5]."""
 
     kind: ToneKind
     cb: float
     """Median Cb: the tone that is removed."""
     cr: float
     spread: float
-    """How far chroma strays from a function of luminance: the measure that tells color from tone."""
+    """Distance of the chroma from a function of luminance: what separates color from tone."""

@@ -1,9 +1,9 @@
-"""What an ICC profile says about neutral colors: how light each of them is.
+"""ICC profiles: how light each neutral color is.
 
-Read by the rules of LittleCMS, the color engine of most viewers, for the relative colorimetric intent: a
-table (A2B) holds before curves, gray lies on the line from black to white, and L* is the curve itself where
-the connection space is Lab. Curves are evaluated here, because LittleCMS resamples them coarsely when it
-computes in 16 bits (3 L* off near black for gamma 1.0); tables are left to it.
+The rules are those of LittleCMS, the color engine of most viewers, for the relative colorimetric intent:
+tables (A2B) take precedence over curves, gray is on the line from black to white, and where the connection
+space is Lab, L* is the curve itself. Curves are evaluated here, because LittleCMS resamples them coarsely
+when it computes in 16 bits (3 L* off near black for gamma 1.0); tables are left to LittleCMS.
 
 References: ICC.1:2001-04 and ICC.1:2010.
 """
@@ -20,27 +20,27 @@ from PIL import ImageCms
 from restoration.arrays.tone_curve import STEPS, lightness
 
 _HEADER: Final = 128
-_MOST_TAGS: Final = 100
+_MAX_TAGS: Final = 100
 _TABLES: Final = (b"A2B1", b"A2B0")
-_MOST_NAME: Final = 80
-_FALLS: Final = 0.5
-"""L* that a curve may fall by on its way up: noise of a measured profile."""
+_MAX_NAME: Final = 80
+_MAX_FALL: Final = 0.5
+"""L* by which a rising curve may fall: noise of a measured profile."""
 _LEAST_CONTRAST: Final = 10.0
-"""L* between black and white below which a profile describes no picture."""
+"""Least L* between black and white of a usable profile."""
 _ROUNDING: Final = 1e-3
-"""How far the luminances of three colorants may be off white, for each is rounded."""
-_PARAMETERS: Final = (1, 3, 4, 5, 7)
-"""Numbers of a parametric curve, by its type."""
+"""How far the sum of three rounded colorant luminances may be off white."""
+_PARAMETER_COUNTS: Final = (1, 3, 4, 5, 7)
+"""Number of parameters of a parametric curve, by function type (ICC.1:2010, table 65)."""
 
 Luminance = npt.NDArray[np.float64]
 
 
 class UnusableProfile(Exception):
-    """The profile cannot tell how light a gray is; the message says why."""
+    """The profile gives no usable luminance of grays; the message says why."""
 
 
 def profile_color_space(profile: bytes) -> str:
-    """Return "gray", "RGB" or what else the header says. Raises UnusableProfile."""
+    """Return "gray", "RGB" or another color space that the header names. Raises UnusableProfile."""
     if len(profile) < _HEADER + 4 or profile[36:40] != b"acsp":
         raise UnusableProfile("its header is not that of an ICC profile")
     space = profile[16:20].decode("latin-1").strip()
@@ -48,18 +48,19 @@ def profile_color_space(profile: bytes) -> str:
 
 
 def profile_name(profile: bytes) -> str:
-    """Return the description of a profile, printable and on one line; empty if it has none."""
+    """Return the description of a profile, printable and on one line, or ""."""
     try:
         text = _text(_tags(profile).get(b"desc", b""))
     except (UnusableProfile, struct.error, UnicodeDecodeError):
         return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MOST_NAME]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MAX_NAME]
 
 
 def neutral_luminance(profile: bytes) -> Luminance:
-    """Return the relative luminance (`STEPS`,) of samples that are equal in all channels, never falling.
+    """Return the luminance of samples that are equal in all channels.
 
-    Raises UnusableProfile if the profile is damaged, is for neither gray nor RGB, or describes no picture.
+    The result (`STEPS`,), float64 in [0, 1], never falls; it is relative to the white of the profile. Raises
+    UnusableProfile if the profile is damaged, is for neither gray nor RGB, or hardly rises.
     """
     space = profile_color_space(profile)
     if space not in {"gray", "RGB"}:
@@ -70,10 +71,10 @@ def neutral_luminance(profile: bytes) -> Luminance:
     except (OSError, ImageCms.PyCMSError, pyvips.Error, struct.error) as error:
         raise UnusableProfile("LittleCMS cannot read it") from error
     if not np.isfinite(light).all():
-        raise UnusableProfile("its tone curve holds values that are no numbers")
+        raise UnusableProfile("its tone curve has invalid values")
     light = np.clip(light, 0, 1)
     rising = np.maximum.accumulate(light)
-    if np.max(lightness(rising) - lightness(light)) > _FALLS:
+    if np.max(lightness(rising) - lightness(light)) > _MAX_FALL:
         raise UnusableProfile("its tone curve does not rise from black to white")
     black, white = lightness(rising[[0, -1]])
     if white - black < _LEAST_CONTRAST:
@@ -85,10 +86,10 @@ def _light(profile: bytes, tags: dict[bytes, bytes], *, gray: bool) -> Luminance
     if any(tag in tags for tag in _TABLES):
         return _by_table(profile, 1 if gray else 3)
     if gray:
-        values = _curve(_needed(tags, b"kTRC"))
-        return _from_lightness(100 * values) if profile[20:24] == b"Lab " else values
-    weights = [_luminance(_needed(tags, tag)) for tag in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    curves = [_curve(_needed(tags, tag)) for tag in (b"rTRC", b"gTRC", b"bTRC")]
+        values = _curve(_required_tag(tags, b"kTRC"))
+        return _luminance_from_lightness(100 * values) if profile[20:24] == b"Lab " else values
+    weights = [_colorant_luminance(_required_tag(tags, tag)) for tag in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    curves = [_curve(_required_tag(tags, tag)) for tag in (b"rTRC", b"gTRC", b"bTRC")]
     white = sum(weights)
     if abs(white - 1) < _ROUNDING:
         weights = [weight / white for weight in weights]
@@ -96,23 +97,23 @@ def _light(profile: bytes, tags: dict[bytes, bytes], *, gray: bool) -> Luminance
 
 
 def _by_table(profile: bytes, bands: int) -> Luminance:
-    """Have LittleCMS look up all grays. Raises pyvips.Error."""
+    """Return the luminance of all grays as LittleCMS computes it. Raises pyvips.Error."""
     ramp = np.arange(STEPS, dtype=np.uint16)[None, :, None].repeat(bands, axis=2)
     image = pyvips.Image.new_from_array(ramp, interpretation="grey16" if bands == 1 else "rgb16").copy()
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    # A profile that does not fit is replaced by another in silence, so the other is one that does not either.
+    # libvips silently replaces an unfit profile by `input_profile`; "cmyk" is unfit as well, so it raises.
     lab = image.icc_import(embedded=True, input_profile="cmyk", intent="relative", pcs="lab").numpy()
-    return _from_lightness(np.asarray(lab[0, :, 0], np.float64))
+    return _luminance_from_lightness(np.asarray(lab[0, :, 0], np.float64))
 
 
-def _from_lightness(values: Luminance) -> Luminance:
+def _luminance_from_lightness(values: Luminance) -> Luminance:
     root = (values + 16) / 116
     return np.where(values > 8, root**3, values / (29 / 3) ** 3)
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
     (count,) = struct.unpack_from(">I", profile, _HEADER)
-    if count > _MOST_TAGS:
+    if count > _MAX_TAGS:
         raise UnusableProfile(f"it claims {count:,} tags")
     found: dict[bytes, bytes] = {}
     for i in range(count):
@@ -122,19 +123,19 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _needed(tags: dict[bytes, bytes], tag: bytes) -> bytes:
+def _required_tag(tags: dict[bytes, bytes], tag: bytes) -> bytes:
     if tag not in tags:
         raise UnusableProfile(f"its tag {tag.decode('latin-1')} is missing or cut off")
     return tags[tag]
 
 
-def _luminance(data: bytes) -> float:
+def _colorant_luminance(data: bytes) -> float:
     (y,) = struct.unpack_from(">i", data, 12)
     return float(y / 65536)
 
 
 def _curve(data: bytes) -> Luminance:
-    """Return a curve (`STEPS`,) of type curv or para, in parts of its range. Raises struct.error."""
+    """Return a curve (`STEPS`,) of type curv or para, in [0, 1]. Raises struct.error."""
     kind = data[:4]
     x = np.linspace(0, 1, STEPS)
     if kind == b"curv":
@@ -149,9 +150,9 @@ def _curve(data: bytes) -> Luminance:
         return np.interp(x, np.linspace(0, 1, count), values / 65535)
     if kind == b"para":
         (function,) = struct.unpack_from(">H", data, 8)
-        if function < len(_PARAMETERS):
-            return _parametric(x, function, _numbers(data, _PARAMETERS[function]))
-    raise UnusableProfile(f"its tone curve is of the unknown type {kind.decode('latin-1')!r}")
+        if function < len(_PARAMETER_COUNTS):
+            return _parametric(x, function, _numbers(data, _PARAMETER_COUNTS[function]))
+    raise UnusableProfile(f"its tone curve has the unknown type {kind.decode('latin-1')!r}")
 
 
 def _numbers(data: bytes, count: int) -> list[float]:
@@ -183,7 +184,7 @@ def _text(data: bytes) -> str:
         return ""
     count, size = struct.unpack_from(">II", data, 8)
     records: list[tuple[Any, ...]] = [
-        struct.unpack_from(">2s2sII", data, 16 + size * i) for i in range(min(count, _MOST_TAGS))
+        struct.unpack_from(">2s2sII", data, 16 + size * i) for i in range(min(count, _MAX_TAGS))
     ]
     records.sort(key=lambda record: record[0] != b"en")
     _, _, length, offset = records[0] if records else (b"", b"", 0, 0)

@@ -1,9 +1,9 @@
-"""Whether decoded pixels can be a picture at all.
+"""Plausibility of decoded pixels: noise instead of a picture is refused.
 
-Damaged or mislabeled data often decode without a complaint, to noise: compressed data behind a header that
-calls them raw, samples cut at the wrong bit. In a picture, however grainy, a pixel resembles its neighbor;
-in noise the correlation of neighbors is 0 within the error of the estimate, along rows and along columns, and
-the samples lie anywhere between black and white.
+Damaged or mislabeled data often decode to noise without a complaint: compressed data behind a header that
+calls them raw, samples cut at the wrong bit. In a picture, however grainy, a pixel resembles its neighbor. In
+noise the correlation of neighbors is 0 within the error of the estimate, along rows and along columns, and
+the samples are spread over the whole range.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ from restoration.errors import ImplausiblePixels
 from restoration.masters.facts import ScanFacts
 
 _LEAST_SIDE = 64
-"""Smaller pictures tell too little."""
+"""Smaller pictures have too few pixels to judge."""
 _LEAST_SPREAD = 0.2
-"""Standard deviation in parts of the full range; samples that lie anywhere have .29."""
-_UNRELATED = 0.05
+"""Standard deviation in parts of the full range; uniformly distributed samples have .29."""
+_UNCORRELATED = 0.05
 _SAMPLES = 32_768
-"""As many of a strip are looked at, two pairs of rows at least."""
+"""Samples of a strip that are measured; at least two pairs of rows."""
 
 
 class NeighborCorrelation:
     """Correlation of neighbors, along rows and along columns, over a few rows of each strip of a master."""
 
     def __init__(self, facts: ScanFacts) -> None:
-        self._telling = facts.bit_depth >= 8 and min(facts.width, facts.height) >= _LEAST_SIDE
-        self._pairs = [np.zeros(6), np.zeros(6)]
+        self._measurable = facts.bit_depth >= 8 and min(facts.width, facts.height) >= _LEAST_SIDE
+        self._sums = [np.zeros(6), np.zeros(6)]
 
     def add(self, samples: Gray) -> None:
-        """Take in the next strip (h, W, bands), unsigned integers."""
-        if not self._telling or samples.shape[0] < 2:
+        """Add the next strip (h, W, bands), uint8 or uint16."""
+        if not self._measurable or samples.shape[0] < 2:
             return
         height, width = samples.shape[:2]
         pairs = min(height - 1, max(2, _SAMPLES // (2 * width)))
-        # All over the strip: in a grainy sky alone neighbors have little in common.
+        # Rows from the whole strip: within a grainy sky alone, neighbors are hardly correlated.
         rows = np.linspace(0, height - 2, pairs).astype(np.intp)
         full = float(np.iinfo(samples.dtype).max)
         upper, lower = samples[rows, :, 0] / full, samples[rows + 1, :, 0] / full
-        self._pairs[0] += _sums(upper[:, :-1], upper[:, 1:])
-        self._pairs[1] += _sums(upper, lower)
+        self._sums[0] += _sums(upper[:, :-1], upper[:, 1:])
+        self._sums[1] += _sums(upper, lower)
 
     def require(self, path: Path) -> None:
         """Raise ImplausiblePixels for noise."""
-        if not self._telling or min(pairs[0] for pairs in self._pairs) < _LEAST_SIDE**2:
+        if not self._measurable or min(sums[0] for sums in self._sums) < _LEAST_SIDE**2:
             return
-        (along, spread), (across, _) = (_correlation(pairs) for pairs in self._pairs)
-        if spread > _LEAST_SPREAD and max(abs(along), abs(across)) < _UNRELATED:
+        (along, spread), (across, _) = (_correlation(sums) for sums in self._sums)
+        if spread > _LEAST_SPREAD and max(abs(along), abs(across)) < _UNCORRELATED:
             raise ImplausiblePixels(
                 reason="its pixels are noise: neighbors have nothing in common "
                 f"(correlation {along:.2f} along rows, {across:.2f} along columns)",
-                remedy="look at it in another program; scan it again, or save it anew in the right format",
+                remedy="open it in another program; scan it again, or save it again in the right format",
                 path=path,
             )
 
@@ -65,7 +65,7 @@ def _sums(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _correlation(sums: np.ndarray) -> tuple[float, float]:
-    """Return the correlation, and the standard deviation of the first of the pair."""
+    """Return the correlation, and the standard deviation of the first of each pair."""
     count, x, y, xx, yy, xy = sums
     spread = max(xx / count - (x / count) ** 2, 0.0), max(yy / count - (y / count) ** 2, 0.0)
     both = float(np.sqrt(spread[0] * spread[1]))

@@ -29,9 +29,9 @@ from restoration.errors import (
 )
 
 _SLICE: Final = 4 << 20
-"""Bytes that are read between two calls of a listener."""
+"""Bytes read between two calls of a listener."""
 
-_FAILING = frozenset(
+_STORAGE_ERRORS: Final = frozenset(
     {errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET}
     | {errno.ECONNABORTED, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
     | {errno.ENFILE, errno.EMFILE, errno.ENOMEM}
@@ -54,7 +54,7 @@ def open_master(path: Path) -> BufferedReader:
             raise _unsafe(path) from error
         require_storage(error, path)
         raise UnreadableFile(
-            reason=f"it cannot be opened ({error.strerror})", remedy="give the right to read it", path=path
+            reason=f"it cannot be opened ({error.strerror})", remedy="grant permission to read it", path=path
         ) from error
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -62,7 +62,7 @@ def open_master(path: Path) -> BufferedReader:
         raise _unsafe(path)
     if status.st_size == 0:
         os.close(descriptor)
-        raise EmptyFile(reason="it holds no bytes", remedy="copy it again from its source", path=path)
+        raise EmptyFile(reason="it is empty", remedy="copy it again from its source", path=path)
     return os.fdopen(descriptor, "rb")
 
 
@@ -73,31 +73,31 @@ def open_source(path: Path) -> pyvips.Source:
 
 
 def require_storage(error: OSError, path: Path) -> None:
-    """Raise MasterUnavailable if the error is that of a disk, share or system that fails, not of one file."""
-    if error.errno in _FAILING:
+    """Raise MasterUnavailable if the error is of a failing disk, share or system, not of one file."""
+    if error.errno in _STORAGE_ERRORS:
         raise MasterUnavailable(
-            reason=f"the storage that it lies on fails ({error.strerror})",
+            reason=f"the storage that holds it is failing ({error.strerror})",
             remedy="check the disk or the share; work goes on by itself",
             path=path,
         ) from error
 
 
-def reports_storage_failure(words: str) -> bool:
-    """Whether a library's message tells of a failing disk or share, in the words of the system."""
-    return any(os.strerror(code).lower() in words.lower() for code in _FAILING)
+def reports_storage_failure(message: str) -> bool:
+    """Return whether a library's message contains a system error of a failing disk or share."""
+    return any(os.strerror(code).lower() in message.lower() for code in _STORAGE_ERRORS)
 
 
 def _unsafe(path: Path) -> UnsafeFile:
     return UnsafeFile(
         reason="it is a link, pipe, socket, device or folder, not a regular file",
-        remedy="put the file itself in its location",
+        remedy="replace it with the file itself",
         path=path,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """Which bytes were meant: their digest, and where and when they lay in the file system."""
+    """Identity of the bytes of a master: their digest, and their file system location."""
 
     path: Path
     sha256: str
@@ -108,7 +108,7 @@ class FileIdentity:
     def read(cls, path: Path, listener: Callable[[int, int], None] | None = None) -> "FileIdentity":
         """Read the whole file once; raises as `open_master`, or MasterChanged if it changes meanwhile.
 
-        `listener(done, total)` is called with bytes after each slice; whatever it raises stops the reading.
+        `listener(done, total)` is called with bytes after each slice; what it raises stops the reading.
         """
         with open_master(path) as file:
             location = _location(file)
@@ -118,7 +118,7 @@ class FileIdentity:
                 require_storage(error, path)
                 raise UnreadableFile(
                     reason=f"it cannot be read to its end ({error.strerror})",
-                    remedy="check the disk it lies on, or copy it again",
+                    remedy="check the disk that holds it, or copy it again",
                     path=path,
                 ) from error
             identity = cls(path, digest, location)
@@ -127,25 +127,25 @@ class FileIdentity:
         return identity
 
     def require_sha256(self, sha256: str | None) -> None:
-        """Raise MasterChanged unless the bytes are those that were registered."""
+        """Raise MasterChanged unless the bytes have the registered digest."""
         if sha256 is not None and sha256 != self.sha256:
             raise self.change_error(f"its sha256 is {self.sha256[:12]}…, {sha256[:12]}… was registered")
 
     def require_unchanged(self) -> None:
-        """Raise MasterChanged if another file lies there by now, or this one was written to."""
+        """Raise MasterChanged if the file was replaced or written to."""
         with open_master(self.path) as file:
             if _location(file) != self.location:
                 raise self.change_error("it changed during the work")
 
     def change_error(self, reason: str) -> MasterChanged:
-        """Return the error that tells of the change."""
+        """Return MasterChanged with a reason."""
         return MasterChanged(
             reason=reason, remedy="wait until it is complete, then register it again", path=self.path
         )
 
 
 def _digest(file: BufferedReader, size: int, listener: Callable[[int, int], None] | None) -> str:
-    """Return the sha256 of the file, of which no more is read than its `size` and a slice."""
+    """Return the sha256 of the file; at most its `size` and one slice are read."""
     found, buffer, done = hashlib.sha256(), memoryview(bytearray(min(_SLICE, size + 1))), 0
     while done <= size and (count := file.readinto(buffer)):
         found.update(buffer[:count])

@@ -26,6 +26,7 @@ from restoration.masters.decode_errors import DamagedPixels, NoSecondDecoder
 from restoration.masters.decoder_agreement import DecoderComparison, RowBuffer
 from restoration.masters.facts import ScanFacts
 from restoration.masters.jpeg import repair
+from restoration.masters.jpeg.scans import lacks_scans
 from restoration.masters.libvips import iterate_in_thread
 from restoration.masters.orientation import upright
 from restoration.masters.patched_file import Part
@@ -211,7 +212,7 @@ class Master:
 
     def _jpeg(self, file: BufferedReader, notes: list[str] | None) -> Iterator[tuple[int, Gray]]:
         """Yield the strips of a JPEG, repaired if libvips complains of it and the repair costs no pixel."""
-        if repair.lacks_scans(file):
+        if lacks_scans(file):
             raise unreadable_pixels(self.path, "some of its scans are missing")
         done = 0
         complaint: pyvips.Error | None = None

@@ -1,1 +1,1 @@
-"""JPEG files, as bytes: markers, repair of odd streams, completeness."""
+"""JPEG files as bytes: markers, scans, repair of odd streams, completeness."""

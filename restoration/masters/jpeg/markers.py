@@ -1,6 +1,6 @@
-"""The marker segments of a JPEG up to its first scan, and what its frame is.
+"""Marker segments of a JPEG up to its first scan, and its frame header (ITU-T T.81, annex B).
 
-Bytes that belong to no segment are passed over, as decoders do; where they lie is told.
+Bytes between segments are skipped, as decoders do; `Segment.start` and `Segment.end` show where they are.
 """
 
 import itertools
@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from restoration.errors import UnsupportedImage
+from restoration.masters.refusals import CONVERT_WITH_VIEWER, unsupported
 
 SOI, EOI, SOS, DRI, COM, APP_0, APP_1 = 0xD8, 0xD9, 0xDA, 0xDD, 0xFE, 0xE0, 0xE1
+RESTARTS: Final = range(0xD0, 0xD8)
 XMP_HEAD: Final = b"http://ns.adobe.com/xap/1.0/\0"
-"""What the content of a segment APP1 begins with that holds an XMP packet."""
-_STANDALONE: Final = frozenset({0x01, SOI, EOI, *range(0xD0, 0xD8)})
+"""Start of an APP1 segment that holds an XMP packet (XMP part 3, 1.1.3)."""
+_STANDALONE: Final = frozenset({0x01, SOI, EOI, *RESTARTS})
+"""Markers without a length and content."""
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_MOST_SEGMENTS: Final = 10_000
-_MOST_JUNK: Final = 1 << 16
+_MAX_SEGMENTS: Final = 10_000
+_MAX_JUNK: Final = 1 << 16
 
 BASELINE: Final = frozenset({0xC0, 0xC1})
 """Sequential frames with Huffman coding."""
@@ -29,23 +31,23 @@ ARITHMETIC: Final = frozenset({0xC9, 0xCA})
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A marker and what follows it."""
+    """A marker and its content."""
 
     marker: int
     start: int
-    """Of its 0xFF."""
+    """Offset of the 0xFF of the marker."""
     content: bytes
     """Without marker and length."""
 
     @property
     def end(self) -> int:
-        """Offset behind it."""
+        """Offset after the segment."""
         return self.start + 2 + (0 if self.marker in _STANDALONE else 2 + len(self.content))
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the start of frame says."""
+    """A frame header (start of frame)."""
 
     marker: int
     precision: int
@@ -56,8 +58,8 @@ class Frame:
 
 
 def read_segments(file: BinaryIO, at: int = 0) -> Iterator[Segment]:
-    """Yield the segments from an offset to the first start of scan, or so far as they can be followed."""
-    for _ in range(_MOST_SEGMENTS):
+    """Yield the segments from an offset to the first start of scan, or to the first unreadable segment."""
+    for _ in range(_MAX_SEGMENTS):
         found = _next_marker(file, at)
         if found is None:
             return
@@ -73,20 +75,20 @@ def read_segments(file: BinaryIO, at: int = 0) -> Iterator[Segment]:
         content = file.read(max(0, length - 2))
         if length < 2 or len(content) < length - 2:
             return
-        one = Segment(marker, start, content)
-        yield one
-        at = one.end
+        segment = Segment(marker, start, content)
+        yield segment
+        at = segment.end
         if marker == SOS:
             return
 
 
-def find_frame(header: Iterable[Segment]) -> Frame | None:
-    """Return what the first start of frame among segments says; None if there is none."""
-    return next(filter(None, map(parse_frame, header)), None)
+def find_frame(segments: Iterable[Segment]) -> Frame | None:
+    """Return the first frame header among segments, None if there is none."""
+    return next(filter(None, map(parse_frame, segments)), None)
 
 
 def parse_frame(segment: Segment) -> Frame | None:
-    """Return what a start of frame says; None if the segment is none, or is too short."""
+    """Return the frame header in a segment, None if it holds none or is too short."""
     content = segment.content
     if segment.marker not in _FRAMES or len(content) < 6 or len(content) < 6 + 3 * content[5]:
         return None
@@ -101,45 +103,36 @@ def parse_frame(segment: Segment) -> Frame | None:
 
 
 def refuse_unsupported(file: BinaryIO, path: Path) -> None:
-    """Raise UnsupportedImage for a kind of JPEG that is known to be read by no decoder here."""
-    header = list(read_segments(file))
-    if any(one.marker == SOI for one in itertools.dropwhile(lambda one: one.marker == SOI, header)):
-        raise _unsupported(path, "it is not a well-formed JPEG: a start marker is among its segments")
-    frame = find_frame(header)
-    if frame is None:
-        return
+    """Raise UnsupportedImage for a kind of JPEG that no decoder here reads."""
+    segments = list(read_segments(file))
     reason = None
-    if frame.marker in _LOSSLESS:
+    frame = find_frame(segments)
+    if any(one.marker == SOI for one in itertools.dropwhile(lambda one: one.marker == SOI, segments)):
+        reason = "it is not a well-formed JPEG: a start marker is among its segments"
+    elif frame is None:
+        return
+    elif frame.marker in _LOSSLESS:
         reason = "it is a lossless JPEG"
     elif frame.marker in _HIERARCHICAL:
         reason = "it is a hierarchical JPEG"
     elif frame.precision != 8:
-        reason = f"it is a JPEG of {frame.precision} bits a sample; 8 are read"
+        reason = f"it is a JPEG with {frame.precision} bits per sample; only 8 are supported"
     elif frame.height == 0:
-        reason = "it is a JPEG that tells its height only after its pixels (DNL)"
+        reason = "it is a JPEG that gives its height only after its pixels (DNL)"
     elif len(frame.components) == 4:
         reason = "it is a CMYK JPEG"
     elif len(frame.components) not in {1, 3}:
         reason = f"it is a JPEG with {len(frame.components)} channels"
     if reason:
-        raise _unsupported(path, reason)
-
-
-def _unsupported(path: Path, reason: str) -> UnsupportedImage:
-    """Return the error for a JPEG of a kind that is not read."""
-    return UnsupportedImage(
-        reason=reason,
-        remedy="convert it to an 8- or 16-bit gray or RGB TIFF with a program that shows it",
-        path=path,
-    )
+        raise unsupported(path, reason, CONVERT_WITH_VIEWER)
 
 
 def _next_marker(file: BinaryIO, at: int) -> tuple[int, int] | None:
-    """Return where the next marker begins, at its last 0xFF, and the marker."""
+    """Return the offset of the next marker, at its last 0xFF, and the marker."""
     file.seek(at)
     near = file.read(2)
     if near[:1] != b"\xff" or near[1:] in {b"\x00", b"\xff"}:
-        near += file.read(_MOST_JUNK - len(near))
+        near += file.read(_MAX_JUNK - len(near))
     for i in range(len(near) - 1):
         if near[i] == 0xFF and near[i + 1] not in {0x00, 0xFF}:
             return at + i, near[i + 1]

@@ -12,7 +12,7 @@ from restoration.masters.metadata import iptc
 from restoration.masters.png import chunks
 
 PROFILE: Final = "ICC profile (not one for gray)"
-MOST_BYTES: Final = 1 << 25
+MAX_BYTES: Final = 1 << 25
 """Of one block: longer ones are no metadata."""
 _XMP_KEYWORD: Final = "XML:com.adobe.xmp"
 _PNG_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
@@ -87,9 +87,9 @@ def png_blocks(file: BinaryIO, *, profile_is_used: bool) -> MetadataBlocks:
         if not chunk.sound and kind in _PNG_READ:
             continue  # as told of by `png_chunks.notes`
         if kind in _PNG_TEXTS:
-            _png_text(found, kind, file.read(min(length, MOST_BYTES)))
+            _png_text(found, kind, file.read(min(length, MAX_BYTES)))
         elif kind == b"eXIf":
-            found.exif = file.read(min(length, MOST_BYTES)).removeprefix(_EXIF)
+            found.exif = file.read(min(length, MAX_BYTES)).removeprefix(_EXIF)
         elif kind == b"iCCP":
             found.left_out.extend([] if profile_is_used else [PROFILE])
         elif kind not in _PNG_STORAGE:
@@ -139,7 +139,7 @@ def _raw_profile(found: MetadataBlocks, keyword: str, where: str, value: bytes) 
 def _inflated(content: bytes) -> bytes | None:
     try:
         inflater = zlib.decompressobj()
-        text = inflater.decompress(content, MOST_BYTES)
+        text = inflater.decompress(content, MAX_BYTES)
     except zlib.error:
         return None
     return text if inflater.eof else None
@@ -149,7 +149,7 @@ def jpeg_blocks(file: BinaryIO) -> MetadataBlocks:
     """Return what the segments of a JPEG before its scan hold, as far as it goes."""
     found = MetadataBlocks()
     photoshop = []
-    for segment in itertools.takewhile(lambda one: one.end < MOST_BYTES, markers.read_segments(file)):
+    for segment in itertools.takewhile(lambda one: one.end < MAX_BYTES, markers.read_segments(file)):
         marker, content = segment.marker, segment.content
         if marker == COM:
             found.left_out.append("JPEG: comment")
@@ -187,7 +187,7 @@ def _extend(found: MetadataBlocks, content: bytes) -> None:
     guid, (size, offset) = content[:32], struct.unpack_from(">II", content, 32)
     if found.extension is None:
         found.extension = XmpExtension(guid, size)
-    if found.extension.guid == guid and sum(map(len, found.extension.parts.values())) < MOST_BYTES:
+    if found.extension.guid == guid and sum(map(len, found.extension.parts.values())) < MAX_BYTES:
         found.extension.parts[offset] = content[40:]
 
 

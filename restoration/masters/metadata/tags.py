@@ -32,7 +32,7 @@ _UTF_8: Final = 129
 """EXIF 3.0: text in UTF-8."""
 _MOST_TAGS: Final = 4096
 _BIG: Final = 43
-MOST_BYTES: Final = 1 << 25
+MAX_BYTES: Final = 1 << 25
 """Of one value: longer ones are no metadata."""
 
 
@@ -123,7 +123,7 @@ class TagFile:
             field = entries[at + size - room : at + size]
             length = count * _SIZES.get(kind, 1 if kind == _UTF_8 else 0)
             if length > room:
-                raw = self._at(int(struct.unpack(self.order + form, field)[0]), min(length, MOST_BYTES))
+                raw = self._at(int(struct.unpack(self.order + form, field)[0]), min(length, MAX_BYTES))
             else:
                 raw = field[:length]
             yield code, Tag(kind, raw, self.order) if len(raw) == length else None

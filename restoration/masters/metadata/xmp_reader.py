@@ -21,7 +21,7 @@ META: Final = "adobe:ns:meta/"
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 _EXTENDED: Final = "{http://ns.adobe.com/xmp/note/}HasExtendedXMP"
 
-MOST_BYTES: Final = 16_000_000
+MAX_BYTES: Final = 16_000_000
 """Of a packet."""
 _MOST_TEXT: Final = 8_000_000
 """Characters of all properties, entities replaced."""
@@ -72,8 +72,8 @@ def read_xmp(packet: bytes, extension: bytes | None = None) -> XmpProperties:
     for part in (packet, extension):
         if part is None or not part.strip(b"\0 \r\n\t"):
             continue
-        if len(part) > MOST_BYTES:
-            found.left_out.append(("XMP", f"longer than {MOST_BYTES:,} bytes"))
+        if len(part) > MAX_BYTES:
+            found.left_out.append(("XMP", f"longer than {MAX_BYTES:,} bytes"))
             continue
         root = _parsed(part, found)
         if root is None:

@@ -1,1 +1,1 @@
-"""PNG files, as bytes: chunks, and rows for the second decoder."""
+"""PNG files as bytes: chunks, and rows for the second decoder."""

@@ -1,7 +1,7 @@
-"""The chunks of a PNG: whether they are sound, and which of them nobody here knows.
+"""Chunks of a PNG: which are damaged, and which are unknown.
 
-What is damaged beside the pixels is passed over by decoders in silence. Here it is told, and nothing is taken
-from it.
+Decoders skip damaged chunks silently. Here they are noted, and nothing is read from them. See the PNG
+specification (ISO/IEC 15948), sections 5 and 14.
 """
 
 import struct
@@ -11,28 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from restoration.errors import TruncatedImage, UnsupportedImage
+from restoration.masters.refusals import CONVERT_WITH_VIEWER, truncated, unsupported
 
 _CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
-_MOST_NOTES: Final = 16
+_MAX_NOTES: Final = 16
 _SLICE: Final = 1 << 20
 _GRAY, _RGB, _PALETTE = 0, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Kind, place and soundness of a chunk."""
+    """Kind, place and integrity of a chunk."""
 
     kind: bytes
     start: int
-    """Of its content."""
+    """Offset of its content."""
     length: int
     sound: bool
-    """Whether it is all there and has the checksum that it tells; true of pixel data, which are not read."""
+    """Whether it is complete and has the right checksum; true for pixel data, which are not read here."""
 
 
 def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
-    """Yield each chunk, with the file at its content, as far as they can be followed."""
+    """Yield each chunk, with the file positioned at its content, up to the first that cannot be followed."""
     size = file.seek(0, 2)
     at = 8
     while True:
@@ -41,17 +41,17 @@ def read_chunks(file: BinaryIO) -> Iterator[Chunk]:
         if len(header) < 8:
             return
         length, kind = struct.unpack(">I4s", header)
-        whole = at + length + 12 <= size
-        sound = kind == b"IDAT" or (whole and _is_sound(file, kind, length))
+        complete = at + length + 12 <= size
+        sound = kind == b"IDAT" or (complete and _has_right_checksum(file, kind, length))
         file.seek(at + 8)
         yield Chunk(kind, at + 8, length, sound)
         at += length + 12
 
 
 def check_chunks(file: BinaryIO, path: Path) -> tuple[str, ...]:
-    """Return what is passed over.
+    """Return notes about the chunks that are ignored.
 
-    Raises UnsupportedImage for an unknown chunk that pixels depend on, TruncatedImage for a damaged one.
+    Raises UnsupportedImage for an unknown chunk that the pixels depend on, TruncatedImage for a damaged one.
     """
     found: dict[str, None] = {}
     color, entries, data = _GRAY, 0, False
@@ -65,28 +65,28 @@ def check_chunks(file: BinaryIO, path: Path) -> tuple[str, ...]:
         elif one.kind == b"PLTE":
             entries = one.length // 3
         elif name[0].isupper() and one.sound and one.kind not in _CRITICAL:
-            raise _unknown(name, path)
-        elif one.kind == b"tRNS" and not one.sound and not data:
-            raise TruncatedImage(
-                reason="the chunk that tells which pixels are transparent is damaged (tRNS)",
-                remedy="copy or scan it again",
-                path=path,
+            raise unsupported(
+                path,
+                f"it is a PNG with an unknown chunk that its pixels depend on ({name})",
+                CONVERT_WITH_VIEWER,
             )
+        elif one.kind == b"tRNS" and not one.sound and not data:
+            raise truncated(path, "the chunk with its transparency is damaged (tRNS)")
         elif name[0].islower() and not one.sound:
             found[f"PNG: chunk {name} is damaged; ignored"] = None
         elif one.kind == b"tRNS" and not transparency_fits(color, one.length, entries):
             found["PNG: chunk tRNS has a wrong length; ignored"] = None
-    return tuple(found)[:_MOST_NOTES]
+    return tuple(found)[:_MAX_NOTES]
 
 
 def transparency_fits(color: int, length: int, entries: int) -> bool:
-    """Whether tRNS has the length of a transparent color, or of as many alphas as the palette has entries."""
+    """Return whether tRNS has the length of one color, or of at most one alpha per palette entry."""
     if color == _PALETTE:
         return 0 < length <= entries
     return length == {_GRAY: 2, _RGB: 6}.get(color)
 
 
-def _is_sound(file: BinaryIO, kind: bytes, length: int) -> bool:
+def _has_right_checksum(file: BinaryIO, kind: bytes, length: int) -> bool:
     check, left = zlib.crc32(kind), length
     while left:
         part = file.read(min(left, _SLICE))
@@ -95,11 +95,3 @@ def _is_sound(file: BinaryIO, kind: bytes, length: int) -> bool:
         check = zlib.crc32(part, check)
         left -= len(part)
     return file.read(4) == struct.pack(">I", check)
-
-
-def _unknown(name: str, path: Path) -> UnsupportedImage:
-    return UnsupportedImage(
-        reason=f"it is a PNG with a chunk that is not known here and that its pixels depend on ({name})",
-        remedy="convert it to an 8- or 16-bit gray or RGB TIFF with a program that shows it",
-        path=path,
-    )

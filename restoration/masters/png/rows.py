@@ -1,7 +1,8 @@
-"""How the second decoder reads a PNG in pieces of some rows, though its codecs know whole pictures only.
+"""Rows of a PNG for the second decoder, a few at a time, though its codecs decode whole pictures only.
 
-The data are inflated as a stream. Some rows at a time, still filtered, become a small PNG of their own, whose
-first row is the last one of those before; 8 bits and fewer are unfiltered by Pillow, 16 by libpng.
+The data are inflated as a stream. A few rows at a time, still filtered, become a small PNG whose first row is
+the last row before them. Pillow unfilters up to 8 bits, libpng 16 bits. See the PNG specification
+(ISO/IEC 15948), sections 8 and 9.
 """
 
 import io
@@ -27,7 +28,7 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE: Final = 3
 _SAME_BYTES: Final = {1: (0, 8), 2: (4, 8), 3: (2, 8), 4: (6, 8), 6: (2, 16), 8: (6, 16)}
-"""Color type and bits of the pictures whose pixels have that many bytes."""
+"""Color type and bits of pictures by the bytes of their pixels."""
 _PASSES: Final = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
@@ -37,9 +38,9 @@ _PASSES: Final = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
-"""Of an interlaced picture: the first column and row, and the steps to the next."""
-_MOST_TABLE: Final = 4096
-"""Bytes of a chunk that explains pixels: a palette has 768 at most."""
+"""Passes of an interlaced picture: first column and row, and the steps to the next."""
+_MAX_TABLE: Final = 4096
+"""Bytes of a chunk that pixels depend on: a palette has at most 768."""
 _READ: Final = 1 << 18
 
 
@@ -51,46 +52,46 @@ class _Header:
     color: int
     interlaced: bool
     tables: Mapping[bytes, bytes]
-    """The chunks that explain the pixels, by name: PLTE and tRNS."""
+    """The chunks PLTE and tRNS, by name."""
 
     @property
     def pixel_bytes(self) -> int:
-        """Bytes of a pixel; 1 if it is smaller."""
+        """Bytes of a pixel, at least 1."""
         return max(1, _CHANNELS[self.color] * self.bits // 8)
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row, without that of its filter."""
+        """Bytes of a row without its filter byte."""
         return -(-self.width * _CHANNELS[self.color] * self.bits // 8)
 
     @property
     def size(self) -> int:
-        """Bytes of all rows, with those of their filters."""
+        """Bytes of all rows with their filter bytes."""
         return (1 + self.row_bytes) * self.height
 
 
-def read_rows(path: Path, piece: int, most: int) -> Iterator[Gray]:
-    """Yield `piece` rows (h, W, bands) at a time of a PNG, as bands of whole bytes or of 16 bits.
+def read_rows(path: Path, portion: int, max_bytes: int) -> Iterator[Gray]:
+    """Yield the rows of a PNG (h, W, bands), uint8 or uint16, at most `portion` at a time.
 
-    An interlaced one is read as a whole, up to `most` bytes. Palettes are expanded, and transparent colors
-    become alpha. Raises Damaged, NoSecondDecoder or MasterError.
+    An interlaced PNG is decoded as a whole, up to `max_bytes`. Palettes are expanded, and a transparent color
+    becomes alpha. Raises DamagedPixels, NoSecondDecoder or MasterError.
     """
     with open_master(path) as file:
         header, first = _header(file)
         if header.interlaced:
-            yield from _interlaced(file, header, first, piece, most)
+            yield from _interlaced(file, header, first, portion, max_bytes)
             return
         stream = _Stream(_inflated(file, first, header.size))
-        for _, packed in _packed_rows(header, stream, piece):
-            yield expand_pixels(packed, header)
+        for _, packed in _packed_rows(header, stream, portion):
+            yield _expanded(packed, header)
 
 
 def _interlaced(
-    file: io.BufferedReader, header: _Header, first: int, piece: int, most: int
+    file: io.BufferedReader, header: _Header, first: int, portion: int, max_bytes: int
 ) -> Iterator[Gray]:
-    """Yield the rows of a picture whose pixels come in seven passes, each a picture of its own."""
-    if header.row_bytes * header.height > most:
-        raise NoSecondDecoder(f"an interlaced PNG of more than {most:,} bytes")
+    """Yield the rows of an interlaced picture: seven passes, each filtered as a picture of its own."""
+    if header.row_bytes * header.height > max_bytes:
+        raise NoSecondDecoder(f"an interlaced PNG of more than {max_bytes:,} bytes")
     passes = [
         (x, y, across, down, replace(header, width=width, height=height))
         for x, y, across, down in _PASSES
@@ -101,15 +102,15 @@ def _interlaced(
     whole: Gray = np.empty(shape, np.uint16 if header.bits == 16 else np.uint8)
     for x, y, across, down, part in passes:
         pixels = whole[y::down, x::across]
-        for top, packed in _packed_rows(part, stream, piece):
+        for top, packed in _packed_rows(part, stream, portion):
             pixels[top : top + len(packed)] = packed
-    for top in range(0, header.height, piece):
-        yield expand_pixels(whole[top : top + piece], header)
+    for top in range(0, header.height, portion):
+        yield _expanded(whole[top : top + portion], header)
 
 
 @dataclass(slots=True)
 class _Stream:
-    """Inflated data, of which some bytes are taken at a time."""
+    """Inflated data, taken a few bytes at a time."""
 
     parts: Iterator[bytes]
     held: bytearray = field(default_factory=bytearray)
@@ -126,12 +127,12 @@ class _Stream:
         return taken
 
 
-def _packed_rows(header: _Header, stream: _Stream, piece: int) -> Iterator[tuple[int, Gray]]:
-    """Yield the top row and the samples (h, W, channels) of rows, as they are stored."""
+def _packed_rows(header: _Header, stream: _Stream, portion: int) -> Iterator[tuple[int, Gray]]:
+    """Yield the top row and the samples (h, W, channels) of rows as stored."""
     before = b""
     step = 1 + header.row_bytes
-    for top in range(0, header.height, piece):
-        filtered = stream.take(min(piece, header.height - top) * step)
+    for top in range(0, header.height, portion):
+        filtered = stream.take(min(portion, header.height - top) * step)
         if filtered is None:
             raise DamagedPixels(f"{top + len(stream.held) // step:,} of {header.height:,} rows")
         raw = _unfiltered(header, filtered, before)
@@ -140,7 +141,7 @@ def _packed_rows(header: _Header, stream: _Stream, piece: int) -> Iterator[tuple
 
 
 def _header(file: io.BufferedReader) -> tuple[_Header, int]:
-    """Return what comes before the data, and the length of their first chunk: the file stands at it."""
+    """Return the header, and the length of the first data chunk; the file is positioned at its content."""
     if file.read(8) != _SIGNATURE:
         raise DamagedPixels("no PNG")
     fields: tuple[int, ...] = ()
@@ -149,7 +150,7 @@ def _header(file: io.BufferedReader) -> tuple[_Header, int]:
         length, kind = _chunk_head(file)
         if kind == b"IDAT":
             break
-        if kind in {b"IHDR", b"PLTE", b"tRNS"} and length <= _MOST_TABLE:
+        if kind in {b"IHDR", b"PLTE", b"tRNS"} and length <= _MAX_TABLE:
             body = file.read(length)
             sound = file.read(4) == struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
             if kind == b"IHDR":
@@ -177,7 +178,7 @@ def _chunk_head(file: io.BufferedReader) -> tuple[int, bytes]:
 
 
 def _inflated(file: io.BufferedReader, length: int, size: int) -> Iterator[bytes]:
-    """Yield the inflated data, at most `size` bytes, from the chunk of `length` bytes that is next."""
+    """Yield the inflated data, at most `size` bytes, from the current chunk of `length` bytes on."""
     inflate = zlib.decompressobj()
     left = size
     kind = b"IDAT"
@@ -200,14 +201,14 @@ def _inflated(file: io.BufferedReader, length: int, size: int) -> Iterator[bytes
                 data = inflate.unconsumed_tail
         if left > 0:
             if file.read(4) != struct.pack(">I", check):
-                raise DamagedPixels("the checksum of a piece of its data is another")
+                raise DamagedPixels("a chunk of its data has a wrong checksum")
             length, kind = _chunk_head(file)
 
 
 def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[np.uint8]:
-    """Return the bytes (h, row bytes) of filtered rows; `before` is the row above them, none at the top.
+    """Return the bytes (h, row bytes) of filtered rows; `before` is the row above them, empty at the top.
 
-    To a filter all pixels are alike that have the same number of bytes.
+    To a filter, all pixels with the same number of bytes are alike.
     """
     step = 1 + header.row_bytes
     above = b"\0" + before if before else b""
@@ -230,7 +231,7 @@ def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[
 
 
 def _packed(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
-    """Return the samples (h, W, channels) of unfiltered rows, as they are stored."""
+    """Return the samples (h, W, channels), uint8 or uint16, of unfiltered rows as stored."""
     shape = (len(raw), header.width, _CHANNELS[header.color])
     if header.bits == 16:
         return raw.view(">u2").astype(np.uint16).reshape(shape)
@@ -239,8 +240,8 @@ def _packed(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
     return unpack_bits(raw, header.width, header.bits)[..., None]
 
 
-def expand_pixels(packed: Gray, header: _Header) -> Gray:
-    """Return samples with palettes and transparent colors applied, 1, 2 and 4 bits over the whole range."""
+def _expanded(packed: Gray, header: _Header) -> Gray:
+    """Return samples with palette and transparency applied, and 1, 2 or 4 bits scaled to 8 bits."""
     palette, transparent = header.tables.get(b"PLTE", b""), header.tables.get(b"tRNS", b"")
     if header.color == _PALETTE:
         return _looked_up(packed[..., 0], palette, transparent)
@@ -259,7 +260,7 @@ def expand_pixels(packed: Gray, header: _Header) -> Gray:
 def _looked_up(indices: Gray, palette: bytes, transparent: bytes) -> Gray:
     colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     if int(indices.max()) >= len(colors):
-        raise DamagedPixels("a color that its palette lacks")
+        raise DamagedPixels("a color that is missing in its palette")
     if transparent:
         alpha = np.full((len(colors), 1), 255, np.uint8)
         known = np.frombuffer(transparent, np.uint8)[: len(colors)]

@@ -88,8 +88,8 @@ def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: i
     scratch = protocol.path_of(request["scratch"])
     scan = Master(path, facts, scratch)
     samples, correlation = hashlib.sha256(), NeighborCorrelation(facts)
-    most = min(second_decoder.MOST_BYTES, limits.reader_bytes // 4)
-    other = None if scan.second_decoder_only() else second_decoder.read_rows(path, facts, most_bytes=most)
+    most = min(second_decoder.MAX_BYTES, limits.reader_bytes // 4)
+    other = None if scan.second_decoder_only() else second_decoder.read_rows(path, facts, max_bytes=most)
     comparison = DecoderComparison(path, facts, scratch, other)
     notes = list(facts.notes)
 

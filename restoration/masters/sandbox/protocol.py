@@ -17,7 +17,7 @@ from restoration import errors
 from restoration.masters.facts import Limits, ScanFacts
 
 _LENGTHS = struct.Struct(">II")
-MAX_WORDS: Final = 1 << 20
+MAX_MESSAGE: Final = 1 << 20
 """Longest JSON of a frame, bytes."""
 
 _CHUNK = 1 << 20
@@ -70,7 +70,7 @@ def receive(read: Read, most: int) -> tuple[dict[str, Any], bytes] | None:
     if head is None:
         return None
     words, size = _LENGTHS.unpack(head)
-    if words > MAX_WORDS or size > most:
+    if words > MAX_MESSAGE or size > most:
         raise ProtocolError(f"a frame of {words:,} and {size:,} bytes")
     text, raw = _exactly(read, words), _exactly(read, size)
     if text is None or raw is None:

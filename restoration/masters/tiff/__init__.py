@@ -1,1 +1,1 @@
-"""TIFF files, as bytes: directories, the layout of the samples, and both ways to read them."""
+"""TIFF files: directories, the layout of the picture, and its samples for both decoders."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from restoration.errors import TruncatedImage
 from restoration.masters.refusals import CONVERT_WITH_VIEWER, truncated, unsupported
-from restoration.masters.tiff.directory import MOST_INTEGER, Directory, TiffFile
+from restoration.masters.tiff.directory import MAX_INTEGER, Directory, TiffFile
 from restoration.masters.tiff.layout import JPEG, LZW, UNCOMPRESSED, Offsets, PictureLayout
 
 _SELF_TERMINATING: Final = frozenset({2, 3, 4, LZW, JPEG, 8, 32773, 32946, 34925, 50000})
@@ -98,12 +98,12 @@ def _uncompressed_bytes(layout: PictureLayout) -> Offsets:
     channels = 1 if layout.separate else layout.channels
     if layout.tile:
         width, height = layout.tile
-        tile = min(-(-width * channels * layout.bits // 8) * height, MOST_INTEGER)
+        tile = min(-(-width * channels * layout.bits // 8) * height, MAX_INTEGER)
         return np.full(len(layout.offsets), tile, np.int64)
     row, last = -(-layout.width * channels * layout.bits // 8), layout.segments_per_plane - 1
-    needed = np.full(len(layout.offsets), min(row * layout.rows, MOST_INTEGER), np.int64)
+    needed = np.full(len(layout.offsets), min(row * layout.rows, MAX_INTEGER), np.int64)
     last_rows = layout.height - last * layout.rows
-    needed[last :: last + 1] = min(row * last_rows, MOST_INTEGER)
+    needed[last :: last + 1] = min(row * last_rows, MAX_INTEGER)
     return needed
 
 

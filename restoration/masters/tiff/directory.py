@@ -1,7 +1,7 @@
-"""The directories of a TIFF, read as they are written: what is odd about them is noted, not fatal.
+"""Directories of a TIFF: their fields are read as stored, and what is odd about them is noted.
 
-TIFF 6.0 and BigTIFF, either byte order. A directory that cannot be followed ends the chain; a field whose
-values lie outside the file is left out. What an oddity means for the picture is judged by `tiff_header`.
+TIFF 6.0 and BigTIFF, in either byte order. A directory that cannot be read ends the chain; a field whose
+values are outside the file is left out. `tiff.layout_reader` decides what that means for the picture.
 """
 
 import os
@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from restoration.masters.tiff.names import tag_name
 
-MOST_DIRECTORIES: Final = 1_000
-"""Of a TIFF: a picture with its reduced copies and masks. A chain of thousands is an attack on its reader."""
+MAX_DIRECTORIES: Final = 1_000
+"""Directories of a file: a picture with its reduced copies and masks. More are an attack on the reader."""
 
-MOST_INTEGER: Final = 1 << 61
-"""Larger ones are taken as this: sums of two still fit 64 bits."""
+MAX_INTEGER: Final = 1 << 61
+"""Larger integers are taken as this: the sum of two still fits 64 bits."""
 _INTEGERS: Final[dict[int, str]] = {
     1: "u1",
     3: "u2",
@@ -43,25 +43,25 @@ _SIZES: Final[Mapping[int, int]] = {
     10: 8,
 }
 _ASCII, _RATIONAL, _SIGNED_RATIONAL = 2, 5, 10
-_MOST_NOTES = 20
-_MOST_BYTES = 1 << 26
-_MOST_FIELDS = 4_096
-"""Of a directory: a picture has some thirty."""
+_MAX_NOTES = 20
+_MAX_VALUE_BYTES = 1 << 26
+_MAX_FIELDS = 4_096
+"""Fields of a directory: a picture has about thirty."""
 
 
 class NoDirectory(Exception):
-    """There is no directory at that place."""
+    """There is no readable directory, or its values are outside the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where the values of a tag lie."""
+    """Where the values of a tag are."""
 
     kind: int
     """TIFF field type, 1 to 18."""
     count: int
     offset: int
-    """Of the first value, in the file."""
+    """Offset of the first value in the file."""
 
     @property
     def size(self) -> int:
@@ -77,10 +77,10 @@ class Directory:
     offset: int
     fields: Mapping[int, Field]
     lost: frozenset[int] = frozenset()
-    """Tags that are there but whose values are out of reach."""
+    """Tags that are present, but whose values cannot be read."""
 
     def integers(self, tag: int, most: int | None = None) -> npt.NDArray[np.int64] | None:
-        """Return the integers of a tag, the first `most` of them; None if it is absent or of another type.
+        """Return the first `most` integers of a tag, (N,) int64; None if it is absent or of another type.
 
         Raises OSError or NoDirectory.
         """
@@ -90,7 +90,7 @@ class Directory:
         size = _SIZES[one.kind] * (one.count if most is None else min(one.count, most))
         raw = self.file.exactly(one.offset, size)
         values = np.frombuffer(raw, np.dtype(_INTEGERS[one.kind]).newbyteorder(self.file.order))
-        most = min(MOST_INTEGER, int(np.iinfo(values.dtype).max))
+        most = min(MAX_INTEGER, int(np.iinfo(values.dtype).max))
         found: npt.NDArray[np.int64] = np.minimum(values, most).astype(np.int64)
         return found
 
@@ -100,7 +100,7 @@ class Directory:
         return default if values is None else int(values[0])
 
     def ratio(self, tag: int, place: int = 0) -> Fraction | None:
-        """Return a value of a tag as a number, whatever its type; None if it is no finite number.
+        """Return one value of a tag as a number, whatever its type; None if it is not a finite number.
 
         Raises OSError or NoDirectory.
         """
@@ -118,24 +118,24 @@ class Directory:
         return Fraction(number.item()) if np.isfinite(number) else None
 
     def raw(self, tag: int) -> bytes | None:
-        """Return the bytes of a tag as they are stored, None if it is absent or beyond measure.
+        """Return the bytes of a tag as stored; None if it is absent or larger than 64 MiB.
 
         Raises OSError or NoDirectory.
         """
         one = self.fields.get(tag)
-        if one is None or one.size > _MOST_BYTES:
+        if one is None or one.size > _MAX_VALUE_BYTES:
             return None
         return self.file.exactly(one.offset, one.size)
 
 
 @dataclass(slots=True)
 class TiffFile:
-    """An open TIFF: its byte order, its directories, and what is odd about them."""
+    """An open TIFF: its byte order, its directories, and notes about them."""
 
     file: BufferedReader
     size: int
     order: Literal["<", ">"] = "<"
-    """`<` or `>`, as `struct` has it."""
+    """`<` or `>`, as in `struct`."""
     big: bool = False
     directories: list[Directory] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -147,15 +147,15 @@ class TiffFile:
         return os.pread(self.file.fileno(), size, offset)
 
     def exactly(self, offset: int, size: int) -> bytes:
-        """Return so many bytes of the file. Raises NoDirectory if there are fewer, or OSError."""
+        """Return `size` bytes of the file. Raises NoDirectory if there are fewer, or OSError."""
         found = self.bytes_at(offset, size)
         if len(found) < size:
             raise NoDirectory("the file ends within it")
         return found
 
     def note(self, text: str) -> None:
-        """Remember what is odd; the first twenty different oddities are kept."""
-        if len(self.notes) < _MOST_NOTES and text not in self.notes:
+        """Add a note; the first twenty different notes are kept."""
+        if len(self.notes) < _MAX_NOTES and text not in self.notes:
             self.notes.append(text)
 
     def directory(self, offset: int) -> tuple[Directory, int]:
@@ -166,9 +166,9 @@ class TiffFile:
         head, entry, value, counts = (8, 20, 8, "QQ") if self.big else (2, 12, 4, "II")
         raw = self.bytes_at(offset, head)
         if len(raw) < head or offset < 8:
-            raise NoDirectory("it lies past the end of the file")
+            raise NoDirectory("it is past the end of the file")
         (count,) = struct.unpack(self.order + ("Q" if self.big else "H"), raw)
-        if not 0 < count <= _MOST_FIELDS:
+        if not 0 < count <= _MAX_FIELDS:
             raise NoDirectory(f"it has {count:,} fields")
         raw = self.bytes_at(offset + head, count * entry + value)
         if len(raw) < count * entry:
@@ -183,10 +183,10 @@ class TiffFile:
                 self.note("TIFF: the tags are not in ascending order")
             last = tag
             if tag in fields:
-                self.note(f"TIFF: the tag {tag_name(tag)} is there twice; the first one holds")
+                self.note(f"TIFF: the tag {tag_name(tag)} is there twice; the first one is used")
                 continue
             if kind not in _SIZES:
-                self.note(f"TIFF: the tag {tag_name(tag)} is of an unknown type; ignored")
+                self.note(f"TIFF: the tag {tag_name(tag)} has an unknown type; ignored")
                 lost.add(tag)
                 continue
             if number * _SIZES[kind] <= value:
@@ -220,39 +220,37 @@ def open_tiff(file: BufferedReader, size: int) -> TiffFile:
     (first,) = struct.unpack_from(tiff.order + ("Q" if tiff.big else "I"), head, 8 if tiff.big else 4)
     directory, following = tiff.directory(first)
     tiff.directories.append(directory)
-    for one in _following(tiff, first, following):
-        tiff.directories.append(one)
-    for one in tiff.directories[:1]:
-        _note_texts(one)
+    tiff.directories.extend(_following_directories(tiff, first, following))
+    _note_odd_texts(tiff.directories[0])
     return tiff
 
 
-def _following(tiff: TiffFile, first: int, following: int) -> Iterator[Directory]:
+def _following_directories(tiff: TiffFile, first: int, following: int) -> Iterator[Directory]:
     seen = {first}
     while following:
         if following in seen:
             tiff.note("TIFF: the next-IFD offset leads back to a directory that was read; ignored")
             return
-        if len(seen) > MOST_DIRECTORIES:
+        if len(seen) > MAX_DIRECTORIES:
             return
         seen.add(following)
         try:
             directory, further = tiff.directory(following)
         except NoDirectory as error:
-            where = "points past the end of the file" if following >= tiff.size else "points to no directory"
-            tiff.note(
-                f"TIFF: the next-IFD offset {where}{'' if following >= tiff.size else f' ({error})'}; ignored"
-            )
+            if following >= tiff.size:
+                tiff.note("TIFF: the next-IFD offset points past the end of the file; ignored")
+            else:
+                tiff.note(f"TIFF: the next-IFD offset does not point to a directory ({error}); ignored")
             return
         if not {256, 257} <= set(directory.fields):
-            tiff.note("TIFF: the next-IFD offset points to no picture; ignored")
+            tiff.note("TIFF: the next-IFD offset does not point to a picture; ignored")
             return
         yield directory
         following = further
 
 
-def _note_texts(directory: Directory) -> None:
-    """Note texts that do not end as the specification says."""
+def _note_odd_texts(directory: Directory) -> None:
+    """Note texts that do not end with a single NUL (TIFF 6.0, section 2)."""
     for tag, one in directory.fields.items():
         if one.kind != _ASCII:
             continue

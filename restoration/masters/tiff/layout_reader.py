@@ -10,7 +10,7 @@ import numpy as np
 from restoration.errors import UnsupportedImage
 from restoration.masters.refusals import CONVERT_WITH_VIEWER, EXPORT, truncated, unsupported
 from restoration.masters.tiff.byte_counts import byte_counts
-from restoration.masters.tiff.directory import MOST_INTEGER, Directory
+from restoration.masters.tiff.directory import MAX_INTEGER, Directory
 from restoration.masters.tiff.layout import (
     COLORS,
     JPEG,
@@ -174,7 +174,7 @@ def _is_one_strip(directory: Directory, row_bits: int, planes: int) -> bool:
         return True
     counts = directory.integers(279, planes)
     subsampled = directory.integer(262, -1) == YCBCR
-    needed = min(-(-row_bits // 8) * directory.integer(257, 0), MOST_INTEGER)
+    needed = min(-(-row_bits // 8) * directory.integer(257, 0), MAX_INTEGER)
     return counts is not None and len(counts) == planes and not subsampled and bool((counts >= needed).all())
 
 

@@ -1,4 +1,4 @@
-"""What the tags and codes of TIFF are called where people read of them."""
+"""Names of TIFF tags, color spaces and compressions for messages."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -49,16 +49,16 @@ COMPRESSIONS: Final[Mapping[int, str]] = {
 
 
 def tag_name(tag: int) -> str:
-    """Return the number of a tag, and its name where it is known: `270 (ImageDescription)`."""
+    """Return the number of a tag with its name, if it is known: `270 (ImageDescription)`."""
     known = TiffTags.TAGS_V2.get(tag)
     return f"{tag} ({known.name})" if known else str(tag)
 
 
 def color_space_name(photometric: int) -> str:
-    """Return what a photometric interpretation is called."""
+    """Return the name of a photometric interpretation."""
     return COLOR_SPACES.get(photometric, f"unknown (photometric interpretation {photometric})")
 
 
 def compression_name(compression: int) -> str:
-    """Return what a compression is called."""
+    """Return the name of a compression."""
     return COMPRESSIONS.get(compression, f"unknown (number {compression})")

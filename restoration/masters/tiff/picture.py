@@ -11,7 +11,7 @@ from restoration.errors import MasterUnavailable, UnsupportedImage
 from restoration.masters.jpeg import markers
 from restoration.masters.refusals import RECOMPRESS, camera_raw, truncated, unsupported
 from restoration.masters.safe_open import require_storage
-from restoration.masters.tiff.directory import MOST_DIRECTORIES, Directory, NoDirectory, TiffFile, open_tiff
+from restoration.masters.tiff.directory import MAX_DIRECTORIES, Directory, NoDirectory, TiffFile, open_tiff
 from restoration.masters.tiff.layout import JPEG, LZW, OLD_JPEG, YCBCR, PictureLayout
 from restoration.masters.tiff.layout_reader import read_layout
 from restoration.masters.tiff.names import compression_name
@@ -164,8 +164,8 @@ def _jpeg_subsampling(directory: Directory, layout: PictureLayout) -> tuple[int,
 def _main_page(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
     """Return the page that is the picture, and the pages that look like reduced copies of it."""
     directories = tiff.directories
-    if len(directories) > MOST_DIRECTORIES:
-        raise unsupported(path, f"it has more than {MOST_DIRECTORIES:,} directories")
+    if len(directories) > MAX_DIRECTORIES:
+        raise unsupported(path, f"it has more than {MAX_DIRECTORIES:,} directories")
     pages = [i for i, one in enumerate(directories) if not _is_flagged(one)]
     if not pages:
         raise unsupported(path, "its header says that it holds only a preview of the picture", _EXPORT_FULL)

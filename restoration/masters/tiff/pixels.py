@@ -1,9 +1,9 @@
-"""How libvips is shown the picture of a TIFF: through a header of our own, in front of the file's pixel data.
+"""Samples of a TIFF picture, decoded by libvips through a header of our own.
 
-The header holds what decoding needs and nothing else, so whatever is odd about the file's own one can stop
-no decoder, and damage of the pixel data is still an error. It names one picture, whichever of the file it is;
-calls no channel transparent, so that libvips divides nothing by an alpha; and shows separate planes as gray
-pictures of their own, and YCbCr as what is stored.
+Our header replaces that of the file and holds only what decoding needs: what is odd about the original cannot
+stop the decoder, and damaged pixel data are still an error. It describes one picture, whichever of the file
+it is. It declares no channel as alpha, so that libvips divides nothing by it, presents separate planes as
+gray pictures, and YCbCr as stored.
 """
 
 import struct
@@ -27,32 +27,34 @@ _FAX_OPTIONS: Final = (292, 293)
 _SUBSAMPLING: Final = 530
 
 
-def read_strips(file: BufferedReader, chosen: TiffPicture, rows: int) -> Iterator[tuple[int, Gray]]:
-    """Yield the top row and the samples (h, W, bands) of strips of `rows`: colors, then any alpha.
+def read_strips(file: BufferedReader, picture: TiffPicture, rows: int) -> Iterator[tuple[int, Gray]]:
+    """Yield the top row and the samples (h, W, bands), uint8 or uint16, of strips of `rows`.
+
+    The bands are the colors, then alpha if there is one.
 
     Raises pyvips.Error for damage of any kind, or OSError if the file cannot be read.
     """
-    layout = chosen.layout
+    layout = picture.layout
     keep = [*range(layout.colors), *(() if layout.alpha is None else (layout.alpha,))]
-    loaded = [_Loaded(file, chosen, plane) for plane in _planes(layout, keep)]
+    loaded = [_Loaded(file, picture, plane) for plane in _planes(layout, keep)]
     try:
         for top in range(0, layout.height, rows):
             size = min(rows, layout.height - top)
             if layout.subsampling != (1, 1):
-                yield top, _of_units(loaded[0], layout, top, size)
+                yield top, _from_data_units(loaded[0], layout, top, size)
             elif layout.separate:
                 yield top, np.concatenate([one.rows(top, size) for one in loaded], axis=-1)
             else:
                 yield top, _kept(loaded[0].rows(top, size), layout, keep)
     except pyvips.Error as error:
         for one in loaded:
-            if one.splice.error:
-                raise one.splice.error from error
+            if one.file.error:
+                raise one.file.error from error
         raise
 
 
 def _planes(layout: PictureLayout, keep: list[int]) -> list[PictureLayout]:
-    """Return the pictures that libvips is shown: one, or one a channel where each has a plane of its own."""
+    """Return the pictures that libvips decodes: one, or one per channel if planes are separate."""
     if not layout.separate:
         return [
             replace(layout.as_data_units, photometric=RGB) if layout.mode == "ycbcr" else layout.as_data_units
@@ -73,7 +75,7 @@ def _planes(layout: PictureLayout, keep: list[int]) -> list[PictureLayout]:
 
 
 def _kept(samples: Gray, layout: PictureLayout, keep: list[int]) -> Gray:
-    """Leave out channels that are not kept; libvips makes three bands of a palette in color."""
+    """Return samples without the channels that are not kept; libvips makes three bands of a color palette."""
     grown = samples.shape[-1] - layout.channels
     if len(keep) == layout.channels:
         return samples
@@ -81,14 +83,14 @@ def _kept(samples: Gray, layout: PictureLayout, keep: list[int]) -> Gray:
 
 
 class _Loaded:
-    """A picture that libvips reads through our header, once, top to bottom."""
+    """A picture that libvips reads once, top to bottom, through our header."""
 
-    def __init__(self, file: BufferedReader, chosen: TiffPicture, layout: PictureLayout) -> None:
-        prefix = _header(chosen, layout)
-        self.splice = PatchedFile(file, [prefix, (0, chosen.tiff.size)])
-        self._source = vips_source(self.splice)  # libvips calls it as long as it reads
-        # libtiff warns of the old codes; a strip of them that is damaged or cut off is an error.
-        fatal = "error" if chosen.old_lzw else "warning"
+    def __init__(self, file: BufferedReader, picture: TiffPicture, layout: PictureLayout) -> None:
+        prefix = _header(picture, layout)
+        self.file = PatchedFile(file, [prefix, (0, picture.tiff.size)])
+        self._source = vips_source(self.file)  # must live as long as the image
+        # libtiff warns of old LZW codes; damage in them is still an error.
+        fatal = "error" if picture.old_lzw else "warning"
         self._image: Any = pyvips.Operation.call(
             "tiffload_source", self._source, access="sequential", fail_on=fatal
         )
@@ -96,14 +98,14 @@ class _Loaded:
         self._dtype = np.uint16 if self._image.format == "ushort" else np.uint8
 
     def rows(self, top: int, size: int) -> Gray:
-        """Return rows (size, W, bands)."""
+        """Return the rows (size, W, bands) from `top` on."""
         width = int(self._image.width)
         samples: Gray = np.frombuffer(self._region.fetch(0, top, width, size), self._dtype)
         return samples.reshape(size, width, int(self._image.bands))
 
 
-def _of_units(loaded: _Loaded, layout: PictureLayout, top: int, size: int) -> Gray:
-    """Return rows (size, W, 3) of YCbCr, its chroma repeated, from rows of data units."""
+def _from_data_units(loaded: _Loaded, layout: PictureLayout, top: int, size: int) -> Gray:
+    """Return rows (size, W, 3) of YCbCr, chroma repeated, from rows of data units."""
     across, down = layout.subsampling
     first, last = top // down, -(-(top + size) // down)
     units = loaded.rows(first, last - first)[..., 0].reshape(last - first, -1, across * down + 2)
@@ -119,9 +121,9 @@ def _of_units(loaded: _Loaded, layout: PictureLayout, top: int, size: int) -> Gr
     return np.ascontiguousarray(whole[begin : begin + size, : layout.width])
 
 
-def _header(chosen: TiffPicture, layout: PictureLayout) -> bytes:
-    """Return a BigTIFF header with one directory, for the bytes of the whole file to follow."""
-    directory = chosen.directory
+def _header(picture: TiffPicture, layout: PictureLayout) -> bytes:
+    """Return a BigTIFF header with one directory; the whole original file follows it."""
+    directory = picture.directory
     order = directory.file.order
     fields: dict[int, tuple[int, int, bytes]] = {}
 
@@ -157,17 +159,17 @@ def _header(chosen: TiffPicture, layout: PictureLayout) -> bytes:
         if tables := directory.raw(_TABLES):
             fields[_TABLES] = (_UNDEFINED, len(tables), tables)
         if layout.photometric == 6:
-            put(_SUBSAMPLING, _SHORT, list(chosen.jpeg_subsampling))
-    pieces = (273, 279) if layout.tile is None else (324, 325)
-    for tag in pieces:  # so many as there are; where they lie depends on how long this header becomes
+            put(_SUBSAMPLING, _SHORT, list(picture.jpeg_subsampling))
+    tags = (273, 279) if layout.tile is None else (324, 325)
+    for tag in tags:  # placeholder: the offsets depend on the length of this header
         put(tag, _LONG8, layout.counts)
-    size = _laid_out(order, fields)[1]
-    put(pieces[0], _LONG8, layout.offsets + size)
-    return _laid_out(order, fields)[0]
+    size = len(_encoded_header(order, fields))
+    put(tags[0], _LONG8, layout.offsets + size)
+    return _encoded_header(order, fields)
 
 
-def _laid_out(order: str, fields: dict[int, tuple[int, int, bytes]]) -> tuple[bytes, int]:
-    """Return header, directory and values, and their size: a multiple of 16."""
+def _encoded_header(order: str, fields: dict[int, tuple[int, int, bytes]]) -> bytes:
+    """Return header, directory and values; their length is a multiple of 16."""
     entries, values = [], bytearray()
     begin = 16 + 8 + 20 * len(fields) + 8
     for tag, (kind, count, raw) in sorted(fields.items()):
@@ -179,5 +181,4 @@ def _laid_out(order: str, fields: dict[int, tuple[int, int, bytes]]) -> tuple[by
             values += raw + bytes(-len(raw) % 8)
     mark = (b"II" if order == "<" else b"MM") + struct.pack(order + "HHHQ", 43, 8, 0, 16)
     head = mark + struct.pack(order + "Q", len(fields)) + b"".join(entries) + bytes(8) + values
-    head += bytes(-len(head) % 16)
-    return head, len(head)
+    return head + bytes(-len(head) % 16)

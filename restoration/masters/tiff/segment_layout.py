@@ -1,4 +1,4 @@
-"""Where the samples of a TIFF lie, strip by strip or tile by tile, and how they are packed."""
+"""Segments (strips or tiles) of a TIFF picture for the second decoder, as tifffile finds them."""
 
 import struct
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ PNG: Final = 34933
 WEBP: Final = 50001
 JPEG_XL: Final = 50002
 _KNOWN: Final = CCITT | DEFLATE | JPEG_2000 | {1, LZW, JPEG, PACKBITS, LZMA, ZSTD, PNG, WEBP, JPEG_XL}
-"""Compressions, by their numbers in TIFF."""
+"""Compressions that are decoded, by their numbers in TIFF."""
 TIFFFILE_ERRORS: Final = (
     tifffile.TiffFileError,
     ValueError,
@@ -42,26 +42,26 @@ _PREDICTED: Final = DEFLATE | {LZW, LZMA, ZSTD}
 
 @dataclass(frozen=True, slots=True)
 class SegmentLayout:
-    """Where the samples of one page lie, and how they are packed."""
+    """Where the samples of a page are, and how they are stored."""
 
     width: int
     height: int
     samples: int
-    """Samples a pixel in the file."""
+    """Samples per pixel in the file."""
     bits: int
     byteorder: str
     separate: bool
-    """Whether each sample has strips or tiles of its own."""
-    piece_width: int
-    piece_rows: int
-    """Of a strip or tile."""
+    """Whether each channel has segments of its own."""
+    segment_width: int
+    segment_rows: int
+    """Rows of a segment."""
     tiled: bool
     compression: int
     predictor: int
     low_bit_first: bool
     photometric: int
     subsampling: tuple[int, int]
-    """Of the chroma along width and height, where the samples are Y, Cb and Cr that no JPEG holds."""
+    """Luma samples across and down that share a chroma sample, for YCbCr without JPEG; otherwise (1, 1)."""
     t4options: int
     jpegtables: bytes | None
     offsets: tuple[int, ...]
@@ -69,57 +69,57 @@ class SegmentLayout:
 
     @property
     def plain(self) -> bool:
-        """Whether rows lie in the file as they are, so that some can be read without the others."""
+        """Whether rows are stored uncompressed, so that some can be read without the others."""
         return self.compression == 1 and not self.tiled and self.subsampling == (1, 1)
 
     @property
     def whole_bytes(self) -> bool:
-        """Whether each sample has one or two bytes of its own, in the order that TIFF has them."""
+        """Whether each sample has one or two bytes of its own, in the usual bit order."""
         return self.bits >= 8 and not self.low_bit_first and self.subsampling == (1, 1)
 
     @property
     def across(self) -> int:
-        """Strips or tiles side by side."""
-        return -(-self.width // self.piece_width)
+        """Segments side by side."""
+        return -(-self.width // self.segment_width)
 
     @property
     def down(self) -> int:
-        """Rows of strips or tiles."""
-        return -(-self.height // self.piece_rows)
+        """Bands (rows of segments)."""
+        return -(-self.height // self.segment_rows)
 
     @property
     def depth(self) -> int:
-        """Samples a pixel of one strip or tile."""
+        """Samples per pixel of a segment."""
         return 1 if self.separate else self.samples
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples in the file, in the file's byte order; packed ones as whole bytes."""
+        """Dtype of the samples in the byte order of the file; uint8 for 1, 2 and 4 bits."""
         return np.dtype(f"{self.byteorder}u2" if self.bits == 16 else "u1")
 
     def rows_of(self, band: int) -> int:
-        """Return the rows of the picture that a row of strips or tiles holds."""
-        return min(self.piece_rows, self.height - band * self.piece_rows)
+        """Return the rows of the picture in a band."""
+        return min(self.segment_rows, self.height - band * self.segment_rows)
 
     def coded_rows(self, band: int) -> int:
-        """Return the rows that each of its pieces holds: tiles are whole."""
-        return self.piece_rows if self.tiled else self.rows_of(band)
+        """Return the rows that each segment of a band stores: tiles are always whole."""
+        return self.segment_rows if self.tiled else self.rows_of(band)
 
     def row_bytes(self) -> int:
-        """Return the bytes of one row of a strip or tile, uncompressed."""
-        return -(-self.piece_width * self.depth * self.bits // 8)
+        """Return the uncompressed bytes of one row of a segment."""
+        return -(-self.segment_width * self.depth * self.bits // 8)
 
     def uncompressed(self, band: int) -> int:
-        """Return the bytes of a strip or tile of a row of them, uncompressed."""
+        """Return the uncompressed bytes of a segment of a band."""
         if self.subsampling == (1, 1):
             return self.coded_rows(band) * self.row_bytes()
         across, down = self.subsampling
-        cells = -(-self.coded_rows(band) // down) * -(-self.piece_width // across)
-        return cells * (across * down + 2)
+        units = -(-self.coded_rows(band) // down) * -(-self.segment_width // across)
+        return units * (across * down + 2)
 
 
-def segment_layout(page: Any, most_bytes: int) -> SegmentLayout:
-    """Return the layout of a page of tifffile's, whose strips or tiles may have `most_bytes`, decoded.
+def segment_layout(page: Any, max_bytes: int) -> SegmentLayout:
+    """Return the layout of a page of tifffile, whose segments may have `max_bytes` when decoded.
 
     Raises NoSecondDecoder or Damaged.
     """
@@ -138,7 +138,7 @@ def segment_layout(page: Any, most_bytes: int) -> SegmentLayout:
     rows = int(page.tilelength if tiled else min(page.rowsperstrip, height))
     separate = int(page.planarconfig) == 2 and samples > 1
     if not tiled and len(page.dataoffsets) == (samples if separate else 1):
-        rows = height  # whatever RowsPerStrip says
+        rows = height  # RowsPerStrip does not matter
     subsampling = (1, 1)
     if photometric == 6 and compression != JPEG:
         found = page.tags.valueof(530, (2, 2))
@@ -155,8 +155,8 @@ def segment_layout(page: Any, most_bytes: int) -> SegmentLayout:
         bits=bits,
         byteorder=str(page.parent.byteorder),
         separate=separate,
-        piece_width=int(page.tilewidth) if tiled else width,
-        piece_rows=rows,
+        segment_width=int(page.tilewidth) if tiled else width,
+        segment_rows=rows,
         tiled=tiled,
         compression=compression,
         predictor=predictor,
@@ -168,21 +168,23 @@ def segment_layout(page: Any, most_bytes: int) -> SegmentLayout:
         offsets=tuple(page.dataoffsets),
         sizes=tuple(page.databytecounts),
     )
-    if min(width, height, rows, layout.piece_width, samples) < 1:
-        raise DamagedPixels("a side of no length")
-    return _with_all_pieces(layout, most_bytes)
+    if min(width, height, rows, layout.segment_width, samples) < 1:
+        raise DamagedPixels("its width or height is 0")
+    return _require_segments(layout, max_bytes)
 
 
-def _with_all_pieces(layout: SegmentLayout, most_bytes: int) -> SegmentLayout:
-    pieces = layout.across * layout.down * (layout.samples if layout.separate else 1)
-    if layout.compression == 1:  # they can be told, and what the header tells may be wrong
+def _require_segments(layout: SegmentLayout, max_bytes: int) -> SegmentLayout:
+    segments = layout.across * layout.down * (layout.samples if layout.separate else 1)
+    if layout.compression == 1:  # computed, because the header may be wrong
         sizes = tuple(
             layout.uncompressed(index // layout.across % layout.down)
-            for index in range(min(pieces, len(layout.offsets)))
+            for index in range(min(segments, len(layout.offsets)))
         )
         layout = replace(layout, sizes=sizes)
-    if len(layout.offsets) < pieces or len(layout.sizes) < pieces:
-        raise DamagedPixels(f"{min(len(layout.offsets), len(layout.sizes)):,} of {pieces:,} strips or tiles")
-    if layout.row_bytes() * layout.piece_rows > most_bytes and layout.compression != 1:
-        raise NoSecondDecoder("a strip or tile of that size")
+    if len(layout.offsets) < segments or len(layout.sizes) < segments:
+        raise DamagedPixels(
+            f"{min(len(layout.offsets), len(layout.sizes)):,} of {segments:,} strips or tiles"
+        )
+    if layout.row_bytes() * layout.segment_rows > max_bytes and layout.compression != 1:
+        raise NoSecondDecoder("strips or tiles of that size")
     return layout

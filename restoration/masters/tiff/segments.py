@@ -1,7 +1,7 @@
-"""How the strips and tiles of a TIFF are decoded one by one by the second decoder.
+"""Segments (strips or tiles) of a TIFF, decoded one by one by the second decoder.
 
-tifffile tells where they lie; imagecodecs decompresses; numpy does the rest. Nothing is shared with libvips
-or libtiff. Each strip and tile must hold every pixel that is its own: what is missing is damage, never zeros.
+tifffile finds them, imagecodecs decompresses, numpy does the rest; nothing is shared with libvips or libtiff.
+Each segment must hold all of its pixels: missing pixels are damage, never zeros.
 """
 
 import math
@@ -32,11 +32,11 @@ from restoration.masters.tiff.segment_layout import (
     SegmentLayout,
 )
 
-_PIECE_PIXELS: Final = 1 << 18
-"""Pixels that are worked on at once, if strips and tiles are smaller than that."""
+_SPAN_PIXELS: Final = 1 << 18
+"""Pixels that are decoded at once, where segments are smaller."""
 
-_MOST_GROWTH: Final = 4
-"""No compression makes data longer than that many times; what is beyond is not read."""
+_MAX_GROWTH: Final = 4
+"""No compression makes data longer by more than this factor; bytes beyond it are not read."""
 _LEAST_READ: Final = 1 << 16
 
 _Bytes = npt.NDArray[np.uint8]
@@ -49,7 +49,7 @@ def _deflate(data: bytes, size: int) -> bytes:
         whole = b""
     if len(whole) >= size:
         return whole
-    # Longer than needed, or without its checksum: the first bytes are what counts.
+    # Longer than needed, or without its checksum: only the first bytes count.
     return zlib.decompressobj().decompress(data, size)
 
 
@@ -83,20 +83,20 @@ _IMAGES: Final[dict[int, Callable[[bytes], Any]]] = {
     WEBP: imagecodecs.webp_decode,
     JPEG_XL: imagecodecs.jpegxl_decode,
 }
-"""Compressions whose strips and tiles are whole pictures of another format."""
+"""Compressions whose segments are whole pictures of another format."""
 
 _ERRORS: Final = (zlib.error, ValueError, RuntimeError, IndexError, TypeError, OverflowError, OSError)
-"""What the codecs raise on malformed data: their own errors are RuntimeErrors."""
+"""Errors of the codecs on malformed data; their own are subclasses of RuntimeError."""
 
 
 Read = Callable[[int, int], bytes]
-"""Returns the bytes at an offset, of that number; may be called by any thread."""
+"""Returns `size` bytes at `offset`; may be called from any thread."""
 
 
 def row_spans(layout: SegmentLayout) -> Iterator[tuple[int, int]]:
-    """Yield top and end of the rows that are decoded at once: whole strips or tiles where they are small."""
-    band = layout.piece_rows
-    wanted = max(1, _PIECE_PIXELS // layout.width)
+    """Yield top and end of the rows that are decoded at once: whole segments where they are small."""
+    band = layout.segment_rows
+    wanted = max(1, _SPAN_PIXELS // layout.width)
     if layout.plain and band > wanted:
         for top in range(0, layout.height, band):
             end = min(top + band, layout.height)
@@ -109,10 +109,10 @@ def row_spans(layout: SegmentLayout) -> Iterator[tuple[int, int]]:
 def decode_span(
     layout: SegmentLayout, read: Read, top: int, end: int, buffers: BufferPool, *, strict: bool
 ) -> Gray:
-    """Return the samples (h, W, samples) of rows `top` to `end`, one of `row_spans`, in native byte order.
+    """Return the samples (h, W, samples), uint8 or uint16, of the rows of one of `row_spans`.
 
-    Packed ones (1, 2 or 4 bits) are integers of that many bits. They may lie in `buffers`. `strict` looks for
-    the last code that LZW lacks. Raises Damaged.
+    Samples of 1, 2 or 4 bits are integers below 2, 4 or 16. The array may be in `buffers`. `strict` detects an
+    LZW stream whose last code is cut off. Raises DamagedPixels.
     """
     if (joined := _joined(layout, read, top, end)) is not None:
         return joined
@@ -120,27 +120,27 @@ def decode_span(
         return _inflated(layout, read, top, end, buffers)
     native = np.dtype(layout.dtype).newbyteorder("=")
     out: Gray = np.empty((end - top, layout.width, layout.samples), native)
-    first, last = top // layout.piece_rows, (end - 1) // layout.piece_rows
+    first, last = top // layout.segment_rows, (end - 1) // layout.segment_rows
     for plane in range(layout.samples if layout.separate else 1):
         chosen = slice(plane, plane + 1) if layout.separate else slice(None)
         for band in range(first, last + 1):
-            begin = band * layout.piece_rows
+            begin = band * layout.segment_rows
             rows = slice(max(begin, top), min(begin + layout.rows_of(band), end))
             for column in range(layout.across):
                 index = (plane * layout.down + band) * layout.across + column
-                left = column * layout.piece_width
-                width = min(layout.piece_width, layout.width - left)
+                left = column * layout.segment_width
+                width = min(layout.segment_width, layout.width - left)
                 within = slice(rows.start - begin, rows.stop - begin)
-                piece = _piece(layout, read, index, band, within, strict=strict)
-                out[rows.start - top : rows.stop - top, left : left + width, chosen] = piece[:, :width]
+                segment = _segment(layout, read, index, band, within, strict=strict)
+                out[rows.start - top : rows.stop - top, left : left + width, chosen] = segment[:, :width]
     return out
 
 
 def _joined(layout: SegmentLayout, read: Read, top: int, end: int) -> Gray | None:
-    """Return rows of uncompressed strips that lie one after the other in the file; None if they do not."""
+    """Return rows of uncompressed strips that are contiguous in the file; None if they are not."""
     if not layout.plain or layout.across > 1 or layout.separate:
         return None
-    row_bytes, rows = layout.row_bytes(), layout.piece_rows
+    row_bytes, rows = layout.row_bytes(), layout.segment_rows
     first, last = top // rows, (end - 1) // rows
     start = layout.offsets[first]
     for band in range(first, last + 1):
@@ -153,12 +153,12 @@ def _joined(layout: SegmentLayout, read: Read, top: int, end: int) -> Gray | Non
 
 
 def _inflated(layout: SegmentLayout, read: Read, top: int, end: int, buffers: BufferPool) -> Gray:
-    """Return rows of deflated strips of whole samples, inflated into their place: a common kind of TIFF."""
+    """Return rows of deflated strips, inflated in place: a fast path for a common kind of TIFF."""
     out: Gray = buffers.array("inflated", (end - top, layout.width, layout.samples), layout.dtype)
-    for band in range(top // layout.piece_rows, (end - 1) // layout.piece_rows + 1):
-        begin = band * layout.piece_rows - top
+    for band in range(top // layout.segment_rows, (end - 1) // layout.segment_rows + 1):
+        begin = band * layout.segment_rows - top
         place = out[begin : begin + layout.rows_of(band)]
-        data = _read_piece(layout, read, band, place.nbytes)
+        data = _read_segment(layout, read, band, place.nbytes)
         try:
             size = len(imagecodecs.zlibng_decode(data, out=place.data.cast("B")))
         except imagecodecs.ZlibngError:
@@ -178,10 +178,10 @@ def _inflated(layout: SegmentLayout, read: Read, top: int, end: int, buffers: Bu
     return out
 
 
-def _read_piece(layout: SegmentLayout, read: Read, index: int, expected: int) -> bytes:
-    """Return the data of a strip or tile of `expected` bytes, decoded. Raises Damaged."""
-    size, most = layout.sizes[index], _MOST_GROWTH * expected + _LEAST_READ
-    # Compressed data tell by themselves where they end, whatever the header says or leaves out.
+def _read_segment(layout: SegmentLayout, read: Read, index: int, expected: int) -> bytes:
+    """Return the stored data of a segment of `expected` decoded bytes. Raises DamagedPixels."""
+    size, most = layout.sizes[index], _MAX_GROWTH * expected + _LEAST_READ
+    # Compressed data end by themselves, whatever the header says or leaves out.
     packed = layout.compression != 1
     size = most if packed and size == 0 and not any(layout.sizes) else min(size, most)
     if size == 0:
@@ -192,8 +192,10 @@ def _read_piece(layout: SegmentLayout, read: Read, index: int, expected: int) ->
     return data
 
 
-def _piece(layout: SegmentLayout, read: Read, index: int, band: int, within: slice, *, strict: bool) -> Gray:
-    """Return the rows `within` a strip or tile."""
+def _segment(
+    layout: SegmentLayout, read: Read, index: int, band: int, within: slice, *, strict: bool
+) -> Gray:
+    """Return the rows `within` a segment."""
     row_bytes, coded = layout.row_bytes(), layout.coded_rows(band)
     whole = within == slice(0, coded) or not layout.plain
     if layout.plain:
@@ -202,7 +204,7 @@ def _piece(layout: SegmentLayout, read: Read, index: int, band: int, within: sli
         if len(data) < size:
             raise DamagedPixels(f"the file ends within strip {index:,}")
     else:
-        data = _read_piece(layout, read, index, coded * row_bytes)
+        data = _read_segment(layout, read, index, coded * row_bytes)
     try:
         samples = _decoded(layout, data, coded if whole else within.stop - within.start, strict=strict)
     except _ERRORS as error:
@@ -226,20 +228,20 @@ def _decoded(layout: SegmentLayout, data: bytes, rows: int, *, strict: bool) -> 
 
 
 def _decompressed(layout: SegmentLayout, data: bytes, size: int, *, strict: bool) -> _Bytes:
-    """Return the first `size` bytes of what was compressed."""
+    """Return the first `size` decompressed bytes."""
     decompress = _DECOMPRESS[layout.compression]
     raw = decompress(data, size)
     if len(raw) < size:
         raise DamagedPixels(f"{len(raw):,} of {size:,} bytes")
     if strict and layout.compression == LZW and raw != decompress(data + b"\xff" * 4, size):
-        raise DamagedPixels("its last code is cut")  # the codec takes the missing bits for zeros
+        raise DamagedPixels("its last code is cut off")  # the codec takes the missing bits as zeros
     return np.frombuffer(raw, np.uint8)[:size]
 
 
 def _unpacked(layout: SegmentLayout, raw: _Bytes, rows: int) -> Gray:
-    shape = (rows, layout.piece_width, layout.depth)
+    shape = (rows, layout.segment_width, layout.depth)
     if layout.bits < 8:
-        return unpack_bits(raw.reshape(rows, -1), layout.piece_width * layout.depth, layout.bits).reshape(
+        return unpack_bits(raw.reshape(rows, -1), layout.segment_width * layout.depth, layout.bits).reshape(
             shape
         )
     samples: Gray = raw.view(layout.dtype).reshape(shape)
@@ -251,29 +253,29 @@ def _unpacked(layout: SegmentLayout, raw: _Bytes, rows: int) -> Gray:
 
 
 def _subsampled(layout: SegmentLayout, data: bytes, rows: int, *, strict: bool) -> Gray:
-    """Return Y, Cb and Cr of cells that hold the Y of several pixels and one Cb and Cr."""
+    """Return Y, Cb and Cr (rows, width, 3), uint8, from data units (TIFF 6.0, section 21)."""
     across, down = layout.subsampling
-    cells = (-(-rows // down), -(-layout.piece_width // across))
-    size = math.prod(cells) * (across * down + 2)
-    packed = _decompressed(layout, data, size, strict=strict).reshape(*cells, across * down + 2)
-    out = np.empty((cells[0], down, cells[1], across, 3), np.uint8)
-    lightness = packed[..., :-2].reshape(*cells, down, across)
-    out[..., 0] = lightness.transpose(0, 2, 1, 3)
+    units = (-(-rows // down), -(-layout.segment_width // across))
+    size = math.prod(units) * (across * down + 2)
+    packed = _decompressed(layout, data, size, strict=strict).reshape(*units, across * down + 2)
+    out = np.empty((units[0], down, units[1], across, 3), np.uint8)
+    luma = packed[..., :-2].reshape(*units, down, across)
+    out[..., 0] = luma.transpose(0, 2, 1, 3)
     out[..., 1:] = packed[:, None, :, None, -2:]
-    return out.reshape(cells[0] * down, cells[1] * across, 3)[:rows, : layout.piece_width]
+    return out.reshape(units[0] * down, units[1] * across, 3)[:rows, : layout.segment_width]
 
 
 def _ccitt(layout: SegmentLayout, data: bytes, rows: int) -> Gray:
     def decoded(bits: bytes) -> Gray:
         if layout.compression == 2:
-            return np.asarray(imagecodecs.ccittrle_decode(bits, rows, layout.piece_width))
+            return np.asarray(imagecodecs.ccittrle_decode(bits, rows, layout.segment_width))
         if layout.compression == 3:
             return np.asarray(
-                imagecodecs.ccittfax3_decode(bits, rows, layout.piece_width, t4options=layout.t4options)
+                imagecodecs.ccittfax3_decode(bits, rows, layout.segment_width, t4options=layout.t4options)
             )
-        return np.asarray(imagecodecs.ccittfax4_decode(bits, rows, layout.piece_width))
+        return np.asarray(imagecodecs.ccittfax4_decode(bits, rows, layout.segment_width))
 
-    # The codec fills up what is missing: then what follows the data shows in the picture.
+    # The codec fills in missing rows: then the bytes after the data change the picture.
     one, other = (decoded(data + tail) for tail in (b"\xff" * 64, b"\x2a\x91\x5c\x47" * 16))
     if not np.array_equal(one, other):
         raise DamagedPixels("too few rows")
@@ -289,28 +291,31 @@ def _jpeg(layout: SegmentLayout, data: bytes, rows: int) -> Gray:
 
 
 def _jpeg_samples(layout: SegmentLayout, stream: bytes) -> Gray:
-    if layout.photometric == 2 and not layout.separate:  # whatever its markers say, it is RGB
+    if layout.photometric == 2 and not layout.separate:  # it is RGB, whatever its markers say
         return np.asarray(imagecodecs.jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB"))
     return np.asarray(imagecodecs.jpeg8_decode(stream))
 
 
 def _shaped(samples: Gray, layout: SegmentLayout, rows: int) -> Gray:
-    """Return decoded samples as (rows, width, depth); a last strip may hold rows beyond the picture."""
+    """Return decoded samples as (rows, width, depth); the last strip may hold rows beyond the picture."""
     samples = samples[..., None] if samples.ndim == 2 else samples
     height, width, depth = samples.shape
-    if height < rows or width < layout.piece_width or depth != layout.depth:
+    if height < rows or width < layout.segment_width or depth != layout.depth:
         raise DamagedPixels(f"{width} x {height} pixels of {depth} samples")
     if samples.dtype != np.dtype(layout.dtype).newbyteorder("="):
         raise DamagedPixels(f"samples of type {samples.dtype}")
-    return samples[:rows, : layout.piece_width]
+    return samples[:rows, : layout.segment_width]
 
 
 def expand_samples(samples: Gray, layout: SegmentLayout, colormap: Any | None) -> Gray:
-    """Return samples as whole bytes: fewer bits over the whole range, palette entries as their colors."""
+    """Return samples with 1, 2 or 4 bits scaled to 8 bits, and palette indices replaced by their colors.
+
+    `colormap` is (3, entries), 16 bits each (TIFF 6.0, tag 320). Raises DamagedPixels.
+    """
     if layout.photometric == 3:
         if colormap is None:
             raise DamagedPixels("no color map")
-        table = np.asarray(colormap, np.uint16)  # (3, entries), 16 bits each
+        table = np.asarray(colormap, np.uint16)
         colors = (table >> 8).astype(np.uint8).T if int(table.max()) > 255 else table.astype(np.uint8).T
         return np.concatenate((colors[samples[..., 0]], samples[..., 1:]), axis=-1)
     if layout.bits < 8:
@@ -319,7 +324,7 @@ def expand_samples(samples: Gray, layout: SegmentLayout, colormap: Any | None) -
 
 
 def unpack_bits(raw: _Bytes, count: int, bits: int) -> _Bytes:
-    """Return the first `count` integers of 1, 2 or 4 bits of each row (h, bytes), high bits first."""
+    """Return the first `count` integers of 1, 2 or 4 bits of each row (h, N), uint8, as (h, count), uint8."""
     single = np.unpackbits(raw, axis=1)[:, : count * bits].reshape(len(raw), count, bits)
     weights = (1 << np.arange(bits)[::-1]).astype(np.uint8)
     return np.asarray((single * weights).sum(axis=2, dtype=np.uint8))

@@ -71,7 +71,7 @@ def test_the_height_of_the_portions_does_not_matter(
 ) -> None:
     path = tiff(gray16, rowsperstrip=11)
     monkeypatch.setattr("restoration.masters.strips.STRIP_PIXELS", 2000)
-    monkeypatch.setattr("restoration.masters.tiff.segments._PIECE_PIXELS", 7000)
+    monkeypatch.setattr("restoration.masters.tiff.segments._SPAN_PIXELS", 7000)
     assert seen(path) == ReferenceDigests(2, sha256(gray16), NOTHING)
 
 

@@ -33,7 +33,7 @@ Maker = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "_PIECE_PIXELS", 5000)
+    monkeypatch.setattr(segments, "_SPAN_PIXELS", 5000)
     monkeypatch.setattr(second_decoder, "_PORTION", 5000)
 
 
@@ -530,9 +530,9 @@ def test_what_would_take_too_much_memory_has_no_second_decoder(tmp_path: Path, n
     facts = identify(path)
     size = facts.pixels * facts.bands
 
-    assert sum(len(rows) for _, rows in second_decoder.read_rows(path, facts, most_bytes=size)) == 90
+    assert sum(len(rows) for _, rows in second_decoder.read_rows(path, facts, max_bytes=size)) == 90
     with pytest.raises(NoSecondDecoder):
-        next(second_decoder.read_rows(path, facts, most_bytes=size - 1))
+        next(second_decoder.read_rows(path, facts, max_bytes=size - 1))
 
 
 def test_pictures_beyond_pillows_own_limit_are_read(tmp_path: Path) -> None:
