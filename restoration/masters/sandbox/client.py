@@ -208,7 +208,7 @@ class _Patience:
             if time.monotonic() - began < self._seconds:
                 continue
             if _processor_seconds(self._process.pid) - worked > self._seconds / 4:
-                raise _failed(self._path, f"reading it came no further for {self._seconds:,.0f} s")
+                raise _failed(self._path, f"reading it made no progress for {self._seconds:,.0f} s")
             raise MasterUnavailable(
                 reason=f"the storage that it lies on did not answer for {self._seconds:,.0f} s",
                 remedy="look after the disk or share; work goes on by itself",

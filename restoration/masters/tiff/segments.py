@@ -111,8 +111,8 @@ def decode_span(
 ) -> Gray:
     """Return the samples (h, W, samples), uint8 or uint16, of the rows of one of `row_spans`.
 
-    Samples of 1, 2 or 4 bits are integers below 2, 4 or 16. The array may be in `buffers`. `strict` detects an
-    LZW stream whose last code is cut off. Raises DamagedPixels.
+    Samples of 1, 2 or 4 bits are integers below 2, 4 or 16. The array may be in `buffers`. `strict` detects
+    an LZW stream whose last code is cut off. Raises DamagedPixels.
     """
     if (joined := _joined(layout, read, top, end)) is not None:
         return joined

@@ -95,7 +95,7 @@ def test_what_only_one_of_them_can_read_is_a_disagreement(tiff: Maker, gray8: Gr
 
 
 def test_other_bands_are_a_disagreement(tiff: Maker, gray8: Gray) -> None:
-    with pytest.raises(DecodersDisagree, match="1 samples a pixel, another 2"):
+    with pytest.raises(DecodersDisagree, match="1 samples per pixel, another 2"):
         seen(tiff(gray8), iter([(0, np.dstack([gray8, gray8]))]))
 
 

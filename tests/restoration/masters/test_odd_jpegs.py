@@ -18,7 +18,7 @@ from PIL import Image
 from restoration import DecodersDisagree, TruncatedImage, UnsupportedImage, identify
 from restoration.masters import second_decoder
 from restoration.masters.decoder_agreement import DecoderComparison
-from restoration.masters.jpeg import repair
+from restoration.masters.jpeg.scans import lacks_scans
 from restoration.masters.strips import Master
 
 Gray = np.ndarray
@@ -202,7 +202,7 @@ def test_scans_are_whole_only_with_each_bit_of_each_coefficient(odd: Maker, name
 
     def lacks(parts: list[bytes]) -> bool:
         with odd(head + b"".join(parts) + END).open("rb") as file:
-            return repair.lacks_scans(file)
+            return lacks_scans(file)
 
     assert not lacks(scans)
     for i in range(len(scans)):
@@ -215,7 +215,7 @@ def test_a_sequential_jpeg_of_several_scans_must_have_all_of_them(odd: Maker) ->
     scans = [scan(str(i), "0-63", 0, 0) for i in (1, 2, 3)]
     for parts, lacks in ((scans, False), (scans[:2], True), ([scan("1 2 3", "0-63", 0, 0)], False)):
         with odd(head + b"".join(parts) + END).open("rb") as file:
-            assert repair.lacks_scans(file) == lacks
+            assert lacks_scans(file) == lacks
 
 
 @pytest.mark.parametrize("end", [b"\xff", b"\xff\xff", b"\xff" * 9])

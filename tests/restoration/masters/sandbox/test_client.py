@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -153,11 +154,14 @@ def test_a_file_that_takes_too_much_time_ends_there(reader: Reader, slow: Path, 
         read_several_times()
 
 
-def test_a_reader_that_works_without_a_word_is_ended(reader: Reader, slow: Path, tmp_path: Path) -> None:
-    reader.identify(slow, LIMITS)
+def test_a_busy_reader_without_progress_is_ended(reader: Reader, slow: Path, tmp_path: Path) -> None:
+    def read_until_busy() -> None:
+        for _ in range(20):  # on a loaded machine it may not get the processor before it is asked
+            with suppress(MasterUnavailable):
+                reader.overview(slow, Limits(reader_silent_seconds=0), 100, tmp_path)
 
-    with pytest.raises(ReaderFailed, match="came no further"):
-        reader.overview(slow, Limits(reader_silent_seconds=0), 100, tmp_path)
+    with pytest.raises(ReaderFailed, match="no progress"):
+        read_until_busy()
 
 
 def test_a_reader_that_waits_for_its_storage_is_a_passing_cause(
