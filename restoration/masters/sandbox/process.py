@@ -1,7 +1,7 @@
-"""The process that reads: one file after the other, within limits that the kernel keeps.
+"""The reader process: reads one file after the other, within limits that the kernel enforces.
 
-It is started by `reader`, asked on its standard input and answers on what was its standard output. It holds
-no secret and writes nothing but scratch files without a name. When nobody listens any more it ends.
+`client` starts it, sends requests to its standard input and receives answers from its original standard
+output. It holds no secrets, writes only unnamed scratch files, and ends when its client is gone.
 """
 
 import hashlib
@@ -12,114 +12,108 @@ import queue
 import resource
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from restoration.errors import OutOfMemory, RestorationError
-from restoration.masters import second_decoder, tone_profile
+from restoration.masters import second_decoder
 from restoration.masters.decoder_agreement import DecoderComparison
 from restoration.masters.facts import Limits
 from restoration.masters.identify import identify
 from restoration.masters.metadata import embedded, own_derivative, xmp_reader
 from restoration.masters.plausibility import NeighborCorrelation
-from restoration.masters.sandbox import protocol, tone_protocol
+from restoration.masters.sandbox import protocol
+from restoration.masters.sandbox.overview import MasterOverview, encode_overview
 from restoration.masters.strips import Master
+from restoration.masters.tone_profile import read_tone_profile
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve requests until standard input ends."""
     replies = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints must not look like a reply
+    os.dup2(2, 1)  # what a library prints must not look like a reply
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # What it finds odd in a header is told by the error, if it is one at all.
+    # What these libraries log about a header is in the error, if there is one.
     for library in ("PIL", "pyvips", "tifffile"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    protocol.write(replies, protocol.frame({"ready": True}))
-    asked: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    protocol.write_all(replies, protocol.frame({"ready": True}))
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     while True:
-        _serve(asked.get(), replies)
+        _serve(requests.get(), replies)
 
 
-def _listen(asked: "queue.SimpleQueue[dict[str, Any]]") -> None:
-    """Pass requests on; at the end of standard input the process ends, whatever it is doing."""
+def _listen(requests: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    """Queue requests; when standard input ends, end the process, whatever it is doing."""
     try:
         while (request := protocol.receive(lambda size: os.read(0, size), 0)) is not None:
-            asked.put(request[0])
+            requests.put(request[0])
     finally:
         os._exit(0)
 
 
 def _serve(request: Mapping[str, Any], replies: int) -> None:
     limits = Limits(**request["limits"])
-    path = protocol.path_of(request["path"])
-    _confine(limits)
+    path = protocol.decode_path(request["path"])
+    _limit_resources(limits)
+    message: dict[str, Any]
+    raw: list[bytes | memoryview] = []
     try:
         if request["do"] == "identify":
-            protocol.write(replies, protocol.frame({"facts": protocol.facts_words(identify(path, limits))}))
+            message = {"facts": protocol.encode_facts(identify(path, limits))}
         else:
-            _overview(path, request, limits, replies)
+            message, raw = encode_overview(_overview(path, request, limits, replies))
     except (OutOfMemory, MemoryError):
-        protocol.write(replies, protocol.frame({"exhausted": True}))
+        message = {"exhausted": True}
     except RestorationError as error:
-        protocol.write(replies, protocol.frame({"error": protocol.error_words(error)}))
-    except Exception as error:  # noqa: BLE001  (libraries leak whatever they like on malformed files)
-        protocol.write(replies, protocol.frame({"failed": f"{type(error).__name__}: {error}"[:500]}))
+        message = {"error": protocol.encode_error(error)}
+    except Exception as error:  # noqa: BLE001  (libraries raise anything on malformed files)
+        message = {"failed": f"{type(error).__name__}: {error}"[:500]}
+    protocol.write_all(replies, protocol.frame(message, sum(map(len, raw))))
+    for part in raw:
+        protocol.write_all(replies, part)
 
 
-def _confine(limits: Limits) -> None:
-    """Limit memory to so many bytes and the processor to so many seconds from now."""
+def _limit_resources(limits: Limits) -> None:
+    """Limit the memory of the process, and its processor time from now on."""
     resource.setrlimit(resource.RLIMIT_DATA, (limits.reader_bytes, resource.RLIM_INFINITY))
     spent = resource.getrusage(resource.RUSAGE_SELF)
     until = math.ceil(spent.ru_utime + spent.ru_stime) + limits.reader_cpu_seconds
     resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
 
 
-def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: int) -> None:
+def _overview(path: Path, request: Mapping[str, Any], limits: Limits, replies: int) -> MasterOverview:
     facts = identify(path, limits)
-    # Read here for the first time: what it does to a reader it does to this one.
-    about = embedded.read_metadata(path, facts)
-    if about.xmp:
-        xmp_reader.read_xmp(about.xmp, about.extension)
-        own_derivative.require_master(about.xmp, path)
-    scratch = protocol.path_of(request["scratch"])
-    scan = Master(path, facts, scratch)
+    # The metadata are read here first, so that a parser that crashes on them crashes this process.
+    metadata = embedded.read_metadata(path, facts)
+    if metadata.xmp:
+        xmp_reader.read_xmp(metadata.xmp, metadata.extension)
+        own_derivative.require_master(metadata.xmp, path)
+    scratch = protocol.decode_path(request["scratch"])
+    master = Master(path, facts, scratch)
     samples, correlation = hashlib.sha256(), NeighborCorrelation(facts)
-    most = min(second_decoder.MAX_BYTES, limits.reader_bytes // 4)
-    other = None if scan.second_decoder_only() else second_decoder.read_rows(path, facts, max_bytes=most)
+    max_bytes = min(second_decoder.MAX_BYTES, limits.reader_bytes // 4)
+    other = (
+        None if master.second_decoder_only() else second_decoder.read_rows(path, facts, max_bytes=max_bytes)
+    )
     comparison = DecoderComparison(path, facts, scratch, other)
     notes = list(facts.notes)
 
-    def told(done: int, total: int) -> None:
-        protocol.write(replies, protocol.frame({"rows": [done, total]}))
+    def report_rows(done: int, total: int) -> None:
+        protocol.write_all(replies, protocol.frame({"rows": [done, total]}))
 
-    look = tone_profile.read_tone_profile(path, facts)
-    planes = scan.overview(
+    profile = read_tone_profile(path, facts)
+    planes = master.overview(
         request["long_side"],
-        told,
+        report_rows,
         samples,
         correlation=correlation,
-        curve=look.curve,
+        curve=profile.curve,
         comparison=comparison,
         notes=notes,
     )
     correlation.require(path)
-    raw = np.ascontiguousarray(planes, "<f4")
-    words = {
-        "facts": protocol.facts_words(facts),
-        "shape": raw.shape,
-        "samples": samples.hexdigest(),
-        "tone_profile": tone_protocol.words(look),
-        "reference": asdict(comparison.finish()),
-        "notes": notes,
-    }
-    light = tone_protocol.raw(look)
-    protocol.write(replies, protocol.frame(words, raw.nbytes + len(light)))
-    protocol.write(replies, raw.data)
-    protocol.write(replies, light)
+    return MasterOverview(facts, planes, samples.digest(), comparison.finish(), profile, tuple(notes))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whatever a reading process answers is checked."""
+"""Messages of a reader process are checked, whatever they hold."""
 
 import os
 from pathlib import Path
@@ -26,18 +26,18 @@ def reader_of(data: bytes):
     return read
 
 
-def test_facts_come_back_as_they_were() -> None:
-    told = protocol.receive(reader_of(protocol.frame({"facts": protocol.facts_words(FACTS)})), 0)
+def test_facts_come_back_unchanged() -> None:
+    received = protocol.receive(reader_of(protocol.frame({"facts": protocol.encode_facts(FACTS)})), 0)
 
-    assert told is not None
-    assert protocol.facts_of(told[0]["facts"]) == FACTS
+    assert received is not None
+    assert protocol.decode_facts(received[0]["facts"]) == FACTS
 
 
-@given(name=st.sampled_from(sorted(protocol.facts_words(FACTS))), value=json_values | st.lists(json_values))
-def test_facts_of_another_kind_are_refused_or_are_facts(name: str, value: object) -> None:
-    words = protocol.facts_words(FACTS) | {name: value}
+@given(name=st.sampled_from(sorted(protocol.encode_facts(FACTS))), value=json_values | st.lists(json_values))
+def test_any_message_is_refused_or_facts(name: str, value: object) -> None:
+    message = protocol.encode_facts(FACTS) | {name: value}
     try:
-        facts = protocol.facts_of(words)
+        facts = protocol.decode_facts(message)
     except protocol.ProtocolError:
         return
     assert isinstance(facts.width, int)
@@ -48,7 +48,7 @@ def test_facts_of_another_kind_are_refused_or_are_facts(name: str, value: object
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_make_it_fail_otherwise(data: bytes) -> None:
+def test_any_bytes_are_a_protocol_error_or_a_message(data: bytes) -> None:
     try:
         got = protocol.receive(reader_of(data), 100)
     except protocol.ProtocolError:
@@ -56,26 +56,26 @@ def test_no_bytes_make_it_fail_otherwise(data: bytes) -> None:
     assert got is None or isinstance(got[0], dict)
 
 
-def test_more_than_was_asked_for_is_not_taken() -> None:
+def test_too_many_raw_bytes_are_refused() -> None:
     with pytest.raises(protocol.ProtocolError):
         protocol.receive(reader_of(protocol.frame({}, 101) + bytes(101)), 100)
 
 
-def test_only_errors_that_a_file_can_have_are_passed_on() -> None:
+def test_only_errors_about_a_file_are_decoded() -> None:
     path = Path("a.tif")
-    words = protocol.error_words(TruncatedImage(reason="cut", remedy="copy it", path=None))
+    message = protocol.encode_error(TruncatedImage(reason="cut", remedy="copy it", path=None))
 
-    assert isinstance(protocol.error_of(words, path), TruncatedImage)
+    assert isinstance(protocol.decode_error(message, path), TruncatedImage)
     for kind in ("OutputExists", "SystemExit", "MasterChanged", "__class__"):
         with pytest.raises(protocol.ProtocolError):
-            protocol.error_of(words | {"kind": kind}, path)
+            protocol.decode_error(message | {"kind": kind}, path)
 
 
 @pytest.mark.parametrize("kind", [MasterUnavailable, NoSpace])
-def test_a_passing_cause_stays_one(kind: type[MasterUnavailable] | type[NoSpace]) -> None:
-    words = protocol.error_words(kind(reason="away", remedy="mount it"))
+def test_a_transient_error_stays_transient(kind: type[MasterUnavailable] | type[NoSpace]) -> None:
+    message = protocol.encode_error(kind(reason="away", remedy="mount it"))
 
-    assert isinstance(protocol.error_of(words, Path("a.tif")), kind)
+    assert isinstance(protocol.decode_error(message, Path("a.tif")), kind)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,7 +83,7 @@ def test_a_passing_cause_stays_one(kind: type[MasterUnavailable] | type[NoSpace]
     parts=st.lists(st.sampled_from([".", "..", "a", "a/b", "link", os.fsdecode(b"\xbb\xe7")]), max_size=6),
     start=st.sampled_from(["", "a", "a/b", "link"]),
 )
-def test_a_relative_path_arrives_as_the_kernel_means(
+def test_a_relative_path_means_the_same_file(
     parts: list[str], start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a" / "b" / "a" / "b").mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def test_a_relative_path_arrives_as_the_kernel_means(
     except OSError:
         meant = None
 
-    there = protocol.path_of(protocol.path_words(here))
+    there = protocol.decode_path(protocol.encode_path(here))
 
     monkeypatch.chdir("/")
     assert there.is_absolute()
@@ -106,11 +106,11 @@ def test_a_relative_path_arrives_as_the_kernel_means(
         assert os.path.samestat(meant, there.stat())
 
 
-def test_a_removed_working_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_working_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
 
     with pytest.raises(MissingFile, match="working folder"):
-        protocol.path_words(Path("a.tif"))
+        protocol.encode_path(Path("a.tif"))
     monkeypatch.chdir(tmp_path)
