@@ -1,17 +1,18 @@
-"""What can go wrong between Saek and its record.
+"""Errors of the record.
 
 DatabaseError
-  UnusableLocation       the SQLite file lies where SQLite cannot keep it safe
-  UnsupportedDatabase    the address names neither SQLite nor PostgreSQL
-  DatabaseUnavailable    no connection, locked too long, disk full: worth another try later
-    Deadlock             the server gave up this transaction, so that another could go on
-  SchemaOutOfDate        the tables are not those of this release
-  LeaseLost              the job is no longer held by the caller, who must drop its work
+  UnusableLocation       the SQLite file is on a network file system
+  UnsupportedDatabase    neither SQLite nor PostgreSQL
+  DatabaseUnavailable    no connection, locked too long, disk full: try again later
+    Deadlock             the server rolled this transaction back so that another could continue
+  SchemaOutOfDate        the tables are those of another release
+  LeaseLost              the caller no longer holds the job and must discard its work
   UnknownJob  UnknownScan  UnknownRecipe
   RecipeConflict         one fingerprint, or one model name and checksum, with two contents
-  BrokenSidecar          a file beside a derivative that tells nothing that can be entered
-  EmptySelection         nothing was chosen and `all` was not said
-  AmbiguousSelector      a prefix that fits more than one scan
+  DerivativeExists       the path of a derivative is taken by another one
+  BrokenSidecar          a sidecar with content that cannot be recorded
+  EmptySelection         no condition was given, and not `all` either
+  AmbiguousSelector      a checksum prefix of more than one scan
 """
 
 from typing import ClassVar, Final
@@ -20,7 +21,7 @@ _LONGEST_REASON: Final = 300
 
 
 class DatabaseError(Exception):
-    """Any failure of the record; `reason` says what happened, `remedy` what to do about it."""
+    """Base of all errors of the record: `reason` says what happened, `remedy` what to do about it."""
 
     code: ClassVar[str] = "database"
 
@@ -31,25 +32,25 @@ class DatabaseError(Exception):
 
 
 class UnusableLocation(DatabaseError):
-    """SQLite on a network file system, where its locks do not hold."""
+    """SQLite on a network file system, where its locks are unreliable."""
 
     code = "database-location"
 
 
 class UnsupportedDatabase(DatabaseError):
-    """An address that names another database than SQLite or PostgreSQL."""
+    """A database address that is neither SQLite nor PostgreSQL."""
 
     code = "database-unsupported"
 
 
 class DatabaseUnavailable(DatabaseError):
-    """The database could not be reached or could not write just now; the transaction did not happen."""
+    """The database could not be reached or could not write; the transaction was rolled back."""
 
     code = "database-unavailable"
 
 
 class Deadlock(DatabaseUnavailable):
-    """Two transactions waited for each other and this one was given up; `Database.run` does it again."""
+    """Two transactions waited for each other and this one was rolled back; `Database.run` repeats it."""
 
     code = "database-deadlock"
 
@@ -61,7 +62,7 @@ class SchemaOutOfDate(DatabaseError):
 
 
 class LeaseLost(DatabaseError):
-    """Somebody else holds the job, or it was ended from outside; nothing was recorded."""
+    """Another worker holds the job, or it was ended by others; nothing was recorded."""
 
     code = "lease-lost"
 
@@ -85,21 +86,21 @@ class UnknownRecipe(DatabaseError):
 
 
 class RecipeConflict(DatabaseError):
-    """A fingerprint that is on record for another recipe."""
+    """The fingerprint is on record for another recipe."""
 
     code = "recipe-conflict"
 
 
 class DerivativeExists(DatabaseError):
-    """A derivative that would take the place of another one."""
+    """The path of a derivative is taken by another one."""
 
     code = "derivative-exists"
 
 
 class BrokenSidecar(DatabaseError):
-    """A sidecar that is damaged, or tells what no record could have told.
+    """A sidecar that is damaged, or holds values that no record could have written.
 
-    Its words may come from the file: what is no printable text is escaped, and what is long is cut.
+    The reason may quote the file: characters that are not printable are escaped, long text is cut.
     """
 
     code = "broken-sidecar"
@@ -110,12 +111,12 @@ class BrokenSidecar(DatabaseError):
 
 
 class EmptySelection(DatabaseError):
-    """An order over files that names no files."""
+    """A command over files that selects no files."""
 
     code = "empty-selection"
 
 
 class AmbiguousSelector(DatabaseError):
-    """A checksum prefix that fits more than one scan."""
+    """A checksum prefix of more than one scan."""
 
     code = "ambiguous-selector"

@@ -1,4 +1,4 @@
-"""Whether a path lies on a file system that SQLite can trust with its locks."""
+"""Mounted file systems, and whether SQLite can rely on their locks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ class Mount:
     point: Path
     device: str
     root: Path
-    """The folder of the device that is seen at `point`; not `/` for a bind mount."""
+    """The folder of the device that is mounted at `point`; not `/` for a bind mount."""
     kind: str
 
 
 def mounts(mountinfo: str | None = None) -> list[Mount]:
-    """Return what is mounted, in order; empty where the system tells nothing.
+    """Return all mounts in order; empty where the system does not list them.
 
     `mountinfo` is the text of /proc/self/mountinfo, read when not given.
     """
@@ -37,7 +37,7 @@ def mounts(mountinfo: str | None = None) -> list[Mount]:
 def network_file_system(path: Path, mountinfo: str | None = None) -> str | None:
     """Return the type of the network file system that holds `path`, None when it is a local one.
 
-    FUSE counts as network unless known to be local. Where nothing can be told, None is returned.
+    FUSE file systems count as network unless known to be local. None where the mount is unknown (not Linux).
     """
     mount = mount_of(path, mountinfo)
     if mount is None:
@@ -49,7 +49,7 @@ def network_file_system(path: Path, mountinfo: str | None = None) -> str | None:
 
 
 def mount_of(path: Path, mountinfo: str | None = None) -> Mount | None:
-    """Return the mount that holds `path`, None where nothing can be told (not Linux).
+    """Return the mount that holds `path`, None where it is unknown (not Linux).
 
     `mountinfo` is the text of Linux's /proc/self/mountinfo, read when not given.
     """
@@ -64,7 +64,7 @@ def mount_of(path: Path, mountinfo: str | None = None) -> Mount | None:
 
 
 def _parse(line: str) -> Mount:
-    """Split one line: the optional fields end at a lone dash."""
+    """Parse one line; its optional fields end at a single dash."""
     fields = line.split(" ")
     return Mount(_path(fields[4]), fields[2], _path(fields[3]), fields[fields.index("-") + 1])
 

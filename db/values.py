@@ -1,4 +1,4 @@
-"""Which facts callers hand to the record and get back from it."""
+"""Facts that callers hand to the record and get back from it."""
 
 import datetime as dt
 import time
@@ -11,18 +11,18 @@ from db.vocabulary import AgentKind
 
 FIRST_NS: Final = -(2**63)
 LAST_NS: Final = 2**63 - 1
-"""The earliest and the latest time of a file that the record can hold: in the years 1677 and 2262."""
+"""Earliest and latest file time that the record can hold, in ns: in the years 1677 and 2262."""
 
 MISSING_FILE: Final = "missing-file"
-"""Problem code of a scan whose file was gone when its job ran; the file's return lifts it."""
+"""Problem code of a scan whose file was gone when its job ran. Cleared when the file is back."""
 
 MASTER_CHANGED: Final = "master-changed"
-"""Problem code of a job whose file was replaced; the return of the same bytes lifts it."""
+"""Problem code of a job whose file was replaced. Cleared when the same bytes are back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why something did not work: a kebab-case code, a reason in words, and what to do about it."""
+    """Why something failed: a kebab-case code, the reason in words, and what to do about it."""
 
     code: str
     reason: str
@@ -31,7 +31,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class AgentName:
-    """Who or what did something. `version` is a release, a checksum of weights, or empty for a person."""
+    """Who or what did something. `version` is a release, a checksum of weights, or "" for a person."""
 
     kind: AgentKind
     name: str
@@ -39,20 +39,20 @@ class AgentName:
 
     @staticmethod
     def person(name: str) -> "AgentName":
-        """Return the agent for a person who gave an order."""
+        """Return the agent for a person who gave a command."""
         return AgentName(AgentKind.PERSON, name)
 
 
 SAEK: Final = AgentName(AgentKind.SOFTWARE, "saek", version("saek"))
-"""This software, in this release: the agent of every event that names no other."""
+"""This release of Saek: the agent of every event that names no other."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewSighting:
-    """One file as the file system showed it.
+    """A file as the file system shows it.
 
-    `path` is relative to the named root, as the bytes of the file system; `display` is the same as NFC text
-    for people; `collection` is its folder as text, "" at the top of the root.
+    `path` is relative to the named root, in the bytes of the file system. `display` is the same path as NFC
+    text for people. `collection` is its folder as text, "" at the top of the root.
     """
 
     root: str
@@ -64,9 +64,20 @@ class NewSighting:
     inode: int
 
 
+class KnownSighting(NamedTuple):
+    """What the record knows of a live sighting; `size` and `mtime_ns` are None if it must be read again."""
+
+    id: int
+    path_sha256: bytes
+    size: int | None
+    mtime_ns: int | None
+    gone: bool
+    problem_code: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class NewScan:
-    """One content: its digest and what the header says. What could not be identified stays `None`."""
+    """The content of a file: its digest and the facts of its header, None where not identified."""
 
     sha256: str
     bytes: int
@@ -83,10 +94,10 @@ class NewScan:
 
 @dataclass(frozen=True, slots=True)
 class NewDerivative:
-    """One file that was made: where it lies (`path` relative to `root`), what it is, how it was measured.
+    """A file that a job made: its name (`path` relative to `root`), its properties and its measurements.
 
-    `luma_max_error` and `luma_mean_error` are in levels of the master's own bit depth; `seconds` is the time
-    that the restoration took.
+    `luma_max_error` and `luma_mean_error` are in levels of the master's bit depth. `seconds` is the duration
+    of the restoration.
     """
 
     path: bytes
@@ -108,35 +119,14 @@ class NewDerivative:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class KnownFile(NamedTuple):
-    """What was last known of a path; `size` and `mtime_ns` are `None` when it must be looked at anew."""
-
-    path: bytes
-    size: int | None
-    mtime_ns: int | None
-    gone: bool
-    problem_code: str | None
-
-
-class KnownSighting(NamedTuple):
-    """The same of a path that is named by its sha256; `id` is that of the live sighting."""
-
-    id: int
-    path_sha256: bytes
-    size: int | None
-    mtime_ns: int | None
-    gone: bool
-    problem_code: str | None
-
-
 def kept_ns(time_ns: int) -> int:
-    """Return the time of a file in ns as the record keeps it: what lies beyond its range is at the end of it.
+    """Return a file time in ns as the record keeps it: clamped to the range that it can hold.
 
-    Times that are compared with those on record go through here first.
+    Clamp times before comparing them with those on record.
     """
     return min(max(time_ns, FIRST_NS), LAST_NS)
 
 
 def utcnow() -> dt.datetime:
     """Return the time now, aware, in UTC."""
-    return dt.datetime.fromtimestamp(time.time(), dt.UTC)  # which tests can turn, unlike `now`
+    return dt.datetime.fromtimestamp(time.time(), dt.UTC)  # tests can replace `time`, not `now`

@@ -1,4 +1,4 @@
-"""Which words the record uses for states, lanes, events and agents."""
+"""Closed vocabularies of the record: states, lanes, event types, outcomes, agents, findings."""
 
 from enum import StrEnum
 from typing import Final
@@ -8,7 +8,7 @@ INBOX: Final = "inbox"
 
 
 class JobState(StrEnum):
-    """Where a job is in its life: `queued -> running -> done | failed | cancelled`."""
+    """State of a job: `queued -> running -> done | failed | cancelled`."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,11 +25,11 @@ class Lane(StrEnum):
 
 
 class FileState(StrEnum):
-    """What became of one file, derived from its sighting, its scan and the scan's jobs.
+    """State of a file, derived from its sighting, its scan and the scan's jobs.
 
-    A file with work under way is `running` or `queued`; else it is `done` if anything was ever made of it;
-    else it shows why not. `registered` has no job (none was asked for, or it waits for the next rescan);
-    `gone` left the inbox with nothing made of it and nothing under way.
+    A file with unfinished work is `running` or `queued`. Otherwise it is `done` if it has a derivative, or
+    else shows why it has none. `registered` has no job: none was requested, or it waits for the next rescan.
+    `gone` left the inbox without a derivative and without unfinished work.
     """
 
     DONE = "done"
@@ -43,10 +43,10 @@ class FileState(StrEnum):
 
 
 class Basis(StrEnum):
-    """By what the files and jobs in an overview were counted.
+    """How the files and jobs of an overview were counted.
 
-    `live` ones were counted just now. `census` are those of the last count, because counting takes long;
-    `no-census` were counted just now although that takes long, because nobody had counted them before.
+    `live`: counted now. `census`: the cached counts, because counting takes long. `no-census`: counted now
+    although it takes long, because no counts were cached yet.
     """
 
     LIVE = "live"
@@ -77,7 +77,7 @@ class EventType(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an event ended: PREMIS 3 eventOutcome terms."""
+    """Outcome of an event: PREMIS 3 eventOutcome terms."""
 
     SUCCESS = "success"
     WARNING = "warning"
@@ -85,7 +85,7 @@ class Outcome(StrEnum):
 
 
 class AgentKind(StrEnum):
-    """Who or what can be answerable for an event: PREMIS 3 agentType terms, `model` being local."""
+    """Kind of agent that is responsible for an event: PREMIS 3 agentType terms; `model` is local."""
 
     SOFTWARE = "software"
     MODEL = "model"
@@ -93,7 +93,7 @@ class AgentKind(StrEnum):
 
 
 class Holding(StrEnum):
-    """Which kind of file the record answers for; a `link` is a derivative by one more name."""
+    """Kind of file that is checked for fixity; a `link` is a further name of a derivative."""
 
     MASTER = "master"
     DERIVATIVE = "derivative"
@@ -101,11 +101,11 @@ class Holding(StrEnum):
 
 
 class Finding(StrEnum):
-    """What a file was found to be when it was read again.
+    """Result of a fixity check.
 
-    `changed` holds other bytes than were recorded although nothing says that it was written to; `rewritten`
-    is a master that was (its size or time differ too), which the rescan takes in. An `unreadable` file may be
-    sound: the disk, the network or a missing right kept it from being read.
+    `changed`: other bytes than recorded, although size and time do not show that the file was written to.
+    `rewritten`: a master whose size or time changed too; the rescan takes it in. `unreadable`: the disk, the
+    network or missing rights prevented reading; the file itself may be intact.
     """
 
     INTACT = "intact"

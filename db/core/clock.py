@@ -1,4 +1,4 @@
-"""Which clock the record goes by: the server's, where there is one; hosts need not agree on the time then."""
+"""The clock of the record: that of the database server where there is one, since hosts may disagree."""
 
 import datetime as dt
 
@@ -11,7 +11,7 @@ from db.values import utcnow
 def current_time(s: Session) -> dt.datetime:
     """Return the time now, aware, in UTC: of the PostgreSQL server, or of this host for a SQLite file.
 
-    A lease that one host gives itself and another takes back must be measured by one clock.
+    One host grants itself a lease and another takes it back: both must use the same clock.
     """
     if s.get_bind().dialect.name != "postgresql":
         return utcnow()

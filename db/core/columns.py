@@ -1,4 +1,4 @@
-"""How values are stored so that SQLite and PostgreSQL give back the same ones."""
+"""Column types that return the same values on SQLite and PostgreSQL."""
 
 import datetime as dt
 import math
@@ -12,17 +12,17 @@ from sqlalchemy.types import TypeDecorator
 
 from db.values import kept_ns
 
-Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER primary keys only
+Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite autoincrements INTEGER primary keys only
 
 
 class UtcDateTime(TypeDecorator[dt.datetime]):
-    """An aware time, given back in UTC. A naive one is refused: nobody knows which time it means."""
+    """An aware time, returned in UTC. Naive times are refused: their time zone is unknown."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        """Turn the value into UTC; SQLite keeps it as text without an offset, which sorts as time does."""
+        """Convert to UTC. SQLite stores text without an offset, which sorts in the order of time."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -39,16 +39,16 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
 
 
 class StorableText(TypeDecorator[str]):
-    """Text from outside (names, error messages, EXIF), made storable.
+    """Text from outside (names, error messages, EXIF) in a form that both databases store.
 
-    PostgreSQL refuses NUL, and both refuse the lone surrogates that Python puts for bytes that are no UTF-8.
+    PostgreSQL refuses NUL. Both refuse lone surrogates, which Python uses for bytes that are not UTF-8.
     """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Return the text with what cannot be stored made visible."""
+        """Return the text with characters that cannot be stored escaped."""
         return None if value is None else _storable_text(value)
 
 
@@ -62,48 +62,48 @@ class JsonObject(TypeDecorator[dict[str, Any]]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Use binary JSON where there is such a thing."""
+        """Use binary JSON where the database has it."""
         return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """Return the object with what cannot be stored replaced."""
+        """Return the object with values that cannot be stored replaced."""
         return _storable(value)
 
 
 class Inode(TypeDecorator[int]):
-    """An unsigned 64-bit number in a signed column: network file systems use the top bit of inode numbers."""
+    """An unsigned 64-bit inode number in a signed column: network file systems use its top bit."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Fold the upper half of the range to negative numbers."""
+        """Map the upper half of the range to negative numbers."""
         return value - 2**64 if value is not None and value >= 2**63 else value
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Unfold it."""
+        """Map negative numbers back to the upper half."""
         return value + 2**64 if value is not None and value < 0 else value
 
 
 class FileTime(TypeDecorator[int]):
-    """The time of a file in ns. File systems keep years that 64 bits do not reach: see `kept_ns`."""
+    """A file time in ns, clamped by `kept_ns`: file systems hold years that 64 bits do not reach."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Move what lies beyond the range to the end of it."""
+        """Clamp the time to the range of the column."""
         return None if value is None else kept_ns(value)
 
 
 class FiniteFloat(TypeDecorator[float]):
-    """A measure that a file tells of itself. NaN and infinities, which mean nothing, become null."""
+    """A number from the header of a file. NaN and infinities, which mean nothing, become null."""
 
     impl = Double
     cache_ok = True
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002
-        """Leave out what is no number."""
+        """Replace NaN and infinities by null."""
         return value if value is not None and math.isfinite(value) else None
 
 

@@ -1,9 +1,9 @@
-"""How a process reaches the record, safely on SQLite and on PostgreSQL."""
+"""Connections and transactions on SQLite and PostgreSQL."""
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,27 +22,23 @@ from db.errors import (
 from db.filesystems import network_file_system
 
 BUSY_TIMEOUT_S: Final = 30
-"""How long a SQLite writer waits for another, in seconds, before it gives up."""
+"""How long a SQLite writer waits for another one before it gives up, in seconds."""
 
 _WRITES: Final = "saek_writes"
 _DEADLOCK_DETECTED: Final = "40P01"  # PostgreSQL's SQLSTATE
-_TRIES: Final = 5
+_ATTEMPTS: Final = 5
 
 T = TypeVar("T")
 
 
 class Database:
-    """Connections of one process to the record.
-
-    A child that was forked with one opens connections of its own. A URL names SQLite (`sqlite:///file`) or
-    PostgreSQL (`postgresql://...`, always by psycopg 3).
-    """
+    """The connections of one process to the record; a forked child opens connections of its own."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer, self._reader = engine.execution_options(**{_WRITES: True}), engine
         if self.dialect == "postgresql":
-            # What a row lock waited for must be seen after it; what is read for a person must fit together.
+            # A writer must see what a row lock waited for; a reader must see one consistent view.
             self._writer = self._writer.execution_options(isolation_level="READ COMMITTED")
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -56,51 +52,48 @@ class Database:
 
     @property
     def url(self) -> URL:
-        """Where the record lies, to be shown: its text hides the password and has no parameters."""
+        """The address of the record, to be shown: its text hides the password and has no parameters."""
         return self._engine.url.set(query={})
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Yield a session in a write transaction: committed on leaving, rolled back on any exception.
 
-        On SQLite the write lock is taken at the start (BEGIN IMMEDIATE), so that what was read stays true.
+        On SQLite the write lock is taken at the start (BEGIN IMMEDIATE), so that what is read stays valid.
         Raises `DatabaseUnavailable` and `SchemaOutOfDate`.
         """
         self._leave_parents_connections()
-        with _told_in_our_words(self.url), Session(self._writer) as session, session.begin():
+        with _translated_errors(self.url), Session(self._writer) as session, session.begin():
             yield session
 
     def run(self, step: Callable[[Session], T]) -> T:
-        """Do `step` in a write transaction and return what it returns; do it again after a deadlock.
+        """Run `step` in a write transaction and return its result; run it again after a deadlock.
 
-        Orders over many jobs and a file that takes another's place touch the same rows in no common order;
-        the one that PostgreSQL gives up left no trace. `step` must do nothing that cannot be repeated. Raises
-        as `begin`, and `Deadlock` when it was given up every time.
+        Commands over many jobs and replaced files lock the same rows in no common order. PostgreSQL rolls one
+        of two such transactions back. `step` must be repeatable. Raises as `begin`, and `Deadlock` after five
+        attempts.
         """
-        for left in reversed(range(_TRIES)):
-            try:
-                with self.begin() as session:
-                    return step(session)
-            except Deadlock:
-                if left == 0:
-                    raise
-        raise AssertionError("unreachable")
+        for _ in range(_ATTEMPTS - 1):  # as short and clear as tenacity, which would add a dependency
+            with suppress(Deadlock), self.begin() as session:
+                return step(session)
+        with self.begin() as session:
+            return step(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Yield a session over one consistent view of the record, which cannot write.
+        """Yield a read-only session over one consistent view of the record.
 
         Raises `DatabaseUnavailable` and `SchemaOutOfDate`.
         """
         self._leave_parents_connections()
-        with _told_in_our_words(self.url), Session(self._reader) as session:
+        with _translated_errors(self.url), Session(self._reader) as session:
             yield session
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Yield a connection in a write transaction, for migrations."""
         self._leave_parents_connections()
-        with _told_in_our_words(self.url), self._writer.begin() as connection:
+        with _translated_errors(self.url), self._writer.begin() as connection:
             yield connection
 
     def dispose(self) -> None:
@@ -114,19 +107,20 @@ class Database:
 
 
 def open_database(url: str, patience: float | None = None) -> Database:
-    """Return the database at `url`. Opens no connection yet.
+    """Return the database at `url`, without connecting to it yet.
 
-    A PostgreSQL server that owes an answer and says nothing for `patience` seconds counts as away; None waits
-    as long as the kernels of both hosts hear of each other.
+    `url` is `sqlite:///file` or `postgresql://...` (psycopg 3). A PostgreSQL server that owes an answer and
+    sends nothing for `patience` seconds counts as unavailable; with None only the TCP probes of both hosts
+    limit the wait.
 
-    Raises `UnsupportedDatabase` for another kind than SQLite in a file or PostgreSQL, and `UnusableLocation`
-    for a SQLite file on a network file system.
+    Raises `UnsupportedDatabase` for anything but a SQLite file or PostgreSQL, and `UnusableLocation` for a
+    SQLite file on a network file system.
     """
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
-        # The address is not repeated: it may hold a password.
-        raise UnsupportedDatabase("that is no database address", _ADDRESS_REMEDY) from None
+        # The address is not repeated: it may contain a password.
+        raise UnsupportedDatabase("invalid database address", _ADDRESS_REMEDY) from None
     match address.get_backend_name():
         case "sqlite":
             return Database(_sqlite(address))
@@ -146,7 +140,7 @@ def _postgres(address: URL, patience: float | None) -> Engine:
 
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get(_WRITES, False):
-            connection.exec_driver_sql(postgres.limit_idle_time())  # no lost client may hold rows locked
+            connection.exec_driver_sql(postgres.limit_idle_time())  # a lost client must not keep rows locked
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "begin", begin)
@@ -155,7 +149,7 @@ def _postgres(address: URL, patience: float | None) -> Engine:
 
 def _sqlite(address: URL) -> Engine:
     if address.database in {None, "", ":memory:"}:
-        raise UnsupportedDatabase("a SQLite record must lie in a file", _ADDRESS_REMEDY)
+        raise UnsupportedDatabase("a SQLite record must be a file", _ADDRESS_REMEDY)
     path = Path(str(address.database))
     if not path.parent.is_dir():
         raise UnusableLocation(f"the folder of {path} does not exist", "create the folder, or name another")
@@ -173,7 +167,7 @@ def _sqlite(address: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    """Set what SQLite keeps per connection; `isolation_level` None leaves BEGIN to us."""
+    """Set the options of a new SQLite connection; `isolation_level` None leaves BEGIN to us."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -182,21 +176,21 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction that can write at once, or one that cannot write at all."""
+    """Begin a write transaction with the lock taken, or a read-only one."""
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
-def _told_in_our_words(url: URL) -> Iterator[None]:
-    """Turn failures of the database itself into `DatabaseUnavailable` or `SchemaOutOfDate`."""
+def _translated_errors(url: URL) -> Iterator[None]:
+    """Raise failures of the database itself as `DatabaseUnavailable`, `Deadlock` or `SchemaOutOfDate`."""
     try:
         yield
     except PoolTimeoutError as error:
         raise DatabaseUnavailable(
             f"{url}: no connection became free",
-            "this process uses all of its connections; the work goes on by itself",
+            "this process uses all of its connections; work continues automatically",
         ) from error
     except DBAPIError as error:
         cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
@@ -205,7 +199,9 @@ def _told_in_our_words(url: URL) -> Iterator[None]:
                 f"{url} lacks a table or column: {cause}", "run `saek db upgrade`"
             ) from error
         if getattr(error.orig, "sqlstate", None) == _DEADLOCK_DETECTED:
-            raise Deadlock(f"{url}: {cause}", "the work goes on by itself; give an order again") from error
+            raise Deadlock(
+                f"{url}: {cause}", "work continues automatically; repeat a command that failed"
+            ) from error
         if _means_unavailable(error):
             raise DatabaseUnavailable(f"{url}: {cause}", _unavailable_remedy(cause)) from error
         raise
@@ -218,7 +214,7 @@ def _means_missing_table(error: DBAPIError) -> bool:
 
 
 def _means_unavailable(error: DBAPIError) -> bool:
-    """Tell connection, lock and disk failures from mistakes of ours, by SQLSTATE class or SQLite's code.
+    """Whether this is a connection, lock or disk failure, by SQLSTATE class or SQLite error code.
 
     PostgreSQL: 08 connection, 28 login, 3D no database, 40 deadlock, 53 resources, 57 operator, 58 system.
     """
@@ -244,14 +240,14 @@ def _means_unavailable(error: DBAPIError) -> bool:
 
 def _unavailable_remedy(cause: str) -> str:
     if "full" in cause or "No space" in cause:
-        return "free some disk space; the work goes on by itself"
+        return "free some disk space; work continues automatically"
     if "locked" in cause or "deadlock" in cause:
-        return "another process holds the database; the work goes on by itself"
+        return "another process holds the database; work continues automatically"
     if "malformed" in cause or "not a database" in cause:
         return "restore the database file from a backup"
     if "readonly" in cause or "read-only" in cause or "unable to open" in cause:
-        return "give this user the right to write to the database file and its folder"
-    return "see that the database runs and that the address and password are right"
+        return "give this user write access to the database file and its folder"
+    return "check that the database runs and that the address and password are correct"
 
 
 _ADDRESS_REMEDY: Final = (

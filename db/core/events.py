@@ -1,4 +1,4 @@
-"""How what happened is written down, and by whose hand."""
+"""Events: what happened, to which objects, and who is responsible."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from db.vocabulary import EventType, JobState, Outcome
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """One event to be written, with the objects that it concerns."""
+    """An event to be written, with the objects that it concerns."""
 
     type: EventType
     detail: Mapping[str, Any] = field(default_factory=dict)
@@ -28,27 +28,27 @@ class NewEvent:
     derivative_id: int | None = None
 
 
-def append(s: Session, happenings: Iterable[NewEvent], *, at: dt.datetime) -> None:
+def append(s: Session, new: Iterable[NewEvent], *, at: dt.datetime) -> None:
     """Write events, in order, in the caller's transaction."""
-    happenings = list(happenings)
-    if not happenings:
+    new = list(new)
+    if not new:
         return
-    agents = {agent: agent_id(s, agent) for agent in {happening.agent for happening in happenings}}
+    agents = {agent: agent_id(s, agent) for agent in {event.agent for event in new}}
     s.execute(
         insert(schema.Event),
         [
             {
-                "type": happening.type,
+                "type": event.type,
                 "at": at,
-                "outcome": happening.outcome,
-                "detail": dict(happening.detail),
-                "agent_id": agents[happening.agent],
-                "scan_id": happening.scan_id,
-                "sighting_id": happening.sighting_id,
-                "job_id": happening.job_id,
-                "derivative_id": happening.derivative_id,
+                "outcome": event.outcome,
+                "detail": dict(event.detail),
+                "agent_id": agents[event.agent],
+                "scan_id": event.scan_id,
+                "sighting_id": event.sighting_id,
+                "job_id": event.job_id,
+                "derivative_id": event.derivative_id,
             }
-            for happening in happenings
+            for event in new
         ],
     )
 
@@ -63,7 +63,7 @@ def job_change(
     outcome: Outcome = Outcome.SUCCESS,
     **detail: Any,
 ) -> NewEvent:
-    """Return the event of one transition; `before` is None for a job that was just made."""
+    """Return the event of a job's state change; `before` is None for a new job."""
     return NewEvent(
         EventType.JOB_STATE_CHANGE,
         {"from": before, "to": after, **{key: value for key, value in detail.items() if value is not None}},
@@ -75,7 +75,7 @@ def job_change(
 
 
 def agent_id(s: Session, agent: AgentName) -> int:
-    """Return the id of an agent, entering it if new."""
+    """Return the id of an agent; enter the agent if it is new."""
     facts = {"kind": agent.kind, "name": agent.name, "version": agent.version}
     known = select(schema.Agent.id).filter_by(**facts)
     found = s.scalar(known)

@@ -1,8 +1,7 @@
-"""How PostgreSQL is reached so that either end notices when the other one, or the way there, is gone.
+"""PostgreSQL connections on which either side notices that the other one, or the network, is gone.
 
-A network that swallows everything closes no connection. The kernels' probes notice a host that no longer
-acknowledges; a server that is frozen behind a living kernel, or a middlebox that acknowledges and forgets, is
-noticed by its silence alone.
+A network that drops all packets closes no connection. TCP probes of the kernels detect a host that does not
+acknowledge. Only a timeout detects a frozen server process or a middlebox that acknowledges and then drops.
 """
 
 import math
@@ -16,7 +15,7 @@ from psycopg.abc import PQGen
 T = TypeVar("T")
 
 _CONNECT_TIMEOUT_S: Final = 10
-_LEAST_TIMEOUT_S: Final = 2  # libpq takes no less
+_MIN_TIMEOUT_S: Final = 2  # the minimum of libpq
 
 PROBES: Final = {
     "keepalives": 1,
@@ -25,54 +24,54 @@ PROBES: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""Asked of this host's kernel, in seconds and, the last, milliseconds; an address may say otherwise."""
+"""TCP options of this host's kernel, in s (the last in ms); the database address can override them."""
 
-_SERVERS_PROBES: Final = {
+_SERVER_PROBES: Final = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
-    "client_connection_check_interval": "2s",  # who gave up waiting must not stand in the queue for a row
+    "client_connection_check_interval": "2s",  # a client that gave up must not keep waiting for a row
 }
-"""The same of the server's kernel: a client that is gone must not hold rows locked for two hours."""
+"""The same for the server: a client that is gone must not keep rows locked for two hours."""
 
 IDLE_S = 15
-"""How long a client may be silent within a transaction that writes, before the server ends it."""
+"""How long a client may be idle in a write transaction before the server ends it, in seconds."""
 
 
 class ServerSilent(psycopg.OperationalError):
-    """The server said nothing for longer than it is waited for."""
+    """The server sent nothing for longer than the timeout."""
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that is given up when the server keeps silent for `patience` seconds, None for ever."""
+    """A connection that is closed when the server sends nothing for `patience` seconds; None: never."""
 
     patience: float | None = None
 
     def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
-        """Run what talks with the server. Raises Silent, and the connection is closed then."""
+        """Run a step of psycopg's protocol. Raises ServerSilent after closing the connection."""
         if self.patience is None:
             return super().wait(gen, *args, **options)
         try:
-            return super().wait(_heard(gen, self.patience), *args, **options)
+            return super().wait(_with_timeout(gen, self.patience), *args, **options)
         except ServerSilent:
             self.close()
             raise
 
 
 def connect(patience: float | None, *address: Any, **options: Any) -> Connection:
-    """Return a connection with the probes of both kernels set; the arguments are psycopg's.
+    """Return a connection with TCP probes set on both hosts; the other arguments are psycopg's.
 
     Raises psycopg.Error.
     """
     timeout = _CONNECT_TIMEOUT_S if patience is None else min(_CONNECT_TIMEOUT_S, math.ceil(patience))
-    defaults = {"connect_timeout": max(_LEAST_TIMEOUT_S, timeout), "application_name": "saek", **PROBES}
+    defaults = {"connect_timeout": max(_MIN_TIMEOUT_S, timeout), "application_name": "saek", **PROBES}
     connection = Connection.connect(*address, **{**defaults, **options})
     connection.patience = patience
     try:
         connection.autocommit = True
-        for name, value in _SERVERS_PROBES.items():
-            # `pg_settings` holds those that this server knows: the last one came with PostgreSQL 14.
+        for name, value in _SERVER_PROBES.items():
+            # `pg_settings` lists those that this server supports: the last one is new in PostgreSQL 14.
             connection.execute(
                 "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (value, name)
             )
@@ -84,12 +83,12 @@ def connect(patience: float | None, *address: Any, **options: Any) -> Connection
 
 
 def limit_idle_time() -> str:
-    """Return the statement that has the server end this transaction if its client falls silent in it."""
+    """Return the statement that makes the server end this transaction if its client is idle in it."""
     return f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
 
 
-def _heard(gen: PQGen[T], patience: float) -> Generator[Any, Any, T]:
-    """Run `gen`, which is told every tenth of a second that nothing has come, as long as patience lasts."""
+def _with_timeout(gen: PQGen[T], patience: float) -> Generator[Any, Any, T]:
+    """Run `gen`, which psycopg resumes every 0.1 s, until it ends or nothing arrives for `patience` s."""
     until = time.monotonic() + patience
     try:
         wanted = next(gen)
@@ -99,7 +98,7 @@ def _heard(gen: PQGen[T], patience: float) -> Generator[Any, Any, T]:
                 until = time.monotonic() + patience
             elif time.monotonic() > until:
                 gen.close()
-                raise ServerSilent(f"the server said nothing for {patience:.0f} s")
+                raise ServerSilent(f"the server sent nothing for {patience:.0f} s")
             wanted = gen.send(ready)
     except StopIteration as end:
         result: T = end.value

@@ -1,4 +1,7 @@
-"""Which revision the tables have and which one is needed; every command asks, so that it takes no Alembic."""
+"""Schema revisions: that of the tables and the one that this release needs.
+
+Every command checks them, so this module does not load Alembic.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +13,12 @@ from sqlalchemy import Connection, inspect, text
 from db.core.engine import Database, open_database
 from db.errors import SchemaOutOfDate
 
-_STEPS: Final = Path(__file__).parents[1] / "migrations" / "versions"
+_VERSIONS: Final = Path(__file__).parents[1] / "migrations" / "versions"
 
 
 def head_revision() -> str:
     """Return the revision that this release needs."""
-    return _known()[-1]
+    return _revisions()[-1]
 
 
 def current_revision(url: str, patience: float | None = None) -> str | None:
@@ -47,7 +50,7 @@ def require_current(url: str, patience: float | None = None) -> None:
 
 def require_known(revision: str | None) -> None:
     """Raise `SchemaOutOfDate` for a revision that only another release can have made; None is no tables."""
-    if revision is not None and revision not in _known():
+    if revision is not None and revision not in _revisions():
         raise SchemaOutOfDate(
             f"the database has revision {revision}, which this release does not know",
             "install the release that made it, or a newer one",
@@ -64,10 +67,10 @@ def opened_database(url: str, patience: float | None = None) -> Iterator[Databas
         database.dispose()
 
 
-def _known() -> list[str]:
-    """Return all revisions, the last one last: the files of the steps begin with them."""
-    found = sorted(path.name.partition("_")[0] for path in _STEPS.glob("[0-9]*_*.py"))
+def _revisions() -> list[str]:
+    """Return all revisions in order; the names of the migration files begin with them."""
+    found = sorted(path.name.partition("_")[0] for path in _VERSIONS.glob("[0-9]*_*.py"))
     if not found:
-        msg = "the distribution lacks its migrations"
+        msg = "the migrations are missing from the distribution"
         raise RuntimeError(msg)
     return found

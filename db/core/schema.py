@@ -1,4 +1,4 @@
-"""Which tables hold the record, PREMIS-shaped: objects, events, agents and what derives from what."""
+"""Tables of the record, modeled on PREMIS: objects, events, agents and derivations."""
 
 import datetime as dt
 from typing import Any
@@ -34,7 +34,7 @@ _FINDING = enum_column(Finding, "fixity_known", closed=False)
 
 
 class Base(DeclarativeBase):
-    """All tables; constraints are named by rule so that migrations can address them on either database."""
+    """Base of all tables. Constraint names follow a convention, so that migrations can address them."""
 
     metadata = MetaData(
         naming_convention={
@@ -54,10 +54,10 @@ class Base(DeclarativeBase):
 
 
 class Scan(Base):
-    """One content, whatever the number of files that hold it.
+    """The content of one or more identical files.
 
-    From `names_due_at` on, the names of its derivatives in the outbox are to be compared with the places
-    where it was seen; null when they agree.
+    `names_due_at` is when the names of its derivatives are to be updated to match its sightings, null when
+    they match.
     """
 
     __tablename__ = "scan"
@@ -92,11 +92,11 @@ class Scan(Base):
 
 
 class Sighting(Base):
-    """One file that was seen; a live one is not superseded by another content at the same path.
+    """A file at a path; it is live until other content at the same path supersedes it.
 
-    `path` is bytes because a file name is. Uniqueness goes by the path's digest: a PostgreSQL index entry
-    holds 2,704 bytes and a path up to 4,095. `size` and `mtime_ns` are null when it must be looked at anew.
-    `fixity` is what the last check of the file found, null before the first.
+    `path` is bytes because file names are. Uniqueness goes by the digest of the path: an index entry of
+    PostgreSQL holds 2,704 bytes, a path up to 4,095. `size` and `mtime_ns` are null if the file must be read
+    again. `fixity` is the finding of the last check, null before the first.
     """
 
     __tablename__ = "sighting"
@@ -149,7 +149,7 @@ class Model(Base):
 
 
 class Recipe(Base):
-    """All that decides the pixels of a derivative, under its fingerprint."""
+    """All settings that determine the pixels of a derivative, under their fingerprint."""
 
     __tablename__ = "recipe"
 
@@ -161,7 +161,7 @@ class Recipe(Base):
 
 
 class Job(Base):
-    """The work of one recipe on one scan; exactly the running ones are leased."""
+    """The application of one recipe to one scan; exactly the running jobs are leased."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -223,10 +223,10 @@ class Job(Base):
 
 
 class Derivative(Base):
-    """A file that was made from a scan by a job; no two were ever written to the same place.
+    """A file that a job made from a scan; no two were ever written to the same path.
 
-    `path` is its first name in the outbox; `Link` has the others. `fixity` is what the last check of the file
-    found, null before the first.
+    `path` is its first name in the outbox; `Link` has the others. `fixity` is the finding of the last check,
+    null before the first.
     """
 
     __tablename__ = "derivative"
@@ -263,9 +263,9 @@ class Derivative(Base):
 
 
 class Link(Base):
-    """One more name of a derivative in the outbox: a hard link to its file, or a copy where there are none.
+    """A further name of a derivative in the outbox: a hard link, or a copy where links are unsupported.
 
-    `Derivative` holds the first name. A link that was withdrawn stays on record; no two live ones are alike.
+    `Derivative` has the first name. Withdrawn links stay on record; live ones are unique.
     """
 
     __tablename__ = "link"
@@ -295,7 +295,7 @@ class Link(Base):
 
 
 class Agent(Base):
-    """Who or what is answerable for an event; rows are only ever added, and triggers hold that."""
+    """Who or what is responsible for an event. Append-only, enforced by triggers."""
 
     __tablename__ = "agent"
     __table_args__ = (UniqueConstraint("kind", "name", "version"),)
@@ -307,7 +307,7 @@ class Agent(Base):
 
 
 class Event(Base):
-    """Something that happened; rows are only ever added, and triggers hold that."""
+    """Something that happened. Append-only, enforced by triggers."""
 
     __tablename__ = "event"
 
@@ -324,10 +324,10 @@ class Event(Base):
 
 
 class Seal(Base):
-    """A digest over a run of events and over the seal before it; rows are only ever added.
+    """A block of the hash chain: the digest of a run of events and of the seal before. Append-only.
 
-    Seal N covers the events after `last_event_id` of seal N - 1 up to its own; see
-    `db.audit.canonical_form`.
+    Seal N covers the events after `last_event_id` of seal N - 1 up to its own. `db.audit.canonical_form`
+    defines the digest.
     """
 
     __tablename__ = "seal"
@@ -346,7 +346,7 @@ class Seal(Base):
 
 
 class LanePause(Base):
-    """Whether a lane, or "all", is held; the row stays after a resume and says who lifted it."""
+    """Whether a lane, or "all", is paused; the row stays after a resume and says who resumed it."""
 
     __tablename__ = "control"
     __table_args__ = (CheckConstraint("scope IN ('all', 'interactive', 'bulk')", name="scope_known"),)
@@ -358,7 +358,7 @@ class LanePause(Base):
 
 
 class CachedCounts(Base):
-    """How many files and jobs were in which state when they were last counted; there is one row at most."""
+    """The last count of files and jobs by state; at most one row."""
 
     __tablename__ = "census"
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
@@ -369,7 +369,7 @@ class CachedCounts(Base):
 
 
 class Survey(Base):
-    """What the last look through a root found, and when somebody asked for another."""
+    """The result of the last walk through a root, and when another one was requested."""
 
     __tablename__ = "survey"
 

@@ -1,7 +1,6 @@
 """Job state transitions: one guarded UPDATE and one event each.
 
-They are part of the core because the catalog makes them too: a file that is replaced or quarantined cancels
-the queued jobs of its scan.
+They are in the core because the catalog makes them too: a replaced file cancels the queued jobs of its scan.
 """
 
 import datetime as dt
@@ -17,8 +16,8 @@ from db.values import SAEK, AgentName
 from db.vocabulary import JobState, Outcome
 
 
-class Moved(NamedTuple):
-    """A job that passed to another state."""
+class MovedJob(NamedTuple):
+    """A job whose state has changed."""
 
     job_id: int
     scan_id: int
@@ -36,18 +35,18 @@ def move(
     agent: AgentName = SAEK,
     outcome: Outcome = Outcome.SUCCESS,
     detail: Mapping[str, Any] | None = None,
-) -> list[Moved]:
-    """Move every job that is in `before` and meets `condition`, and write an event for each.
+) -> list[MovedJob]:
+    """Move every job that is in state `before` and meets `condition` to `after`, with one event each.
 
-    `values` are columns to set besides those that belong to `after`; `detail` goes into the events. What the
-    statement did not find in `before` it does not touch: two callers cannot make the same transition.
+    `values` are columns to set besides those that belong to `after`. `detail` goes into the events. Two
+    callers cannot make the same transition: the statement only touches jobs that are still in `before`.
     """
     moved = [
-        Moved(*row)
+        MovedJob(*row)
         for row in s.execute(
             update(Job)
             .where(Job.state == before, condition)
-            .values({**_on_entering(after, now), **(values or {})})
+            .values({**_columns_of(after, now), **(values or {})})
             .returning(Job.id, Job.scan_id, Job.attempts)
             .execution_options(synchronize_session=False)
         )
@@ -71,7 +70,8 @@ def move(
     return moved
 
 
-def _on_entering(state: JobState, now: dt.datetime) -> dict[str, Any]:
+def _columns_of(state: JobState, now: dt.datetime) -> dict[str, Any]:
+    """Return the columns that every job gets when it enters a state."""
     if state is JobState.RUNNING:
         return {
             "state": state,

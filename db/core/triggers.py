@@ -1,4 +1,4 @@
-"""Which triggers keep events from being changed, and whether they are there."""
+"""Triggers that keep agents, events and seals append-only."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_GUARDS: Final[Mapping[str, tuple[str, ...]]] = {
+_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "sqlite": (
         "agent_never_updated",
         "agent_never_deleted",
@@ -19,7 +19,7 @@ _GUARDS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "postgresql": ("agent_only_grows", "event_only_grows", "seal_only_grows"),
 }
-_IN_FORCE: Final = {
+_ENABLED: Final = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
     " WHERE c.relnamespace = current_schema()::regnamespace AND t.tgenabled IN ('O', 'A')",
@@ -27,7 +27,7 @@ _IN_FORCE: Final = {
 
 
 def missing_triggers(s: Session) -> tuple[str, ...]:
-    """Return the names of the triggers that are gone or switched off: events could be changed unnoticed."""
+    """Return the names of the triggers that are missing or disabled: events could be changed unnoticed."""
     dialect = s.get_bind().dialect.name
-    in_force = set(s.scalars(text(_IN_FORCE[dialect])))
-    return tuple(name for name in _GUARDS[dialect] if name not in in_force)
+    enabled = set(s.scalars(text(_ENABLED[dialect])))
+    return tuple(name for name in _REQUIRED[dialect] if name not in enabled)

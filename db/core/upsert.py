@@ -1,4 +1,4 @@
-"""How rows are entered that another process may be entering at the same time."""
+"""Inserting rows that another process may be inserting at the same time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,10 +17,10 @@ def insert_or_ignore(
     unique: Sequence[str],
     where: ColumnElement[bool] | None = None,
 ) -> int | None:
-    """Insert a row and return its id, or None when `unique` (a constraint's columns) is taken.
+    """Insert a row and return its id, or None if a row with the same `unique` columns exists.
 
-    `where` is the condition of a partial index. On PostgreSQL this waits for a transaction that is entering
-    the same row, so that a look after None finds what that one committed.
+    `where` is the condition of a partial index. On PostgreSQL this waits for a transaction that is inserting
+    the same row, so that a query after None finds the committed row.
     """
     ids = insert_missing(s, table, [values], unique, where)
     return ids[0] if ids else None
@@ -33,7 +33,7 @@ def insert_missing(
     unique: Sequence[str],
     where: ColumnElement[bool] | None = None,
 ) -> list[int]:
-    """Insert the rows whose `unique` columns are not taken; return the keys of those, in no order."""
+    """Insert the rows whose `unique` columns do not exist yet; return their ids in no particular order."""
     dialect = postgresql if s.get_bind().dialect.name == "postgresql" else sqlite
     statement = (
         dialect.insert(table.__table__)

@@ -17,7 +17,7 @@ from db.core import events
 from db.core.clock import current_time
 from db.core.events import NewEvent
 from db.core.schema import Job, LanePause, Recipe, Scan, Sighting
-from db.core.transitions import Moved, move
+from db.core.transitions import MovedJob, move
 from db.core.upsert import insert_or_ignore
 from db.errors import UnknownScan
 from db.queue.enqueue import enqueue_all, failure_values
@@ -235,7 +235,7 @@ def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, pau
 
 def _queue_chosen_again(
     s: Session, files: Iterable[Row[Any]], states: Collection[FileState], agent: AgentName, now: dt.datetime
-) -> list[Moved]:
+) -> list[MovedJob]:
     """Queue the jobs anew by which the files were chosen: all that ended badly, or those in these states."""
     whole: set[int | None] = set()
     parts: set[int | None] = set()
@@ -251,7 +251,7 @@ def _queue_chosen_again(
 
 def _queue_again(
     s: Session, states: Iterable[JobState], chosen: ColumnElement[bool], agent: AgentName, now: dt.datetime
-) -> list[Moved]:
+) -> list[MovedJob]:
     return [
         job
         for ended in states

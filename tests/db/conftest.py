@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import func, select
 
 from db.catalog.recipes import ensure_recipe
+from db.catalog.sightings import known_sightings
 from db.core.engine import Database, open_database
 from db.core.schema import Base, Event, Job
 from db.migrations import runner
 from db.queue.intake import Registered, register
 from db.queue.jobs import Lease, claim
-from db.values import NewDerivative, NewScan, NewSighting, Problem
+from db.values import KnownSighting, NewDerivative, NewScan, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Lane
 
 T0 = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
@@ -54,16 +55,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{path}"
     url = request.getfixturevalue("migrated_postgres")
     administer: Callable[..., None] = request.getfixturevalue("administer")
-    only_grow = ("agent", "event", "seal")
-    administer(url, *(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in only_grow))
-    administer(url, *(f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables)))
-    administer(url, *(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in only_grow))
-    counters = [
-        table.name for table in Base.metadata.sorted_tables if "id" in table.c and table.name != "seal"
+    tables = Base.metadata.sorted_tables
+    append_only = ("agent", "event", "seal")
+    counters = [table.name for table in tables if "id" in table.c and table.name != "seal"]
+    reset = [
+        *(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in append_only),
+        *(f'DELETE FROM "{table.name}"' for table in reversed(tables)),
+        *(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in append_only),
+        *(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in counters),
     ]
-    administer(
-        url, *(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in counters)
-    )
+    administer(url, "; ".join(reset))
     return url
 
 
@@ -150,6 +151,12 @@ class Archive:
         """Return a job as it is on record."""
         with self.database.read() as s:
             return s.scalars(select(Job).where(Job.id == job_id)).one()
+
+    def known(self, name: str) -> KnownSighting:
+        """Return what the record knows of the file with this name."""
+        with self.database.read() as s:
+            (known,) = known_sightings(s, "inbox", [hashlib.sha256(name.encode()).digest()])
+            return known
 
     def count(self, table: type[Base], *conditions: object) -> int:
         with self.database.read() as s:

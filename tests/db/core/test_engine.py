@@ -102,7 +102,7 @@ def test_a_server_that_is_away_is_told_without_the_password():
         s.execute(text("SELECT 1"))
     assert "127.0.0.1:1" in caught.value.reason
     assert "s3cret" not in str(caught.value)
-    assert "see that the database runs" in caught.value.remedy
+    assert "check that the database runs" in caught.value.remedy
 
 
 @pytest.mark.postgres

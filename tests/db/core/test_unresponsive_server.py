@@ -97,7 +97,7 @@ def test_who_gave_up_waiting_for_a_row_leaves_the_queue(archive, database, over)
         deadline = time.monotonic() + 8
         queue = text(
             "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE job%'"
+            " WHERE wait_event_type = 'Lock' AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         )
         while s.scalar(queue) and time.monotonic() < deadline:
             s.execute(text("SELECT pg_stat_clear_snapshot()"))

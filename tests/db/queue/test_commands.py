@@ -7,7 +7,6 @@ from db.catalog.files import list_files
 from db.catalog.quarantine import quarantine_scan
 from db.catalog.recipes import ensure_recipe
 from db.catalog.selection import Selection
-from db.catalog.sightings import find_sighting
 from db.core.schema import Job, Recipe, Scan
 from db.errors import EmptySelection, UnknownScan
 from db.queue import jobs
@@ -106,10 +105,9 @@ def test_a_file_refused_at_intake_is_left_for_the_next_rescan(archive):
         quarantine_sighting(s, archive.seen("b.tif"), archive.problem("unreadable"), now=archive.now)
     told = order(archive, retry, Selection(all=True))
     assert (told.jobs, told.scans, told.sightings) == (0, 1, 2)
-    with archive.database.read() as s:
-        for path in (b"a.tif", b"b.tif"):
-            known = find_sighting(s, "inbox", path)
-            assert (known.size, known.mtime_ns) == (None, None)
+    for name in ("a.tif", "b.tif"):
+        known = archive.known(name)
+        assert (known.size, known.mtime_ns) == (None, None)
     assert archive.drop().new_job
 
 
