@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db.catalog.links import mark_names_due
+from db.catalog.names_due import mark_names_due
 from db.catalog.selection import Selection, select_files
 from db.core import events
 from db.core.clock import current_time

@@ -1,32 +1,38 @@
 """Scans, sightings, recipes, derivatives and their names."""
 
-from db.catalog.files import FileRow, list_files
+from db.catalog.files import (
+    FileRow,
+    list_files,
+)
 from db.catalog.links import (
     DerivativeName,
     NamedDerivative,
     ScanPlaces,
     abandon_name,
-    any_names_due,
-    clear_names_due,
     enter_link,
+    latest_derivative_paths,
     locked_scan_places,
     mark_copies,
-    mark_names_due,
     name_owner,
-    postpone_names,
+    recorded_derivatives,
     scan_places,
-    scans_with_names_due,
     withdraw_name,
 )
-from db.catalog.recipes import ensure_recipe, unfinished_jobs
+from db.catalog.names_due import (
+    any_names_due,
+    clear_names_due,
+    mark_names_due,
+    postpone_names,
+    scans_with_names_due,
+)
+from db.catalog.recipes import (
+    ensure_recipe,
+    unfinished_jobs,
+)
 from db.catalog.recovery import (
     AddedRows,
-    Place,
-    RecordedDerivative,
     SidecarStatus,
     enter_sidecar,
-    latest_derivative_paths,
-    recorded_derivatives,
     sidecar_status,
 )
 from db.catalog.selection import (
@@ -39,17 +45,31 @@ from db.catalog.selection import (
     select_scans,
     similar_names,
 )
-from db.catalog.sidecars import Sidecar, read_sidecar, sidecar_object
-from db.catalog.sightings import count_sightings, known_sightings, mark_gone, possibly_gone, sighting_paths
-from db.catalog.surveys import RefusedFolder, SurveyRecord, last_survey, record_survey, survey_requested_at
+from db.catalog.sidecars import (
+    Sidecar,
+    read_sidecar,
+    sidecar_object,
+)
+from db.catalog.sightings import (
+    count_sightings,
+    known_sightings,
+    mark_gone,
+    possibly_gone,
+    sighting_paths,
+)
+from db.catalog.surveys import (
+    RefusedFolder,
+    SurveyRecord,
+    last_survey,
+    record_survey,
+    survey_requested_at,
+)
 
 __all__ = [
     "AddedRows",
     "DerivativeName",
     "FileRow",
     "NamedDerivative",
-    "Place",
-    "RecordedDerivative",
     "RefusedFolder",
     "ScanPlaces",
     "SelectedScan",

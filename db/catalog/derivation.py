@@ -1,4 +1,4 @@
-"""Of which scan a file in the outbox was made."""
+"""The source scan of a file in the outbox."""
 
 import re
 from hashlib import sha256
@@ -10,9 +10,9 @@ from db.core.schema import Derivative, Link, Recipe, Scan
 
 
 def source_scan(s: Session, path: bytes) -> int | None:
-    """Return the scan of which the derivative at this path was made, by its place or by its name.
+    """Return the scan of a derivative, found by its path or by its name; None without a unique match.
 
-    A sidecar stands for its derivative. None when nothing fits, or more than one scan.
+    The path may also be that of its sidecar.
     """
     path = path.removesuffix(b".json")
     here = sha256(path).digest()
@@ -43,4 +43,4 @@ def source_scan(s: Session, path: bytes) -> int | None:
 
 
 _DIGESTS = re.compile(rb"\.([0-9a-f]{8,64})-([0-9a-f]{8,64})\.[A-Za-z0-9]+$")
-"""What a derivative's name ends in: first digits of the scan's checksum and of the recipe's fingerprint."""
+"""End of a derivative's name: first digits of the scan's checksum and of the recipe's fingerprint."""

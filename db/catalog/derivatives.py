@@ -1,19 +1,22 @@
-"""How a file that was made is entered, with the events that vouch for it."""
+"""Entering a new derivative with its events."""
 
 import datetime as dt
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.catalog.links import mark_names_due, name_owner
+from db.catalog.links import name_owner
+from db.catalog.names_due import mark_names_due
 from db.core import events
 from db.core.events import NewEvent
 from db.core.schema import Derivative, Model, Recipe, Sighting
 from db.core.upsert import insert_or_ignore
 from db.errors import DerivativeExists
 from db.values import SAEK, AgentName, NewDerivative
-from db.vocabulary import AgentKind, EventType, Outcome
+from db.vocabulary import EventType, Outcome
 
 
 def enter_derivative(
@@ -26,7 +29,7 @@ def enter_derivative(
     fingerprint: str,
     now: dt.datetime,
 ) -> int:
-    """Enter a derivative and return its id. Raises `DerivativeExists` when its place is taken."""
+    """Enter a derivative with its events; return its id. Raises `DerivativeExists` if its path is taken."""
     facts = {
         "job_id": job_id,
         "scan_id": scan_id,
@@ -65,26 +68,22 @@ def enter_derivative(
         .where(Recipe.id == recipe_id)
     ).one()
 
-    def happening(
-        kind: EventType,
-        detail: dict[str, object],
-        outcome: Outcome = Outcome.SUCCESS,
-        agent: AgentName = SAEK,
-    ) -> NewEvent:
-        return NewEvent(
-            kind, detail, outcome, agent, scan_id=scan_id, job_id=job_id, derivative_id=derivative_id
-        )
-
-    how = {"fingerprint": fingerprint, "engine": record.engine, "software": record.software}
+    creation = {"fingerprint": fingerprint, "engine": record.engine, "software": record.software}
     digests = {"sha256": record.sha256, "pixel_sha256": record.pixel_sha256}
     luma = {"luma_max_error": record.luma_max_error, "luma_mean_error": record.luma_mean_error}
     exact = Outcome.SUCCESS if record.luma_max_error == 0 else Outcome.WARNING
+    new: tuple[tuple[EventType, Mapping[str, Any], Outcome, AgentName], ...] = (
+        (EventType.CREATION, creation, Outcome.SUCCESS, AgentName(AgentKind.MODEL, name, weights)),
+        (EventType.MESSAGE_DIGEST_CALCULATION, digests, Outcome.SUCCESS, SAEK),
+        (EventType.VALIDATION, luma, exact, SAEK),
+    )
     events.append(
         s,
         [
-            happening(EventType.CREATION, {**how}, agent=AgentName(AgentKind.MODEL, name, weights)),
-            happening(EventType.MESSAGE_DIGEST_CALCULATION, {**digests}),
-            happening(EventType.VALIDATION, {**luma}, exact),
+            NewEvent(
+                kind, detail, outcome, agent, scan_id=scan_id, job_id=job_id, derivative_id=derivative_id
+            )
+            for kind, detail, outcome, agent in new
         ],
         at=now,
     )

@@ -1,20 +1,20 @@
-"""Which names derivatives have in the outbox beside the first, and which scans are to be looked at for it."""
+"""Names of derivatives in the outbox: hard links, or copies, to the first one."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from db.catalog.quarantine import lock_scan
 from db.core import events
 from db.core.clock import current_time
 from db.core.events import NewEvent
-from db.core.schema import Derivative, Job, Link, Recipe, Scan, Sighting
+from db.core.schema import Derivative, Link, Recipe, Scan, Sighting
 from db.core.upsert import insert_or_ignore
 from db.values import SAEK, AgentName
 from db.vocabulary import EventType
@@ -24,7 +24,7 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class DerivativeName:
-    """A name of a derivative; `link_id` is None for the first, which `Derivative` itself holds."""
+    """A name of a derivative; `link_id` is None for the first one, which the table `derivative` holds."""
 
     link_id: int | None
     root: str
@@ -34,7 +34,7 @@ class DerivativeName:
 
 @dataclass(frozen=True, slots=True)
 class NamedDerivative:
-    """A derivative with all of its names, the first one first."""
+    """A derivative with all of its names in order."""
 
     derivative_id: int
     job_id: int
@@ -46,10 +46,10 @@ class NamedDerivative:
 
 @dataclass(frozen=True, slots=True)
 class ScanPlaces:
-    """Where a scan was seen and what its derivatives are called.
+    """The paths of a scan in the inbox and the names of its derivatives in the outbox.
 
-    `present` are the paths of the inbox that hold it now, in the order in which they were first seen; `past`
-    are those that did and do not any more.
+    `present` are the paths that hold the scan now, in the order in which they were first seen. `past` are
+    those that no longer do.
     """
 
     scan_id: int
@@ -59,74 +59,14 @@ class ScanPlaces:
     derivatives: tuple[NamedDerivative, ...]
 
 
-def mark_names_due(s: Session, scan_ids: Iterable[int | None], now: dt.datetime) -> None:
-    """Have the names of the scans' derivatives looked at; for the same transaction that changes the places.
-
-    Scans without a derivative are left out, and those that lie nowhere now: what they gave keeps its names.
-    """
-    left = iter(sorted({scan_id for scan_id in scan_ids if scan_id is not None}))
-    made = exists().where(Derivative.scan_id == Scan.id)
-    there = exists().where(
-        Sighting.scan_id == Scan.id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None)
-    )
-    while page := list(islice(left, _PAGE)):
-        s.execute(
-            update(Scan)
-            .where(Scan.id.in_(page), made, there)
-            .values(names_due_at=now)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def any_names_due(s: Session) -> bool:
-    """Whether the names of any derivative are still to be looked at, now or later."""
-    return s.scalar(select(Scan.id).where(Scan.names_due_at.is_not(None)).limit(1)) is not None
-
-
-def scans_with_names_due(s: Session, limit: int, *, now: dt.datetime | None = None) -> list[int]:
-    """Return scans whose derivatives' names are to be looked at now, those due for longest first."""
-    now = now or current_time(s)
-    due = select(Scan.id).where(Scan.names_due_at <= now).order_by(Scan.names_due_at, Scan.id).limit(limit)
-    return list(s.scalars(due))
-
-
-def postpone_names(
-    s: Session, scan_ids: Collection[int], pause: dt.timedelta, *, now: dt.datetime | None = None
-) -> list[int]:
-    """Have due scans looked at only after a pause; return those that were due, the caller's until then.
-
-    Two callers never get the same scan.
-    """
-    now = now or current_time(s)
-    return list(
-        s.scalars(
-            update(Scan)
-            .where(Scan.id.in_(scan_ids), Scan.names_due_at <= now)
-            .values(names_due_at=now + pause)
-            .returning(Scan.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-
-
-def clear_names_due(s: Session, scan_id: int) -> None:
-    """Note that the names of a scan's derivatives agree with its places; the caller holds its lock."""
-    s.execute(
-        update(Scan)
-        .where(Scan.id == scan_id)
-        .values(names_due_at=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def locked_scan_places(s: Session, scan_id: int, root: str) -> ScanPlaces | None:
-    """Return `scan_places` of a scan, locked against changes until the transaction ends."""
+    """Return `scan_places` of a scan and lock the scan until the transaction ends."""
     lock_scan(s, scan_id)
     return scan_places(s, scan_id, root)
 
 
 def scan_places(s: Session, scan_id: int, root: str) -> ScanPlaces | None:
-    """Return where a scan was seen below `root` and the names of what was made of it; None for no scan."""
+    """Return the paths of a scan below `root` and the names of its derivatives; None for an unknown scan."""
     digest = s.scalar(select(Scan.sha256).where(Scan.id == scan_id))
     if digest is None:
         return None
@@ -137,11 +77,12 @@ def scan_places(s: Session, scan_id: int, root: str) -> ScanPlaces | None:
     ).all()
     present = {row.path: None for row in seen if row.superseded_at is None and row.gone_at is None}
     past = frozenset(row.path for row in seen) - present.keys()
-    return ScanPlaces(scan_id, digest, tuple(present), past, _derivatives(s, scan_id))
+    made = named_derivatives(s, Derivative.scan_id == scan_id)
+    return ScanPlaces(scan_id, digest, tuple(present), past, tuple(made))
 
 
 def name_owner(s: Session, root: str, path: bytes) -> int | None:
-    """Return the derivative that has this name, as its first or a further one; None if it is free."""
+    """Return the id of the derivative that has this name, None if the name is free."""
     digest = sha256(path).digest()
     first = select(Derivative.id).where(Derivative.root == root, Derivative.path_sha256 == digest)
     link = select(Link.derivative_id).where(
@@ -152,7 +93,7 @@ def name_owner(s: Session, root: str, path: bytes) -> int | None:
 
 
 def links_of(s: Session, derivative_ids: Collection[int]) -> dict[int, list[DerivativeName]]:
-    """Return the further names of derivatives, by the derivative's id, in order of their making."""
+    """Return the further names of derivatives by derivative id, in order of creation."""
     found: dict[int, list[DerivativeName]] = {}
     left = iter(sorted(derivative_ids))
     columns = (Link.derivative_id, Link.id, Link.root, Link.path, Link.display)
@@ -174,9 +115,9 @@ def enter_link(
     agent: AgentName = SAEK,
     now: dt.datetime | None = None,
 ) -> bool:
-    """Enter one more name of a derivative, with the event that says so; False if the name is on record.
+    """Enter a further name of a derivative with its event; False if the name is taken.
 
-    `name.link_id` is not looked at. `detail` is added to the event.
+    `name.link_id` is ignored. `detail` is added to the event.
     """
     now = now or current_time(s)
     if name_owner(s, name.root, name.path) is not None:
@@ -198,10 +139,9 @@ def enter_link(
             Derivative.id == derivative_id
         )
     ).one()
-    told = {"name": name.display, "of": first.display}
     event = NewEvent(
         kind,
-        {**told, **(detail or {})},
+        {"name": name.display, "of": first.display, **(detail or {})},
         agent=agent,
         scan_id=first.scan_id,
         job_id=first.job_id,
@@ -212,7 +152,7 @@ def enter_link(
 
 
 def mark_copies(s: Session, root: str, paths: Collection[bytes]) -> None:
-    """Note that these names are copies, since their file system makes no hard links."""
+    """Mark names as copies, where the file system does not support hard links."""
     s.execute(
         update(Link)
         .where(Link.root == root, Link.path_sha256.in_([sha256(path).digest() for path in paths]))
@@ -231,7 +171,7 @@ def abandon_name(
     agent: AgentName = SAEK,
     now: dt.datetime | None = None,
 ) -> None:
-    """Note that a derivative could not get a further name, with the event that says why."""
+    """Withdraw a further name that could not be created, with an event that gives the reason."""
     now = now or current_time(s)
     ended = s.execute(
         update(Link)
@@ -242,7 +182,7 @@ def abandon_name(
         .execution_options(synchronize_session=False)
     ).all()
     if ended:
-        _note_deletion(s, made, {"name": name.display, "reason": reason}, agent, now)
+        _append_deletion(s, made, {"name": name.display, "reason": reason}, agent, now)
 
 
 def withdraw_name(
@@ -254,29 +194,29 @@ def withdraw_name(
     agent: AgentName = SAEK,
     now: dt.datetime | None = None,
 ) -> None:
-    """Note that a derivative no longer has a name, while it keeps another one, with the event that says so.
+    """Withdraw a name of a derivative that keeps the name `kept`, with the event of the deletion.
 
-    Of the first name `kept` takes the place: it must be a link then.
+    If `name` is the first name, `kept`, which must be a link, becomes the first one.
     """
     now = now or current_time(s)
     if name.link_id is None:
         s.execute(
             update(Derivative)
             .where(Derivative.id == made.derivative_id)
-            .values(**_place(kept))
+            .values(**_columns(kept))
             .execution_options(synchronize_session=False)
         )
     ended = kept.link_id if name.link_id is None else name.link_id
     s.execute(
         update(Link)
         .where(Link.id == ended)
-        .values(withdrawn_at=now, **_place(name))
+        .values(withdrawn_at=now, **_columns(name))
         .execution_options(synchronize_session=False)
     )
-    _note_deletion(s, made, {"name": name.display, "kept": kept.display}, agent, now)
+    _append_deletion(s, made, {"name": name.display, "kept": kept.display}, agent, now)
 
 
-def _note_deletion(
+def _append_deletion(
     s: Session, made: NamedDerivative, detail: Mapping[str, str], agent: AgentName, now: dt.datetime
 ) -> None:
     scan_id = s.scalar(select(Derivative.scan_id).where(Derivative.id == made.derivative_id))
@@ -291,7 +231,7 @@ def _note_deletion(
     events.append(s, [event], at=now)
 
 
-def _place(name: DerivativeName) -> dict[str, Any]:
+def _columns(name: DerivativeName) -> dict[str, Any]:
     return {
         "root": name.root,
         "path": name.path,
@@ -300,8 +240,11 @@ def _place(name: DerivativeName) -> dict[str, Any]:
     }
 
 
-def _derivatives(s: Session, scan_id: int) -> tuple[NamedDerivative, ...]:
-    rows: Sequence[Any] = s.execute(
+def named_derivatives(
+    s: Session, *conditions: ColumnElement[bool], limit: int | None = None
+) -> list[NamedDerivative]:
+    """Return derivatives that meet the conditions with all of their names, in order of id."""
+    rows = s.execute(
         select(
             Derivative.id,
             Derivative.job_id,
@@ -312,13 +255,13 @@ def _derivatives(s: Session, scan_id: int) -> tuple[NamedDerivative, ...]:
             Derivative.path,
             Derivative.display,
         )
-        .join(Job, Job.id == Derivative.job_id)
-        .join(Recipe, Recipe.id == Job.recipe_id)
-        .where(Derivative.scan_id == scan_id)
+        .join(Recipe, Recipe.id == Derivative.recipe_id)
+        .where(*conditions)
         .order_by(Derivative.id)
+        .limit(limit)
     ).all()
     links = links_of(s, [row.id for row in rows])
-    return tuple(
+    return [
         NamedDerivative(
             derivative_id=row.id,
             job_id=row.job_id,
@@ -328,4 +271,17 @@ def _derivatives(s: Session, scan_id: int) -> tuple[NamedDerivative, ...]:
             names=(DerivativeName(None, row.root, row.path, row.display), *links.get(row.id, ())),
         )
         for row in rows
-    )
+    ]
+
+
+def recorded_derivatives(s: Session) -> Iterator[NamedDerivative]:
+    """Yield all derivatives in order of id, in bounded memory; writing between two steps is safe."""
+    last = 0
+    while page := named_derivatives(s, Derivative.id > last, limit=_PAGE):
+        yield from page
+        last = page[-1].derivative_id
+
+
+def latest_derivative_paths(s: Session, most: int = 20) -> list[bytes]:
+    """Return the paths of the derivatives that were made last, newest first."""
+    return list(s.scalars(select(Derivative.path).order_by(Derivative.created_at.desc()).limit(most)))

@@ -1,4 +1,4 @@
-"""When a scan is set aside, and when it is let out again."""
+"""Quarantine of scans that cannot be processed."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -15,11 +15,11 @@ from db.vocabulary import EventType, JobState, Outcome
 
 
 def lock_scan(s: Session, scan_id: int) -> None:
-    """Hold a scan's row until the transaction ends.
+    """Lock the row of a scan until the transaction ends.
 
-    Whatever touches a scan and its jobs takes the scan first, so that on PostgreSQL none of two such
-    transactions can miss what the other did or wait for it in a circle. The lock leaves foreign keys alone:
-    an event about the scan can still be written by others.
+    Transactions that change a scan and its jobs lock the scan first, so that on PostgreSQL neither of two can
+    miss the other's changes or deadlock with it. The lock leaves foreign keys alone: others can still write
+    events about the scan.
     """
     s.execute(select(Scan.id).where(Scan.id == scan_id).with_for_update(key_share=True))
 
@@ -27,7 +27,7 @@ def lock_scan(s: Session, scan_id: int) -> None:
 def quarantine_scan(
     s: Session, scan_id: int, problem: Problem, agent: AgentName = SAEK, *, now: dt.datetime | None = None
 ) -> bool:
-    """Quarantine a scan that nothing was made of; False if it was quarantined or has a derivative."""
+    """Quarantine a scan without a derivative; False if it has one or is in quarantine already."""
     now = now or current_time(s)
     lock_scan(s, scan_id)
     done = exists().where(Job.scan_id == scan_id, Job.state == JobState.DONE)
@@ -60,7 +60,7 @@ def release_scan(
     codes: Collection[str] | None = None,
     now: dt.datetime | None = None,
 ) -> bool:
-    """Let a scan out of quarantine, if it is there for one of `codes` (any by default)."""
+    """Release a scan that is in quarantine for one of `codes` (default: any); False if it is not."""
     now = now or current_time(s)
     lock_scan(s, scan_id)
     query = select(Scan.problem_code).where(Scan.id == scan_id, Scan.problem_code.is_not(None))

@@ -1,4 +1,4 @@
-"""Which recipes and models the record has met."""
+"""Recipes and models on record."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ def ensure_recipe(
     card: Mapping[str, Any],
     now: dt.datetime | None = None,
 ) -> int:
-    """Return the id of the recipe, entering it and its model if new.
+    """Return the id of a recipe; enter it and its model if they are new.
 
     `body` and `card` are JSON objects. A card may be reworded later; the first one on record stays. Raises
-    `RecipeConflict` when the fingerprint stands for another body.
+    `RecipeConflict` if the fingerprint is on record with another body.
     """
     recipe = s.execute(select(Recipe.id, Recipe.body).where(Recipe.fingerprint == fingerprint)).one_or_none()
     if recipe is None:
@@ -50,7 +50,7 @@ def ensure_recipe(
 
 
 def recipe_body(s: Session, recipe_id: int) -> dict[str, Any]:
-    """Return the recipe as it was entered. Raises `UnknownRecipe`."""
+    """Return the body of a recipe. Raises `UnknownRecipe`."""
     body: dict[str, Any] | None = s.scalar(select(Recipe.body).where(Recipe.id == recipe_id))
     if body is None:
         raise UnknownRecipe(f"there is no recipe {recipe_id}", "list the recipes with `saek status --json`")
@@ -58,7 +58,7 @@ def recipe_body(s: Session, recipe_id: int) -> dict[str, Any]:
 
 
 def unfinished_jobs(s: Session, model_name: str) -> int:
-    """Return how many jobs that are queued or running follow a recipe with a model of this name."""
+    """Return how many queued or running jobs use a model of this name."""
     return s.execute(
         select(func.count(Job.id))
         .join(Recipe, Recipe.id == Job.recipe_id)

@@ -1,4 +1,4 @@
-"""Which files an order means."""
+"""Selection of files for a command."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -21,15 +21,13 @@ _FEW: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A choice of files: all conditions must hold; within one condition any of its values will do.
+    """Conditions on files: all must hold; of the values of one condition, any may match.
 
-    `ids` and `globs` are one condition: a file that is named by either is chosen.
-
-    `collections` take in their sub-folders; `states` are those of files and of any of their jobs; `since`
-    (inclusive) and `until` (exclusive) bound the time that the file was first seen; `ids` are sighting ids,
-    as `files` lists them; `globs` are matched with the whole display path, `*` crossing folders; `stale_for`
-    keeps scans that have a derivative but none by the recipe of that fingerprint. `all` must be said to
-    choose without a condition.
+    `collections` include their subfolders. `states` are those of files and of any of their jobs. `since`
+    (inclusive) and `until` (exclusive) bound the time when the file was first seen. `ids` are sighting ids;
+    `globs` match the whole display path, with `*` matching `/` too; `ids` and `globs` are one condition.
+    `stale_for` selects scans with a derivative but none by the recipe of that fingerprint. `all` is required
+    to select files without any condition.
     """
 
     collections: tuple[str, ...] = ()
@@ -44,7 +42,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class SelectedScan:
-    """A chosen scan, named after its first live sighting."""
+    """A selected scan, with the name of its first live sighting."""
 
     scan_id: int
     sighting_id: int
@@ -59,15 +57,15 @@ class SelectedScan:
 
 
 def select_scans(s: Session, selection: Selection) -> Iterator[SelectedScan]:
-    """Yield each chosen scan that is still in the inbox once, in order of its first chosen file.
+    """Yield each selected scan that is still in the inbox once, in order of its first selected file.
 
-    Raises `EmptySelection`. It is safe to write in the same session between two steps.
+    Writing in the same session between two steps is safe. Raises `EmptySelection`.
     """
-    met: set[int] = set()
+    seen: set[int] = set()
     for file in select_files(s, selection, Sighting.gone_at.is_(None), Sighting.scan_id.is_not(None)):
-        if file.scan_id in met:
+        if file.scan_id in seen:
             continue
-        met.add(file.scan_id)
+        seen.add(file.scan_id)
         yield SelectedScan(
             scan_id=file.scan_id,
             sighting_id=file.id,
@@ -83,9 +81,9 @@ def select_scans(s: Session, selection: Selection) -> Iterator[SelectedScan]:
 
 
 def select_files(s: Session, selection: Selection, *conditions: ColumnElement[bool]) -> Iterator[Row[Any]]:
-    """Yield the chosen live sightings with their scans, in order of id. Raises `EmptySelection`."""
+    """Yield the selected live sightings with their scans, in order of id. Raises `EmptySelection`."""
     if not selection.all and selection == Selection():
-        raise EmptySelection("no file was chosen", "name a collection, state, id or glob, or say --all")
+        raise EmptySelection("no files were selected", "give a collection, state, id or glob, or --all")
     query = over_live_files(
         select(
             Sighting.id,
@@ -104,17 +102,14 @@ def select_files(s: Session, selection: Selection, *conditions: ColumnElement[bo
     last = 0
     while page := s.execute(query.where(Sighting.id > last)).all():
         for file in page:
-            if not selection.globs or _is_named(file, selection):
+            named = file.id in selection.ids or any(fnmatchcase(file.display, g) for g in selection.globs)
+            if not selection.globs or named:
                 yield file
         last = page[-1].id
 
 
-def _is_named(file: Row[Any], selection: Selection) -> bool:
-    return file.id in selection.ids or any(fnmatchcase(file.display, glob) for glob in selection.globs)
-
-
 def in_collection(collection: str) -> ColumnElement[bool]:
-    """Return the condition that a sighting lies in a collection or one below it; "" is the whole inbox."""
+    """Return the condition that a sighting is in a collection or below it; "" is the whole inbox."""
     if collection == "":
         return Sighting.id.is_not(None)
     below = Sighting.collection.startswith(f"{collection}/", autoescape=True)
@@ -122,7 +117,7 @@ def in_collection(collection: str) -> ColumnElement[bool]:
 
 
 def collections_on_record(s: Session) -> set[str]:
-    """Return every folder below the inbox that holds live files, itself or further down."""
+    """Return every folder of the inbox that has live files in it or below it."""
     found = set(s.scalars(select(Sighting.collection).where(Sighting.superseded_at.is_(None)).distinct()))
     return {
         "/".join(parts[:depth])
@@ -132,15 +127,15 @@ def collections_on_record(s: Session) -> set[str]:
 
 
 def has_files(s: Session, collection: str) -> bool:
-    """Whether live files lie in a collection or below it; "" is the whole inbox."""
+    """Whether there are live files in a collection or below it; "" is the whole inbox."""
     query = select(Sighting.id).where(Sighting.superseded_at.is_(None), in_collection(collection))
     return s.scalars(query.limit(1)).first() is not None
 
 
 def similar_names(s: Session, name: str, most: int) -> list[str]:
-    """Return display paths of live files that may be meant by one that is on record nowhere.
+    """Return display paths of live files to suggest for a path that is not on record.
 
-    Those of the same folder, at most so many, and those in any folder that end in the same name.
+    At most `most` of the same folder, and some of the same name in other folders.
     """
     folder, _, last = name.rpartition("/")
     live = select(Sighting.display).where(Sighting.superseded_at.is_(None)).order_by(Sighting.id)
@@ -150,7 +145,7 @@ def similar_names(s: Session, name: str, most: int) -> list[str]:
 
 
 def mean_seconds_per_megapixel(s: Session) -> float | None:
-    """Return what the latest 200 derivatives took, in seconds a megapixel; None before the first."""
+    """Return the mean time of the latest 200 derivatives in s per megapixel, None before the first."""
     recent = (
         select(
             Derivative.seconds, (cast(Derivative.width, Float) * Derivative.height / 1e6).label("megapixels")
@@ -172,9 +167,7 @@ def _narrow(query: Select[*tuple[Any, ...]], selection: Selection) -> Select[*tu
         query = query.where(Sighting.first_seen_at >= selection.since)
     if selection.until is not None:
         query = query.where(Sighting.first_seen_at < selection.until)
-    if (
-        selection.ids and not selection.globs
-    ):  # beside globs, which no database knows, they are looked at here
+    if selection.ids and not selection.globs:  # together with globs both are matched in Python
         query = query.where(Sighting.id.in_(selection.ids))
     if selection.stale_for is not None:
         made = exists().where(Derivative.scan_id == Sighting.scan_id)

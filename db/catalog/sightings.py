@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, exists, select, update
 from sqlalchemy.orm import Session
 
-from db.catalog.links import mark_names_due
+from db.catalog.names_due import mark_names_due
 from db.core import events
 from db.core.clock import current_time
 from db.core.events import NewEvent

@@ -1,7 +1,6 @@
-"""What the last look through the inbox found besides scans, and how another one is asked for."""
+"""Surveys: the result of the last walk through the inbox, and requests for another walk."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from db.vocabulary import INBOX
 
 @dataclass(frozen=True, slots=True)
 class RefusedFolder:
-    """A folder (or a file by a path too long to be used) that nobody could look into, and why."""
+    """A folder that could not be read, or a file whose path is too long, and why."""
 
     display: str
     reason: str
@@ -25,15 +24,15 @@ class RefusedFolder:
 
 @dataclass(frozen=True, slots=True)
 class SurveyRecord:
-    """What a look through all of the inbox found; `refused` and `conflicts` name the first ones only."""
+    """The result of a walk through the inbox; `refused` and `conflicts` list only the first ones."""
 
     taken_at: dt.datetime
     files: int
-    """Scans, or what could be."""
+    """Files that are or could be scans."""
     unknown: int
-    """Those of them that were still to be taken in."""
+    """Those of them that were not on record yet."""
     sidecars: int
-    """Files beside scans that are passed over."""
+    """Files beside scans that are ignored."""
     conflict_copies: int
     conflicts: tuple[str, ...]
     refused_folders: int
@@ -42,7 +41,7 @@ class SurveyRecord:
 
 
 def record_survey(s: Session, survey: SurveyRecord) -> None:
-    """Keep a survey in the place of the last one."""
+    """Store a survey and replace the last one."""
     facts = asdict(survey)
     del facts["taken_at"]
     _set(s, taken_at=survey.taken_at, facts=facts)
@@ -53,16 +52,20 @@ def last_survey(s: Session) -> SurveyRecord | None:
     row = s.execute(
         select(schema.Survey.taken_at, schema.Survey.facts).where(schema.Survey.root == INBOX)
     ).one_or_none()
-    return None if row is None or row.taken_at is None else _survey(row.taken_at, row.facts)
+    if row is None or row.taken_at is None:
+        return None
+    refused = tuple(RefusedFolder(**folder) for folder in row.facts["refused"])
+    lists = {"refused": refused, "conflicts": tuple(row.facts["conflicts"])}
+    return SurveyRecord(taken_at=row.taken_at, **{**row.facts, **lists})
 
 
 def request_survey(s: Session, by: str, *, now: dt.datetime | None = None) -> None:
-    """Ask the ingester to look through the inbox at once, wherever it runs."""
+    """Ask the ingester, wherever it runs, to walk through the inbox at once."""
     _set(s, wanted_at=now or current_time(s), wanted_by=by)
 
 
 def survey_requested_at(s: Session) -> dt.datetime | None:
-    """Return when a look was last asked for, None if it never was."""
+    """Return when a walk was last requested, None if never."""
     return s.scalar(select(schema.Survey.wanted_at).where(schema.Survey.root == INBOX))
 
 
@@ -74,8 +77,3 @@ def _set(s: Session, **values: Any) -> None:
         .values(values)
         .execution_options(synchronize_session=False)
     )
-
-
-def _survey(taken_at: dt.datetime, facts: Mapping[str, Any]) -> SurveyRecord:
-    known = {**facts, "refused": tuple(RefusedFolder(**one) for one in facts["refused"])}
-    return SurveyRecord(taken_at=taken_at, **{**known, "conflicts": tuple(facts["conflicts"])})

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.catalog.links import mark_names_due
+from db.catalog.names_due import mark_names_due
 from db.catalog.quarantine import lock_scan, quarantine_scan, release_scan
 from db.catalog.sightings import (
     problem_values,

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from skimage import data
 
-from db.catalog.links import any_names_due
+from db.catalog.names_due import any_names_due
 from db.catalog.surveys import last_survey
 from db.reports.history import scan_history
 from db.vocabulary import FileState

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from db.catalog import (
     AddedRows,
-    Place,
-    RecordedDerivative,
+    DerivativeName,
+    NamedDerivative,
     Sidecar,
     SidecarStatus,
     enter_sidecar,
@@ -68,7 +68,8 @@ RecoveryListener = Callable[[RecoveryReport, UnusableFile | None], None]
 class _Read:
     """A sidecar that may be entered."""
 
-    place: Place
+    name: DerivativeName
+    linked: bool
     sidecar: Sidecar
     evidence: dict[str, object]
     standing: SidecarStatus
@@ -158,42 +159,45 @@ def recover_sidecars(
     log = _Log(listener)
     with database.read() as s:
         for made in recorded_derivatives(s):
-            log.report.read += 1
-            try:
-                _mend(s, made, _place(outbox, made), log, dry_run=dry_run)
-            except (MasterError, OutputUnavailable) as error:
-                log.trouble(made.display, error.reason, error.remedy)
-            log.step()
+            for name in made.names:
+                log.report.read += 1
+                try:
+                    _mend(s, made, name, _place(outbox, name), log, dry_run=dry_run)
+                except (MasterError, OutputUnavailable) as error:
+                    log.trouble(name.display, error.reason, error.remedy)
+                log.step()
     return log.report
 
 
-def _place(outbox: Path, made: RecordedDerivative) -> Path:
+def _place(outbox: Path, name: DerivativeName) -> Path:
     """Return where a derivative on record lies. Raises LeadsOut, PathTooLong, OutputUnavailable."""
-    if made.root != OUTBOX:
+    if name.root != OUTBOX:
         raise PathEscapes(
-            reason=f"the record names a root {made.root!r} for it, which is not one of Saek's",
+            reason=f"the record names a root {name.root!r} for it, which is not one of Saek's",
             remedy="the record was tampered with or is damaged: compare it with a backup",
         )
-    return output_path(outbox, made.path)
+    return output_path(outbox, name.path)
 
 
-def _mend(s: Session, made: RecordedDerivative, derivative: Path, log: _Log, *, dry_run: bool) -> None:
+def _mend(
+    s: Session, made: NamedDerivative, name: DerivativeName, derivative: Path, log: _Log, *, dry_run: bool
+) -> None:
     try:
         status = derivative.lstat()
         size = status.st_size if stat.S_ISREG(status.st_mode) else -1
     except OSError as error:
         log.trouble(
-            made.display,
+            name.display,
             f"the derivative is not there ({error.strerror})",
             "restore it from a backup; saek status tells of which scan it was made",
         )
         return
     if size < 0:
-        log.trouble(made.display, "it is no regular file", "restore it from a backup")
+        log.trouble(name.display, "it is no regular file", "restore it from a backup")
         return
     if size != made.bytes:
         log.trouble(
-            made.display,
+            name.display,
             f"the derivative has {size:,} bytes, {made.bytes:,} are on record",
             "restore it from a backup",
         )
@@ -206,7 +210,7 @@ def _mend(s: Session, made: RecordedDerivative, derivative: Path, log: _Log, *, 
     log.report.written += 1
 
 
-def _sidecar_fits(derivative: Path, made: RecordedDerivative) -> bool:
+def _sidecar_fits(derivative: Path, made: NamedDerivative) -> bool:
     try:
         sidecar, _ = read_sidecar_file(sidecar_path(derivative))
     except BrokenSidecar:
@@ -226,9 +230,9 @@ def _read(database: Database, outbox: Path, path: bytes, log: _Log, *, verify: b
         return None
     picture = path.removesuffix(SUFFIX.encode())
     lies_at = outbox / os.fsdecode(picture)
-    place = Place(picture, display_path(picture), linked=_has_other_names(lies_at))
+    name = DerivativeName(None, OUTBOX, picture, display_path(picture))
     with database.read() as s:
-        found = sidecar_status(s, sidecar, place)
+        found = sidecar_status(s, sidecar, name)
     if found is SidecarStatus.OTHER:
         log.trouble(
             display,
@@ -243,7 +247,7 @@ def _read(database: Database, outbox: Path, path: bytes, log: _Log, *, verify: b
     evidence = {"sidecar": display, "sidecar_sha256": digest, "checksum_verified": verify}
     if picture != sidecar.derivative["path"]:
         evidence["was_at"] = sidecar.derivative["display"]
-    return _Read(place, sidecar, evidence, found)
+    return _Read(name, _has_other_names(lies_at), sidecar, evidence, found)
 
 
 def _making(sidecar: Sidecar) -> tuple[str, str]:
@@ -291,7 +295,7 @@ def _enter(database: Database, batch: list[_Read], log: _Log) -> None:
         entered, refused = AddedRows(), []
         for read in batch:
             try:
-                entered += enter_sidecar(s, read.sidecar, read.place, read.evidence)
+                entered += enter_sidecar(s, read.sidecar, read.name, read.evidence, linked=read.linked)
             except (BrokenSidecar, RecipeConflict) as error:
                 refused.append((read, error))
         return entered, refused
@@ -301,7 +305,7 @@ def _enter(database: Database, batch: list[_Read], log: _Log) -> None:
     entered, refused = database.run(step)
     log.report.entered += entered
     for read, error in refused:
-        log.trouble(f"{read.place.display}{SUFFIX}", error.reason, error.remedy)
+        log.trouble(f"{read.name.display}{SUFFIX}", error.reason, error.remedy)
 
 
 def _look_for_sidecar(outbox: Path, path: bytes, log: _Log) -> None:

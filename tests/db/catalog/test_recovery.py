@@ -11,15 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from db.catalog.files import list_files
-from db.catalog.recovery import (
-    AddedRows,
-    Place,
-    SidecarStatus,
-    enter_sidecar,
-    latest_derivative_paths,
-    recorded_derivatives,
-    sidecar_status,
-)
+from db.catalog.links import DerivativeName, latest_derivative_paths, recorded_derivatives
+from db.catalog.recovery import AddedRows, SidecarStatus, enter_sidecar, sidecar_status
 from db.catalog.sidecars import read_sidecar, sidecar_object
 from db.core.engine import open_database
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
@@ -44,11 +37,18 @@ def make(source, name="a.tif", content="a", output=None):
         return json.loads(json.dumps(sidecar_object(s, lease.job_id)))
 
 
+def name(path):
+    return DerivativeName(None, "outbox", path.encode(), path)
+
+
 def enter(source, told):
-    place = told["derivative"]["path"]
     with source.database.begin() as s:
         return enter_sidecar(
-            s, read_sidecar(told), Place(place.encode(), place), EVIDENCE, now=source.wait(minutes=1)
+            s,
+            read_sidecar(told),
+            name(told["derivative"]["path"]),
+            EVIDENCE,
+            now=source.wait(minutes=1),
         )
 
 
@@ -216,18 +216,16 @@ def test_a_name_in_any_encoding_comes_through_whole(source, archive):
 
 def test_what_is_known_is_told_without_writing(source, archive):
     told = make(source)
-    sidecar, place = read_sidecar(told), Place(b"a.tif.color.tif", "")
+    sidecar, place = read_sidecar(told), name("a.tif.color.tif")
     with archive.database.read() as s:
         assert sidecar_status(s, sidecar, place) is SidecarStatus.NEW
     with source.database.read() as s:
         assert sidecar_status(s, sidecar, place) is SidecarStatus.KNOWN
-        assert sidecar_status(s, sidecar, Place(b"moved.tif", "")) is SidecarStatus.UNNAMED
+        assert sidecar_status(s, sidecar, name("moved.tif")) is SidecarStatus.UNNAMED
         other = {**sidecar.derivative, "sha256": "0" * 64}
-        assert (
-            sidecar_status(s, replace(sidecar, derivative=other), Place(b"x.tif", "")) is SidecarStatus.OTHER
-        )
+        assert sidecar_status(s, replace(sidecar, derivative=other), name("x.tif")) is SidecarStatus.OTHER
         assert latest_derivative_paths(s) == [b"a.tif.color.tif"]
-        assert [row.path for row in recorded_derivatives(s)] == [b"a.tif.color.tif"]
+        assert [name.path for made in recorded_derivatives(s) for name in made.names] == [b"a.tif.color.tif"]
 
 
 def damaged(told):

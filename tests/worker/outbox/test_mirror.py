@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 
 from db.audit.fixity import Due
 from db.catalog.files import list_files
-from db.catalog.links import any_names_due, scan_places
+from db.catalog.links import scan_places
+from db.catalog.names_due import any_names_due
 from db.core.engine import Database
 from db.core.schema import Derivative, Event, Link, Scan, Sighting
 from db.migrations import runner
