@@ -30,6 +30,7 @@ from processes import processor_seconds
 
 from db.core import Database, open_database
 from db.migrations import upgrade
+from db.queue import Lease
 from db.queue import jobs as job_life
 from db.values import NewDerivative
 from db.vocabulary import Lane
@@ -124,21 +125,21 @@ def queue_rows(database: Database) -> Iterator[Row]:
         with database.read() as s:
             return unpublished(s, lane, most, dt.timedelta(seconds=15))
 
-    def claim(job_id: int) -> job_life.Lease:
+    def claim(job_id: int) -> Lease:
         lease = database.run(lambda s: job_life.claim(s, job_id, "bench:1", LEASE))
         if lease is None:
             raise RuntimeError(f"job {job_id} was due and could not be claimed")
         leases.append(lease)
         return lease
 
-    def finish(lease: job_life.Lease) -> None:
+    def finish(lease: Lease) -> None:
         with database.begin() as s:
             job_life.finish(s, lease, _made(lease))
 
     def rest(job_id: int) -> None:
         database.run(lambda s: delay_job(s, job_id, full, LEASE))
 
-    leases: list[job_life.Lease] = []
+    leases: list[Lease] = []
     full = Problem("no-space", "the disk is full", "free some space")
     for lane in Lane:
         asked = [spent(partial(due, lane, 256)) for _ in range(5)]
@@ -150,7 +151,7 @@ def queue_rows(database: Database) -> Iterator[Row]:
     yield row("a job that is held off", [spent(partial(rest, job_id)) for job_id in chosen[CLAIMS:]])
 
 
-def _made(lease: job_life.Lease) -> NewDerivative:
+def _made(lease: Lease) -> NewDerivative:
     name = f"bench/{lease.job_id}.tif".encode()
     return NewDerivative(
         path=name,

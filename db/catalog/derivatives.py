@@ -16,7 +16,7 @@ from db.core.schema import Derivative, Model, Recipe, Sighting
 from db.core.upsert import insert_or_ignore
 from db.errors import DerivativeExists
 from db.values import SAEK, AgentName, NewDerivative
-from db.vocabulary import EventType, Outcome
+from db.vocabulary import AgentKind, EventType, Outcome
 
 
 def enter_derivative(

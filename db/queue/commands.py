@@ -1,4 +1,4 @@
-"""What a person can order: pause, resume, cancel, retry, reprocess."""
+"""Commands of people: pause, resume, cancel, retry, reprocess."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
@@ -20,8 +20,8 @@ from db.core.schema import Job, LanePause, Recipe, Scan, Sighting
 from db.core.transitions import MovedJob, move
 from db.core.upsert import insert_or_ignore
 from db.errors import UnknownScan
-from db.queue.enqueue import enqueue_all, failure_values
-from db.queue.jobs import CANCELLED_BY_COMMAND
+from db.queue.enqueue import enqueue_all
+from db.queue.failures import CANCELLED_BY_COMMAND, failure_values
 from db.queue.pauses import ALL
 from db.values import AgentName
 from db.vocabulary import EventType, FileState, JobState, Lane, Outcome
@@ -31,7 +31,7 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class CancelResult:
-    """How many jobs were cancelled at once, and how many running ones were asked to stop."""
+    """How many queued jobs were cancelled, and how many running ones were requested to stop."""
 
     cancelled: int
     requested: int
@@ -39,7 +39,7 @@ class CancelResult:
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
-    """How many jobs were queued again, scans released, and files that are to be taken in anew at once."""
+    """How many jobs were queued again, scans released, and files marked to be taken in again."""
 
     jobs: int
     scans: int
@@ -48,9 +48,9 @@ class RetryResult:
 
 @dataclass(frozen=True, slots=True)
 class ReprocessResult:
-    """How many jobs were made, were there already, and were not made because the scan is quarantined.
+    """How many jobs were created, existed already, and were not created because the scan is quarantined.
 
-    `unmade` of the existing ones failed or were cancelled: only a retry makes them.
+    `unmade` of the existing ones failed or were cancelled: only a retry runs them again.
     """
 
     created: int
@@ -61,7 +61,7 @@ class ReprocessResult:
 
 @dataclass(frozen=True, slots=True)
 class ReprocessPlan:
-    """What `reprocess` would do with some scans: which it would make jobs for, and how many not, and why."""
+    """What `reprocess` would do: the scans that get a new job, and how many do not and why."""
 
     new: frozenset[int]
     existing: int
@@ -70,15 +70,15 @@ class ReprocessPlan:
 
 
 def pause(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = None) -> bool:
-    """Hold a lane, or all with None; False if it was held already.
+    """Pause a lane, or all with None; False if it was paused already.
 
-    What runs in it is told at its next heartbeat.
+    Running jobs learn of it at their next heartbeat.
     """
     return _set_paused(s, [lane or ALL], by, now or current_time(s), paused=True)
 
 
 def resume(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = None) -> bool:
-    """Let a lane go on; None lifts every pause. False if nothing was held."""
+    """Resume a lane, or all with None; False if nothing was paused."""
     scopes = [ALL, *Lane] if lane is None else [lane]
     return _set_paused(s, scopes, by, now or current_time(s), paused=False)
 
@@ -86,18 +86,18 @@ def resume(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = 
 def cancel(
     s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datetime | None = None
 ) -> CancelResult:
-    """Cancel the queued jobs of the chosen files, or of these job ids, and ask the running ones to stop.
+    """Cancel the queued jobs of the selected files, or these job ids, and ask the running ones to stop.
 
-    Of files that were chosen by states only the jobs in these states. Raises `EmptySelection`.
+    Of files selected by state, only the jobs in these states. Raises `EmptySelection`.
     """
     now, agent = now or current_time(s), AgentName.person(by)
     ended = requested = 0
-    for chosen in _chosen_jobs(s, what):
+    for selected in _selected_jobs(s, what):
         moved = move(
             s,
             JobState.QUEUED,
             JobState.CANCELLED,
-            chosen,
+            selected,
             now=now,
             values=failure_values(CANCELLED_BY_COMMAND),
             agent=agent,
@@ -106,7 +106,7 @@ def cancel(
         )
         asked = s.execute(
             update(Job)
-            .where(chosen, Job.state == JobState.RUNNING, Job.cancel_requested.is_(False))
+            .where(selected, Job.state == JobState.RUNNING, Job.cancel_requested.is_(False))
             .values(cancel_requested=True)
             .returning(Job.id, Job.scan_id)
             .execution_options(synchronize_session=False)
@@ -133,18 +133,18 @@ def cancel(
 def retry(
     s: Session, what: Selection | Iterable[int], by: str, *, now: dt.datetime | None = None
 ) -> RetryResult:
-    """Queue failed and cancelled jobs anew with all their attempts, and release what was quarantined.
+    """Queue failed and cancelled jobs again with all their attempts, and release quarantined scans.
 
-    Chosen files that never had a job (refused at intake, or never hashed) are forgotten as far as size and
-    time go, and the inbox is to be looked through at once, which takes them in as if they were new. Of files
-    that were chosen by states only the jobs in these states, and of quarantined ones all. Raises
-    `EmptySelection`.
+    Of selected files that never had a job (rejected at intake, or never hashed), size and time are cleared,
+    and a rescan is requested, which takes them in as new. Of files selected by state, only the jobs in these
+    states are queued; of quarantined ones, all. Raises `EmptySelection`.
     """
     now, agent = now or current_time(s), AgentName.person(by)
     if not isinstance(what, Selection):
         pages = _pages(Job.id, what)
         moved = [job for page in pages for job in _queue_again(s, UNSUCCESSFUL, page, agent, now)]
-        released = _release(s, sorted({job.scan_id for job in moved}), agent, now)
+        scan_ids = sorted({job.scan_id for job in moved})
+        released = sum(release_scan(s, scan_id, "retried", agent, now=now) for scan_id in scan_ids)
         return RetryResult(len(moved), released, 0)
     jobs = scans = sightings = 0
     files = select_files(s, what)
@@ -153,11 +153,14 @@ def retry(
         quarantined = set(
             s.scalars(select(Scan.id).where(Scan.id.in_(scan_ids), Scan.problem_code.is_not(None)))
         )
-        scans += _release(s, sorted(quarantined), agent, now)
-        moved = _queue_chosen_again(s, page, what.states, agent, now)
-        anew = quarantined - {job.scan_id for job in moved}
+        for scan_id in sorted(quarantined):
+            scans += release_scan(s, scan_id, "retried", agent, now=now)
+        moved = _queue_selected_again(s, page, what.states, agent, now)
+        without_job = quarantined - {job.scan_id for job in moved}
         jobs += len(moved)
-        sightings += _forget(s, [f.id for f in page if f.scan_id is None or f.scan_id in anew])
+        sightings += _clear_size_and_time(
+            s, [f.id for f in page if f.scan_id is None or f.scan_id in without_job]
+        )
     if sightings:
         request_survey(s, by, now=now)
     return RetryResult(jobs, scans, sightings)
@@ -166,9 +169,9 @@ def retry(
 def reprocess(
     s: Session, scan_ids: Iterable[int], recipe_id: int, requested_by: str, *, now: dt.datetime | None = None
 ) -> ReprocessResult:
-    """Make a job in the bulk lane for each scan that has none with this recipe.
+    """Create a job in the bulk lane for each scan that has none with this recipe.
 
-    A job that exists is left as it is, whatever its state. Raises `UnknownScan` and `UnknownRecipe`.
+    Existing jobs are left as they are. Raises `UnknownScan` and `UnknownRecipe`.
     """
     now = now or current_time(s)
     created = existing = unmade = quarantined = 0
@@ -190,19 +193,21 @@ def reprocess(
 
 
 def plan_reprocess(s: Session, scan_ids: Iterable[int], fingerprint: str) -> ReprocessPlan:
-    """Return what `reprocess` would do by the recipe of that fingerprint; only reads."""
+    """Return what `reprocess` would do with the recipe of a fingerprint; read-only."""
     new: set[int] = set()
     existing = unmade = quarantined = 0
     ids = iter(scan_ids)
     while page := set(islice(ids, _PAGE)):
-        aside = set(s.scalars(select(Scan.id).where(Scan.id.in_(page), Scan.problem_code.is_not(None))))
+        quarantined_ids = set(
+            s.scalars(select(Scan.id).where(Scan.id.in_(page), Scan.problem_code.is_not(None)))
+        )
         by_recipe = Recipe.fingerprint == fingerprint
         query = select(Job.scan_id, Job.state).join(Recipe, Recipe.id == Job.recipe_id).where(by_recipe)
-        there = dict(s.execute(query.where(Job.scan_id.in_(page - aside))).all())
-        new |= page - aside - set(there)
+        there = dict(s.execute(query.where(Job.scan_id.in_(page - quarantined_ids))).all())
+        new |= page - quarantined_ids - set(there)
         existing += len(there)
         unmade += sum(state in UNSUCCESSFUL for state in there.values())
-        quarantined += len(aside)
+        quarantined += len(quarantined_ids)
     return ReprocessPlan(frozenset(new), existing, unmade, quarantined)
 
 
@@ -233,10 +238,10 @@ def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, pau
     return bool(changed)
 
 
-def _queue_chosen_again(
+def _queue_selected_again(
     s: Session, files: Iterable[Row[Any]], states: Collection[FileState], agent: AgentName, now: dt.datetime
 ) -> list[MovedJob]:
-    """Queue the jobs anew by which the files were chosen: all that ended badly, or those in these states."""
+    """Queue jobs of selected files again: all that failed or were cancelled, or those in these states."""
     whole: set[int | None] = set()
     parts: set[int | None] = set()
     for file in files:
@@ -268,12 +273,8 @@ def _queue_again(
     ]
 
 
-def _release(s: Session, scan_ids: list[int], agent: AgentName, now: dt.datetime) -> int:
-    return sum(release_scan(s, scan_id, "retried", agent, now=now) for scan_id in scan_ids)
-
-
-def _forget(s: Session, sighting_ids: list[int]) -> int:
-    """Let the next rescan find that these files changed."""
+def _clear_size_and_time(s: Session, sighting_ids: list[int]) -> int:
+    """Clear size and time of files, so that the next rescan takes them in again; return how many."""
     return len(
         s.scalars(
             update(Sighting)
@@ -285,8 +286,8 @@ def _forget(s: Session, sighting_ids: list[int]) -> int:
     )
 
 
-def _chosen_jobs(s: Session, what: Selection | Iterable[int]) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions that together mean the chosen jobs."""
+def _selected_jobs(s: Session, what: Selection | Iterable[int]) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that together select the jobs."""
     if isinstance(what, Selection):
         files = select_files(s, what, Sighting.scan_id.is_not(None))
         pages = _pages(Job.scan_id, (file.scan_id for file in files))

@@ -8,7 +8,7 @@ _SHORTEST_WAIT: Final = dt.timedelta(seconds=10)
 _LONGEST_WAIT: Final = dt.timedelta(minutes=5)
 
 LONGEST_DELAY: Final = max(*_BACKOFFS, _LONGEST_WAIT)
-"""No job is delayed longer. One that seems to be got its delay before the clock was turned back."""
+"""No job is delayed longer. If one seems to be, the clock was turned back since."""
 
 
 def backoff(attempt: int) -> dt.timedelta:

@@ -1,4 +1,4 @@
-"""How a file that was seen becomes a scan, a sighting and a job."""
+"""Intake: a file becomes a scan, a sighting and a job."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from db.vocabulary import EventType, JobState, Lane, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What `register` found or made."""
+    """The rows of a file, and which of them are new."""
 
     scan_id: int
     sighting_id: int
@@ -37,8 +37,8 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """What `quarantine_sighting` found or made; `new` is False when the same problem was on record."""
+class QuarantinedSighting:
+    """A quarantined sighting; `new` is False if it is on record with the same problem."""
 
     sighting_id: int
     new: bool
@@ -55,17 +55,17 @@ def register(
     requested_by: str = "inbox",
     now: dt.datetime | None = None,
 ) -> Registered:
-    """Enter a file and its content, and a job unless `recipe_id` is None or the scan is quarantined.
+    """Enter a file, its content, and a job unless `recipe_id` is None or the scan is quarantined.
 
-    The same bytes again, at whatever path, are one scan with one more sighting. Other bytes at a known path
-    begin a new sighting. Bytes that were missed (their job found the file gone or replaced) have their jobs
-    queued again. `job_id` is the job of the scan and the recipe, if there is one.
+    The same bytes at another path are a further sighting of the same scan; other bytes at a known path are a
+    new sighting. Jobs that ended because the file was gone or replaced are queued again when its bytes are
+    back. `job_id` is the job of the scan and the recipe, if there is one.
     """
     now = now or current_time(s)
     scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
     if not new_scan:
         release_scan(s, scan_id, "the file is back", agent, codes=(MISSING_FILE,), now=now)
-        _revive_missed(s, scan_id, agent, now)
+        _requeue_missed(s, scan_id, agent, now)
     if recipe_id is None:
         return Registered(scan_id, sighting_id, None, new_scan, new_sighting, new_job=False)
     if not new_scan and s.scalar(select(Scan.problem_code).where(Scan.id == scan_id)) is not None:
@@ -84,9 +84,9 @@ def register_quarantined(
     *,
     now: dt.datetime | None = None,
 ) -> Registered:
-    """Enter a file whose content has a digest but cannot be worked on.
+    """Enter a file with a digest whose content cannot be processed, and quarantine its scan.
 
-    A scan that a derivative was made of stays out of quarantine.
+    A scan with a derivative is not quarantined.
     """
     now = now or current_time(s)
     scan_id, sighting_id, new_scan, new_sighting = _enter(s, seen, record, agent, now)
@@ -102,10 +102,10 @@ def quarantine_sighting(
     agent: AgentName = SAEK,
     *,
     now: dt.datetime | None = None,
-) -> Refused:
-    """Enter a file that could not even be hashed (symlink, unreadable, zero bytes).
+) -> QuarantinedSighting:
+    """Enter a file that could not be hashed (symlink, unreadable, zero bytes).
 
-    The same problem seen again writes no event.
+    The same problem again writes no event.
     """
     now = now or current_time(s)
     sighting_id, new = update_sighting(s, seen, None, problem, agent, now=now)
@@ -123,41 +123,41 @@ def quarantine_sighting(
             .execution_options(synchronize_session=False)
         )
         if another is None:
-            return Refused(sighting_id, new=False)
+            return QuarantinedSighting(sighting_id, new=False)
     detail = {"code": problem.code, "reason": problem.reason, "remedy": problem.remedy}
     event = NewEvent(EventType.QUARANTINE, detail, Outcome.WARNING, agent, sighting_id=sighting_id)
     events.append(s, [event], at=now)
-    return Refused(sighting_id, new=True)
+    return QuarantinedSighting(sighting_id, new=True)
 
 
 def _enter(
     s: Session, seen: NewSighting, record: NewScan, agent: AgentName, now: dt.datetime
 ) -> tuple[int, int, bool, bool]:
-    """Enter content and place; return the scan's and the sighting's id and whether each is new."""
+    """Enter scan and sighting; return the id of each and whether each is new."""
     scan_id, new_scan = _ensure_scan(s, record, now)
     sighting_id, new_sighting = update_sighting(s, seen, scan_id, None, agent, now=now)
 
-    def happening(kind: EventType, detail: dict[str, Any], outcome: Outcome = Outcome.SUCCESS) -> NewEvent:
+    def event(kind: EventType, detail: dict[str, Any], outcome: Outcome = Outcome.SUCCESS) -> NewEvent:
         return NewEvent(kind, detail, outcome, agent, scan_id=scan_id, sighting_id=sighting_id)
 
-    happenings = []
+    new = []
     if new_sighting and not new_scan:
         mark_names_due(s, [scan_id], now)
     if new_sighting:
         where = {"root": seen.root, "name": seen.display, "size": seen.size}
-        happenings.append(happening(EventType.INGESTION, where))
+        new.append(event(EventType.INGESTION, where))
     if new_scan:
-        happenings.append(happening(EventType.MESSAGE_DIGEST_CALCULATION, {"sha256": record.sha256}))
-    if new_scan or _learn_format(s, scan_id, record):
+        new.append(event(EventType.MESSAGE_DIGEST_CALCULATION, {"sha256": record.sha256}))
+    if new_scan or _identify_format(s, scan_id, record):
         facts = {"format": record.format, "width": record.width, "height": record.height}
         identified = Outcome.FAIL if record.format is None else Outcome.SUCCESS
-        happenings.append(happening(EventType.FORMAT_IDENTIFICATION, facts, identified))
-    events.append(s, happenings, at=now)
+        new.append(event(EventType.FORMAT_IDENTIFICATION, facts, identified))
+    events.append(s, new, at=now)
     return scan_id, sighting_id, new_scan, new_sighting
 
 
 def _ensure_scan(s: Session, record: NewScan, now: dt.datetime) -> tuple[int, bool]:
-    """Return the scan of these bytes, held until the transaction ends, and whether it is new."""
+    """Return the scan of these bytes and whether it is new; one that is not is locked."""
     scan_id = s.scalar(select(Scan.id).where(Scan.sha256 == record.sha256))
     if scan_id is None:
         facts = {"sha256": record.sha256, "bytes": record.bytes, "first_seen_at": now, **_header(record)}
@@ -169,18 +169,18 @@ def _ensure_scan(s: Session, record: NewScan, now: dt.datetime) -> tuple[int, bo
     return scan_id, False
 
 
-def _learn_format(s: Session, scan_id: int, record: NewScan) -> bool:
-    """Fill in what an earlier look could not identify."""
+def _identify_format(s: Session, scan_id: int, record: NewScan) -> bool:
+    """Fill in the header of a scan that could not be identified before; return whether it was."""
     if record.format is None:
         return False
-    learned = s.scalar(
+    identified = s.scalar(
         update(Scan)
         .where(Scan.id == scan_id, Scan.format.is_(None))
         .values(_header(record))
         .returning(Scan.id)
         .execution_options(synchronize_session=False)
     )
-    return learned is not None
+    return identified is not None
 
 
 def _header(record: NewScan) -> dict[str, Any]:
@@ -197,8 +197,8 @@ def _header(record: NewScan) -> dict[str, Any]:
     }
 
 
-def _revive_missed(s: Session, scan_id: int, agent: AgentName, now: dt.datetime) -> None:
-    """Queue again the jobs that ended only because the bytes were not there."""
+def _requeue_missed(s: Session, scan_id: int, agent: AgentName, now: dt.datetime) -> None:
+    """Queue again the jobs that ended because the file was gone or replaced."""
     for before, code in ((JobState.FAILED, MISSING_FILE), (JobState.CANCELLED, MASTER_CHANGED)):
         move(
             s,

@@ -1,4 +1,4 @@
-"""Which lanes are held."""
+"""Pauses of lanes."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A pause in force; `lane` is None when everything is held."""
+    """A pause in force; `lane` is None if all lanes are paused."""
 
     lane: Lane | None
     since: dt.datetime
@@ -22,7 +22,7 @@ class Pause:
 
 
 def pauses_in_force(s: Session) -> tuple[Pause, ...]:
-    """Return the pauses in force, "everything" first."""
+    """Return the pauses in force, that of all lanes first."""
     rows = s.execute(
         select(LanePause.scope, LanePause.since, LanePause.by)
         .where(LanePause.paused)
@@ -32,5 +32,5 @@ def pauses_in_force(s: Session) -> tuple[Pause, ...]:
 
 
 def job_is_paused() -> ColumnElement[bool]:
-    """Return the condition that a job's lane, or everything, is paused."""
+    """Return the condition that the lane of a job, or all lanes, are paused."""
     return exists().where(LanePause.paused, or_(LanePause.scope == ALL, LanePause.scope == Job.lane))

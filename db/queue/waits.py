@@ -1,24 +1,24 @@
-"""What queued jobs wait for that nobody has claimed, and how the queue is put right."""
+"""Delays of queued jobs by transient causes, and recovery of the queue."""
 
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from db.core.clock import current_time
 from db.core.schema import Job
-from db.queue.enqueue import failure_values, reap_expired
+from db.queue.failures import failure_values
+from db.queue.reaping import reap_expired
 from db.values import Problem
 from db.vocabulary import JobState
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRecovery:
-    """What `recover_queue` found: all jobs that wait, and what was in their way.
+    """What `recover_queue` changed, of how many queued jobs.
 
-    `sent` messages are forgotten, so that each is sent again; `waiting` jobs rest no longer; `taken_back` are
-    those whose worker fell silent.
+    `sent` messages are sent again, `waiting` jobs wait no longer, `taken_back` jobs had an expired lease.
     """
 
     queued: int
@@ -30,10 +30,10 @@ class QueueRecovery:
 def delay_job(
     s: Session, job_id: int, problem: Problem, pause: dt.timedelta, *, now: dt.datetime | None = None
 ) -> None:
-    """Have a queued job wait a while for a cause that keeps this host from any work; it was not claimed.
+    """Delay a queued job, without claiming it, while a transient cause keeps this host from working.
 
-    It stays in its state, so there is no event. The wait began when the first job that waits for the same
-    cause began to wait.
+    Its state stays the same, so there is no event. The wait counts from when the first job began to wait for
+    the same cause.
     """
     now = now or current_time(s)
     began = s.scalar(
@@ -55,7 +55,7 @@ def delay_job(
 
 
 def end_waits(s: Session, code: str | None = None) -> int:
-    """End the rest of all queued jobs that wait for a passing cause, or for this one; return how many."""
+    """End the delay of all jobs that wait for a transient cause, or for this one; return how many."""
     chosen = Job.waiting_since.is_not(None) if code is None else Job.failure_code == code
     return len(
         s.scalars(
@@ -69,7 +69,7 @@ def end_waits(s: Session, code: str | None = None) -> int:
 
 
 def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovery:
-    """Have every queued job sent anew at once, and take back those of silent workers."""
+    """Have every queued job sent again at once, and take back jobs with an expired lease."""
     now = now or current_time(s)
     found = inspect_queue(s, now=now)
     reap_expired(s, now=now)
@@ -84,12 +84,12 @@ def recover_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecover
 
 
 def inspect_queue(s: Session, *, now: dt.datetime | None = None) -> QueueRecovery:
-    """Return what `recover_queue` would do; only reads."""
+    """Return what `recover_queue` would change; read-only."""
     now = now or current_time(s)
     queued = Job.state == JobState.QUEUED
 
-    def count(*conditions: object) -> int:
-        return s.scalar(select(func.count()).select_from(Job).where(*conditions)) or 0  # type: ignore[arg-type]
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return s.scalars(select(func.count()).select_from(Job).where(*conditions)).one()
 
     return QueueRecovery(
         queued=count(queued),

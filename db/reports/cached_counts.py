@@ -14,7 +14,7 @@ from db.core.clock import current_time
 from db.core.engine import Database
 from db.core.schema import Job, Sighting
 from db.core.upsert import insert_or_ignore
-from db.queue.enqueue import IS_QUEUED
+from db.queue.publishing import IS_QUEUED
 from db.vocabulary import FileState, JobState, Lane
 
 MANY_FILES: Final = 50_000

@@ -11,7 +11,7 @@ from db.catalog.file_states import UNSUCCESSFUL
 from db.catalog.surveys import SurveyRecord, last_survey
 from db.core.clock import current_time
 from db.core.schema import Job
-from db.queue.jobs import job_file_name
+from db.queue.job_files import job_file_name
 from db.queue.pauses import Pause, pauses_in_force
 from db.queue.throughput import Throughput, latest_throughput, recent_throughput
 from db.reports.cached_counts import (

@@ -16,7 +16,8 @@ from db.core.engine import Database, open_database
 from db.core.schema import Base, Event, Job
 from db.migrations import runner
 from db.queue.intake import Registered, register
-from db.queue.jobs import Lease, claim
+from db.queue.jobs import claim
+from db.queue.leases import Lease
 from db.values import KnownSighting, NewDerivative, NewScan, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Lane
 

@@ -5,8 +5,7 @@ import pytest
 import db.errors
 import restoration.errors
 import worker.errors
-from db.queue.enqueue import WORKER_DIED
-from db.queue.jobs import CANCELLED_BY_COMMAND
+from db.queue.failures import CANCELLED_BY_COMMAND, WORKER_DIED
 from worker.exits import Exit
 
 PAGES = (

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from db.catalog.files import list_files
 from db.core.engine import Database
 from db.core.schema import Derivative, Event, Job
-from db.queue.enqueue import MAX_ATTEMPTS, WORKER_DIED
+from db.queue.enqueue import MAX_ATTEMPTS
+from db.queue.failures import WORKER_DIED
 from db.vocabulary import EventType, FileState, JobState
 
 

@@ -20,7 +20,7 @@ from db.queue import (
     job_scan_paths,
     last_heartbeats,
     mark_published,
-    reap_silent,
+    reap_unresponsive,
     reset_published,
     unpublished,
 )
@@ -102,7 +102,7 @@ def reconcile(database: Database, settings: Settings, monitor: LeaseMonitor) -> 
     expired = monitor.expired(signs, time.monotonic())
     if not expired:
         return
-    reaped = database.run(lambda s: reap_silent(s, expired))
+    reaped = database.run(lambda s: reap_unresponsive(s, expired))
     with database.read() as s:
         files = job_file_names(s, [job.job_id for job in reaped])
     for job in reaped:

@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 
 from db.core import clock
-from db.queue.enqueue import reap_expired
 from db.queue.jobs import claim
+from db.queue.reaping import reap_expired
 from db.values import utcnow
 
 LEASE = dt.timedelta(seconds=30)

@@ -68,7 +68,7 @@ def test_silence_in_a_transaction_ends_it(over, relay):
             s.execute(update(Job).values(requested_by="nobody"))
             relay.swallow()
 
-    with pytest.raises(DatabaseUnavailable, match="said nothing for 1 s"):
+    with pytest.raises(DatabaseUnavailable, match="sent nothing for 1 s"):
         write()
 
 

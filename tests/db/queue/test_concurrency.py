@@ -11,8 +11,9 @@ from db.core.schema import Derivative, Event, Job, Scan
 from db.errors import LeaseLost
 from db.queue import jobs
 from db.queue.commands import cancel, reprocess, retry
-from db.queue.enqueue import reap_expired, unpublished
 from db.queue.intake import register
+from db.queue.publishing import unpublished
+from db.queue.reaping import reap_expired
 from db.vocabulary import EventType, JobState, Lane
 
 STEPS = 60

@@ -10,12 +10,16 @@ from db.queue.commands import cancel, pause
 from db.queue.enqueue import (
     MAX_ATTEMPTS,
     enqueue,
-    last_heartbeats,
+)
+from db.queue.publishing import (
     mark_published,
-    reap_expired,
-    reap_silent,
     reset_published,
     unpublished,
+)
+from db.queue.reaping import (
+    last_heartbeats,
+    reap_expired,
+    reap_unresponsive,
 )
 from db.queue.waits import delay_job
 from db.values import Problem
@@ -220,7 +224,7 @@ def test_a_worker_that_was_heard_of_since_keeps_its_job_whatever_the_clock_says(
         jobs.heartbeat(s, kept, "color", 1, 2, extend=LEASE, now=archive.wait(hours=-1))
 
     with archive.database.begin() as s:
-        reaped = reap_silent(s, signs, now=archive.now)
+        reaped = reap_unresponsive(s, signs, now=archive.now)
 
     assert [job.job_id for job in reaped] == [lost.job_id]
     assert archive.state(kept.job_id) is JobState.RUNNING
@@ -234,4 +238,4 @@ def test_a_job_that_changed_hands_since_is_not_taken_back(archive):
     assert archive.claim(first.job_id) is not None
 
     with archive.database.begin() as s:
-        assert reap_silent(s, signs, now=archive.wait(hours=1)) == []
+        assert reap_unresponsive(s, signs, now=archive.wait(hours=1)) == []

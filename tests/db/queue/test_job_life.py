@@ -19,7 +19,7 @@ from db.core.schema import Derivative, Event, Job, Scan
 from db.errors import LeaseLost
 from db.queue import jobs
 from db.queue.commands import cancel, pause, resume, retry
-from db.queue.enqueue import reap_expired
+from db.queue.reaping import reap_expired
 from db.vocabulary import EventType, JobState
 
 ENDED = {JobState.DONE, JobState.FAILED, JobState.CANCELLED}

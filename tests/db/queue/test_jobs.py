@@ -12,7 +12,12 @@ from db.core.schema import Derivative, Event, Scan
 from db.errors import DerivativeExists, LeaseLost, UnknownJob
 from db.queue import jobs
 from db.queue.commands import cancel, pause, resume
-from db.queue.enqueue import MAX_ATTEMPTS, enqueue, reap_expired
+from db.queue.enqueue import (
+    MAX_ATTEMPTS,
+    enqueue,
+)
+from db.queue.job_files import job_file_names
+from db.queue.reaping import reap_expired
 from db.vocabulary import EventType, JobState, Lane, Outcome
 
 MINUTE = dt.timedelta(minutes=1)
@@ -319,9 +324,9 @@ def test_a_job_is_named_after_the_file_that_is_there(archive, take_away):
     job_id = archive.drop("first.tif", "a").job_id
     archive.drop("second.tif", "a")
     with archive.database.begin() as s:
-        assert jobs.job_file_names(s, [job_id, 77]) == {job_id: "first.tif"}
+        assert job_file_names(s, [job_id, 77]) == {job_id: "first.tif"}
         take_away(s, b"first.tif", now=archive.now)
-        assert jobs.job_file_names(s, [job_id]) == {job_id: "second.tif"}
+        assert job_file_names(s, [job_id]) == {job_id: "second.tif"}
         take_away(s, b"second.tif", now=archive.now)
-        assert jobs.job_file_names(s, [job_id]) == {job_id: "first.tif"}
+        assert job_file_names(s, [job_id]) == {job_id: "first.tif"}
     assert archive.claim(job_id).display == "first.tif"

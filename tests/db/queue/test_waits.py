@@ -2,7 +2,10 @@ import datetime as dt
 
 from db.core.schema import Event
 from db.queue import jobs
-from db.queue.enqueue import mark_published, unpublished
+from db.queue.publishing import (
+    mark_published,
+    unpublished,
+)
 from db.queue.waits import delay_job, end_waits, inspect_queue, recover_queue
 from db.vocabulary import JobState, Lane
 

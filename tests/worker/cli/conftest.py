@@ -14,6 +14,7 @@ from db.core.engine import Database
 from db.queue import jobs
 from db.queue.enqueue import enqueue
 from db.queue.intake import Registered, quarantine_sighting, register
+from db.queue.leases import Lease
 from db.values import NewDerivative, NewScan, NewSighting, Problem
 from db.vocabulary import Lane
 from worker.cli.entry import app
@@ -148,7 +149,7 @@ class Record:
                 s, NewSighting("inbox", name.encode(), name, "", 0, 1, 1), EMPTY
             ).sighting_id
 
-    def _begin(self, file: Registered) -> jobs.Lease:
+    def _begin(self, file: Registered) -> Lease:
         assert file.job_id is not None
         with self.database.begin() as s:
             lease = jobs.claim(s, file.job_id, "here:1", LEASE)

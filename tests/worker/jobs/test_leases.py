@@ -15,7 +15,8 @@ from db.errors import DatabaseUnavailable, LeaseLost
 from db.migrations.runner import upgrade
 from db.queue import jobs
 from db.queue.commands import cancel, pause
-from db.queue.enqueue import enqueue, reap_expired
+from db.queue.enqueue import enqueue
+from db.queue.reaping import reap_expired
 from db.reports.history import scan_history
 from db.reports.status import overview
 from db.values import NewDerivative, utcnow

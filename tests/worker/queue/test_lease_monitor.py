@@ -1,7 +1,7 @@
 import datetime as dt
 from dataclasses import replace
 
-from db.queue.enqueue import Heartbeat
+from db.queue.reaping import Heartbeat
 from worker.queue.lease_monitor import LeaseMonitor
 
 AT = dt.datetime(1950, 6, 1, tzinfo=dt.UTC)
