@@ -1,4 +1,4 @@
-"""Where the metadata of a PNG or JPEG lie: the blocks, and by name what else the container holds."""
+"""Metadata blocks of a PNG or JPEG, and the names of what else the container holds."""
 
 import itertools
 import struct
@@ -13,7 +13,7 @@ from restoration.masters.png import chunks
 
 PROFILE: Final = "ICC profile (not one for gray)"
 MAX_BYTES: Final = 1 << 25
-"""Of one block: longer ones are no metadata."""
+"""Bytes of one block: longer blocks are not metadata."""
 _XMP_KEYWORD: Final = "XML:com.adobe.xmp"
 _PNG_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PNG_READ: Final = _PNG_TEXTS | {b"eXIf", b"iCCP"}
@@ -35,7 +35,7 @@ _APP_13: Final = 0xED
 
 @dataclass(frozen=True, slots=True)
 class PngText:
-    """One text of a PNG."""
+    """A text of a PNG."""
 
     keyword: str
     value: bytes
@@ -45,7 +45,7 @@ class PngText:
 
 @dataclass(slots=True)
 class MetadataBlocks:
-    """The metadata of a file, not yet read."""
+    """The metadata blocks of a file, not yet parsed."""
 
     exif: bytes | None = None
     """In its TIFF form."""
@@ -57,37 +57,37 @@ class MetadataBlocks:
     extension: "XmpExtension | None" = None
     texts: list[PngText] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
-    """Blocks that are there but cannot be read, with the reason."""
+    """Blocks that cannot be read, with the reason."""
     left_out: list[str] = field(default_factory=list)
-    """What else the container holds."""
+    """Names of what else the container holds."""
 
 
 @dataclass(slots=True)
 class XmpExtension:
-    """What does not fit into the first XMP packet of a JPEG."""
+    """Extended XMP of a JPEG: what does not fit into the first packet (XMP part 3, 1.1.3.1)."""
 
     guid: bytes
-    """MD5 of the whole, in hexadecimal digits."""
+    """MD5 of the whole extension, in hexadecimal digits."""
     size: int
     parts: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def whole(self) -> bytes | None:
-        """The extension, None unless all its parts are there."""
+        """The whole extension, None unless all its parts are present."""
         content = b"".join(part for _, part in sorted(self.parts.items()))
         ends = [0, *(at + len(part) for at, part in sorted(self.parts.items()))]
         return content if sorted(self.parts) == ends[:-1] and len(content) == self.size else None
 
 
 def png_blocks(file: BinaryIO, *, profile_is_used: bool) -> MetadataBlocks:
-    """Return what the chunks of a PNG hold, as far as it goes."""
+    """Return the metadata blocks in the chunks of a PNG, up to any damage."""
     found = MetadataBlocks()
     for chunk in chunks.read_chunks(file):
         kind, length = chunk.kind, chunk.length
         if not chunk.sound and kind in _PNG_READ:
-            continue  # as told of by `png_chunks.notes`
+            continue  # noted by `png.chunks.check_chunks`
         if kind in _PNG_TEXTS:
-            _png_text(found, kind, file.read(min(length, MAX_BYTES)))
+            _add_png_text(found, kind, file.read(min(length, MAX_BYTES)))
         elif kind == b"eXIf":
             found.exif = file.read(min(length, MAX_BYTES)).removeprefix(_EXIF)
         elif kind == b"iCCP":
@@ -97,7 +97,7 @@ def png_blocks(file: BinaryIO, *, profile_is_used: bool) -> MetadataBlocks:
     return found
 
 
-def _png_text(found: MetadataBlocks, kind: bytes, content: bytes) -> None:
+def _add_png_text(found: MetadataBlocks, kind: bytes, content: bytes) -> None:
     name, _, rest = content.partition(b"\0")
     keyword = name.decode("latin-1")
     codec = "utf-8" if kind == b"iTXt" else "latin-1"
@@ -114,13 +114,13 @@ def _png_text(found: MetadataBlocks, kind: bytes, content: bytes) -> None:
     elif keyword == _XMP_KEYWORD:
         found.xmp = found.xmp or value
     elif raw != keyword.lower() and raw in _RAW_PROFILES:
-        _raw_profile(found, keyword, _RAW_PROFILES[raw], value)
+        _add_raw_profile(found, keyword, _RAW_PROFILES[raw], value)
     else:
         found.texts.append(PngText(keyword, value, codec))
 
 
-def _raw_profile(found: MetadataBlocks, keyword: str, where: str, value: bytes) -> None:
-    """Take in what ImageMagick writes of other formats' blocks: name, length and hexadecimal digits."""
+def _add_raw_profile(found: MetadataBlocks, keyword: str, where: str, value: bytes) -> None:
+    """Add a block that ImageMagick wrote as text: name, length and hexadecimal digits."""
     try:
         content = bytes.fromhex(b"".join(value.split()[2:]).decode("ascii"))
     except ValueError:
@@ -146,7 +146,7 @@ def _inflated(content: bytes) -> bytes | None:
 
 
 def jpeg_blocks(file: BinaryIO) -> MetadataBlocks:
-    """Return what the segments of a JPEG before its scan hold, as far as it goes."""
+    """Return the metadata blocks in the segments of a JPEG before its scan, up to any damage."""
     found = MetadataBlocks()
     photoshop = []
     for segment in itertools.takewhile(lambda one: one.end < MAX_BYTES, markers.read_segments(file)):
@@ -156,7 +156,7 @@ def jpeg_blocks(file: BinaryIO) -> MetadataBlocks:
         elif marker == _APP_13 and content.startswith((*iptc.HEADS, b"\x1c")):
             photoshop.append(_resource_bytes(content))
         elif marker == APP_1 and content.startswith((_EXIF, XMP_HEAD, _EXTENSION)):
-            _app_1(found, content)
+            _add_app_1(found, content)
         elif APP_0 <= marker < APP_0 + 16 and not content.startswith(_KNOWN_HEADS):
             label = content.partition(b"\0")[0][:32].decode("latin-1")
             printable = "".join(c for c in label if c.isprintable())
@@ -165,7 +165,7 @@ def jpeg_blocks(file: BinaryIO) -> MetadataBlocks:
     return found
 
 
-def _app_1(found: MetadataBlocks, content: bytes) -> None:
+def _add_app_1(found: MetadataBlocks, content: bytes) -> None:
     if content.startswith(_EXIF):
         if found.exif is None:
             found.exif = content.removeprefix(_EXIF)
@@ -177,10 +177,10 @@ def _app_1(found: MetadataBlocks, content: bytes) -> None:
         else:
             found.left_out.append("JPEG: a second XMP packet")
     else:
-        _extend(found, content.removeprefix(_EXTENSION))
+        _add_extension(found, content.removeprefix(_EXTENSION))
 
 
-def _extend(found: MetadataBlocks, content: bytes) -> None:
+def _add_extension(found: MetadataBlocks, content: bytes) -> None:
     if len(content) < 40:
         found.unread.append("XMP extension (damaged)")
         return

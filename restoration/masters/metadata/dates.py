@@ -1,8 +1,8 @@
-"""How dates of EXIF, IPTC-IIM and XMP are turned into one another; what is no date gives None.
+"""Conversion of dates between EXIF, IPTC-IIM and XMP; None for text that is not a date.
 
 XMP: "1952", "1952-03", "1952-03-14", "1952-03-14T10:00", with seconds, fractions and zone (ISO 8601, as in
 XMP part 1). EXIF: "1952:03:14 10:00:00", unknown parts blank. IPTC-IIM: "19520314", unknown parts 00, and the
-time of day "100000+0900" in a data set of its own.
+time of day "100000+0900" in a separate data set.
 """
 
 import datetime as dt
@@ -23,9 +23,9 @@ _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)\Z", re.ASCII)
 
 
 def from_exif(text: str, fraction: str = "", offset: str = "") -> str | None:
-    """Return an EXIF date, its SubSecTime and its OffsetTime in XMP's form.
+    """Return an EXIF date with its SubSecTime and OffsetTime in the form of XMP.
 
-    Also takes dates in XMP's own form, in which some software writes EXIF.
+    Accepts dates in the form of XMP as well, which some software writes to EXIF.
     """
     text = text.rstrip(" \0")
     found = _EXIF.match(text.ljust(19) if text.count(":") == 4 else text)
@@ -38,7 +38,7 @@ def from_exif(text: str, fraction: str = "", offset: str = "") -> str | None:
 
 
 def from_iim(date: str, time: str = "") -> str | None:
-    """Return date (2:55) and time of day (2:60) of IPTC-IIM in XMP's form; a wrong time is left out."""
+    """Return date (2:55) and time (2:60) of IPTC-IIM in the form of XMP, without an invalid time."""
     found = _IIM.match(date.strip())
     if found is None:
         return from_exif(date)
@@ -49,7 +49,7 @@ def from_iim(date: str, time: str = "") -> str | None:
 
 
 def as_xmp(text: str) -> str | None:
-    """Return a date of a foreign XMP packet in XMP's form: as it is if it has it, else read as EXIF's."""
+    """Return a date of a foreign XMP packet in the form of XMP; a date in EXIF's form is converted."""
     found = _XMP.match(text.strip())
     if found is None:
         return from_exif(text)
@@ -59,7 +59,7 @@ def as_xmp(text: str) -> str | None:
 
 
 def to_exif(text: str) -> tuple[str, str, str] | None:
-    """Return a date in XMP's form as EXIF writes it, its SubSecTime and its OffsetTime, "" where unknown."""
+    """Return a date in the form of XMP as an EXIF date, SubSecTime and OffsetTime, "" where unknown."""
     found = _XMP.match(text)
     if found is None:
         return None
@@ -71,7 +71,7 @@ def to_exif(text: str) -> tuple[str, str, str] | None:
 
 
 def _joined(year: str, month: str, day: str, clock: tuple[str, str, str, str], zone: str) -> str | None:
-    """Join the parts that are known; None if they are no date. A time that is none is left out."""
+    """Return the known parts joined, without an invalid time; None if they are not a date."""
     unknown = {"", "00", "  "}
     if year == "0000":
         return None

@@ -1,6 +1,6 @@
-"""What a master says about itself (creator, rights, caption...) in EXIF, IPTC-IIM, XMP, TIFF and PNG.
+"""Descriptive metadata of a master (creator, rights, caption...) in EXIF, IPTC-IIM, XMP, TIFF and PNG.
 
-Which fields are read, and in which encodings: docs/metadata.md.
+docs/metadata.md lists the fields that are read, and the encodings.
 """
 
 import io
@@ -46,35 +46,44 @@ _PNG_TEXTS: Final = {
     "copyright": "dc:rights",
     "source": "photoshop:Source",
 }
-_LEAKS = (ValueError, SyntaxError, KeyError, TypeError, IndexError, AttributeError, struct.error, OSError)
-"""What Pillow lets escape on a damaged block."""
+_PILLOW_ERRORS = (
+    ValueError,
+    SyntaxError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    struct.error,
+    OSError,
+)
+"""Errors that Pillow raises on a damaged block."""
 
 
 @dataclass(frozen=True, slots=True)
 class MasterMetadata:
-    """The descriptive metadata of a master, as XMP would name them."""
+    """The descriptive metadata of a master, by XMP property."""
 
     xmp: bytes | None = None
     """Its XMP packet, not yet parsed."""
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What EXIF, TIFF tags, PNG texts and IPTC-IIM say, by XMP property; dates in the form of XMP."""
+    """Texts of EXIF, TIFF tags, PNG texts and IPTC-IIM, by XMP property; dates in the form of XMP."""
     unread: tuple[str, ...] = ()
-    """Blocks that are there but damaged."""
+    """Blocks that are damaged."""
     left_out: tuple[str, ...] = ()
-    """What else it says, by block and name: it has no place in a derivative."""
+    """Names, with their block, of what a derivative does not carry."""
     extension: bytes | None = None
-    """The part of the XMP of a JPEG that did not fit into its first packet."""
+    """The part of the XMP of a JPEG that does not fit into its first packet."""
     noted: tuple[str, ...] = ()
-    """What is odd about it: guessed encodings, swapped words."""
+    """What is odd: guessed encodings, swapped words."""
 
 
 def read_metadata(path: Path, facts: ScanFacts) -> MasterMetadata:
-    """Return the descriptive metadata of an identified master; damaged blocks are named, never fatal.
+    """Return the descriptive metadata of an identified master; damaged blocks are named, not fatal.
 
-    Where two blocks tell the same property otherwise, TIFF tags and PNG texts hold before IPTC-IIM, and that
-    before EXIF; what does not hold is named.
+    Where two blocks disagree about a property, TIFF tags and PNG texts take precedence over IPTC-IIM, and
+    IPTC-IIM over EXIF; the value that is dropped is named in `left_out`.
     """
-    blocks, of_container = (
+    blocks, container_properties = (
         _tiff_blocks(path, facts) if facts.format == "tiff" else (_blocks(path, facts), MetadataProperties())
     )
     fields: dict[str, tuple[str, ...]] = {}
@@ -84,14 +93,17 @@ def read_metadata(path: Path, facts: ScanFacts) -> MasterMetadata:
     readers: tuple[tuple[str, Callable[[], MetadataProperties]], ...] = (
         ("EXIF", lambda: _from_exif(blocks.exif)),
         ("IPTC-IIM", lambda: iptc_properties(blocks, facts.format.upper())),
-        (facts.format.upper(), lambda: of_container if facts.format == "tiff" else _from_texts(blocks)),
+        (
+            facts.format.upper(),
+            lambda: container_properties if facts.format == "tiff" else _from_texts(blocks),
+        ),
     )
     for label, reader in readers:
         try:
             with warnings.catch_warnings(record=True) as complaints:
                 warnings.simplefilter("always")
                 properties = reader()
-        except _LEAKS:
+        except _PILLOW_ERRORS:
             unread.append(f"{label} (damaged)")
             continue
         left_out.extend(properties.left_out)
@@ -109,11 +121,11 @@ def read_metadata(path: Path, facts: ScanFacts) -> MasterMetadata:
     if blocks.extension and extension is None:
         unread.append("XMP extension (incomplete)")
     return MasterMetadata(
-        blocks.xmp, fields, _once(unread), _once(left_out), extension=extension, noted=_once(noted)
+        blocks.xmp, fields, _unique(unread), _unique(left_out), extension=extension, noted=_unique(noted)
     )
 
 
-def _once(names: list[str]) -> tuple[str, ...]:
+def _unique(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
@@ -145,15 +157,14 @@ def _blocks(path: Path, facts: ScanFacts) -> MetadataBlocks:
 
 
 def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, MetadataProperties]:
-    """Return the blocks of the picture in a TIFF, and what its tags and those of its EXIF directory say."""
+    """Return the metadata blocks of the picture in a TIFF, and the properties of its TIFF and EXIF tags."""
     found = MetadataBlocks()
     with open_master(path) as file:
         tags = TagFile(file)
-        chosen = find_picture(file, path, facts.file_bytes)
-        directory = tags.directory(chosen.directory.offset)
-        preview = (
-            tags.directory(tags.first).tags if chosen.page else {}
-        )  # before the picture; may describe it
+        picture = find_picture(file, path, facts.file_bytes)
+        directory = tags.directory(picture.directory.offset)
+        # A preview before the picture may describe it as well.
+        preview = tags.directory(tags.first).tags if picture.page else {}
         first, properties = {**preview, **directory.tags}, MetadataProperties()
         found.unread.extend(
             f"TIFF: {_NAMES[code]} (damaged)" for code in sorted(directory.lost & _NAMES.keys())
@@ -167,8 +178,8 @@ def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, Metadata
         try:
             file.seek(0)
             with tifffile.TiffFile(file, name=path.name) as tiff:
-                page: Any = tiff.pages[chosen.page]
-                found.left_out.extend(uncarried.tiff_entries(page, len(chosen.tiff.directories), known))
+                page: Any = tiff.pages[picture.page]
+                found.left_out.extend(uncarried.tiff_entries(page, len(picture.tiff.directories), known))
         except TIFFFILE_ERRORS:
             found.left_out.append("EXIF (damaged)")
     found.xmp = first[_XMP].raw if _XMP in first else None
@@ -183,14 +194,14 @@ def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, Metadata
 
 def _unswapped_xmp(raw: bytes, properties: MetadataProperties) -> bytes:
     for width in (4, 2):
-        turned = swap_bytes(raw, width)
+        unswapped = swap_bytes(raw, width)
         if (
-            turned.lstrip(b"\0 \r\n\t\xef\xbb\xbf").startswith(b"<")
-            and b"rdf" in turned
+            unswapped.lstrip(b"\0 \r\n\t\xef\xbb\xbf").startswith(b"<")
+            and b"rdf" in unswapped
             and b"rdf" not in raw
         ):
             properties.noted.append(f"XMP: its {8 * width}-bit words were swapped; read as they were meant")
-            return turned
+            return unswapped
     return raw
 
 

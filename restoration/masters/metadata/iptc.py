@@ -1,4 +1,4 @@
-"""IPTC-IIM 4.2, and the Photoshop image resources that mostly hold it: walked through, never searched."""
+"""IPTC-IIM 4.2 data sets, and the Photoshop image resources that usually hold them."""
 
 import struct
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from restoration.masters.metadata.tags import swap_bytes
 IIM_RESOURCE: Final = 0x0404
 XMP_RESOURCE: Final = 0x0424
 HEADS: Final = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
-"""What a JPEG's APP13 segment begins with."""
+"""Beginnings of an APP13 segment of a JPEG."""
 SIGNATURES: Final = frozenset({b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"})
-"""What a Photoshop resource begins with."""
+"""Beginnings of a Photoshop resource."""
 MARKER: Final = 0x1C
-"""What each data set of IPTC-IIM begins with."""
+"""First byte of each data set."""
 _CHARACTER_SET: Final = (1, 90)
 _LONG_SIZE: Final = 0x8000
 _SETS_96: Final = {
@@ -35,13 +35,13 @@ _SETS_96: Final = {
     "f": "iso8859-16",
 }
 _DOUBLE_RIGHT: Final = {"A": ("gb2312", "gbk"), "B": ("euc_jp",), "C": ("euc_kr", "cp949")}
-"""Sets of two bytes a character in the right half of the code table, as in the EUC encodings."""
+"""Sets of two bytes per character in the right half of the code table, as in the EUC encodings."""
 _DOUBLE_LEFT: Final = {"A": "iso2022_jp_2", "B": "iso2022_jp_2", "@": "iso2022_jp_2", "C": "iso2022_jp_2"}
 
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """One data set."""
+    """One data set of IPTC-IIM."""
 
     record: int
     dataset: int
@@ -50,20 +50,20 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True)
 class IimBlock:
-    """The data sets of an IPTC-IIM block, up to where it is damaged."""
+    """The data sets of an IPTC-IIM block, up to any damage."""
 
     records: tuple[DataSet, ...]
     declared: tuple[str, ...]
-    """Python codecs that its 1:90 names, to be tried in their order; empty if it names none that we know."""
+    """Python codecs of its coded character set (1:90), in the order to try them; empty if none is known."""
     unknown: str = ""
-    """What its 1:90 says, if we do not know it."""
+    """Its coded character set (1:90), if it is unknown."""
     damaged: bool = False
     prefix: bytes = b""
-    """Escape sequence that each of its texts is to begin with: sets of two bytes in the left half."""
+    """Escape sequence to put before each of its texts, for sets of two bytes in the left half."""
 
 
 def photoshop_resources(block: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield number and content of each Photoshop image resource. Raises ValueError where they are damaged."""
+    """Yield number and content of each Photoshop image resource. Raises ValueError at damage."""
     at = 0
     while at + 12 <= len(block):
         if block[at : at + 4] not in SIGNATURES:
@@ -85,9 +85,9 @@ def photoshop_resources(block: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def unswap_words(raw: bytes) -> tuple[bytes, bool]:
-    """Return IPTC-IIM or resources as they are meant, and whether their 32-bit or 16-bit words were swapped.
+    """Return IPTC-IIM or resources in the right byte order, and whether their words were swapped.
 
-    Software that declares IPTC as 32-bit words swaps it with them when the byte order of a TIFF changes.
+    Some software declares IPTC as 32-bit words of a TIFF, and swaps them when the byte order changes.
     """
     for width in (4, 2):
         if not _begins(raw) and _begins(swap_bytes(raw[:64], width)):
@@ -100,7 +100,7 @@ def _begins(block: bytes) -> bool:
 
 
 def parse_iim(block: bytes) -> IimBlock:
-    """Return the data sets of a block of IPTC-IIM; never fails."""
+    """Return the data sets of an IPTC-IIM block; never fails."""
     records: list[DataSet] = []
     at, damaged = 0, False
     while at + 5 <= len(block) and block[at] == MARKER:
@@ -116,21 +116,25 @@ def parse_iim(block: bytes) -> IimBlock:
         records.append(DataSet(number, dataset, block[at : at + length]))
         at += length
     damaged = damaged or bool(block[at:].strip(b"\0 \r\n"))
-    said = next((one.value for one in records if (one.record, one.dataset) == _CHARACTER_SET), b"")
-    declared, prefix = character_sets(said)
-    unknown = "" if declared or not said.strip(b"\0 ") else said.decode("latin-1").replace("\x1b", "ESC ")
+    character_set = next((one.value for one in records if (one.record, one.dataset) == _CHARACTER_SET), b"")
+    declared, prefix = character_sets(character_set)
+    unknown = (
+        ""
+        if declared or not character_set.strip(b"\0 ")
+        else character_set.decode("latin-1").replace("\x1b", "ESC ")
+    )
     return IimBlock(tuple(records), declared, unknown, damaged, prefix)
 
 
-def character_sets(said: bytes) -> tuple[tuple[str, ...], bytes]:
-    """Return the Python codecs that a coded character set (1:90) means, and what its texts must begin with.
+def character_sets(character_set: bytes) -> tuple[tuple[str, ...], bytes]:
+    """Return the Python codecs of a coded character set (1:90), and the prefix that its texts need.
 
     The escape sequences are those of ISO 2022: ESC % G is UTF-8, ESC $ ) C is KS X 1001, ESC - A and ESC . A
     are Latin-1.
     """
     declared: list[str] = []
     prefix = b""
-    for escape in said.split(b"\x1b")[1:]:
+    for escape in character_set.split(b"\x1b")[1:]:
         words = escape.strip(b"\0 ").decode("latin-1")
         middle, final = words[:-1], words[-1:]
         if middle in {"%", "%/"} and final in {"G", "H", "I"}:
@@ -144,6 +148,6 @@ def character_sets(said: bytes) -> tuple[tuple[str, ...], bytes]:
         elif middle in {"$", "$("} and final in _DOUBLE_LEFT:
             declared.append(_DOUBLE_LEFT[final])
             prefix = b"\x1b" + escape.strip(b"\0 ")
-    if not declared and said.strip(b"\0 ").endswith((b"(B", b"(@")):
+    if not declared and character_set.strip(b"\0 ").endswith((b"(B", b"(@")):
         declared.append("ascii")
     return tuple(dict.fromkeys(declared)), prefix

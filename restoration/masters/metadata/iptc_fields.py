@@ -1,4 +1,4 @@
-"""What IPTC-IIM says, as XMP would name it, by itself or among Photoshop's resources."""
+"""IPTC-IIM data sets as XMP properties."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -25,27 +25,30 @@ _IIM_DATE, _IIM_TIME = 55, 60
 
 
 def iptc_properties(blocks: MetadataBlocks, label: str) -> MetadataProperties:
-    """Return what IPTC-IIM says, by itself or among Photoshop's resources, which are told of, too."""
+    """Return the properties of IPTC-IIM, whether it is stored alone or in Photoshop resources.
+
+    Other Photoshop resources are named in `left_out`.
+    """
     properties = MetadataProperties()
     streams: list[bytes] = []
     for raw in filter(None, (blocks.iptc, blocks.photoshop)):
-        block, turned = iptc.unswap_words(raw)
-        if turned:
+        block, unswapped = iptc.unswap_words(raw)
+        if unswapped:
             properties.noted.append("IPTC-IIM: its words were swapped; read as they were meant")
         if block[0] == iptc.MARKER:
             streams.append(block)
         elif block[:4] in iptc.SIGNATURES:
-            streams.extend(_in_resources(block, blocks, properties, label))
+            streams.extend(_iim_in_resources(block, blocks, properties, label))
         else:
             properties.damaged = properties.damaged or bool(block.strip(b"\0"))
     if streams:
-        _take_iim(iptc.parse_iim(streams[0]), properties)
+        _add_iim_properties(iptc.parse_iim(streams[0]), properties)
     if any(other != streams[0] for other in streams[1:]):
         properties.left_out.append("IPTC-IIM: a second block")
     return properties
 
 
-def _in_resources(
+def _iim_in_resources(
     block: bytes, blocks: MetadataBlocks, properties: MetadataProperties, label: str
 ) -> Iterator[bytes]:
     others = False
@@ -59,15 +62,15 @@ def _in_resources(
                 others = True
     except ValueError:
         properties.damaged = True
-    if others and label != "TIFF":  # a TIFF's are named by their tag
+    if others and label != "TIFF":  # those of a TIFF are named by their tag
         properties.left_out.append(f"{label}: Photoshop resources")
 
 
-def _take_iim(found: iptc.IimBlock, properties: MetadataProperties) -> None:
-    """Take in the application records of IPTC-IIM 4.2 that have a place in XMP."""
+def _add_iim_properties(found: iptc.IimBlock, properties: MetadataProperties) -> None:
+    """Add the data sets of record 2 (application record) of IPTC-IIM 4.2 that have an XMP property."""
     properties.damaged = properties.damaged or found.damaged
     if found.unknown:
-        properties.noted.append(f"IPTC-IIM: its declared character set ({found.unknown}) is not known")
+        properties.noted.append(f"IPTC-IIM: its declared character set ({found.unknown}) is unknown")
 
     def text(value: bytes) -> DecodedText:
         return decode_text(found.prefix + value, found.declared)
@@ -83,9 +86,9 @@ def _take_iim(found: iptc.IimBlock, properties: MetadataProperties) -> None:
             date = date or text(one.value).text
         elif one.dataset == _IIM_TIME:
             time = time or text(one.value).text
-    if date and (told := dates.from_iim(date, time)):
-        properties.add("photoshop:DateCreated", DecodedText(told))
-        known |= {_IIM_TIME} if "T" in told else set()
+    if date and (converted := dates.from_iim(date, time)):
+        properties.add("photoshop:DateCreated", DecodedText(converted))
+        known |= {_IIM_TIME} if "T" in converted else set()
     elif date:
         properties.left_out.append(f"IPTC-IIM: photoshop:DateCreated (no date: {date!r})")
     properties.left_out.extend(uncarried.iim_entries(found.records, frozenset(known)))

@@ -1,4 +1,4 @@
-"""Whether a file is a derivative that Saek made, by its XMP packet."""
+"""Recognition of derivatives that Saek made, by their XMP packet."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from restoration.masters.metadata.xmp_vocabulary import SAEK
 
 
 def saek_properties(xmp: bytes) -> dict[str, str]:
-    """Return the saek properties of a packet that `packet` wrote, empty for any other."""
+    """Return the Saek properties of an XMP packet by name; empty for a packet of other software."""
     prefix = f"{{{SAEK}}}"
     found: dict[str, str] = {}
     for name, value in iterate_properties(xmp):
@@ -18,10 +18,10 @@ def saek_properties(xmp: bytes) -> dict[str, str]:
 
 
 def require_master(xmp: bytes, path: Path) -> None:
-    """Raise AlreadyRestored if the packet of a file says that it was made by this software."""
-    facts = saek_properties(xmp)
-    if {"masterSha256", "recipeFingerprint"} <= facts.keys():
-        master = display_name(facts["masterSha256"][:12])
+    """Raise AlreadyRestored if the packet of a file says that Saek made it."""
+    properties = saek_properties(xmp)
+    if {"masterSha256", "recipeFingerprint"} <= properties.keys():
+        master = display_name(properties["masterSha256"][:12])
         raise AlreadyRestored(
             reason=f"Saek made it, from a master with the sha256 {master}…",
             remedy="restore that master instead; keep derivatives out of the inbox",

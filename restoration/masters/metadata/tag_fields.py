@@ -1,4 +1,4 @@
-"""What the tags of TIFF and EXIF say, as XMP would name it."""
+"""TIFF and EXIF tags as XMP properties."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,7 +15,7 @@ _WINDOWS_TAGS: Final = {
     40093: "dc:creator",
     40094: "dc:subject",
 }
-"""XPTitle, XPComment, XPAuthor and XPKeywords, in UTF-16: read where no other tag says it."""
+"""XPTitle, XPComment, XPAuthor and XPKeywords, in UTF-16: read where no other tag has the property."""
 _USER_COMMENT: Final = 37510
 _COMMENT_CODECS: Final = {
     b"ASCII\0\0\0": ("ascii",),
@@ -27,12 +27,12 @@ _RIGHTS, _TAKEN, _FRACTION, _OFFSET = 33432, 36867, 37521, 36881
 
 
 def add_tag_properties(tags: Mapping[int, Tag], properties: MetadataProperties) -> frozenset[int]:
-    """Take in what TIFF and EXIF tags say; return the codes of those that are told of."""
+    """Add the properties of TIFF and EXIF tags; return the codes of the tags that were used."""
     known = {*_TEXT_TAGS, _TAKEN} & tags.keys()
     for code, name in _TEXT_TAGS.items():
         if code in tags and (raw := tags[code].text):
-            properties.add(name, _several(raw) if code == _RIGHTS else decode_text(raw))
-            if code != _RIGHTS and _goes_on(raw):
+            properties.add(name, _copyright(raw) if code == _RIGHTS else decode_text(raw))
+            if code != _RIGHTS and _has_text_after_nul(raw):
                 properties.left_out.append(f"{name} (what stands behind its end)")
     for code, name in _WINDOWS_TAGS.items():
         if code in tags and name not in properties.fields and (raw := tags[code].text):
@@ -59,8 +59,8 @@ def _text_of(tag: Tag | None) -> str:
     return decode_text(tag.text or b"").text if tag else ""
 
 
-def _several(raw: bytes) -> DecodedText:
-    """Return a copyright as one text: EXIF has the photographer's and the editor's apart by a NUL."""
+def _copyright(raw: bytes) -> DecodedText:
+    """Return a copyright as one text: EXIF separates the photographer's from the editor's by a NUL."""
     parts = [one for one in map(decode_text, raw.split(b"\0")[:2]) if one.text]
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or not parts:
         return decode_text(raw)
@@ -69,8 +69,8 @@ def _several(raw: bytes) -> DecodedText:
     )
 
 
-def _goes_on(raw: bytes) -> bool:
-    """Whether something stands behind the first NUL of a text of one byte a character."""
+def _has_text_after_nul(raw: bytes) -> bool:
+    """Return whether text follows the first NUL of a text with one byte per character."""
     return not raw.startswith((b"\xff\xfe", b"\xfe\xff")) and bool(raw.partition(b"\0")[2].strip(b"\0 "))
 
 

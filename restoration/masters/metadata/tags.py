@@ -1,6 +1,6 @@
-"""The tags of a TIFF directory as bytes: of a TIFF file, classic or big, or of an EXIF block.
+"""Tags of a directory of a TIFF, BigTIFF or EXIF block, with their values as bytes.
 
-Both tifffile and Pillow decode text before anybody can ask in which encoding it is; here it stays bytes.
+tifffile and Pillow decode text with an encoding of their own choice; here it stays bytes.
 """
 
 import struct
@@ -30,10 +30,10 @@ _SIZES: Final = {
 }
 _UTF_8: Final = 129
 """EXIF 3.0: text in UTF-8."""
-_MOST_TAGS: Final = 4096
+_MAX_TAGS: Final = 4096
 _BIG: Final = 43
 MAX_BYTES: Final = 1 << 25
-"""Of one value: longer ones are no metadata."""
+"""Bytes of one value: longer values are not metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Tag:
 
     @property
     def text(self) -> bytes | None:
-        """The bytes of its text, None if it is no text."""
+        """Bytes of its text, None if it is not text."""
         return self.raw if self.kind in {1, 2, 7, _UTF_8} else None
 
     @property
     def number(self) -> int | None:
-        """Its first value, None if it is no whole number."""
+        """Its first value, None if it is not an integer."""
         form = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}.get(self.kind)
         if form is None or len(self.raw) < struct.calcsize(form):
             return None
@@ -63,24 +63,24 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class TagDirectory:
-    """The tags of one directory by code; the first of two with one code."""
+    """The tags of one directory by code; the first of two with the same code."""
 
     tags: dict[int, Tag]
     lost: frozenset[int]
-    """Codes of tags whose values lie outside of the file."""
+    """Codes of tags whose values are outside the file."""
     cut_off: bool
     """Whether the file ends before the directory does."""
 
     @property
     def damaged(self) -> bool:
-        """Whether anything of it is not there."""
+        """Whether any part of it is missing."""
         return bool(self.lost) or self.cut_off
 
 
 class TagFile:
-    """A file, or the part of one behind its current position, that holds TIFF directories.
+    """A file, or the part of it after the current position, that holds TIFF directories.
 
-    Raises struct.error or ValueError if the header is none.
+    Raises struct.error or ValueError if it has no TIFF header.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -105,7 +105,7 @@ class TagFile:
         head = self._at(offset, struct.calcsize(count_form))
         if len(head) < struct.calcsize(count_form):
             return TagDirectory({}, frozenset(), cut_off=True)
-        count = min(int(struct.unpack(self.order + count_form, head)[0]), _MOST_TAGS)
+        count = min(int(struct.unpack(self.order + count_form, head)[0]), _MAX_TAGS)
         entries = self._at(offset + len(head), count * entry_size)
         tags: dict[int, Tag] = {}
         lost = set()
@@ -117,12 +117,12 @@ class TagFile:
         return TagDirectory(tags, frozenset(lost - tags.keys()), len(entries) < count * entry_size)
 
     def _tags(self, entries: bytes, size: int) -> Iterator[tuple[int, Tag | None]]:
-        room, form = (8, "Q") if self._big else (4, "I")
+        inline, form = (8, "Q") if self._big else (4, "I")
         for at in range(0, len(entries) - size + 1, size):
             code, kind, count = struct.unpack_from(f"{self.order}HH{form}", entries, at)
-            field = entries[at + size - room : at + size]
+            field = entries[at + size - inline : at + size]
             length = count * _SIZES.get(kind, 1 if kind == _UTF_8 else 0)
-            if length > room:
+            if length > inline:
                 raw = self._at(int(struct.unpack(self.order + form, field)[0]), min(length, MAX_BYTES))
             else:
                 raw = field[:length]
@@ -136,7 +136,7 @@ class TagFile:
 
 
 def swap_bytes(raw: bytes, width: int) -> bytes:
-    """Return `raw` with the bytes of each whole word of `width` (2 or 4) bytes in the other order."""
+    """Return `raw` with the bytes of each whole word of `width` (2 or 4) bytes reversed."""
     whole = len(raw) // width * width
     words = np.frombuffer(raw[:whole], f"<u{width}")
     return words.byteswap().tobytes() + raw[whole:]

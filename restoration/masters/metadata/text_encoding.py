@@ -1,7 +1,7 @@
-"""What text the bytes of a master's metadata are: by the declared encoding, or by a guess that is told.
+"""Decoding of metadata text, by the declared encoding or by a guess that is noted.
 
-Undeclared text is UTF-8 if it can be; then CP949, the encoding of old Korean systems, if what it gives reads
-as Korean; then Latin-1, which takes any bytes. See docs/metadata.md.
+Undeclared text is UTF-8 if it is valid; else CP949, the encoding of old Korean systems, if the result reads
+as Korean; else Latin-1, which accepts any bytes. See docs/metadata.md.
 """
 
 import codecs
@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 NO_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, not even escaped."""
+"""Characters that XML 1.0 cannot hold, even escaped."""
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -32,18 +32,18 @@ _NAMES: Final = {
 _CP949_COMMON: Final = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xfe][\xa1-\xfe])*\Z")
 _CJK_RUN: Final = re.compile(r"[가-힣\u4e00-\u9fff\uf900-\ufaff]+")
 _OTHER_SCRIPTS: Final = re.compile(r"[\u0370-\u04ff\u3041-\u30ff\u2500-\u257f\ue000-\uf8ff]")
-"""Greek, Cyrillic, kana, box drawing and private use: bytes that give these were not written in CP949."""
+"""Greek, Cyrillic, kana, box drawing, private use: bytes that decode to these are not CP949."""
 
 
 _FIRST_LETTER: Final = 0xC0
-"""Of Latin-1's accented letters: what stands before it are signs."""
+"""First accented letter of Latin-1; the characters before it are signs."""
 _SAMPLE: Final = 4_000
-"""Characters that tell whether a text is Korean."""
+"""Characters by which a text is judged as Korean."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """A text, and in `note` what is to be told of how it was read ("decoded as CP949, a guess: ...")."""
+    """A text, and a note if its encoding was guessed ("decoded as CP949, a guess: ...")."""
 
     text: str
     note: str | None = None
@@ -52,7 +52,7 @@ class DecodedText:
 def decode_text(value: bytes, declared: Sequence[str] = ()) -> DecodedText:
     """Return the text of `value`; `declared` are names of Python codecs, in the order to try them.
 
-    Never fails. The text ends before its first NUL, has no blanks around it and nothing that XML cannot hold.
+    Never fails. The text ends before its first NUL, is stripped, and has no characters that XML cannot hold.
     """
     if value.isascii() and b"\x1b$" not in value and not set(declared) - {"ascii", "utf-8", "latin-1"}:
         return _finished(value.decode("ascii"))
@@ -81,11 +81,11 @@ def legal_xml_text(text: str) -> str:
 
 
 def is_korean(value: bytes, at_least: int = 1) -> bool:
-    """Whether bytes that are no UTF-8 read as Korean in CP949, with `at_least` so many characters of it.
+    """Return whether bytes that are not UTF-8 read as Korean in CP949, with `at_least` that many characters.
 
     Western names in Latin-1 often are valid CP949: an accented letter and the letter after it make one
     syllable ("Ärzte"), two accented letters make a hanja ("Conceição") or a syllable ("FUNDAÇÃO"). Korean has
-    syllables side by side, or standing alone between blanks; nearly all are among the 2,350 of KS X 1001.
+    syllables side by side, or alone between blanks; nearly all are among the 2,350 of KS X 1001.
     """
     whole = _strict(value, "cp949")
     text = (whole or "")[:_SAMPLE]
@@ -105,7 +105,7 @@ def _is_convincing(run: str, *, touches_letters: bool) -> bool:
     hangul = [c for c in run if "가" <= c <= "힣"]
     common = [c for c in hangul if _CP949_COMMON.match(c.encode("cp949"))]
     if touches_letters:
-        no_letters = all(byte < _FIRST_LETTER for byte in run.encode("cp949"))  # "µ¿" is no western word
+        no_letters = all(byte < _FIRST_LETTER for byte in run.encode("cp949"))  # "µ¿" is not a western word
         return bool(common) and 2 * len(common) > len(run) and (len(set(common)) > 1 or no_letters)
     if hangul:
         return 3 * len(common) >= 2 * len(hangul)
@@ -113,16 +113,16 @@ def _is_convincing(run: str, *, touches_letters: bool) -> bool:
 
 
 def _guessed(value: bytes) -> tuple[str | None, str]:
-    """Return the encoding that is to be told (none for UTF-8, which proves itself) and the text."""
+    """Return the encoding to be noted (None for UTF-8, which proves itself) and the text."""
     codec = ("iso2022_kr" if b"\x0e" in value else "iso2022_jp_2") if b"\x1b$" in value else "utf-8"
     if (text := _strict(value, codec)) is not None:
         return None if codec == "utf-8" else _name(codec), text
-    return _guessed_from_old(value)
+    return _guessed_legacy(value)
 
 
-def _guessed_from_old(value: bytes) -> tuple[str, str]:
-    """Return the encoding and the text of bytes that are no UTF-8, or only the beginning of it."""
-    if (text := _cut_off(value)) is not None:
+def _guessed_legacy(value: bytes) -> tuple[str, str]:
+    """Return the encoding and the text of bytes that are not UTF-8, or UTF-8 that is cut off."""
+    if (text := _utf_8_cut_off(value)) is not None:
         return "UTF-8 cut off within its last character", text
     if is_korean(value):
         return "CP949", value.decode("cp949")
@@ -133,8 +133,8 @@ def _guessed_from_old(value: bytes) -> tuple[str, str]:
     return "Latin-1", value.decode("latin-1")
 
 
-def _cut_off(value: bytes) -> str | None:
-    """Return UTF-8 without the beginning of a last character, if there is another that proves it UTF-8."""
+def _utf_8_cut_off(value: bytes) -> str | None:
+    """Return UTF-8 text without its incomplete last character, None if nothing else proves it UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     try:
         text = decoder.decode(value)

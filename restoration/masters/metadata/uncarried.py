@@ -1,8 +1,7 @@
-"""What a master says about itself that has no place in a derivative, by name: nothing is lost in silence.
+"""Uncarried metadata: the names of what a master says that its derivative does not carry.
 
-Names only, with the block that they stand in ("EXIF: FNumber"): values may be long, and the master keeps
-them.
-What describes the storage of the samples (size, compression, offsets) is no statement about the picture.
+Only the names are listed, with their block ("EXIF: FNumber"): values may be long, and the master keeps them.
+Tags about the storage of the samples (size, compression, offsets) are not metadata of the picture.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,13 +18,13 @@ STORAGE: Final = frozenset(
     | {288, 289, 292, 293, 296, 317, 320, 322, 323, 324, 325, 338, 339, 340, 341, 347, 512, 513, 514, 519}
     | {529, 530, 531, 532, 700, 33723, 34675, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD}
 )
-"""TIFF tags that tell how the samples lie, or that are looked at by themselves."""
+"""TIFF tags about the storage of samples, or that are read separately."""
 
 _EXIF_STORAGE: Final = STORAGE | {36864, 37121, 40960, 40961, 40962, 40963}
 
 
 def exif_entries(block: bytes | None, known: frozenset[int]) -> Iterator[str]:
-    """Yield what an EXIF block says besides the `known` tags. Raises what Pillow leaks on damage."""
+    """Yield the names in an EXIF block except the `known` tags. Raises any error of Pillow at damage."""
     if not block:
         return
     exif = Image.Exif()
@@ -43,7 +42,7 @@ def exif_entries(block: bytes | None, known: frozenset[int]) -> Iterator[str]:
 
 
 def tiff_entries(page: Any, pages: int, known: frozenset[int]) -> Iterator[str]:
-    """Yield what the first page of a TIFF says besides the `known` tags, and that there are further pages."""
+    """Yield the names of the tags of a TIFF page except the `known` ones, and the number of further pages."""
     for tag in page.tags:
         code = int(tag.code)
         if code not in STORAGE | known:
@@ -62,7 +61,7 @@ def tiff_entries(page: Any, pages: int, known: frozenset[int]) -> Iterator[str]:
 
 
 def iim_entries(records: Iterable[DataSet], known: frozenset[int]) -> Iterator[str]:
-    """Yield what IPTC-IIM says besides the `known` data sets of record 2; see `metadata.read`."""
+    """Yield the names of IPTC-IIM data sets except the `known` ones of record 2."""
     for one in records:
         if one.record == 2 and one.dataset not in known | {0}:
             name = _IIM_NAMES.get(one.dataset, f"2:{one.dataset:03d}")
@@ -89,7 +88,7 @@ _IIM_NAMES: Final = {
 
 
 def gif_entries(file: BinaryIO) -> Iterator[str]:
-    """Yield what a GIF says besides its picture, as far as it goes."""
+    """Yield the names of the extensions of a GIF, up to any damage."""
     head = file.read(13)
     if len(head) < 13:
         return
@@ -100,10 +99,10 @@ def gif_entries(file: BinaryIO) -> Iterator[str]:
             if len(picture) < 9:
                 return
             file.seek((3 << (picture[8] & 7) + 1 if picture[8] & 0x80 else 0) + 1, 1)
-            _pass_over(file)
+            _skip_blocks(file)
         elif kind == b"!":
             label = file.read(1)
-            first = _pass_over(file)
+            first = _skip_blocks(file)
             if label == b"\xfe":
                 yield "GIF: comment"
             elif label == b"\xff" and first[:11] not in {b"NETSCAPE2.0", b"ANIMEXTS1.0"}:
@@ -112,8 +111,8 @@ def gif_entries(file: BinaryIO) -> Iterator[str]:
             return
 
 
-def _pass_over(file: BinaryIO) -> bytes:
-    """Go to the end of a chain of blocks; return the first."""
+def _skip_blocks(file: BinaryIO) -> bytes:
+    """Skip a chain of blocks, and return the first."""
     first = None
     while size := int.from_bytes(file.read(1)):
         content = file.read(size)

@@ -1,4 +1,4 @@
-"""The namespaces of XMP that a derivative speaks in, and how its properties are written."""
+"""XMP namespaces of a derivative, and writers for its properties (XMP part 1)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,7 +8,7 @@ from lxml import etree
 from restoration.masters.metadata.text_encoding import legal_xml_text
 
 SAEK: Final = "urn:saek:xmp:1.0/"
-"""Namespace of our own properties."""
+"""Namespace of Saek's own properties."""
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 NAMESPACES: Final = {
@@ -37,12 +37,12 @@ _ARRAYS: Final = {
 
 
 def array_kind(name: str) -> str | None:
-    """Return the kind of array that a property is by the standard, None for a simple or unknown one."""
+    """Return the array type (Seq, Bag or Alt) of a standard property, None for any other."""
     return _ARRAYS.get(name)
 
 
 def new_description() -> etree._Element:
-    """Return the element that holds all properties."""
+    """Return an empty rdf:Description, the element that holds all properties."""
     names: dict[str | None, str] = {"rdf": RDF}
     names.update(NAMESPACES)
     return etree.Element(expanded_name("rdf:Description"), {expanded_name("rdf:about"): ""}, nsmap=names)
@@ -55,34 +55,34 @@ def expanded_name(name: str) -> str:
 
 
 def prefixed_name(expanded: str) -> str:
-    """Return prefix:local of an expanded name, or the name as it is if its namespace is none of ours."""
+    """Return prefix:local of an expanded name, or the name itself if its namespace is unknown."""
     namespace, _, local = expanded.removeprefix("{").partition("}")
     return f"{_PREFIXES[namespace]}:{local}" if namespace in _PREFIXES else expanded
 
 
 def add_text(node: etree._Element, name: str, text: str) -> etree._Element:
-    """Add a property with a text; what XML cannot hold is left out."""
+    """Add a text property, without characters that XML cannot hold."""
     element = etree.SubElement(node, expanded_name(name))
     element.text = legal_xml_text(text)
     return element
 
 
 def add_alternatives(node: etree._Element, name: str, texts: Mapping[str, str]) -> None:
-    """Add a property with one text a language."""
+    """Add a language alternative: one text per language."""
     items = etree.SubElement(etree.SubElement(node, expanded_name(name)), expanded_name("rdf:Alt"))
     for language, text in texts.items():
         add_text(items, "rdf:li", text).set(LANG, language)
 
 
-def add_structure(node: etree._Element, facts: Mapping[str, str]) -> None:
-    """Make a property or an item a structure of texts."""
+def add_structure(node: etree._Element, fields: Mapping[str, str]) -> None:
+    """Turn a property or an item into a structure of text fields."""
     node.set(expanded_name("rdf:parseType"), "Resource")
-    for name, text in facts.items():
+    for name, text in fields.items():
         add_text(node, name, text)
 
 
 def add_texts(node: etree._Element, name: str, texts: Sequence[str]) -> set[str]:
-    """Add a property in the form of the standard; return those of its texts that it has room for."""
+    """Add a property in its standard form; return the texts that this form can hold."""
     kind = array_kind(name)
     if kind == "Alt":
         add_alternatives(node, name, {"x-default": texts[0]})

@@ -213,9 +213,9 @@ def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[
     step = 1 + header.row_bytes
     above = b"\0" + before if before else b""
     data = above + filtered
-    read_rows = len(data) // step
+    rows = len(data) // step
     color, bits = _SAME_BYTES[header.pixel_bytes]
-    head = struct.pack(">IIBBBBB", header.row_bytes // header.pixel_bytes, read_rows, bits, color, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", header.row_bytes // header.pixel_bytes, rows, bits, color, 0, 0, 0)
     small = (
         _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(data, 0)) + _chunk(b"IEND", b"")
     )
@@ -227,7 +227,7 @@ def _unfiltered(header: _Header, filtered: bytes, before: bytes) -> npt.NDArray[
             raw = np.asarray(imagecodecs.png_decode(small)).astype(">u2").view(np.uint8)
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise DamagedPixels("the filter of a row is unknown") from error
-    return raw.reshape(read_rows, header.row_bytes)[1 if before else 0 :]
+    return raw.reshape(rows, header.row_bytes)[1 if before else 0 :]
 
 
 def _packed(header: _Header, raw: npt.NDArray[np.uint8]) -> Gray:
