@@ -1,23 +1,37 @@
 """Integrity checks: event hash chain, fixity of files, orphaned files."""
 
-from db.audit.chain_verification import ChainFault, ChainVerification, verify_chain
-from db.audit.fixity import (
-    CheckSummary,
+from db.audit.chain_verification import (
+    ChainFault,
+    ChainVerification,
+    verify_chain,
+)
+from db.audit.due_files import (
     ChosenFiles,
     Due,
     DueAmount,
-    FileCheck,
     RecordedFile,
     amount_due,
-    check_summary,
     choose_files,
     due_files,
+)
+from db.audit.fixity import (
+    CheckSummary,
+    FileCheck,
+    check_summary,
     forget_future_checks,
-    making_of,
+    recipe_and_master,
     record_checks,
 )
-from db.audit.hash_chain import SealFacts, last_seal, seal_events
-from db.audit.orphans import is_running, is_unfinished, known_derivatives
+from db.audit.hash_chain import (
+    SealFacts,
+    last_seal,
+    seal_events,
+)
+from db.audit.orphans import (
+    is_running,
+    is_unfinished,
+    known_derivatives,
+)
 
 __all__ = [
     "ChainFault",
@@ -38,7 +52,7 @@ __all__ = [
     "is_unfinished",
     "known_derivatives",
     "last_seal",
-    "making_of",
+    "recipe_and_master",
     "record_checks",
     "seal_events",
     "verify_chain",

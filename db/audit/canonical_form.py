@@ -1,10 +1,10 @@
-r"""How events and a seal are spelled out, byte for byte, so that anybody can compute their digest.
+r"""Canonical form of events and seals: the bytes whose sha256 is the digest of a seal.
 
-Form 1. An event is one line of ASCII: a JSON object with sorted keys, no blanks, what is beyond ASCII as
-`\uXXXX`. It has each column of the row; the agent is spelled out, `at` is UTC with microseconds and `Z`, and
-a whole number is written out in full without a point, since databases do not agree on that. After the lines
-of a seal's events comes one more of the same kind with `seal`, `form`, `previous`, `events`,
-`first_event_id`, `last_event_id` and `sealed_at`. Each line ends with a newline; the digest is their sha256.
+Form 1. An event is one line of ASCII: a JSON object with sorted keys and no spaces, other characters as
+`\uXXXX`. It has every column of the row, with the agent as an object and `at` in UTC with microseconds and
+`Z`. Whole numbers have all digits and no decimal point, since databases disagree on that. The lines of the
+events are followed by one of the same kind with `seal`, `form`, `previous`, `events`, `first_event_id`,
+`last_event_id` and `sealed_at`. Each line ends with a newline. The digest is the sha256 of all lines.
 """
 
 import datetime as dt
@@ -19,11 +19,11 @@ from db.core.schema import Agent, Event
 
 FORM: Final = 1
 FIRST_PREVIOUS: Final = "0" * 64
-"""What the first seal has for the digest of the one before."""
+"""The previous digest in the first seal."""
 
 
 def select_events() -> Select[*tuple[Any, ...]]:
-    """Return the query for all that `event_line` needs, in order; words are taken as they stand."""
+    """Return the query for the events of `event_line` in order; enumerations are read as plain text."""
     return (
         select(
             Event.id,
@@ -45,7 +45,7 @@ def select_events() -> Select[*tuple[Any, ...]]:
 
 
 class SealDigest:
-    """The digest of a seal in the making: events go in one by one, in order of their ids."""
+    """Computes the digest of a seal from its events, added in order of their ids."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -54,14 +54,14 @@ class SealDigest:
         self.last_event_id = 0
 
     def add(self, event: Row[Any]) -> None:
-        """Take in one event, a row of `select_events`."""
+        """Add one event, a row of `select_events`."""
         self._hash.update(event_line(event))
         self.events += 1
         self.first_event_id = self.first_event_id or event.id
         self.last_event_id = event.id
 
     def close(self, seal: int, form: int, previous: str, sealed_at: dt.datetime) -> str:
-        """Return the digest, in hexadecimal, of the events so far under these facts of the seal."""
+        """Return the hexadecimal digest of the events so far with these facts of the seal."""
         end = self._hash.copy()
         end.update(
             _line(
@@ -72,7 +72,7 @@ class SealDigest:
                     "events": self.events,
                     "first_event_id": self.first_event_id,
                     "last_event_id": self.last_event_id,
-                    "sealed_at": _moment(sealed_at),
+                    "sealed_at": _timestamp(sealed_at),
                 }
             )
         )
@@ -80,14 +80,14 @@ class SealDigest:
 
 
 def event_line(event: Row[Any]) -> bytes:
-    """Return one event as it is sealed."""
+    """Return the canonical form of one event."""
     return _line(
         {
             "id": event.id,
             "type": event.type,
-            "at": _moment(event.at),
+            "at": _timestamp(event.at),
             "outcome": event.outcome,
-            "detail": _settled(event.detail),
+            "detail": _normalized(event.detail),
             "agent": {"kind": event.agent_kind, "name": event.agent_name, "version": event.agent_version},
             "scan_id": event.scan_id,
             "sighting_id": event.sighting_id,
@@ -101,17 +101,17 @@ def _line(facts: dict[str, Any]) -> bytes:
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
-def _moment(at: dt.datetime) -> str:
+def _timestamp(at: dt.datetime) -> str:
     return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _settled(value: Any) -> Any:
-    """Return a value with its numbers spelled alike whatever database they come from."""
+def _normalized(value: Any) -> Any:
+    """Return a JSON value with its numbers in the same form on every database."""
     match value:
         case dict():
-            return {key: _settled(item) for key, item in value.items()}
+            return {key: _normalized(item) for key, item in value.items()}
         case list():
-            return [_settled(item) for item in value]
+            return [_normalized(item) for item in value]
         case float() if value.is_integer():
             return int(Decimal(repr(value)))
         case _:

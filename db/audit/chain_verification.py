@@ -1,4 +1,4 @@
-"""Whether the events on record are those that were sealed."""
+"""Verification of the hash chain: whether the events on record are those that were sealed."""
 
 import itertools
 import random
@@ -19,11 +19,11 @@ from db.core.triggers import missing_triggers
 
 _PAGE: Final = 500
 _STREAM: Final = 1000
-_TOLD: Final = 100
+_MAX_LISTED: Final = 100
 
 
 class ChainFaultKind(StrEnum):
-    """In which way a seal does not hold."""
+    """How a seal differs from the events or from the chain."""
 
     EVENTS_CHANGED = "events changed"
     EVENTS_REMOVED = "events removed"
@@ -35,7 +35,7 @@ class ChainFaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """A seal that does not hold. `events` is how many were removed or added, or how many it covers."""
+    """A seal that fails verification; `events` is the number removed or added, or else covered."""
 
     seal: int
     what: ChainFaultKind
@@ -46,25 +46,25 @@ class ChainFault:
 
 @dataclass(slots=True)
 class ChainVerification:
-    """What came of a look at the seals: unbroken is what has no `broken`.
+    """Result of a verification.
 
-    `seals` are on record, `proved` of them were computed anew, which is fewer when the time ran out;
-    `unsealed` events came after the last one. `broken` names the first hundred in order, `breaks` counts all.
+    `seals` are on record; `verified` of them, with `events`, were computed again: fewer if the time ran out.
+    `unsealed` events follow the last seal. `faults` are the first hundred in order, `fault_count` counts all.
     """
 
     seals: int = 0
-    proved: int = 0
+    verified: int = 0
     events: int = 0
     unsealed: int = 0
     last: SealFacts | None = None
-    breaks: int = 0
-    broken: list[ChainFault] = field(default_factory=list)
+    fault_count: int = 0
+    faults: list[ChainFault] = field(default_factory=list)
     missing_triggers: tuple[str, ...] = ()
 
     @property
-    def whole(self) -> bool:
-        """Whether no seal that was looked at is broken."""
-        return self.breaks == 0
+    def unbroken(self) -> bool:
+        """Whether no fault was found."""
+        return self.fault_count == 0
 
 
 def verify_chain(
@@ -74,46 +74,47 @@ def verify_chain(
     go_on: Callable[[], bool] | None = None,
     tell: Callable[[int, int], None] | None = None,
 ) -> ChainVerification:
-    """Compute all seals anew and compare them with the record, in bounded memory; only reads.
+    """Compute all seals again and compare them with the record, in bounded memory; read-only.
 
-    `expected` are sha256 of seals that were written down elsewhere. Once `go_on` says no, the seals that are
-    left are only compared with each other; the look begins at a random one then, so that short looks cover
-    all in the long run. `tell` hears how many seals of how many are done.
+    `expected` are digests of seals, by number, that were written down elsewhere. Once `go_on` returns False,
+    the remaining seals are only compared with each other; with `go_on`, verification starts at a random seal,
+    so that short runs cover all seals in the long run. `tell` is called with the numbers of seals done and of
+    all seals.
     """
-    proof = ChainVerification()
+    result = ChainVerification()
     with database.read() as s:
-        proof.missing_triggers = missing_triggers(s)
-        proof.last = last_seal(s)
-        proof.unsealed = count_unsealed(s, proof.last)
-        proof.seals = s.scalars(select(func.count()).select_from(schema.Seal)).one()
-        _note(proof, _unexpected(s, expected or {}))
+        result.missing_triggers = missing_triggers(s)
+        result.last = last_seal(s)
+        result.unsealed = count_unsealed(s, result.last)
+        result.seals = s.scalars(select(func.count()).select_from(schema.Seal)).one()
+        _add(result, _expectation_faults(s, expected or {}))
     for before, seal in _pairs(database):
-        _note(proof, _loose_links(before, seal))
-    top = proof.last.id if proof.last else 0
+        _add(result, _link_faults(before, seal))
+    top = result.last.id if result.last else 0
     start = 0 if go_on is None else random.randrange(top + 1)  # noqa: S311  (no secret)
     for before, seal in itertools.chain(_pairs(database, start, top), _pairs(database, 0, start)):
         if go_on is not None and not go_on():
             break
-        _note(proof, _loose_block(database, before, seal))
-        proof.proved += 1
-        proof.events += seal.events
+        _add(result, _event_faults(database, before, seal))
+        result.verified += 1
+        result.events += seal.events
         if tell is not None:
-            tell(proof.proved, proof.seals)
-    proof.broken.sort(key=lambda broken: broken.seal)
-    return proof
+            tell(result.verified, result.seals)
+    result.faults.sort(key=lambda fault: fault.seal)
+    return result
 
 
-def _note(proof: ChainVerification, found: Iterable[ChainFault]) -> None:
-    for broken in found:
-        proof.breaks += 1
-        if len(proof.broken) < _TOLD:
-            proof.broken.append(broken)
+def _add(result: ChainVerification, found: Iterable[ChainFault]) -> None:
+    for fault in found:
+        result.fault_count += 1
+        if len(result.faults) < _MAX_LISTED:
+            result.faults.append(fault)
 
 
 def _pairs(
     database: Database, after: int = 0, until: int | None = None
 ) -> Iterator[tuple[SealFacts | None, SealFacts]]:
-    """Yield each seal in order with the one on record before it, those after one number up to another."""
+    """Yield each seal with the one before it, for the numbers after `after` up to `until`."""
     table = schema.Seal.__table__
     with database.read() as s:
         row = s.execute(select(table).where(schema.Seal.id == after)).one_or_none()
@@ -131,7 +132,7 @@ def _pairs(
             return
 
 
-def _unexpected(s: Session, expected: Mapping[int, str]) -> Iterator[ChainFault]:
+def _expectation_faults(s: Session, expected: Mapping[int, str]) -> Iterator[ChainFault]:
     for number, sha256 in expected.items():
         found = s.scalar(select(schema.Seal.sha256).where(schema.Seal.id == number))
         if found is None:
@@ -140,18 +141,18 @@ def _unexpected(s: Session, expected: Mapping[int, str]) -> Iterator[ChainFault]
             yield ChainFault(number, ChainFaultKind.SEAL_UNEXPECTED, None, None, None)
 
 
-def _loose_links(before: SealFacts | None, seal: SealFacts) -> Iterator[ChainFault]:
-    """Yield what is amiss between a seal and the one before it, whatever the events."""
+def _link_faults(before: SealFacts | None, seal: SealFacts) -> Iterator[ChainFault]:
+    """Yield the faults between a seal and the one before it, without reading events."""
     due = before.id + 1 if before else 1
-    for number in range(due, min(seal.id, due + _TOLD)):
+    for number in range(due, min(seal.id, due + _MAX_LISTED)):
         yield ChainFault(number, ChainFaultKind.SEAL_MISSING, None, None, None)
     previous = before.sha256 if before else FIRST_PREVIOUS
     if seal.id == due and seal.previous_sha256 != previous:
-        yield _broken(seal, ChainFaultKind.SEAL_ALTERED)
+        yield _fault(seal, ChainFaultKind.SEAL_ALTERED)
 
 
-def _loose_block(database: Database, before: SealFacts | None, seal: SealFacts) -> Iterator[ChainFault]:
-    """Yield how the events under a seal differ from those that were sealed."""
+def _event_faults(database: Database, before: SealFacts | None, seal: SealFacts) -> Iterator[ChainFault]:
+    """Yield the difference between the events of a seal and those that were sealed."""
     follows = seal.id == (before.id + 1 if before else 1)
     after = (before.last_event_id if before else 0) if follows else seal.first_event_id - 1
     digest = SealDigest()
@@ -160,8 +161,8 @@ def _loose_block(database: Database, before: SealFacts | None, seal: SealFacts) 
         with database.read() as s:
             for event in s.execute(query.execution_options(yield_per=_STREAM)):
                 digest.add(event)
-    except (ValueError, TypeError):  # what stands there is not even a time or JSON any more
-        yield _broken(seal, ChainFaultKind.EVENTS_CHANGED)
+    except (ValueError, TypeError):  # a value is no longer a valid time or JSON
+        yield _fault(seal, ChainFaultKind.EVENTS_CHANGED)
         return
     if (
         digest.events
@@ -169,17 +170,19 @@ def _loose_block(database: Database, before: SealFacts | None, seal: SealFacts) 
     ):
         stated = (seal.events, seal.first_event_id, seal.last_event_id)
         if stated != (digest.events, digest.first_event_id, digest.last_event_id):
-            yield _broken(seal, ChainFaultKind.SEAL_ALTERED)
+            yield _fault(seal, ChainFaultKind.SEAL_ALTERED)
         return
-    more = digest.events - seal.events
-    if more == 0:
-        yield _broken(seal, ChainFaultKind.EVENTS_CHANGED)
+    difference = digest.events - seal.events
+    if difference == 0:
+        yield _fault(seal, ChainFaultKind.EVENTS_CHANGED)
     else:
-        yield _broken(
-            seal, ChainFaultKind.EVENTS_ADDED if more > 0 else ChainFaultKind.EVENTS_REMOVED, abs(more)
+        yield _fault(
+            seal,
+            ChainFaultKind.EVENTS_ADDED if difference > 0 else ChainFaultKind.EVENTS_REMOVED,
+            abs(difference),
         )
 
 
-def _broken(seal: SealFacts, what: ChainFaultKind, events: int | None = None) -> ChainFault:
+def _fault(seal: SealFacts, what: ChainFaultKind, events: int | None = None) -> ChainFault:
     count = seal.events if events is None else events
     return ChainFault(seal.id, what, seal.first_event_id, seal.last_event_id, count)

@@ -1,8 +1,8 @@
-"""How events are sealed, block by block, without holding up those who write them."""
+"""The hash chain: events are sealed in blocks without blocking those who write them."""
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from typing import Final
 
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
@@ -16,15 +16,15 @@ from db.core.upsert import insert_or_ignore
 from db.values import utcnow
 
 BLOCK: Final = 5000
-"""Events under one seal, at most."""
+"""Maximum number of events in one seal."""
 
-_PATIENCE_MS: Final = 100  # for which writers may be held up; a transaction that takes longer is let pass
+_LOCK_TIMEOUT_MS: Final = 100  # how long writers may be blocked while sealing waits for open transactions
 _LOCK_NOT_AVAILABLE: Final = "55P03"  # PostgreSQL's SQLSTATE
 
 
 @dataclass(frozen=True, slots=True)
 class SealFacts:
-    """A seal as it is on record: it covers the events after those of seal `id` - 1 up to `last_event_id`."""
+    """A seal on record: it covers the events after those of seal `id` - 1 up to `last_event_id`."""
 
     id: int
     form: int
@@ -43,16 +43,16 @@ def last_seal(s: Session) -> SealFacts | None:
 
 
 def count_unsealed(s: Session, last: SealFacts | None) -> int:
-    """Return how many events no seal covers yet."""
+    """Return how many events are not sealed yet."""
     after = last.last_event_id if last else 0
     return s.scalars(select(func.count()).select_from(Event).where(Event.id > after)).one()
 
 
 def seal_events(database: Database, *, blocks: int | None = None, block: int = BLOCK) -> int:
-    """Seal all events whose place is settled, or as many as `blocks` seals cover; return how many seals.
+    """Seal all events before which none can be inserted any more, in at most `blocks` seals; return how many.
 
-    Does nothing while a transaction that adds events takes long: those behind it are sealed next time. Two
-    callers at once do no harm: the second finds the seal taken, and leaves.
+    Does nothing while a transaction that adds events stays open: the next call seals them. Concurrent calls
+    are safe: the second one finds the seal taken and returns.
     """
     with database.read() as s:
         last = last_seal(s)
@@ -64,11 +64,11 @@ def seal_events(database: Database, *, blocks: int | None = None, block: int = B
     made = 0
     while blocks is None or made < blocks:
         with database.read() as s:
-            seal = _draw_up(s, last, horizon, block)
+            seal = _next_seal(s, last, horizon, block)
         if seal is None:
             return made
         with database.begin() as s:
-            if last_seal(s) != last or insert_or_ignore(s, schema.Seal, _row(seal), ("id",)) is None:
+            if last_seal(s) != last or insert_or_ignore(s, schema.Seal, asdict(seal), ("id",)) is None:
                 return made
         last = seal
         made += 1
@@ -76,17 +76,17 @@ def seal_events(database: Database, *, blocks: int | None = None, block: int = B
 
 
 def _horizon(database: Database) -> int | None:
-    """Return an id at or below which no event will ever again be added, None when that is not to be had now.
+    """Return an id up to which no event can be added any more, None if it cannot be determined now.
 
-    Ids are handed out before a transaction ends, so that on PostgreSQL one that is still open may yet bring
-    an id below the newest seen. SQLite has one writer at a time.
+    PostgreSQL assigns ids before a transaction ends, so one that is still open may commit an id below the
+    newest one. SQLite has one writer at a time.
     """
     if database.dialect == "sqlite":
         with database.read() as s:
             return s.scalar(select(func.max(Event.id))) or 0
     try:
         with database.begin() as s:
-            s.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE_MS}ms'"))
+            s.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_MS}ms'"))
             found: int = s.scalars(text("SELECT event_horizon()")).one()
             return found
     except OperationalError as error:
@@ -95,8 +95,8 @@ def _horizon(database: Database) -> int | None:
         raise
 
 
-def _draw_up(s: Session, last: SealFacts | None, horizon: int, block: int) -> SealFacts | None:
-    """Return the seal that comes after `last`, not yet on record; None if there is nothing to cover."""
+def _next_seal(s: Session, last: SealFacts | None, horizon: int, block: int) -> SealFacts | None:
+    """Return the seal to be added after `last`, None if there are no events to seal."""
     after = last.last_event_id if last else 0
     digest = SealDigest()
     for event in s.execute(select_events().where(Event.id > after, Event.id <= horizon).limit(block)):
@@ -114,16 +114,3 @@ def _draw_up(s: Session, last: SealFacts | None, horizon: int, block: int) -> Se
         previous_sha256=previous,
         sealed_at=now,
     )
-
-
-def _row(seal: SealFacts) -> dict[str, Any]:
-    return {
-        "id": seal.id,
-        "form": seal.form,
-        "first_event_id": seal.first_event_id,
-        "last_event_id": seal.last_event_id,
-        "events": seal.events,
-        "sha256": seal.sha256,
-        "previous_sha256": seal.previous_sha256,
-        "sealed_at": seal.sealed_at,
-    }

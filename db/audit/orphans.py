@@ -1,4 +1,4 @@
-"""Which files of the outbox the record accounts for."""
+"""Whether files in the outbox are on record, or orphans."""
 
 from collections.abc import Collection, Iterator
 from hashlib import sha256
@@ -16,7 +16,7 @@ _UNFINISHED: Final = (JobState.QUEUED, JobState.RUNNING)
 
 
 def known_derivatives(s: Session, root: str, paths: Collection[bytes]) -> set[bytes]:
-    """Return those of the paths that are names of derivatives on record, first or further ones."""
+    """Return those of the paths that are names of derivatives on record."""
     known: set[bytes] = set()
     left: Iterator[bytes] = iter(paths)
     while page := {sha256(path).digest(): path for path in islice(left, _PAGE)}:
@@ -33,7 +33,7 @@ def known_derivatives(s: Session, root: str, paths: Collection[bytes]) -> set[by
 
 
 def is_unfinished(s: Session, scan_prefix: str, fingerprint_prefix: str) -> bool:
-    """Whether a file of a scan and a recipe whose digests begin so may be getting its name just now."""
+    """Whether a file of a scan and a recipe with these digest prefixes may be about to get its name."""
     job = (
         select(Job.id)
         .join(Scan, Scan.id == Job.scan_id)
@@ -50,5 +50,5 @@ def is_unfinished(s: Session, scan_prefix: str, fingerprint_prefix: str) -> bool
 
 
 def is_running(s: Session, job_id: int) -> bool:
-    """Whether somebody works on a job now."""
+    """Whether a job is running."""
     return s.scalar(select(Job.id).where(Job.id == job_id, Job.state == JobState.RUNNING)) is not None

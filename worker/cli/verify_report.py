@@ -169,21 +169,23 @@ def _orphans(found: Orphans, roots: Mapping[str, Path]) -> RenderableType:
 
 def _proof(proof: ChainVerification) -> RenderableType:
     lines = Text()
-    if proof.whole:
+    if proof.unbroken:
         through = f" up to event {proof.last.last_event_id}" if proof.last else ""
-        part = "" if proof.proved == proof.seals else f" of {proof.seals:,}; the time did not suffice for all"
+        part = (
+            "" if proof.verified == proof.seals else f" of {proof.seals:,}; the time did not suffice for all"
+        )
         lines.append("Events     unbroken", style="green")
         lines.append(
-            f"{through}: {count(proof.events, 'event')} under {count(proof.proved, 'seal')}{part}. "
+            f"{through}: {count(proof.events, 'event')} under {count(proof.verified, 'seal')}{part}. "
             f"{proof.unsealed:,} not sealed yet."
         )
     else:
-        first, *rest = proof.broken
+        first, *rest = proof.faults
         lines.append(f"Events     BROKEN at seal {first.seal}: {_broken(first)}", style="bold red")
         for broken in rest[: _ROWS - 1]:
             lines.append(f"\n           seal {broken.seal}: {_broken(broken)}", style="red")
-        if proof.breaks > _ROWS:
-            lines.append(f"\n           and {proof.breaks - _ROWS:,} more", style="red")
+        if proof.fault_count > _ROWS:
+            lines.append(f"\n           and {proof.fault_count - _ROWS:,} more", style="red")
         lines.append(
             "\n           Somebody with rights over the database did this. Keep it as it is, and compare it "
             "with a backup from before."
@@ -269,13 +271,13 @@ def _orphan_facts(found: Orphans, roots: Mapping[str, Path]) -> dict[str, Any]:
 
 def _proof_facts(proof: ChainVerification) -> dict[str, Any]:
     return {
-        "unbroken": proof.whole,
+        "unbroken": proof.unbroken,
         "seals": proof.seals,
-        "proved": proof.proved,
+        "proved": proof.verified,
         "events": proof.events,
         "unsealed": proof.unsealed,
-        "breaks": proof.breaks,
-        "broken": [jsonable(broken, {}) for broken in proof.broken],
+        "breaks": proof.fault_count,
+        "broken": [jsonable(broken, {}) for broken in proof.faults],
         "missing_triggers": list(proof.missing_triggers),
     }
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from db.audit import FileCheck, making_of
+from db.audit import FileCheck, recipe_and_master
 from db.vocabulary import Finding, Holding
 
 if TYPE_CHECKING:
@@ -37,14 +37,13 @@ def remake_command(s: "Session", derivative_id: int) -> str | None:
     What was made by a recipe is not made by it again, so that the command asks for the same picture in
     another kind of file: with a pyramid or without one, or as TIFF.
     """
-    making = making_of(s, derivative_id)
-    recipe = making.recipe
-    if making.sighting_id is None or "model" not in recipe:
+    recipe, sighting_id = recipe_and_master(s, derivative_id)
+    if sighting_id is None or "model" not in recipe:
         return None
     said = {"model": recipe["model"], "preset": recipe.get("preset", "balanced")}
     said |= {"strength": f"{recipe.get('strength', 1):g}", "warmth": f"{recipe.get('warmth', 0):g}"}
     options = (f"--{name} {shlex.quote(str(value))}" for name, value in said.items())
-    return " ".join(["saek reprocess", f"file:{making.sighting_id}", *options, _other_kind(recipe)])
+    return " ".join(["saek reprocess", f"file:{sighting_id}", *options, _other_kind(recipe)])
 
 
 def _other_kind(recipe: Mapping[str, Any]) -> str:

@@ -94,7 +94,7 @@ class VerifyResult:
             if finding is not Finding.INTACT
         )
         strays = self.orphans is not None and (self.orphans.count > 0 or bool(self.orphans.unreadable))
-        forged = self.proof is not None and (not self.proof.whole or bool(self.proof.missing_triggers))
+        forged = self.proof is not None and (not self.proof.unbroken or bool(self.proof.missing_triggers))
         return not (amiss or self.tally.amiss or self.tally.away or strays or forged)
 
 

@@ -3,15 +3,17 @@ import datetime as dt
 import pytest
 from sqlalchemy import func, select
 
-from db.audit.fixity import (
+from db.audit.due_files import (
     Due,
-    FileCheck,
     amount_due,
-    check_summary,
     choose_files,
     due_files,
+)
+from db.audit.fixity import (
+    FileCheck,
+    check_summary,
     forget_future_checks,
-    making_of,
+    recipe_and_master,
     record_checks,
 )
 from db.audit.orphans import is_running, is_unfinished, known_derivatives
@@ -218,15 +220,14 @@ def test_how_a_derivative_was_made_is_known_and_from_which_file_it_could_be_agai
     make(archive, "a")
     with archive.database.read() as s:
         (derivative,) = s.scalars(select(schema.Derivative.id))
-        making = making_of(s, derivative)
-        assert (making.recipe, making.sighting_id) == (
+        assert recipe_and_master(s, derivative) == (
             {"strength": 1.0},
             s.scalar(select(func.min(schema.Sighting.id))),
         )
     with archive.database.begin() as s:
         take_away(s, b"a.tif", now=archive.now)
     with archive.database.read() as s:
-        assert making_of(s, derivative).sighting_id is None
+        assert recipe_and_master(s, derivative)[1] is None
 
 
 def test_the_outbox_is_accounted_for_by_derivatives_and_by_work_under_way(archive):

@@ -63,7 +63,7 @@ def tamper(database, *orders):
 
 
 def broken(database, **options):
-    return [(one.seal, one.what, one.events) for one in verify_chain(database, **options).broken]
+    return [(one.seal, one.what, one.events) for one in verify_chain(database, **options).faults]
 
 
 def seals(database):
@@ -74,7 +74,7 @@ def seals(database):
 def test_nothing_is_sealed_where_nothing_happened(database):
     assert seal_events(database) == 0
     proof = verify_chain(database)
-    assert (proof.whole, proof.seals, proof.last) == (True, 0, None)
+    assert (proof.unbroken, proof.seals, proof.last) == (True, 0, None)
 
 
 def test_every_event_comes_under_a_seal_once_and_seals_follow_each_other(database, note):
@@ -88,14 +88,14 @@ def test_every_event_comes_under_a_seal_once_and_seals_follow_each_other(databas
     assert found[0].previous_sha256 == "0" * 64
     assert [s.previous_sha256 for s in found[1:]] == [s.sha256 for s in found[:-1]]
     proof = verify_chain(database)
-    assert (proof.whole, proof.proved, proof.events, proof.unsealed) == (True, 4, 26, 0)
+    assert (proof.unbroken, proof.verified, proof.events, proof.unsealed) == (True, 4, 26, 0)
     assert proof.last.sha256 == found[-1].sha256
 
 
 def test_a_long_backlog_is_sealed_a_few_blocks_at_a_time(database, note):
     note(9)
     assert [seal_events(database, blocks=2, block=2) for _ in range(4)] == [2, 2, 1, 0]
-    assert verify_chain(database).whole
+    assert verify_chain(database).unbroken
 
 
 def test_what_is_not_sealed_yet_is_counted(database, note):
@@ -126,7 +126,7 @@ def test_every_column_is_sealed_and_who_did_it_too(archive, note, change):
     archive.drop()
     note(3)
     seal_events(archive.database)
-    assert verify_chain(archive.database).whole
+    assert verify_chain(archive.database).unbroken
     if archive.database.dialect == "postgresql":
         change = change.replace(".000121'", ".000121+00'")
     with unguarded(archive.database) as connection:
@@ -195,13 +195,13 @@ def test_a_chain_made_anew_is_whole_in_itself_but_not_the_one_that_was_written_d
     seal_events(database, block=10)
     with database.read() as s:
         written_down = {seal.id: seal.sha256 for seal in (last_seal(s),)}
-    assert verify_chain(database, expected=written_down).whole
+    assert verify_chain(database, expected=written_down).unbroken
     tamper(database, "UPDATE event SET outcome = 'warning' WHERE id = 1", "DELETE FROM seal")
     seal_events(database, block=10)
-    assert verify_chain(database).whole
+    assert verify_chain(database).unbroken
     assert broken(database, expected=written_down) == [(2, ChainFaultKind.SEAL_UNEXPECTED, None)]
     tamper(database, "DELETE FROM seal WHERE id = 2", "DELETE FROM event WHERE id > 10")
-    assert verify_chain(database).whole
+    assert verify_chain(database).unbroken
     assert broken(database, expected=written_down) == [(2, ChainFaultKind.SEAL_MISSING, None)]
 
 
@@ -210,9 +210,9 @@ def test_a_short_look_says_how_far_it_came_and_still_compares_all_seals(database
     seal_events(database, block=1)
     looks = iter([True] * 5 + [False])
     proof = verify_chain(database, go_on=lambda: next(looks))
-    assert (proof.whole, proof.proved, proof.seals) == (True, 5, 20)
+    assert (proof.unbroken, proof.verified, proof.seals) == (True, 5, 20)
     tamper(database, "DELETE FROM seal WHERE id = 9")
-    assert not verify_chain(database, go_on=lambda: False).whole
+    assert not verify_chain(database, go_on=lambda: False).unbroken
 
 
 def test_missing_triggers_are_told_with_the_proof(database, note):
@@ -270,7 +270,7 @@ def test_nothing_is_sealed_over_an_event_that_is_still_being_written(database, u
     finally:
         other.dispose()
     assert [s.events for s in seals(database)] == [4]
-    assert verify_chain(database).whole
+    assert verify_chain(database).unbroken
 
 
 def test_many_writers_and_two_sealers_leave_a_whole_chain(database, url):
@@ -304,4 +304,4 @@ def test_many_writers_and_two_sealers_leave_a_whole_chain(database, url):
         thread.join()
     seal_events(database, block=7)
     proof = verify_chain(database)
-    assert (proof.whole, proof.events, proof.unsealed) == (True, 360, 0)
+    assert (proof.unbroken, proof.events, proof.unsealed) == (True, 360, 0)

@@ -8,7 +8,14 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from db.audit.chain_verification import verify_chain
-from db.audit.fixity import Due, FileCheck, due_files, record_checks
+from db.audit.due_files import (
+    Due,
+    due_files,
+)
+from db.audit.fixity import (
+    FileCheck,
+    record_checks,
+)
 from db.audit.hash_chain import seal_events
 from db.core.engine import open_database
 from db.core.revision import require_current
@@ -51,7 +58,7 @@ def test_the_working_role_can_do_all_of_the_work(working):
         record_checks(s, [FileCheck(file, Finding.INTACT) for file in held])
     assert seal_events(working.database) == 1
     proof = verify_chain(working.database)
-    assert (proof.whole, proof.unsealed, proof.missing_triggers) == (True, 0, ())
+    assert (proof.unbroken, proof.unsealed, proof.missing_triggers) == (True, 0, ())
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_a_record_from_before_events_were_sealed_keeps_all_and_is_sealed(empty_u
         runner.upgrade(empty_url)
         assert seal_events(database) == 1
         proof = verify_chain(database)
-        assert (proof.whole, proof.events, proof.missing_triggers) == (True, 3, ())
+        assert (proof.unbroken, proof.events, proof.missing_triggers) == (True, 3, ())
         runner.downgrade(empty_url, "0001")
         with database.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM event")) == 3

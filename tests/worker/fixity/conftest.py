@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from db.audit.fixity import Due, FileCheck, due_files
+from db.audit.due_files import (
+    Due,
+    due_files,
+)
+from db.audit.fixity import FileCheck
 from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database
 from db.queue import jobs

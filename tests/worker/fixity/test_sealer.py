@@ -21,9 +21,9 @@ def test_events_come_under_seals_by_themselves(stock, monkeypatch):
     stock.add("a")
     sealer = start_sealer(stock.database, stop)
     try:
-        assert await_sealed(stock.database).whole
+        assert await_sealed(stock.database).unbroken
         stock.add("b")
-        assert await_sealed(stock.database).whole
+        assert await_sealed(stock.database).unbroken
     finally:
         stop.set()
         sealer.join(20)
@@ -41,7 +41,7 @@ def test_a_failure_is_told_and_tried_again(stock, monkeypatch, capsys):
         time.sleep(1.5)
         with stock.database.connect() as connection:
             connection.exec_driver_sql("ALTER TABLE hidden RENAME TO seal")
-        assert await_sealed(stock.database).whole
+        assert await_sealed(stock.database).unbroken
     finally:
         stop.set()
         sealer.join(20)

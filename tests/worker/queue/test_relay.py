@@ -152,7 +152,7 @@ def test_what_happened_comes_under_a_seal(
     while time.monotonic() < deadline and verify_chain(database).seals == 0:
         time.sleep(0.1)
     proof = verify_chain(database)
-    assert (proof.seals, proof.unsealed, proof.whole) == (1, 0, True)
+    assert (proof.seals, proof.unsealed, proof.unbroken) == (1, 0, True)
 
 
 @pytest.mark.parametrize(("begins", "fits"), [(True, lambda most: most > 4), (False, lambda most: most == 4)])
