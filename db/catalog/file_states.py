@@ -1,7 +1,6 @@
-"""What state a file is in, as an expression over its sighting, its scan and the scan's jobs."""
+"""The state of a file as an SQL expression over its sighting, its scan and the scan's jobs."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, or_, select
@@ -20,30 +19,17 @@ _PRECEDENCE: Final = (
 )
 
 UNSUCCESSFUL: Final = (JobState.FAILED, JobState.CANCELLED)
-"""States of jobs that a file's own state may not tell, and that want to be known."""
+"""States of jobs that are reported even if the file itself is in another state."""
 
 COVERS_ALL_JOBS: Final = (FileState.QUARANTINED, FileState.GONE)
-"""Of such a file nothing was ever made, and what its jobs came to is told by this state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """How many live files of a collection are in a state, and have the same further jobs that ended badly.
-
-    `also` are the states of those further jobs: `failed` for a file that is done by another recipe.
-    """
-
-    collection: str
-    state: FileState
-    also: frozenset[JobState]
-    files: int
+"""States of files without a derivative that also cover the states of their jobs."""
 
 
 def over_live_files(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Let a query see each live `Sighting` with its `Scan` and its leading `Job`, where there are any.
+    """Join each live `Sighting` with its `Scan` and its leading `Job`, if any, in a query.
 
-    The leading job is the one that speaks for the file: work under way before work done before work that came
-    to nothing, the latest among equals.
+    The leading job determines the state of the file: running before queued before done before failed before
+    cancelled, the latest among equals.
     """
     return (
         query.select_from(Sighting)
@@ -54,14 +40,14 @@ def over_live_files(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]
 
 
 def file_state() -> ColumnElement[str]:
-    """Return the value of the `FileState` of a row of `over_live_files`."""
+    """Return the `FileState` of a row of `over_live_files` as an expression."""
     return _file_state(lambda state: Job.state == state)
 
 
 def in_states(states: Collection[FileState]) -> ColumnElement[bool]:
-    """Return the condition that a row of `over_live_files` is in one of these states, or another of its jobs.
+    """Return the condition that a row of `over_live_files`, or any of its jobs, is in one of these states.
 
-    A done file of which a job by another recipe failed is both done and failed.
+    A done file with a failed job by another recipe is both done and failed.
     """
     own = file_state().in_([state.value for state in states])
     jobs = job_states(states)
@@ -73,12 +59,12 @@ def in_states(states: Collection[FileState]) -> ColumnElement[bool]:
 
 
 def job_states(states: Collection[FileState]) -> list[JobState]:
-    """Return those of the states that a job can be in too."""
+    """Return those of the file states that are job states too."""
     return [JobState(state.value) for state in states if state.value in set(JobState)]
 
 
 def latest_job_in(states: Collection[JobState]) -> ScalarSelect[int]:
-    """Return the id of the latest job, in one of these states, of a row of `over_live_files`."""
+    """Return the id of the latest job in one of these states of a row of `over_live_files`."""
     job = aliased(Job)
     return (
         select(job.id)
@@ -90,11 +76,11 @@ def latest_job_in(states: Collection[JobState]) -> ScalarSelect[int]:
     )
 
 
-def count_file_states(s: Session) -> Iterator[Counted]:
-    """Yield how many live files of each collection are in each state, where there are any.
+def count_file_states(s: Session) -> Iterator[tuple[str, FileState, frozenset[JobState], int]]:
+    """Yield collection, state, further states of jobs (failed, cancelled) and the number of such live files.
 
-    The state of the leading job is all that counts here, so that jobs are read once, in bulk: to look up the
-    leading job of each of a million files takes several times as long.
+    Only the state of the leading job matters here, so jobs are read once, in bulk: looking up the leading job
+    of each of a million files takes several times as long.
     """
     leading = (
         select(
@@ -121,19 +107,18 @@ def count_file_states(s: Session) -> Iterator[Counted]:
     for collection, value, *ended, count in s.execute(select(*groups, func.count()).group_by(*groups)):
         jobs = {job_state for job_state, there in zip(UNSUCCESSFUL, ended, strict=True) if there}
         own = FileState(value)
-        told = own in COVERS_ALL_JOBS
-        also = frozenset() if told else frozenset(job for job in jobs if job.value != own.value)
-        yield Counted(collection, own, also, count)
+        others = (job for job in jobs if job.value != own.value)
+        yield collection, own, frozenset(() if own in COVERS_ALL_JOBS else others), count
 
 
 def _file_state(leads: Callable[[JobState], ColumnElement[bool]]) -> ColumnElement[str]:
-    """Return the state of a file whose leading job is in the state that `leads` tells."""
+    """Return the state of a file; `leads` is the condition that its leading job is in a state."""
     missed = func.coalesce(Scan.problem_code, "") == MISSING_FILE
     return case(
         (leads(JobState.RUNNING), FileState.RUNNING.value),
         (leads(JobState.QUEUED), FileState.QUEUED.value),
         (leads(JobState.DONE), FileState.DONE.value),
-        # A file that went before its turn is a loss to be told; one that went after it was refused is not.
+        # A file that was missing when its job ran is quarantined; one that left the inbox otherwise is gone.
         (and_(Sighting.gone_at.is_not(None), ~missed), FileState.GONE.value),
         (
             or_(Sighting.problem_code.is_not(None), Scan.problem_code.is_not(None)),

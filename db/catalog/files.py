@@ -1,4 +1,4 @@
-"""What became of each file."""
+"""The list of files with their states and derivatives."""
 
 import datetime as dt
 import re
@@ -23,22 +23,22 @@ from db.core.schema import Derivative, Job, Scan, Sighting
 from db.vocabulary import FileState, JobState
 
 _PAGE: Final = 500
-_REST: Final = re.compile(rb"[0-9a-f]{8,64}-[0-9a-f]{8,64}\.[A-Za-z0-9]+")
-"""What the name of a derivative has after the stem of its master."""
+_SUFFIX: Final = re.compile(rb"[0-9a-f]{8,64}-[0-9a-f]{8,64}\.[A-Za-z0-9]+")
+"""The part of a derivative's name after the stem of its master."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file: `since` is when it came to its state, `derivative_*` the latest file made of its scan.
+    """One file with its state and the latest derivative of its scan.
 
-    `state` is the one by which it is listed, `file_state` its own. They differ where states were asked for
-    and another job of its scan is in one of them; `job_id`, `since` and the reason are then that job's.
-    `failed_job_id` is a further job that failed, None without one or where `job_id` is it.
+    `state` is the state by which it is listed, `file_state` its own. They differ if states were requested and
+    another job of its scan is in one of them: then `job_id`, `since` and the reason are those of that job.
+    `failed_job_id` is a further failed job, None without one or if it is `job_id`.
 
-    Of several names of the derivative, it is the one that lies where this file does.
+    Of several names of the derivative, `derivative_path` is the one that matches the path of the file.
 
-    `reason` is what a queued file waits for, or why nothing became of one that ended without a derivative;
-    `seconds` is what making the derivative took.
+    `since` is when the file came to its state. `reason` is what a queued file waits for, or why another one
+    has no derivative. `seconds` is the duration of the restoration.
     """
 
     sighting_id: int
@@ -69,15 +69,15 @@ def list_files(
     limit: int | None = None,
     after: int | None = None,
 ) -> Iterator[FileRow]:
-    """Yield files in order of sighting id, those after the id `after`, at most `limit`, in bounded memory.
+    """Yield files in order of sighting id, from `after` on, at most `limit`, in bounded memory.
 
-    With `states` those that are in one of them or have a job that is, each once; with `collections` those in
-    one of them or its sub-folders. The session must stay open while the iterator is used.
+    `states` selects files that are in one of them or have a job that is, each once; `collections` selects
+    those in one of them or below it. The session must stay open while the iterator is used.
     """
     another, failed = aliased(Job), aliased(Job)
     latest, other = aliased(Derivative), aliased(Derivative)
     latest_id = (
-        select(other.id)  # by time: in a recovered record the ids tell no order
+        select(other.id)  # by time: in a recovered record ids are not in order of time
         .where(other.scan_id == Sighting.scan_id)
         .order_by(other.created_at.desc(), other.id.desc())
         .limit(1)
@@ -149,14 +149,14 @@ def list_files(
 
 
 def _file_row(row: Row[Any], states: Collection[FileState], links: Sequence[DerivativeName]) -> FileRow:
-    here = _own_name(row.path, links) if links else None
+    name = _own_name(row.path, links) if links else None
     own = FileState(row.state)
     by_another = bool(states) and own not in states
     state, stem = (FileState(row.another_state), "another_") if by_another else (own, "")
     job = {name: row._mapping[f"{stem}{name}"] for name in _OF_JOB}
     code, reason, remedy = _why(state, row, job)
     job_id = row.another_id if by_another else row.job_id
-    told = own in COVERS_ALL_JOBS
+    covered = own in COVERS_ALL_JOBS
     return FileRow(
         sighting_id=row.id,
         scan_id=row.scan_id,
@@ -167,15 +167,15 @@ def _file_row(row: Row[Any], states: Collection[FileState], links: Sequence[Deri
         collection=row.collection,
         state=state,
         file_state=own,
-        failed_job_id=None if told or row.failed_id == job_id else row.failed_id,
+        failed_job_id=None if covered or row.failed_id == job_id else row.failed_id,
         since=_since(state, row, job),
         gone=row.gone_at is not None,
         code=code,
         reason=reason,
         remedy=remedy,
         derivative_root=row.derivative_root,
-        derivative_path=row.derivative_path if here is None else here.path,
-        derivative_display=row.derivative_display if here is None else here.display,
+        derivative_path=row.derivative_path if name is None else name.path,
+        derivative_display=row.derivative_display if name is None else name.display,
         seconds=row.seconds,
     )
 
@@ -192,11 +192,11 @@ _OF_JOB: Final = (
 
 
 def _own_name(path: bytes, links: Sequence[DerivativeName]) -> DerivativeName | None:
-    """Return the name that lies where this file does, None where the first name of the derivative must do."""
+    """Return the name in the same folder and with the same stem as the file, None without one."""
     folder, slash, name = path.rpartition(b"/")
     start = folder + slash + (name.rpartition(b".")[0] or name) + b"."
     for link in links:
-        if link.path.startswith(start) and _REST.fullmatch(link.path, len(start)):
+        if link.path.startswith(start) and _SUFFIX.fullmatch(link.path, len(start)):
             return link
     return None
 

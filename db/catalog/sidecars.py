@@ -1,4 +1,4 @@
-"""What a sidecar tells of a derivative: all that is needed to enter it into an empty record again."""
+"""Sidecars: a derivative and all that its record needs, as a JSON object that can be read back."""
 
 import base64
 import binascii
@@ -19,23 +19,23 @@ from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.errors import BrokenSidecar
 
 MOST_SIGHTINGS: Final = 1000
-"""Of a content that lies at more places, the rest is found again by the next rescan."""
+"""Maximum number of sightings in a sidecar; the next rescan finds the others again."""
 
 MOST_EVENTS: Final = 200
 
 ROOTS: Final = {"derivative": "outbox", "sighting": "inbox"}
-"""The only roots that there are, by what lies there."""
+"""The roots of derivatives and of masters."""
 
 EARLIEST: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LATEST: Final = dt.datetime(3000, 1, 1, tzinfo=dt.UTC)
-"""Between these lies every time that a record ever told, whatever the clock of its host showed."""
+"""Range of the times in any valid record, whatever the clock of its host."""
 
 _LONGEST_TEXT: Final = 10_000
 _LONGEST_PATH: Final = 4095
 _LONGEST_DETAIL: Final = 4000
 _LONGEST_EVENT_WORD: Final = 200
 _SIGNED: Final = frozenset({"mtime_ns"})
-"""Whole numbers that may be below zero: a file may be older than 1970."""
+"""Integers that may be negative: files may be older than 1970."""
 
 _SCAN = (
     *("sha256", "bytes", "format", "width", "height", "bands", "bit_depth", "orientation", "icc_sha256"),
@@ -61,7 +61,7 @@ _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """The rows of one derivative as columns and values, without the numbers that only its record knew.
+    """The rows of one derivative as columns and values, without the ids of its record.
 
     `events` are those of the scan until the derivative was made, oldest first, as plain JSON.
     """
@@ -76,7 +76,7 @@ class Sidecar:
 
 
 def sidecar_object(s: Session, job_id: int) -> dict[str, Any]:
-    """Return the sidecar of a job's derivative as a JSON object; `read_sidecar` takes it back.
+    """Return the sidecar of a job's derivative as a JSON object, which `read_sidecar` reads.
 
     Raises LookupError if the job has no derivative.
     """
@@ -87,7 +87,7 @@ def sidecar_object(s: Session, job_id: int) -> dict[str, Any]:
         .join(Recipe, Recipe.id == Job.recipe_id)
         .join(Model, Model.id == Recipe.model_id)
         .where(Job.id == job_id)
-        .execution_options(populate_existing=True)  # rows are changed by statements, past the session
+        .execution_options(populate_existing=True)  # statements change rows without the session
     ).one_or_none()
     if row is None:
         raise LookupError(f"job {job_id} has no derivative")
@@ -100,36 +100,38 @@ def sidecar_object(s: Session, job_id: int) -> dict[str, Any]:
         .execution_options(populate_existing=True)
     ).all()
     return {
-        "scan": _told(scan, _SCAN),
-        "sightings": [_told(sighting, _SIGHTING) for sighting in sightings],
-        "model": _told(model, _MODEL),
-        "recipe": _told(recipe, _RECIPE),
-        "job": _told(job, _JOB),
-        "derivative": _told(derivative, _DERIVATIVE),
+        "scan": _columns_of(scan, _SCAN),
+        "sightings": [_columns_of(sighting, _SIGHTING) for sighting in sightings],
+        "model": _columns_of(model, _MODEL),
+        "recipe": _columns_of(recipe, _RECIPE),
+        "job": _columns_of(job, _JOB),
+        "derivative": _columns_of(derivative, _DERIVATIVE),
         "events": _events(s, scan.id),
     }
 
 
-def read_sidecar(told: Any) -> Sidecar:
-    """Return what `sidecar_object` told, every value checked against its column.
+def read_sidecar(value: Any) -> Sidecar:
+    """Return the sidecar in a JSON value, with every value checked against its column.
 
-    Raises `BrokenSidecar` for anything that no record could have told.
+    Raises `BrokenSidecar` for anything that no record could have written.
     """
-    if not isinstance(told, Mapping):
-        raise _broken("it is no JSON object")
-    sightings = _list(told, "sightings")
+    if not isinstance(value, Mapping):
+        raise _broken("it is not a JSON object")
+    sightings = _list(value, "sightings")
     sidecar = Sidecar(
-        scan=_row(schema.Scan, _SCAN, told.get("scan"), "scan"),
+        scan=_row(schema.Scan, _SCAN, value.get("scan"), "scan"),
         sightings=tuple(
             _row(schema.Sighting, _SIGHTING, one, "sighting") for one in sightings[:MOST_SIGHTINGS]
         ),
-        model=_row(schema.Model, _MODEL, told.get("model"), "model"),
-        recipe=_row(schema.Recipe, _RECIPE, told.get("recipe"), "recipe"),
-        job=_row(schema.Job, _JOB, told.get("job"), "job"),
-        derivative=_row(schema.Derivative, _DERIVATIVE, told.get("derivative"), "derivative"),
-        events=tuple(_event(one) for one in _list(told, "events")[-MOST_EVENTS:] if isinstance(one, Mapping)),
+        model=_row(schema.Model, _MODEL, value.get("model"), "model"),
+        recipe=_row(schema.Recipe, _RECIPE, value.get("recipe"), "recipe"),
+        job=_row(schema.Job, _JOB, value.get("job"), "job"),
+        derivative=_row(schema.Derivative, _DERIVATIVE, value.get("derivative"), "derivative"),
+        events=tuple(
+            _event(one) for one in _list(value, "events")[-MOST_EVENTS:] if isinstance(one, Mapping)
+        ),
     )
-    _require_sense(sidecar)
+    _require_consistent(sidecar)
     return sidecar
 
 
@@ -154,7 +156,7 @@ def _events(s: Session, scan_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _told(row: Any, names: Sequence[str]) -> dict[str, Any]:
+def _columns_of(row: Any, names: Sequence[str]) -> dict[str, Any]:
     return {name: _plain(getattr(row, name)) for name in names}
 
 
@@ -171,144 +173,144 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def _row(table: type[schema.Base], names: Sequence[str], told: Any, what: str) -> dict[str, Any]:
-    if not isinstance(told, Mapping):
-        raise _broken(f"it lacks the {what}")
+def _row(table: type[schema.Base], names: Sequence[str], value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _broken(f"{what} is missing")
     columns: Table = table.__table__  # type: ignore[assignment]
     values = {}
     for name in names:
         try:
-            values[name] = _value(columns.c[name], told[name])
+            values[name] = _value(columns.c[name], value[name])
         except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
             raise _broken(f"{what}.{name} cannot be read ({error or type(error).__name__})") from error
     return values
 
 
-def _value(column: Column[Any], told: Any) -> Any:
-    if told is None:
+def _value(column: Column[Any], value: Any) -> Any:
+    if value is None:
         if column.nullable:
             return None
-        raise ValueError("it is empty")
+        raise ValueError("null is not allowed")
     if isinstance(column.type, Enum):
-        return (column.type.enum_class or str)(_of(str, told))
+        return (column.type.enum_class or str)(_typed(str, value))
     if isinstance(column.type, String) and column.type.length == 64:
-        return _digest(told)
+        return _digest(value)
     if isinstance(column.type, Integer | Inode | FileTime):
-        return _integer(told, column)
-    return next(read for kind, read in _READERS if isinstance(column.type, kind))(told)
+        return _integer(value, column)
+    return next(read for kind, read in _READERS if isinstance(column.type, kind))(value)
 
 
-def _moment(told: Any) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(_of(str, told))
+def _time(value: Any) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(_typed(str, value))
     if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("time without a time zone")
     moment = moment.astimezone(dt.UTC)
     if not EARLIEST <= moment < LATEST:
-        raise ValueError("a time that no clock shows")
+        raise ValueError("time out of range")
     return moment
 
 
-def _bytes(told: Any) -> bytes:
-    if isinstance(told, dict):
-        raw = base64.b64decode(_of(str, told["base64"]), validate=True)
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, dict):
+        raw = base64.b64decode(_typed(str, value["base64"]), validate=True)
     else:
-        raw = _of(str, told).encode()
+        raw = _typed(str, value).encode()
     if len(raw) > _LONGEST_PATH:
-        raise ValueError("longer than any path")
+        raise ValueError("path too long")
     return bytes(raw)
 
 
-def _integer(told: Any, column: Column[Any]) -> int:
-    """Return a whole number that the column holds on either database."""
+def _integer(value: Any, column: Column[Any]) -> int:
+    """Return an integer that fits the column on both databases."""
     large = isinstance(column.type, BigInteger | FileTime)
     bits = 64 if isinstance(column.type, Inode) else 63 if large else 31
     least = -(2**63) if column.name in _SIGNED else 0
-    if isinstance(told, bool) or not least <= _of(int, told) < 2**bits:
-        raise ValueError("no number that fits")
-    return int(told)
+    if isinstance(value, bool) or not least <= _typed(int, value) < 2**bits:
+        raise ValueError("number out of range")
+    return int(value)
 
 
-def _float(told: Any) -> float:
-    if isinstance(told, bool):
-        raise TypeError("no number")
-    number = float(_of((int, float), told))
+def _float(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError("not a number")
+    number = float(_typed((int, float), value))
     if not math.isfinite(number):
-        raise ValueError("no finite number")
+        raise ValueError("not a finite number")
     return number
 
 
-def _text(told: Any) -> str:
-    if len(_of(str, told)) > _LONGEST_TEXT:
-        raise ValueError("longer than any text on record")
-    return str(told)
+def _text(value: Any) -> str:
+    if len(_typed(str, value)) > _LONGEST_TEXT:
+        raise ValueError("text too long")
+    return str(value)
 
 
-def _event(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an event tells in short; nothing but people reads it again."""
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a shortened event; only people read it again."""
     brief: dict[str, Any] = {}
     for name in ("id", "at", "type", "outcome", "agent"):
-        value = told.get(name)
-        whole = isinstance(value, int) and abs(value) < 2**63
-        brief[name] = value if value is None or whole else str(value)[:_LONGEST_EVENT_WORD]
-    detail = told.get("detail")
+        value = event.get(name)
+        integer = isinstance(value, int) and abs(value) < 2**63
+        brief[name] = value if value is None or integer else str(value)[:_LONGEST_EVENT_WORD]
+    detail = event.get("detail")
     size = len(json.dumps(detail, ensure_ascii=True, default=str))
     short = isinstance(detail, Mapping) and size <= _LONGEST_DETAIL
     return brief | {"detail": detail if short else {"left out": f"{size:,} characters"}}
 
 
-def _digest(told: Any) -> str:
-    if not _DIGEST.fullmatch(_of(str, told)):
-        raise ValueError("no sha256")
-    return str(told)
+def _digest(value: Any) -> str:
+    if not _DIGEST.fullmatch(_typed(str, value)):
+        raise ValueError("not a sha256")
+    return str(value)
 
 
 _READERS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
-    (UtcDateTime, _moment),
-    (JsonObject, lambda told: _of(dict, told)),
+    (UtcDateTime, _time),
+    (JsonObject, lambda value: _typed(dict, value)),
     (LargeBinary, _bytes),
     ((Float, FiniteFloat), _float),
     (object, _text),
 )
-"""How a value is read from JSON, by the type of its column; the first that fits."""
+"""Readers of JSON values by column type; the first match is used."""
 
 
-def _of(kind: Any, told: Any) -> Any:
-    if not isinstance(told, kind):
-        raise TypeError(f"{type(told).__name__} is of the wrong kind")
-    return told
+def _typed(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"unexpected type {type(value).__name__}")
+    return value
 
 
-def _require_sense(sidecar: Sidecar) -> None:
-    """Refuse what fits the columns one by one, but not each other; a path must stay within its root."""
+def _require_consistent(sidecar: Sidecar) -> None:
+    """Reject values that fit their columns but contradict each other, and paths that leave their root."""
     job = sidecar.job
     if job["started_at"] is None or job["finished_at"] is None:
-        raise _broken("its job was not done")
+        raise _broken("its job is not done")
     if not 0 <= job["attempts"] <= job["max_attempts"]:
-        raise _broken("its job has more attempts than it may")
+        raise _broken("its job has too many attempts")
     measures = ("luma_max_error", "luma_mean_error", "seconds")
     if any(sidecar.derivative[name] < 0 for name in measures):
-        raise _broken("it tells an error or a time below zero")
+        raise _broken("an error or a duration is negative")
     if any(sidecar.derivative[name] < 1 for name in ("width", "height", "bit_depth", "bytes")):
-        raise _broken("it tells of a picture without pixels")
+        raise _broken("the size of the picture is zero")
     if sidecar.derivative["root"] != ROOTS["derivative"]:
-        raise _broken(f"it names a root {sidecar.derivative['root']!r} for its derivative")
+        raise _broken(f"unknown root {sidecar.derivative['root']!r} of its derivative")
     if (unknown := {row["root"] for row in sidecar.sightings} - {ROOTS["sighting"]}) != set():
-        raise _broken(f"it names a root {min(unknown)!r} for masters")
+        raise _broken(f"unknown root {min(unknown)!r} of masters")
     if sidecar.derivative["weights_sha256"] != sidecar.model["weights_sha256"]:
-        raise _broken("derivative and model name different weights")
+        raise _broken("derivative and model have different weights")
     for path in (sidecar.derivative["path"], *(sighting["path"] for sighting in sidecar.sightings)):
         if b"\0" in path or any(part in {b"", b".", b".."} for part in path.split(b"/")):
-            raise _broken("it names a path that leads out of its folder")
+            raise _broken("a path leaves its root")
 
 
-def _list(told: Mapping[str, Any], name: str) -> Sequence[Any]:
-    found = told.get(name)
+def _list(value: Mapping[str, Any], name: str) -> Sequence[Any]:
+    found = value.get(name)
     if not isinstance(found, list):
-        raise _broken(f"it lacks the {name}")
+        raise _broken(f"{name} are missing")
     return found
 
 
 def _broken(reason: str) -> BrokenSidecar:
     return BrokenSidecar(
-        reason, "restore it from a backup, or write it anew from the record: saek recover sidecars"
+        reason, "restore it from a backup, or write it again from the record: saek recover sidecars"
     )

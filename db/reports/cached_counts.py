@@ -1,4 +1,4 @@
-"""How many files and jobs are in which state: counted now, or as they were when they were last counted."""
+"""Counts of files and jobs by state: counted now, or the last counts from the cache."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ from db.queue.publishing import IS_QUEUED
 from db.vocabulary import FileState, JobState, Lane
 
 MANY_FILES: Final = 50_000
-"""From so many live files on, counting takes longer than a person likes to wait, and a census is kept."""
+"""Number of live files from which counting takes too long for a person, so that counts are cached."""
 
 _ONLY: Final = 1
-_RESTS: Final = "it rests before the next attempt"
+_DELAYED: Final = "it rests before the next attempt"
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingJobs:
-    """How many queued jobs wait for the same thing; `reason` is None for those that only wait their turn.
+    """Queued jobs that wait for the same thing; `reason` is None for those that only wait their turn.
 
-    `code`, `remedy` and `since` belong to a passing cause, and are None for a pause or a rest. `next_at` is
+    `code`, `remedy` and `since` are those of a transient cause, None for a pause or a delay. `next_at` is
     when the first of the jobs is tried again.
     """
 
@@ -42,18 +42,17 @@ class WaitingJobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedJobs(WaitingJobs):
-    """Those of one lane; of its pauses it does not know."""
+    """Those of one lane, without regard to pauses."""
 
     lane: Lane
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """All counts as they were together at `taken_at`; every state and lane is a key.
+    """All counts at `taken_at`; every state and lane is a key.
 
-    `also` holds, for each collection, how many files have a job that ended in this state (`failed` or
-    `cancelled`) although their own state, by which `collections` counts them, is another one. `queued` does
-    not know of pauses, which come and go between two counts.
+    `collections` counts files by their state. `also` counts files with a job that `failed` or was `cancelled`
+    although their state is another one. `queued` disregards pauses, which change between two counts.
     """
 
     taken_at: dt.datetime
@@ -65,39 +64,39 @@ class Counts:
 
 
 def has_many_files(s: Session) -> bool:
-    """Whether there are so many live files that a census is kept; looks at no more of them than that."""
+    """Whether there are so many live files that counts are cached; counts no further than that."""
     some = select(Sighting.id).where(Sighting.superseded_at.is_(None)).limit(MANY_FILES).subquery()
     return s.scalars(select(func.count()).select_from(some)).one() >= MANY_FILES
 
 
 def cache_counts(database: Database) -> Counts | None:
-    """Count everything and keep the counts in the place of the last ones; None where files are few."""
+    """Count everything and replace the cached counts; None if there are few files."""
     with database.read() as s:
         if not has_many_files(s):
             return None
-        census = count_everything(s, current_time(s))
+        counts = count_everything(s, current_time(s))
     with database.begin() as s:
-        values = {"taken_at": census.taken_at, "facts": _facts(census)}
+        values = {"taken_at": counts.taken_at, "facts": _facts(counts)}
         if insert_or_ignore(s, schema.CachedCounts, {"id": _ONLY, **values}, ("id",)) is None:
             s.execute(update(schema.CachedCounts).where(schema.CachedCounts.id == _ONLY).values(values))
-    return census
+    return counts
 
 
 def last_counts(s: Session) -> Counts | None:
-    """Return what was counted last, None before the first time."""
+    """Return the cached counts, None if there are none."""
     row = s.execute(select(schema.CachedCounts.taken_at, schema.CachedCounts.facts)).one_or_none()
-    return None if row is None else _census(row.taken_at, row.facts)
+    return None if row is None else _read_counts(row.taken_at, row.facts)
 
 
 def count_everything(s: Session, now: dt.datetime) -> Counts:
-    """Count all files and jobs; with a million files this takes seconds."""
+    """Count all files and jobs; this takes seconds with a million files."""
     collections: dict[str, dict[FileState, int]] = {}
     also: dict[str, dict[JobState, int]] = {}
-    for found in count_file_states(s):
-        collections.setdefault(found.collection, dict.fromkeys(FileState, 0))[found.state] += found.files
-        others = also.setdefault(found.collection, dict.fromkeys(UNSUCCESSFUL, 0))
-        for state in found.also:
-            others[state] += found.files
+    for collection, state, also_in, files in count_file_states(s):
+        collections.setdefault(collection, dict.fromkeys(FileState, 0))[state] += files
+        others = also.setdefault(collection, dict.fromkeys(UNSUCCESSFUL, 0))
+        for job_state in also_in:
+            others[job_state] += files
     jobs = {lane: dict.fromkeys(JobState, 0) for lane in Lane}
     counted = select(Job.lane, Job.state, func.count()).group_by(Job.lane, Job.state)
     for lane, job_state, count in s.execute(counted):
@@ -108,17 +107,17 @@ def count_everything(s: Session, now: dt.datetime) -> Counts:
 
 
 def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool]) -> list[QueuedJobs]:
-    """Count the queued jobs that meet the conditions, by lane and by what they wait for."""
-    rests = Job.not_before > now
-    passing = rests & Job.waiting_since.is_not(None)
+    """Count queued jobs that meet the conditions, by lane and by what they wait for."""
+    delayed = Job.not_before > now
+    transient = delayed & Job.waiting_since.is_not(None)
     waiting = (
         select(
             Job.lane,
-            case((rests, func.coalesce(Job.wait_reason, _RESTS))).label("reason"),
-            case((passing, Job.failure_code)).label("code"),
-            case((passing, Job.failure_remedy)).label("remedy"),
-            case((passing, Job.waiting_since)).label("since"),
-            case((passing, Job.not_before)).label("next_at"),
+            case((delayed, func.coalesce(Job.wait_reason, _DELAYED))).label("reason"),
+            case((transient, Job.failure_code)).label("code"),
+            case((transient, Job.failure_remedy)).label("remedy"),
+            case((transient, Job.waiting_since)).label("since"),
+            case((transient, Job.not_before)).label("next_at"),
         )
         .where(IS_QUEUED, *conditions)
         .subquery()
@@ -137,24 +136,24 @@ def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool])
     return [QueuedJobs(*what, lane=lane) for lane, *what in rows]
 
 
-def _facts(census: Counts) -> dict[str, Any]:
+def _facts(counts: Counts) -> dict[str, Any]:
     return {
-        "collections": {name: _some(counts) for name, counts in census.collections.items()},
-        "also": {name: _some(counts) for name, counts in census.also.items()},
-        "jobs": {lane: _some(counts) for lane, counts in census.jobs.items()},
-        "queued": [{k: _plain(v) for k, v in asdict(group).items()} for group in census.queued],
-        "oldest_queued_at": _plain(census.oldest_queued_at),
+        "collections": {name: _some(counts) for name, counts in counts.collections.items()},
+        "also": {name: _some(counts) for name, counts in counts.also.items()},
+        "jobs": {lane: _some(counts) for lane, counts in counts.jobs.items()},
+        "queued": [{k: _plain(v) for k, v in asdict(group).items()} for group in counts.queued],
+        "oldest_queued_at": _plain(counts.oldest_queued_at),
     }
 
 
-def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Counts:
+def _read_counts(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Counts:
     return Counts(
         taken_at=taken_at,
         collections={
             name: dict.fromkeys(FileState, 0) | {FileState(state): n for state, n in counts.items()}
             for name, counts in sorted(facts["collections"].items())
         },
-        also={  # a census of an earlier release counted none
+        also={  # counts of an earlier release have none
             name: dict.fromkeys(UNSUCCESSFUL, 0)
             | {JobState(state): n for state, n in facts.get("also", {}).get(name, {}).items()}
             for name in sorted(facts["collections"])
@@ -167,11 +166,11 @@ def _census(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Counts:
             QueuedJobs(
                 **group
                 | {"lane": Lane(group["lane"])}
-                | {name: _moment(group[name]) for name in ("since", "next_at")}
+                | {name: _time(group[name]) for name in ("since", "next_at")}
             )
             for group in facts["queued"]
         ),
-        oldest_queued_at=_moment(facts["oldest_queued_at"]),
+        oldest_queued_at=_time(facts["oldest_queued_at"]),
     )
 
 
@@ -183,5 +182,5 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
-def _moment(told: str | None) -> dt.datetime | None:
+def _time(told: str | None) -> dt.datetime | None:
     return None if told is None else dt.datetime.fromisoformat(told)

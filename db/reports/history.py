@@ -1,10 +1,10 @@
-"""What the whole story of one scan is."""
+"""The history of one scan: its sightings, jobs, derivatives and events."""
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from db.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
 
 @dataclass(frozen=True, slots=True)
 class ScanEntry:
-    """A content as it was identified."""
+    """The scan as identified."""
 
     id: int
     sha256: str
@@ -42,7 +42,7 @@ class ScanEntry:
 
 @dataclass(frozen=True, slots=True)
 class SightingEntry:
-    """A place where it was seen; `state` is None once another content took the place."""
+    """A sighting of the scan; `state` is None once other content superseded it."""
 
     id: int
     root: str
@@ -61,7 +61,7 @@ class SightingEntry:
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
-    """A job with its recipe."""
+    """A job of the scan with its recipe."""
 
     id: int
     state: JobState
@@ -87,7 +87,7 @@ class JobEntry:
 
 @dataclass(frozen=True, slots=True)
 class DerivativeEntry:
-    """A file that was made; `links` are its further names."""
+    """A derivative of the scan; `links` are its further names."""
 
     id: int
     job_id: int
@@ -116,7 +116,7 @@ class DerivativeEntry:
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """A thing that happened."""
+    """An event that concerns the scan."""
 
     id: int
     at: dt.datetime
@@ -140,35 +140,27 @@ class ScanHistory:
     events: tuple[EventEntry, ...]
 
 
-class _Subject(NamedTuple):
-    """What a story is about: a scan, or a sighting that has none."""
-
-    scan_id: int | None
-    sighting_id: int | None
-
-
 def scan_history(s: Session, selector: str | bytes) -> ScanHistory | None:
-    """Return the story of the scan that `selector` means, None when nothing fits.
+    """Return the history of the scan that `selector` identifies, None without a match.
 
     Bytes are a path relative to its root. Text is tried as `file:N` (sighting id), `scan:N`, `job:N`, a bare
     number (sighting id), a display path, and a sha256 prefix of 6 digits or more. Raises `AmbiguousSelector`.
     """
     subject = _by_path(s, selector) if isinstance(selector, bytes) else _by_text(s, selector)
-    return None if subject is None else _story(s, subject)
+    return None if subject is None else _history(s, *subject)
 
 
 def derivative_history(s: Session, path: bytes) -> ScanHistory | None:
-    """Return the story of the scan of which the file at this path, relative to the outbox, was made.
+    """Return the history of the scan from which the file at this path of the outbox was made.
 
-    The path may be that of the derivative or of its sidecar, or the bare name of either: it bears the digests
-    of scan and recipe, so that it is known wherever the file was moved to. None when nothing fits.
+    The path may be that of the derivative or of its sidecar, or only the name of either: it contains digests
+    of scan and recipe, so it is found wherever the file was moved to. None without a match.
     """
     scan_id = source_scan(s, path)
-    return None if scan_id is None else _story(s, _Subject(scan_id, None))
+    return None if scan_id is None else _history(s, scan_id, None)
 
 
-def _story(s: Session, subject: "_Subject") -> ScanHistory:
-    scan_id, sighting_id = subject
+def _history(s: Session, scan_id: int | None, sighting_id: int | None) -> ScanHistory:
     if scan_id is None:
         events = _events(s, Event.sighting_id == sighting_id)
         return ScanHistory(None, _sightings(s, Sighting.id == sighting_id), (), (), events)
@@ -181,16 +173,16 @@ def _story(s: Session, subject: "_Subject") -> ScanHistory:
     )
 
 
-def _by_text(s: Session, selector: str) -> _Subject | None:
+def _by_text(s: Session, selector: str) -> tuple[int | None, int | None] | None:
     kind, _, number = selector.rpartition(":")
     if number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID:
         match kind:
             case "file" | "":
                 subject = _sighting(s, Sighting.id == int(number))
             case "scan":
-                subject = _scan_subject(s.scalar(select(Scan.id).where(Scan.id == int(number))))
+                subject = _only_scan(s.scalar(select(Scan.id).where(Scan.id == int(number))))
             case "job":
-                subject = _scan_subject(s.scalar(select(Job.scan_id).where(Job.id == int(number))))
+                subject = _only_scan(s.scalar(select(Job.scan_id).where(Job.id == int(number))))
             case _:
                 subject = None
         if subject is not None:
@@ -198,22 +190,22 @@ def _by_text(s: Session, selector: str) -> _Subject | None:
     return _sighting(s, Sighting.display == selector) or _by_digest(s, selector)
 
 
-def _by_path(s: Session, path: bytes) -> _Subject | None:
+def _by_path(s: Session, path: bytes) -> tuple[int | None, int | None] | None:
     return _sighting(s, Sighting.path_sha256 == sha256(path).digest())
 
 
-def _sighting(s: Session, condition: ColumnElement[bool]) -> _Subject | None:
-    """Return what a sighting shows, a live one before a superseded one, the latest among equals."""
+def _sighting(s: Session, condition: ColumnElement[bool]) -> tuple[int | None, int | None] | None:
+    """Return scan and sighting id, of a live sighting before a superseded one, the latest among equals."""
     row = s.execute(
         select(Sighting.scan_id, Sighting.id)
         .where(condition)
         .order_by(Sighting.superseded_at.is_not(None), Sighting.id.desc())
         .limit(1)
     ).one_or_none()
-    return None if row is None else _Subject(*row)
+    return None if row is None else (row.scan_id, row.id)
 
 
-def _by_digest(s: Session, prefix: str) -> _Subject | None:
+def _by_digest(s: Session, prefix: str) -> tuple[int | None, int | None] | None:
     prefix = prefix.lower()
     if not _SHORTEST_PREFIX <= len(prefix) <= 64 or set(prefix) - set("0123456789abcdef"):
         return None
@@ -222,18 +214,18 @@ def _by_digest(s: Session, prefix: str) -> _Subject | None:
     ).all()
     if len(found) > 1:
         raise AmbiguousSelector(
-            f"{prefix} begins the checksums of several scans", "give more digits of the checksum"
+            f"{prefix} is a prefix of the checksums of several scans", "give more digits of the checksum"
         )
-    return _scan_subject(found[0].id) if found else None
+    return _only_scan(found[0].id) if found else None
 
 
-def _scan_subject(scan_id: int | None) -> _Subject | None:
-    return None if scan_id is None else _Subject(scan_id, None)
+def _only_scan(scan_id: int | None) -> tuple[int | None, int | None] | None:
+    return None if scan_id is None else (scan_id, None)
 
 
 def _scan(s: Session, scan_id: int) -> ScanEntry:
     row = s.execute(select(schema.Scan.__table__).where(Scan.id == scan_id)).one()
-    return ScanEntry(**_same(ScanEntry, row), problem=_problem(row, "problem"))
+    return ScanEntry(**_columns(ScanEntry, row), problem=_problem(row, "problem"))
 
 
 def _sightings(s: Session, condition: ColumnElement[bool]) -> tuple[SightingEntry, ...]:
@@ -241,7 +233,9 @@ def _sightings(s: Session, condition: ColumnElement[bool]) -> tuple[SightingEntr
     states = {row.id: FileState(row.state) for row in live}
     rows = s.execute(select(schema.Sighting.__table__).where(condition).order_by(Sighting.id))
     return tuple(
-        SightingEntry(**_same(SightingEntry, row), state=states.get(row.id), problem=_problem(row, "problem"))
+        SightingEntry(
+            **_columns(SightingEntry, row), state=states.get(row.id), problem=_problem(row, "problem")
+        )
         for row in rows
     )
 
@@ -264,7 +258,7 @@ def _jobs(s: Session, scan_id: int) -> tuple[JobEntry, ...]:
         .where(Job.scan_id == scan_id)
         .order_by(Job.id)
     )
-    return tuple(JobEntry(**_same(JobEntry, row), problem=_problem(row, "failure")) for row in rows)
+    return tuple(JobEntry(**_columns(JobEntry, row), problem=_problem(row, "failure")) for row in rows)
 
 
 def _derivatives(s: Session, scan_id: int) -> tuple[DerivativeEntry, ...]:
@@ -273,7 +267,7 @@ def _derivatives(s: Session, scan_id: int) -> tuple[DerivativeEntry, ...]:
     ).all()
     links = links_of(s, [row.id for row in rows])
     return tuple(
-        DerivativeEntry(**_same(DerivativeEntry, row), links=tuple(links.get(row.id, ()))) for row in rows
+        DerivativeEntry(**_columns(DerivativeEntry, row), links=tuple(links.get(row.id, ()))) for row in rows
     )
 
 
@@ -291,15 +285,15 @@ def _events(s: Session, condition: ColumnElement[bool]) -> tuple[EventEntry, ...
     )
     return tuple(
         EventEntry(
-            **_same(EventEntry, row), agent=AgentName(row.agent_kind, row.agent_name, row.agent_version)
+            **_columns(EventEntry, row), agent=AgentName(row.agent_kind, row.agent_name, row.agent_version)
         )
         for row in rows
     )
 
 
-def _same(story: type[Any], row: Row[Any]) -> dict[str, Any]:
-    """Return the columns of a row that a story has under the same name."""
-    names = {field.name for field in fields(story)}
+def _columns(entry: type[Any], row: Row[Any]) -> dict[str, Any]:
+    """Return the columns of a row that are fields of an entry."""
+    names = {field.name for field in fields(entry)}
     return {name: value for name, value in row._mapping.items() if name in names}
 
 

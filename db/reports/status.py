@@ -1,4 +1,4 @@
-"""How the work stands as a whole."""
+"""Overview of the work, running jobs and transient causes of waits."""
 
 import datetime as dt
 from collections.abc import Container, Iterable, Mapping
@@ -28,16 +28,16 @@ from db.vocabulary import Basis, FileState, JobState, Lane
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The work as a whole. Every state and lane is a key, with 0 where there is nothing.
+    """All counts, the queue, throughput and time left. Every state and lane is a key, 0 included.
 
-    Files, jobs, what they wait for and since when are as they were at `counted_at`; `basis` tells whether
-    that is now. All else is of now.
+    Files, jobs, waits and `oldest_queued_at` are those at `counted_at`; `basis` says how they were counted.
+    Everything else is current.
 
-    `files` counts each file once, `also` those of them that have a job which failed or was cancelled although
-    their own state is another one; `collections` and `collections_also` are the same for each collection.
-    `eta` is the time that running and queued jobs take at the pace of the throughput, or of the latest
-    derivatives where nothing was finished within its window; the `held` jobs of paused lanes have no part in
-    it. It is None when nothing was ever made, and when all that is left is held.
+    `files` counts each file once; `also` counts those with a job that failed or was cancelled although their
+    state is another one. `collections` and `collections_also` are the same by collection. `eta` is the time
+    that running and queued jobs take at the current throughput, or at that of the latest derivatives if none
+    was finished within its window, without the `held` jobs of paused lanes. It is None if there are no
+    derivatives yet, or if only held jobs are left.
     """
 
     at: dt.datetime
@@ -55,12 +55,12 @@ class Overview:
     oldest_queued_at: dt.datetime | None
     paused: tuple[Pause, ...]
     survey: SurveyRecord | None
-    """What the last look through the inbox found, None before the first."""
+    """The last survey of the inbox, None before the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """A job that somebody works on now."""
+    """A running job."""
 
     job_id: int
     scan_id: int
@@ -78,44 +78,46 @@ class RunningJob:
 
 
 def overview(s: Session, *, exact: bool = False, now: dt.datetime | None = None) -> Overview:
-    """Return the counts, the queue, the throughput of the last 15 minutes, and how long the rest will take.
+    """Return the counts, the queue, the throughput of the last 15 minutes, and the estimated time left.
 
-    Where files are many the counts are those of the last census, unless they are to be `exact`.
+    With many files the counts come from the cache, unless they must be `exact`.
     """
     now = now or current_time(s)
-    census, basis = _counts(s, now, exact=exact)
+    counts, basis = _current_counts(s, now, exact=exact)
     paused, done = pauses_in_force(s), recent_throughput(s, now)
     held = _held(paused)
-    waits = _left(census, held, JobState.QUEUED)
-    left = _left(census, Lane, JobState.RUNNING) + _left(census, set(Lane) - held, JobState.QUEUED)
+    waits = _left(counts, held, JobState.QUEUED)
+    left = _left(counts, Lane, JobState.RUNNING) + _left(counts, set(Lane) - held, JobState.QUEUED)
     pace = latest_throughput(s) if left and not done.jobs else done
     return Overview(
         at=now,
         basis=basis,
-        counted_at=census.taken_at,
-        files={state: sum(counts[state] for counts in census.collections.values()) for state in FileState},
-        also={state: sum(counts[state] for counts in census.also.values()) for state in UNSUCCESSFUL},
-        collections=census.collections,
-        collections_also=census.also,
-        jobs=census.jobs,
-        waiting=_waiting(census.queued, held),
+        counted_at=counts.taken_at,
+        files={
+            state: sum(by_state[state] for by_state in counts.collections.values()) for state in FileState
+        },
+        also={state: sum(by_state[state] for by_state in counts.also.values()) for state in UNSUCCESSFUL},
+        collections=counts.collections,
+        collections_also=counts.also,
+        jobs=counts.jobs,
+        waiting=_waiting(counts.queued, held),
         throughput=done,
         eta=_eta(left, waits, pace),
         held=waits,
-        oldest_queued_at=census.oldest_queued_at,
+        oldest_queued_at=counts.oldest_queued_at,
         paused=paused,
         survey=last_survey(s),
     )
 
 
 def waits_for_causes(s: Session, *, now: dt.datetime | None = None) -> list[WaitingJobs]:
-    """Return what passing causes queued jobs wait for now."""
+    """Return the transient causes for which queued jobs wait now."""
     queued = count_queued(s, now or current_time(s), Job.waiting_since.is_not(None))
     return [waiting for waiting in _waiting(queued, _held(pauses_in_force(s))) if waiting.code is not None]
 
 
 def running_jobs(s: Session) -> list[RunningJob]:
-    """Return what is worked on now, oldest first."""
+    """Return the running jobs, oldest first."""
     rows = s.execute(
         select(
             Job.id,
@@ -138,11 +140,11 @@ def running_jobs(s: Session) -> list[RunningJob]:
     return [RunningJob(*row) for row in rows]
 
 
-def _counts(s: Session, now: dt.datetime, *, exact: bool) -> tuple[Counts, Basis]:
+def _current_counts(s: Session, now: dt.datetime, *, exact: bool) -> tuple[Counts, Basis]:
     if exact or not has_many_files(s):
         return count_everything(s, now), Basis.LIVE
-    census = last_counts(s)
-    return (count_everything(s, now), Basis.NOT_CACHED) if census is None else (census, Basis.CACHED)
+    counts = last_counts(s)
+    return (count_everything(s, now), Basis.NOT_CACHED) if counts is None else (counts, Basis.CACHED)
 
 
 def _held(paused: Iterable[Pause]) -> frozenset[Lane]:
@@ -150,7 +152,7 @@ def _held(paused: Iterable[Pause]) -> frozenset[Lane]:
 
 
 def _waiting(queued: Iterable[QueuedJobs], held: Container[Lane]) -> tuple[WaitingJobs, ...]:
-    """Put together what waits for the same thing; in a lane that is held, that is its release."""
+    """Group the jobs of all lanes by what they wait for; those of a paused lane wait for its resumption."""
     alike: dict[tuple[str | None, str | None], list[WaitingJobs]] = {}
     for group in queued:
         if group.lane in held:
@@ -172,12 +174,12 @@ def _waiting(queued: Iterable[QueuedJobs], held: Container[Lane]) -> tuple[Waiti
     return tuple(sorted(waiting, key=lambda group: -group.jobs))
 
 
-def _left(census: Counts, lanes: Iterable[Lane], state: JobState) -> int:
-    return sum(census.jobs[lane][state] for lane in lanes)
+def _left(counts: Counts, lanes: Iterable[Lane], state: JobState) -> int:
+    return sum(counts.jobs[lane][state] for lane in lanes)
 
 
 def _eta(left: int, held: int, pace: Throughput) -> dt.timedelta | None:
-    """By the number of jobs: for all but plates a job costs the network's time, whatever its pixels."""
+    """Estimate by number of jobs: except for plates, a job takes the same time whatever its size."""
     if left == 0:
         return None if held else dt.timedelta(0)
     return None if pace.jobs == 0 else pace.worked * (left / pace.jobs)
