@@ -11,7 +11,7 @@ def test_a_transaction_that_was_given_up_in_a_deadlock_is_done_again(archive):
     archive.drop("b.tif", "b")
     with archive.database.read() as s:
         (first, before), (second, _) = s.execute(select(Scan.id, Scan.bytes).order_by(Scan.id))
-    both_hold_one = threading.Barrier(2)
+    both_hold_one, one_is_done = threading.Barrier(2), threading.Event()
     deadlocks = archive.database.dialect == "postgresql"
     runs: list[str] = []
 
@@ -19,6 +19,8 @@ def test_a_transaction_that_was_given_up_in_a_deadlock_is_done_again(archive):
         def step(s):
             first_time = name not in runs
             runs.append(name)
+            if not first_time:  # else it might take the first row again before the other wakes up
+                assert one_is_done.wait(timeout=30)
             for scan_id in scan_ids:
                 s.execute(update(Scan).where(Scan.id == scan_id).values(bytes=Scan.bytes + 1000))
                 if first_time and scan_id == scan_ids[0]:
@@ -29,7 +31,12 @@ def test_a_transaction_that_was_given_up_in_a_deadlock_is_done_again(archive):
         return step
 
     steps = [grow("forth", first, second), grow("back", second, first)]
-    threads = [threading.Thread(target=archive.database.run, args=(step,)) for step in steps]
+
+    def run(step):
+        archive.database.run(step)
+        one_is_done.set()
+
+    threads = [threading.Thread(target=run, args=(step,)) for step in steps]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -16,6 +16,7 @@ from db.catalog.recipes import ensure_recipe
 from db.core.engine import Database
 from db.queue import jobs
 from db.queue.intake import register
+from db.queue.leases import Lease
 from db.values import NewDerivative, NewScan, NewSighting, utcnow
 from db.vocabulary import Holding
 from worker.fixity.checking import Budget, Tally, check_files
@@ -83,7 +84,7 @@ class Stock:
         return [held.display for held in due_files(self.database, BOTH, Due(utcnow()))]
 
 
-def jobs_lease(database: Database, job_id: int) -> jobs.Lease:
+def jobs_lease(database: Database, job_id: int) -> Lease:
     with database.begin() as s:
         lease = jobs.claim(s, job_id, "here:1", dt.timedelta(minutes=5))
     assert lease is not None

@@ -16,6 +16,7 @@ from db.migrations.runner import upgrade
 from db.queue import jobs
 from db.queue.commands import cancel, pause
 from db.queue.enqueue import enqueue
+from db.queue.job_files import job_file_names
 from db.queue.reaping import reap_expired
 from db.reports.history import scan_history
 from db.reports.status import overview
@@ -360,7 +361,7 @@ def test_a_job_whose_file_is_gone_still_names_it(
         lease = jobs.claim(s, job, "tester", dt.timedelta(minutes=1))
         assert lease is not None
         assert (lease.display, lease.masters) == ("a.tif", ())
-        assert jobs.job_file_names(s, [job, 99]) == {job: "a.tif"}
+        assert job_file_names(s, [job, 99]) == {job: "a.tif"}
 
 
 def test_the_log_calls_a_file_quarantined_only_if_nothing_was_made_of_it(
