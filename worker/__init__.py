@@ -1,4 +1,4 @@
-"""What moves: the inbox, the queue, the tasks and the command line of Saek."""
+"""Inbox, queue, jobs, station and command line of Saek."""
 
 from importlib.metadata import version
 

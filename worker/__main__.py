@@ -1,4 +1,4 @@
-"""`python -m worker` is `saek`."""
+"""Entry point of `python -m worker`, the same as `saek`."""
 
 from worker.cli import main
 

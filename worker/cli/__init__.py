@@ -1,4 +1,4 @@
-"""What a person types: the `saek` command."""
+"""The `saek` command line."""
 
 from worker.cli.entry import main
 

@@ -1,4 +1,4 @@
-"""`saek contact-sheet`: what was made, before and after, on one picture."""
+"""`saek contact-sheet`: masters and derivatives side by side on one picture."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,9 +29,9 @@ def contact_sheet(
     everything: All = False,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="OUT", help="The PNG file to write.", show_default=False),
+        typer.Option("--output", "-o", metavar="OUT", help="PNG file to write.", show_default=False),
     ],
-    limit: Annotated[int, typer.Option(min=1, help="Show at most so many files.")] = 24,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of files to show.")] = 24,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     json: Json = False,
 ) -> None:
@@ -45,8 +45,8 @@ def contact_sheet(
         rows = _done(database, settings, what or [], conditions)
     if not rows:
         raise NothingFound(
-            reason="Nothing was made of any of the chosen files yet.",
-            remedy="`saek status --state done` lists those of which something was.",
+            reason="None of the chosen files has a derivative yet.",
+            remedy="`saek status --state done` lists the files that have one.",
         )
     draw([_pair(row, settings) for row in rows[:limit]], output)
     if json:
@@ -62,7 +62,7 @@ def _refuse(output: Path, settings: Settings, *, force: bool) -> None:
         raise typer.BadParameter(f"{output.name} does not end in .png")
     for name, folder in roots(settings).items():
         if output.resolve().is_relative_to(folder.resolve()):
-            raise typer.BadParameter(f"{output} lies in the {name}; choose a place outside")
+            raise typer.BadParameter(f"{output} lies in the {name}; choose another folder")
     if output.exists() and not force:
         raise typer.BadParameter(f"{output} exists; --force replaces it")
 

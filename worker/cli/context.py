@@ -1,4 +1,4 @@
-"""What most commands begin with: the settings and the record."""
+"""Settings and record for commands."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def settings_and_logs() -> Settings:
-    """Return the settings of this process, and log as they say. Raises SettingsError."""
+    """Load the settings and configure logging. Raises SettingsError."""
     settings = load_settings()
     configure_logs(settings)
     return settings
@@ -22,10 +22,10 @@ def settings_and_logs() -> Settings:
 
 @contextmanager
 def open_record(settings: Settings) -> Iterator["Database"]:
-    """Yield the record, closed on leaving.
+    """Open the record for the length of a `with` block.
 
     Raises:
-        db.errors.SchemaOutOfDate: the tables are not those of this release, or no station ran here yet.
+        db.errors.SchemaOutOfDate: the tables are of another release, or there is no record yet.
         db.errors.DatabaseUnavailable: it cannot be reached.
     """
     from db.core import open_database, require_current
@@ -40,5 +40,5 @@ def open_record(settings: Settings) -> Iterator["Database"]:
 
 
 def roots(settings: Settings) -> Mapping[str, Path]:
-    """Return the folders behind the root names of the record."""
+    """Return the folder of each root name in the record."""
     return {"inbox": settings.inbox_path, "outbox": settings.outbox_path}

@@ -1,4 +1,4 @@
-"""`saek data`: what can be told of folders of color pictures."""
+"""`saek data`: statistics of folders of color pictures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,12 +13,12 @@ from worker.formatting import count
 if TYPE_CHECKING:
     from restoration.study import ChannelStatistics
 
-app = typer.Typer(no_args_is_help=True, help="Tell facts about folders of color pictures.")
+app = typer.Typer(no_args_is_help=True, help="Show statistics of folders of color pictures.")
 
 
 @app.callback()
 def data() -> None:
-    """Tell facts about folders of color pictures."""
+    """Show statistics of folders of color pictures."""
 
 
 @app.command("stats")
@@ -40,7 +40,7 @@ def stats(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Tell mean and standard deviation of red, green, blue and gray, as networks are fed with them."""
+    """Show mean and standard deviation of red, green, blue and gray, for normalizing network inputs."""
     from restoration.study import channel_statistics
 
     settings_and_logs()
@@ -48,13 +48,13 @@ def stats(
     if json:
         write_json(jsonable(found, {}))
     else:
-        _tell(found)
+        _print(found)
 
 
-def _tell(found: "ChannelStatistics") -> None:
+def _print(found: "ChannelStatistics") -> None:
     console = out()
-    console.print(f"{count(found.pictures, 'picture')}, {count(found.pixels, 'pixel')}; full range 1.")
-    numbers = ("mean", "std", "pictures' mean", "pictures' std")
+    console.print(f"{count(found.pictures, 'picture')}, {count(found.pixels, 'pixel')}; values from 0 to 1.")
+    numbers = ("mean", "std", "mean of picture means", "mean of picture stds")
     made = table("channel", *numbers, right=numbers)
     for one in found.channels:
         figures = (one.mean, one.std, one.picture_mean, one.picture_std)

@@ -1,4 +1,4 @@
-"""How the tables of the record are looked at and brought up to this release."""
+"""`saek db`: show, check and upgrade the tables of the record."""
 
 import typer
 
@@ -8,12 +8,12 @@ from worker.console import out, write_json
 from worker.exits import Exit
 from worker.storage.home import has_record, require_record
 
-app = typer.Typer(name="db", help="Look at the tables of the record, or bring them up to this release.")
+app = typer.Typer(name="db", help="Show, check or upgrade the database tables of the record.")
 
 
 @app.command()
 def upgrade() -> None:
-    """Bring the tables up to this release; does nothing when they are."""
+    """Upgrade the tables to this release; does nothing if they are current."""
     from db.core import current_revision, head_revision
     from db.migrations import upgrade as migrate
 
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 @app.command()
 def current(json: Json = False) -> None:
-    """Tell which revision the tables have and which this release needs."""
+    """Show the revision of the tables and the revision that this release needs."""
     from db.core import current_revision, head_revision
 
     settings = settings_and_logs()
@@ -42,7 +42,7 @@ def current(json: Json = False) -> None:
     if json:
         write_json({"current": found, "head": needed, "up_to_date": found == needed})
     else:
-        out().print(f"The tables have revision {found or 'none'}; this release needs {needed}.")
+        out().print(f"Tables: revision {found or 'none'}; this release needs {needed}.")
     if found != needed:
         raise typer.Exit(Exit.DATABASE)
 
@@ -58,7 +58,7 @@ def check(json: Json = False) -> None:
     if json:
         write_json({"differences": list(differences)})
     else:
-        for line in differences or ("The tables are as this release expects them.",):
+        for line in differences or ("The tables match this release.",):
             out().print(line)
     if differences:
         raise typer.Exit(Exit.DATABASE)

@@ -1,4 +1,4 @@
-"""Which commands there are, and how the process begins and ends."""
+"""The command tree and the entry point of the process."""
 
 import copy
 import io
@@ -16,6 +16,7 @@ from worker.cli import (
     contact_sheet,
     data,
     database,
+    doctor,
     evaluate,
     job_commands,
     models,
@@ -23,10 +24,10 @@ from worker.cli import (
     reprocess,
     restore,
     run_commands,
+    settings,
     status,
     study,
     train,
-    upkeep,
     verify,
 )
 from worker.cli.error_report import report_error
@@ -38,33 +39,33 @@ _HELP = ["-h", "--help"]
 
 
 class _Commands(TyperGroup):
-    """The root of all commands: whatever leaves one of them ends as one line and an exit code.
+    """The root command group: turns every error into one line and an exit code.
 
-    `--home` is taken before the command and after it.
+    `--home` may stand before or after a command.
     """
 
     def __init__(self, **facts: Any) -> None:
         super().__init__(**facts)
         (home,) = (option for option in self.params if option.name == "home")
         for command in self.commands.values():
-            _take_too(command, home)
+            _add_option(command, home)
         label_values(self, _HELP)
 
     def get_params(self, ctx: Any) -> Any:
         parameters = super().get_params(ctx)
-        label(parameters)  # those of completion are added late
+        label(parameters)  # the completion options are added late
         return parameters
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except typer.TyperException as error:  # it may name files; Typer shows it as it is
+        except typer.TyperException as error:  # it may name files, and Typer prints it unchanged
             error.message = printable_lines(error.message.replace("Value error, ", "", 1))
             raise
         except (typer.Exit, typer.Abort):
             raise
         except BrokenPipeError:
-            _let_go_of_stdout()
+            _discard_stdout()
             raise typer.Exit(Exit.OK) from None
         except Exception as error:
             raise typer.Exit(report_error(error)) from error
@@ -79,23 +80,23 @@ app = typer.Typer(
 )
 
 
-def _take_too(command: Any, option: Any) -> None:
-    """Have a command, and all below it, take an option of the root as well; the last one said holds."""
+def _add_option(command: Any, option: Any) -> None:
+    """Add an option of the root to a command and its subcommands; the last value given wins."""
     also = copy.copy(option)
-    also.expose_value = False  # its callback has seen to it
+    also.expose_value = False  # its callback has applied it
     command.params.append(also)
     for inner in getattr(command, "commands", {}).values():
-        _take_too(inner, option)
+        _add_option(inner, option)
 
 
-def _enter(home: Path | None) -> Path | None:
-    """Work in this home; a process that is started from here does too."""
+def _set_home(home: Path | None) -> Path | None:
+    """Use this home here and in child processes."""
     if home is not None:
         os.environ["SAEK_HOME"] = str(home.expanduser().absolute())
     return home
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"saek {__version__}")
         raise typer.Exit
@@ -107,21 +108,21 @@ def saek(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="The station's home.",
+            help="Home folder of the station.",
             show_default="SAEK_HOME, else ~/saek",
             file_okay=False,
-            callback=_enter,
+            callback=_set_home,
         ),
     ] = None,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and end."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Color scanned monochrome photographs and keep the record of what was made.
 
-    Drop scans into the inbox of a station (`saek station`), look on (`saek status`), or restore single files
-    (`saek restore`). Every command takes its settings from SAEK_* variables and from saek.toml in the home.
+    Drop scans into the inbox of a station (`saek station`) and follow them (`saek status`), or restore single
+    files (`saek restore`). Settings come from SAEK_* variables and from saek.toml in the home.
     """
 
 
@@ -134,20 +135,20 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "dispatch": run_commands.dispatch,
         "worker": run_commands.worker,
     },
-    "Look": {
+    "Inspect": {
         "status": status.status,
-        "doctor": upkeep.doctor,
+        "doctor": doctor.doctor,
         "verify": verify.verify,
-        "settings": upkeep.settings,
+        "settings": settings.settings,
     },
-    "Order": {
+    "Control": {
         "reprocess": reprocess.reprocess,
         "retry": job_commands.retry,
         "cancel": job_commands.cancel,
         "pause": job_commands.pause,
         "resume": job_commands.resume,
     },
-    "Make": {
+    "Create": {
         "restore": restore.restore,
         "contact-sheet": contact_sheet.contact_sheet,
         "train": train.train,
@@ -159,15 +160,15 @@ for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(database.app, name="db", rich_help_panel="Run")
-app.add_typer(recover.app, name="recover", rich_help_panel="Order")
-app.add_typer(data.app, name="data", rich_help_panel="Make")
-app.add_typer(models.app, name="models", rich_help_panel="Look")
+app.add_typer(recover.app, name="recover", rich_help_panel="Control")
+app.add_typer(data.app, name="data", rich_help_panel="Create")
+app.add_typer(models.app, name="models", rich_help_panel="Inspect")
 
 
 def main() -> NoReturn:
-    """Run the command line; the process ends with one of `worker.exits.Exit`."""
+    """Run the command line and exit with one of `worker.exits.Exit`."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name must never be what a command dies of
+        if isinstance(stream, io.TextIOWrapper):  # a file name must never make a command fail
             stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="saek")
@@ -178,11 +179,11 @@ def main() -> NoReturn:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _let_go_of_stdout()
+        _discard_stdout()
     sys.exit(code)
 
 
-def _let_go_of_stdout() -> None:
-    """Have the interpreter's last flush go nowhere: the reader of the pipe has had enough."""
+def _discard_stdout() -> None:
+    """Send the interpreter's last flush to /dev/null: the reader has closed the pipe."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

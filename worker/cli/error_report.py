@@ -1,4 +1,4 @@
-"""What a command says of a failure, and which number the process ends with."""
+"""Error message and exit code of a failed command."""
 
 import sys
 from types import ModuleType
@@ -12,9 +12,9 @@ from worker.printable import printable
 
 
 def report_error(error: Exception) -> Exit:
-    """Say in one line what went wrong and how to mend it; return the exit code.
+    """Print reason and remedy in one line; return the exit code.
 
-    The traceback of a fault of Saek's own goes to the log before that line.
+    The traceback of an internal error is logged first.
     """
     code = exit_code(error)
     reason, remedy = getattr(error, "reason", None), getattr(error, "remedy", None)
@@ -22,8 +22,8 @@ def report_error(error: Exception) -> Exit:
         structlog.get_logger("saek").error("internal error", exc_info=error)
     if reason is None or remedy is None:
         print_problem(
-            f"A fault of Saek's own: {type(error).__name__}: {error}",
-            "The traceback is in the log; report it",
+            f"Internal error: {type(error).__name__}: {error}",
+            "The traceback is in the log; please report it",
         )
         return code
     path = getattr(error, "path", None)
@@ -32,14 +32,14 @@ def report_error(error: Exception) -> Exit:
 
 
 def exit_code(error: Exception) -> Exit:
-    """Return the exit code for an error of any of the three trees; INTERNAL for all others."""
+    """Return the exit code of an error of `worker`, `restoration` or `db`; INTERNAL for any other."""
     if isinstance(error, WorkerError):
         return error.exit_code
-    return _pixels(error) or _record(error) or Exit.INTERNAL
+    return _restoration_code(error) or _record_code(error) or Exit.INTERNAL
 
 
-def _pixels(error: Exception) -> Exit | None:
-    errors, training = _entered("restoration.errors"), _entered("restoration.training.recipe")
+def _restoration_code(error: Exception) -> Exit | None:
+    errors, training = _loaded("restoration.errors"), _loaded("restoration.training.recipe")
     if errors is None:
         return None
     if training is not None and isinstance(error, training.TrainingError):
@@ -54,8 +54,8 @@ def _pixels(error: Exception) -> Exit | None:
     return next((code for kind, code in codes if isinstance(error, kind)), None)
 
 
-def _record(error: Exception) -> Exit | None:
-    errors = _entered("db.errors")
+def _record_code(error: Exception) -> Exit | None:
+    errors = _loaded("db.errors")
     if errors is None:
         return None
     codes = (
@@ -73,6 +73,6 @@ def _record(error: Exception) -> Exit | None:
     return next((code for kind, code in codes if isinstance(error, kind)), None)
 
 
-def _entered(name: str) -> ModuleType | None:
-    """Return a module if it is loaded: a room that was never entered has raised nothing."""
+def _loaded(name: str) -> ModuleType | None:
+    """Return a module if it is loaded; one that is not cannot have raised anything."""
     return sys.modules.get(name)

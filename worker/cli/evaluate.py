@@ -1,4 +1,4 @@
-"""`saek evaluate`: how good models are, beside the gray picture and the truth."""
+"""`saek evaluate`: compare models with the gray picture and the original."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -40,13 +40,13 @@ def evaluate(
     ],
     half: Annotated[
         HalfName,
-        typer.Option(help="Which half of the held-out pictures; only a manifest halves."),
+        typer.Option(help="Half of the held-out pictures to use; only with a manifest."),
     ] = "test",
     scans: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder of monochrome scans to look for blotches on.",
+            help="Folder of monochrome scans to check for color blotches.",
             exists=True,
             file_okay=False,
             show_default=False,
@@ -56,37 +56,39 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for the report, index.html and evaluation.json; an earlier report is replaced.",
+            help="Folder of the report (index.html, evaluation.json); replaces an earlier report.",
             file_okay=False,
             show_default=False,
         ),
     ] = None,
-    side: Annotated[int, typer.Option(min=32, max=4096, help="Longer side of measuring, pixels.")] = 256,
-    preset: Annotated[PresetName, typer.Option(help="How much detail of the color is inferred.")] = "fast",
+    side: Annotated[
+        int, typer.Option(min=32, max=4096, help="Longer side of the measured pictures, in pixels.")
+    ] = 256,
+    preset: Annotated[PresetName, typer.Option(help="Resolution at which color is inferred.")] = "fast",
     strength: Annotated[float, typer.Option(min=0.0, max=2.0, help="Chroma gain.")] = 1.0,
     blotch_threshold: Annotated[
         float | None,
         typer.Option(
             min=0.001,
             max=0.999,
-            help="Chroma beyond which color is a blotch.",
+            help="Chroma above which color counts as a blotch.",
             show_default="the 99.9th percentile of the training pictures",
         ),
     ] = None,
     confidence: Annotated[
-        bool, typer.Option(help="Compute the confidence and compare it with the error.")
+        bool, typer.Option(help="Compute the confidence map and compare it with the error.")
     ] = True,
     tiling: Annotated[
         bool,
         typer.Option(
-            "--tiling", help="Look for seams, by every preset, on the scans or else on the pictures."
+            "--tiling", help="Measure seams with every preset, on the scans if given, else on the pictures."
         ),
     ] = False,
     engine: Engine = None,
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Measure models on color pictures whose gray copies they are shown; gray and truth stand beside them."""
+    """Color gray copies of color pictures and measure the error; gray and original are measured too."""
     from restoration.evaluation import EvaluationOptions, Half, evaluation_document, open_evaluated_models
     from restoration.recipe import Preset
     from worker.models.library import library_from
@@ -108,7 +110,7 @@ def evaluate(
     else:
         print_evaluation(evaluation)
     if report is not None:
-        err().print(f"The report is {report / 'index.html'}")
+        err().print(f"Report: {report / 'index.html'}")
 
 
 def _evaluated(
@@ -137,7 +139,7 @@ def _evaluated(
 
 @contextmanager
 def _progress() -> Iterator["EvaluationProgress"]:
-    """Yield a listener that shows the work on standard error, as lines where that is no terminal."""
+    """Yield a listener that shows progress on standard error: a bar on a terminal, else lines."""
     console = err()
     with progress_bar(console) as bar:
         task = bar.add_task("", name="opening the models", stage="", total=None)

@@ -1,4 +1,4 @@
-"""How an evaluation reads on the terminal."""
+"""Tables of an evaluation on the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ _SHOWN = 5
 
 
 def print_evaluation(evaluation: "Evaluation") -> None:
-    """Write all tables of an evaluation on standard output."""
+    """Print all tables of an evaluation on standard output."""
     from restoration.evaluation import (
         frechet_note,
         measured_note,

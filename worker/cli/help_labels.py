@@ -1,4 +1,4 @@
-"""How the values of options and arguments read in `--help`."""
+"""Labels of option and argument values in `--help`."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -10,10 +10,9 @@ _SHORT: Final = {"int": "N", "float": "X", "str": "TEXT", "Path": "PATH"}
 
 
 def label_values(command: Any, help_names: list[str]) -> None:
-    """Have the help of a command, and of all below it, show flags bare and values by short words.
+    """Label the values of a command and its subcommands for users: flags get none, others a short word.
 
-    Typer would show `<bool>` beside a flag and `<list[str]>` beside an argument, which tell a programmer
-    what the value becomes but a reader nothing of what to write.
+    Typer would show Python types: `<bool>` beside a flag, `<list[str]>` beside an argument.
     """
     label(command.get_params(Context(command, help_option_names=help_names)))
     for inner in getattr(command, "commands", {}).values():
@@ -21,13 +20,13 @@ def label_values(command: Any, help_names: list[str]) -> None:
 
 
 def label(parameters: Iterable[Any]) -> None:
-    """Have these options and arguments read so."""
+    """Set the label of each option and argument."""
     for parameter in parameters:
-        parameter.display_type_rich = partial(_words, parameter)
+        parameter.display_type_rich = partial(_value_label, parameter)
 
 
-def _words(parameter: Any, ctx: Any) -> str:
-    """Return what is to be written after the option: nothing after a flag, nor beside an argument's name."""
+def _value_label(parameter: Any, ctx: Any) -> str:
+    """Return the label of an option's value; empty for a flag and for an argument."""
     if parameter.param_type_name == "argument" or parameter.is_flag:
         return ""
     if parameter.metavar is not None:

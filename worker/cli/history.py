@@ -1,4 +1,4 @@
-"""What is on record of one scan, told from the beginning."""
+"""History of one scan on the terminal."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ from worker.printable import printable
 
 
 def history_screen(story: ScanHistory, roots: Mapping[str, Path]) -> RenderableType:
-    """Return the whole story: content, places, jobs, derivatives, events."""
+    """Return the whole history: content, files, jobs, derivatives, events."""
     chapters: list[RenderableType] = [
         *([] if story.scan is None else [_scan(story.scan)]),
         _sightings(story.sightings),
@@ -56,7 +56,7 @@ def _picture(scan: ScanEntry) -> str | None:
 
 
 def _sightings(sightings: Iterable[SightingEntry]) -> Table:
-    made = table("id", "file", "state", "first seen", "last seen", title="Seen as", right=("id",))
+    made = table("id", "file", "state", "first seen", "last seen", title="Files", right=("id",))
     for seen in sightings:
         note = f" (replaced {moment(seen.superseded_at)})" if seen.superseded_at else ""
         note += f" (gone {moment(seen.gone_at)})" if seen.gone_at else ""
@@ -86,12 +86,12 @@ def _job(job: JobEntry) -> RenderableType:
         ("attempts", f"{job.attempts} of {job.max_attempts}"),
         ("recipe", f"{recipe} ({job.fingerprint[:12]})"),
         ("model", f"{job.model} ({job.weights_sha256[:12]})"),
-        ("asked", moment(job.created_at)),
-        ("begun", moment(job.started_at) or None),
-        ("ended", moment(job.finished_at) or None),
+        ("queued", moment(job.created_at)),
+        ("started", moment(job.started_at) or None),
+        ("finished", moment(job.finished_at) or None),
         ("progress", progress),
-        ("worked on by", job.owner),
-        ("waits for", None if job.wait_reason is None else as_sentence(job.wait_reason)),
+        ("worker", job.owner),
+        ("waiting for", None if job.wait_reason is None else as_sentence(job.wait_reason)),
         ("not before", moment(job.not_before) or None),
         *_problem(job.problem),
     ]
@@ -112,7 +112,7 @@ def _derivative(made: DerivativeEntry, roots: Mapping[str, Path]) -> RenderableT
             for link in made.links
         ),
         ("picture", f"{made.format}, {made.width} x {made.height}, {made.bit_depth} bit, {size(made.bytes)}"),
-        ("luma error", f"at most {made.luma_max_error:g}, {made.luma_mean_error:.4g} on average"),
+        ("luma error", f"at most {made.luma_max_error:g}, mean {made.luma_mean_error:.4g}"),
         ("seams", _seams(made.facts.get("seamlessness", {}))),
         ("sha256", made.sha256),
         ("pixels", made.pixel_sha256),
@@ -126,7 +126,7 @@ def _derivative(made: DerivativeEntry, roots: Mapping[str, Path]) -> RenderableT
 
 
 def _seams(measured: Mapping[str, Any]) -> str | None:
-    """Tell how seamless the colors are; nothing of derivatives from before that was measured."""
+    """Return the seam figures; None for old derivatives without them."""
     if "consistency" not in measured:
         return None
     agreement = f"colors within {measured['consistency']:.2f} Lab units of the whole picture's"
@@ -135,14 +135,14 @@ def _seams(measured: Mapping[str, Any]) -> str | None:
 
 
 def _metadata(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Tell what became of what the master says about itself."""
+    """Yield what was done with the metadata of the master."""
     for name in ("carried", "replaced", "dropped", "noted"):
         if report.get(name):
             yield name, printable("; ".join(map(str, report[name])))
 
 
 def _events(events: Iterable[EventEntry]) -> Table:
-    made = table("time", "event", "outcome", "by", "detail", title="What happened")
+    made = table("time", "event", "outcome", "by", "detail", title="Events")
     for event in events:
         agent = f"{event.agent.name} {event.agent.version[:12]}".strip()
         detail = ", ".join(

@@ -1,4 +1,4 @@
-"""`saek retry`, `cancel`, `pause` and `resume`: what a person can order of work that is on record."""
+"""`saek retry`, `cancel`, `pause` and `resume`."""
 
 import getpass
 import os
@@ -31,7 +31,7 @@ def retry(
     everything: All = False,
     json: Json = False,
 ) -> None:
-    """Queue what failed or was cancelled anew, with all its attempts, and release what is quarantined."""
+    """Queue failed and cancelled jobs again, with all attempts, and release quarantined files."""
     from db.queue import commands
 
     settings = settings_and_logs()
@@ -45,7 +45,7 @@ def retry(
     else:
         out().print(
             f"{count(done.jobs, 'job')} queued again, {count(done.scans, 'scan')} released from quarantine, "
-            f"{count(done.sightings, 'file')} to be taken in anew: the inbox is looked through at once."
+            f"{count(done.sightings, 'file')} to be read again. The inbox is scanned now."
         )
 
 
@@ -59,7 +59,7 @@ def cancel(
     everything: All = False,
     json: Json = False,
 ) -> None:
-    """Cancel queued jobs, and ask running ones to stop; `saek retry` takes it back."""
+    """Cancel queued jobs and ask running ones to stop; `saek retry` queues them again."""
     from db.queue import commands
 
     settings = settings_and_logs()
@@ -77,28 +77,28 @@ def cancel(
 
 
 def pause(lane: LaneOption = None, json: Json = False) -> None:
-    """Hold the queue, or one lane of it; what runs in it goes back to the queue."""
+    """Pause the queue or one lane; running jobs go back to the queue."""
     from db.queue import commands
 
     with open_record(settings_and_logs()) as database, database.begin() as s:
         changed = commands.pause(s, lane, current_user())
-    _tell(lane, json, changed=changed, done="is paused", before="was paused already")
+    _print_change(lane, json, changed=changed, done="is paused", before="was already paused")
 
 
 def resume(lane: LaneOption = None, json: Json = False) -> None:
-    """Let a paused queue go on."""
+    """Resume the paused queue or one lane."""
     from db.queue import commands
 
     with open_record(settings_and_logs()) as database, database.begin() as s:
         changed = commands.resume(s, lane, current_user())
-    _tell(lane, json, changed=changed, done="goes on", before="was not paused")
+    _print_change(lane, json, changed=changed, done="is resumed", before="was not paused")
 
 
 def current_user() -> str:
-    """Return who gives the order, for the record."""
+    """Return the name of the user for the record."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user has no name
+    except (KeyError, OSError):  # the user of a container may have no name
         return f"uid {os.getuid()}"
 
 
@@ -110,12 +110,12 @@ def _chosen(
         return selection(s, words, conditions, settings)
     if len(jobs) < len(words) or conditions != Filters():
         raise typer.BadParameter(
-            "job:N is an order for that job alone; choose files in a command of their own"
+            "job:N cannot be combined with files or other options; use a separate command for them"
         )
     return jobs
 
 
-def _tell(lane: Lane | None, json: bool, *, changed: bool, done: str, before: str) -> None:
+def _print_change(lane: Lane | None, json: bool, *, changed: bool, done: str, before: str) -> None:
     if json:
         write_json({"lane": lane and lane.value, "changed": changed})
     else:

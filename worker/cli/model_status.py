@@ -1,4 +1,4 @@
-"""What `saek models` finds out about the installed models, and how it tells it."""
+"""State of the installed models, for tables and for JSON."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from worker.models.library import Default
 
 DEFAULT_REASONS = {
-    "setting": "the setting SAEK_MODEL says so",
-    "chosen": "it was chosen by `saek models default`",
-    "shipped": "it is the default that comes with Saek",
+    "setting": "set by SAEK_MODEL",
+    "chosen": "set by `saek models default`",
+    "shipped": "comes with Saek",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model: its card, or why it cannot be read; and what is wrong with its weights."""
+    """One installed model; `card` is None if it cannot be read, `fault` tells what is wrong."""
 
     name: str
     path: Path
@@ -35,9 +35,9 @@ class ModelStatus:
 def check_models(
     settings: Settings, examine: "Callable[[ModelCard], None]", names: Sequence[str] = ()
 ) -> Iterator[ModelStatus]:
-    """Yield every model, or those of the names, with what `examine` raises about it.
+    """Yield every model, or the named ones, with the error that `examine` raises for it.
 
-    Raises restoration.UnknownModel if there is none of a name.
+    Raises restoration.UnknownModel if a name is unknown.
     """
     from restoration import ModelError, model_card
     from restoration.generators.models import card_paths
@@ -48,7 +48,7 @@ def check_models(
     paths = {path.stem: path for path in card_paths(library)}
     for name in names or paths:
         if name not in paths:
-            model_card(name, library)  # tells which there are
+            model_card(name, library)  # raises UnknownModel, which lists the known names
         path, card = paths[name], None
         try:
             card = read_card(path)
@@ -60,7 +60,7 @@ def check_models(
 
 
 def default_or_error(settings: Settings) -> "tuple[Default | None, ModelError | None]":
-    """Return the model that is taken when none is named, or why there is none."""
+    """Return the default model, or the error why there is none."""
     from restoration import ModelError
     from worker.models.library import default_of
 
@@ -76,7 +76,7 @@ def default_facts(default: "Default | None") -> dict[str, Any] | None:
 
 
 def print_models(found: Sequence[ModelStatus], default: "Default | None") -> None:
-    """Print the table of models, and which is the default."""
+    """Print the table of models and name the default."""
     from restoration.generators.models import SHIPPED
 
     made = table("model", "", "from", "weights", "size", "license", "what it is", right=("size",))
@@ -97,19 +97,19 @@ def print_models(found: Sequence[ModelStatus], default: "Default | None") -> Non
         )
     out().print(made)
     if default is not None:
-        out().print(f"{default.card.name} is the default: {DEFAULT_REASONS[default.source]}.")
+        out().print(f"{default.card.name} is the default model ({DEFAULT_REASONS[default.source]}).")
 
 
 def status_text(one: ModelStatus) -> Text:
-    """Return the word for a model's state."""
+    """Return the state of a model as colored text."""
     return Text("verified", style="green") if one.fault is None else Text("damaged", style="bold red")
 
 
 def problem_text(fault: "ModelError | None") -> str:
-    """Return what is wrong and what to do about it, as sentences."""
+    """Return reason and remedy as sentences; empty for None."""
     return "" if fault is None else f"{as_sentence(fault.reason)} {as_sentence(fault.remedy)}"
 
 
 def problem_facts(fault: "ModelError | None") -> dict[str, str] | None:
-    """Return what is wrong for `--json`."""
+    """Return code, reason and remedy for `--json`."""
     return None if fault is None else {"code": fault.code, "reason": fault.reason, "remedy": fault.remedy}

@@ -1,4 +1,4 @@
-"""`saek models`: which models are installed, and what comes in, goes out and is taken by default."""
+"""`saek models`: list, verify, show, import, export and remove models; choose the default."""
 
 import re
 from collections.abc import Iterator
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from restoration import ModelCard
     from worker.models.download import Progress
 
-app = typer.Typer(help="See, verify, import, export and remove models; choose the default.")
+app = typer.Typer(help="List, verify, show, import, export and remove models; choose the default.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An installed model.", show_default=False)]
 
 
 @app.callback(invoke_without_command=True)
 def _root(context: typer.Context, json: Json = False) -> None:
-    """See, verify, import, export and remove models; choose the default. Alone it lists them."""
+    """List, verify, show, import, export and remove models; choose the default."""
     if context.invoked_subcommand is None:
         list_models(json)
     elif json:
-        raise typer.BadParameter("write --json after the command's name", param_hint="--json")
+        raise typer.BadParameter("write --json after the name of the command", param_hint="--json")
 
 
 @app.command("list")
 def list_models(json: Json = False) -> None:
-    """List the installed models, and check that their weights are the ones on their cards."""
+    """List the installed models and compare their weights with the checksums of their cards."""
     from restoration import verify_model
     from restoration.generators.models import SHIPPED, hidden_cards
     from worker.models.library import library_from
@@ -81,8 +81,8 @@ def list_models(json: Json = False) -> None:
         print_models(found, default)
         for path in hidden:
             print_problem(
-                f"{printable(path)} is never found: a model of that name comes with Saek",
-                "import it again under another name, then remove the file",
+                f"{printable(path)} is never used: a model of that name comes with Saek",
+                "import it under another name, then remove the file",
             )
     if fault is not None:
         print_problem(f"there is no default model: {fault.reason}", fault.remedy)
@@ -93,11 +93,11 @@ def list_models(json: Json = False) -> None:
 @app.command()
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Models; all if none is named.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Models to verify; all if none is named.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check checksums, cards and networks of models, and have each color a small picture."""
+    """Verify checksum, card and network of each model, and color a small picture with it."""
     from restoration import verify_model
     from restoration.generators.models import weights_path
     from restoration.generators.models.import_checks import require_runnable
@@ -125,7 +125,7 @@ def verify(
     else:
         made = table("model", "", "found")
         for one in found:
-            fits = "checksum, card and network fit; it colors"
+            fits = "checksum, card, network and a test picture are correct"
             made.add_row(one.name, status_text(one), fits if one.fault is None else problem_text(one.fault))
         out().print(made)
     if any(one.fault for one in found):
@@ -139,14 +139,14 @@ def show(
         Path | None,
         typer.Option(
             metavar="FILE.jpg",
-            help="Draw photographs that come with scikit-image: gray, as the model colors them, and true.",
+            help="Also write a sheet of sample photographs: gray, colored by the model, and original.",
             dir_okay=False,
             show_default=False,
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show a model's card, where it lies, and the page that tells what it was taught and where it fails."""
+    """Show the card of a model, its file, and the page on its training and its limits."""
     from restoration import model_card
     from restoration.generators.models import SHIPPED, page_path, weights_path
     from worker.models.library import library_from
@@ -160,7 +160,7 @@ def show(
         from worker.models.open_model import open_model
 
         showcase(open_model(settings, name), sheet)
-        err().print(f"Drawn: {printable(sheet)}")
+        err().print(f"Written: {printable(sheet)}")
     facts = {
         **card.entries(),
         "default": default is not None and default.card == card,
@@ -183,34 +183,34 @@ def import_(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A .safetensors file, a folder with one, a training run, or an https:// address.",
+            help="A .safetensors file, a folder with one, a training run, or an https:// URL.",
             show_default=False,
         ),
     ],
     sha256: Annotated[
         str | None,
-        typer.Option("--sha256", metavar="HEX", help="Checksum of the file; an address needs one."),
+        typer.Option("--sha256", metavar="HEX", help="Checksum of the file; required for a URL."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Another name than that on its card; a run needs one.")
+        str | None, typer.Option("--name", help="Name to install it under; required for a training run.")
     ] = None,
     storage: Annotated[
         Literal["fp32", "fp16", "bf16", "int8"],
-        typer.Option("--storage", help="How the weights of a run are stored."),
+        typer.Option("--storage", help="Number format of the weights of a training run."),
     ] = "fp16",
     json: Json = False,
 ) -> None:
-    """Install a model, checked and tried on a picture before it gets its name; never over another one."""
+    """Install a model after checking it and coloring a test picture; never replaces another model."""
     from restoration.generators.models.torch_weights import Storage
     from worker.models.importing import import_from, is_address, is_run
 
     checksum = None if sha256 is None else _checksum(sha256)
     if checksum is None and is_address(source):
-        raise typer.BadParameter("an address needs the checksum of its file", param_hint="--sha256")
+        raise typer.BadParameter("a URL needs the checksum of its file", param_hint="--sha256")
     if name is None and is_run(source):
-        raise typer.BadParameter("a training run needs a name for its model", param_hint="--name")
+        raise typer.BadParameter("a training run needs a name for the model", param_hint="--name")
     settings = settings_and_logs()
-    with _watched() as listen:
+    with _download_progress() as listen:
         done = import_from(
             source, settings, name=name, sha256=checksum, storage=Storage(storage), progress=listen
         )
@@ -220,11 +220,11 @@ def import_(
     card = done.card
     said = f"{card.name}: {size(card.bytes)}, sha256 {card.weights}"
     if not done.new:
-        out().print(f"Installed already: {said}")
+        out().print(f"Already installed: {said}")
         return
     out().print(f"Installed {said}")
-    out().print(f"Try it: saek restore FILE -o OUT --model {card.name}")
-    out().print(f"Take it for dropped files: saek models default {card.name}")
+    out().print(f"To try it: saek restore FILE -o OUT --model {card.name}")
+    out().print(f"To make it the default: saek models default {card.name}")
 
 
 @app.command()
@@ -232,11 +232,11 @@ def export(
     name: Name,
     folder: Annotated[
         Path,
-        typer.Argument(metavar="DIR", help="The folder to copy to.", file_okay=False, show_default=False),
+        typer.Argument(metavar="DIR", help="Folder to copy to.", file_okay=False, show_default=False),
     ],
     json: Json = False,
 ) -> None:
-    """Copy a model's weights, card and page into a folder, for another installation to import."""
+    """Copy the weights, card and page of a model into a folder, for import by another installation."""
     from restoration import model_card
     from restoration.generators.models.installation import export_model
     from worker.models.library import library_from
@@ -248,20 +248,20 @@ def export(
         return
     for path in made:
         out().print(printable(path))
-    out().print(f"There: saek models import {printable(made[0])} --sha256 {card.weights}")
+    out().print(f"To import it there: saek models import {printable(made[0])} --sha256 {card.weights}")
 
 
 @app.command()
 def default(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The model to take.", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Model to use by default.", show_default=False)
     ] = None,
     shipped: Annotated[
-        bool, typer.Option("--shipped", help="Go back to the default that comes with Saek.")
+        bool, typer.Option("--shipped", help="Use the default that comes with Saek again.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Tell which model is taken when none is named, and why; or choose one."""
+    """Show or change the default model."""
     from restoration import model_card, verify_model
     from worker.models.library import Source, choose_default, default_of, library_from
 
@@ -276,48 +276,48 @@ def default(
     if json:
         write_json(default_facts(taken))
     else:
-        out().print(f"{taken.card.name}: {DEFAULT_REASONS[taken.source]}.")
+        out().print(f"{taken.card.name} is the default model ({DEFAULT_REASONS[taken.source]}).")
     if (name is not None or shipped) and taken.source is Source.SETTING:
         print_problem(
             f"the setting SAEK_MODEL still names {taken.card.name}",
-            "remove it from the environment and from saek.toml to have the choice count",
+            "remove it from the environment and saek.toml, otherwise it overrides the choice",
         )
     elif name is not None or shipped:
-        err().print("A station that runs takes it after its next start; what was made stays.")
+        err().print("A running station uses it after its next start; existing derivatives stay.")
 
 
 @app.command()
 def remove(name: Name, json: Json = False) -> None:
-    """Remove an imported model; never a shipped one, the default, or one that jobs wait for."""
+    """Remove an imported model; never a shipped one, the default, or one that queued jobs need."""
     from restoration.generators.models.installation import remove_model
     from worker.models.library import require_unused
 
     settings = settings_and_logs()
     require_unused(settings, name)
-    if waiting := _waiting_for(settings, name):
+    if waiting := _unfinished_jobs(settings, name):
         from worker.errors import ModelInUse
 
         raise ModelInUse(
             reason=f"The model {name} is needed by {count(waiting, 'unfinished job')}.",
-            remedy="Wait for them, or cancel them: saek cancel.",
+            remedy="Wait until they are done, or cancel them with `saek cancel`.",
         )
     freed = remove_model(name, settings.models_path)
     if json:
         write_json({"removed": name, "bytes": freed})
     else:
-        out().print(f"Removed {name}: {size(freed)} are free. What was made by it stays.")
+        out().print(f"Removed {name}, {size(freed)}. Derivatives made with it stay.")
 
 
 def _checksum(text: str) -> str:
     lower = text.strip().lower().removeprefix("sha256:")
     if not re.fullmatch(r"[0-9a-f]{64}", lower):
-        raise typer.BadParameter("a sha256 has 64 digits of 0-9 and a-f", param_hint="--sha256")
+        raise typer.BadParameter("a SHA-256 checksum has 64 hexadecimal digits", param_hint="--sha256")
     return lower
 
 
 @contextmanager
-def _watched() -> "Iterator[Progress]":
-    """Yield a function that shows how much of a file is here."""
+def _download_progress() -> "Iterator[Progress]":
+    """Yield a function that shows how many bytes have arrived."""
     with progress_bar(err()) as bar:
         task = bar.add_task("", name="reading the weights", stage="", total=None)
 
@@ -327,8 +327,8 @@ def _watched() -> "Iterator[Progress]":
         yield listen
 
 
-def _waiting_for(settings: Settings, name: str) -> int:
-    """Return how many jobs on record still need the model; 0 where there is no record."""
+def _unfinished_jobs(settings: Settings, name: str) -> int:
+    """Return how many unfinished jobs need the model; 0 where there is no record."""
     from db.catalog import unfinished_jobs
 
     if settings.database_url is None and not (settings.home / "saek.db").is_file():

@@ -1,4 +1,4 @@
-"""Which options several commands share."""
+"""Options shared by several commands."""
 
 import datetime as dt
 from typing import Annotated, Literal
@@ -21,8 +21,8 @@ def _moment(text: str) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date; write 2026-11-30 or 2026-11-30T14:00") from None
-    return moment.astimezone()  # without a zone it is the reader's local time
+        raise typer.BadParameter(f"{text!r} is not a date; write 2026-11-30 or 2026-11-30T14:00") from None
+    return moment.astimezone()  # without a zone it is local time
 
 
 Json = Annotated[
@@ -33,14 +33,14 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Model that colors; `saek models` lists them.",
+        help="Model to use; `saek models` lists them.",
         show_default="the setting `model`",
     ),
 ]
 PresetOption = Annotated[
     PresetName | None,
     typer.Option(
-        "--preset", help="How much detail of the color is inferred.", show_default="the setting `preset`"
+        "--preset", help="Resolution at which color is inferred.", show_default="the setting `preset`"
     ),
 ]
 Strength = Annotated[
@@ -48,7 +48,7 @@ Strength = Annotated[
     typer.Option(
         min=0.0,
         max=2.0,
-        help="Chroma gain: 0 is gray, 1 as predicted.",
+        help="Chroma gain: 0 is gray, 1 is as predicted.",
         show_default="the setting `strength`",
     ),
 ]
@@ -57,7 +57,7 @@ Warmth = Annotated[
     typer.Option(
         min=-1.0,
         max=1.0,
-        help="Tilt of the colors: -1 towards blue, 0 as predicted, 1 towards amber; gray stays gray.",
+        help="Color shift: -1 is toward blue, 0 as predicted, 1 toward amber. Gray stays gray.",
         show_default="the setting `warmth`",
     ),
 ]
@@ -69,15 +69,16 @@ Pyramid = Annotated[
     bool | None,
     typer.Option(
         "--pyramid/--no-pyramid",
-        help="TIFF in tiles with reduced copies, for viewers that zoom.",
+        help="Write a tiled TIFF with reduced copies, for viewers that zoom.",
         show_default="the setting `pyramid`",
     ),
 ]
 Engine = Annotated[
-    EngineName | None, typer.Option(help="What computes the network.", show_default="the setting `engine`")
+    EngineName | None, typer.Option(help="Engine that runs the network.", show_default="the setting `engine`")
 ]
 Device = Annotated[
-    DeviceName | None, typer.Option(help="Where the network runs.", show_default="the setting `device`")
+    DeviceName | None,
+    typer.Option(help="Device that the network runs on.", show_default="the setting `device`"),
 ]
 
 Files = Annotated[
@@ -101,7 +102,7 @@ Collections = Annotated[
     typer.Option(
         "--collection",
         metavar="FOLDER",
-        help="A sub-folder of the inbox, with its sub-folders. May be repeated.",
+        help="A folder of the inbox, with its subfolders. May be repeated.",
     ),
 ]
 States = Annotated[
@@ -120,5 +121,5 @@ Until = Annotated[
     dt.datetime | None,
     typer.Option(parser=_moment, metavar="TIME", help="Files first seen before this time (ISO 8601)."),
 ]
-All = Annotated[bool, typer.Option("--all", help="All files; must be said when nothing else chooses.")]
-LaneOption = Annotated[Lane | None, typer.Option("--lane", help="This lane only.", show_default="both")]
+All = Annotated[bool, typer.Option("--all", help="All files; required if nothing else is chosen.")]
+LaneOption = Annotated[Lane | None, typer.Option("--lane", help="Only this lane.", show_default="both")]

@@ -1,4 +1,4 @@
-"""How the work stands as a whole, on one screen."""
+"""Overview of the work on one screen."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,9 +43,9 @@ def overview_screen(
     *,
     ends: Sequence[PartExits] = (),
 ) -> RenderableType:
-    """Return the overview; `station` tells whether one runs here, None where the parts run on their own.
+    """Return the overview; `station` tells whether one runs here, None if the parts run separately.
 
-    `waits` and `ends` are those of the parts on this host.
+    `waits` and `ends` are of the parts on this host.
     """
     failing = [one.part for one in ends if one.failing]
     parts: list[RenderableType] = [_head(view, home, station, failing), Text(), _facts(view, waits, ends)]
@@ -78,7 +78,7 @@ def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExit
     facts.add_row("Files", _states(view.files) or Text("none yet: drop scans into the inbox"))
     if also := _also(view.also):
         facts.add_row("", also)
-    for title, found in _looked(view.survey):
+    for title, found in _inbox_rows(view.survey):
         facts.add_row(title, found)
     facts.add_row("Queue", _queue(view))
     if (basis := _basis(view)) is not None:
@@ -88,21 +88,21 @@ def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExit
         facts.add_row("Paused", Text(f"{lane}, since {moment(pause.since)}, by {pause.by}", style="yellow"))
     for waiting in view.waiting:
         if waiting.reason is not None:
-            facts.add_row("WaitingJobs", Text(_wait(waiting), style="yellow"))
+            facts.add_row("Waiting", Text(_waiting_text(waiting), style="yellow"))
     told = {waiting.code for waiting in view.waiting}
     for part in waits:
         if part.code not in told:
             cause = f"{as_sentence(part.reason)} {as_sentence(part.remedy)}"
             words = f"{part.part}, since {moment(part.since)}: {cause}"
-            facts.add_row("WaitingJobs", Text(words, style="yellow"))
+            facts.add_row("Waiting", Text(words, style="yellow"))
     facts.add_row("Speed", _speed(view))
     if (left := _time_left(view)) is not None:
         facts.add_row("Time left", left)
     return facts
 
 
-def _looked(survey: SurveyRecord | None) -> Iterator[tuple[str, Text]]:
-    """Yield title and words of what the last look through the inbox found."""
+def _inbox_rows(survey: SurveyRecord | None) -> Iterator[tuple[str, Text]]:
+    """Yield titles and text about the last scan of the inbox."""
     if survey is None:
         return
     if survey.unknown or survey.sidecars or survey.conflict_copies:
@@ -112,16 +112,16 @@ def _looked(survey: SurveyRecord | None) -> Iterator[tuple[str, Text]]:
         yield "Not read", Text(words, style="yellow")
     if survey.refused_folders > _SHOWN_REFUSED:
         rest = count(survey.refused_folders - _SHOWN_REFUSED, "more folder")
-        yield "Not read", Text(f"and {rest}; --json names them", style="yellow")
+        yield "Not read", Text(f"and {rest}; --json lists all", style="yellow")
 
 
 def _inbox(survey: SurveyRecord) -> Text:
-    """Tell of files that are in no state, and of what a sync tool likely kept twice."""
+    """Return the counts of unrecorded files, sidecars and conflict copies."""
     told = Text()
     if survey.unknown:
-        told.append(f"{count(survey.unknown, 'file')} not yet taken in   ", style=STYLES[FileState.QUEUED])
+        told.append(f"{count(survey.unknown, 'file')} not yet recorded   ", style=STYLES[FileState.QUEUED])
     if survey.sidecars:
-        told.append(f"{count(survey.sidecars, 'sidecar')} passed over   ", style="dim")
+        told.append(f"{count(survey.sidecars, 'sidecar')} ignored   ", style="dim")
     if survey.conflict_copies:
         names = ", ".join(map(printable, survey.conflicts[:_SHOWN_REFUSED]))
         more = ", ..." if survey.conflict_copies > _SHOWN_REFUSED else ""
@@ -132,7 +132,7 @@ def _inbox(survey: SurveyRecord) -> Text:
 
 
 def _basis(view: Overview) -> str | None:
-    """Tell how old the counts are, or why they took so long; nothing where they are fresh as ever."""
+    """Return how old the counts are, or why they took long; None if they are live."""
     match view.basis:
         case Basis.LIVE:
             return None
@@ -140,11 +140,11 @@ def _basis(view: Overview) -> str | None:
             age = duration((view.at - view.counted_at).total_seconds())
             return f"{age} ago; `saek status --exact` counts now"
         case Basis.NOT_CACHED:
-            return "now, which takes its time with so many files: no dispatcher has taken a census yet"
+            return "now, which is slow with so many files: no dispatcher has cached counts yet"
 
 
-def _wait(waiting: WaitingJobs) -> str:
-    """Tell how many jobs wait, since when, for what, and what ends it."""
+def _waiting_text(waiting: WaitingJobs) -> str:
+    """Return how many jobs wait, since when, and reason and remedy."""
     words = count(waiting.jobs, "job")
     if waiting.since is not None:
         words += f", since {moment(waiting.since)}"
@@ -158,7 +158,7 @@ def _states(states: Mapping[FileState, int]) -> Text:
 
 
 def _also(also: Mapping[JobState, int]) -> Text | None:
-    """Tell of the files whose own state hides that another of their jobs ended badly."""
+    """Return counts of failed or cancelled jobs of files whose own state is another one."""
     told = [(state, number) for state, number in also.items() if number]
     if not told:
         return None
@@ -169,7 +169,7 @@ def _also(also: Mapping[JobState, int]) -> Text | None:
         )
     )
     words.append(
-        f"   (further jobs of files that are counted above; `saek status --state {told[0][0]}` lists them)",
+        f"   (further jobs of files counted above; `saek status --state {told[0][0]}` lists them)",
         style="dim",
     )
     return words
@@ -179,22 +179,22 @@ def _queue(view: Overview) -> str:
     lanes = ", ".join(f"{lane} {view.jobs[lane][JobState.QUEUED]:,}" for lane in Lane)
     if view.oldest_queued_at is None:
         return lanes
-    return f"{lanes}; the oldest waits for {duration((view.at - view.oldest_queued_at).total_seconds())}"
+    return f"{lanes}; the oldest has waited {duration((view.at - view.oldest_queued_at).total_seconds())}"
 
 
 def _speed(view: Overview) -> str:
     done = view.throughput
     window = duration(done.window.total_seconds())
     if not done.jobs:
-        return f"nothing was finished in the last {window}"
+        return f"no job finished in the last {window}"
     hours = done.worked / dt.timedelta(hours=1)
-    rate = f"{done.jobs / hours:,.0f} files and {megapixels(done.megapixels * 1e6 / hours)} an hour"
+    rate = f"{done.jobs / hours:,.0f} files and {megapixels(done.megapixels * 1e6 / hours)} per hour"
     worked = duration(done.worked.total_seconds())
     return f"{rate} ({count(done.jobs, 'file')} in {worked} of work, within the last {window})"
 
 
 def _time_left(view: Overview) -> str | None:
-    """Tell how long the rest will take; nothing where there is no rest, or nothing to judge by."""
+    """Return the estimated remaining time; None if nothing is left or nothing is known."""
     waiting = sum(view.jobs[lane][state] for lane in Lane for state in (JobState.QUEUED, JobState.RUNNING))
     if view.held and view.held == waiting:
         return f"paused: {count(view.held, 'job waits', 'jobs wait')} for `saek resume`"
@@ -210,7 +210,7 @@ def _running(work: Sequence[RunningJob], now: dt.datetime) -> Table:
     )
     for job in work[:_SHOWN_RUNNING]:
         share = 100 * job.done / job.total if job.total else 0.0
-        stage = "is being cancelled" if job.cancel_requested else job.stage or "begins"
+        stage = "cancelling" if job.cancel_requested else job.stage or "starting"
         made.add_row(
             str(job.job_id),
             printable(job.display),

@@ -1,4 +1,4 @@
-"""`saek recover`: the queue from the record, the record from sidecars, sidecars from the record."""
+"""`saek recover`: rebuild the queue, the record or the sidecars."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="recover",
-    help="Build anew what was lost: the queue, the record, or the files beside the derivatives.",
+    help="Rebuild what was lost: the queue, the record, or the sidecars of derivatives.",
     no_args_is_help=True,
 )
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell what would be done.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would be done.")]
 
 
 @app.command()
 def queue(dry_run: DryRun = False, json: Json = False) -> None:
-    """Send every queued job anew at once, end all rests, and take back the jobs of silent workers."""
+    """Send all queued jobs again, end all waits, and take back the jobs of workers that do not answer."""
     from db.queue import inspect_queue, recover_queue
 
     settings = settings_and_logs()
@@ -44,10 +44,10 @@ def queue(dry_run: DryRun = False, json: Json = False) -> None:
         write_json({"dry_run": dry_run, **asdict(found)})
         return
     made = table("jobs", "", right=("jobs",))
-    made.add_row(f"{found.queued:,}", "wait in the queue")
-    made.add_row(f"{found.sent:,}", f"of these had been sent{_and(dry_run, 'are sent again')}")
-    made.add_row(f"{found.waiting:,}", f"rested for a passing cause{_and(dry_run, 'are tried at once')}")
-    made.add_row(f"{found.taken_back:,}", f"were held by silent workers{_and(dry_run, 'are taken back')}")
+    made.add_row(f"{found.queued:,}", "queued")
+    made.add_row(f"{found.sent:,}", f"of these sent before{_and(dry_run, 'sent again')}")
+    made.add_row(f"{found.waiting:,}", f"waiting for a transient cause{_and(dry_run, 'retried now')}")
+    made.add_row(f"{found.taken_back:,}", f"held by workers that do not answer{_and(dry_run, 'taken back')}")
     out().print(made)
 
 
@@ -58,7 +58,7 @@ def database(
         typer.Option(
             "--from",
             metavar="OUTBOX",
-            help="The folder of derivatives to read.",
+            help="Folder of derivatives to read.",
             show_default="the outbox",
             file_okay=False,
         ),
@@ -67,13 +67,13 @@ def database(
         bool,
         typer.Option(
             "--verify/--no-verify",
-            help="Read each derivative and compare its checksum, or look at its size only.",
+            help="Compare the checksum of each derivative, or only its size.",
         ),
     ] = True,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Enter into the record what the sidecars in an outbox tell and it lacks; nothing is overwritten."""
+    """Add to the record what is missing from it, from the sidecars of an outbox; overwrites nothing."""
     from worker.recovery.recover import record_for_recovery, recover_database
 
     settings = settings_and_logs()
@@ -96,27 +96,27 @@ def database(
     else:
         made = table("number", "", right=("number",))
         made.add_row(f"{report.read:,}", "sidecars read")
-        made.add_row(f"{report.known:,}", "derivatives on record already")
+        made.add_row(f"{report.known:,}", "derivatives already on record")
         made.add_row(f"{entered.derivatives:,}", f"derivatives {'to enter' if dry_run else 'entered'}")
         made.add_row(f"{entered.links:,}", f"further names {'to enter' if dry_run else 'entered'}")
         if not dry_run:
             made.add_row(f"{entered.scans:,}", "scans entered")
             made.add_row(f"{entered.sightings:,}", "files entered")
             made.add_row(f"{entered.jobs:,}", "jobs entered as done")
-            made.add_row(f"{entered.completed:,}", "waiting jobs done by this")
+            made.add_row(f"{entered.completed:,}", "waiting jobs completed")
         out().print(made)
     _end(report)
 
 
 @app.command()
 def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
-    """Write the sidecars that are missing or broken, from the record."""
+    """Write missing or damaged sidecars from the record."""
     from worker.recovery.recover import recover_sidecars
 
     settings = settings_and_logs()
     with (
         open_record(settings) as opened,
-        err().status("Looking at sidecars", spinner="line") as status,
+        err().status("Checking sidecars", spinner="line") as status,
     ):
         _require_outbox(settings, opened)
         report = recover_sidecars(
@@ -131,13 +131,13 @@ def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
         verb = "to write" if dry_run else "written"
         out().print(
             f"{count(report.read, 'derivative')}: {count(report.written, 'sidecar')} {verb}, "
-            f"{report.known:,} as they should be."
+            f"{report.known:,} correct."
         )
     _end(report)
 
 
 def _require_outbox(settings: "Settings", opened: "Database") -> None:
-    """Raise OutputUnavailable unless the outbox is the one that the record was written beside."""
+    """Raise OutputUnavailable unless the outbox is the one that belongs to the record."""
     from db.catalog import latest_derivative_paths
     from worker.storage.mounts import outbox_problem
 
@@ -148,7 +148,7 @@ def _require_outbox(settings: "Settings", opened: "Database") -> None:
 
 
 def _and(dry_run: bool, done: str) -> str:
-    return "" if dry_run else f", and {done}"
+    return "" if dry_run else f", {done}"
 
 
 def _reporter(status: "Status", *, quiet: bool) -> "Any":
@@ -158,7 +158,7 @@ def _reporter(status: "Status", *, quiet: bool) -> "Any":
 
             print_problem(printable(f"{finding.display}: {finding.reason}"), printable(finding.remedy))
         elif report.read % 100 == 0:
-            status.update(f"{report.read:,} read, {count(report.troubles, 'trouble')}")
+            status.update(f"{report.read:,} read, {count(report.troubles, 'problem')}")
 
     return tell
 

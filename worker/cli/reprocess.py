@@ -1,4 +1,4 @@
-"""`saek reprocess`: files that are on record, made anew by another recipe."""
+"""`saek reprocess`: queue recorded files for another recipe."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,7 +39,7 @@ def reprocess(
     since: Since = None,
     until: Until = None,
     stale: Annotated[
-        bool, typer.Option("--stale", help="Files that have derivatives, but none by this recipe.")
+        bool, typer.Option("--stale", help="Only files with derivatives, but none of this recipe.")
     ] = False,
     everything: All = False,
     model: Model = None,
@@ -50,13 +50,15 @@ def reprocess(
     pyramid: Pyramid = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Order nothing; tell the count, the pixels, the hours and the disk."),
+        typer.Option(
+            "--dry-run", help="Queue nothing; show the number of files, pixels, time and disk space."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Queue files that are on record to be made by this recipe, after all dropped files.
+    """Queue recorded files for this recipe, in the bulk lane behind all dropped files.
 
-    Old derivatives stay; a file that was made by this recipe before is not made again.
+    Existing derivatives stay. A file that already has a derivative of this recipe is not made again.
     """
     from worker.jobs.reprocess import estimate, queue_reprocessing
     from worker.models.library import library_from
@@ -78,10 +80,10 @@ def reprocess(
             chosen = selection(s, what or (), conditions, settings)
         if dry_run:
             cost = estimate(database, chosen, recipe, settings)
-            _tell_estimate(cost, recipe, json=json)
+            _print_estimate(cost, recipe, json=json)
         else:
             done = queue_reprocessing(database, chosen, recipe, library_from(settings), current_user())
-            _tell_order(done, recipe, json=json)
+            _print_order(done, recipe, json=json)
 
 
 def recipe_with(
@@ -94,7 +96,7 @@ def recipe_with(
     format: str | None,  # noqa: A002  (the option's name)
     pyramid: bool | None,
 ) -> "Recipe":
-    """Return the recipe of the settings with what the command line says in their place.
+    """Return the recipe of the settings, overridden by the options of the command line.
 
     Raises:
         SettingsError, restoration.UnknownModel, restoration.WeightsMismatch
@@ -121,14 +123,14 @@ def recipe_facts(recipe: "Recipe") -> dict[str, Any]:
     return {**text.loads(recipe.to_json()), "fingerprint": recipe.fingerprint()}
 
 
-def _tell_order(done: "QueuedJobs", recipe: "Recipe", *, json: bool) -> None:
+def _print_order(done: "QueuedJobs", recipe: "Recipe", *, json: bool) -> None:
     if json:
         write_json({"dry_run": False, **jsonable(done, {}), "recipe": recipe_facts(recipe)})
         return
     out().print(f"{count(done.created, 'job')} queued in the bulk lane; {_left_out(done)}.")
 
 
-def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
+def _print_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
     if json:
         write_json({"dry_run": True, **jsonable(cost, {}), "recipe": recipe_facts(recipe)})
         return
@@ -138,12 +140,12 @@ def _tell_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
         return
     console.print(f"Pixels   {megapixels(cost.pixels)} in {count(cost.windows, 'window')} of the network")
     hours = (
-        "unknown: nothing was made here yet" if cost.seconds is None else f"about {duration(cost.seconds)}"
+        "unknown: no job has finished here yet" if cost.seconds is None else f"about {duration(cost.seconds)}"
     )
     console.print(f"Time     {hours}")
     console.print(f"Disk     at most {size(cost.bytes)}; {size(cost.free_bytes)} are free")
     if cost.bytes > cost.free_bytes:
-        err().print("The disk may not hold them: work waits when it is full.", style="yellow")
+        err().print("The disk may become full; work waits while it is.", style="yellow")
 
 
 def _left_out(done: "Estimate | QueuedJobs") -> str:

@@ -1,4 +1,4 @@
-"""How the parts that run for long are started, and how they are told to stop."""
+"""`saek station`, its single parts, and `saek demo`: start, and stop on signals."""
 
 import ctypes
 import os
@@ -17,10 +17,10 @@ from worker.exits import Exit
 
 def station(
     until_idle: Annotated[
-        bool, typer.Option("--until-idle", help="End by itself when every file in the inbox has ended.")
+        bool, typer.Option("--until-idle", help="Exit when every file in the inbox is processed.")
     ] = False,
 ) -> None:
-    """Run everything on this machine: watch the inbox, queue, color, record; until Ctrl-C or SIGTERM."""
+    """Run all parts on this machine until Ctrl-C or SIGTERM: watch, queue, color and record."""
     stop = stop_on_signals()
     from worker.station.supervisor import run_station
 
@@ -28,8 +28,8 @@ def station(
 
 
 def ingest() -> None:
-    """Run the part that watches the inbox and enters files into the record."""
-    _end_with_station()
+    """Run only the part that watches the inbox and records its files."""
+    _exit_with_station()
     stop = stop_on_signals()
     from worker.inbox.ingest import run_ingest
 
@@ -37,8 +37,8 @@ def ingest() -> None:
 
 
 def dispatch() -> None:
-    """Run the part that sends queued jobs to the broker and takes back those of dead workers."""
-    _end_with_station()
+    """Run only the part that sends queued jobs to the broker and takes back those of dead workers."""
+    _exit_with_station()
     stop = stop_on_signals()
     from worker.queue.relay import run_dispatch
 
@@ -46,8 +46,8 @@ def dispatch() -> None:
 
 
 def worker() -> None:
-    """Run the part that colors: `concurrency` processes that take jobs from the broker."""
-    _end_with_station()
+    """Run only the part that colors: `concurrency` processes that take jobs from the broker."""
+    _exit_with_station()
     settings = settings_and_logs()
     from worker.jobs.worker import run_worker
 
@@ -55,8 +55,8 @@ def worker() -> None:
 
 
 def broker() -> None:
-    """Run the embedded broker alone; `saek station` does it by itself."""
-    _end_with_station()
+    """Run only the embedded broker; `saek station` starts it itself."""
+    _exit_with_station()
     stop = stop_on_signals()
     from worker.queue.broker import serve_broker
 
@@ -65,30 +65,35 @@ def broker() -> None:
 
 def demo(
     into: Annotated[
-        Path, typer.Option(metavar="DIR", help="Home of the demo station; made anew.", file_okay=False)
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Home of the demo station; an earlier demo there is replaced.",
+            file_okay=False,
+        ),
     ] = Path("demo"),
 ) -> None:
-    """Color a few photographs that ship with the installation, show what became of each, and end."""
+    """Color a few photographs that come with the installation, show the result of each, and exit."""
     settings_and_logs()
     from worker.demo import run_demo
 
     raise typer.Exit(run_demo(into.expanduser()))
 
 
-def _end_with_station() -> None:
-    """Have the kernel send SIGTERM to this process when the station that began it dies (PR_SET_PDEATHSIG)."""
+def _exit_with_station() -> None:
+    """Ask the kernel for SIGTERM when the parent station dies (PR_SET_PDEATHSIG)."""
     station = os.environ.get("STATION_PID")
     if station is None or sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     if os.getppid() != int(station):
-        raise typer.Exit(Exit.OK)  # it died before that
+        raise typer.Exit(Exit.OK)  # the station is already dead
 
 
 def stop_on_signals() -> threading.Event:
-    """Return an event that the first SIGINT or SIGTERM sets; the second one ends the process at once.
+    """Return an event that the first SIGINT or SIGTERM sets; the second one kills the process.
 
-    Call it before anything slow: a signal that comes during an import is heeded too.
+    Call it before slow imports, so that a signal during them counts too.
     """
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""`saek status`: how the work stands, which files are where, and the whole story of one."""
+"""`saek status`: overview of the work, list of files, or history of one file."""
 
 import itertools
 import time
@@ -31,7 +31,7 @@ REFRESH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What was asked: one file's story, a table of files, or, with nothing said, the whole."""
+    """What to show: the history of one file, a list of files, or, by default, the overview."""
 
     what: str | None
     states: Sequence[FileState]
@@ -61,28 +61,28 @@ def status(
         str | None,
         typer.Argument(
             metavar="PATH|ID",
-            help="A file of the inbox or the outbox, a number from the table of files, scan:N, job:N, "
+            help="A file of the inbox or the outbox, a number from the list of files, scan:N, job:N, "
             "or a sha256 prefix.",
             show_default=False,
         ),
     ] = None,
     state: States = None,
     collection: Collections = None,
-    limit: Annotated[int, typer.Option(min=1, help="List at most so many files.")] = 100,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Count now, however long it takes with very many files.")
-    ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew each second until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of files to list.")] = 100,
+    exact: Annotated[bool, typer.Option("--exact", help="Count now, even if that takes long.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell how the work stands: as a whole, as a table of files, or the whole story of one file."""
+    """Show an overview of the work, a list of files, or the history of one file."""
     if watch and json:
-        raise typer.BadParameter("--watch is for people; without it --json tells the state once")
+        raise typer.BadParameter("--watch and --json cannot be combined")
     listing = bool(state or collection)
     if exact and (what is not None or listing):
-        raise typer.BadParameter("--exact is for the whole; one file and the table of files are always exact")
+        raise typer.BadParameter(
+            "--exact is for the overview; the history of a file and the list of files are always exact"
+        )
     if what is not None and listing:
-        raise typer.BadParameter("name one file, or list files with --state and --collection")
+        raise typer.BadParameter("name one file, or list files with --state and --collection, not both")
     settings = settings_and_logs()
     question = _Question(what, state or (), collection or (), limit, exact)
     with open_record(settings) as database:
@@ -168,7 +168,7 @@ def _file_table(found: _Files) -> RenderableType:
         state = Text(row.state, style=STYLES[row.state])
         made.add_row(str(row.sighting_id), printable(row.display), state, moment(row.since), took, outcome)
     if found.more:
-        made.caption = "There are more; --limit lists them."
+        made.caption = "There are more files; raise --limit to list them."
         made.caption_justify = "left"
     return made
 

@@ -1,4 +1,4 @@
-"""`saek study`: the study that Saek began with, from its recipes to a page with figures."""
+"""`saek study`: train a folder of recipes and compare the results on a page."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ _TOLD_SECONDS = 60.0
 
 
 class Precision(StrEnum):
-    """Precisions that a recipe knows, as an option names them."""
+    """Precisions that a recipe may have."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
@@ -44,7 +44,7 @@ def study(
         Path,
         typer.Option(
             metavar="DIR",
-            help="Folder of color pictures, with the sub-folders train and test.",
+            help="Folder of color pictures, with the subfolders train and test.",
             exists=True,
             file_okay=False,
             show_default=False,
@@ -58,7 +58,7 @@ def study(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The page to write (.md); its figures go into a folder beside it, called like it.",
+            help="Page to write (.md); its figures go into a folder of the same name beside it.",
             dir_okay=False,
             show_default="OUT/study.md",
         ),
@@ -66,12 +66,12 @@ def study(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Run this recipe only. May be repeated.", show_default="all recipes"
+            metavar="NAME", help="Run only this recipe. May be repeated.", show_default="all recipes"
         ),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Run at most so many epochs.", show_default="those of the recipes"),
+        typer.Option(min=1, help="Maximum number of epochs.", show_default="those of the recipes"),
     ] = None,
     base: Annotated[
         int | None,
@@ -79,16 +79,14 @@ def study(
     ] = None,
     precision: Annotated[
         Precision | None,
-        typer.Option(
-            help="What convolutions compute in while they learn.", show_default="that of the recipes"
-        ),
+        typer.Option(help="Precision of convolutions during training.", show_default="that of the recipes"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Run nothing; tell what is to be run, and how long it takes.")
+        bool, typer.Option("--dry-run", help="Run nothing; show the runs and how long they take.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Run a folder of recipes, go on where it was stopped, judge all runs, and write a page with figures."""
+    """Train a folder of recipes, resuming stopped runs, evaluate all, and write a page with figures."""
     from restoration.study import RunSelection, run_study
     from worker.models.library import library_from
 
@@ -99,7 +97,7 @@ def study(
     if page.suffix != ".md":
         raise typer.BadParameter(f"{page.name} does not end in .md", param_hint="--report")
     if dry_run:
-        _tell_plan(_estimates(folder, data, where, limits), as_json=json)
+        _print_plan(_estimates(folder, data, where, limits), as_json=json)
         return
     with _progress() as (trained, progress):
         findings = run_study(
@@ -110,7 +108,7 @@ def study(
 
         write_json({"report": str(page), **study_document(findings)})
     else:
-        _tell(findings, page)
+        _print(findings, page)
 
 
 def _folder(recipes: str) -> Path:
@@ -121,7 +119,7 @@ def _folder(recipes: str) -> Path:
 
 
 def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tuple[PlannedRun, int, float]]":
-    """Return each run with the pictures of an epoch and the seconds that are left."""
+    """Return each run with its pictures per epoch and the remaining seconds."""
     import torch
 
     from restoration.study import Estimator, load_dataset, plan_runs, read_matrix
@@ -142,7 +140,7 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
     ]
 
 
-def _tell_plan(estimates: "Sequence[tuple[PlannedRun, int, float]]", *, as_json: bool) -> None:
+def _print_plan(estimates: "Sequence[tuple[PlannedRun, int, float]]", *, as_json: bool) -> None:
     from restoration.study import bytes_kept
 
     total = sum(seconds for _, _, seconds in estimates)
@@ -164,19 +162,19 @@ def _tell_plan(estimates: "Sequence[tuple[PlannedRun, int, float]]", *, as_json:
         write_json(jsonable({"dry_run": True, "runs": runs, "seconds": total, "bytes": space}, {}))
         return
     numbers = ("base", "batch", "epochs", "done", "time left")
-    made = table("run", *numbers, "what it is", right=numbers)
+    made = table("run", *numbers, "description", right=numbers)
     for plan, _, seconds in estimates:
         one = plan.recipe
         cells = (str(one.base), str(one.batch), str(one.epochs), str(plan.done), duration(seconds))
         made.add_row(one.name, *cells, one.about)
     console = out()
     console.print(made)
-    console.print(f"{count(len(estimates), 'run')} of {size(space)} in the end.")
-    console.print(f"About {duration(total)} on this machine, as busy as it is now.")
+    console.print(f"{count(len(estimates), 'run')}, {size(space)} when finished.")
+    console.print(f"About {duration(total)} on this machine at its present load.")
 
 
-def _tell(findings: "Findings", page: Path) -> None:
-    numbers = ("PSNR", "luminance kept", "of gray's chroma error", "CIEDE2000", "color of truth's")
+def _print(findings: "Findings", page: Path) -> None:
+    numbers = ("PSNR", "luminance kept", "chroma error / gray", "CIEDE2000", "color / original")
     made = table("", *numbers, right=numbers)
     for one in findings.verdicts:
         painted, kept = one.painted.rendering, one.kept.rendering
@@ -190,12 +188,12 @@ def _tell(findings: "Findings", page: Path) -> None:
         )
     console = out()
     console.print(made)
-    console.print(f"The page is {printable(page)}")
+    console.print(f"Page: {printable(page)}")
 
 
 @contextmanager
 def _progress() -> "Iterator[tuple[Callable[[PlannedRun, TrainingProgress], None], EvaluationProgress]]":
-    """Yield listeners that show the work on standard error, as lines where that is no terminal."""
+    """Yield listeners that show progress on standard error: a bar on a terminal, else lines."""
     console = err()
     with progress_bar(console) as bar:
         task = bar.add_task("", name="reading pictures", stage="", total=None)

@@ -1,4 +1,4 @@
-"""`saek train`: new weights from a folder of color pictures."""
+"""`saek train`: train weights on a folder of color pictures."""
 
 import time
 from pathlib import Path
@@ -38,12 +38,12 @@ def train(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume/--fresh", help="Go on at the last checkpoint, or refuse a folder with a run in it."
+            "--resume/--fresh", help="Continue at the last checkpoint, or refuse a folder that holds a run."
         ),
     ] = True,
     json: Json = False,
 ) -> None:
-    """Train a generator; the folder of the run alone explains it, and a stopped run goes on where it was."""
+    """Train a generator; a stopped run continues at its last checkpoint."""
     from restoration.study import train_by_recipe
     from restoration.training import shipped_recipe
     from worker.models.library import library_from
@@ -72,25 +72,25 @@ def train(
     if json:
         write_json(jsonable(result, {}))
     else:
-        _tell(result)
+        _print(result)
 
 
 def _stage(progress: "TrainingProgress") -> str:
     device = "" if progress.device_load is None else f", device busy {progress.device_load:.0%}"
-    waiting = f"waiting for samples {progress.waiting_share:.0%}"
+    waiting = f"waiting for data {progress.waiting_share:.0%}"
     return f"loss {progress.loss:.4f}, {progress.samples_per_second:.1f} samples/s, {waiting}{device}"
 
 
-def _tell(result: "TrainingResult") -> None:
+def _print(result: "TrainingResult") -> None:
     console = out()
-    which = "the best" if result.validation else "the last"
-    console.print(f"{result.steps} steps; the weights of step {result.best_step} are {which}: {result.run}")
+    which = "best" if result.validation else "last"
+    console.print(f"{result.steps} steps; {which} weights: step {result.best_step}, in {result.run}")
     spent = result.spent
     console.print(
         f"{spent.samples} samples in {duration(spent.seconds)}, {spent.samples_per_second:.1f} samples/s; "
-        f"{duration(spent.cpu_seconds)} of processor, {spent.waiting_share:.0%} of the time without samples"
+        f"{duration(spent.cpu_seconds)} CPU time, {spent.waiting_share:.0%} of the time waiting for data"
     )
-    numbers = ("pictures", "chroma error", "gray's", "PSNR", "gray's PSNR", "colorfulness", "truth's")
+    numbers = ("pictures", "chroma error", "of gray", "PSNR", "PSNR of gray", "colorfulness", "of original")
     made = table("set", *numbers, right=numbers)
     for part, rows in (("validation", result.validation), ("test", result.test)):
         for row in rows:

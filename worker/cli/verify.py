@@ -1,8 +1,8 @@
-"""`saek verify`: whether files and events are still what was recorded."""
+"""`saek verify`: compare files and events with the record."""
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -13,16 +13,15 @@ from db.vocabulary import Holding
 from worker.cli.context import open_record, roots, settings_and_logs
 from worker.cli.options import Collections, Json, Since, States, Until
 from worker.cli.selection import Filters, selection
-from worker.console import err, progress_bar, write_json
+from worker.console import err, out, progress_bar, write_json
 from worker.exits import Exit
 from worker.formatting import size
 from worker.printable import printable
-from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from db.audit import ChosenFiles, Due, FileCheck, RecordedFile
+    from db.audit import FileCheck, RecordedFile
     from db.core import Database
-    from worker.fixity.verifying import VerifyProgress, VerifyRequest, VerifyResult
+    from worker.fixity.verifying import VerifyProgress, VerifyRequest
 
 _AGE = re.compile(r"(\d{1,6})(min|h|d|w)")
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -33,7 +32,7 @@ _SEAL = re.compile(r"(\d{1,18}):([0-9a-fA-F]{64})")
 def _age(text: str) -> dt.timedelta:
     match = _AGE.fullmatch(text.strip().lower())
     if match is None:
-        raise typer.BadParameter(f"{text!r} is no age; write 90min, 12h, 30d or 8w")
+        raise typer.BadParameter(f"{text!r} is not an age; write 90min, 12h, 30d or 8w")
     return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -43,7 +42,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="FILE|ID|GLOB",
-            help="Only these files of the inbox and what was made of them; as for `saek reprocess`.",
+            help="Only these files of the inbox and their derivatives, as for `saek reprocess`.",
             show_default=False,
         ),
     ] = None,
@@ -51,109 +50,110 @@ def verify(
     state: States = None,
     since: Since = None,
     until: Until = None,
-    masters: Annotated[bool, typer.Option("--masters", help="Read the masters again.")] = False,
-    derivatives: Annotated[bool, typer.Option("--derivatives", help="Read the derivatives again.")] = False,
+    masters: Annotated[bool, typer.Option("--masters", help="Check the masters.")] = False,
+    derivatives: Annotated[bool, typer.Option("--derivatives", help="Check the derivatives.")] = False,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="Look for files in the outbox that nothing on record made.")
+        bool, typer.Option("--orphans", help="Find files in the outbox that belong to no recorded job.")
     ] = False,
     events: Annotated[
-        bool, typer.Option("--events", help="Prove that no event was changed, removed or added.")
+        bool, typer.Option("--events", help="Check that no event was changed, removed or inserted.")
     ] = False,
     seconds: Annotated[
-        float | None, typer.Option(min=1, help="Stop after so long; the next run goes on from there.")
+        float | None, typer.Option(min=1, help="Stop after this many seconds; the next run continues.")
     ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.01, help="Read at most so many MB a second.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Read at most so many files.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Maximum read rate in MB/s.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of files to check.")] = None,
     older_than: Annotated[
         dt.timedelta | None,
         typer.Option(
-            parser=_age, metavar="AGE", help="Only files not checked for so long: 90min, 12h, 30d, 8w."
+            parser=_age,
+            metavar="AGE",
+            help="Only files last checked longer ago than this: 90min, 12h, 30d, 8w.",
         ),
     ] = None,
-    skip_gone: Annotated[
-        bool, typer.Option("--skip-gone", help="Do not ask for masters that left the inbox.")
-    ] = False,
+    skip_gone: Annotated[bool, typer.Option("--skip-gone", help="Skip masters that left the inbox.")] = False,
     expect_seal: Annotated[
         list[str] | None,
-        typer.Option(metavar="N:SHA256", help="A seal that was written down elsewhere. May be repeated."),
+        typer.Option(
+            metavar="N:SHA256", help="A seal noted earlier that must still be in the record. May be repeated."
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read and record nothing; tell what would be read.")
+        bool, typer.Option("--dry-run", help="Check and record nothing; show what would be checked.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Read files again, compare them with the record, and prove that the record was only ever added to.
+    """Compare the checksums of files with the record, and check that no recorded event was altered.
 
-    The longest unchecked come first: a run that ended early goes on with the next.
+    The files unchecked for longest come first, so that a run that ended early is continued by the next.
 
-    Without --masters, --derivatives, --orphans, --events it does all; with files chosen, only those.
+    Without --masters, --derivatives, --orphans or --events everything is checked; if files are chosen, only
+    those.
     """
+    from db.audit import Due, choose_files
+    from db.values import utcnow
+    from worker.cli.verify_json import estimate_facts, verification_facts
+    from worker.cli.verify_report import estimate_screen, verification_screen
     from worker.fixity.verifying import VerifyRequest, estimate_verification, verify_record
 
-    expected = dict(map(_expected, expect_seal or ()))
-    chosen_by = Filters(collection or (), state or (), since, until)
-    narrowed = bool(what) or chosen_by != Filters()
-    said = {"masters": masters, "derivatives": derivatives, "orphans": orphans, "events": events}
-    parts = {name for name, wanted in said.items() if wanted}
+    filters = Filters(collection or (), state or (), since, until)
+    narrowed = bool(what) or filters != Filters()
+    flags = {"masters": masters, "derivatives": derivatives, "orphans": orphans, "events": events}
+    parts = {name for name, wanted in flags.items() if wanted}
     if not parts:
-        parts = {"masters", "derivatives"} if narrowed else set(said)
+        parts = {"masters", "derivatives"} if narrowed else set(flags)
+    expected = dict(map(_expected_seal, expect_seal or ()))
     if expected:
         parts.add("events")
     settings = settings_and_logs()
     with open_record(settings) as database:
-        asked = VerifyRequest(
+        chosen = None
+        if narrowed:
+            with database.read() as s:
+                chosen = choose_files(s, selection(s, what or (), filters, settings))
+        now = utcnow()
+        request = VerifyRequest(
             holdings=tuple(kind for kind in Holding if _PARTS[kind] in parts),
             orphans="orphans" in parts,
             events="events" in parts,
-            due=_due(older_than, skip_gone=skip_gone),
-            chosen=_chosen(database, what or (), chosen_by, settings) if narrowed else None,
+            due=Due(now, None if older_than is None else now - older_than, gone=not skip_gone),
+            chosen=chosen,
             seconds=seconds,
             bytes_per_second=None if rate is None else rate * 1e6,
             files=limit,
             expected=expected,
         )
         if dry_run:
-            from worker.cli.verify_report import estimate_facts, estimate_screen
-
-            amounts = estimate_verification(database, asked)
-            _show(estimate_facts(amounts, asked), estimate_screen(amounts, asked), json=json)
+            amounts = estimate_verification(database, request)
+            if json:
+                write_json(estimate_facts(amounts, request))
+            else:
+                out().print(estimate_screen(amounts, request))
             return
-        with _watched(database, asked) as listener:
-            done = verify_record(database, roots(settings), asked, listener)
-    _tell(done, asked, settings, json=json)
-    if not done.well:
+        folders = roots(settings)
+        with _progress(database, request) as progress:
+            result = verify_record(database, folders, request, progress)
+    if json:
+        write_json(verification_facts(result, folders))
+    else:
+        out().print(verification_screen(result, request, folders))
+    if not result.well:
         raise typer.Exit(Exit.INCOMPLETE)
 
 
-def _due(older_than: dt.timedelta | None, *, skip_gone: bool) -> "Due":
-    from db.audit import Due
-    from db.values import utcnow
-
-    now = utcnow()
-    return Due(now, None if older_than is None else now - older_than, gone=not skip_gone)
-
-
-def _chosen(
-    database: "Database", words: Sequence[str], conditions: Filters, settings: Settings
-) -> "ChosenFiles":
-    from db.audit import choose_files
-
-    with database.read() as s:
-        return choose_files(s, selection(s, words, conditions, settings))
-
-
-def _expected(text: str) -> tuple[int, str]:
+def _expected_seal(text: str) -> tuple[int, str]:
     match = _SEAL.fullmatch(text.strip())
     if match is None:
         raise typer.BadParameter(
-            f"{text!r} is no seal; write its number, a colon and its 64 digits", param_hint="--expect-seal"
+            f"{text!r} is not a seal; write its number, a colon and 64 hexadecimal digits",
+            param_hint="--expect-seal",
         )
     return int(match[1]), match[2].lower()
 
 
 @contextmanager
-def _watched(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyProgress]":
-    """Yield what shows on standard error how far the run is, and what it finds amiss as it finds it."""
+def _progress(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyProgress]":
+    """Yield listeners that show progress and each problem on standard error."""
     from db.vocabulary import Finding
     from worker.fixity.verifying import VerifyProgress, estimate_verification
 
@@ -169,12 +169,10 @@ def _watched(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyPr
         done = 0
 
         def proving(seals: int, of: int) -> None:
-            bar.update(task, name="proving the events", completed=seals, total=of)
+            bar.update(task, name="checking the events", completed=seals, total=of)
 
         def looking(files: int) -> None:
-            bar.update(
-                task, name="looking through the outbox", completed=0, total=None, stage=f"{files:,} files"
-            )
+            bar.update(task, name="searching the outbox", completed=0, total=None, stage=f"{files:,} files")
 
         def begin(held: "RecordedFile") -> None:
             stage = f"{held.holding}, {size(held.bytes)}"
@@ -187,19 +185,3 @@ def _watched(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyPr
                 bar.console.print(f"{check.finding}: {check.file.root}/{printable(check.file.display)}")
 
         yield VerifyProgress(proving, looking, begin, tell)
-
-
-def _tell(done: "VerifyResult", asked: "VerifyRequest", settings: Settings, *, json: bool) -> None:
-    from worker.cli.verify_report import verification_facts, verification_screen
-
-    folders = roots(settings)
-    _show(verification_facts(done, folders), verification_screen(done, asked, folders), json=json)
-
-
-def _show(facts: Mapping[str, object], screen: object, *, json: bool) -> None:
-    from worker.console import out
-
-    if json:
-        write_json(facts)
-    else:
-        out().print(screen)

@@ -1,19 +1,18 @@
-"""How the outcome of `saek verify` reads, for people and for programs."""
+"""Report of `saek verify` on the terminal."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from db.audit import ChainFault, ChainVerification, CheckSummary, DueAmount, SealFacts
-from db.vocabulary import Finding, Holding
-from worker.console import as_sentence, jsonable, table, uri
-from worker.fixity.checking import Tally
+from db.audit import ChainFault, ChainVerification, DueAmount
+from db.vocabulary import Finding
+from worker.console import as_sentence, table
 from worker.fixity.orphans import Orphans
-from worker.fixity.verifying import Attention, VerifyEstimate, VerifyRequest, VerifyResult
+from worker.fixity.verifying import VerifyEstimate, VerifyRequest, VerifyResult
 from worker.formatting import count, duration, moment, size
 from worker.printable import printable
 
@@ -30,12 +29,12 @@ _ROWS = 50
 def verification_screen(
     done: VerifyResult, asked: VerifyRequest, roots: Mapping[str, Path]
 ) -> RenderableType:
-    """Return what a verification found, the worst last, where it is seen first."""
+    """Return the result of a verification; the most important part comes last."""
     parts: list[RenderableType] = []
     if asked.holdings:
         parts += [_counts(done, asked), _pace(done), Text()]
     for root, reason in done.tally.away.items():
-        parts.append(Text(f"{roots[root]}: {reason}. Nothing of it was checked.", style="bold red"))
+        parts.append(Text(f"{roots[root]}: {reason}. Nothing in it was checked.", style="bold red"))
     if done.attention:
         parts += [_attention(done), Text()]
     if done.orphans is not None:
@@ -47,50 +46,15 @@ def verification_screen(
     return Group(*parts)
 
 
-def verification_facts(done: VerifyResult, roots: Mapping[str, Path]) -> dict[str, Any]:
-    """Return the same for `--json`."""
-    return {
-        "dry_run": False,
-        "ok": done.well,
-        "checked": {kind.value: dict(found) for kind, found in _plain_counts(done.tally).items()},
-        "bytes": done.tally.bytes,
-        "seconds": round(done.seconds, 3),
-        "stopped": done.tally.stopped,
-        "away": done.tally.away,
-        "attention": [_attention_facts(one, roots) for one in done.attention],
-        "standing": {kind.value: _standing_facts(stand) for kind, stand in done.standings.items()},
-        "orphans": None if done.orphans is None else _orphan_facts(done.orphans, roots),
-        "events": None if done.proof is None else _proof_facts(done.proof),
-        "seal": _seal_facts(done.seal),
-    }
-
-
 def estimate_screen(amounts: VerifyEstimate, asked: VerifyRequest) -> RenderableType:
-    """Return what a verification would read."""
+    """Return how many files and seals a verification would check."""
     lines = [
-        f"{count(amount.files, kind.value)} of {size(amount.bytes)} would be read{_takes(amount, asked)}."
+        f"{count(amount.files, kind.value)} of {size(amount.bytes)} would be checked{_takes(amount, asked)}."
         for kind, amount in amounts.files.items()
     ]
     if amounts.seals is not None:
-        lines.append(f"{count(amounts.seals, 'seal')} would be proven.")
+        lines.append(f"{count(amounts.seals, 'seal')} would be checked.")
     return Text("\n".join(lines))
-
-
-def estimate_facts(amounts: VerifyEstimate, asked: VerifyRequest) -> dict[str, Any]:
-    """Return the same for `--json`."""
-    rate = asked.bytes_per_second
-    return {
-        "dry_run": True,
-        "due": {
-            kind.value: {
-                "files": amount.files,
-                "bytes": amount.bytes,
-                "seconds": None if rate is None else round(amount.bytes / rate, 3),
-            }
-            for kind, amount in amounts.files.items()
-        },
-        "seals": amounts.seals,
-    }
 
 
 def _takes(amount: DueAmount, asked: VerifyRequest) -> str:
@@ -100,8 +64,8 @@ def _takes(amount: DueAmount, asked: VerifyRequest) -> str:
 
 
 def _counts(done: VerifyResult, asked: VerifyRequest) -> Table:
-    """Return how all files stand by their last checks, or, where files were chosen, what this run found."""
-    found = {kind: counts for kind, counts in _plain_counts(done.tally).items() if kind in asked.holdings}
+    """Return the findings of the last checks of all files or, if files were chosen, of this run."""
+    found = {kind: counts for kind, counts in done.tally.counts.items() if kind in asked.holdings}
     heads = [f"{kind}s" for kind in found]
     made = table("", *heads, right=(*heads,))
     for word in Finding:
@@ -120,11 +84,13 @@ def _counts(done: VerifyResult, asked: VerifyRequest) -> Table:
 
 
 def _pace(done: VerifyResult) -> Text:
-    line = f"{count(done.tally.files, 'file')} of {size(done.tally.bytes)} read in {duration(done.seconds)}."
+    line = (
+        f"{count(done.tally.files, 'file')} of {size(done.tally.bytes)} checked in {duration(done.seconds)}."
+    )
     if done.tally.stopped == "seconds":
-        line += " The time is up; the next run goes on from here."
+        line += " The time limit is reached; the next run continues from here."
     elif done.tally.stopped == "limit":
-        line += " That is the limit; the next run goes on from here."
+        line += " The file limit is reached; the next run continues from here."
     return Text(line, style="dim")
 
 
@@ -138,7 +104,7 @@ def _attention(done: VerifyResult) -> Text:
         since = f"It left the inbox {moment(held.gone_at)}. " if held.gone_at else ""
         lines.append(f"  {printable(f'{why}{since}{as_sentence(one.remedy)}')}\n", style="dim")
     if (more := done.tally.amiss - min(_ROWS, len(done.attention))) > 0:
-        lines.append(f"and {more:,} more; --json names a thousand\n")
+        lines.append(f"and {more:,} more; --json lists up to 1,000\n")
     lines.rstrip()
     return lines
 
@@ -147,22 +113,24 @@ def _orphans(found: Orphans, roots: Mapping[str, Path]) -> RenderableType:
     lines = Text()
     if found.count:
         lines.append(
-            f"{count(found.count, 'orphan')} in {roots['outbox']}, made by nothing on record; they stay.\n",
+            f"{count(found.count, 'orphan')} in {roots['outbox']}: files of no recorded job. They stay.\n",
             style="yellow",
         )
         for orphan in found.found[:_ROWS]:
-            lines.append(f"  {printable(_name(orphan.path))}  ({size(orphan.bytes)}; {orphan.reason})\n")
+            lines.append(
+                f"  {printable(os.fsdecode(orphan.path))}  ({size(orphan.bytes)}; {orphan.reason})\n"
+            )
         if found.count > _ROWS:
-            lines.append(f"  and {found.count - _ROWS:,} more; --json names a thousand\n")
+            lines.append(f"  and {found.count - _ROWS:,} more; --json lists up to 1,000\n")
     for folder in found.unreadable:
         lines.append(
-            f"The folder {printable(_name(folder)) or '.'} of the outbox cannot be read.\n", style="red"
+            f"The folder {printable(os.fsdecode(folder)) or '.'} of the outbox cannot be read.\n", style="red"
         )
     if not found.complete:
-        rest = "Not all of the outbox was looked through for orphans; `saek verify --orphans` does."
+        rest = "The outbox was not searched completely for orphans; run `saek verify --orphans`."
         lines.append(rest, style="yellow")
     elif not found.count:
-        lines.append(f"Orphans    none among {count(found.looked_at, 'file')} of the outbox")
+        lines.append(f"Orphans    none among {count(found.looked_at, 'file')} in the outbox")
     lines.rstrip()
     return lines
 
@@ -171,9 +139,7 @@ def _proof(proof: ChainVerification) -> RenderableType:
     lines = Text()
     if proof.unbroken:
         through = f" up to event {proof.last.last_event_id}" if proof.last else ""
-        part = (
-            "" if proof.verified == proof.seals else f" of {proof.seals:,}; the time did not suffice for all"
-        )
+        part = "" if proof.verified == proof.seals else f" of {proof.seals:,}; the time limit was reached"
         lines.append("Events     unbroken", style="green")
         lines.append(
             f"{through}: {count(proof.events, 'event')} under {count(proof.verified, 'seal')}{part}. "
@@ -187,14 +153,12 @@ def _proof(proof: ChainVerification) -> RenderableType:
         if proof.fault_count > _ROWS:
             lines.append(f"\n           and {proof.fault_count - _ROWS:,} more", style="red")
         lines.append(
-            "\n           Somebody with rights over the database did this. Keep it as it is, and compare it "
-            "with a backup from before."
+            "\n           Somebody with write access to the database did this. Do not change it; compare it "
+            "with an older backup."
         )
     if proof.missing_triggers:
         names = ", ".join(proof.missing_triggers)
-        lines.append(
-            f"\nNot in force: the triggers that keep events from being changed ({names}).", style="red"
-        )
+        lines.append(f"\nMissing triggers, which keep events from being changed: {names}.", style="red")
     return lines
 
 
@@ -207,85 +171,10 @@ def _broken(broken: ChainFault) -> str:
             verb = "was" if broken.events == 1 else "were"
             return f"{count(broken.events or 0, 'event')} {verb} {broken.what.value.split()[1]}{covers}"
         case "events changed":
-            return f"what happened was rewritten{covers}"
+            return f"the content of events was changed{covers}"
         case "seal altered":
-            return f"the seal itself was altered{covers}"
+            return f"the seal was altered{covers}"
         case "seal missing":
             return "the seal is missing"
         case _:
-            return "it is not the seal that was written down"
-
-
-def _plain_counts(tally: Tally) -> Mapping[Holding, Mapping[str, int]]:
-    return {
-        kind: {word.value: number for word, number in found.items()} for kind, found in tally.counts.items()
-    }
-
-
-def _attention_facts(one: Attention, roots: Mapping[str, Path]) -> dict[str, Any]:
-    check, held = one.check, one.check.file
-    return {
-        "finding": check.finding.value,
-        "kind": held.holding.value,
-        "id": held.id,
-        "scan_id": held.scan_id,
-        "root": held.root,
-        "display": held.display,
-        "uri": uri(roots, held.root, held.path),
-        "gone_at": jsonable(held.gone_at, roots),
-        "expected": held.sha256,
-        "found": check.sha256,
-        "expected_bytes": held.bytes,
-        "found_bytes": check.bytes,
-        "reason": check.reason,
-        "remedy": one.remedy,
-    }
-
-
-def _standing_facts(stand: CheckSummary) -> dict[str, Any]:
-    return {
-        "files": stand.files,
-        "unchecked": stand.unchecked,
-        **{word.value: stand.findings[word] for word in Finding},
-        "oldest_check": jsonable(stand.oldest, {}),
-    }
-
-
-def _orphan_facts(found: Orphans, roots: Mapping[str, Path]) -> dict[str, Any]:
-    return {
-        "count": found.count,
-        "looked_at": found.looked_at,
-        "complete": found.complete,
-        "files": [
-            {
-                "display": _name(orphan.path),
-                "uri": uri(roots, "outbox", orphan.path),
-                "bytes": orphan.bytes,
-                "reason": orphan.reason,
-            }
-            for orphan in found.found
-        ],
-        "unreadable": [uri(roots, "outbox", folder) for folder in found.unreadable],
-    }
-
-
-def _proof_facts(proof: ChainVerification) -> dict[str, Any]:
-    return {
-        "unbroken": proof.unbroken,
-        "seals": proof.seals,
-        "proved": proof.verified,
-        "events": proof.events,
-        "unsealed": proof.unsealed,
-        "breaks": proof.fault_count,
-        "broken": [jsonable(broken, {}) for broken in proof.faults],
-        "missing_triggers": list(proof.missing_triggers),
-    }
-
-
-def _seal_facts(seal: SealFacts | None) -> dict[str, Any] | None:
-    facts: dict[str, Any] | None = None if seal is None else jsonable(seal, {})
-    return facts
-
-
-def _name(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")
+            return "not the expected seal"

@@ -54,7 +54,7 @@ def test_what_nobody_foresaw_is_ours_and_its_traceback_is_logged(capsys, caplog)
         {}["x"]
     assert report_error(caught.value) is Exit.INTERNAL
     told = capsys.readouterr()
-    assert "A fault of Saek's own: KeyError: 'x'." in told.err
+    assert "Internal error: KeyError: 'x'." in told.err
     assert "Traceback" in told.err + told.out + caplog.text
 
 

@@ -59,7 +59,7 @@ def test_the_shipped_models_are_listed_as_verified_and_one_is_the_default(words,
     assert all(model["verified"] and model["shipped"] for model in found)
     assert [model["name"] for model in found if model["default"]] == [DEFAULT]
     assert f"{DEFAULT} (default)" in saek(*words).stdout
-    assert f"{DEFAULT} is the default: it is the default that comes with Saek." in saek(*words).stdout
+    assert f"{DEFAULT} is the default model (comes with Saek)." in saek(*words).stdout
 
 
 def test_json_goes_after_the_command(saek):
@@ -82,7 +82,7 @@ def test_an_import_says_what_to_do_next(saek, model_file):
     assert "saek models default mine" in said
     again = saek("models", "import", str(model_file))
     assert again.exit_code == Exit.OK
-    assert again.stdout.startswith("Installed already: mine")
+    assert again.stdout.startswith("Already installed: mine")
 
 
 def test_a_folder_or_a_file_url_is_taken_too(told, model_file):
@@ -181,7 +181,7 @@ def test_a_model_that_a_shipped_one_hides_is_told(imported, saek, told, settings
     card = (settings.models_path / "mine.toml").read_text().replace('"mine"', '"archive-1"')
     (settings.models_path / "archive-1.toml").write_text(card)
     assert told("models")["hidden"] == [str(settings.models_path / "archive-1.toml")]
-    assert "never found" in saek("models").stderr
+    assert "never used" in saek("models").stderr
     assert saek("models", "remove", "archive-1").exit_code == Exit.OK
     assert told("models")["hidden"] == []
 

@@ -10,11 +10,11 @@ def test_recovering_the_queue_tells_what_was_in_the_way(saek, told, record):
     record.file("b.tif")
     shown = saek("recover", "queue", "--dry-run")
     assert shown.exit_code == Exit.OK
-    assert "2  wait in the queue" in shown.stdout
-    assert "1  rested for a passing cause" in shown.stdout
-    assert "are tried at once" not in shown.stdout
+    assert "2  queued" in shown.stdout
+    assert "1  waiting for a transient cause" in shown.stdout
+    assert "retried now" not in shown.stdout
     assert told("recover", "queue", "--dry-run")["waiting"] == 1
-    assert "are tried at once" in saek("recover", "queue").stdout
+    assert "retried now" in saek("recover", "queue").stdout
     assert told("recover", "queue") == {
         "dry_run": False,
         "queued": 2,

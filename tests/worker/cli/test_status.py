@@ -46,7 +46,7 @@ def test_with_many_files_the_age_of_the_counts_is_told_and_exact_ones_are_to_be_
     monkeypatch.setattr(cached_counts, "MANY_FILES", 2)
     record.file("a.tif")
     record.done("b.tif")
-    assert "no dispatcher has taken a census yet" in saek("status").stdout
+    assert "no dispatcher has cached counts yet" in saek("status").stdout
     cache_counts(database)
     record.file("c.tif")
     shown = saek("status").stdout
@@ -313,7 +313,7 @@ def test_a_folder_points_to_the_option_for_collections(saek, record, settings, m
     shown = saek("status", word)
     assert shown.exit_code == Exit.NOT_FOUND
     name = word.removeprefix("./").strip("/")
-    assert f"saek: The name {word} means a folder of the inbox, not a file." in shown.stderr
+    assert f"saek: The path {word} is a folder of the inbox, not a file." in shown.stderr
     assert f"Choose its files with --collection {name}." in shown.stderr
 
 

@@ -115,7 +115,7 @@ def test_a_file_that_was_found_amiss_stays_so_until_it_is_found_intact(saek, col
 def test_a_limited_run_says_that_the_next_goes_on(saek, told, colored):
     for name in "abc":
         colored(name)
-    assert "the next run goes on from here" in saek("verify", "--limit", "4").stdout
+    assert "the next run continues from here" in saek("verify", "--limit", "4").stdout
     done = told("verify", "--older-than", "1h", "--seconds", "60", "--rate", "100")
     assert sum(sum(found.values()) for found in done["checked"].values()) == 2
     assert done["standing"]["master"]["unchecked"] == done["standing"]["derivative"]["unchecked"] == 0
@@ -168,7 +168,7 @@ def test_a_seal_that_was_written_down_proves_that_the_record_is_the_same(saek, t
     assert sound.exit_code == Exit.OK
     other = saek("verify", "--events", "--expect-seal", f"{seal['id']}:{'0' * 64}")
     assert other.exit_code == Exit.INCOMPLETE
-    assert "not the seal that was written down" in other.stdout
+    assert "not the expected seal" in other.stdout
     assert saek("verify", "--events", "--expect-seal", f"99:{seal['sha256']}").exit_code == Exit.INCOMPLETE
 
 
@@ -185,7 +185,7 @@ def test_an_outbox_that_is_away_is_told_and_no_file_called_missing(saek, told, c
     done = told("verify")
     assert (done["ok"], list(done["away"])) == (False, ["outbox"])
     assert done["checked"]["derivative"]["missing"] == 0
-    assert "Nothing of it was checked" in saek("verify").stdout
+    assert "Nothing in it was checked" in saek("verify").stdout
 
 
 def test_masters_that_left_on_purpose_can_be_left_out(saek, colored, database, take_away):
