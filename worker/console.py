@@ -1,4 +1,4 @@
-"""Where a command writes: tables on standard output, progress and messages on standard error."""
+"""Output of commands: tables and JSON on standard output, progress and messages on standard error."""
 
 import dataclasses
 import datetime as dt
@@ -19,11 +19,11 @@ from rich.text import Text
 from worker.printable import printable_json, printable_lines
 
 PIPE_WIDTH: Final = 160
-"""Columns of a table that no terminal limits."""
+"""Width of tables where standard output is no terminal, in columns."""
 
 
 def out() -> Console:
-    """Return the console of standard output; names of files are never taken for markup."""
+    """Return the console of standard output; file names are never read as markup."""
     return _console(stderr=False)
 
 
@@ -39,10 +39,10 @@ def _console(*, stderr: bool) -> Console:
 
 
 class PrintableConsole(Console):
-    """A console on which nothing but itself can control the terminal, whoever forgot to escape a name."""
+    """A console that escapes control characters in all output, even in names that were not escaped before."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Yield the segments of a renderable, in printable characters."""
+        """Yield the segments of a renderable with unprintable characters escaped."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment
@@ -61,7 +61,7 @@ def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) 
 
 
 def progress_bar(console: Console) -> Progress:
-    """Return a progress display that shows what is worked on, how far it is, and how long it will take."""
+    """Return a progress display: name, bar, percentage, stage and time left."""
     return Progress(
         TextColumn("{task.fields[name]}", markup=False),
         BarColumn(bar_width=32),
@@ -75,7 +75,7 @@ def progress_bar(console: Console) -> Progress:
 
 
 def print_problem(reason: str, remedy: str = "") -> None:
-    """Write one line on standard error: what is wrong, and what to do about it."""
+    """Write reason and remedy as one line on standard error."""
     line = Text("saek: ", style="bold red")
     line.append(as_sentence(reason), style="default")
     if remedy:
@@ -84,7 +84,7 @@ def print_problem(reason: str, remedy: str = "") -> None:
 
 
 def as_sentence(text: str) -> str:
-    """Return `text` with a capital at its start and a stop at its end; a name at the start stays as it is."""
+    """Return `text` with a capital first letter and a final period; a leading name is unchanged."""
     text = text.strip()
     if text[:1].islower() and text.split(" ", 1)[0].isalpha():
         text = text[0].upper() + text[1:]
@@ -92,16 +92,16 @@ def as_sentence(text: str) -> str:
 
 
 def write_json(payload: object) -> None:
-    """Write `payload` as the one JSON document on standard output."""
+    """Write `payload` as a JSON document on standard output."""
     sys.stdout.write(printable_json(json.dumps(payload, ensure_ascii=False, indent=2)) + "\n")
     sys.stdout.flush()
 
 
 def jsonable(value: Any, roots: Mapping[str, Path]) -> Any:
-    """Return `value` as JSON can hold it.
+    """Return `value` as types that JSON can hold.
 
-    Times become ISO 8601 in UTC, durations seconds; `path` bytes become a `uri` under the folder that `roots`
-    gives for the name in `root`, so that a name in any encoding comes through whole.
+    Times become ISO 8601 in UTC, durations seconds. The bytes of a `path` become a file `uri` below the folder
+    that `roots` gives for the name in `root`, so that a name in any encoding survives.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -1,16 +1,16 @@
-"""Every failure of the moving parts that a user can meet.
+"""Errors of the inbox, the queue, the station and the command line.
 
     WorkerError
       SettingsError       a setting is missing, unknown or out of range
       HomeError           the station's folders overlap, are missing or cannot be written
         HomeBusy          another station runs in this home
       BrokerUnavailable   the message broker cannot be reached or started
-      NothingFound        the selector matches nothing in the record
-      MissingExtra        an optional part of the installation is not there
+      NothingFound        nothing on record matches the selection
+      MissingExtra        an optional dependency is not installed
       ModelInUse          a model that is needed cannot be removed
-      DownloadFailed      a file cannot be fetched now
+      DownloadFailed      a download failed and may succeed later
 
-Masters, models and pixels have their own tree in `restoration.errors`, the record in `db.errors`.
+Masters, models and pixels have their own errors in `restoration.errors`, the record in `db.errors`.
 """
 
 from typing import ClassVar
@@ -19,7 +19,7 @@ from worker.exits import Exit
 
 
 class WorkerError(Exception):
-    """A failure with its reason, its remedy, and the exit code that the command line ends with."""
+    """An error with reason, remedy and the exit code of the command line."""
 
     exit_code: ClassVar[Exit] = Exit.INTERNAL
 
@@ -55,24 +55,24 @@ class BrokerUnavailable(WorkerError):
 
 
 class MissingExtra(WorkerError):
-    """An optional part of the installation is not there."""
+    """An optional dependency is not installed."""
 
     exit_code = Exit.SETTINGS
 
 
 class ModelInUse(WorkerError):
-    """A model that is the default, or that jobs wait for, or that comes with Saek, cannot be removed."""
+    """A model that is the default, or needed by jobs, or shipped with Saek cannot be removed."""
 
     exit_code = Exit.MODEL
 
 
 class DownloadFailed(WorkerError):
-    """The network or the server failed while a file was fetched; it may succeed later."""
+    """The network or the server failed during a download; it may succeed later."""
 
     exit_code = Exit.RETRY
 
 
 class NothingFound(WorkerError):
-    """The selector matches nothing in the record."""
+    """Nothing on record matches the selection."""
 
     exit_code = Exit.NOT_FOUND

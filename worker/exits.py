@@ -1,17 +1,17 @@
-"""Which number `saek` ends with, and what it means to a script."""
+"""Exit codes of `saek`."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of every `saek` command; documented in `docs/commands.md`."""
+    """Exit codes of every `saek` command, documented in `docs/commands.md`."""
 
     OK = 0
     """Everything asked for was done."""
     INCOMPLETE = 1
     """The command ran, but something needs attention: a check failed or a file did not end as it should."""
     USAGE = 2
-    """The command line was not understood."""
+    """The command line is not valid."""
     SETTINGS = 3
     """A setting is missing, unknown or out of range."""
     DATABASE = 4
@@ -19,7 +19,7 @@ class Exit(IntEnum):
     BROKER = 5
     """The message broker cannot be reached or started."""
     MASTER = 6
-    """A master cannot be restored: the file is at fault, and the message says what to do with it."""
+    """A master cannot be restored because of the file itself; the message names the remedy."""
     NOT_FOUND = 7
     """Nothing in the record matches what was asked for."""
     BUSY = 8
@@ -27,8 +27,8 @@ class Exit(IntEnum):
     MODEL = 9
     """A model is unknown, refused or in use, or its weights are not the recorded ones."""
     RETRY = 10
-    """A passing cause (full disk, out of memory, device away) stopped the work: try again."""
+    """A transient cause (full disk, out of memory, device unavailable) stopped the work; try again."""
     INTERNAL = 70
-    """A fault of Saek's own; the log holds the traceback."""
+    """An internal error; the traceback is in the log."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C."""

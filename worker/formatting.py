@@ -1,4 +1,4 @@
-"""How times, sizes and counts read for people."""
+"""Times, sizes and counts as text for people."""
 
 import datetime as dt
 
@@ -10,12 +10,12 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def moment(at: dt.datetime | None) -> str:
-    """Return a point in time in the reader's time zone, to the second; "" for none."""
+    """Return a time in the local time zone, to the second; "" for None."""
     return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def duration(seconds: float) -> str:
-    """Return a duration with the two units that matter: "850 ms", "4.2 s", "3 min 20 s", "2 d 4 h"."""
+    """Return a duration in its two largest units: "850 ms", "4.2 s", "3 min 20 s", "2 d 4 h"."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10:

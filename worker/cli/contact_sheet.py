@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def contact_sheet(
     *,
-    what: Files = None,
+    files: Files = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -40,9 +40,9 @@ def contact_sheet(
 
     settings = settings_and_logs()
     _refuse(output, settings, force=force)
-    conditions = Filters(collection or (), state or (), since, until, None, everything)
+    filters = Filters(collection or (), state or (), since, until, None, everything)
     with open_record(settings) as database:
-        rows = _done(database, settings, what or [], conditions)
+        rows = _done(database, settings, files or [], filters)
     if not rows:
         raise NothingFound(
             reason="None of the chosen files has a derivative yet.",
@@ -67,11 +67,11 @@ def _refuse(output: Path, settings: Settings, *, force: bool) -> None:
         raise typer.BadParameter(f"{output} exists; --force replaces it")
 
 
-def _done(database: "Database", settings: Settings, words: list[str], conditions: Filters) -> "list[FileRow]":
+def _done(database: "Database", settings: Settings, words: list[str], filters: Filters) -> "list[FileRow]":
     from db.catalog import list_files, select_files
 
     with database.read() as s:
-        chosen = {file.id for file in select_files(s, selection(s, words, conditions, settings))}
+        chosen = {file.id for file in select_files(s, selection(s, words, filters, settings))}
         rows = (row for row in list_files(s) if row.derivative_path is not None)
         return [row for row in rows if row.sighting_id in chosen and not row.gone]
 

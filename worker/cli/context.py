@@ -1,5 +1,7 @@
-"""Settings and record for commands."""
+"""Settings, record and user of a command."""
 
+import getpass
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,3 +44,11 @@ def open_record(settings: Settings) -> Iterator["Database"]:
 def roots(settings: Settings) -> Mapping[str, Path]:
     """Return the folder of each root name in the record."""
     return {"inbox": settings.inbox_path, "outbox": settings.outbox_path}
+
+
+def current_user() -> str:
+    """Return the name of the user for the record."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the user of a container may have no name
+        return f"uid {os.getuid()}"

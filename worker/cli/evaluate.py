@@ -10,7 +10,8 @@ import typer
 
 from worker.cli.context import settings_and_logs
 from worker.cli.evaluation_tables import print_evaluation
-from worker.cli.options import Device, Engine, Json, PresetName
+from worker.cli.options import Device, Engine, Json
+from worker.cli.recipe_options import PresetName
 from worker.console import err, progress_bar, write_json
 
 if TYPE_CHECKING:

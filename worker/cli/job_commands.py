@@ -1,14 +1,12 @@
 """`saek retry`, `cancel`, `pause` and `resume`."""
 
-import getpass
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from db.vocabulary import Lane
-from worker.cli.context import open_record, settings_and_logs
+from worker.cli.context import current_user, open_record, settings_and_logs
 from worker.cli.options import All, Collections, FilesOrJobs, Json, LaneOption, Since, States, Until
 from worker.cli.selection import Filters, job_ids, selection
 from worker.console import jsonable, out, write_json
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
 def retry(
     *,
-    what: FilesOrJobs = None,
+    files: FilesOrJobs = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -35,10 +33,10 @@ def retry(
     from db.queue import commands
 
     settings = settings_and_logs()
-    conditions = Filters(collection or (), state or (), since, until, None, everything)
+    filters = Filters(collection or (), state or (), since, until, None, everything)
     with open_record(settings) as database:
         done = database.run(
-            lambda s: commands.retry(s, _chosen(s, what or (), conditions, settings), current_user())
+            lambda s: commands.retry(s, _chosen(s, files or (), filters, settings), current_user())
         )
     if json:
         write_json(jsonable(done, {}))
@@ -51,7 +49,7 @@ def retry(
 
 def cancel(
     *,
-    what: FilesOrJobs = None,
+    files: FilesOrJobs = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -63,10 +61,10 @@ def cancel(
     from db.queue import commands
 
     settings = settings_and_logs()
-    conditions = Filters(collection or (), state or (), since, until, None, everything)
+    filters = Filters(collection or (), state or (), since, until, None, everything)
     with open_record(settings) as database:
         done = database.run(
-            lambda s: commands.cancel(s, _chosen(s, what or (), conditions, settings), current_user())
+            lambda s: commands.cancel(s, _chosen(s, files or (), filters, settings), current_user())
         )
     if json:
         write_json(jsonable(done, {}))
@@ -94,21 +92,13 @@ def resume(lane: LaneOption = None, json: Json = False) -> None:
     _print_change(lane, json, changed=changed, done="is resumed", before="was not paused")
 
 
-def current_user() -> str:
-    """Return the name of the user for the record."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # the user of a container may have no name
-        return f"uid {os.getuid()}"
-
-
 def _chosen(
-    s: "Session", words: Sequence[str], conditions: Filters, settings: Settings
+    s: "Session", words: Sequence[str], filters: Filters, settings: Settings
 ) -> "Selection | tuple[int, ...]":
     jobs = job_ids(s, words, settings)
     if not jobs:
-        return selection(s, words, conditions, settings)
-    if len(jobs) < len(words) or conditions != Filters():
+        return selection(s, words, filters, settings)
+    if len(jobs) < len(words) or filters != Filters():
         raise typer.BadParameter(
             "job:N cannot be combined with files or other options; use a separate command for them"
         )

@@ -1,4 +1,4 @@
-"""Options shared by several commands."""
+"""Options shared by several commands: JSON output, engine and device, selection of files."""
 
 import datetime as dt
 from typing import Annotated, Literal
@@ -6,12 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from db.vocabulary import FileState, Lane
-
-PresetName = Literal["fast", "balanced", "fine", "native"]
-"""`restoration.Preset`, spelled out so that help and completion need not load the pixel code."""
-
-FormatName = Literal["tiff", "png", "jpeg"]
-"""`restoration.OutputFormat`, likewise."""
 
 EngineName = Literal["auto", "torch", "openvino"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -29,50 +23,6 @@ Json = Annotated[
     bool, typer.Option("--json", help="Write one JSON document on standard output instead of tables.")
 ]
 
-Model = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Model to use; `saek models` lists them.",
-        show_default="the setting `model`",
-    ),
-]
-PresetOption = Annotated[
-    PresetName | None,
-    typer.Option(
-        "--preset", help="Resolution at which color is inferred.", show_default="the setting `preset`"
-    ),
-]
-Strength = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        max=2.0,
-        help="Chroma gain: 0 is gray, 1 is as predicted.",
-        show_default="the setting `strength`",
-    ),
-]
-Warmth = Annotated[
-    float | None,
-    typer.Option(
-        min=-1.0,
-        max=1.0,
-        help="Color shift: -1 is toward blue, 0 as predicted, 1 toward amber. Gray stays gray.",
-        show_default="the setting `warmth`",
-    ),
-]
-FormatOption = Annotated[
-    FormatName | None,
-    typer.Option("--format", help="File format of the derivative.", show_default="the setting `format`"),
-]
-Pyramid = Annotated[
-    bool | None,
-    typer.Option(
-        "--pyramid/--no-pyramid",
-        help="Write a tiled TIFF with reduced copies, for viewers that zoom.",
-        show_default="the setting `pyramid`",
-    ),
-]
 Engine = Annotated[
     EngineName | None, typer.Option(help="Engine that runs the network.", show_default="the setting `engine`")
 ]

@@ -1,30 +1,24 @@
 """`saek reprocess`: queue recorded files for another recipe."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.context import open_record, settings_and_logs
-from worker.cli.job_commands import current_user
-from worker.cli.options import (
-    All,
-    Collections,
-    Files,
+from worker.cli.context import current_user, open_record, settings_and_logs
+from worker.cli.options import All, Collections, Files, Json, Since, States, Until
+from worker.cli.recipe_options import (
     FormatOption,
-    Json,
     Model,
     PresetOption,
     Pyramid,
-    Since,
-    States,
     Strength,
-    Until,
     Warmth,
+    recipe_facts,
+    recipe_from_options,
 )
 from worker.cli.selection import Filters, selection
 from worker.console import err, jsonable, out, write_json
 from worker.formatting import count, duration, megapixels, size
-from worker.settings import Settings
 
 if TYPE_CHECKING:
     from restoration import Recipe
@@ -33,7 +27,7 @@ if TYPE_CHECKING:
 
 def reprocess(
     *,
-    what: Files = None,
+    files: Files = None,
     collection: Collections = None,
     state: States = None,
     since: Since = None,
@@ -46,7 +40,7 @@ def reprocess(
     preset: PresetOption = None,
     strength: Strength = None,
     warmth: Warmth = None,
-    format: FormatOption = None,  # noqa: A002  (the option's name)
+    format: FormatOption = None,  # noqa: A002  (the name of the option)
     pyramid: Pyramid = None,
     dry_run: Annotated[
         bool,
@@ -64,7 +58,7 @@ def reprocess(
     from worker.models.library import library_from
 
     settings = settings_and_logs()
-    recipe = recipe_with(
+    recipe = recipe_from_options(
         settings,
         model=model,
         preset=preset,
@@ -74,53 +68,16 @@ def reprocess(
         pyramid=pyramid,
     )
     stale_for = recipe.fingerprint() if stale else None
-    conditions = Filters(collection or (), state or (), since, until, stale_for, everything)
+    filters = Filters(collection or (), state or (), since, until, stale_for, everything)
     with open_record(settings) as database:
         with database.read() as s:
-            chosen = selection(s, what or (), conditions, settings)
+            chosen = selection(s, files or (), filters, settings)
         if dry_run:
             cost = estimate(database, chosen, recipe, settings)
             _print_estimate(cost, recipe, json=json)
         else:
             done = queue_reprocessing(database, chosen, recipe, library_from(settings), current_user())
             _print_order(done, recipe, json=json)
-
-
-def recipe_with(
-    settings: Settings,
-    *,
-    model: str | None,
-    preset: str | None,
-    strength: float | None,
-    warmth: float | None,
-    format: str | None,  # noqa: A002  (the option's name)
-    pyramid: bool | None,
-) -> "Recipe":
-    """Return the recipe of the settings, overridden by the options of the command line.
-
-    Raises:
-        SettingsError, restoration.UnknownModel, restoration.WeightsMismatch
-    """
-    from worker.recipes import recipe_from
-
-    said = {
-        "model": model,
-        "preset": preset,
-        "strength": strength,
-        "warmth": warmth,
-        "format": format,
-        "pyramid": pyramid,
-    }
-    return recipe_from(
-        settings.model_copy(update={name: value for name, value in said.items() if value is not None})
-    )
-
-
-def recipe_facts(recipe: "Recipe") -> dict[str, Any]:
-    """Return the recipe and its fingerprint for `--json`."""
-    import json as text
-
-    return {**text.loads(recipe.to_json()), "fingerprint": recipe.fingerprint()}
 
 
 def _print_order(done: "QueuedJobs", recipe: "Recipe", *, json: bool) -> None:

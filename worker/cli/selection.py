@@ -37,8 +37,8 @@ class Filters:
     all: bool = False
 
 
-def selection(s: "Session", words: Sequence[str], conditions: Filters, settings: Settings) -> "Selection":
-    """Return the choice of files that the words and conditions make together.
+def selection(s: "Session", words: Sequence[str], filters: Filters, settings: Settings) -> "Selection":
+    """Return the choice of files that the words and filters make together.
 
     Raises:
         NothingFound: a word or a collection fits nothing on record; `--state` and the like may fit nothing.
@@ -65,14 +65,14 @@ def selection(s: "Session", words: Sequence[str], conditions: Filters, settings:
             else:
                 raise _nothing(s, word, settings)
     chosen = Selection(
-        collections=collections(s, conditions.collections, settings),
-        states=tuple(conditions.states),
-        since=conditions.since,
-        until=conditions.until,
+        collections=collections(s, filters.collections, settings),
+        states=tuple(filters.states),
+        since=filters.since,
+        until=filters.until,
         ids=tuple(ids),
         globs=tuple(globs),
-        stale_for=conditions.stale_for,
-        all=conditions.all,
+        stale_for=filters.stale_for,
+        all=filters.all,
     )
     if replace(chosen, all=False) == Selection() and not chosen.all:
         raise EmptySelection(

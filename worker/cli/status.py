@@ -33,7 +33,7 @@ REFRESH_SECONDS = 1.0
 class _Question:
     """What to show: the history of one file, a list of files, or, by default, the overview."""
 
-    what: str | None
+    selector: str | None
     states: Sequence[FileState]
     collections: Sequence[str]
     limit: int
@@ -57,7 +57,7 @@ class _Files:
 
 def status(
     *,
-    what: Annotated[
+    selector: Annotated[
         str | None,
         typer.Argument(
             metavar="PATH|ID",
@@ -77,14 +77,14 @@ def status(
     if watch and json:
         raise typer.BadParameter("--watch and --json cannot be combined")
     listing = bool(state or collection)
-    if exact and (what is not None or listing):
+    if exact and (selector is not None or listing):
         raise typer.BadParameter(
             "--exact is for the overview; the history of a file and the list of files are always exact"
         )
-    if what is not None and listing:
+    if selector is not None and listing:
         raise typer.BadParameter("name one file, or list files with --state and --collection, not both")
     settings = settings_and_logs()
-    question = _Question(what, state or (), collection or (), limit, exact)
+    question = _Question(selector, state or (), collection or (), limit, exact)
     with open_record(settings) as database:
         if watch:
             _watch(database, settings, question)
@@ -111,8 +111,8 @@ def _answer(database: "Database", settings: Settings, question: _Question) -> "S
     from worker.parts.wait_reporter import waiting_parts
 
     with database.read() as s:
-        if question.what is not None:
-            return find_history(s, question.what, settings)
+        if question.selector is not None:
+            return find_history(s, question.selector, settings)
         if question.states or question.collections:
             chosen = collections(s, question.collections, settings)
             found = list_files(s, question.states, chosen, question.limit + 1)

@@ -38,7 +38,7 @@ def _age(text: str) -> dt.timedelta:
 
 def verify(
     *,
-    what: Annotated[
+    files: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="FILE|ID|GLOB",
@@ -97,7 +97,7 @@ def verify(
     from worker.fixity.verifying import VerifyRequest, estimate_verification, verify_record
 
     filters = Filters(collection or (), state or (), since, until)
-    narrowed = bool(what) or filters != Filters()
+    narrowed = bool(files) or filters != Filters()
     flags = {"masters": masters, "derivatives": derivatives, "orphans": orphans, "events": events}
     parts = {name for name, wanted in flags.items() if wanted}
     if not parts:
@@ -110,7 +110,7 @@ def verify(
         chosen = None
         if narrowed:
             with database.read() as s:
-                chosen = choose_files(s, selection(s, what or (), filters, settings))
+                chosen = choose_files(s, selection(s, files or (), filters, settings))
         now = utcnow()
         request = VerifyRequest(
             holdings=tuple(kind for kind in Holding if _PARTS[kind] in parts),

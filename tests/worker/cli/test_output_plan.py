@@ -7,12 +7,12 @@ import typer
 
 from worker.cli.output_plan import (
     PlannedOutput,
-    find_scans,
     names_one_file,
     output_path,
     plan_outputs,
     refuse_overwriting,
 )
+from worker.cli.scans import find_scans
 
 
 def laid_out(
@@ -74,7 +74,7 @@ def test_two_masters_of_one_stem_both_keep_their_ending(tmp_path):
 
 
 def test_two_masters_of_one_name_are_refused(tmp_path):
-    with pytest.raises(typer.BadParameter, match="folders of their own"):
+    with pytest.raises(typer.BadParameter, match="separate folders"):
         laid_out([tmp_path / "x/a.tif", tmp_path / "y/a.tif"], tmp_path / "out", ".tif")
 
 
@@ -126,7 +126,7 @@ def test_the_confidence_of_each_picture_lies_beside_it(tmp_path):
 def test_a_confidence_that_would_get_the_name_of_a_picture_is_refused(tmp_path):
     scans = [tmp_path / "a.tif", tmp_path / "a.confidence.tif"]
     assert len(laid_out(scans, tmp_path / "out", ".png")) == 2
-    with pytest.raises(typer.BadParameter, match="folders of their own"):
+    with pytest.raises(typer.BadParameter, match="separate folders"):
         laid_out(scans, tmp_path / "out", ".png", with_confidence=True)
 
 

@@ -21,7 +21,8 @@ from skimage import data
 from restoration import Compute, Input, Output, OutputFormat, Preset, restore
 from restoration.colorize.predicted_error import ERROR_PASSES
 from restoration.generators.engines.selection import DEVICES, ENGINES
-from worker.cli.options import DeviceName, EngineName, FormatName, PresetName
+from worker.cli.options import DeviceName, EngineName
+from worker.cli.recipe_options import FormatName, PresetName
 from worker.exits import Exit
 from worker.recipes import recipe_from
 
@@ -230,7 +231,7 @@ def test_a_file_that_is_no_derivative_is_not_passed_over(saek, scan, tmp_path):
     (tmp_path / "out.tif").write_bytes(b"mine")
     ended = saek("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--skip-existing")
     assert ended.exit_code == Exit.INCOMPLETE
-    assert "is no derivative" in " ".join(ended.stdout.split())
+    assert "is not a derivative" in " ".join(ended.stdout.split())
     assert (tmp_path / "out.tif").read_bytes() == b"mine"
 
 
@@ -241,7 +242,7 @@ def test_a_foreign_file_is_not_replaced_because_its_map_is_missing(saek, scan, t
         for more in ([], ["--dry-run"]):
             ended = saek(*words, "--skip-existing", *more)
             assert ended.exit_code == Exit.INCOMPLETE
-            assert f"{name} is there and is no derivative" in " ".join(ended.stdout.split())
+            assert f"{name} exists and is not a derivative" in " ".join(ended.stdout.split())
         assert [path for path in tmp_path.iterdir() if path.is_file()] == [tmp_path / name]
         assert (tmp_path / name).read_bytes() == b"mine"
         (tmp_path / name).unlink()
@@ -253,7 +254,7 @@ def test_a_foreign_map_beside_a_derivative_is_not_passed_over(saek, scan, tmp_pa
     (tmp_path / "out.confidence.png").write_bytes(b"mine")
     ended = saek(*words, "--confidence", "--skip-existing")
     assert ended.exit_code == Exit.INCOMPLETE
-    assert "out.confidence.png is there and is no derivative" in " ".join(ended.stdout.split())
+    assert "out.confidence.png exists and is not a derivative" in " ".join(ended.stdout.split())
     assert (tmp_path / "out.confidence.png").read_bytes() == b"mine"
 
 
