@@ -39,7 +39,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 class PrintableConsole(Console):
-    """A console that escapes control characters in all output, even in names that were not escaped before."""
+    """A console that escapes control characters in all output, so that no name controls the terminal."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Yield the segments of a renderable with unprintable characters escaped."""
@@ -84,7 +84,7 @@ def print_problem(reason: str, remedy: str = "") -> None:
 
 
 def as_sentence(text: str) -> str:
-    """Return `text` with a capital first letter and a final period; a leading name is unchanged."""
+    """Return `text` with a capital first letter and a final period; names keep their first letter."""
     text = text.strip()
     if text[:1].islower() and text.split(" ", 1)[0].isalpha():
         text = text[0].upper() + text[1:]

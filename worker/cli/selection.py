@@ -1,4 +1,4 @@
-"""Which files the words of a command line mean."""
+"""Files and jobs that the arguments of a command select."""
 
 import datetime as dt
 import os
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from db.vocabulary import FileState
 from worker.cli.suggestions import is_folder, no_such_collection, no_such_file
 from worker.errors import NothingFound
+from worker.printable import display_path
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _JOB = re.compile(r"job:(\d{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What `--collection`, `--state`, `--since`, `--until`, `--stale` and `--all` said."""
+    """The options `--collection`, `--state`, `--since`, `--until`, `--stale` and `--all`."""
 
     collections: Sequence[str] = ()
     states: Sequence[FileState] = ()
@@ -38,11 +39,11 @@ class Filters:
 
 
 def selection(s: "Session", words: Sequence[str], filters: Filters, settings: Settings) -> "Selection":
-    """Return the choice of files that the words and filters make together.
+    """Return the files that selectors and filters select together.
 
     Raises:
-        NothingFound: a word or a collection fits nothing on record; `--state` and the like may fit nothing.
-        db.errors.EmptySelection: nothing was said that chooses.
+        NothingFound: a selector or a collection matches nothing on record (`--state` and the like may).
+        db.errors.EmptySelection: there is neither a selector nor a filter.
     """
     from db.catalog import Selection, select_files
     from db.errors import EmptySelection
@@ -53,9 +54,9 @@ def selection(s: "Session", words: Sequence[str], filters: Filters, settings: Se
         if number := _NUMBER.fullmatch(word):
             ids.append(int(number[1]))
             if not any(select_files(s, Selection(ids=(ids[-1],)))):
-                raise _nothing(s, word, settings)
+                raise _not_found(s, word, settings)
         elif _REFERENCE.fullmatch(word):
-            ids.extend(sighting.id for sighting in _known(s, word, settings).sightings)
+            ids.extend(sighting.id for sighting in _require_history(s, word, settings).sightings)
         else:
             wanted = _globs(word, settings.inbox_path)
             if any(select_files(s, Selection(globs=wanted))):
@@ -63,7 +64,7 @@ def selection(s: "Session", words: Sequence[str], filters: Filters, settings: Se
             elif (made := _by_derivative(s, word, settings)) is not None:
                 ids.extend(sighting.id for sighting in made.sightings)
             else:
-                raise _nothing(s, word, settings)
+                raise _not_found(s, word, settings)
     chosen = Selection(
         collections=collections(s, filters.collections, settings),
         states=tuple(filters.states),
@@ -76,17 +77,16 @@ def selection(s: "Session", words: Sequence[str], filters: Filters, settings: Se
     )
     if replace(chosen, all=False) == Selection() and not chosen.all:
         raise EmptySelection(
-            "No files were chosen",
-            "name files, ids or globs, or use --collection, --state, --since, --until, --all",
+            "No files were selected",
+            "name files, ids or globs, or use --collection, --state, --since, --until or --all",
         )
     return chosen
 
 
 def collections(s: "Session", names: Iterable[str], settings: Settings) -> tuple[str, ...]:
-    """Return the collections that these names mean: folders from the inbox, from here, or from the root.
+    """Return the collections of these names: paths relative to the inbox or the working folder, or absolute.
 
-    The inbox itself, "." from it, or an empty name is "", the whole. Raises NothingFound for one that holds
-    no file on record.
+    The inbox itself and an empty name are "", all files. Raises NothingFound for a collection without files.
     """
     from db.catalog import has_files
 
@@ -101,38 +101,38 @@ def collections(s: "Session", names: Iterable[str], settings: Settings) -> tuple
 
 
 def job_ids(s: "Session", words: Iterable[str], settings: Settings) -> tuple[int, ...]:
-    """Return the ids of the words that are of the form `job:N`. Raises NothingFound."""
+    """Return the ids of the selectors of the form `job:N`. Raises NothingFound."""
     named = [(word, int(match[1])) for word in words if (match := _JOB.fullmatch(word))]
     for word, _ in named:
-        _known(s, word, settings)
+        _require_history(s, word, settings)
     return tuple(number for _, number in named)
 
 
 def find_history(s: "Session", word: str, settings: Settings) -> "ScanHistory":
-    """Return the story of the file, scan, job or checksum that `word` means.
+    """Return the history of the file, scan, job or checksum that `word` means.
 
-    A path may be that of the master: absolute, relative to the working folder, or relative to the inbox, in
-    any encoding. Or it is that of a derivative, likewise, or its bare name.
+    A path may be of the master: absolute, or relative to the working folder or the inbox, in any encoding. Or
+    it is of a derivative, likewise, or just its name.
 
     Raises:
-        NothingFound: nothing on record fits.
-        db.errors.AmbiguousSelector: a checksum prefix fits several scans.
+        NothingFound: nothing on record matches.
+        db.errors.AmbiguousSelector: a checksum prefix matches several scans.
     """
     from db.reports import scan_history
 
-    for candidate in _readings(word, settings.inbox_path):
+    for candidate in _candidates(word, settings.inbox_path):
         found = scan_history(s, candidate)
         if found is not None:
             return found
     if (found := _by_derivative(s, word, settings)) is not None:
         return found
-    raise _nothing(s, word, settings)
+    raise _not_found(s, word, settings)
 
 
 def _by_derivative(s: "Session", word: str, settings: Settings) -> "ScanHistory | None":
     from db.reports import derivative_history
 
-    inside = _inside(word, settings.outbox_path)
+    inside = _relative_to(word, settings.outbox_path)
     paths = ([] if inside is None else [inside]) + ([] if Path(word).is_absolute() else [word])
     for path in paths:
         found = derivative_history(s, os.fsencode(os.path.normpath(path)))
@@ -141,78 +141,74 @@ def _by_derivative(s: "Session", word: str, settings: Settings) -> "ScanHistory 
     return None
 
 
-def _readings(word: str, inbox: Path) -> Iterable[str | bytes]:
+def _candidates(word: str, inbox: Path) -> Iterable[str | bytes]:
+    """Yield the display path, id or checksum that `word` may be, then the paths below the inbox."""
     if not Path(word).is_absolute():
-        if _encodable(word):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            pass  # undecodable bytes, which no display path holds
+        else:
             yield unicodedata.normalize("NFC", word)
         yield os.fsencode(word)
-    inside = _inside(word, inbox)
+    inside = _relative_to(word, inbox)
     if inside is not None:
         yield os.fsencode(inside)
 
 
-def _inside(word: str, inbox: Path) -> str | None:
-    """Return the path relative to the inbox of a path that lies in it as seen from the working folder."""
+def _relative_to(word: str, root: Path) -> str | None:
+    """Return `word`, a path seen from the working folder, relative to `root`; None if it is not below."""
     for path in (
         Path(os.path.normpath(Path(word).absolute())),
         Path(os.path.normpath(word)).absolute().parent.resolve() / Path(os.path.normpath(word)).name,
     ):
-        for root in (inbox, inbox.resolve()):
-            if path != root and path.is_relative_to(root):
-                return str(path.relative_to(root))
+        for folder in (root, root.resolve()):
+            if path != folder and path.is_relative_to(folder):
+                return str(path.relative_to(folder))
     return None
 
 
-def _known(s: "Session", word: str, settings: Settings) -> "ScanHistory":
+def _require_history(s: "Session", word: str, settings: Settings) -> "ScanHistory":
     from db.reports import scan_history
 
     found = scan_history(s, word)
     if found is None:
-        raise _nothing(s, word, settings)
+        raise _not_found(s, word, settings)
     return found
 
 
-def _nothing(s: "Session", word: str, settings: Settings) -> NothingFound:
+def _not_found(s: "Session", word: str, settings: Settings) -> NothingFound:
     from db.catalog import has_files
 
     for collection in _folders(word, settings) if word else ():
         if has_files(s, collection) or (settings.inbox_path / collection).is_dir():
             return is_folder(word, collection)
-    return no_such_file(s, word, display(_inside(word, settings.inbox_path) or word))
+    return no_such_file(s, word, _display(_relative_to(word, settings.inbox_path) or word))
 
 
 def _globs(word: str, inbox: Path) -> tuple[str, ...]:
-    """Return globs over display paths: the name as it stands, and as a glob unless it is that of a file."""
-    text = _inside(word, inbox) or word
-    literal = re.sub(r"([*?\[])", r"[\1]", display(text))
-    return (literal,) if (inbox / text).exists() else (literal, display(text))
+    """Return globs over display paths: the literal name and, unless it is a file, the word as a glob."""
+    text = _relative_to(word, inbox) or word
+    literal = re.sub(r"([*?\[])", r"[\1]", _display(text))
+    return (literal,) if (inbox / text).exists() else (literal, _display(text))
 
 
 def _folders(name: str, settings: Settings) -> list[str]:
-    """Return the collections that a name may mean, the likeliest first: from the inbox, then from here.
+    """Return the collections that a name may mean: relative to the inbox, then to the working folder.
 
-    A folder of the outbox stands for the same one of the inbox; "" is the inbox itself.
+    A folder of the outbox means the same folder of the inbox; "" is the inbox itself.
     """
     if not name:
         return [""]
     first, *_ = name.split("/", 1)
-    found = [] if first in {"", ".", ".."} else [display(os.path.normpath(name))]
+    found = [] if first in {"", ".", ".."} else [_display(os.path.normpath(name))]
     for root in (settings.inbox_path, settings.outbox_path):
         if Path(name).resolve() == root.resolve():
             found.append("")
-        elif (inside := _inside(name, root)) is not None:
-            found.append(display(inside))
-    return found or [display(os.path.normpath(name))]
+        elif (inside := _relative_to(name, root)) is not None:
+            found.append(_display(inside))
+    return found or [_display(os.path.normpath(name))]
 
 
-def display(path: str) -> str:
-    """Return a path as the record shows it: NFC text, undecodable bytes as escapes."""
-    return unicodedata.normalize("NFC", os.fsencode(path).decode("utf-8", "backslashreplace"))
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _display(path: str) -> str:
+    return display_path(os.fsencode(path))

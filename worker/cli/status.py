@@ -30,7 +30,7 @@ REFRESH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _Query:
     """What to show: the history of one file, a list of files, or, by default, the overview."""
 
     selector: str | None
@@ -41,7 +41,7 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True)
-class _Whole:
+class _Work:
     overview: "Overview"
     running: "Sequence[RunningJob]"
     station: bool | None
@@ -50,7 +50,7 @@ class _Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class _Files:
+class _FileList:
     rows: "Sequence[FileRow]"
     more: bool
 
@@ -84,73 +84,72 @@ def status(
     if selector is not None and listing:
         raise typer.BadParameter("name one file, or list files with --state and --collection, not both")
     settings = settings_and_logs()
-    question = _Question(selector, state or (), collection or (), limit, exact)
+    query = _Query(selector, state or (), collection or (), limit, exact)
     with open_record(settings) as database:
         if watch:
-            _watch(database, settings, question)
-        answer = _answer(database, settings, question)
+            _watch(database, settings, query)
+        result = _read(database, settings, query)
     if json:
-        write_json(_facts(answer, settings))
+        write_json(_facts(result, settings))
     else:
-        out().print(_screen(answer, settings))
+        out().print(_screen(result, settings))
 
 
-def _watch(database: "Database", settings: Settings, question: _Question) -> None:
+def _watch(database: "Database", settings: Settings, query: _Query) -> None:
     console = out()
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         while True:
-            live.update(_screen(_answer(database, settings, question), settings), refresh=True)
+            live.update(_screen(_read(database, settings, query), settings), refresh=True)
             time.sleep(REFRESH_SECONDS)
 
 
-def _answer(database: "Database", settings: Settings, question: _Question) -> "ScanHistory | _Files | _Whole":
+def _read(database: "Database", settings: Settings, query: _Query) -> "ScanHistory | _FileList | _Work":
     from db.catalog import list_files
     from db.reports import overview, running_jobs
     from worker.cli.selection import collections, find_history
     from worker.parts.part_exits import read_part_exits
     from worker.parts.wait_reporter import waiting_parts
+    from worker.storage.home import is_station_running
 
     with database.read() as s:
-        if question.selector is not None:
-            return find_history(s, question.selector, settings)
-        if question.states or question.collections:
-            chosen = collections(s, question.collections, settings)
-            found = list_files(s, question.states, chosen, question.limit + 1)
-            rows = list(itertools.islice(found, question.limit + 1))
-            return _Files(rows[: question.limit], more=len(rows) > question.limit)
-        whole = overview(s, exact=question.exact)
-        return _Whole(
-            whole, running_jobs(s), _station(settings), waiting_parts(settings), read_part_exits(settings)
+        if query.selector is not None:
+            return find_history(s, query.selector, settings)
+        if query.states or query.collections:
+            chosen = collections(s, query.collections, settings)
+            found = list_files(s, query.states, chosen, query.limit + 1)
+            rows = list(itertools.islice(found, query.limit + 1))
+            return _FileList(rows[: query.limit], more=len(rows) > query.limit)
+        station = is_station_running(settings) if settings.embedded_broker else None
+        return _Work(
+            overview(s, exact=query.exact),
+            running_jobs(s),
+            station,
+            waiting_parts(settings),
+            read_part_exits(settings),
         )
 
 
-def _station(settings: Settings) -> bool | None:
-    from worker.storage.home import is_station_running
-
-    return is_station_running(settings) if settings.embedded_broker else None
-
-
-def _screen(answer: "ScanHistory | _Files | _Whole", settings: Settings) -> RenderableType:
+def _screen(result: "ScanHistory | _FileList | _Work", settings: Settings) -> RenderableType:
     from worker.cli.history import history_screen
     from worker.cli.overview import overview_screen
 
-    match answer:
-        case _Files():
-            return _file_table(answer)
-        case _Whole():
+    match result:
+        case _FileList():
+            return _file_table(result)
+        case _Work():
             return overview_screen(
-                answer.overview,
-                answer.running,
-                answer.parts,
+                result.overview,
+                result.running,
+                result.parts,
                 settings.home,
-                answer.station,
-                ends=answer.ends,
+                result.station,
+                ends=result.ends,
             )
         case _:
-            return history_screen(answer, roots(settings))
+            return history_screen(result, roots(settings))
 
 
-def _file_table(found: _Files) -> RenderableType:
+def _file_table(found: _FileList) -> RenderableType:
     from worker.cli.overview import STYLES
 
     if not found.rows:
@@ -173,20 +172,20 @@ def _file_table(found: _Files) -> RenderableType:
     return made
 
 
-def _facts(answer: "ScanHistory | _Files | _Whole", settings: Settings) -> dict[str, Any]:
+def _facts(result: "ScanHistory | _FileList | _Work", settings: Settings) -> dict[str, Any]:
     folders = roots(settings)
-    match answer:
-        case _Files():
-            return {"files": jsonable(answer.rows, folders), "more": answer.more}
-        case _Whole():
-            facts: dict[str, Any] = jsonable(answer.overview, folders)
+    match result:
+        case _FileList():
+            return {"files": jsonable(result.rows, folders), "more": result.more}
+        case _Work():
+            facts: dict[str, Any] = jsonable(result.overview, folders)
             return {
-                "station": answer.station,
+                "station": result.station,
                 **facts,
-                "parts_waiting": jsonable(answer.parts, folders),
-                "parts_ending": [{**jsonable(end, folders), "failing": end.failing} for end in answer.ends],
-                "running": jsonable(answer.running, folders),
+                "parts_waiting": jsonable(result.parts, folders),
+                "parts_ending": [{**jsonable(end, folders), "failing": end.failing} for end in result.ends],
+                "running": jsonable(result.running, folders),
             }
         case _:
-            told: dict[str, Any] = jsonable(answer, folders)
-            return told
+            history: dict[str, Any] = jsonable(result, folders)
+            return history
