@@ -100,8 +100,8 @@ def write_json(payload: object) -> None:
 def jsonable(value: Any, roots: Mapping[str, Path]) -> Any:
     """Return `value` as types that JSON can hold.
 
-    Times become ISO 8601 in UTC, durations seconds. The bytes of a `path` become a file `uri` below the folder
-    that `roots` gives for the name in `root`, so that a name in any encoding survives.
+    Times become ISO 8601 in UTC, durations seconds. The bytes of a `path` become a file `uri` below the
+    folder that `roots` gives for the name in `root`, so that a name in any encoding survives.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -1,4 +1,4 @@
-"""What can be set: `SAEK_*` in the environment over `saek.toml` in the station's home over defaults."""
+"""Settings: `SAEK_*` in the environment, then `saek.toml` in the home, then defaults."""
 
 import difflib
 import hashlib
@@ -36,23 +36,23 @@ class Watch(StrEnum):
 
 
 class Verify(StrEnum):
-    """What must be right with the broker's certificate."""
+    """What is checked of the certificate of the broker."""
 
     FULL = "full"
-    """Its chain and the name of the host."""
+    """Certificate chain and host name."""
     CHAIN = "chain"
-    """Its chain alone: whoever holds a certificate of that authority could answer."""
+    """Certificate chain only: any holder of a certificate of that authority can answer."""
 
 
 class HardLinks(StrEnum):
-    """What becomes of a file in the inbox that has further names."""
+    """Treatment of files in the inbox with several hard links."""
 
     REFUSE = "refuse"
     ACCEPT = "accept"
 
 
 class LogFormat(StrEnum):
-    """How log lines look."""
+    """Format of log lines."""
 
     CONSOLE = "console"
     JSON = "json"
@@ -69,11 +69,9 @@ class Settings(BaseSettings):
         Path("~/saek"), description="The station's folder: inbox, outbox, database, broker, logs."
     )
     inbox: Path | None = Field(None, description="The watched folder. Default: `inbox` under the home.")
-    outbox: Path | None = Field(
-        None, description="Where derivatives are written. Default: `outbox` under the home."
-    )
+    outbox: Path | None = Field(None, description="Folder of derivatives. Default: `outbox` under the home.")
     models: Path | None = Field(
-        None, description="Where imported models lie. Default: `models` under the home."
+        None, description="Folder of imported models. Default: `models` under the home."
     )
 
     database_url: SecretStr | None = Field(
@@ -84,14 +82,17 @@ class Settings(BaseSettings):
     )
     broker_ca: Path | None = Field(
         None,
-        description="PEM file of the authorities that vouch for a `rediss://` broker. Default: the system's.",
+        description="PEM file of the certificate authorities of a `rediss://` broker. Default: the system's.",
     )
     broker_certificate: Path | None = Field(
-        None, description="PEM file of the certificate that is shown to the broker, if it asks for one."
+        None, description="PEM file of the client certificate, if the broker asks for one."
     )
-    broker_key: Path | None = Field(None, description="PEM file of that certificate's private key.")
+    broker_key: Path | None = Field(
+        None, description="PEM file of the private key of the client certificate."
+    )
     broker_verify: Verify = Field(
-        Verify.FULL, description="`full`, or `chain`: the name in the broker's certificate may be another."
+        Verify.FULL,
+        description="`full`, or `chain` to accept another host name in the certificate of the broker.",
     )
 
     hard_links: HardLinks = Field(
@@ -99,88 +100,93 @@ class Settings(BaseSettings):
         description="`refuse`, or `accept` where `rsync --link-dest` or deduplication links files.",
     )
     settle_seconds: float = Field(
-        5.0, ge=0.1, le=3600, description="A file is taken when its size and time stood still for this long."
+        5.0,
+        ge=0.1,
+        le=3600,
+        description="A file is taken when its size and time have not changed for this long.",
     )
-    rescan_seconds: float = Field(300.0, ge=1, description="Pause between full rescans of the inbox.")
+    rescan_seconds: float = Field(300.0, ge=1, description="Interval of full scans of the inbox.")
     watch: Watch = Field(
-        Watch.AUTO, description="`inotify`, `polling`, or `auto`: by the kind of file system."
+        Watch.AUTO, description="`inotify`, `polling`, or `auto` to choose by the file system."
     )
-    poll_seconds: float = Field(10.0, ge=0.2, description="Pause between looks when polling.")
+    poll_seconds: float = Field(10.0, ge=0.2, description="Interval of scans when polling.")
 
     model: str | None = Field(
-        None, description="Name of the model for dropped files. Default: as `saek models default` says."
+        None, description="Model for dropped files. Default: the choice of `saek models default`."
     )
     preset: str = Field("balanced", description="`fast`, `balanced`, `fine` or `native`.")
-    strength: float = Field(1.0, ge=0.0, le=2.0, description="Chroma gain: 0 is gray, 1 as predicted.")
+    strength: float = Field(1.0, ge=0.0, le=2.0, description="Chroma gain: 0 is gray, 1 is as predicted.")
     warmth: float = Field(
         0.0,
         ge=-1.0,
         le=1.0,
-        description="Tilt of the colors: -1 to blue, 0 as predicted, 1 to amber; gray stays gray.",
+        description="Color shift: -1 is toward blue, 0 as predicted, 1 toward amber. Gray stays gray.",
     )
     format: str = Field(
         "tiff", description="`tiff` (lossless, default), `png` (lossless) or `jpeg` (access copy)."
     )
     pyramid: bool = Field(
         False,
-        description="TIFF in tiles with reduced copies, for viewers that zoom; same pixels.",
+        description="Write a tiled TIFF with reduced copies, for viewers that zoom. Same pixels.",
     )
     engine: str = Field(
         "auto",
         pattern="^(auto|torch|openvino)$",
-        description="`torch`, `openvino`, or `auto`: torch where there is a CUDA device, else OpenVINO.",
+        description="`torch`, `openvino`, or `auto`: torch on a CUDA device, else OpenVINO.",
     )
     device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="`auto`, `cpu` or `cuda`.")
     threads: int | None = Field(
         None, ge=1, description="CPU threads of one worker process. Default: an equal share of the cores."
     )
-    concurrency: int = Field(1, ge=1, le=64, description="Worker processes; they share the cores and a GPU.")
+    concurrency: int = Field(
+        1, ge=1, le=64, description="Number of worker processes. They share the cores and a GPU."
+    )
 
     lease_seconds: float = Field(
-        30.0, ge=2, description="A job whose worker gave no sign of life for this long is taken from it."
+        30.0, ge=2, description="A job is taken from a worker that has not answered for this long."
     )
     task_seconds: int = Field(6 * 3600, ge=10, description="Hard time limit of one job.")
     drain_seconds: float = Field(
-        20.0, ge=0, description="On shutdown a running job may finish within this time, then it is put back."
+        20.0,
+        ge=0,
+        description="Time for a running job to finish on shutdown, before it goes back to the queue.",
     )
-    dispatch_seconds: float = Field(
-        0.5, ge=0.05, description="A round of the relay and the reconciler begins so long after the last one."
-    )
+    dispatch_seconds: float = Field(0.5, ge=0.05, description="Interval between rounds of the dispatcher.")
     dispatch_depth: int = Field(
         16,
         ge=1,
-        description="Messages kept waiting in the broker for each lane; more while workers take more.",
+        description="Messages kept in the broker for each lane; more while workers take more.",
     )
     republish_seconds: float = Field(
         15.0,
         ge=1,
-        description="A message that was taken, but whose job nobody claimed, is sent again after this.",
+        description="A message is sent again when its job has not been claimed for this long.",
     )
 
-    max_pixels: int = Field(2_000_000_000, ge=1, description="A larger master is quarantined.")
+    max_pixels: int = Field(
+        2_000_000_000, ge=1, description="Maximum size of a master in pixels; larger ones are quarantined."
+    )
     reader_bytes: int = Field(
         2_000_000_000,
         ge=200_000_000,
-        description="Memory that the process which reads masters may write to; a file that needs more is "
-        "quarantined.",
+        description="Memory limit for the process that reads masters; files that need more are quarantined.",
     )
     reader_cpu_seconds: int = Field(
         900,
         ge=1,
-        description="Processor time that reading one master may take; a file that needs more is quarantined.",
+        description="CPU time limit for reading one master; files that need more are quarantined.",
     )
     reader_silent_seconds: int = Field(
         120,
         ge=1,
-        description="Within this time the reading of a master must come further; a file that does not is "
-        "quarantined.",
+        description="Time limit without progress when reading a master; files beyond it are quarantined.",
     )
     min_free_bytes: int = Field(
         500_000_000, ge=0, description="Work waits while the outbox has less free space than this."
     )
 
     log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged."
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level that is logged."
     )
     log_format: LogFormat = Field(
         LogFormat.CONSOLE, description="`console` for people, `json` for collectors."
@@ -195,7 +201,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the signature is pydantic's)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order of authority: arguments, environment, the home's TOML file."""
+        """Order of precedence: arguments, environment, TOML file of the home."""
         home = Path(
             init_settings().get("home") or env_settings().get("home") or cls.model_fields["home"].default
         )
@@ -219,7 +225,7 @@ class Settings(BaseSettings):
 
     @property
     def run_path(self) -> Path:
-        """Sockets, locks and drain marks of the processes that run now."""
+        """Folder of sockets, locks and drain marks of running processes."""
         return self.home / "run"
 
     @property
@@ -229,17 +235,17 @@ class Settings(BaseSettings):
 
     @property
     def broker_data_path(self) -> Path:
-        """Append-only file of the embedded broker."""
+        """Folder of the append-only file of the embedded broker."""
         return self.home / "broker"
 
     @property
     def embedded_broker(self) -> bool:
-        """Whether the station starts a broker of its own."""
+        """Whether the station starts its own broker."""
         return self.broker_url is None
 
     @property
     def broker_socket(self) -> Path:
-        """Unix socket of the embedded broker; a path too long for a socket moves to the temporary folder."""
+        """Unix socket of the embedded broker, in the temporary folder if the path would be too long."""
         path = self.run_path / "broker.sock"
         if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
             return path
@@ -255,13 +261,13 @@ class Settings(BaseSettings):
         return value
 
     def database_address(self) -> str:
-        """URL of the record, with its password: never log it."""
+        """URL of the record with its password; never log it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home / 'saek.db'}"
 
     def broker_address(self) -> str:
-        """URL of the broker, with its password: never log it."""
+        """URL of the broker with its password; never log it."""
         if self.broker_url is not None:
             return self.broker_url.get_secret_value()
         return f"redis+socket://{self.broker_socket}"
@@ -271,7 +277,7 @@ def load_settings(**overrides: Any) -> Settings:
     """Read and check all settings.
 
     Raises:
-        SettingsError: a value is out of range, a name is unknown, or the file is no TOML.
+        SettingsError: a value is out of range, a name is unknown, or the file is not valid TOML.
     """
     _refuse_unknown_variables()
     try:
@@ -280,12 +286,10 @@ def load_settings(**overrides: Any) -> Settings:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise SettingsError(
             reason=f"A setting is not valid: {problems}.",
-            remedy=f"Mend it in the environment ({PREFIX}...) or in {FILE_NAME}; see docs/settings.md.",
-        ) from None  # pydantic's own words could hold what was given
+            remedy=f"Fix it in the environment ({PREFIX}...) or in {FILE_NAME}; see docs/settings.md.",
+        ) from None  # pydantic's message could hold the given value
     except ValueError as error:
-        raise SettingsError(
-            reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Mend the file."
-        ) from error
+        raise SettingsError(reason=f"{FILE_NAME} cannot be read: {error}.", remedy="Fix the file.") from error
     _refuse_open_file(settings.home.expanduser() / FILE_NAME)
     paths = {name: getattr(settings, name) for name in _PATHS}
     absolute = {name: path.expanduser().absolute() for name, path in paths.items() if path is not None}
@@ -293,21 +297,19 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _refuse_open_file(file: Path) -> None:
-    """Refuse a file that everybody may write, or that everybody may read while it holds a password."""
+    """Refuse a world-writable file, and a world-readable one that holds a password."""
     try:
         mode = file.stat().st_mode
     except OSError:
-        return  # there is none
+        return  # there is no file
     if mode & stat.S_IWOTH:
-        raise SettingsError(
-            reason=f"{file} can be written by every user of this machine.", remedy=f"Run: chmod o-w '{file}'"
-        )
+        raise SettingsError(reason=f"{file} is world-writable.", remedy=f"Run: chmod o-w '{file}'")
     if not mode & stat.S_IROTH:
         return
     given = tomllib.loads(file.read_text(encoding="utf-8"))
     if any(holds_secret(str(given[name])) for name in ("database_url", "broker_url") if name in given):
         raise SettingsError(
-            reason=f"{file} holds a password and can be read by every user of this machine.",
+            reason=f"{file} holds a password and is world-readable.",
             remedy=f"Run: chmod o-rwx '{file}'",
         )
 
@@ -317,5 +319,7 @@ def _refuse_unknown_variables() -> None:
     for name in os.environ:
         if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "docs/settings.md lists them all."
-            raise SettingsError(reason=f"The environment variable {name} is no setting of Saek.", remedy=hint)
+            hint = f"Did you mean {near[0]}?" if near else "See docs/settings.md for all settings."
+            raise SettingsError(
+                reason=f"The environment variable {name} is not a setting of Saek.", remedy=hint
+            )

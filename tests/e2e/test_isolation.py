@@ -131,7 +131,7 @@ def test_an_unreachably_deep_folder_is_reported(station: Any) -> None:
     checks = json.loads(station.saek("doctor", "--json").stdout)["checks"]
     (looks,) = [check for check in checks if check["name"] == "looks"]
     assert looks["state"] == "warning"
-    assert "cannot be looked into" in looks["found"]
+    assert "cannot be read" in looks["found"]
     assert "shorter path" in looks["remedy"]
     assert station.stop() == 0
     assert station.log.read_text().count("a folder cannot be looked into") == 1

@@ -1,30 +1,27 @@
-"""What a station needs, and whether it is there: one function a check."""
+"""Checks of the installation and the station, one function each."""
 
 from collections.abc import Callable, Iterator
 
 from worker.doctor.findings import Check, State
 from worker.doctor.installation import engine, libvips, model, models, pillow, text
-from worker.doctor.servers import broker, database, encryption, parts, waiting
+from worker.doctor.servers import broker, database, encryption
 from worker.doctor.storage import clock, disk, home, inbox, looks, outbox, overlap, places, private, watching
-from worker.doctor.work import failures
+from worker.doctor.work import failures, parts, waiting
 from worker.settings import Settings
 
 __all__ = ["CHECKS", "Check", "State", "examine"]
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Yield the outcome of every check; one that breaks down is a failed check, and the others still run."""
+    """Yield the result of every check; one that raises is a failed check, and the others still run."""
     for check in CHECKS:
         try:
             yield check(settings)
-        except Exception as error:  # noqa: BLE001  (an unforeseen failure is what a doctor must tell of)
+        except Exception as error:  # noqa: BLE001  (an unexpected error is a finding too)
             name = check.__name__.replace("_", " ")
-            yield Check(
-                name,
-                State.FAILED,
-                _words(error),
-                _remedy(error, "Report this with the output of saek settings."),
-            )
+            found = getattr(error, "reason", None) or f"{type(error).__name__}: {error}"
+            remedy = getattr(error, "remedy", None) or "Report this with the output of `saek settings`."
+            yield Check(name, State.FAILED, found, remedy)
 
 
 CHECKS: tuple[Callable[[Settings], Check], ...] = (
@@ -51,11 +48,3 @@ CHECKS: tuple[Callable[[Settings], Check], ...] = (
     clock,
     text,
 )
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "reason", None) or f"{type(error).__name__}: {error}"
-
-
-def _remedy(error: Exception, otherwise: str) -> str:
-    return getattr(error, "remedy", None) or otherwise

@@ -1,22 +1,22 @@
-"""How a check of the doctor comes out."""
+"""Result of a check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a check came out."""
+    """Severity of the result of a check."""
 
     OK = "ok"
     WARNING = "warning"
-    """Work goes on, but not as it should."""
+    """Work goes on, but something needs attention."""
     FAILED = "failed"
-    """A station cannot work like this."""
+    """A station cannot work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, what was found, and what to do about it ("" when all is well)."""
+    """Name of a check, its result, and the remedy ("" if none is needed)."""
 
     name: str
     state: State

@@ -1,4 +1,4 @@
-"""What is installed: models, libraries, the engine, the locale."""
+"""Checks of the installation: models, libraries, engine and locale."""
 
 import locale
 import sys
@@ -8,14 +8,14 @@ from worker.doctor.storage import folder_check
 from worker.settings import Settings
 
 MIN_PILLOW = 13
-"""Older ones have a heap overflow in their JPEG reader."""
+"""Older versions have a heap overflow in their JPEG reader."""
 
 MIN_LIBVIPS = (8, 15)
-"""The first with `fail_on="warning"` on every loader that is used."""
+"""The first version with `fail_on="warning"` in every loader that is used."""
 
 
 def model(settings: Settings) -> Check:
-    """The model that dropped files get is installed, and its weights are the ones on its card."""
+    """Check the model for dropped files and its weights."""
     from restoration import ModelError, verify_model
     from worker.models.library import default_of
     from worker.recipes import recipe_from
@@ -25,11 +25,11 @@ def model(settings: Settings) -> Check:
         verify_model(default_of(settings).card)
     except ModelError as error:
         return Check("model", State.FAILED, error.reason, error.remedy)
-    return Check("model", State.OK, f"{recipe.model}, weights {recipe.weights[:12]} as on its card")
+    return Check("model", State.OK, f"{recipe.model}, weights {recipe.weights[:12]} as on the card")
 
 
 def models(settings: Settings) -> Check:
-    """All other models are whole, none hides another, and only their owner writes to their folder."""
+    """Check all models, and that only the owner can write to their folder."""
     from restoration import ModelError, verify_model
     from restoration.generators.models import card_paths, hidden_cards
     from restoration.generators.models.card import read_card
@@ -50,14 +50,14 @@ def models(settings: Settings) -> Check:
         return Check(
             "models",
             State.WARNING,
-            f"{path} is never found: a model of that name comes with Saek",
-            "Import it again under another name, then remove the file.",
+            f"{path} is never used: a model of that name comes with Saek",
+            "Import it under another name, then remove the file.",
         )
-    return Check("models", State.OK, f"{len(cards)} installed, all as on their cards")
+    return Check("models", State.OK, f"{len(cards)} installed, all with the weights of their cards")
 
 
-def libvips(settings: Settings) -> Check:  # noqa: ARG001  (all checks are called alike)
-    """Libvips loads and is new enough."""
+def libvips(settings: Settings) -> Check:  # noqa: ARG001  (all checks have one signature)
+    """Check that libvips loads and is new enough."""
     import pyvips
 
     version = tuple(pyvips.version(part) for part in range(3))
@@ -68,7 +68,7 @@ def libvips(settings: Settings) -> Check:  # noqa: ARG001  (all checks are calle
 
 
 def pillow(settings: Settings) -> Check:  # noqa: ARG001
-    """Pillow is new enough to be let near unknown files."""
+    """Check that Pillow is new enough for untrusted files."""
     import PIL
 
     found = PIL.__version__
@@ -78,7 +78,7 @@ def pillow(settings: Settings) -> Check:  # noqa: ARG001
 
 
 def engine(settings: Settings) -> Check:
-    """The network can run in the engine and on the device that are set."""
+    """Check that the engine and the device of the settings are available."""
     from restoration import Transient
     from restoration.generators.engines import describe_engine
 
@@ -89,9 +89,9 @@ def engine(settings: Settings) -> Check:
 
 
 def text(settings: Settings) -> Check:  # noqa: ARG001
-    """Names of files are UTF-8 for this process."""
-    names, words = sys.getfilesystemencoding(), locale.getencoding()
-    found = f"file names {names}, text {words}"
-    if names.lower() != "utf-8" or words.lower() not in {"utf-8", "utf8"}:
+    """Check that file names are UTF-8 in this process."""
+    names, text = sys.getfilesystemencoding(), locale.getencoding()
+    found = f"file names {names}, text {text}"
+    if names.lower() != "utf-8" or text.lower() not in {"utf-8", "utf8"}:
         return Check("text", State.WARNING, found, "Set LANG or LC_ALL to a UTF-8 locale, such as C.UTF-8.")
     return Check("text", State.OK, found)

@@ -1,4 +1,4 @@
-"""Folders and disks: whether they are there, large enough, and nobody else's."""
+"""Checks of folders and disks: present, large enough and private."""
 
 import contextlib
 import os
@@ -22,42 +22,42 @@ _FOLDERS_COUNTED = 200_000
 
 
 def home(settings: Settings) -> Check:
-    """The home exists, is writable, and only its owner writes to it."""
+    """Check that the home exists and that only its owner can write to it."""
     return folder_check("home", settings.home, "SAEK_HOME", writes=True)
 
 
 def inbox(settings: Settings) -> Check:
-    """The inbox exists and can be read; Saek never writes there."""
+    """Check that the inbox exists and can be read; Saek never writes there."""
     return folder_check("inbox", settings.inbox_path, "SAEK_INBOX", writes=False)
 
 
 def outbox(settings: Settings) -> Check:
-    """The outbox exists, is writable, and only its owner writes to it."""
+    """Check that the outbox exists and that only its owner can write to it."""
     return folder_check("outbox", settings.outbox_path, "SAEK_OUTBOX", writes=True)
 
 
 def overlap(settings: Settings) -> Check:
-    """Derivatives do not land in the inbox, nor the station's own files."""
+    """Check that neither derivatives nor files of the station lie in the inbox."""
     try:
         refuse_overlap(settings)
     except HomeError as error:
         return Check("overlap", State.FAILED, error.reason, error.remedy)
-    return Check("overlap", State.OK, "inbox, outbox and home are apart")
+    return Check("overlap", State.OK, "inbox, outbox and home do not overlap")
 
 
 def private(settings: Settings) -> Check:
-    """Nobody else writes where sockets, locks and messages lie."""
+    """Check that only this user can write to the folders of sockets, locks and messages."""
     for folder in (settings.run_path, settings.broker_data_path, settings.broker_socket.parent):
         if folder.exists():
             try:
                 refuse_shared(folder)
             except HomeError as error:
                 return Check("private", State.FAILED, error.reason, error.remedy)
-    return Check("private", State.OK, "sockets, locks and messages are this user's alone")
+    return Check("private", State.OK, "only this user can write sockets, locks and messages")
 
 
 def disk(settings: Settings) -> Check:
-    """The outbox's disk has more free space than work waits for."""
+    """Check the free space on the disks of outbox and home."""
     free = shutil.disk_usage(nearest_folder(settings.outbox_path)).free
     found = (
         f"{free / 1e9:,.1f} GB free for derivatives; work waits below {settings.min_free_bytes / 1e9:,.1f} GB"
@@ -72,13 +72,13 @@ def disk(settings: Settings) -> Check:
             "disk",
             State.FAILED,
             f"{home / 1e6:,.0f} MB free for record and queue in {settings.home}",
-            "Free some space: without it nothing can be recorded.",
+            "Free some space; without it nothing can be recorded.",
         )
     return Check("disk", State.OK, found)
 
 
 def places(settings: Settings) -> Check:
-    """Inbox and outbox are the folders that they were, not the mount points of absent shares."""
+    """Check that inbox and outbox are the recorded folders, not mount points of absent shares."""
     from db.catalog import latest_derivative_paths
     from db.core import open_database
     from restoration import Transient
@@ -96,22 +96,22 @@ def places(settings: Settings) -> Check:
                 return Check("places", State.FAILED, problem.reason, problem.remedy)
     finally:
         opened.dispose()
-    return Check("places", State.OK, "inbox and outbox are those that they were")
+    return Check("places", State.OK, "inbox and outbox are the recorded folders")
 
 
 def watching(settings: Settings) -> Check:
-    """The inbox's file system tells of new files, and the kernel lets all its folders be watched."""
+    """Check that new files are noticed: file system events, and enough watches in the kernel."""
     from db.filesystems import network_file_system
     from worker.inbox.watch import watch_mode
 
     folder = nearest_folder(settings.inbox_path)
     kind = network_file_system(folder) or "a local disk"
     if watch_mode(settings) is Watch.POLLING:
-        return Check("watching", State.OK, f"{kind}, looked at every {settings.poll_seconds:g} s")
+        return Check("watching", State.OK, f"{kind}, polled every {settings.poll_seconds:g} s")
     if not _WATCHES.exists():
-        return Check("watching", State.OK, f"{kind}, by events of the system")
+        return Check("watching", State.OK, f"{kind}, by file system events")
     folders, limit = _count_folders(folder), int(_WATCHES.read_text(encoding="ascii"))
-    found = f"{kind}, by inotify: {folders:,} of {limit:,} folders that the kernel lets be watched"
+    found = f"{kind}, by inotify: {folders:,} folders, kernel limit {limit:,} watches"
     if folders >= limit:
         return Check(
             "watching", State.FAILED, found, f"Run: sysctl fs.inotify.max_user_watches={4 * folders}"
@@ -124,12 +124,12 @@ def watching(settings: Settings) -> Check:
 
 
 def looks(settings: Settings) -> Check:
-    """The last look through the inbox could look everywhere."""
+    """Check that the last scan of the inbox could read all folders."""
     from db.catalog import last_survey
     from db.core import open_database
 
     if settings.database_url is None and not (settings.home / "saek.db").exists():
-        return Check("looks", State.OK, "not asked: there is no record yet")
+        return Check("looks", State.OK, "not checked: there is no record yet")
     opened = open_database(settings.database_address())
     try:
         with opened.read() as s:
@@ -137,13 +137,13 @@ def looks(settings: Settings) -> Check:
     finally:
         opened.dispose()
     if survey is None:
-        return Check("looks", State.OK, "the inbox was not looked through yet")
+        return Check("looks", State.OK, "the inbox was not scanned yet")
     if survey.refused:
         folders = "; ".join(f"{printable(one.display)}: {one.reason}" for one in survey.refused)
         remedies = "; ".join(dict.fromkeys(one.remedy for one in survey.refused))
-        found = f"{count(survey.refused_folders, 'folder')} of the inbox cannot be looked into: {folders}"
+        found = f"{count(survey.refused_folders, 'folder')} of the inbox cannot be read: {folders}"
         return Check("looks", State.WARNING, found, f"For each: {remedies}.")
-    found = f"{count(survey.files, 'file')}, and {count(survey.sidecars, 'sidecar')} passed over"
+    found = f"{count(survey.files, 'file')}, and {count(survey.sidecars, 'sidecar')} ignored"
     if survey.conflict_copies:
         copies = count(survey.conflict_copies, "conflict copy", "conflict copies")
         found += f"; {copies} of a sync tool: {', '.join(map(printable, survey.conflicts))}"
@@ -151,11 +151,14 @@ def looks(settings: Settings) -> Check:
 
 
 def clock(settings: Settings) -> Check:
-    """The clock is not before this release, and agrees with that of the outbox's disk."""
+    """Check that the clock is later than this release and agrees with the disk of the outbox."""
     now, built = time.time(), Path(__file__).stat().st_mtime
     if now < built:
         return Check(
-            "clock", State.FAILED, "the clock is before the release of this software", "Set the clock (NTP)."
+            "clock",
+            State.FAILED,
+            "the clock is earlier than the release of this software",
+            "Set the clock (NTP).",
         )
     folder = nearest_folder(settings.outbox_path)
     if not os.access(folder, os.W_OK):
@@ -166,33 +169,39 @@ def clock(settings: Settings) -> Check:
         skew = os.fstat(probe.fileno()).st_mtime - time.time()
     if abs(skew) > _SKEW_SECONDS:
         return Check(
-            "clock", State.WARNING, f"the outbox's disk is {skew:+.0f} s off", "Set both clocks (NTP)."
+            "clock",
+            State.WARNING,
+            f"the clock of the outbox disk differs by {skew:+.0f} s",
+            "Set both clocks (NTP).",
         )
-    return Check("clock", State.OK, f"agrees with the outbox's disk; local time zone {time.strftime('%Z')}")
+    return Check("clock", State.OK, f"agrees with the outbox disk; local time zone {time.strftime('%Z')}")
 
 
 def folder_check(name: str, path: Path, setting: str, *, writes: bool) -> Check:
-    """A folder exists, can be read (and written, where Saek `writes`), and belongs to the right user."""
+    """Check that a folder exists, can be read (and written, if Saek `writes`), and has the right owner."""
     if not path.exists():
         parent = nearest_folder(path)
         if os.access(parent, os.W_OK | os.X_OK):
             return Check(
-                name, State.WARNING, f"{path} does not exist yet", "Start a station: it makes its folders."
+                name,
+                State.WARNING,
+                f"{path} does not exist yet",
+                "Start a station, which creates its folders.",
             )
-        return Check(name, State.FAILED, f"{path} does not exist", f"Make it, or set {setting}.")
+        return Check(name, State.FAILED, f"{path} does not exist", f"Create it, or set {setting}.")
     if not stat.S_ISDIR(path.stat().st_mode):
-        return Check(name, State.FAILED, f"{path} is no folder", f"Move it away, or set {setting}.")
+        return Check(name, State.FAILED, f"{path} is not a folder", f"Move it away, or set {setting}.")
     needed = os.R_OK | os.X_OK | (os.W_OK if writes else 0)
     if not os.access(path, needed):
         wanted = "read and written" if writes else "read"
         return Check(
-            name, State.FAILED, f"{path} cannot be {wanted}", f"Give it to this user, or set {setting}."
+            name, State.FAILED, f"{path} cannot be {wanted}", f"Grant this user access, or set {setting}."
         )
     return _owned(name, path, writes=writes)
 
 
 def _owned(name: str, path: Path, *, writes: bool) -> Check:
-    """Look at who may change what lies in a folder that exists."""
+    """Check who can change files in a folder that exists."""
     try:
         refuse_world_writable(path)
     except HomeError as error:
@@ -201,14 +210,14 @@ def _owned(name: str, path: Path, *, writes: bool) -> Check:
         return Check(
             name,
             State.WARNING,
-            f"{path} belongs to another user ({owner}), who can exchange what lies there",
-            "Give it to the user that Saek runs as, unless that one is meant to.",
+            f"{path} belongs to another user ({owner}), who can replace files in it",
+            "Change its owner to the user that Saek runs as, unless this is intended.",
         )
     return Check(name, State.OK, str(path))
 
 
 def _count_folders(root: Path) -> int:
-    """Count folders, but no more than matter; not by os.walk, which up to Python 3.11 goes no 1,000 deep."""
+    """Count folders up to a limit. os.walk is recursive up to Python 3.11 and fails at depth 1,000."""
     folders, pending = 0, [str(root)]
     while pending and folders < _FOLDERS_COUNTED:
         folders += 1

@@ -1,11 +1,15 @@
-"""Work that came to nothing: what is quarantined, and which jobs failed."""
+"""Checks of the work: failures, waits, and parts that exit."""
 
 from worker.doctor.findings import Check, State
+from worker.formatting import count, moment
 from worker.settings import Settings
+from worker.storage.home import is_station_running
+
+_FAILED = "Run `saek status --state failed` for the reasons, then `saek retry --state failed`."
 
 
 def failures(settings: Settings) -> Check:
-    """No file is quarantined, and no job failed, be it the first of its file or a later one."""
+    """Check for quarantined files and failed jobs."""
     from db.core import open_database
     from db.errors import DatabaseError
     from db.reports import overview
@@ -20,14 +24,16 @@ def failures(settings: Settings) -> Check:
                 view = overview(s)
         finally:
             database.dispose()
-    except DatabaseError:  # told by the check of the database
-        return Check("failures", State.WARNING, "unknown: the record cannot be read", _DATABASE)
+    except DatabaseError:  # reported by the check `database`
+        return Check(
+            "failures", State.WARNING, "unknown: the record cannot be read", "See the check `database`."
+        )
     quarantined, failed = view.files[FileState.QUARANTINED], view.files[FileState.FAILED]
     again, cancelled = view.also[JobState.FAILED], view.also[JobState.CANCELLED]
     found = [
-        (quarantined, "quarantined", "`saek status --state quarantined` tells why, file by file."),
+        (quarantined, "quarantined", "Run `saek status --state quarantined` for the reasons."),
         (failed, "failed", _FAILED),
-        (again, "failed to be made again", _FAILED),
+        (again, "failed when reprocessed", _FAILED),
     ]
     told = [(f"{number:,} {words}", remedy) for number, words, remedy in found if number]
     stopped = view.files[FileState.CANCELLED] + cancelled
@@ -40,5 +46,38 @@ def failures(settings: Settings) -> Check:
     )
 
 
-_DATABASE = "See the check `database`."
-_FAILED = "`saek status --state failed` tells why; then `saek retry --state failed`."
+def waiting(settings: Settings) -> Check:
+    """Check for parts and jobs that wait for a transient cause."""
+    from worker.parts.wait_reporter import waiting_parts_and_jobs
+
+    parts, jobs = waiting_parts_and_jobs(settings)
+    told = {job.code for job in jobs}
+    lines = [
+        (f"{job.jobs} of the queued jobs wait since {moment(job.since)}: {job.reason}", job.remedy or "")
+        for job in jobs
+    ]
+    lines += [
+        (f"{part.part} waits since {moment(part.since)}: {part.reason}", part.remedy)
+        for part in parts
+        if part.code not in told
+    ]
+    if not lines:
+        return Check("waiting", State.OK, "nothing waits")
+    found, remedies = zip(*lines, strict=True)
+    return Check("waiting", State.WARNING, "; ".join(found), "; ".join(dict.fromkeys(remedies)))
+
+
+def parts(settings: Settings) -> Check:
+    """Check for parts of the station that exit unexpectedly."""
+    from worker.parts.part_exits import read_part_exits
+
+    ends = read_part_exits(settings)
+    if not ends:
+        found = "none has exited" if is_station_running(settings) else "no station is running here"
+        return Check("parts", State.OK, found)
+    found = "; ".join(
+        f"{one.part} exited {count(one.times, 'time')} since {moment(one.since)}, last by {one.words}"
+        for one in ends
+    )
+    state = State.FAILED if any(one.failing for one in ends) else State.WARNING
+    return Check("parts", state, found, "See its last message for the cause. The station starts it again.")

@@ -56,5 +56,5 @@ def test_the_doctor_tells_of_failed_jobs_of_done_files(told, record):
     record.failed("c.tif")
     record.refused("d.tif")
     assert failures()["state"] == "warning"
-    assert failures()["found"] == "files: 1 quarantined, 1 failed, 1 failed to be made again"
+    assert failures()["found"] == "files: 1 quarantined, 1 failed, 1 failed when reprocessed"
     assert "saek retry --state failed" in failures()["remedy"]

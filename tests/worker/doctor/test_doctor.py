@@ -91,7 +91,7 @@ def test_tables_of_no_release_fail_with_the_command_that_mends_them(check, setti
 def test_all_models_are_checked(check, settings, model_file):
     import_from(str(model_file), settings)
     installed = len(models()) + 1
-    assert check("models").found == f"{installed} installed, all as on their cards"
+    assert check("models").found == f"{installed} installed, all with the weights of their cards"
     (settings.models_path / "mine.safetensors").write_bytes(b"damaged")
     assert check("models").state is State.WARNING
     assert "mine" in check("models").found
@@ -105,7 +105,7 @@ def test_a_model_that_is_never_found_is_told(check, settings, model_file):
     card = (settings.models_path / "mine.toml").read_text().replace('"mine"', '"archive-1"')
     (settings.models_path / "archive-1.toml").write_text(card)
     assert check("models").state is State.WARNING
-    assert "archive-1.toml is never found" in check("models").found
+    assert "archive-1.toml is never used" in check("models").found
 
 
 def test_models_that_everybody_may_change_fail(check, settings):
