@@ -1,4 +1,4 @@
-"""The demonstration: a station in a folder of its own, fed with typical scans, judged file by file."""
+"""The demo: a station in its own folder processes sample scans, and every result is checked."""
 
 import contextlib
 import importlib.util
@@ -30,31 +30,31 @@ from worker.printable import display_path
 from worker.settings import FILE_NAME, Settings, load_settings
 from worker.storage.home import is_station_running
 
-_LIMIT = 600.0
-_LOOK = 0.5
-_WIDTH = 110  # where no terminal tells
+_TIMEOUT_SECONDS = 600.0
+_POLL_SECONDS = 0.5
+_WIDTH = 110  # columns where standard output is no terminal
 _MARK = ".saek-demo"
 _ENDED = {FileState.DONE, FileState.QUARANTINED, FileState.FAILED, FileState.CANCELLED}
 
 
 def run_demo(into: Path) -> Exit:
-    """Run a station over the demonstration's masters in the folder `into`, made anew, and report.
+    """Run a station on sample masters in the folder `into`, which is created anew, and report.
 
-    Returns OK only if every file ended as it should.
+    Returns OK only if every file has the expected result.
 
     Raises:
-        HomeError: `into` holds something else than an earlier demonstration.
+        HomeError: `into` is neither empty nor an earlier demo.
         MissingExtra: scikit-image is not installed.
     """
     console = PrintableConsole(width=None if sys.stdout.isatty() else _WIDTH)
     if importlib.util.find_spec("skimage") is None:
         raise MissingExtra(
-            reason="The demonstration's photographs come with scikit-image, which is not installed.",
+            reason="The photographs of the demo come with scikit-image, which is not installed.",
             remedy="Run: pip install 'saek[demo]' (in a clone: pip install '.[demo]')",
         )
     settings = _fresh_home(into)
     samples = make_samples(settings.inbox_path)
-    console.print(escape(f"A station runs in {settings.home}; its inbox holds {len(samples)} files."))
+    console.print(escape(f"Running a station in {settings.home} with {len(samples)} files in its inbox."))
     began = time.monotonic()
     log = settings.log_path / "station.log"
     with log.open("wb") as sink:
@@ -68,7 +68,7 @@ def run_demo(into: Path) -> Exit:
         try:
             _follow(station, settings, len(samples), console)
         finally:
-            _end(station)
+            _stop(station)
     seconds = time.monotonic() - began
     database = open_database(settings.database_address())
     try:
@@ -77,14 +77,14 @@ def run_demo(into: Path) -> Exit:
         rows = []
     finally:
         database.dispose()
-    right = _report(samples, rows, settings, console)
+    all_expected = _report(samples, rows, settings, console)
     sheet = _sheet(samples, rows, settings)
-    console.print(escape(f"Colored pictures: {settings.outbox_path}"))
+    console.print(escape(f"Derivatives: {settings.outbox_path}"))
     if sheet is not None:
-        console.print(escape(f"Before and after: {sheet}"))
-    console.print(escape(f"{seconds:.0f} s. The station's log is {log}"))
-    if not right or station.returncode != 0:
-        console.print("[bold red]Not every file ended as it should.[/]")
+        console.print(escape(f"Contact sheet: {sheet}"))
+    console.print(escape(f"Finished in {seconds:.0f} s. Log of the station: {log}"))
+    if not all_expected or station.returncode != 0:
+        console.print("[bold red]Not every file has the expected result.[/]")
         return Exit.INCOMPLETE
     return Exit.OK
 
@@ -93,12 +93,12 @@ def _fresh_home(into: Path) -> Settings:
     home = into.absolute()
     if home.exists() and any(home.iterdir()) and not (home / _MARK).exists():
         raise HomeError(
-            reason=f"{home} is not empty and holds no earlier demonstration.",
-            remedy="Name another folder with --into.",
+            reason=f"{home} is not empty and holds no earlier demo.",
+            remedy="Choose another folder with --into.",
         )
     if home.exists():
         if is_station_running(load_settings(home=home)):
-            raise HomeError(reason=f"A station runs in {home}.", remedy="Stop it first.")
+            raise HomeError(reason=f"A station is running in {home}.", remedy="Stop it first.")
         shutil.rmtree(home)
     home.mkdir(parents=True)
     (home / _MARK).touch()
@@ -114,20 +114,20 @@ def _follow(
 ) -> None:
     database = open_database(settings.database_address())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    deadline = time.monotonic() + _LIMIT
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     try:
         with Progress(*columns, console=console, transient=True) as progress:
             whole = progress.add_task("files", total=count)
             while station.poll() is None and time.monotonic() < deadline:
-                with contextlib.suppress(DatabaseError):  # the station is still making it
+                with contextlib.suppress(DatabaseError):  # the station is still creating it
                     progress.update(whole, completed=sum(row.state in _ENDED for row in _rows(database)))
-                    progress.update(whole, description=_what_runs(database))
-                time.sleep(_LOOK)
+                    progress.update(whole, description=_running_job(database))
+                time.sleep(_POLL_SECONDS)
     finally:
         database.dispose()
 
 
-def _what_runs(database: Database) -> str:
+def _running_job(database: Database) -> str:
     with database.read() as s:
         now = running_jobs(s)
     if not now:
@@ -136,7 +136,7 @@ def _what_runs(database: Database) -> str:
     return f"{job.display}: {job.stage} {100 * job.done // max(1, job.total)} %"
 
 
-def _end(station: "subprocess.Popen[bytes]") -> None:
+def _stop(station: "subprocess.Popen[bytes]") -> None:
     if station.poll() is None:
         station.send_signal(signal.SIGTERM)
         try:
@@ -154,17 +154,17 @@ def _rows(database: Database) -> list[FileRow]:
 def _report(
     samples: Sequence[Sample], rows: list[FileRow], settings: Settings, console: PrintableConsole
 ) -> bool:
-    """Print the table; return whether every file ended as it should."""
+    """Print the table; return whether every file has the expected result."""
     found = {row.path: row for row in rows}
     table = Table("", "file", "state", "s", Column("output or reason", overflow="fold"), box=box.SIMPLE)
-    right = True
+    all_expected = True
     for sample in samples:
         row = found.get(os.fsencode(sample.path))
-        as_wished = row is not None and _as_wished(sample, row, settings)
-        right &= as_wished
-        mark = "[green]✓[/]" if as_wished else "[red]✗[/]"
+        as_expected = row is not None and _as_expected(sample, row, settings)
+        all_expected &= as_expected
+        mark = "[green]✓[/]" if as_expected else "[red]✗[/]"
         if row is None:
-            table.add_row(mark, display_path(os.fsencode(sample.path)), "unknown", "", "never taken in")
+            table.add_row(mark, display_path(os.fsencode(sample.path)), "unknown", "", "not recorded")
             continue
         seconds = f"{row.seconds:.1f}" if row.seconds is not None else ""
         table.add_row(
@@ -175,10 +175,10 @@ def _report(
             escape(row.derivative_display or row.reason or ""),
         )
     console.print(table)
-    return right
+    return all_expected
 
 
-def _as_wished(sample: Sample, row: FileRow, settings: Settings) -> bool:
+def _as_expected(sample: Sample, row: FileRow, settings: Settings) -> bool:
     if sample.problem is not None:
         return row.state is FileState.QUARANTINED and row.code == sample.problem
     return row.state is FileState.DONE and _output(row, settings).is_file()

@@ -49,11 +49,11 @@ def test_a_part_killed_repeatedly_is_reported_until_it_runs(station: Any) -> Non
         )
     told = ending(station)["dispatch"]
     assert (told["times"], told["failing"], told["code"]) == (FAILING, True, -signal.SIGKILL)
-    assert "the station does not work: dispatch keeps ending" in station.saek("status").stdout
+    assert "the station does not work: dispatch keeps exiting" in station.saek("status").stdout
     checks = json.loads(station.saek("doctor", "--json").stdout)["checks"]
     (parts,) = [check for check in checks if check["name"] == "parts"]
     assert parts["state"] == "failed"
-    assert "dispatch ended 3 times" in parts["found"]
+    assert "dispatch exited 3 times" in parts["found"]
     assert "SIGKILL" in parts["found"]
     station.await_that(lambda: not ending(station), "a steady run")
     assert "the station runs" in station.saek("status").stdout

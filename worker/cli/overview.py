@@ -60,7 +60,7 @@ def _head(view: Overview, home: Path, station: bool | None, failing: Sequence[st
     head = Text.assemble(("Saek", "bold"), f"  {home}  ", (moment(view.at), "dim"))
     if failing:
         verb = "keeps" if len(failing) == 1 else "keep"
-        head.append(f"  the station does not work: {' and '.join(failing)} {verb} ending", style="bold red")
+        head.append(f"  the station does not work: {' and '.join(failing)} {verb} exiting", style="bold red")
     elif station is not None:
         head.append(
             "  the station runs" if station else "  no station runs", style="green" if station else "yellow"
@@ -74,7 +74,7 @@ def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExit
     facts.add_column()
     for end in ends:
         words = f"{end.part}, {count(end.times, 'time')} since {moment(end.since)}, last by {end.words}"
-        facts.add_row("Ended", Text(printable(words), style="red" if end.failing else "yellow"))
+        facts.add_row("Exited", Text(printable(words), style="red" if end.failing else "yellow"))
     facts.add_row("Files", _states(view.files) or Text("none yet: drop scans into the inbox"))
     if also := _also(view.also):
         facts.add_row("", also)
