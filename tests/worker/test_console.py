@@ -65,7 +65,7 @@ def test_a_reason_reads_as_a_sentence(text, read):
     assert as_sentence(text) == read
 
 
-def test_a_complaint_is_one_line_on_standard_error(capsys):
+def test_a_problem_is_one_line_on_standard_error(capsys):
     print_problem("the disk is full " * 30, "free some space")
     told = capsys.readouterr()
     assert told.out == ""
@@ -81,7 +81,7 @@ def test_names_that_look_like_markup_show_as_they_are(capsys):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_nobody_escaped_does_not_reach_the_terminal(capsys, name):
+def test_an_unescaped_name_does_not_reach_the_terminal(capsys, name):
     made = table("file")
     made.add_row(name)
     out().print(made)

@@ -6,7 +6,7 @@ from worker.errors import SettingsError
 from worker.settings import SOCKET_PATH_BYTES, Settings, load_settings
 
 
-def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
+def test_environment_overrides_file_and_file_overrides_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "saek.toml").write_text("settle_seconds = 3.0\nrescan_seconds = 60\n")
@@ -54,7 +54,7 @@ def test_folders_follow_the_home_unless_they_are_set(tmp_path: Path) -> None:
     assert settings.inbox_path == Path.home() / "scans"
 
 
-def test_a_file_with_a_password_that_everybody_may_read_is_refused_with_the_command_that_mends_it(
+def test_a_world_readable_password_is_refused_with_a_remedy(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "saek.toml"
@@ -67,7 +67,7 @@ def test_a_file_with_a_password_that_everybody_may_read_is_refused_with_the_comm
     assert "hush" in load_settings(home=tmp_path).broker_address()
 
 
-def test_a_file_without_a_password_may_be_read_by_everybody_but_not_written(tmp_path: Path) -> None:
+def test_without_a_password_only_world_writable_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "saek.toml"
     file.write_text('broker_url = "redis://127.0.0.1/0"\n')
     file.chmod(0o644)

@@ -30,12 +30,12 @@ Saek = Callable[..., Result]
 
 @pytest.fixture
 def saek(settings: Settings) -> Iterator[Saek]:
-    """Run one command line in this process, in the station's home, and return how it ended."""
+    """Run one command line in this process, in the home of the station, and return its result."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
 
-    def saek(*words: str) -> Result:
-        return CliRunner().invoke(app, words, prog_name="saek", env={"COLUMNS": "200"})
+    def saek(*words: str, stdin: bytes | None = None) -> Result:
+        return CliRunner().invoke(app, words, stdin, prog_name="saek", env={"COLUMNS": "200"})
 
     yield saek
     root.handlers[:], level = before
@@ -44,19 +44,19 @@ def saek(settings: Settings) -> Iterator[Saek]:
 
 
 @pytest.fixture
-def told(saek: Saek) -> Callable[..., Any]:
-    """Run one command line with --json and return what it tells."""
+def saek_json(saek: Saek) -> Callable[..., Any]:
+    """Run one command line with --json in this process and return the document."""
 
-    def told(*words: str) -> Any:
+    def saek_json(*words: str) -> Any:
         result = saek(*words, "--json")
         assert result.stdout, result.stderr
         return json.loads(result.stdout)
 
-    return told
+    return saek_json
 
 
 class Record:
-    """A record that is filled by the same functions that a station calls."""
+    """A record filled by the functions that a station calls."""
 
     def __init__(self, database: Database, derivative_record: Callable[..., NewDerivative]) -> None:
         self.database = database
@@ -68,7 +68,7 @@ class Record:
             )
 
     def file(self, name: str, *, lane: Lane = Lane.INTERACTIVE, side: int = 1000) -> Registered:
-        """Enter a file with a content of its own; its job is queued."""
+        """Record a file with unique content; its job is queued."""
         seen = NewSighting("inbox", name.encode(), name, name.rpartition("/")[0], 10, 1, 1)
         content = NewScan(sha256_of(name), 10, "tiff", side, side, 1, 8, 1, facts={"mode": "gray"})
         with self.database.begin() as s:
@@ -112,7 +112,7 @@ class Record:
         return file
 
     def again(self, name: str, *, strength: float = 0.5) -> int:
-        """Have a file that is done made again by another recipe; return the job, which is queued."""
+        """Record a finished file and queue it for another recipe; return that job."""
         file = self.done(name)
         recipe = self.recipe | {"strength": strength}
         with self.database.begin() as s:
@@ -127,7 +127,7 @@ class Record:
             return enqueue(s, file.scan_id, recipe_id, Lane.BULK, "kim").job_id
 
     def failed_again(self, name: str, problem: Problem = CRASH) -> int:
-        """Have a file that is done and whose making anew failed; return the job that did."""
+        """Record a finished file whose reprocessing failed; return the failed job."""
         job_id = self.again(name)
         with self.database.begin() as s:
             lease = jobs.claim(s, job_id, "here:1", LEASE)
@@ -165,5 +165,5 @@ def sha256_of(name: str) -> str:
 
 @pytest.fixture
 def record(database: Database, derivative_record: Callable[..., NewDerivative]) -> Record:
-    """The record of the station, empty but for one recipe, with functions that fill it."""
+    """The record of the station with one recipe, and functions that fill it."""
     return Record(database, derivative_record)

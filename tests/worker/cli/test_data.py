@@ -13,8 +13,8 @@ def folder(tmp_path):
     return tmp_path / "pictures"
 
 
-def test_means_and_deviations_of_all_channels(told, folder):
-    found = told("data", "stats", str(folder))
+def test_means_and_deviations_of_all_channels(saek_json, folder):
+    found = saek_json("data", "stats", str(folder))
     assert (found["pictures"], found["pixels"]) == (2, 3200)
     red, green, _, gray = found["channels"]
     assert red == {"name": "red", "mean": 0.5, "std": 0.5, "picture_mean": 0.5, "picture_std": 0.0}

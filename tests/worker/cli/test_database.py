@@ -11,8 +11,12 @@ def test_upgrade_makes_the_tables_and_is_idempotent(saek, settings):
     assert "already" in again.stdout
 
 
-def test_current_tells_what_is_and_what_is_needed(saek, told, database):
-    assert told("db", "current") == {"current": head_revision(), "head": head_revision(), "up_to_date": True}
+def test_current_tells_what_is_and_what_is_needed(saek, saek_json, database):
+    assert saek_json("db", "current") == {
+        "current": head_revision(),
+        "head": head_revision(),
+        "up_to_date": True,
+    }
     assert saek("db", "current").exit_code == Exit.OK
 
 
@@ -22,8 +26,8 @@ def test_tables_of_no_release_are_out_of_date(saek, settings):
     assert "none" in found.stdout
 
 
-def test_check_finds_a_column_that_is_missing(saek, told, database):
-    assert told("db", "check") == {"differences": []}
+def test_check_finds_a_column_that_is_missing(saek, saek_json, database):
+    assert saek_json("db", "check") == {"differences": []}
     with database.connect() as connection:
         connection.exec_driver_sql("ALTER TABLE derivative DROP COLUMN engine")
     found = saek("db", "check")
@@ -80,8 +84,8 @@ def test_the_record_of_a_newer_release_is_left_alone(saek, newer, words):
     )
 
 
-def test_the_doctor_tells_of_the_record_of_a_newer_release(told, newer):
-    checks = {check["name"]: check for check in told("doctor")["checks"]}
+def test_the_doctor_tells_of_the_record_of_a_newer_release(saek_json, newer):
+    checks = {check["name"]: check for check in saek_json("doctor")["checks"]}
     assert checks["database"]["state"] == "failed"
     assert "9999" in checks["database"]["found"]
     assert "release that made it" in checks["database"]["remedy"]

@@ -14,7 +14,7 @@ def _errors(module):
 
 
 @pytest.mark.parametrize("kind", _errors(restoration.errors), ids=lambda kind: kind.__name__)
-def test_each_error_of_the_pixels_has_its_code(kind):
+def test_each_restoration_error_has_its_exit_code(kind):
     error = kind(reason="r", remedy="m")
     wanted = {
         "MasterError": Exit.MASTER,
@@ -40,16 +40,16 @@ def test_each_error_of_the_pixels_has_its_code(kind):
         (db.errors.RecipeConflict, Exit.MODEL),
     ],
 )
-def test_errors_of_the_record_have_their_codes(kind, code):
+def test_each_database_error_has_its_exit_code(kind, code):
     assert exit_code(kind("r", "m")) is code
 
 
 @pytest.mark.parametrize("kind", _errors(worker.errors), ids=lambda kind: kind.__name__)
-def test_each_error_of_the_moving_parts_says_its_code_itself(kind):
+def test_each_worker_error_has_its_exit_code(kind):
     assert exit_code(kind(reason="r", remedy="m")) is kind.exit_code
 
 
-def test_what_nobody_foresaw_is_ours_and_its_traceback_is_logged(capsys, caplog):
+def test_an_unexpected_error_is_internal_and_logged(capsys, caplog):
     with pytest.raises(KeyError) as caught:
         {}["x"]
     assert report_error(caught.value) is Exit.INTERNAL
@@ -58,7 +58,7 @@ def test_what_nobody_foresaw_is_ours_and_its_traceback_is_logged(capsys, caplog)
     assert "Traceback" in told.err + told.out + caplog.text
 
 
-def test_a_file_at_fault_is_named(capsys):
+def test_a_faulty_file_is_named(capsys):
     report_error(
         restoration.errors.EmptyFile(reason="it holds no bytes", remedy="copy it again", path="/in/a.tif")
     )

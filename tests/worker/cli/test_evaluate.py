@@ -34,8 +34,8 @@ def scans(tmp_path):
     return folder
 
 
-def test_a_shipped_model_stands_between_gray_and_truth(told, gallery, scans):
-    found = told("evaluate", "archive-1", "--data", str(gallery), "--side", "96", "--scans", str(scans))
+def test_a_shipped_model_stands_between_gray_and_truth(saek_json, gallery, scans):
+    found = saek_json("evaluate", "archive-1", "--data", str(gallery), "--side", "96", "--scans", str(scans))
     assert found["terms"] == {"half": "test", "held_out": True, "preset": "fast", "side": 96, "strength": 1.0}
     assert [group["set"] for group in found["groups"]] == ["all", "historical", "prokudin"]
     every = found["groups"][0]
@@ -63,23 +63,23 @@ def test_tables_on_standard_output_and_a_report(saek, gallery, tmp_path):
     assert lxml.html.parse(str(tmp_path / "report" / "index.html")).xpath("//img")
 
 
-def test_models_side_by_side_and_a_folder_may_be_a_model(told, gallery, tmp_path):
+def test_models_side_by_side_and_a_folder_may_be_a_model(saek_json, gallery, tmp_path):
     (tmp_path / "model").mkdir()
     for suffix in ("toml", "safetensors"):
         (tmp_path / "model" / f"archive-1.{suffix}").symlink_to(SHIPPED / f"archive-1.{suffix}")
     words = ["--data", str(gallery), "--side", "64", "--no-confidence", "--blotch-threshold", "0.2"]
-    found = told("evaluate", "archive-1", f"{tmp_path / 'model'}", *words)
+    found = saek_json("evaluate", "archive-1", f"{tmp_path / 'model'}", *words)
     assert [model["name"] for model in found["models"]] == ["archive-1", "archive-1 (2)"]
     assert found["groups"][0]["models"]["archive-1"] == found["groups"][0]["models"]["archive-1 (2)"]
     assert found["models"][0]["confidence"] is None
 
 
-def test_seams_are_looked_for_on_scans_by_every_preset(saek, told, gallery, scans):
+def test_seams_are_looked_for_on_scans_by_every_preset(saek, saek_json, gallery, scans):
     words = ["--data", str(gallery), "--side", "64", "--no-confidence", "--scans", str(scans), "--tiling"]
     result = saek("evaluate", "archive-1", *words)
     assert result.exit_code == Exit.OK, result.stderr
     assert "archive-1: seams" in result.stdout
-    found = told("evaluate", "archive-1", *words)["tiling"]
+    found = saek_json("evaluate", "archive-1", *words)["tiling"]
     assert found["of"] == "scans"
     assert set(found["models"]["archive-1"]) == {"fast", "balanced", "fine", "native"}
     (one,) = found["models"]["archive-1"]["balanced"]

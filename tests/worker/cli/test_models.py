@@ -14,16 +14,25 @@ from db.queue.intake import register
 from db.values import NewScan, NewSighting
 from restoration.generators.models import SHIPPED, default_model, models
 from worker.exits import Exit
+from worker.models.importing import import_from
+from worker.settings import load_settings
 
 SHIPPED_NAMES = [card.name for card in models()]
 DEFAULT = default_model().name
 
 
+@pytest.fixture(scope="module")
+def installed(model_file, tmp_path_factory):
+    """The folder of models after an import, which is done once for all tests."""
+    settings = load_settings(home=tmp_path_factory.mktemp("home"))
+    import_from(str(model_file), settings)
+    return settings.models_path
+
+
 @pytest.fixture
-def imported(saek, model_file):
+def imported(settings, installed, model_file):
     """The imported model `mine`."""
-    result = saek("models", "import", str(model_file))
-    assert result.exit_code == Exit.OK, result.output
+    shutil.copytree(installed, settings.models_path)
     return model_file
 
 
@@ -44,8 +53,8 @@ def address(model_file):
     server.server_close()
 
 
-def names(told):
-    return [model["name"] for model in told("models")["models"]]
+def names(saek_json):
+    return [model["name"] for model in saek_json("models")["models"]]
 
 
 def sha256_of(path):
@@ -53,8 +62,8 @@ def sha256_of(path):
 
 
 @pytest.mark.parametrize("words", [["models"], ["models", "list"]])
-def test_the_shipped_models_are_listed_as_verified_and_one_is_the_default(words, saek, told):
-    found = told(*words)["models"]
+def test_shipped_models_are_listed_as_verified_with_one_default(words, saek, saek_json):
+    found = saek_json(*words)["models"]
     assert [model["name"] for model in found] == SHIPPED_NAMES
     assert all(model["verified"] and model["shipped"] for model in found)
     assert [model["name"] for model in found if model["default"]] == [DEFAULT]
@@ -66,14 +75,14 @@ def test_json_goes_after_the_command(saek):
     assert saek("models", "--json", "verify").exit_code == Exit.USAGE
 
 
-def test_an_imported_model_is_listed_shown_and_verified(imported, saek, told, settings):
-    assert names(told) == [*SHIPPED_NAMES, "mine"]
-    shown = told("models", "show", "mine")
+def test_an_imported_model_is_listed_shown_and_verified(imported, saek, saek_json, settings):
+    assert names(saek_json) == [*SHIPPED_NAMES, "mine"]
+    shown = saek_json("models", "show", "mine")
     assert shown["path"] == str(settings.models_path / "mine.safetensors")
     assert (shown["shipped"], shown["default"], shown["page"]) == (False, False, None)
-    assert told("models", "show", "archive-1")["page"] == str(SHIPPED / "archive-1.md")
+    assert saek_json("models", "show", "archive-1")["page"] == str(SHIPPED / "archive-1.md")
     assert sha256_of(imported) in saek("models", "show", "mine").stdout
-    assert all(one["verified"] for one in told("models", "verify")["models"])
+    assert all(one["verified"] for one in saek_json("models", "verify")["models"])
 
 
 def test_an_import_says_what_to_do_next(saek, model_file):
@@ -85,17 +94,19 @@ def test_an_import_says_what_to_do_next(saek, model_file):
     assert again.stdout.startswith("Already installed: mine")
 
 
-def test_a_folder_or_a_file_url_is_taken_too(told, model_file):
-    first = told("models", "import", str(model_file.parent))
-    again = told("models", "import", model_file.as_uri(), "--sha256", sha256_of(model_file))
+def test_a_folder_or_a_file_url_is_taken_too(saek_json, model_file):
+    first = saek_json("models", "import", str(model_file.parent))
+    again = saek_json("models", "import", model_file.as_uri(), "--sha256", sha256_of(model_file))
     assert (first["new"], again["new"]) == (True, False)
     assert first["model"] == again["model"]
 
 
-def test_a_model_comes_from_an_address(told, address, model_file):
-    told_ = told("models", "import", address, "--sha256", sha256_of(model_file).upper(), "--name", "theirs")
+def test_a_model_comes_from_an_address(saek_json, address, model_file):
+    told_ = saek_json(
+        "models", "import", address, "--sha256", sha256_of(model_file).upper(), "--name", "theirs"
+    )
     assert told_["model"]["weights"] == sha256_of(model_file)
-    assert names(told) == [*SHIPPED_NAMES, "theirs"]
+    assert names(saek_json) == [*SHIPPED_NAMES, "theirs"]
 
 
 @pytest.mark.parametrize(
@@ -107,15 +118,15 @@ def test_a_model_comes_from_an_address(told, address, model_file):
         ["a.safetensors", "--storage", "int4"],
     ],
 )
-def test_what_is_asked_wrongly_is_a_matter_of_usage(words, saek):
+def test_wrong_import_options_are_usage_errors(words, saek):
     assert saek("models", "import", *words).exit_code == Exit.USAGE
 
 
-def test_the_wrong_file_behind_an_address_is_not_kept(saek, told, address):
+def test_the_wrong_file_behind_an_address_is_not_kept(saek, saek_json, address):
     refused = saek("models", "import", address, "--sha256", "0" * 64)
     assert refused.exit_code == Exit.MODEL
     assert address in refused.stderr
-    assert names(told) == SHIPPED_NAMES
+    assert names(saek_json) == SHIPPED_NAMES
 
 
 @pytest.mark.parametrize("end", ["none.safetensors", "mine.pt"])
@@ -135,14 +146,14 @@ def test_a_source_that_is_no_model_is_refused_by_its_name(name, saek, tmp_path):
     assert refused.stderr.count("\n") == 1
 
 
-def test_another_model_of_the_name_is_kept(imported, saek, told, tmp_path):
+def test_another_model_of_the_name_is_kept(imported, saek, saek_json, tmp_path):
     other = tmp_path / "mine.safetensors"
     shutil.copy(SHIPPED / "archive-1.safetensors", other)
     shutil.copy(SHIPPED / "archive-1.toml", tmp_path / "mine.toml")
     refused = saek("models", "import", str(other), "--name", "mine")
     assert refused.exit_code == Exit.MODEL
     assert "--name" in refused.stderr
-    assert told("models", "show", "mine")["weights"] == sha256_of(imported)
+    assert saek_json("models", "show", "mine")["weights"] == sha256_of(imported)
 
 
 def test_a_training_run_becomes_a_model_only_under_a_name(saek, tmp_path):
@@ -154,12 +165,12 @@ def test_a_training_run_becomes_a_model_only_under_a_name(saek, tmp_path):
     assert "metrics.json" in unfinished.stderr
 
 
-def test_a_damaged_model_is_found_and_mended_by_importing_it_again(imported, saek, told, settings):
+def test_a_damaged_model_is_repaired_by_importing_it_again(imported, saek, saek_json, settings):
     (settings.models_path / "mine.safetensors").write_bytes(b"damaged")
     listed = saek("models")
     assert listed.exit_code == Exit.MODEL
     assert "damaged" in listed.stdout
-    verified = told("models", "verify")["models"]
+    verified = saek_json("models", "verify")["models"]
     assert [one["name"] for one in verified if not one["verified"]] == ["mine"]
     assert verified[-1]["problem"]["code"] == "weights-mismatch"
     assert saek("models", "verify", "archive-1").exit_code == Exit.OK
@@ -167,37 +178,37 @@ def test_a_damaged_model_is_found_and_mended_by_importing_it_again(imported, sae
     assert saek("models").exit_code == Exit.OK
 
 
-def test_a_broken_card_hides_no_other_model_and_can_be_removed(imported, saek, told, settings):
+def test_a_broken_card_hides_no_other_model_and_can_be_removed(imported, saek, saek_json, settings):
     (settings.models_path / "mine.toml").write_text("name = ")
-    assert names(told) == SHIPPED_NAMES
-    (broken,) = told("models")["unreadable"]
+    assert names(saek_json) == SHIPPED_NAMES
+    (broken,) = saek_json("models")["unreadable"]
     assert broken["path"] == str(settings.models_path / "mine.toml")
     assert saek("models").exit_code == Exit.MODEL
     assert saek("models", "remove", "mine").exit_code == Exit.OK
     assert saek("models").exit_code == Exit.OK
 
 
-def test_a_model_that_a_shipped_one_hides_is_told(imported, saek, told, settings):
+def test_a_model_that_a_shipped_one_hides_is_told(imported, saek, saek_json, settings):
     card = (settings.models_path / "mine.toml").read_text().replace('"mine"', '"archive-1"')
     (settings.models_path / "archive-1.toml").write_text(card)
-    assert told("models")["hidden"] == [str(settings.models_path / "archive-1.toml")]
+    assert saek_json("models")["hidden"] == [str(settings.models_path / "archive-1.toml")]
     assert "never used" in saek("models").stderr
     assert saek("models", "remove", "archive-1").exit_code == Exit.OK
-    assert told("models")["hidden"] == []
+    assert saek_json("models")["hidden"] == []
 
 
-def test_the_default_is_told_chosen_and_taken_back(imported, saek, told):
-    assert told("models", "default") == {"name": DEFAULT, "source": "shipped"}
+def test_the_default_is_told_chosen_and_taken_back(imported, saek, saek_json):
+    assert saek_json("models", "default") == {"name": DEFAULT, "source": "shipped"}
     assert "after its next start" in saek("models", "default", "mine").stderr
-    assert told("models", "default") == {"name": "mine", "source": "chosen"}
-    assert [model["name"] for model in told("models")["models"] if model["default"]] == ["mine"]
-    assert told("models", "default", "--shipped") == {"name": DEFAULT, "source": "shipped"}
+    assert saek_json("models", "default") == {"name": "mine", "source": "chosen"}
+    assert [model["name"] for model in saek_json("models")["models"] if model["default"]] == ["mine"]
+    assert saek_json("models", "default", "--shipped") == {"name": DEFAULT, "source": "shipped"}
 
 
-def test_the_setting_goes_over_the_choice_and_that_is_said(imported, saek, told, monkeypatch):
+def test_the_setting_goes_over_the_choice_and_that_is_said(imported, saek, saek_json, monkeypatch):
     monkeypatch.setenv("SAEK_MODEL", "archive-1")
     assert "SAEK_MODEL still names archive-1" in saek("models", "default", "mine").stderr
-    assert told("models", "default") == {"name": "archive-1", "source": "setting"}
+    assert saek_json("models", "default") == {"name": "archive-1", "source": "setting"}
 
 
 @pytest.mark.parametrize("words", [["default", "ghost"], ["show", "ghost"], ["verify", "ghost"]])
@@ -207,20 +218,20 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(words, saek):
     assert "archive-1" in refused.stderr
 
 
-def test_a_default_that_is_gone_is_told_and_can_be_chosen_anew(imported, saek, told, settings):
+def test_a_default_that_is_gone_is_told_and_can_be_chosen_anew(imported, saek, saek_json, settings):
     saek("models", "default", "mine")
     (settings.models_path / "mine.toml").unlink()
     listed = saek("models")
     assert listed.exit_code == Exit.MODEL
     assert "no default model" in listed.stderr
-    assert told("models")["default"] is None
+    assert saek_json("models")["default"] is None
     assert saek("models", "default", "--shipped").exit_code == Exit.OK
     assert saek("models").exit_code == Exit.OK
 
 
-def test_an_imported_model_can_be_removed(imported, saek, told):
-    assert told("models", "remove", "mine")["bytes"] > 5_000_000
-    assert names(told) == SHIPPED_NAMES
+def test_an_imported_model_can_be_removed(imported, saek, saek_json):
+    assert saek_json("models", "remove", "mine")["bytes"] > 5_000_000
+    assert names(saek_json) == SHIPPED_NAMES
     assert saek("models", "remove", "mine").exit_code == Exit.MODEL
 
 
@@ -246,22 +257,24 @@ def test_a_model_that_jobs_wait_for_stays(imported, saek, database):
     assert saek("models", "remove", "mine").exit_code == Exit.OK
 
 
-def test_a_copy_can_be_imported_elsewhere(imported, saek, told, tmp_path, monkeypatch):
-    made = told("models", "export", "mine", str(tmp_path / "out"))
+def test_a_copy_can_be_imported_elsewhere(imported, saek, saek_json, tmp_path, monkeypatch):
+    made = saek_json("models", "export", "mine", str(tmp_path / "out"))
     assert [path.rpartition("/")[2] for path in made["files"]] == ["mine.safetensors", "mine.toml"]
     monkeypatch.setenv("SAEK_MODELS", str(tmp_path / "elsewhere"))
-    again = told("models", "import", made["files"][0], "--sha256", made["weights"])
+    again = saek_json("models", "import", made["files"][0], "--sha256", made["weights"])
     assert (again["new"], again["model"]["weights"]) == (True, sha256_of(imported))
     (tmp_path / "out" / "mine.toml").write_text("mine")
     assert saek("models", "export", "mine", str(tmp_path / "out")).exit_code != Exit.OK
 
 
-def test_restore_takes_an_imported_model(imported, told, saek, tmp_path):
+def test_restore_takes_an_imported_model(imported, saek_json, saek, tmp_path):
     scan = tmp_path / "scan.tif"
     tifffile.imwrite(scan, data.camera()[:96, :128])
-    plan = told("restore", str(scan), "-o", str(tmp_path / "a.tif"), "--model", "mine", "--dry-run")
+    plan = saek_json("restore", str(scan), "-o", str(tmp_path / "a.tif"), "--model", "mine", "--dry-run")
     assert plan["files"][0]["state"] == "planned"
-    made = told("restore", str(scan), "-o", str(tmp_path / "a.tif"), "--model", "mine", "--preset", "fast")
+    made = saek_json(
+        "restore", str(scan), "-o", str(tmp_path / "a.tif"), "--model", "mine", "--preset", "fast"
+    )
     assert made["recipe"]["weights"] == sha256_of(imported)
     assert made["files"][0]["restoration"]["engine"].endswith("/mine")
     rgb = tifffile.imread(tmp_path / "a.tif")

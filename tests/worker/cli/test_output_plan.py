@@ -50,7 +50,7 @@ def test_a_scan_and_a_folder_give_the_name_of_the_scan(tmp_path):
     assert laid_out([scan], tmp_path / "out", ".png") == [PlannedOutput(scan, tmp_path / "out" / "a.png")]
 
 
-def test_a_folder_keeps_its_shape_and_leaves_out_what_a_station_would(tmp_path):
+def test_a_folder_keeps_its_subfolders_and_skips_ignored_files(tmp_path):
     _touch(
         tmp_path / "in/서울/a.tif", tmp_path / "in/b.png", tmp_path / "in/.hidden.tif", tmp_path / "in/c.part"
     )
@@ -89,7 +89,7 @@ def test_a_name_that_contradicts_the_format_is_refused(tmp_path):
         laid_out([tmp_path / "a.png"], tmp_path / "out.jpg", ".tif")
 
 
-def test_a_master_is_never_written_to_not_even_by_force_or_through_a_link(tmp_path):
+def test_a_master_is_never_overwritten_even_by_force_or_link(tmp_path):
     _touch(tmp_path / "a.tif")
     (tmp_path / "symbolic.tif").symlink_to(tmp_path / "a.tif")
     (tmp_path / "hard.tif").hardlink_to(tmp_path / "a.tif")
@@ -123,7 +123,7 @@ def test_the_confidence_of_each_picture_lies_beside_it(tmp_path):
     assert [piece.confidence for piece in made] == [tmp_path / "out" / name for name in names]
 
 
-def test_a_confidence_that_would_get_the_name_of_a_picture_is_refused(tmp_path):
+def test_a_confidence_map_with_the_name_of_a_picture_is_refused(tmp_path):
     scans = [tmp_path / "a.tif", tmp_path / "a.confidence.tif"]
     assert len(laid_out(scans, tmp_path / "out", ".png")) == 2
     with pytest.raises(typer.BadParameter, match="separate folders"):
@@ -150,7 +150,7 @@ def test_a_name_of_another_format_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["out", "out/", "x.gif/", "1963.01", ".", "-", "roll.12"])
-def test_names_of_folders_are_those_without_an_ending_or_with_a_slash(name):
+def test_folder_names_have_no_extension_or_end_with_a_slash(name):
     assert output_path([Path("a.png")], name) == Path(name)
 
 
@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_read_keeps_no_other_from_it(tmp_path):
     assert [folder for folder, _ in found.unread] == [deep]
 
 
-def test_of_a_folder_that_cannot_be_read_to_its_end_the_rest_is_found(tmp_path):
+def test_the_readable_part_of_a_folder_is_found(tmp_path):
     _touch(tmp_path / "in/a.tif", tmp_path / "in/a.xmp")
     _too_deep(tmp_path / "in")
     found = find_scans([tmp_path / "in"], tmp_path / "out")

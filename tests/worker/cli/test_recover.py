@@ -5,7 +5,7 @@ from worker.parts.wait_reporter import WaitReporter
 from worker.storage.mounts import OUTBOX_MARK
 
 
-def test_recovering_the_queue_tells_what_was_in_the_way(saek, told, record):
+def test_recovering_the_queue_shows_what_was_waiting(saek, saek_json, record):
     record.waiting("a.tif")
     record.file("b.tif")
     shown = saek("recover", "queue", "--dry-run")
@@ -13,9 +13,9 @@ def test_recovering_the_queue_tells_what_was_in_the_way(saek, told, record):
     assert "2  queued" in shown.stdout
     assert "1  waiting for a transient cause" in shown.stdout
     assert "retried now" not in shown.stdout
-    assert told("recover", "queue", "--dry-run")["waiting"] == 1
+    assert saek_json("recover", "queue", "--dry-run")["waiting"] == 1
     assert "retried now" in saek("recover", "queue").stdout
-    assert told("recover", "queue") == {
+    assert saek_json("recover", "queue") == {
         "dry_run": False,
         "queued": 2,
         "sent": 0,
@@ -29,41 +29,41 @@ def test_recovering_the_queue_needs_a_record(saek, settings):
     assert not (settings.home / "saek.db").exists()
 
 
-def test_a_lost_record_is_entered_and_tells_how_much(saek, told, made, database, settings):
+def test_a_lost_record_is_rebuilt_and_counted(saek, saek_json, made, database, settings):
     made("a.tif")
     database.dispose()
     for path in settings.home.glob("saek.db*"):
         path.unlink()
-    assert told("recover", "database", "--dry-run")["entered"]["derivatives"] == 1
+    assert saek_json("recover", "database", "--dry-run")["entered"]["derivatives"] == 1
     shown = saek("recover", "database", "--no-verify")
     assert shown.exit_code == Exit.OK
     assert "1  derivatives entered" in shown.stdout
-    again = told("recover", "database", "--from", str(settings.outbox_path))
+    again = saek_json("recover", "database", "--from", str(settings.outbox_path))
     assert (again["known"], again["troubles"], again["findings"]) == (1, 0, [])
 
 
-def test_what_cannot_be_entered_is_told_by_name_and_ends_with_1(saek, told, made, settings):
+def test_an_unusable_sidecar_is_named_and_exits_with_1(saek, saek_json, made, settings):
     _, derivative = made("a.tif")
     sidecar_path(derivative).write_text("{")
     shown = saek("recover", "database")
     assert shown.exit_code == Exit.INCOMPLETE
     assert sidecar_path(derivative).name in shown.stderr
-    (finding,) = told("recover", "database")["findings"]
+    (finding,) = saek_json("recover", "database")["findings"]
     assert finding["remedy"]
 
 
-def test_sidecars_are_written_from_the_record(saek, told, made, settings):
+def test_sidecars_are_written_from_the_record(saek, saek_json, made, settings):
     _, derivative = made("a.tif")
     (settings.outbox_path / OUTBOX_MARK).touch()
     sidecar_path(derivative).unlink()
-    assert told("recover", "sidecars", "--dry-run")["written"] == 1
+    assert saek_json("recover", "sidecars", "--dry-run")["written"] == 1
     shown = saek("recover", "sidecars")
     assert (shown.exit_code, "1 sidecar written" in shown.stdout) == (Exit.OK, True)
     derivative.unlink()
     assert saek("recover", "sidecars").exit_code == Exit.INCOMPLETE
 
 
-def test_no_sidecar_is_written_where_the_outbox_is_not(saek, made, settings):
+def test_no_sidecar_is_written_to_another_outbox(saek, made, settings):
     _, derivative = made("1950/a.tif")
     share = settings.outbox_path.rename(settings.outbox_path.with_name("share"))
     settings.outbox_path.mkdir()
@@ -75,26 +75,26 @@ def test_no_sidecar_is_written_where_the_outbox_is_not(saek, made, settings):
     assert (share / derivative.relative_to(settings.outbox_path)).exists()
 
 
-def test_an_outbox_that_is_away_is_worth_another_try(saek, settings):
+def test_an_absent_outbox_is_a_transient_cause(saek, settings):
     assert saek("recover", "database", "--from", str(settings.home / "none")).exit_code == Exit.RETRY
 
 
-def test_status_and_doctor_tell_what_a_part_waits_for(saek, told, record, settings):
+def test_status_and_doctor_show_what_a_part_waits_for(saek, saek_json, record, settings):
     reporter = WaitReporter(settings, "dispatch")
     reporter.report(BrokerUnavailable(reason="The broker does not answer.", remedy="Start it."))
     assert "dispatch, since" in saek("status").stdout
-    (part,) = told("status")["parts_waiting"]
+    (part,) = saek_json("status")["parts_waiting"]
     assert (part["part"], part["code"], part["remedy"]) == ("dispatch", "broker-unavailable", "Start it.")
     assert part["since"].endswith("Z")
     assert "The broker does not answer." in saek("doctor").stdout
-    assert told("doctor")["waiting"]["parts"] == [part]
+    assert saek_json("doctor")["waiting"]["parts"] == [part]
     reporter.clear()
-    assert told("status")["parts_waiting"] == []
+    assert saek_json("status")["parts_waiting"] == []
 
 
-def test_doctor_tells_how_many_jobs_wait_since_when_and_until_what(told, record):
+def test_doctor_shows_how_many_jobs_wait_since_when_and_why(saek_json, record):
     record.waiting("a.tif")
-    found = told("doctor")
+    found = saek_json("doctor")
     (job,) = found["waiting"]["jobs"]
     assert (job["code"], job["jobs"], job["remedy"]) == ("no-space", 1, "free some space")
     assert job["since"] <= job["next_at"]
@@ -103,9 +103,9 @@ def test_doctor_tells_how_many_jobs_wait_since_when_and_until_what(told, record)
     assert "1 of the queued jobs" in check["found"]
 
 
-def test_doctor_tells_of_an_outbox_that_is_not_the_one_that_it_was(told, made, settings):
+def test_doctor_reports_an_outbox_that_is_another_one(saek_json, made, settings):
     _, derivative = made("a.tif")
     derivative.rename(settings.home / "elsewhere")
-    check = next(check for check in told("doctor")["checks"] if check["name"] == "places")
+    check = next(check for check in saek_json("doctor")["checks"] if check["name"] == "places")
     assert check["state"] == "failed"
     assert "touch" in check["remedy"]

