@@ -1,4 +1,4 @@
-"""What becomes of small files that once failed, by `saek restore` and through a station, and if it is right.
+"""Results of files that failed in the past, by `saek restore` and through a station, compared with a table.
 
     python benchmarks/cases.py --cases DIR [--only NAME]... [--route restore|station] [--json]
 
@@ -49,19 +49,19 @@ CAPTION, PHOTOGRAPHER, RIGHTS = "부산 국제시장 전경", "홍길동", "© �
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one route made of one input."""
+    """Result of one input by one route."""
 
     state: str
-    """done, refused, failed, or what the record calls it."""
+    """done, refused, failed, or the state on record."""
     problem: dict[str, str] = field(default_factory=dict)
     derivative: Path | None = None
     report: dict[str, list[str]] = field(default_factory=dict)
-    """What became of the metadata: carried, replaced, dropped, noted."""
+    """Metadata report: carried, replaced, dropped, noted."""
     peak_bytes: int = 0
 
     @property
     def told(self) -> str:
-        """All that the report says, in one text."""
+        """The whole report as one text."""
         return "\n".join(line for lines in self.report.values() for line in lines)
 
     @property
@@ -71,7 +71,7 @@ class Outcome:
 
 
 class Wrong(Exception):
-    """The outcome is not the right one."""
+    """The result is not the expected one."""
 
 
 Check = Callable[[Path, Outcome], None]
@@ -83,7 +83,7 @@ def require(condition: object, what: str) -> None:
         raise Wrong(what)
 
 
-# What a master holds, and a derivative, as other libraries read them
+# Masters and derivatives as other libraries read them
 
 
 def master_gray(path: Path, page: int = 0) -> np.ndarray:
@@ -158,7 +158,7 @@ def packet_of(path: Path) -> bytes:
 
 
 def xmp(path: Path) -> etree._Element:
-    """Return the packet, parsed strictly, and see that it discloses what it must."""
+    """Return the packet, parsed strictly, after checking its disclosure."""
     packet = packet_of(path)
     require(packet, "there is no XMP packet")
     try:
@@ -184,13 +184,13 @@ def texts(root: etree._Element, name: str) -> list[str]:
 
 
 def done(_: Path, made: Outcome) -> None:
-    """It was restored."""
+    """Require that it was restored."""
     require(made.state == "done", f"{made.state}: {made.words}")
     require(made.derivative is not None and made.derivative.is_file(), "there is no derivative")
 
 
 def exact(gray: Callable[[Path], np.ndarray] = master_gray) -> Check:
-    """Its luma is the master's on every pixel."""
+    """Require the luma of the master in every pixel."""
 
     def check(master: Path, made: Outcome) -> None:
         done(master, made)
@@ -205,7 +205,7 @@ def exact(gray: Callable[[Path], np.ndarray] = master_gray) -> Check:
 
 
 def refused(*words: str, without: Sequence[str] = ()) -> Check:
-    """It was refused for a reason, and with a remedy, in these words (regular expressions)."""
+    """Require a refusal whose reason and remedy match these regular expressions."""
 
     def check(_: Path, made: Outcome) -> None:
         require(made.state in {"refused", "quarantined"}, f"it is {made.state}")
@@ -218,7 +218,7 @@ def refused(*words: str, without: Sequence[str] = ()) -> Check:
 
 
 def told(*words: str) -> Check:
-    """The report says so."""
+    """Require this text in the report."""
 
     def check(_: Path, made: Outcome) -> None:
         for word in words:
@@ -229,7 +229,7 @@ def told(*words: str) -> Check:
 
 
 def says(name: str, *wanted: str) -> Check:
-    """The property holds these texts, alone or as the end of what it says."""
+    """Require these texts as values, or ends of values, of the property."""
 
     def check(_: Path, made: Outcome) -> None:
         found = texts(xmp(made.derivative), name)
@@ -240,7 +240,7 @@ def says(name: str, *wanted: str) -> Check:
 
 
 def exif_says(code: int, wanted: str) -> Check:
-    """The EXIF or TIFF tag holds the text in UTF-8."""
+    """Require the text in UTF-8 in the EXIF or TIFF tag."""
 
     def check(_: Path, made: Outcome) -> None:
         path = made.derivative
@@ -258,7 +258,7 @@ def exif_says(code: int, wanted: str) -> Check:
 
 
 def same_look(master: Path, made: Outcome) -> None:
-    """Neutral pixels have the L* that they have in the master, within .5."""
+    """Require the L* of the master in neutral pixels, within 0.5."""
     theirs = profile_of(master)
     ours = profile_of(made.derivative)
     require(ours, "the derivative has no profile")
@@ -272,19 +272,19 @@ def same_look(master: Path, made: Outcome) -> None:
 
 
 def opaque(_: Path, made: Outcome) -> None:
-    """Nothing became transparent."""
+    """Require that no pixel is transparent."""
     with tifffile.TiffFile(made.derivative) as tiff:
         extra = tuple(int(one) for one in tiff.pages[0].extrasamples)
     require(extra in {(), (0,)}, f"it has extra samples {extra}")
 
 
 def small(_: Path, made: Outcome) -> None:
-    """The whole took less than 700 MB."""
+    """Require a peak memory below 700 MB."""
     require(made.peak_bytes < 700e6, f"it took {made.peak_bytes / 1e6:,.0f} MB")
 
 
 def title_with_marks(_: Path, made: Outcome) -> None:
-    """The title stays as it is, and the luma error is a number."""
+    """Require the title unchanged and a numeric luma error."""
     root = xmp(made.derivative)
     require("Roll ##### frame 12" in texts(root, "dc:title"), f"the title is {texts(root, 'dc:title')}")
     for name in ("saek:lumaMaxError", "saek:lumaMeanError"):
@@ -292,7 +292,7 @@ def title_with_marks(_: Path, made: Outcome) -> None:
 
 
 def either(*checks: Check) -> Check:
-    """One of them holds."""
+    """Require one of the checks."""
 
     def check(master: Path, made: Outcome) -> None:
         wrong = []
@@ -307,7 +307,7 @@ def either(*checks: Check) -> Check:
 
 
 def tolerant_jpeg(path: Path) -> np.ndarray:
-    """Return what a decoder that goes on after odd markers makes of a JPEG (H, W)."""
+    """Return a JPEG (H, W) as read by a decoder that tolerates odd markers."""
     data = path.read_bytes()
     if not data.endswith(b"\xff\xd9"):
         data += b"\xff\xd9"
@@ -399,11 +399,11 @@ COUNTED = {
     "collision/photo.tiff": [exact()],
     "future2300.tif": [exact()],
 }
-"""What is right of each input, by name."""
+"""Expected result of each input, by name."""
 FORMATS = {"desc-utf8.tif": IN_ALL, "hash.tif": (".tif", ".jpg"), "exif-utf8.jpg": IN_ALL}
-"""Endings that an input is restored to; TIFF if not named."""
+"""Extensions that an input is restored to; TIFF if not named."""
 STATION_SECONDS = 240.0
-"""A station that is not idle after this long is stopped; what it has made by then counts."""
+"""Seconds after which a station that is not idle is stopped; its results so far count."""
 
 
 # Routes
@@ -412,7 +412,7 @@ STATION_SECONDS = 240.0
 def run(
     words: Sequence[str], folder: Path, peak: list[int] | None = None, most: float = 300.0
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command for a number of seconds at most; note the peak of what its processes held together."""
+    """Run a command with a time limit; record the peak memory of all its processes."""
     process = subprocess.Popen(
         words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     )
@@ -435,7 +435,7 @@ def run(
 
 
 def by_restore(name: str, folder: Path) -> list[Outcome]:
-    """Restore one input by its relative path, to each format that its case asks for."""
+    """Restore one input by its relative path, to each format of its case."""
     outcomes = []
     for ending in FORMATS.get(name, (".tif",)):
         peak = [0]
@@ -468,12 +468,12 @@ def by_station(names: Sequence[str], folder: Path) -> dict[str, list[Outcome]]:
     (home / "saek.toml").write_text(SETTINGS)
     ran = run([*SAEK, "--home", "station", "station", "--until-idle"], folder, most=STATION_SECONDS)
     if ran.returncode:
-        print(f"the station ended with {ran.returncode}: {ran.stderr[-1000:]}", file=sys.stderr)
+        print(f"the station exited with {ran.returncode}: {ran.stderr[-1000:]}", file=sys.stderr)
     return {name: [station_outcome(name, folder)] for name in names}
 
 
 def station_outcome(name: str, folder: Path) -> Outcome:
-    """Ask the station for one file."""
+    """Return the result of one file of the station."""
     ran = run([*SAEK, "--home", "station", "status", name, "--json"], folder)
     if not ran.stdout.startswith("{"):
         return Outcome("unknown", {"reason": ran.stderr[-500:]})
@@ -486,7 +486,7 @@ def station_outcome(name: str, folder: Path) -> Outcome:
 
 
 def judged(name: str, outcomes: Sequence[Outcome], folder: Path) -> str:
-    """Return "right", or what is wrong."""
+    """Return "right", or the reason why not."""
     for outcome in outcomes:
         for check in COUNTED[name]:
             try:
@@ -530,7 +530,7 @@ def main() -> int:
 
 
 def inputs_of(row: dict[str, str]) -> list[str]:
-    """Return the names that a row of cases.csv stands for."""
+    """Return the case names of a row of cases.csv."""
     return [re.sub(r" \(.*", "", part).strip() for part in row["input"].split(" + ")]
 
 

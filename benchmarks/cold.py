@@ -1,4 +1,4 @@
-"""How long `saek restore` takes from nothing, and how long the same work takes in a process that is warm.
+"""Time of `saek restore` in a new process and in a warm one.
 
     python benchmarks/cold.py [--megapixels 12] [--engine openvino torch] [--rounds 3]
 
@@ -21,7 +21,7 @@ from restore import make_master
 
 
 def cold(master: Path, folder: Path, engine: str, preset: str) -> dict[str, float]:
-    """Run the command in a process of its own."""
+    """Run the command in a new process."""
     out = folder / "cold.tif"
     words = [
         "restore",
@@ -67,7 +67,7 @@ def warm(master: str, folder: str, engine: str, preset: str) -> None:
 
 
 def measured(kind: str, master: Path, folder: Path, engine: str, preset: str) -> dict[str, float]:
-    """Do one row once."""
+    """Measure one row once."""
     if kind == "cold":
         return cold(master, folder, engine, preset)
     words = [sys.executable, __file__, "--row", str(master), str(folder), engine, preset]

@@ -1,4 +1,4 @@
-"""How well confidence tells which colors are wrong, and the two constants of its curve, for one model.
+"""Correlation of confidence with color error, and the two constants of the confidence curve, for one model.
 
     python benchmarks/confidence.py --data DIR [--model NAME|DIR] [--side 256] [--preset P] [--half HALF]
 

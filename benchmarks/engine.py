@@ -1,4 +1,4 @@
-"""How long a window and a whole picture take in each engine, beside the floor of this machine's arithmetic.
+"""Time of a window and of a whole picture in each engine, compared with the arithmetic limit of the machine.
 
     python benchmarks/engine.py [--model archive-3] [--threads 2] [--rounds 10]
 
@@ -25,7 +25,7 @@ _COPY_BYTES = 1 << 27
 
 @dataclass(slots=True)
 class Row:
-    """Something that is timed: its best seconds on the clock and on the processors."""
+    """A measured function: its best wall time and CPU time, in seconds."""
 
     name: str
     run: Callable[[], object]
@@ -33,7 +33,7 @@ class Row:
     busy: list[float] = field(default_factory=list)
 
     def time(self) -> None:
-        """Run once for the caches and for other threads to fall asleep, then three times."""
+        """Run once to warm caches and let other threads sleep, then three times."""
         self.run()
         for _ in range(3):
             wall, busy = time.perf_counter(), time.process_time()
@@ -44,17 +44,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a network does with one picture."""
+    """Work of a network for one picture."""
 
     dense: float
-    """Floating point operations of ordinary convolutions."""
+    """Floating point operations of direct convolutions."""
     depthwise: float
     moved: float
-    """Bytes that its layers read and write, weights among them."""
+    """Bytes that its layers read and write, weights included."""
 
 
 def work_of(graph: object, side: int) -> Work:
-    """Count what a graph does with one picture of that side."""
+    """Count the work of a graph for one picture of that side."""
     import numpy as np
     from openvino import PartialShape
 
@@ -76,7 +76,7 @@ def work_of(graph: object, side: int) -> Work:
 
 
 def openvino_row(card: object, precision: str, threads: int) -> Callable[[object], object]:
-    """Return a function that runs the graph in a precision that the engine itself never takes."""
+    """Return a function that runs the graph in a precision that the engine never uses."""
     import openvino
 
     from restoration.generators.engines.graphs import graph_of
@@ -94,7 +94,7 @@ def openvino_row(card: object, precision: str, threads: int) -> Callable[[object
 
 
 def floors(threads: int) -> dict[str, Row]:
-    """Return what is timed for the floors: multiplications and a copy."""
+    """Return the functions that measure the limits: multiplications and a copy."""
     import numpy as np
     import torch
 
@@ -172,7 +172,7 @@ def main() -> None:
             f"{name:<20} {side:>6} {1e3 * min(row.wall):>9.1f} {min(row.wall) * wall / total:>8.2f} "
             f"{1e3 * min(row.busy):>14.1f} {min(row.busy) * busy / total:>8.2f}"
         )
-    print("\n* does not hold the bar of the conformance test; it is never chosen")
+    print("\n* fails the conformance test, so it is never used")
 
 
 if __name__ == "__main__":

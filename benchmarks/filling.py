@@ -1,4 +1,4 @@
-"""How a record of a million scans is made in a minute or so: by PostgreSQL itself, row by row like real ones.
+"""Fill a record with a million scans in about a minute, by SQL in PostgreSQL, with rows like real ones.
 
 What is filled in is what a large archive would hold in the midst of a bulk order: files in 200 collections,
 one in a hundred quarantined; jobs of the first recipe nearly all done; those of the last one half done, half
@@ -96,7 +96,7 @@ WHERE at IS NOT NULL
 
 
 def fill(url: str, database: Database, scans: int, jobs: int) -> None:
-    """Fill an empty record with so many scans, each seen once, and jobs by as many recipes as that takes."""
+    """Fill an empty record with this many scans, each seen once, and jobs of as many recipes as needed."""
     with database.begin() as s:
         agent = agent_id(s, SAEK)
         recipes = [
@@ -112,7 +112,7 @@ def fill(url: str, database: Database, scans: int, jobs: int) -> None:
         ]
     facts = {"scans": scans, "jobs": jobs, "recipes": recipes, "agent": agent}
     with database.connect() as connection, _without_indexes(connection):
-        # The rows are ours and refer to each other by their numbers; asking for each takes an hour.
+        # The rows are generated with consistent keys; checking each foreign key takes an hour.
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in (_SCANS, _SIGHTINGS, _JOBS, _DERIVATIVES, _EVENTS):
             connection.execute(text(statement), facts)
@@ -125,7 +125,7 @@ def fill(url: str, database: Database, scans: int, jobs: int) -> None:
 
 @contextmanager
 def _without_indexes(connection: Connection) -> Iterator[None]:
-    """Set aside what makes filling slow, and make it anew from its own definitions."""
+    """Drop indexes and constraints while filling, and create them again from their definitions."""
     connection.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
     unique = connection.execute(
         text(

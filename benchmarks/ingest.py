@@ -1,4 +1,4 @@
-"""How many files at once the ingester takes in, and what a start costs whose inbox is known already.
+"""Throughput of the ingester on a burst of files, and the cost of a start on a known inbox.
 
     python benchmarks/ingest.py [--burst 500] [--known 1000 20000] [--on sqlite postgresql] [--json]
 
@@ -62,11 +62,11 @@ class Known:
     files: int
     seconds: float
     busy_seconds: float
-    """Of the processor, from the start of the process on."""
+    """CPU seconds since the start of the process."""
     floor_seconds: float
     peak_mb: float
     unlike: int
-    """New, changed and gone ones that the rescan found; there are none."""
+    """New, changed and gone files that the rescan found; 0 is expected."""
     read: int | None
     """None where the file system keeps no access times."""
     slowest_write_seconds: float
@@ -93,7 +93,7 @@ class Ingester:
         )
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield all that it has logged so far. Raises RuntimeError when it has ended."""
+        """Yield all lines logged so far. Raises RuntimeError if the process has exited."""
         text = Path(self._log.name).read_text("utf-8")
         if self.process.poll() is not None:
             msg = f"the ingester ended:\n{text[-2000:]}"
@@ -103,20 +103,20 @@ class Ingester:
                 yield json.loads(line)
 
     def told(self, words: str) -> dict[str, Any] | None:
-        """Return the first line that begins so, None if there is none yet."""
+        """Return the first line with this prefix, None if there is none yet."""
         return next((line for line in self.lines() if line["event"].startswith(words)), None)
 
     def peak_mb(self) -> float:
-        """Return the most memory that the process has had so far."""
+        """Return the peak memory of the process so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
         return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
     def busy_seconds(self) -> float:
-        """Return the processor time that the process has taken so far."""
+        """Return the CPU time of the process so far."""
         return processor_seconds(self.process.pid)
 
     def close(self) -> None:
-        """End it, as an operator would."""
+        """Stop it with SIGTERM."""
         self.process.send_signal(signal.SIGCONT)
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
@@ -124,14 +124,14 @@ class Ingester:
 
 
 def places(count: int) -> Iterator[Path]:
-    """Yield so many paths in folders of folders."""
+    """Yield this many paths in nested folders."""
     for number in range(count):
         folder = number // A_FOLDER
         yield Path(f"box {folder // 20:03}", f"folder {folder % 20:02}", f"{number:07}.tif")
 
 
 def overflow(inbox: Path) -> None:
-    """Have more happen than the kernel keeps for a reader that does not read; to files that are no scans."""
+    """Cause more events on non-scan files than the kernel queues for a reader that does not read."""
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text("ascii"))
     hidden = [inbox / ".a", inbox / ".b"]  # one alone would be told of once
     for number in range(most + 1000):
@@ -140,7 +140,7 @@ def overflow(inbox: Path) -> None:
 
 
 def drop_scans(inbox: Path, count: int) -> None:
-    """Put small scans into nested folders, each with pixels of its own."""
+    """Write small scans with distinct pixels into nested folders."""
     import numpy as np
     import tifffile
 
@@ -157,7 +157,7 @@ def drop_scans(inbox: Path, count: int) -> None:
 
 
 def walked(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield path and status of each file, with no more work than that takes."""
+    """Yield path and status of each file with minimal work."""
     pending = [str(folder)]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -169,7 +169,7 @@ def walked(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def burst(on: str, settings: "Settings", database: "Database", count: int) -> Burst:
-    """Drop files while the ingester cannot look, and see how long it takes to know them all."""
+    """Drop files while the ingester is stopped, and measure the time until all are registered."""
     from sqlalchemy import func, select
 
     from db.core import schema
@@ -202,7 +202,7 @@ def burst(on: str, settings: "Settings", database: "Database", count: int) -> Bu
 
 @contextlib.contextmanager
 def full_inbox(folder: Path, count: int) -> Iterator[Path]:
-    """Yield a folder with so many small files in folders of folders."""
+    """Yield a folder with this many small files in nested folders."""
     inbox = Path(tempfile.mkdtemp(prefix="saek-inbox-", dir=folder))
     try:
         for number, place in enumerate(places(count)):
@@ -239,7 +239,7 @@ def known(on: str, settings: "Settings", database: "Database") -> Known:
 
 
 def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
-    """Put all files on record as they are, as sightings of one scan; return a small write to try."""
+    """Record all files as sightings of one scan; return a small write for measuring."""
     from itertools import islice
 
     from sqlalchemy import insert, update
@@ -288,7 +288,7 @@ def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
 
 
 def tells_reading(settings: "Settings") -> bool:
-    """Whether the file system keeps the time of the first look into a file."""
+    """Whether the file system records access times."""
     probe = settings.home / "probe"
     probe.write_bytes(b"1")
     before = probe.stat().st_atime_ns
@@ -298,7 +298,7 @@ def tells_reading(settings: "Settings") -> bool:
 
 
 def await_line(ingester: Ingester, words: str) -> None:
-    """Wait until the ingester has told so. Raises RuntimeError when it ends instead."""
+    """Wait for a log line of the ingester. Raises RuntimeError if the process exits."""
     while ingester.told(words) is None:
         time.sleep(0.05)
 
@@ -364,8 +364,8 @@ def main() -> None:
     parser.add_argument("--burst", type=int, nargs="*", default=[500], metavar="FILES")
     parser.add_argument("--known", type=int, nargs="*", default=[1000, 20_000], metavar="FILES")
     parser.add_argument("--on", nargs="+", default=RECORDS, choices=RECORDS)
-    parser.add_argument("--postgres", metavar="URL", help="a server to make schemas on")
-    parser.add_argument("--folder", type=Path, help="where the stations lie for so long")
+    parser.add_argument("--postgres", metavar="URL", help="server to create schemas on")
+    parser.add_argument("--folder", type=Path, help="folder of the temporary stations")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.gettempdir())

@@ -1,4 +1,4 @@
-"""How much the memory of a worker's child grows with the scans that it restores.
+"""Memory growth of a worker child over many scans.
 
     python benchmarks/leak.py [--scans 350] [--every 50] [--preset fast]
 
@@ -59,7 +59,7 @@ def resident(word: str, below: int) -> tuple[int, int] | None:
 
 
 def run(scans: int, every: int, preset: str, home: Path) -> list[tuple[int, int, float, float]]:
-    """Return (scans done, child's process id, MB of the child, MB of the reader) at each look."""
+    """Return (scans done, child process id, MB of the child, MB of the reader) of each sample."""
     (home / "saek.toml").write_text(SETTINGS + f'preset = "{preset}"\n')
     (home / "inbox").mkdir()
     for number in range(scans):
@@ -91,7 +91,7 @@ def run(scans: int, every: int, preset: str, home: Path) -> list[tuple[int, int,
 
 
 def main() -> int:
-    """Print the table; end with 1 if the child grew by more than a twentieth after the first look."""
+    """Print the table; exit with 1 if the child grew by more than 5 % after the first sample."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--scans", type=int, default=350)
     words.add_argument("--every", type=int, default=50)

@@ -1,4 +1,4 @@
-"""With which thresholds monochrome pictures are told from color ones, and how often that is wrong.
+"""Thresholds between monochrome and color pictures, and their error rates.
 
     python benchmarks/monochrome.py --data DIR [--sample 3000] [--made 300] [--seed 15]
 
@@ -43,7 +43,7 @@ Rgb = np.ndarray
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture: where it is from, whether it is color, in which half it lies, and what was measured."""
+    """One picture: source, whether it is color, its half, and its measurements."""
 
     kind: str
     color: bool
@@ -82,7 +82,7 @@ def tone(gray: np.ndarray, name: str, draw: np.random.Generator) -> Rgb:
 
 
 def scanned(rgb: Rgb, draw: np.random.Generator) -> Rgb:
-    """Return what a scanner and a JPEG make of a print (H, W, 3): stains, noise, channels that lie apart."""
+    """Return a print (H, W, 3) as scanned and stored as JPEG: stains, noise, misaligned channels."""
     height, width = rgb.shape[:2]
     rgb = np.array(rgb)
     if draw.random() < 0.5:
@@ -141,7 +141,7 @@ COLORED = {"tinted": tinted, "poster": poster, "color target": beside_target}
 
 
 def cases(data: Path, sample: int, made: int, seed: int) -> Iterator[Case]:
-    """Measure all pictures and what is made of some of them."""
+    """Measure all pictures, and synthetic prints of some of them."""
     with Path(__file__).with_suffix(".csv").open(encoding="utf-8") as file:
         judged = {row["path"]: row["is"] for row in csv.DictReader(file)}
     draw = np.random.default_rng(seed)
@@ -175,14 +175,14 @@ def _measured(rgb: Rgb) -> ChromaResiduals:
 
 
 def cost(measured: list[Case], thresholds: Thresholds) -> float:
-    """Return the share of monochrome ones refused, and ten times that of color ones let pass."""
+    """Return the rate of refused monochrome pictures plus ten times the rate of accepted color pictures."""
     wrong = Counter(case.color for case in measured if thresholds.allow(case.residuals) == case.color)
     there = Counter(case.color for case in measured)
     return wrong[False] / max(1, there[False]) + WEIGHT * wrong[True] / max(1, there[True])
 
 
 def choose(measured: list[Case]) -> Thresholds:
-    """Return the thresholds of the least cost, one after the other until none changes."""
+    """Return the thresholds with the least cost, by coordinate descent."""
     steps = {
         "smoothed": np.arange(1.0, 5.01, 0.25),
         "across_axis": np.arange(0.5, 2.01, 0.1),
@@ -218,11 +218,11 @@ def table(measured: list[Case], thresholds: Thresholds) -> str:
 
 
 def main() -> None:
-    """Choose, judge and print."""
+    """Choose thresholds on one half, evaluate on the other, and print."""
     parser = argparse.ArgumentParser(description="Thresholds between monochrome and color, and their errors.")
     parser.add_argument("--data", type=Path, required=True, help="folder with scans, eval and train")
-    parser.add_argument("--sample", type=int, default=3000, help="pictures of train that are looked at")
-    parser.add_argument("--made", type=int, default=300, help="of how many of them prints are made")
+    parser.add_argument("--sample", type=int, default=3000, help="number of pictures of train to measure")
+    parser.add_argument("--made", type=int, default=300, help="number of them to make synthetic prints of")
     parser.add_argument("--seed", type=int, default=15)
     chosen = parser.parse_args()
     measured = list(cases(chosen.data, chosen.sample, chosen.made, chosen.seed))

@@ -1,11 +1,11 @@
-"""What the kernel tells of processes: which ones, how much memory, how much processor time."""
+"""Process trees, memory and CPU time from /proc."""
 
 import os
 from pathlib import Path
 
 
 def tree(pid: int) -> list[int]:
-    """Return a process and all below it."""
+    """Return a process and its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -16,7 +16,7 @@ def tree(pid: int) -> list[int]:
 
 
 def command(pid: int) -> str:
-    """Return the command line of a process, "" when it has ended."""
+    """Return the command line of a process, "" if it has exited."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
@@ -24,7 +24,7 @@ def command(pid: int) -> str:
 
 
 def proportional_bytes(pid: int) -> int:
-    """Return the proportional set size: memory that processes share counts in parts. 0 when it has ended."""
+    """Return the proportional set size, in which shared memory is divided; 0 if the process has exited."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -35,7 +35,7 @@ def proportional_bytes(pid: int) -> int:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the resident set size, 0 when it has ended."""
+    """Return the resident set size, 0 if the process has exited."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -43,6 +43,6 @@ def resident_bytes(pid: int) -> int:
 
 
 def processor_seconds(pid: int) -> float:
-    """Return the processor time that a running process has taken, its threads included."""
+    """Return the CPU time of a running process, threads included."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

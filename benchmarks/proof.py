@@ -1,4 +1,4 @@
-"""What an independent proof costs: processor seconds of its two parts beside those of the whole restoration.
+"""Cost of the independent verification: CPU seconds of its two parts and of the whole restoration.
 
     python benchmarks/proof.py [--megapixels 12 100] [--bits 8 16] [--format tiff]
 
@@ -29,7 +29,7 @@ from restoration.masters.strips import Master
 
 
 def processor_seconds() -> float:
-    """Return what this process and its children have used."""
+    """Return the CPU seconds of this process and its children."""
     children = (pid for pid in tree(os.getpid()) if pid != os.getpid())
     ticks = 0
     for pid in children:
@@ -39,7 +39,7 @@ def processor_seconds() -> float:
 
 
 def least(work: Callable[[], object], runs: int) -> float:
-    """Return the processor seconds of the cheapest run."""
+    """Return the CPU seconds of the fastest run."""
     spent = []
     for _ in range(runs):
         began = processor_seconds()
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--bits", type=int, nargs="+", default=[8, 16], choices=[8, 16])
     parser.add_argument("--format", default="tiff", choices=[one.value for one in OutputFormat])
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, help="where the pictures lie meanwhile")
+    parser.add_argument("--folder", type=Path, help="folder of the temporary pictures")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; processor seconds; {options.format}")
     print("        master    whole   second  read-back    share")

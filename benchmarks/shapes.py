@@ -1,10 +1,10 @@
-"""How much memory pictures of extreme shapes take, beside one of an ordinary shape.
+"""Peak memory of pictures of extreme shapes, compared with one of an ordinary shape.
 
     python benchmarks/shapes.py [--shapes 64x64 1x200000 ...] [--preset balanced] [--confidence]
 
-Each is a `saek restore` of its own. Memory is the largest sum of the resident sets of the process and its
-children, looked at a hundred times a second; pages that they share count twice. The first rows are what a
-picture of 64 x 64 and one of 12 megapixels take: libraries, model, and strips of the picture.
+Each is a separate `saek restore`. Memory is the largest sum of the resident sets of the process and its
+children, sampled a hundred times a second; shared pages count twice. The first rows, 64 x 64 and 12
+megapixels, show the share of libraries, model, and strips of the picture.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SHAPES = (
 
 
 def make_master(path: Path, height: int, width: int) -> None:
-    """Write a gray TIFF: scikit-image's camera man at half its scale, mirrored until it is large enough."""
+    """Write a gray TIFF: the camera man of scikit-image at half scale, mirrored to the full size."""
     import tifffile
     from skimage import data
 
@@ -44,7 +44,7 @@ def make_master(path: Path, height: int, width: int) -> None:
 
 
 def measured(words: list[str]) -> tuple[int, float, str]:
-    """Run a command and return its peak of resident bytes, its seconds and what it said."""
+    """Run a command; return its peak resident bytes, its seconds and its output."""
     began, peak = time.perf_counter(), 0
     with tempfile.TemporaryFile("w+") as said:
         running = subprocess.Popen(words, stdout=said, stderr=subprocess.DEVNULL)
@@ -56,11 +56,11 @@ def measured(words: list[str]) -> tuple[int, float, str]:
 
 
 def main() -> None:
-    """Measure what was asked for and print a table."""
+    """Measure all shapes and print a table."""
     parser = argparse.ArgumentParser(description="Memory that pictures of extreme shapes take.")
     parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="HEIGHTxWIDTH")
     parser.add_argument("--preset", default="balanced")
-    parser.add_argument("--confidence", action="store_true", help="draw how far the colors can be trusted")
+    parser.add_argument("--confidence", action="store_true", help="also write the confidence map")
     chosen = parser.parse_args()
     print(f"{'height x width':>16}  windows  peak MB  seconds", flush=True)
     with tempfile.TemporaryDirectory() as folder:

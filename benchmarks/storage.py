@@ -1,13 +1,13 @@
-"""What it costs in color to store weights in fewer bits, beside what it saves in bytes.
+"""Color error and file size of weights stored in fewer bits.
 
     python benchmarks/storage.py [--model NAME | --run RUN] [--data DIR] [--pictures 60] [--json]
 
-Weights as they are (a model's as stored, a run's in fp32) color the pictures; the same weights, stored and
-read again as fp32, fp16, bf16 and int8 (symmetric, one fp32 scale for each output channel), color them too.
-The columns tell the file's size, how far the chroma is from the first (|d| of Cb and Cr, in units in which
-the full range is 1), mean and 99th percentile of CIEDE2000 between the two colored pictures, and by how much
-the error against the true colors changes. `--data` takes the validation half of a folder's manifest, never
-its test half; without it scikit-image's color photographs are used.
+The original weights (of a model as stored, of a run in fp32) color the pictures; so do the same weights
+stored and read again as fp32, fp16, bf16 and int8 (symmetric, one fp32 scale per output channel). The
+columns are the file size, the difference of the chroma (|d| of Cb and Cr, full range 1), mean and 99th
+percentile of CIEDE2000 between the two colored pictures, and the change of the error against the true
+colors. `--data` takes the validation half of a folder's manifest, never its test half; without it scikit-
+image's color photographs are used.
 """
 
 import argparse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way of storing, over all pictures."""
+    """Figures of one storage format over all pictures."""
 
     storage: str
     bytes: int
@@ -99,7 +99,7 @@ def predicted(network: "nn.Module", luma: "NDArray[np.float32]") -> "NDArray[np.
 
 
 def rows(options: argparse.Namespace) -> tuple[str, int, list[Row]]:
-    """Measure every way of storing; return title, number of pictures and the table."""
+    """Measure every storage format; return title, number of pictures and the table."""
     from safetensors.torch import load, save
 
     from restoration.arrays.lab import lab, shown_rgb

@@ -1,13 +1,12 @@
-"""How many scans a second processes finish that work side by side, and what sets the pace.
+"""Scans per second of processes that run side by side, compared with the limit of the machine.
 
     python benchmarks/throughput.py [--megapixels 12] [--processes 1 2 3] [--scans 12] [--device auto]
 
-Each process is what a worker's child is: one model, one scan at a time, TIFF to TIFF. While one decodes or
-compresses, the network of another computes, so with enough of them the slowest part alone sets the pace. The
-bound is that pace: cores divided by the processor seconds of a scan, or on CUDA also the seconds in which a
-scan's pictures go to the network and come back, both as one process alone needs them, for the bound must not
-be slowed by what it bounds. Derivatives are flushed to the disk of the temporary folder; where that is slow,
-point TMPDIR to one in memory.
+Each process works as a child of a worker: one model, one scan at a time, TIFF to TIFF. While one decodes or
+compresses, the network of another computes, so with enough processes the slowest resource sets the rate. The
+limit is that rate: cores divided by the CPU seconds of a scan, on CUDA also the seconds of its device, both
+measured with one process. Derivatives are flushed to the disk of the temporary folder; if that is slow, point
+TMPDIR to a folder in memory.
 """
 
 import argparse
@@ -30,7 +29,7 @@ Figures = dict[str, float]
 
 
 class Watched:
-    """An engine, and the seconds in which it computed, with all ways to its device and back."""
+    """An engine that counts its seconds, transfers included."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
@@ -40,7 +39,7 @@ class Watched:
         return getattr(self._engine, name)
 
     def predict(self, gray: np.ndarray) -> np.ndarray:
-        """Compute, and count the time."""
+        """Compute and count the time."""
         began = time.perf_counter()
         made = self._engine.predict(gray)
         self.seconds += time.perf_counter() - began
@@ -48,7 +47,7 @@ class Watched:
 
 
 def work(master: Path, folder: Path, count: int, *, device: str, threads: int, preset: str) -> None:
-    """Get warm, say so, wait for the word, then restore the master so many times; print the figures."""
+    """Warm up, report, wait for the start signal, restore the master repeatedly; print the figures."""
     from restoration import Compute, Input, Output, default_model, load_model, recipe_for, restore
     from restoration.recipe import Preset
 
@@ -67,7 +66,7 @@ def work(master: Path, folder: Path, count: int, *, device: str, threads: int, p
 
 
 def side_by_side(processes: int, master: Path, options: argparse.Namespace) -> tuple[Figures, str, str]:
-    """Return the figures of all processes together, how busy a CUDA device was, and the engine."""
+    """Return the figures of all processes, the load of a CUDA device, and the engine."""
     cores = len(os.sched_getaffinity(0))
     threads = max(1, cores // processes)
     each = max(1, options.scans // processes)

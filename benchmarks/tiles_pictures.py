@@ -1,12 +1,11 @@
-"""Draw the pictures of docs/research/tiling.md: naive tiles beside Saek, passes, detail.
+"""Draw the pictures of docs/research/tiling.md: naive tiles and Saek, passes, detail.
 
     python benchmarks/tiles_pictures.py [--model NAME] [--photograph astronaut] [--side 2048] [--into DIR]
 
-The scan is a color photograph that scikit-image ships, enlarged to `--side` pixels and made gray, so that the
-truth is known. Naive tiles are windows of 256 x 256 at the scan's own scale, one beside the other, without
-overlap; they are shown by the same model, in the same engine, what Saek shows it, the contrast stretched
-alike. Printed is the error of the chroma in parts of the error of leaving the picture gray. `--into` a folder
-of its own shows other photographs without changing the page, whose pictures lie in docs/images.
+The scan is a color photograph of scikit-image, enlarged to `--side` pixels and made gray, so that the
+original is known. Naive tiles are windows of 256 x 256 at full scale, side by side without overlap, colored
+by the same model and engine with the same contrast stretch as in Saek. The chroma error is printed relative
+to that of the gray picture. `--into` another folder keeps the pictures of the page, docs/images, unchanged.
 """
 
 import argparse
@@ -32,7 +31,7 @@ _STRONG = 2.0
 
 
 def scan_of(name: str, side: int) -> "tuple[Gray, NDArray[np.uint8]]":
-    """Return the gray scan (H, W), uint8, and the truth (H, W, 3): a photograph enlarged to a longer side."""
+    """Return the gray scan (H, W), uint8, and the original (H, W, 3): an enlarged photograph."""
     from skimage import data
 
     from restoration.arrays.luma import luma
@@ -45,7 +44,7 @@ def scan_of(name: str, side: int) -> "tuple[Gray, NDArray[np.uint8]]":
 
 
 def naive(gray: "Gray", model: "LoadedModel") -> "Float":
-    """Return the chroma (2, H, W) of tiles at the scan's own scale, each by itself."""
+    """Return the chroma (2, H, W) of tiles at full scale, each inferred alone."""
     from restoration.arrays.tiling import WINDOW
     from restoration.colorize.inference import apply_stretch, contrast_stretch, infer_windows
 
@@ -61,7 +60,7 @@ def naive(gray: "Gray", model: "LoadedModel") -> "Float":
 
 
 def looks(gray: "Gray", model: "LoadedModel") -> "list[Float]":
-    """Return the chroma (2, h, w) of each look at the whole picture, turned back, then their mean."""
+    """Return the chroma (2, h, w) of each pass over the whole picture, aligned, then their mean."""
     from restoration import Preset
     from restoration.arrays import resample
     from restoration.colorize.inference import apply_stretch, colorize, contrast_stretch, infer_chroma
@@ -80,7 +79,7 @@ def looks(gray: "Gray", model: "LoadedModel") -> "list[Float]":
 
 
 def drawn(chroma: "Float") -> "NDArray[np.uint8]":
-    """Return chroma (2, H, W) as RGB bytes (H, W, 3), without its picture."""
+    """Return chroma (2, H, W) alone as RGB bytes (H, W, 3)."""
     from restoration.evaluation.rendering import colored
 
     return colored(np.full(chroma.shape[1:], _PLAIN, np.uint8), chroma, _STRONG)

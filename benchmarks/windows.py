@@ -1,10 +1,10 @@
-"""How many windows a second an engine computes in batches, beside what its device multiplies in that time.
+"""Windows per second of an engine in batches, compared with matrix multiplication on its device.
 
     python benchmarks/windows.py [--device auto] [--engine auto] [--batches 1 8 32 128]
 
-Windows go from and to main memory, as they do at work. The floor is the time in which the same device does as
-many floating point operations in a matrix multiplication of the engine's own precision, in the same run. How
-often a CUDA device had something to do is what `nvidia-smi` tells, asked ten times a second.
+Windows are copied from and to main memory, as in production. The lower limit is the time of as many
+floating point operations in a matrix multiplication of the same precision on the same device, in the same
+run. The load of a CUDA device is read from `nvidia-smi` ten times a second.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _SECONDS = 2.0
 
 
 def best(run: Callable[[], object]) -> float:
-    """Return the shortest time of a run, over some seconds, after two that do not count."""
+    """Return the shortest time of a run over some seconds, after two warm-up runs."""
     run(), run()
     times: list[float] = []
     over = time.perf_counter() + _SECONDS
@@ -33,7 +33,7 @@ def best(run: Callable[[], object]) -> float:
 
 
 class DeviceLoad:
-    """Asks `nvidia-smi` how busy a CUDA device is; says nothing where there is none."""
+    """Sample the load of a CUDA device with `nvidia-smi`; None without a device."""
 
     def __init__(self, cuda: bool) -> None:
         self._asked: subprocess.Popen[str] | None = None
@@ -46,7 +46,7 @@ class DeviceLoad:
             )
 
     def told(self) -> str:
-        """End it; return the mean in percent."""
+        """Stop sampling; return the mean load in percent."""
         if self._asked is None:
             return "-"
         self._asked.terminate()
@@ -56,7 +56,7 @@ class DeviceLoad:
 
 
 def multiplied(device: str, *, half: bool) -> float:
-    """Return the operations a second of a matrix multiplication by torch on the device."""
+    """Return the operations per second of a matrix multiplication by torch on the device."""
     import torch
 
     side = 8192 if device == "cuda" else 1536
