@@ -102,7 +102,7 @@ def test_help_shows_flags_bare_and_values_by_short_words(words):
 
 def test_help_shows_what_an_option_takes():
     shown = CliRunner().invoke(app, ["status", "--help"], env={"COLUMNS": "160"}).stdout
-    assert re.search(r"--limit +N \[x>=1\] +List", shown)
+    assert re.search(r"--limit +N \[x>=1\] +Maximum number", shown)
     assert re.search(r"--collection +FOLDER +", shown)
     assert re.search(
         r"--state +STATE +Files in this state, or with a job in it: done, running, queued", shown
