@@ -2,6 +2,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,6 +34,7 @@ def saek(settings: Settings) -> Iterator[Saek]:
     """Run one command line in this process, in the home of the station, and return its result."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def saek(*words: str, stdin: bytes | None = None) -> Result:
         return CliRunner().invoke(app, words, stdin, prog_name="saek", env={"COLUMNS": "200"})
@@ -40,6 +42,8 @@ def saek(settings: Settings) -> Iterator[Saek]:
     yield saek
     root.handlers[:], level = before
     root.setLevel(level)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     structlog.reset_defaults()
 
 
