@@ -18,7 +18,7 @@ from rich.text import Text
 
 from worker.printable import printable_json, printable_lines
 
-PIPE_WIDTH: Final = 160
+_PIPE_WIDTH: Final = 160
 """Width of tables where standard output is no terminal, in columns."""
 
 
@@ -34,7 +34,7 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return PrintableConsole(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
 
 

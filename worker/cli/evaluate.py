@@ -17,7 +17,7 @@ from worker.console import err, progress_bar, write_json
 if TYPE_CHECKING:
     from restoration.evaluation import EvaluatedModel, Evaluation, EvaluationOptions, EvaluationProgress
 
-HalfName = Literal["validation", "test", "all"]
+_HalfName = Literal["validation", "test", "all"]
 """`restoration.evaluation.Half`, spelled out so that help need not load the pixel code."""
 
 _TOLD_SECONDS = 30.0
@@ -40,7 +40,7 @@ def evaluate(
         ),
     ],
     half: Annotated[
-        HalfName,
+        _HalfName,
         typer.Option(help="Half of the held-out pictures to use; only with a manifest."),
     ] = "test",
     scans: Annotated[

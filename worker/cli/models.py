@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, verify, show, import, export and remove models; choose the default.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="An installed model.", show_default=False)]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="An installed model.", show_default=False)]
 
 
 @app.callback(invoke_without_command=True)
@@ -134,7 +134,7 @@ def verify(
 
 @app.command()
 def show(
-    name: Name,
+    name: _Name,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -229,7 +229,7 @@ def import_(
 
 @app.command()
 def export(
-    name: Name,
+    name: _Name,
     folder: Annotated[
         Path,
         typer.Argument(metavar="DIR", help="Folder to copy to.", file_okay=False, show_default=False),
@@ -287,7 +287,7 @@ def default(
 
 
 @app.command()
-def remove(name: Name, json: Json = False) -> None:
+def remove(name: _Name, json: Json = False) -> None:
     """Remove an imported model; never a shipped one, the default, or one that queued jobs need."""
     from restoration.generators.models.installation import remove_model
     from worker.models.library import require_unused

@@ -25,11 +25,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would be done.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would be done.")]
 
 
 @app.command()
-def queue(dry_run: DryRun = False, json: Json = False) -> None:
+def queue(dry_run: _DryRun = False, json: Json = False) -> None:
     """Send all queued jobs again, end all waits, and take back the jobs of workers that do not answer."""
     from db.queue import inspect_queue, recover_queue
 
@@ -70,7 +70,7 @@ def database(
             help="Compare the checksum of each derivative, or only its size.",
         ),
     ] = True,
-    dry_run: DryRun = False,
+    dry_run: _DryRun = False,
     json: Json = False,
 ) -> None:
     """Add to the record what is missing from it, from the sidecars of an outbox; overwrites nothing."""
@@ -109,7 +109,7 @@ def database(
 
 
 @app.command()
-def sidecars(dry_run: DryRun = False, json: Json = False) -> None:
+def sidecars(dry_run: _DryRun = False, json: Json = False) -> None:
     """Write missing or damaged sidecars from the record."""
     from worker.recovery.recover import recover_sidecars
 

@@ -21,7 +21,7 @@ def station(
     ] = False,
 ) -> None:
     """Run all parts on this machine until Ctrl-C or SIGTERM: watch, queue, color and record."""
-    stop = stop_on_signals()
+    stop = _stop_on_signals()
     from worker.station.supervisor import run_station
 
     raise typer.Exit(run_station(settings_and_logs(), stop, until_idle=until_idle))
@@ -30,7 +30,7 @@ def station(
 def ingest() -> None:
     """Run only the part that watches the inbox and records its files."""
     _exit_with_station()
-    stop = stop_on_signals()
+    stop = _stop_on_signals()
     from worker.inbox.ingest import run_ingest
 
     run_ingest(settings_and_logs(), stop)
@@ -39,7 +39,7 @@ def ingest() -> None:
 def dispatch() -> None:
     """Run only the part that sends queued jobs to the broker and takes back those of dead workers."""
     _exit_with_station()
-    stop = stop_on_signals()
+    stop = _stop_on_signals()
     from worker.queue.relay import run_dispatch
 
     run_dispatch(settings_and_logs(), stop)
@@ -57,7 +57,7 @@ def worker() -> None:
 def broker() -> None:
     """Run only the embedded broker; `saek station` starts it itself."""
     _exit_with_station()
-    stop = stop_on_signals()
+    stop = _stop_on_signals()
     from worker.queue.broker import serve_broker
 
     serve_broker(settings_and_logs(), stop)
@@ -90,7 +90,7 @@ def _exit_with_station() -> None:
         raise typer.Exit(Exit.OK)  # the station is already dead
 
 
-def stop_on_signals() -> threading.Event:
+def _stop_on_signals() -> threading.Event:
     """Return an event that the first SIGINT or SIGTERM sets; the second one kills the process.
 
     Call it before slow imports, so that a signal during them counts too.

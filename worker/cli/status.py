@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from worker.parts.part_exits import PartExits
     from worker.parts.wait_reporter import WaitingPart
 
-REFRESH_SECONDS = 1.0
+_REFRESH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _watch(database: "Database", settings: Settings, query: _Query) -> None:
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         while True:
             live.update(_screen(_read(database, settings, query), settings), refresh=True)
-            time.sleep(REFRESH_SECONDS)
+            time.sleep(_REFRESH_SECONDS)
 
 
 def _read(database: "Database", settings: Settings, query: _Query) -> "ScanHistory | _FileList | _Work":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TOLD_SECONDS = 60.0
 
 
-class Precision(StrEnum):
+class _Precision(StrEnum):
     """Precisions that a recipe may have."""
 
     FLOAT32 = "float32"
@@ -78,7 +78,7 @@ def study(
         typer.Option(min=1, help="Width of the networks.", show_default="that of the recipes"),
     ] = None,
     precision: Annotated[
-        Precision | None,
+        _Precision | None,
         typer.Option(help="Precision of convolutions during training.", show_default="that of the recipes"),
     ] = None,
     dry_run: Annotated[

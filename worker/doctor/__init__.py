@@ -9,12 +9,12 @@ from worker.doctor.storage import clock, disk, home, inbox, looks, outbox, overl
 from worker.doctor.work import failures, parts, waiting
 from worker.settings import Settings
 
-__all__ = ["CHECKS", "Check", "State", "examine"]
+__all__ = ["Check", "State", "examine"]
 
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Yield the result of every check; one that raises is a failed check, and the others still run."""
-    for check in CHECKS:
+    for check in _CHECKS:
         try:
             yield check(settings)
         except Exception as error:  # noqa: BLE001  (an unexpected error is a finding too)
@@ -24,7 +24,7 @@ def examine(settings: Settings) -> Iterator[Check]:
             yield Check(name, State.FAILED, found, remedy)
 
 
-CHECKS: tuple[Callable[[Settings], Check], ...] = (
+_CHECKS: tuple[Callable[[Settings], Check], ...] = (
     home,
     inbox,
     outbox,

@@ -7,10 +7,10 @@ from worker.doctor.findings import Check, State
 from worker.doctor.storage import folder_check
 from worker.settings import Settings
 
-MIN_PILLOW = 13
+_MIN_PILLOW = 13
 """Older versions have a heap overflow in their JPEG reader."""
 
-MIN_LIBVIPS = (8, 15)
+_MIN_LIBVIPS = (8, 15)
 """The first version with `fail_on="warning"` in every loader that is used."""
 
 
@@ -62,7 +62,7 @@ def libvips(settings: Settings) -> Check:  # noqa: ARG001  (all checks have one 
 
     version = tuple(pyvips.version(part) for part in range(3))
     found = ".".join(map(str, version))
-    if version < MIN_LIBVIPS:
+    if version < _MIN_LIBVIPS:
         return Check("libvips", State.FAILED, found, "Reinstall: pip install --upgrade 'pyvips[binary]'")
     return Check("libvips", State.OK, found)
 
@@ -72,8 +72,8 @@ def pillow(settings: Settings) -> Check:  # noqa: ARG001
     import PIL
 
     found = PIL.__version__
-    if int(found.split(".", 1)[0]) < MIN_PILLOW:
-        return Check("pillow", State.FAILED, found, f"Run: pip install --upgrade 'pillow>={MIN_PILLOW}'")
+    if int(found.split(".", 1)[0]) < _MIN_PILLOW:
+        return Check("pillow", State.FAILED, found, f"Run: pip install --upgrade 'pillow>={_MIN_PILLOW}'")
     return Check("pillow", State.OK, found)
 
 
