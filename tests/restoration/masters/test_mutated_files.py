@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from odd_tiffs import ASCII, RATIONAL, Page, made
 from PIL import Image
+from tiff_files import ASCII, RATIONAL, Page, tiff_bytes
 
 from restoration import Limits, ReaderFailed, RestorationError
 from restoration.masters.sandbox import Reader
@@ -65,7 +65,7 @@ def good(gray: Gray) -> list[bytes]:
         tiff(gray.astype(np.uint16) * 257, byteorder=">", bigtiff=True, compression="packbits"),
         tiff(np.dstack([gray, gray]), photometric="minisblack", extrasamples=["assocalpha"]),
         tiff(rgb, photometric="rgb", compression="jpeg"),
-        made(Page(gray, described), Page(np.ascontiguousarray(gray[::2, ::2]))),
+        tiff_bytes(Page(gray, described), Page(np.ascontiguousarray(gray[::2, ::2]))),
         pillow(gray, "TIFF", "1", compression="group4"),
         pillow(gray, "TIFF", "P"),
         pillow(gray, "JPEG"),

@@ -1,14 +1,25 @@
-"""TIFFs made byte by byte, as writers with faults make them: every tag as it is told, in any order."""
+"""TIFF files made byte by byte, as faulty writers make them, and their samples as both decoders read them."""
 
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from restoration import identify
+from restoration.masters import second_decoder
+from restoration.masters.decoder_agreement import DecoderComparison
+from restoration.masters.strips import Master
+
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
 _CODES = {BYTE: "B", ASCII: "s", SHORT: "H", LONG: "I", UNDEFINED: "s", LONG8: "Q"}
+
+BYTE_ORDERS = [("<", False), (">", False), ("<", True), (">", True)]
+"""Byte order, and whether it is a BigTIFF."""
 
 Tag = tuple[int, object]
 """Field type, and its values: bytes, an integer or a list of them; of RATIONAL pairs."""
@@ -21,17 +32,17 @@ class Page:
     samples: NDArray[np.generic]
     """(H, W) or (H, W, channels)."""
     tags: Mapping[int, Tag | None] = field(default_factory=dict)
-    """Tags besides or instead of the usual ones; None leaves one out."""
+    """Tags besides or instead of the usual ones; None removes one."""
     strips: Sequence[bytes] | None = None
     """Compressed strips, instead of the samples."""
     unsorted: bool = False
     following: int | None = None
-    """Offset of the next directory, instead of the right one; -1 for this very one."""
+    """Offset of the next directory, instead of the right one; -1 for this directory."""
     counts: Mapping[int, int] = field(default_factory=dict)
-    """Counts of tags that are not those of their values."""
+    """Wrong counts of tags."""
 
 
-def made(*pages: Page, order: str = "<", big: bool = False) -> bytes:
+def tiff_bytes(*pages: Page, order: str = "<", big: bool = False) -> bytes:
     """Return a file of these pages."""
     out = bytearray(b"II" if order == "<" else b"MM")
     out += struct.pack(order + "HHHQ", 43, 8, 0, 0) if big else struct.pack(order + "HI", 42, 0)
@@ -93,3 +104,37 @@ def _packed(order: str, kind: int, values: object) -> tuple[int, bytes, int]:
     if kind == RATIONAL:
         return kind, b"".join(struct.pack(order + "II", *pair) for pair in numbers), len(numbers)
     return kind, struct.pack(order + f"{len(numbers)}{_CODES[kind]}", *numbers), len(numbers)
+
+
+def compressed_strips(gray: NDArray[np.generic], compression: int, rows: int = 100) -> list[bytes]:
+    """Return gray in strips of `rows`: 1 uncompressed, 5 LZW, 8 Deflate, 32773 PackBits."""
+    pack = {1: bytes, 5: imagecodecs.lzw_encode, 8: zlib.compress}
+    parts = [gray[top : top + rows] for top in range(0, len(gray), rows)]
+    if compression == 32773:  # each row by itself
+        return [b"".join(imagecodecs.packbits_encode(row.tobytes()) for row in part) for part in parts]
+    return [bytes(pack[compression](np.ascontiguousarray(part).tobytes())) for part in parts]
+
+
+def pixels_last(whole: bytes, data: bytes, order: str = "<") -> bytes:
+    """Append `data` as the data of the only strip, so that nothing is behind the pixels."""
+    at = whole.index(struct.pack(order + "HHI", 273, LONG, 1))
+    return whole[: at + 8] + struct.pack(order + "I", len(whole)) + whole[at + 12 :] + data
+
+
+def stored_samples(path: Path) -> NDArray[np.generic]:
+    """Return the samples as stored, on which the second decoder agrees if it reads them at all."""
+    facts = identify(path)
+    master = Master(path, facts, path.parent)
+    other = None if master.second_decoder_only() else second_decoder.read_rows(path, facts)
+    comparison = DecoderComparison(path, facts, path.parent, other)
+    found = []
+    for top, samples in master.stored_strips():
+        comparison.add(top, samples)
+        found.append(samples)
+    comparison.finish()
+    return np.concatenate(found)
+
+
+def by_second_decoder(path: Path) -> NDArray[np.generic]:
+    """Return the samples as the second decoder reads them."""
+    return np.concatenate([rows for _, rows in second_decoder.read_rows(path, identify(path))])
