@@ -26,7 +26,7 @@ def contents(database):
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("order", ["UPDATE {table} SET {column} = 'x'", "DELETE FROM {table}"])
-def test_what_happened_can_be_neither_changed_nor_removed(filled, table, order):
+def test_events_can_be_neither_changed_nor_removed(filled, table, order):
     before = contents(filled.database)
     assert before[table] != []
     with (

@@ -51,14 +51,14 @@ def check(archive, *found, at=None):
         record_checks(s, checks, now=at or archive.now)
 
 
-def test_files_that_were_never_checked_come_in_the_order_of_their_numbers(archive):
+def test_unchecked_files_come_in_order_of_id(archive):
     for name in ("a", "b"):
         make(archive, name)
     assert names(archive) == ["a.tif", "a.color.tif", "b.tif", "b.color.tif"]
     assert names(archive, [Holding.DERIVATIVE]) == ["a.color.tif", "b.color.tif"]
 
 
-def test_the_longest_unchecked_come_first_so_that_a_run_goes_on_where_the_last_one_ended(archive):
+def test_the_longest_unchecked_files_come_first(archive):
     for name in "abc":
         make(archive, name)
     check(archive, ("a.tif", Finding.INTACT), ("c.color.tif", Finding.INTACT))
@@ -94,7 +94,7 @@ def test_what_is_checked_during_a_run_is_not_due_in_it_again(archive):
     assert names(archive, asked=asked) == []
 
 
-def test_only_what_was_not_checked_for_so_long_is_due_and_what_was_not_intact(archive):
+def test_files_are_due_by_age_or_if_they_were_not_intact(archive):
     for name in "abcd":
         make(archive, name)
     everything = [f"{name}.{kind}" for name in "abcd" for kind in ("tif", "color.tif")]
@@ -110,7 +110,7 @@ def test_only_what_was_not_checked_for_so_long_is_due_and_what_was_not_intact(ar
     assert len(names(archive, asked=due(archive, unless_since=archive.now - 30 * DAY))) == 8
 
 
-def test_masters_that_left_are_missing_unless_their_bytes_are_elsewhere_or_nobody_asks(archive, take_away):
+def test_masters_that_left_are_missing_unless_found_elsewhere(archive, take_away):
     for name in ("left", "moved"):
         make(archive, name)
     with archive.database.begin() as s:
@@ -120,7 +120,7 @@ def test_masters_that_left_are_missing_unless_their_bytes_are_elsewhere_or_nobod
     assert names(archive, [Holding.MASTER], due(archive, gone=False)) == ["moved/here.tif"]
 
 
-def test_a_master_that_was_missing_when_it_left_is_not_asked_for_again_before_its_time(archive, take_away):
+def test_a_missing_master_that_left_is_due_only_by_age(archive, take_away):
     make(archive, "a")
     with archive.database.begin() as s:
         take_away(s, b"a.tif", now=archive.now)
@@ -132,7 +132,7 @@ def test_a_master_that_was_missing_when_it_left_is_not_asked_for_again_before_it
         assert check_summary(s, Holding.MASTER, gone=False).files == 0
 
 
-def test_a_file_that_was_replaced_or_never_hashed_is_not_asked_for(archive):
+def test_replaced_and_unhashed_files_are_not_due(archive):
     make(archive, "a")
     archive.drop("a.tif", "other bytes", job=False)
     held = list(due_files(archive.database, [Holding.MASTER], due(archive)))
@@ -182,7 +182,7 @@ def test_a_check_is_one_event_and_dates_the_file(archive):
     }
 
 
-def test_how_all_files_stand_is_told_by_their_last_checks(archive):
+def test_the_summary_counts_the_last_checks(archive):
     for name in "abc":
         make(archive, name)
     check(archive, ("a.tif", Finding.CHANGED))
@@ -216,7 +216,7 @@ def test_choosing_files_chooses_what_was_made_of_them(archive):
         assert amount_due(s, Holding.DERIVATIVE, due(archive), chosen[Holding.DERIVATIVE]).files == 1
 
 
-def test_how_a_derivative_was_made_is_known_and_from_which_file_it_could_be_again(archive, take_away):
+def test_recipe_and_master_of_a_derivative_are_known(archive, take_away):
     make(archive, "a")
     with archive.database.read() as s:
         (derivative,) = s.scalars(select(schema.Derivative.id))
@@ -230,7 +230,7 @@ def test_how_a_derivative_was_made_is_known_and_from_which_file_it_could_be_agai
         assert recipe_and_master(s, derivative)[1] is None
 
 
-def test_the_outbox_is_accounted_for_by_derivatives_and_by_work_under_way(archive):
+def test_files_of_derivatives_and_running_jobs_are_no_orphans(archive):
     known = make(archive, "a")
     lease = archive.work_on("b.tif", "b")
     sha256, fingerprint = archive.content("b").sha256, f"{100:064x}"

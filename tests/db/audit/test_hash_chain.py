@@ -77,7 +77,7 @@ def test_nothing_is_sealed_where_nothing_happened(database):
     assert (proof.unbroken, proof.seals, proof.last) == (True, 0, None)
 
 
-def test_every_event_comes_under_a_seal_once_and_seals_follow_each_other(database, note):
+def test_every_event_is_sealed_once_in_consecutive_seals(database, note):
     note(25)
     assert seal_events(database, block=10) == 3
     assert seal_events(database, block=10) == 0
@@ -139,7 +139,7 @@ def test_every_column_is_sealed_and_who_did_it_too(archive, note, change):
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # PostgreSQL would not store it
-def test_what_is_no_time_or_json_any_more_is_a_change_and_no_crash(database, note):
+def test_invalid_times_and_json_count_as_changed_events(database, note):
     note(3)
     seal_events(database, block=1)
     tamper(
@@ -157,7 +157,7 @@ def test_removed_events_are_told_with_their_number(database, note):
     assert broken(database) == [(2, ChainFaultKind.EVENTS_REMOVED, 2)]
 
 
-def test_an_event_that_was_slipped_in_is_told_also_between_two_seals(database, note):
+def test_an_inserted_event_is_found_even_between_two_seals(database, note):
     note(10)
     tamper(database, "DELETE FROM event WHERE id = 6")  # a number that a failed transaction left unused
     seal_events(database, block=5)
@@ -179,7 +179,7 @@ def test_a_seal_that_was_altered_or_removed_is_told(database, note):
     ]
 
 
-def test_a_seal_that_is_made_to_fit_tampered_events_breaks_the_next(database, note):
+def test_a_forged_seal_breaks_the_next_one(database, note):
     note(20)
     seal_events(database, block=10)
     tamper(
@@ -190,7 +190,7 @@ def test_a_seal_that_is_made_to_fit_tampered_events_breaks_the_next(database, no
     assert broken(database)[-1] == (2, ChainFaultKind.SEAL_ALTERED, 10)
 
 
-def test_a_chain_made_anew_is_whole_in_itself_but_not_the_one_that_was_written_down(database, note):
+def test_a_rewritten_chain_differs_from_the_digests_written_down(database, note):
     note(20)
     seal_events(database, block=10)
     with database.read() as s:
@@ -205,7 +205,7 @@ def test_a_chain_made_anew_is_whole_in_itself_but_not_the_one_that_was_written_d
     assert broken(database, expected=written_down) == [(2, ChainFaultKind.SEAL_MISSING, None)]
 
 
-def test_a_short_look_says_how_far_it_came_and_still_compares_all_seals(database, note):
+def test_a_short_verification_still_compares_all_seals(database, note):
     note(20)
     seal_events(database, block=1)
     looks = iter([True] * 5 + [False])
@@ -238,7 +238,7 @@ def test_a_line_is_the_same_on_both_databases(database):
     )
 
 
-def test_the_digest_is_that_of_the_lines_and_the_facts_of_the_seal(database, note):
+def test_the_digest_covers_the_events_and_the_seal(database, note):
     note(2)
     seal_events(database)
     (seal,) = seals(database)
@@ -259,7 +259,7 @@ def test_the_digest_is_that_of_the_lines_and_the_facts_of_the_seal(database, not
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
-def test_nothing_is_sealed_over_an_event_that_is_still_being_written(database, url, note):
+def test_no_seal_passes_an_event_that_is_being_written(database, url, note):
     other = open_database(url)
     try:
         with other.begin() as open_transaction:  # takes an id, and does not commit yet

@@ -91,7 +91,7 @@ def test_a_replaced_file_is_listed_as_it_is_now(archive):
     assert [row.scan_id for row in rows(archive)] == [new.scan_id]
 
 
-def test_a_file_that_is_made_again_still_names_what_was_made(archive):
+def test_a_file_in_progress_still_names_its_derivative(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.finish(s, lease, archive.derivative(), now=archive.now)
@@ -130,7 +130,7 @@ def failed_anew(archive, name="a.tif"):
     return job_id
 
 
-def test_a_done_file_whose_next_version_failed_is_listed_under_both(archive):
+def test_a_done_file_with_a_failed_job_is_listed_under_both(archive):
     job_id = failed_anew(archive)
     (whole,) = rows(archive)
     assert (whole.state, whole.derivative_display) == (FileState.DONE, "a.tif.color.tif")

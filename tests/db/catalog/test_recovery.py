@@ -110,7 +110,7 @@ def test_entering_twice_changes_nothing(source, archive):
     assert (everything(archive), archive.count(Event)) == (before, events)
 
 
-def test_events_say_that_it_came_by_recovery_and_what_happened_before(source, archive):
+def test_events_name_the_recovery_and_the_earlier_history(source, archive):
     told = make(source)
     enter(archive, told)
     assert archive.happened() == ["recovery", "recovery"]

@@ -115,7 +115,7 @@ def test_the_chosen_can_be_reprocessed_while_they_are_read(album):
     assert told.created == 1
 
 
-def test_the_time_a_megapixel_takes_is_known_once_something_was_made(archive):
+def test_the_time_per_megapixel_needs_a_derivative(archive):
     with archive.database.read() as s:
         assert mean_seconds_per_megapixel(s) is None
     lease = archive.work_on()
@@ -138,7 +138,7 @@ def test_the_collections_on_record_are_all_folders_above_files(album):
         ]
 
 
-def test_names_that_may_be_meant_are_of_the_same_folder_or_end_alike(album):
+def test_similar_names_share_the_folder_or_the_last_part(album):
     with album.database.read() as s:
         assert similar_names(s, "album/9.tif", 10) == ["album/1.tif"]
         assert similar_names(s, "2.tif", 10) == ["5.tif", "album/back/2.tif"]

@@ -63,7 +63,7 @@ def test_what_may_have_gone_comes_page_by_page_in_order(archive, names):
     assert left(archive, "elsewhere") == []
 
 
-def test_a_page_of_what_may_have_gone_costs_no_look_at_all_the_others(archive, names, monkeypatch):
+def test_a_page_of_possibly_gone_files_reads_no_others(archive, names, monkeypatch):
     if archive.database.dialect != "sqlite":
         return  # PostgreSQL plans by what it knows of the rows
     plans = []
@@ -87,7 +87,7 @@ def test_what_is_gone_or_was_seen_since_cannot_have_gone(archive, names):
         assert possibly_gone(s, "inbox", archive.now - dt.timedelta(seconds=1), 0, 100) == []
 
 
-def test_a_path_tells_what_was_last_seen_there(archive):
+def test_a_path_returns_its_known_sighting(archive):
     archive.drop()
     with archive.database.read() as s:
         (known,) = known_sightings(s, "inbox", [digest("a.tif"), digest("b.tif")])

@@ -67,7 +67,7 @@ json_values = st.recursive(
 
 @same_database
 @given(facts=st.dictionaries(st.text(max_size=5), json_values, max_size=4))
-def test_any_facts_can_be_kept(archive, facts):
+def test_any_json_object_can_be_stored(archive, facts):
     scan_id = archive.drop(job=False).scan_id
     with archive.database.begin() as s:
         s.execute(update(Scan).where(Scan.id == scan_id).values(facts=facts))

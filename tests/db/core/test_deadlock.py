@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from db.core.schema import Scan
 
 
-def test_a_transaction_that_was_given_up_in_a_deadlock_is_done_again(archive):
+def test_a_transaction_is_repeated_after_a_deadlock(archive):
     archive.drop("a.tif", "a")
     archive.drop("b.tif", "b")
     with archive.database.read() as s:

@@ -129,7 +129,7 @@ def test_a_connection_that_the_server_dropped_is_replaced(migrated_postgres):
     other.dispose()
 
 
-def test_a_writer_that_waits_too_long_is_told_that_the_database_is_held(tmp_path, monkeypatch):
+def test_a_writer_that_waits_too_long_learns_of_the_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.05)
     url = f"sqlite:///{tmp_path}/saek.sqlite3"
     holder, waiter = open_database(url), open_database(url)
@@ -182,7 +182,7 @@ def test_opening_touches_no_file(tmp_path):
     assert list(Path(tmp_path).iterdir()) == []
 
 
-def test_an_address_that_is_none_is_not_repeated_for_it_may_hold_a_password():
+def test_an_invalid_address_is_not_repeated():
     with pytest.raises(UnsupportedDatabase) as caught:
         open_database("postgres//saek:hush@db")
     assert "hush" not in str(caught.value)

@@ -50,7 +50,7 @@ def seconds_of_failing(database):
     return time.monotonic() - began
 
 
-def test_a_server_that_falls_silent_is_away_and_soon_there_again(over, relay):
+def test_a_frozen_server_is_unavailable_until_it_answers(over, relay):
     assert ask(over) == 1
     relay.swallow()
 
@@ -62,7 +62,7 @@ def test_a_server_that_falls_silent_is_away_and_soon_there_again(over, relay):
     assert ask(over) == 1
 
 
-def test_silence_in_a_transaction_ends_it(over, relay):
+def test_a_timeout_ends_the_transaction(over, relay):
     def write():
         with over.begin() as s:
             s.execute(update(Job).values(requested_by="nobody"))
@@ -72,21 +72,21 @@ def test_silence_in_a_transaction_ends_it(over, relay):
         write()
 
 
-def test_a_long_answer_is_no_silence(over, relay):
+def test_a_long_answer_is_no_timeout(over, relay):
     with over.read() as s:
         rows = s.execute(text("SELECT pg_sleep(0.3), repeat('x', 20000) FROM generate_series(1, 6)")).all()
 
     assert len(rows) == 6
 
 
-def test_who_asks_without_patience_waits(migrated_postgres):
+def test_without_a_timeout_the_client_waits(migrated_postgres):
     database = open_database(migrated_postgres)
     with database.read() as s:
         assert s.scalar(text("SELECT pg_sleep(1.5)")) == ""
     database.dispose()
 
 
-def test_who_gave_up_waiting_for_a_row_leaves_the_queue(archive, database, over):
+def test_a_client_that_gave_up_leaves_the_lock_queue(archive, database, over):
     if database.dialect == "sqlite":
         return  # it has no queue
     archive.drop()
@@ -105,7 +105,7 @@ def test_who_gave_up_waiting_for_a_row_leaves_the_queue(archive, database, over)
         assert s.scalar(queue) == 0
 
 
-def test_a_client_that_vanished_while_it_wrote_holds_nobody_up(archive, database, monkeypatch):
+def test_a_client_lost_while_writing_blocks_nobody(archive, database, monkeypatch):
     if database.dialect == "sqlite":
         return  # the kernel ends the locks of a dead process
     job_id = archive.drop().job_id

@@ -53,7 +53,7 @@ def test_a_difference_is_found(url, database):
             connection.execute(text("ALTER TABLE scan DROP COLUMN mood"))
 
 
-def test_migrations_make_the_same_constraints_and_indexes_as_the_models(empty_url):
+def test_migrations_and_models_have_the_same_constraints(empty_url):
     # Alembic's comparison looks neither at CHECK constraints nor at the condition of an index.
     with _opened(empty_url) as database:
         with database.connect() as connection:
@@ -120,7 +120,7 @@ def _opened(url):
     database.dispose()
 
 
-def test_the_first_census_finds_a_place_in_a_record_from_before(empty_url):
+def test_an_upgraded_record_can_cache_counts(empty_url):
     runner.upgrade(empty_url, "0003")
     with _opened(empty_url) as database:
         runner.upgrade(empty_url)
@@ -148,7 +148,7 @@ def _rules(database):
     return indexes, checks
 
 
-def test_a_record_from_before_events_were_sealed_keeps_all_and_is_sealed(empty_url):
+def test_an_upgrade_seals_the_events_of_an_older_record(empty_url):
     runner.upgrade(empty_url, "0001")
     at = "'2026-11-22 09:00:00.000000'" if empty_url.startswith("sqlite") else "'2026-11-22 09:00:00+00'"
     with _opened(empty_url) as database:

@@ -88,7 +88,7 @@ def test_a_finished_or_waiting_job_is_not_retried(archive):
     assert order(archive, retry, Selection(all=True)).jobs == 0
 
 
-def test_retrying_a_failed_file_gives_it_all_its_attempts_and_releases_it(archive):
+def test_a_retry_restores_all_attempts_and_releases_the_scan(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.fail(s, lease, archive.problem(), quarantine=True, now=archive.now)
@@ -155,7 +155,7 @@ def test_an_order_is_signed_by_who_gave_it(archive):
     assert last.at - archive.now == dt.timedelta(0)
 
 
-def test_what_a_reprocess_would_do_is_foreseen_as_it_then_happens(archive):
+def test_the_plan_of_a_reprocess_matches_its_result(archive):
     for n in range(4):
         archive.drop(f"{n}.tif", str(n))
     with archive.database.begin() as s:
@@ -218,7 +218,7 @@ def test_cancelling_by_state_leaves_jobs_in_other_states(archive, by_other_recip
     assert (told.cancelled, told.requested) == (0, 1)
 
 
-def test_reprocessing_tells_of_existing_jobs_that_only_a_retry_makes(archive, by_other_recipes):
+def test_reprocess_counts_existing_jobs_that_need_a_retry(archive, by_other_recipes):
     (row,) = _scans(archive)
     for strength, unmade in ((0.2, 1), (0.4, 1), (0.6, 0)):
         recipe = archive.recipe(strength)

@@ -72,7 +72,7 @@ def take_part(archive, recipes, seed, take_away):
             continue
 
 
-def test_the_record_stays_whole_under_many_hands(archive, take_away):
+def test_the_record_stays_consistent_under_concurrency(archive, take_away):
     recipes = [archive.recipe(1.0), archive.recipe(0.5)]
     context = multiprocessing.get_context("fork")
     hands = [context.Process(target=take_part, args=(archive, recipes, seed, take_away)) for seed in range(4)]

@@ -61,7 +61,7 @@ def test_a_job_needs_a_scan_and_a_recipe_that_are_on_record(archive):
         enqueue(s, scan_id, 99, Lane.BULK, "kim")
 
 
-def test_dropped_files_are_sent_before_bulk_work_and_old_before_new(archive):
+def test_interactive_jobs_are_sent_first_and_old_before_new(archive):
     bulk = archive.drop("0.tif", "0", lane=Lane.BULK).job_id
     archive.wait(seconds=1)
     first = archive.drop("1.tif", "1").job_id
@@ -78,7 +78,7 @@ def test_dropped_files_are_sent_before_bulk_work_and_old_before_new(archive):
         (lambda s: delay_job(s, 1, FULL, LONG_AGO), "ix_job_failure_code_waiting_since"),
     ],
 )
-def test_jobs_that_wait_are_found_without_reading_those_that_are_done(archive, ask, index):
+def test_queued_jobs_are_found_by_an_index(archive, ask, index):
     asked = []
     with archive.database.begin() as s:
         connection = s.connection()
@@ -161,7 +161,7 @@ def test_a_scan_that_kills_its_worker_every_time_is_quarantined(archive):
     assert archive.count(Scan, Scan.problem_code == "worker-died") == 1
 
 
-def test_a_scan_that_killed_its_worker_twice_makes_room_for_others(archive):
+def test_a_scan_that_killed_two_workers_is_delayed(archive):
     job_id = archive.drop().job_id
     for _ in range(2):
         archive.claim(job_id)
@@ -215,7 +215,7 @@ def test_a_message_that_was_sent_in_the_future_is_sent_again(archive):
     assert to_send(archive) == [job_id]
 
 
-def test_a_worker_that_was_heard_of_since_keeps_its_job_whatever_the_clock_says(archive):
+def test_a_worker_with_a_newer_heartbeat_keeps_its_job(archive):
     kept, lost = archive.work_on("a.tif", "a"), archive.work_on("b.tif", "b")
     with archive.database.begin() as s:
         signs = last_heartbeats(s)

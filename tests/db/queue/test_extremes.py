@@ -56,7 +56,7 @@ problem = st.builds(Problem, code=any_text, reason=any_text, remedy=any_text)
 
 @same_database
 @given(seen=seen, record=record)
-def test_whatever_a_file_tells_of_itself_can_be_registered(archive, seen, record):
+def test_any_header_of_a_file_can_be_registered(archive, seen, record):
     recipe = archive.recipe()
     with archive.database.begin() as s:
         done = register(s, seen, record, recipe)
@@ -75,7 +75,7 @@ def test_whatever_a_file_tells_of_itself_can_be_registered(archive, seen, record
 
 @same_database
 @given(seen=seen, record=record, problem=problem)
-def test_whatever_is_wrong_with_a_file_can_be_told(archive, seen, record, problem):
+def test_any_problem_of_a_file_can_be_stored(archive, seen, record, problem):
     with archive.database.begin() as s:
         refused = quarantine_sighting(s, seen, problem)
         registered = register_quarantined(s, seen, record, problem)
@@ -104,7 +104,7 @@ def test_an_attempt_may_fail_for_a_reason_in_any_words(archive):
 
 @same_database
 @given(names=st.lists(any_text, max_size=3), seconds=st.floats(0, 1e12), sidecars=st.integers(0, 2**40))
-def test_a_survey_comes_back_as_it_was_but_for_what_cannot_be_stored(archive, names, seconds, sidecars):
+def test_a_survey_is_stored_with_its_text_escaped(archive, names, seconds, sidecars):
     survey = SurveyRecord(
         taken_at=dt.datetime(2026, 11, 28, tzinfo=dt.UTC),
         files=1,

@@ -35,7 +35,7 @@ def test_the_same_file_again_changes_nothing(archive):
     assert archive.happened() == events
 
 
-def test_the_same_bytes_twice_are_one_scan_with_two_sightings_and_one_job(archive):
+def test_the_same_bytes_twice_are_one_scan_and_one_job(archive):
     first = archive.drop("a.tif", "same")
     second = archive.drop("copy of a.tif", "same")
     assert second.scan_id == first.scan_id
@@ -89,7 +89,7 @@ def test_a_touched_file_keeps_its_sighting_and_gets_its_new_time(archive):
     assert tuple(row) == (made.sighting_id, 99, archive.now)
 
 
-def test_a_scan_whose_file_was_missing_is_released_when_the_bytes_are_seen_again(archive):
+def test_a_missing_scan_is_released_when_its_bytes_return(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         fail(s, lease, archive.problem(MISSING_FILE), quarantine=True, now=archive.now)
@@ -102,7 +102,7 @@ def test_a_scan_whose_file_was_missing_is_released_when_the_bytes_are_seen_again
     assert archive.happened(scan_id=lease.scan_id)[-3:] == ["ingestion", "unquarantine", "job queued"]
 
 
-def test_bytes_that_cannot_be_worked_on_are_quarantined_with_the_reason(archive):
+def test_unusable_bytes_are_quarantined_with_the_reason(archive):
     with archive.database.begin() as s:
         made = register_quarantined(
             s, archive.seen(), archive.content(), archive.problem("already-color"), now=archive.now
@@ -125,7 +125,7 @@ def test_a_quarantined_scan_gets_no_job_and_no_second_event(archive):
     assert archive.happened() == events
 
 
-def test_what_could_not_be_identified_is_filled_in_by_a_later_look(archive):
+def test_a_later_intake_fills_in_the_format(archive):
     bare = archive.content()
     with archive.database.begin() as s:
         unknown = type(bare)(sha256=bare.sha256, bytes=bare.bytes)
@@ -189,7 +189,7 @@ def test_a_path_may_be_as_long_as_the_system_allows(archive):
     assert archive.drop(f"{deep}/a.tif").sighting_id == made.sighting_id
 
 
-def test_processes_that_register_the_same_bytes_at_once_make_one_scan_and_one_job(archive, url):
+def test_concurrent_intake_of_the_same_bytes_makes_one_job(archive, url):
     recipe = archive.recipe()
     context = multiprocessing.get_context("fork")
     start = context.Barrier(4)

@@ -187,7 +187,7 @@ class JobLife(RuleBasedStateMachine):
 _MINUTE = dt.timedelta(minutes=1)
 
 
-def test_no_order_of_things_breaks_the_life_of_a_job(archive):
+def test_no_sequence_of_steps_breaks_a_job(archive):
     run_state_machine_as_test(
         lambda: JobLife(archive),
         settings=settings(

@@ -123,7 +123,7 @@ def test_a_luma_error_is_a_warning_on_record(archive):
     assert outcome is Outcome.WARNING
 
 
-def test_finishing_again_after_a_lost_answer_returns_the_same_derivative(archive):
+def test_finish_is_idempotent(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         first = jobs.finish(s, lease, archive.derivative(), now=archive.now)
@@ -185,7 +185,7 @@ def test_a_bad_master_fails_its_job_and_is_quarantined(archive):
     assert archive.happened(scan_id=lease.scan_id)[-2:] == ["job failed", "quarantine"]
 
 
-def test_a_failure_of_a_later_recipe_leaves_a_restored_scan_out_of_quarantine(archive):
+def test_a_restored_scan_is_not_quarantined_by_a_later_failure(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.finish(s, lease, archive.derivative(), now=archive.now)
@@ -206,7 +206,7 @@ def test_a_derivative_takes_its_scan_out_of_quarantine(archive):
     assert archive.count(Scan, Scan.problem_code.is_not(None)) == 0
 
 
-def test_failed_attempts_are_tried_again_ever_later_and_then_fail_for_good(archive):
+def test_failed_attempts_are_delayed_longer_until_the_last_one(archive):
     job_id = archive.drop().job_id
     delays = []
     for _ in range(MAX_ATTEMPTS - 1):
@@ -238,7 +238,7 @@ def test_a_full_disk_costs_no_attempt(archive):
     assert (job.state, job.attempts, job.wait_reason) == (JobState.QUEUED, 0, "because of no-space")
 
 
-def test_a_passing_cause_is_looked_at_less_and_less_often_and_told_since_when(archive):
+def test_a_transient_cause_is_retried_less_and_less_often(archive):
     job_id, began, rests = archive.drop().job_id, archive.now, []
     for _ in range(20):
         lease = archive.claim(job_id)
@@ -281,7 +281,7 @@ def test_a_drained_job_can_be_claimed_again_at_once(archive):
     assert (again.attempt, again.token) == (1, 2)
 
 
-def test_a_job_that_goes_back_after_it_was_cancelled_stays_cancelled(archive):
+def test_a_requeued_job_that_was_cancelled_stays_cancelled(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         cancel(s, [lease.job_id], "kim", now=archive.now)

@@ -21,7 +21,7 @@ def to_send(archive):
         ]
 
 
-def test_a_job_that_is_held_off_stays_queued_without_attempt_or_event(archive):
+def test_a_delayed_job_stays_queued_without_attempt_or_event(archive):
     job_id = archive.drop().job_id
     before = archive.count(Event)
     with archive.database.begin() as s:
@@ -32,7 +32,7 @@ def test_a_job_that_is_held_off_stays_queued_without_attempt_or_event(archive):
     assert archive.count(Event) == before
 
 
-def test_jobs_that_are_held_off_one_after_the_other_wait_since_the_first(archive):
+def test_jobs_delayed_by_one_cause_wait_since_the_first_of_them(archive):
     first, second = archive.drop("a.tif", "a").job_id, archive.drop("b.tif", "b").job_id
     began = archive.now
     for job_id in (first, second):
@@ -62,14 +62,14 @@ def test_what_waits_for_one_cause_goes_on_when_that_is_gone(archive):
     assert to_send(archive) == [full, away]
 
 
-def test_a_rest_after_a_spent_attempt_is_no_wait_that_can_be_ended(archive):
+def test_the_delay_after_an_attempt_cannot_be_ended(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.fail_attempt(s, lease, archive.problem("crash"), now=archive.now)
         assert end_waits(s) == 0
 
 
-def test_recovering_the_queue_sends_all_anew_and_takes_back_what_is_lost(archive):
+def test_queue_recovery_sends_all_jobs_and_reaps_lost_ones(archive):
     lost = archive.work_on("a.tif", "a").job_id
     sent, resting = archive.drop("b.tif", "b").job_id, archive.work_on("c.tif", "c")
     archive.wait(minutes=30)

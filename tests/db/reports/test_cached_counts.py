@@ -63,7 +63,7 @@ def test_each_file_counts_in_the_state_that_it_is_listed_in(filled):
     }
 
 
-def test_a_census_is_read_as_it_was_taken(filled, many):
+def test_cached_counts_are_read_as_they_were_stored(filled, many):
     taken = cache_counts(filled.database)
     assert taken is not None
     with filled.database.read() as s:
@@ -72,7 +72,7 @@ def test_a_census_is_read_as_it_was_taken(filled, many):
     assert {(group.reason, group.code) for group in taken.queued} >= {(None, None)}
 
 
-def test_few_files_need_no_census(filled):
+def test_few_files_need_no_cached_counts(filled):
     assert cache_counts(filled.database) is None
     seen = look(filled)
     assert (seen.basis, seen.counted_at) == (Basis.LIVE, filled.now)
@@ -87,7 +87,7 @@ def test_many_files_are_told_as_they_were_counted_last(filled, many):
     assert exact.files[FileState.QUEUED] == seen.files[FileState.QUEUED] + 1
 
 
-def test_a_new_census_takes_the_place_of_the_last_one(filled, many):
+def test_new_counts_replace_the_cached_ones(filled, many):
     cache_counts(filled.database)
     filled.drop("late.tif", "late")
     cache_counts(filled.database)
@@ -95,7 +95,7 @@ def test_a_new_census_takes_the_place_of_the_last_one(filled, many):
     assert filled.count(cached_counts.schema.CachedCounts) == 1
 
 
-def test_many_files_that_nobody_has_counted_are_counted_and_that_is_told(filled, many):
+def test_without_cached_counts_many_files_are_counted(filled, many):
     seen = look(filled)
     assert (seen.basis, seen.counted_at) == (Basis.NOT_CACHED, filled.now)
     assert seen.files == look(filled, exact=True).files
@@ -110,7 +110,7 @@ def test_what_is_paused_shows_at_once_however_old_the_counts_are(filled, many):
     assert ("the bulk lane is paused", 1) in {(waiting.reason, waiting.jobs) for waiting in seen.waiting}
 
 
-def test_what_waits_tells_the_same_from_a_census_as_from_a_count(archive, many):
+def test_waits_are_the_same_counted_and_cached(archive, many):
     archive.now = utcnow()  # a census goes by the clock
     for name in ("a", "b", "c"):
         lease = archive.work_on(f"{name}.tif", name)
@@ -124,7 +124,7 @@ def test_what_waits_tells_the_same_from_a_census_as_from_a_count(archive, many):
     assert seen.waiting == look(archive, exact=True).waiting
 
 
-def test_a_census_keeps_what_ended_badly_beside_the_states(many, filled):
+def test_cached_counts_include_unsuccessful_jobs(many, filled):
     lease = filled.work_on("앨범/again.tif", "again")
     recipe = filled.recipe(0.5)
     with filled.database.begin() as s:
@@ -138,7 +138,7 @@ def test_a_census_keeps_what_ended_badly_beside_the_states(many, filled):
     assert look(filled, exact=True).also == seen.also
 
 
-def test_a_census_of_an_earlier_release_counts_none_beside(many, filled):
+def test_cached_counts_of_an_earlier_release_are_read(many, filled):
     cache_counts(filled.database)
     with filled.database.begin() as s:
         facts = s.scalars(select(schema.CachedCounts.facts)).one()

@@ -139,7 +139,7 @@ def test_a_name_that_two_derivatives_have_tells_no_story(archive):
         assert derivative_history(s, b"y/a.color.tif").sightings[0].display == "y/a.tif"
 
 
-def test_a_story_is_found_by_a_further_name_of_its_derivative_and_a_withdrawn_one(archive):
+def test_a_history_is_found_by_further_and_withdrawn_names(archive):
     lease = archive.work_on("x/a.tif", "a")
     names = [
         DerivativeName(None, "outbox", f"{n}/a.color.tif".encode(), f"{n}/a.color.tif") for n in ("y", "z")

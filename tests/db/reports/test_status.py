@@ -28,7 +28,7 @@ def test_an_empty_archive_counts_nothing(archive):
     assert (seen.eta, set(seen.also.values())) == (dt.timedelta(0), {0})
 
 
-def test_each_file_is_counted_once_under_its_state_and_collection(archive, take_away):
+def test_each_file_counts_once_by_state_and_collection(archive, take_away):
     finish(archive, archive.work_on("album/done.tif", "done"))
     archive.work_on("album/running.tif", "running")
     archive.drop("album/queued.tif", "queued")
@@ -112,7 +112,7 @@ def test_it_is_told_what_the_queue_waits_for(archive):
     assert told["the bulk lane is paused"].since is None
 
 
-def test_the_time_left_follows_from_the_throughput_of_the_last_quarter_of_an_hour(archive):
+def test_the_time_left_follows_from_the_recent_throughput(archive):
     finish(archive, archive.work_on("old.tif", "old"), "old.color.tif")
     archive.wait(minutes=20)
     for n in range(3):
@@ -147,7 +147,7 @@ def test_time_in_which_nothing_was_done_does_not_count(archive):
     assert seen.eta == dt.timedelta(minutes=3)
 
 
-def test_after_an_idle_hour_the_time_left_goes_by_the_work_before_it(archive):
+def test_after_an_idle_hour_the_earlier_throughput_counts(archive):
     for n in range(3):
         work(archive, f"{n}.tif", seconds=20)
     archive.wait(hours=1)
@@ -168,7 +168,7 @@ def test_time_in_which_several_worked_counts_once(archive):
     assert look(archive).eta == dt.timedelta(minutes=4)
 
 
-def test_a_job_that_began_before_the_window_counts_with_all_its_time(archive):
+def test_a_job_from_before_the_window_counts_in_full(archive):
     work(archive, "plate.tif", minutes=40)
     archive.drop("next.tif", "next")
     assert look(archive).eta == dt.timedelta(minutes=40)
@@ -230,7 +230,7 @@ def made_anew(archive, name):
     return lease
 
 
-def test_a_done_file_with_a_failed_or_cancelled_job_counts_as_that_too(archive):
+def test_a_done_file_counts_its_unsuccessful_jobs_too(archive):
     failed, stopped = made_anew(archive, "album/a.tif"), made_anew(archive, "b.tif")
     first = archive.work_on("c.tif", "c")
     archive.drop("album/copy of a.tif", "album/a.tif")
