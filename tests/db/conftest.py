@@ -18,6 +18,7 @@ from db.migrations import runner
 from db.queue.intake import Registered, register
 from db.queue.jobs import claim
 from db.queue.leases import Lease
+from db.queue.publishing import unpublished
 from db.values import KnownSighting, NewDerivative, NewScan, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Lane
 
@@ -141,6 +142,12 @@ class Archive:
         lease = self.claim(self.drop(name, content).job_id, owner)
         assert lease is not None
         return lease
+
+    def to_send(self, limit: int = 100) -> list[int]:
+        """Return the jobs that are to be sent now; those sent ten minutes ago are sent again."""
+        again = dt.timedelta(minutes=10)
+        with self.database.read() as s:
+            return [job_id for lane in Lane for job_id in unpublished(s, lane, limit, again, now=self.now)]
 
     def derivative(self, name: str = "a.color.tif", **changes: object) -> NewDerivative:
         return self.derivative_record(name, **changes)
