@@ -103,7 +103,8 @@ def rows(options: argparse.Namespace) -> tuple[str, int, list[Row]]:
     from safetensors.torch import load, save
 
     from restoration.arrays.lab import lab, shown_rgb
-    from restoration.generators.models.torch_weights import Storage, pack_weights, unpack_weights
+    from restoration.generators.models import Storage
+    from restoration.generators.models.torch_weights import pack_weights, unpack_weights
     from restoration.generators.networks.architectures import ARCHITECTURES
     from restoration.training.dataset import LUMA, chroma_of
     from restoration.training.metrics import ciede2000

@@ -1,6 +1,11 @@
-"""Pixels in, pixels out: monochrome scans become colored derivatives that give the scan back bit for bit."""
+"""Coloring of monochrome scans: each derivative has exactly the luminance of its master.
+
+The public face of the package. Training, evaluation and the founding study have faces of their own
+(`restoration.training`, `restoration.evaluation`, `restoration.study`), which load torch; this one does not.
+"""
 
 from restoration.atomic_write import draft, publish, replacing, sync_folder, write_file, writing_to
+from restoration.demo_scans import Sample, make_samples
 from restoration.derivatives.contact_sheet import contact_sheet
 from restoration.derivatives.publish import disclosed
 from restoration.derivatives.xmp import STATEMENTS
@@ -34,10 +39,35 @@ from restoration.errors import (
     UnsafeFile,
     UnsupportedImage,
     WeightsMismatch,
+    display_name,
 )
+from restoration.generators.engines import describe_engine
 from restoration.generators.loaded_model import LoadedModel, load_model
-from restoration.generators.models import Library, ModelCard, default_model, model_card, verify_model
+from restoration.generators.models import (
+    SHIPPED,
+    Library,
+    ModelCard,
+    Storage,
+    card_paths,
+    default_model,
+    hidden_cards,
+    model_card,
+    page_path,
+    verify_model,
+    weights_path,
+)
 from restoration.generators.models import models as installed_models
+from restoration.generators.models.card import read_card
+from restoration.generators.models.import_card import MAX_CARD_BYTES
+from restoration.generators.models.installation import (
+    MAX_PAGE_BYTES,
+    MAX_WEIGHTS_BYTES,
+    Imported,
+    export_model,
+    import_model,
+    remove_model,
+    try_model,
+)
 from restoration.masters.facts import Limits, ScanFacts, Tone, ToneKind
 from restoration.masters.safe_open import FileIdentity, require_storage
 from restoration.masters.sandbox import Reader, identify
@@ -57,6 +87,10 @@ from restoration.results import (
 )
 
 __all__ = [
+    "MAX_CARD_BYTES",
+    "MAX_PAGE_BYTES",
+    "MAX_WEIGHTS_BYTES",
+    "SHIPPED",
     "STATEMENTS",
     "AlreadyColor",
     "AlreadyRestored",
@@ -68,6 +102,7 @@ __all__ = [
     "FileIdentity",
     "ImageTooLarge",
     "ImplausiblePixels",
+    "Imported",
     "Input",
     "Library",
     "Limits",
@@ -98,9 +133,11 @@ __all__ = [
     "RecipeOutdated",
     "Restoration",
     "RestorationError",
+    "Sample",
     "ScanFacts",
     "Seamlessness",
     "Stage",
+    "Storage",
     "Tone",
     "ToneKind",
     "Transient",
@@ -110,24 +147,36 @@ __all__ = [
     "UnsafeFile",
     "UnsupportedImage",
     "WeightsMismatch",
+    "card_paths",
     "contact_sheet",
     "default_model",
+    "describe_engine",
     "disclosed",
+    "display_name",
     "draft",
+    "export_model",
+    "hidden_cards",
     "identify",
+    "import_model",
     "installed_models",
     "load_model",
+    "make_samples",
     "model_card",
+    "page_path",
     "plan",
     "publish",
     "publish_draft",
+    "read_card",
     "recipe_for",
+    "remove_model",
     "replacing",
     "require_storage",
     "restore",
     "restore_draft",
     "sync_folder",
+    "try_model",
     "verify_model",
+    "weights_path",
     "write_file",
     "writing_to",
 ]

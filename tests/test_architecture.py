@@ -11,6 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 USERS = [path for folder in ("worker", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
 
+WORKER = [path for path in USERS if path.is_relative_to(ROOT / "worker")]
+TORCH_FACES = {"restoration.training", "restoration.evaluation", "restoration.study"}
+"""Faces of `restoration` that load torch, beside that of the package itself."""
+
 
 def imported_modules(source: str) -> Iterator[str]:
     """Yield the dotted name of each module that a source imports or imports from."""
@@ -34,6 +38,12 @@ def test_db_is_imported_by_its_public_faces(path: Path) -> None:
     assert [name for name in modules if name.startswith("db.") and name.count(".") > 1] == []
 
 
+@pytest.mark.parametrize("path", WORKER, ids=lambda path: str(path.relative_to(ROOT)))
+def test_worker_imports_restoration_by_its_faces(path: Path) -> None:
+    modules = set(imported_modules(path.read_text(encoding="utf-8")))
+    assert {name for name in modules if name.startswith("restoration.")} <= TORCH_FACES
+
+
 def test_a_deeper_import_of_db_is_found() -> None:
     assert list(imported_modules("def f():\n    from db.core.engine import Database")) == ["db.core.engine"]
 
@@ -42,6 +52,18 @@ def test_a_deeper_import_of_db_is_found() -> None:
 def test_a_face_of_db_exports_what_it_lists(package: str) -> None:
     code = f"import db.{package} as face; assert all(hasattr(face, name) for name in face.__all__)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("face", ["restoration", *sorted(TORCH_FACES)])
+def test_a_face_of_restoration_exports_what_it_lists(face: str) -> None:
+    code = f"import {face} as face; assert all(hasattr(face, name) for name in face.__all__)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_restoration_loads_no_network_library() -> None:
+    loaded = modules_after("import restoration")
+    assert "numpy" in loaded
+    assert not {"torch", "openvino", "torchvision", "skimage"} & loaded
 
 
 def test_db_core_loads_no_alembic() -> None:

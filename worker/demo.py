@@ -21,8 +21,7 @@ from db.core import Database, open_database
 from db.errors import DatabaseError
 from db.reports import running_jobs
 from db.vocabulary import FileState
-from restoration import contact_sheet
-from restoration.demo_scans import Sample, make_samples
+from restoration import Sample, contact_sheet, make_samples
 from worker.console import PrintableConsole
 from worker.errors import HomeError, MissingExtra
 from worker.exits import Exit

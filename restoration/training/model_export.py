@@ -8,10 +8,10 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save
 
-from restoration.generators.models import SHIPPED, ModelCard, card_toml
+from restoration.generators.models import SHIPPED, ModelCard, Storage, card_toml
 from restoration.generators.models.card import card_of
 from restoration.generators.models.import_card import card_metadata
-from restoration.generators.models.torch_weights import Storage, pack_weights
+from restoration.generators.models.torch_weights import pack_weights
 from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.training.model_page import model_page
 from restoration.training.recipe import TrainingError, read_recipe

@@ -44,9 +44,9 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that is not installed, `mine`, in one file: the shipped one stored in int8."""
     from safetensors.torch import save_file  # noqa: PLC0415  (few tests need torch)
 
-    from restoration.generators.models import load_weights, model_card  # noqa: PLC0415
+    from restoration.generators.models import Storage, load_weights, model_card  # noqa: PLC0415
     from restoration.generators.models.import_card import card_metadata  # noqa: PLC0415
-    from restoration.generators.models.torch_weights import Storage, pack_weights  # noqa: PLC0415
+    from restoration.generators.models.torch_weights import pack_weights  # noqa: PLC0415
 
     shipped = model_card("archive-1")
     facts = {**shipped.entries(), "name": "mine", "summary": "The shipped one in fewer bits."}

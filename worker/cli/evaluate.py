@@ -91,7 +91,6 @@ def evaluate(
 ) -> None:
     """Color gray copies of color pictures and measure the error; gray and original are measured too."""
     from restoration.evaluation import EvaluationOptions, Half, evaluation_document, open_evaluated_models
-    from restoration.recipe import Preset
     from worker.models.library import library_from
 
     settings = settings_and_logs()

@@ -8,6 +8,7 @@ from worker.formatting import count
 from worker.printable import printable
 
 if TYPE_CHECKING:
+    from restoration import Preset
     from restoration.evaluation import (
         Evaluation,
         Group,
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
         StrengthPoint,
         TilingFigures,
     )
-    from restoration.recipe import Preset
 
 _SHOWN = 5
 

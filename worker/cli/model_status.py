@@ -39,9 +39,7 @@ def check_models(
 
     Raises restoration.UnknownModel if a name is unknown.
     """
-    from restoration import ModelError, model_card
-    from restoration.generators.models import card_paths
-    from restoration.generators.models.card import read_card
+    from restoration import ModelError, card_paths, model_card, read_card
     from worker.models.library import library_from
 
     library = library_from(settings)
@@ -77,7 +75,7 @@ def default_facts(default: "Default | None") -> dict[str, Any] | None:
 
 def print_models(found: Sequence[ModelStatus], default: "Default | None") -> None:
     """Print the table of models and name the default."""
-    from restoration.generators.models import SHIPPED
+    from restoration import SHIPPED
 
     made = table("model", "", "from", "weights", "size", "license", "what it is", right=("size",))
     for one in found:

@@ -27,7 +27,6 @@ from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from restoration import ModelCard
     from worker.models.download import Progress
 
 app = typer.Typer(help="List, verify, show, import, export and remove models; choose the default.")
@@ -47,8 +46,7 @@ def _root(context: typer.Context, json: Json = False) -> None:
 @app.command("list")
 def list_models(json: Json = False) -> None:
     """List the installed models and compare their weights with the checksums of their cards."""
-    from restoration import verify_model
-    from restoration.generators.models import SHIPPED, hidden_cards
+    from restoration import SHIPPED, hidden_cards, verify_model
     from worker.models.library import library_from
 
     settings = settings_and_logs()
@@ -98,16 +96,10 @@ def verify(
     json: Json = False,
 ) -> None:
     """Verify checksum, card and network of each model, and color a small picture with it."""
-    from restoration import verify_model
-    from restoration.generators.models import weights_path
-    from restoration.generators.models.import_checks import require_runnable
-
-    def examine(card: "ModelCard") -> None:
-        verify_model(card)
-        require_runnable(card, weights_path(card))
+    from restoration import try_model
 
     settings = settings_and_logs()
-    found = list(check_models(settings, examine, names or ()))
+    found = list(check_models(settings, try_model, names or ()))
     if json:
         write_json(
             {
@@ -147,8 +139,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the card of a model, its file, and the page on its training and its limits."""
-    from restoration import model_card
-    from restoration.generators.models import SHIPPED, page_path, weights_path
+    from restoration import SHIPPED, model_card, page_path, weights_path
     from worker.models.library import library_from
 
     settings = settings_and_logs()
@@ -201,7 +192,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Install a model after checking it and coloring a test picture; never replaces another model."""
-    from restoration.generators.models.torch_weights import Storage
+    from restoration import Storage
     from worker.models.importing import import_from, is_address, is_run
 
     checksum = None if sha256 is None else _checksum(sha256)
@@ -237,8 +228,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Copy the weights, card and page of a model into a folder, for import by another installation."""
-    from restoration import model_card
-    from restoration.generators.models.installation import export_model
+    from restoration import export_model, model_card
     from worker.models.library import library_from
 
     card = model_card(name, library_from(settings_and_logs()))
@@ -289,7 +279,7 @@ def default(
 @app.command()
 def remove(name: _Name, json: Json = False) -> None:
     """Remove an imported model; never a shipped one, the default, or one that queued jobs need."""
-    from restoration.generators.models.installation import remove_model
+    from restoration import remove_model
     from worker.models.library import require_unused
 
     settings = settings_and_logs()

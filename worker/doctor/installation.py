@@ -30,9 +30,7 @@ def model(settings: Settings) -> Check:
 
 def models(settings: Settings) -> Check:
     """Check all models, and that only the owner can write to their folder."""
-    from restoration import ModelError, verify_model
-    from restoration.generators.models import card_paths, hidden_cards
-    from restoration.generators.models.card import read_card
+    from restoration import ModelError, card_paths, hidden_cards, read_card, verify_model
     from worker.models.library import library_from
 
     if settings.models_path.exists():
@@ -79,8 +77,7 @@ def pillow(settings: Settings) -> Check:  # noqa: ARG001
 
 def engine(settings: Settings) -> Check:
     """Check that the engine and the device of the settings are available."""
-    from restoration import Transient
-    from restoration.generators.engines import describe_engine
+    from restoration import Transient, describe_engine
 
     try:
         return Check("engine", State.OK, describe_engine(settings.engine, settings.device))

@@ -7,11 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from restoration import ModelError, ModelRefused
-from restoration.errors import display_name
-from restoration.generators.models.import_card import MAX_CARD_BYTES
-from restoration.generators.models.installation import MAX_BYTES, MAX_PAGE_BYTES, Imported, import_model
-from restoration.generators.models.torch_weights import Storage
+from restoration import (
+    MAX_CARD_BYTES,
+    MAX_PAGE_BYTES,
+    MAX_WEIGHTS_BYTES,
+    Imported,
+    ModelError,
+    ModelRefused,
+    Storage,
+    display_name,
+    import_model,
+)
 from worker.models.download import CHUNK, Progress, fetch, fetch_small, shown
 from worker.models.library import library_from
 from worker.settings import Settings
@@ -65,7 +71,7 @@ def _from_network(
         raise _refused_kind()
     card = urlunsplit(parts._replace(path=parts.path.removesuffix(SUFFIX) + ".toml"))
     return import_model(
-        fetch(url, MAX_BYTES, progress),
+        fetch(url, MAX_WEIGHTS_BYTES, progress),
         settings.models_path,
         library_from(settings),
         name=name,

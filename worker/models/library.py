@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from restoration import Library, ModelCard, default_model, model_card, write_file, writing_to
-from restoration.generators.models import SHIPPED
+from restoration import SHIPPED, Library, ModelCard, default_model, model_card, write_file, writing_to
 from worker.errors import ModelInUse, SettingsError
 from worker.settings import Settings
 

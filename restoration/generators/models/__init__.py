@@ -11,6 +11,7 @@ from restoration.generators.models.registry import (
     models,
 )
 from restoration.generators.models.weights import (
+    Storage,
     load_arrays,
     load_weights,
     page_path,
@@ -24,6 +25,7 @@ __all__ = [
     "InputSpec",
     "Library",
     "ModelCard",
+    "Storage",
     "card_paths",
     "card_toml",
     "default_model",

@@ -25,7 +25,7 @@ from restoration.generators.models.import_card import read_offered_card
 from restoration.generators.models.registry import Library, model_card
 from restoration.generators.models.weights import page_path, verify_model, weights_path
 
-MAX_BYTES = 2_000_000_000
+MAX_WEIGHTS_BYTES = 2_000_000_000
 """Size of a weights file, at most."""
 
 MAX_PAGE_BYTES = 1 << 20
@@ -80,6 +80,17 @@ def import_model(
         require_runnable(offered, draft)
         _install(replace(offered, folder=folder), draft, page)
     return Imported(read_card(folder / f"{offered.name}.toml"), new=known is None)
+
+
+def try_model(card: ModelCard) -> None:
+    """Compare the weights of a model with its card, and have it color a small picture.
+
+    Raises WeightsMismatch, ModelRefused.
+    """
+    from restoration.generators.models.import_checks import require_runnable  # noqa: PLC0415  (torch takes seconds)
+
+    verify_model(card)
+    require_runnable(card, weights_path(card))
 
 
 def remove_model(name: str, folder: Path) -> int:
@@ -152,9 +163,9 @@ def _receive(chunks: Iterable[bytes], draft: Path) -> str:
     with draft.open("wb") as file:
         for chunk in chunks:
             size += len(chunk)
-            if size > MAX_BYTES:
+            if size > MAX_WEIGHTS_BYTES:
                 raise ModelRefused(
-                    reason=f"it is larger than {MAX_BYTES:,} bytes",
+                    reason=f"it is larger than {MAX_WEIGHTS_BYTES:,} bytes",
                     remedy="see that it is the weights file of a model",
                 )
             digest.update(chunk)

@@ -11,25 +11,17 @@ setting does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 import torch
 from torch import Tensor
+
+from restoration.generators.models.weights import Storage
 
 SCALE = ".scale"
 """Ending of the tensor that holds the scales of an int8 tensor."""
 
 MIN_INT8_WEIGHTS = 1 << 14
 """Tensors of fewer weights are not worth the error that int8 makes in them."""
-
-
-class Storage(StrEnum):
-    """Type in which kernels and matrices are stored."""
-
-    FP32 = "fp32"
-    FP16 = "fp16"
-    BF16 = "bf16"
-    INT8 = "int8"
 
 
 _FLOATS = {Storage.FP32: torch.float32, Storage.FP16: torch.float16, Storage.BF16: torch.bfloat16}

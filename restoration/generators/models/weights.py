@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+
+class Storage(StrEnum):
+    """Type in which kernels and matrices are stored."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+    INT8 = "int8"
 
 
 def weights_path(card: ModelCard) -> Path:

@@ -13,9 +13,8 @@ from safetensors.torch import load_file
 from skimage import data
 
 from restoration.generators.engines import open_engine
-from restoration.generators.models import Library, model_card, models, verify_model, weights_path
+from restoration.generators.models import Library, Storage, model_card, models, verify_model, weights_path
 from restoration.generators.models.installation import import_model
-from restoration.generators.models.torch_weights import Storage
 from restoration.generators.networks.architectures import ChromaGenerator, SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training import TrainingError, TrainingProgress, export_model, train

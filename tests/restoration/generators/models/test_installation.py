@@ -18,6 +18,7 @@ from restoration.generators.engines import open_engine
 from restoration.generators.models import (
     SHIPPED,
     Library,
+    Storage,
     card_toml,
     installation,
     load_weights,
@@ -29,7 +30,7 @@ from restoration.generators.models import (
 )
 from restoration.generators.models.import_card import card_metadata
 from restoration.generators.models.installation import Imported, export_model, import_model, remove_model
-from restoration.generators.models.torch_weights import Storage, pack_weights
+from restoration.generators.models.torch_weights import pack_weights
 from restoration.generators.networks.lite0_unet import Lite0Unet
 
 FACTS: dict[str, str | int | bool] = {
@@ -268,7 +269,7 @@ def test_a_file_that_is_cut_off_is_refused(offer: Offer, take: Any) -> None:
 def test_more_than_the_ceiling_is_refused_while_it_comes(
     take: Any, folder: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installation, "MAX_BYTES", 1000)
+    monkeypatch.setattr(installation, "MAX_WEIGHTS_BYTES", 1000)
     taken = 0
 
     def endless() -> Iterator[bytes]:
