@@ -1,34 +1,42 @@
-"""Errors of the record.
+"""Errors of the record, each with a stable code, a reason and a remedy.
 
-DatabaseError
-  UnusableLocation       the SQLite file is on a network file system
-  UnsupportedDatabase    neither SQLite nor PostgreSQL
-  DatabaseUnavailable    no connection, locked too long, disk full: try again later
-    Deadlock             the server rolled this transaction back so that another could continue
-  SchemaOutOfDate        the tables are those of another release
-  LeaseLost              the caller no longer holds the job and must discard its work
-  UnknownJob  UnknownScan  UnknownRecipe
-  RecipeConflict         one fingerprint, or one model name and checksum, with two contents
-  DerivativeExists       the path of a derivative is taken by another one
-  BrokenSidecar          a sidecar with content that cannot be recorded
-  EmptySelection         no condition was given, and not `all` either
-  AmbiguousSelector      a checksum prefix of more than one scan
+::
+
+    DatabaseError
+    ├── UnusableLocation        the SQLite file is on a network file system
+    ├── UnsupportedDatabase     neither SQLite nor PostgreSQL
+    ├── DatabaseUnavailable     no connection, locked too long, disk full: try again later
+    │   └── Deadlock            the server rolled this transaction back so that another could continue
+    ├── SchemaOutOfDate         the tables are those of another release
+    ├── LeaseLost               the caller no longer holds the job and must discard its work
+    ├── UnknownJob
+    ├── UnknownScan
+    ├── UnknownRecipe
+    ├── RecipeConflict          one fingerprint, or one model name and checksum, with two contents
+    ├── DerivativeExists        the path of a derivative is taken by another one
+    ├── BrokenSidecar           a sidecar with content that cannot be recorded
+    ├── EmptySelection          no condition was given, and not `all` either
+    └── AmbiguousSelector       a checksum prefix of more than one scan
+
+The trees of `restoration.errors` and `worker.errors` have the same shape.
 """
 
+from pathlib import Path
 from typing import ClassVar, Final
 
 _LONGEST_REASON: Final = 300
 
 
 class DatabaseError(Exception):
-    """Base of all errors of the record: `reason` says what happened, `remedy` what to do about it."""
+    """A failure with a stable `code` (kebab-case), a `reason`, a `remedy` and, where known, the `path`."""
 
     code: ClassVar[str] = "database"
 
-    def __init__(self, reason: str, remedy: str) -> None:
+    def __init__(self, *, reason: str, remedy: str, path: Path | str | None = None) -> None:
         super().__init__(f"{reason}; {remedy}")
         self.reason = reason
         self.remedy = remedy
+        self.path = None if path is None else Path(path)
 
 
 class UnusableLocation(DatabaseError):
@@ -105,9 +113,10 @@ class BrokenSidecar(DatabaseError):
 
     code = "broken-sidecar"
 
-    def __init__(self, reason: str, remedy: str) -> None:
+    def __init__(self, *, reason: str, remedy: str, path: Path | str | None = None) -> None:
         text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in reason[:_LONGEST_REASON])
-        super().__init__(text if len(reason) <= _LONGEST_REASON else f"{text}...", remedy)
+        cut = text if len(reason) <= _LONGEST_REASON else f"{text}..."
+        super().__init__(reason=cut, remedy=remedy, path=path)
 
 
 class EmptySelection(DatabaseError):

@@ -1,4 +1,4 @@
-"""Everything that can go wrong with a picture, who is to blame and what to do about it.
+"""Errors of masters, models and pixels, each with a stable code, a reason and a remedy.
 
 ::
 

@@ -59,8 +59,8 @@ def enter_derivative(
         derivative_id = insert_or_ignore(s, Derivative, facts, ("root", "path_sha256"))
     if derivative_id is None:
         raise DerivativeExists(
-            f"{record.root}/{record.display} is the name of another derivative on record",
-            "write each derivative under a name of its own",
+            reason=f"{record.root}/{record.display} is the name of another derivative on record",
+            remedy="write each derivative under a name of its own",
         )
     name, weights = s.execute(
         select(Model.name, Model.weights_sha256)

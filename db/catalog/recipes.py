@@ -43,8 +43,8 @@ def ensure_recipe(
         recipe = s.execute(select(Recipe.id, Recipe.body).where(Recipe.fingerprint == fingerprint)).one()
     if recipe.body != dict(body):
         raise RecipeConflict(
-            f"the fingerprint {fingerprint[:12]} is on record for another recipe",
-            "raise the recipe's algorithm version, which the fingerprint takes in",
+            reason=f"the fingerprint {fingerprint[:12]} is on record for another recipe",
+            remedy="raise the recipe's algorithm version, which the fingerprint takes in",
         )
     return int(recipe.id)
 
@@ -53,7 +53,9 @@ def recipe_body(s: Session, recipe_id: int) -> dict[str, Any]:
     """Return the body of a recipe. Raises `UnknownRecipe`."""
     body: dict[str, Any] | None = s.scalar(select(Recipe.body).where(Recipe.id == recipe_id))
     if body is None:
-        raise UnknownRecipe(f"there is no recipe {recipe_id}", "list the recipes with `saek status --json`")
+        raise UnknownRecipe(
+            reason=f"there is no recipe {recipe_id}", remedy="list the recipes with `saek status --json`"
+        )
     return body
 
 

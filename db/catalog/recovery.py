@@ -108,11 +108,13 @@ def enter_sidecar(
         with s.begin_nested():
             return _enter(s, sidecar, name, evidence, linked=linked, now=now or current_time(s))
     except (IntegrityError, DataError) as error:
-        raise BrokenSidecar(f"the database rejects its values ({error.orig})", "report it") from error
+        raise BrokenSidecar(
+            reason=f"the database rejects its values ({error.orig})", remedy="report it"
+        ) from error
     except DBAPIError:
         raise
     except (StatementError, OverflowError, UnicodeError) as error:  # before the database saw them
-        raise BrokenSidecar(f"its values cannot be stored ({error})", "report it") from error
+        raise BrokenSidecar(reason=f"its values cannot be stored ({error})", remedy="report it") from error
 
 
 def _enter(
@@ -174,7 +176,7 @@ def _enter(
     }
     derivative_id = insert_or_ignore(s, Derivative, row, ("root", "path_sha256"))
     if derivative_id is None:
-        raise BrokenSidecar("its path is taken on record", "run this again")
+        raise BrokenSidecar(reason="its path is taken on record", remedy="run this again")
     release_scan(s, scan_id, "a derivative was found of it", now=now)
     detail = {
         "of": "derivative",

@@ -83,7 +83,9 @@ def select_scans(s: Session, selection: Selection) -> Iterator[SelectedScan]:
 def select_files(s: Session, selection: Selection, *conditions: ColumnElement[bool]) -> Iterator[Row[Any]]:
     """Yield the selected live sightings with their scans, in order of id. Raises `EmptySelection`."""
     if not selection.all and selection == Selection():
-        raise EmptySelection("no files were selected", "give a collection, state, id or glob, or --all")
+        raise EmptySelection(
+            reason="no files were selected", remedy="give a collection, state, id or glob, or --all"
+        )
     query = over_live_files(
         select(
             Sighting.id,

@@ -312,5 +312,6 @@ def _list(value: Mapping[str, Any], name: str) -> Sequence[Any]:
 
 def _broken(reason: str) -> BrokenSidecar:
     return BrokenSidecar(
-        reason, "restore it from a backup, or write it again from the record: saek recover sidecars"
+        reason=reason,
+        remedy="restore it from a backup, or write it again from the record: saek recover sidecars",
     )

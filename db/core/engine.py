@@ -120,14 +120,14 @@ def open_database(url: str, patience: float | None = None) -> Database:
         address = make_url(url)
     except (ArgumentError, ValueError):
         # The address is not repeated: it may contain a password.
-        raise UnsupportedDatabase("invalid database address", _ADDRESS_REMEDY) from None
+        raise UnsupportedDatabase(reason="invalid database address", remedy=_ADDRESS_REMEDY) from None
     match address.get_backend_name():
         case "sqlite":
             return Database(_sqlite(address))
         case "postgresql":
             return Database(_postgres(address, patience))
         case other:
-            raise UnsupportedDatabase(f"{other} is not supported", _ADDRESS_REMEDY)
+            raise UnsupportedDatabase(reason=f"{other} is not supported", remedy=_ADDRESS_REMEDY)
 
 
 def _postgres(address: URL, patience: float | None) -> Engine:
@@ -149,14 +149,16 @@ def _postgres(address: URL, patience: float | None) -> Engine:
 
 def _sqlite(address: URL) -> Engine:
     if address.database in {None, "", ":memory:"}:
-        raise UnsupportedDatabase("a SQLite record must be a file", _ADDRESS_REMEDY)
+        raise UnsupportedDatabase(reason="a SQLite record must be a file", remedy=_ADDRESS_REMEDY)
     path = Path(str(address.database))
     if not path.parent.is_dir():
-        raise UnusableLocation(f"the folder of {path} does not exist", "create the folder, or name another")
+        raise UnusableLocation(
+            reason=f"the folder of {path} does not exist", remedy="create the folder, or name another"
+        )
     if kind := network_file_system(path):
         raise UnusableLocation(
-            f"{path} lies on a network file system ({kind}), where SQLite's locks do not hold",
-            "put the database on a local disk, or use PostgreSQL",
+            reason=f"{path} lies on a network file system ({kind}), where SQLite's locks do not hold",
+            remedy="put the database on a local disk, or use PostgreSQL",
         )
     engine = create_engine(
         address.set(drivername="sqlite+pysqlite"), connect_args={"timeout": BUSY_TIMEOUT_S}
@@ -189,21 +191,21 @@ def _translated_errors(url: URL) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise DatabaseUnavailable(
-            f"{url}: no connection became free",
-            "this process uses all of its connections; work continues automatically",
+            reason=f"{url}: no connection became free",
+            remedy="this process uses all of its connections; work continues automatically",
         ) from error
     except DBAPIError as error:
         cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
         if _means_missing_table(error):
             raise SchemaOutOfDate(
-                f"{url} lacks a table or column: {cause}", "run `saek db upgrade`"
+                reason=f"{url} lacks a table or column: {cause}", remedy="run `saek db upgrade`"
             ) from error
         if getattr(error.orig, "sqlstate", None) == _DEADLOCK_DETECTED:
             raise Deadlock(
-                f"{url}: {cause}", "work continues automatically; repeat a command that failed"
+                reason=f"{url}: {cause}", remedy="work continues automatically; repeat a command that failed"
             ) from error
         if _means_unavailable(error):
-            raise DatabaseUnavailable(f"{url}: {cause}", _unavailable_remedy(cause)) from error
+            raise DatabaseUnavailable(reason=f"{url}: {cause}", remedy=_unavailable_remedy(cause)) from error
         raise
 
 

@@ -45,15 +45,15 @@ def require_current(url: str, patience: float | None = None) -> None:
         return
     require_known(have)
     state = "has no tables yet" if have is None else f"has the tables of revision {have}, not {need}"
-    raise SchemaOutOfDate(f"the database {state}", "run `saek db upgrade`")
+    raise SchemaOutOfDate(reason=f"the database {state}", remedy="run `saek db upgrade`")
 
 
 def require_known(revision: str | None) -> None:
     """Raise `SchemaOutOfDate` for a revision that only another release can have made; None is no tables."""
     if revision is not None and revision not in _revisions():
         raise SchemaOutOfDate(
-            f"the database has revision {revision}, which this release does not know",
-            "install the release that made it, or a newer one",
+            reason=f"the database has revision {revision}, which this release does not know",
+            remedy="install the release that made it, or a newer one",
         )
 
 

@@ -179,7 +179,9 @@ def reprocess(
     while page := list(dict.fromkeys(islice(ids, _PAGE))):
         problems = dict(s.execute(select(Scan.id, Scan.problem_code).where(Scan.id.in_(page))).all())
         if unknown := set(page) - set(problems):
-            raise UnknownScan(f"there is no scan {min(unknown)}", "list the files with `saek status`")
+            raise UnknownScan(
+                reason=f"there is no scan {min(unknown)}", remedy="list the files with `saek status`"
+            )
         sound = [scan_id for scan_id in page if problems[scan_id] is None]
         agent = AgentName.person(requested_by)
         new = enqueue_all(s, sound, recipe_id, Lane.BULK, requested_by, agent=agent, now=now)

@@ -43,7 +43,7 @@ def enqueue(
     Raises `UnknownScan` and `UnknownRecipe`.
     """
     if s.scalar(select(Scan.id).where(Scan.id == scan_id)) is None:
-        raise UnknownScan(f"there is no scan {scan_id}", "list the files with `saek status`")
+        raise UnknownScan(reason=f"there is no scan {scan_id}", remedy="list the files with `saek status`")
     if new := enqueue_all(s, [scan_id], recipe_id, lane, requested_by, agent=agent, now=now):
         return Enqueued(new[0], created=True)
     existing = select(Job.id).where(Job.scan_id == scan_id, Job.recipe_id == recipe_id)
@@ -66,7 +66,9 @@ def enqueue_all(
     """
     now = now or current_time(s)
     if s.scalar(select(Recipe.id).where(Recipe.id == recipe_id)) is None:
-        raise UnknownRecipe(f"there is no recipe {recipe_id}", "enter it with `ensure_recipe` first")
+        raise UnknownRecipe(
+            reason=f"there is no recipe {recipe_id}", remedy="enter it with `ensure_recipe` first"
+        )
     jobs = [
         {
             "scan_id": scan_id,

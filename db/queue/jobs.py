@@ -265,9 +265,11 @@ def _lost(s: Session, lease: Lease) -> LeaseLost | UnknownJob:
         select(Job.state, Job.lease_token, Job.lease_owner).where(Job.id == lease.job_id)
     ).one_or_none()
     if job is None:
-        return UnknownJob(f"there is no job {lease.job_id}", "check that the right database is open")
+        return UnknownJob(
+            reason=f"there is no job {lease.job_id}", remedy="check that the right database is open"
+        )
     holder = f", held by {job.lease_owner}" if job.lease_owner else ""
     return LeaseLost(
-        f"job {lease.job_id} is no longer held by {lease.owner} (it is {job.state}{holder})",
-        "discard the work; nothing of it was recorded",
+        reason=f"job {lease.job_id} is no longer held by {lease.owner} (it is {job.state}{holder})",
+        remedy="discard the work; nothing of it was recorded",
     )

@@ -214,7 +214,8 @@ def _by_digest(s: Session, prefix: str) -> tuple[int | None, int | None] | None:
     ).all()
     if len(found) > 1:
         raise AmbiguousSelector(
-            f"{prefix} is a prefix of the checksums of several scans", "give more digits of the checksum"
+            reason=f"{prefix} is a prefix of the checksums of several scans",
+            remedy="give more digits of the checksum",
         )
     return _only_scan(found[0].id) if found else None
 

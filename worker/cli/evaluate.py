@@ -90,6 +90,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Color gray copies of color pictures and measure the error; gray and original are measured too."""
+    from restoration import Preset
     from restoration.evaluation import EvaluationOptions, Half, evaluation_document, open_evaluated_models
     from worker.models.library import library_from
 

@@ -77,8 +77,8 @@ def selection(s: "Session", words: Sequence[str], filters: Filters, settings: Se
     )
     if replace(chosen, all=False) == Selection() and not chosen.all:
         raise EmptySelection(
-            "No files were selected",
-            "name files, ids or globs, or use --collection, --state, --since, --until or --all",
+            reason="No files were selected",
+            remedy="name files, ids or globs, or use --collection, --state, --since, --until or --all",
         )
     return chosen
 

@@ -115,7 +115,8 @@ def parse(raw: bytes) -> Sidecar:
         raise _broken("it is no sidecar of Saek's")
     if told.get("version") != VERSION:
         raise BrokenSidecar(
-            f"it has version {told.get('version')!r}, this release reads {VERSION}", "install a newer release"
+            reason=f"it has version {told.get('version')!r}, this release reads {VERSION}",
+            remedy="install a newer release",
         )
     if told.pop("digest", None) != _digest(told):
         raise _broken("its checksum does not fit: it was changed or is damaged")
@@ -179,5 +180,6 @@ def _no_number(word: str) -> NoReturn:
 
 def _broken(reason: str) -> BrokenSidecar:
     return BrokenSidecar(
-        reason, "restore it from a backup, or write it anew from the record: saek recover sidecars"
+        reason=reason,
+        remedy="restore it from a backup, or write it anew from the record: saek recover sidecars",
     )

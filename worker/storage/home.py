@@ -55,8 +55,8 @@ def require_record(settings: Settings) -> None:
     """Raise SchemaOutOfDate where there is no record yet."""
     if not has_record(settings):
         raise SchemaOutOfDate(
-            f"There is no record in {settings.home}",
-            "start a station there (saek station), or name another home with --home or SAEK_HOME",
+            reason=f"There is no record in {settings.home}",
+            remedy="start a station there (saek station), or name another home with --home or SAEK_HOME",
         )
 
 

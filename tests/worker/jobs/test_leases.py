@@ -235,7 +235,7 @@ def test_a_database_that_was_away_for_a_moment_costs_no_attempt(
     database: Database, settings: Settings, queue_job: QueueJob
 ) -> None:
     job = queue_job("a.tif")
-    hold(database, job, settings, raising(DatabaseUnavailable("the server restarted", "wait")))
+    hold(database, job, settings, raising(DatabaseUnavailable(reason="the server restarted", remedy="wait")))
     assert state(database, job)[:2] == (JobState.QUEUED, 0)
 
 
