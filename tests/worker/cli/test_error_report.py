@@ -41,7 +41,7 @@ def test_each_restoration_error_has_its_exit_code(kind):
     ],
 )
 def test_each_database_error_has_its_exit_code(kind, code):
-    assert exit_code(kind("r", "m")) is code
+    assert exit_code(kind(reason="r", remedy="m")) is code
 
 
 @pytest.mark.parametrize("kind", _errors(worker.errors), ids=lambda kind: kind.__name__)
