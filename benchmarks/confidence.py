@@ -1,12 +1,12 @@
-"""Correlation of confidence with color error, and the two constants of the confidence curve, for one model.
+"""Measure how well the confidence of a model predicts its wrong colors, and fit its calibration.
 
     python benchmarks/confidence.py --data DIR [--model NAME|DIR] [--side 256] [--preset P] [--half HALF]
 
-The pictures are of the validation half of a folder's manifest; `--half test` is for reporting only. Of each,
-one pixel in eight is drawn by a fixed seed. Printed are Spearman's correlation of doubt with the chroma
-error (over all pixels, and inside each picture), twenty equal classes of doubt with the share that was
-close to the truth and the share that
-`restoration.colorize.predicted_error` tells, and the constants that fit these shares best.
+The pictures are of the validation half of a folder's manifest; `--half test` is for reporting only. One pixel
+in eight is drawn with a fixed seed. It prints Spearman's correlation of the predicted with the true error of
+the chroma (over all pixels, and inside each picture), twenty classes of predicted error of equal size with
+their share of close pixels and the one that `restoration.colorize.predicted_error` gives, and the constants
+that fit these shares best.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def held_out(folder: Path, half: str) -> "Iterator[Picture]":
 
 
 def measured(options: argparse.Namespace) -> "Iterator[tuple[str, PredictedError, NDArray[np.floating]]]":
-    """Yield set, doubts and chroma errors (n,) of each picture."""
+    """Yield set, predicted and true chroma errors (n,) of each picture."""
     from restoration import Preset, default_model
     from restoration.arrays.luma import luma
     from restoration.colorize.predicted_error import PredictedError, predict_error
@@ -55,13 +55,13 @@ def measured(options: argparse.Namespace) -> "Iterator[tuple[str, PredictedError
         error = chroma_error(made, rgb).ravel()
         some = sampled_pixels(error.size, place)
         found = predict_error(luminance_of(gray), chroma, model.spec, model.engine)
-        yield picture.set, PredictedError(found.values.ravel()[some], found.curve), error[some]
+        yield picture.set, PredictedError(found.values.ravel()[some], found.calibration), error[some]
 
 
-def fitted(doubts: "NDArray[np.float64]", shares: "NDArray[np.float64]") -> tuple[float, float]:
+def fitted(predictions: "NDArray[np.float64]", shares: "NDArray[np.float64]") -> tuple[float, float]:
     """Return middle and slope of the curve through the shares, by least squares of their logits."""
     held = np.clip(shares, 0.01, 0.99)
-    slope, height = np.polyfit(np.log(doubts), np.log(1 / held - 1), 1)
+    slope, height = np.polyfit(np.log(predictions), np.log(1 / held - 1), 1)
     return float(np.exp(-height / slope)), float(slope)
 
 
@@ -81,10 +81,10 @@ def main() -> None:
     from restoration.training.rank_correlation import spearman
 
     sets, found, errors = zip(*measured(options), strict=True)
-    doubts = [one.values for one in found]
-    inside = [(name, spearman(d, e)) for name, d, e in zip(sets, doubts, errors, strict=True)]
+    predictions = [one.values for one in found]
+    inside = [(name, spearman(d, e)) for name, d, e in zip(sets, predictions, errors, strict=True)]
     known = [value for _, value in inside if value is not None]
-    everywhere, error = np.concatenate(doubts), np.concatenate(errors)
+    everywhere, error = np.concatenate(predictions), np.concatenate(errors)
     over_all = spearman(everywhere, error)
     print(f"{len(sets)} pictures; correlation {over_all:.3f} over all pixels, inside a picture")
     print(f"{np.mean(known):.3f} on average, {np.median(known):.3f} in the median; by set:")
@@ -92,9 +92,9 @@ def main() -> None:
         print(f"  {one:18} {np.mean([v for name, v in inside if name == one and v is not None]):.2f}")
     order = np.argsort(everywhere, kind="stable")
     parts = [(everywhere[part].mean(), error[part]) for part in np.array_split(order, CLASSES)]
-    print("\ndoubt   close   told    mean error")
+    print("\npredicted close   told    mean error")
     for middle, off in parts:
-        told = float(PredictedError(np.array([middle], np.float32), found[0].curve).share_close()[0])
+        told = float(PredictedError(np.array([middle], np.float32), found[0].calibration).confidence()[0])
         print(f"{middle:.4f}  {(off <= CLOSE).mean():.3f}   {told:.3f}   {off.mean():.4f}")
     middle, slope = fitted(
         np.array([middle for middle, _ in parts]), np.array([(off <= CLOSE).mean() for _, off in parts])

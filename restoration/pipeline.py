@@ -248,7 +248,7 @@ def _colorize(work: _Work, seen: MasterOverview, listener: RowListener, *, with_
     )
     upsampler = Upsampler.solve(chroma, luminance, height, width)
     return _Colors(
-        field, upsampler, seamlessness(field, luminance, upsampler.over(luminance), palette), trust
+        field, upsampler, seamlessness(field, luminance, upsampler.at_guide_size(luminance), palette), trust
     )
 
 

@@ -1,1 +1,1 @@
-"""Planes of numbers: resampling, tiling, luma, CIE Lab, and the memory they are computed in."""
+"""Array functions: resampling, tiling, luma, CIE Lab, tone curves, and memory for strips."""

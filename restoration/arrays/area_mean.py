@@ -1,8 +1,8 @@
-"""How a picture that comes row by row is averaged to a small copy, exactly.
+"""Exact area averaging of a picture that arrives strip by strip.
 
-A row of the picture and a row of the copy overlap by a whole number of parts when each row of the picture is
-cut into as many parts as the copy has rows, and likewise for columns. So all sums are sums of integers, and
-no strip height, no order and no machine can change the last bit of a mean.
+If each source row is cut into as many parts as the target has rows, source and target rows overlap by a whole
+number of parts; likewise for columns. So all sums are sums of integers, and no strip height, no order and no
+machine can change the last bit of a mean. (OpenCV's INTER_AREA needs the whole picture and sums in float32.)
 """
 
 from typing import TypeAlias
@@ -15,14 +15,14 @@ from restoration.arrays.luma import Float, Gray
 _Sums: TypeAlias = npt.NDArray[np.int64]
 
 _UINT32_ROWS = 1 << 16
-"""Rows of 16-bit samples whose sum fits 32 bits."""
+"""Number of rows of 16-bit samples whose sum fits 32 bits."""
 
 
 class AreaMean:
-    """Averages strips of unsigned integers (h, W, bands) to planes (bands, `height`, `width`) in [0, 1].
+    """Averages strips (h, W, bands) uint8 or uint16 to planes (bands, height, width) float32 in [0, 1].
 
-    The target is at most as high and as wide as the source (`rows`, `columns`). The sums hold up to the
-    16 gigabytes of samples that are accepted at all.
+    The source has `rows` and `columns`; the target `height` and `width` are at most as large. The sums fit
+    the maximum size of a master, 16 gigabytes of samples.
     """
 
     def __init__(self, rows: int, columns: int, height: int, width: int) -> None:
@@ -35,7 +35,7 @@ class AreaMean:
         self._planes: Float = np.zeros((0, height, width), np.float32)
 
     def add(self, samples: Gray) -> None:
-        """Take in the next rows."""
+        """Add the next rows (h, W, bands), all of one dtype."""
         count, _, bands = samples.shape
         if not self._open.size:
             self._open = np.zeros(self._columns * bands, np.int64)
@@ -62,7 +62,7 @@ class AreaMean:
                     self._top += 1
 
     def planes(self) -> Float:
-        """Return the means (bands, height, width). Raises ValueError if rows are missing."""
+        """Return the means (bands, height, width) float32. Raises ValueError if rows are missing."""
         if self._target != self._height:
             raise ValueError(f"{self._top} of {self._rows} rows were added")
         return self._planes

@@ -1,4 +1,4 @@
-"""How far apart colors look: CIE L*a*b* of what is shown."""
+"""CIE L*a*b* (CIE 15:2018) of colors as they are shown."""
 
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ _TO_WHITE = _TO_XYZ / _TO_XYZ.sum(axis=1, keepdims=True)
 
 
 def lab(rgb: Floats) -> npt.NDArray[np.float64]:
-    """CIE L*a*b* (D65) of sRGB (..., 3) in [0, 1]."""
+    """Return CIE L*a*b* (D65) of sRGB (..., 3) in [0, 1], as float64 (..., 3)."""
     values = np.asarray(rgb, dtype=np.float64)
     light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     ratio = light @ _TO_WHITE.T
@@ -27,19 +27,20 @@ def lab(rgb: Floats) -> npt.NDArray[np.float64]:
 
 
 def shown_rgb(luminance: Float, chroma: Float) -> Float:
-    """SRGB (..., 3) in [0, 1] of luminance (...,) in [0, 1] under Cb and Cr (2, ...), moved into the gamut.
+    """Return the sRGB (..., 3) float32 in [0, 1] that a derivative shows for luminance and chroma.
 
-    Chroma shrinks at constant luminance where RGB does not hold it, as in a derivative.
+    Luminance (...,) is in [0, 1], chroma (2, ...) are BT.601 Cb and Cr in [-0.5, 0.5]. Where the gamut does
+    not hold the chroma it is scaled towards gray at constant luminance.
     """
     blue, red = chroma
     offset = np.stack((1.402 * red, -0.344136 * blue - 0.714136 * red, 1.772 * blue), axis=-1)
     y = luminance[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        room = np.where(offset > 0, (1.0 - y) / offset, np.where(offset < 0, -y / offset, np.inf))
-    scale = np.clip(room.min(axis=-1, keepdims=True), 0.0, 1.0)
+        headroom = np.where(offset > 0, (1.0 - y) / offset, np.where(offset < 0, -y / offset, np.inf))
+    scale = np.clip(headroom.min(axis=-1, keepdims=True), 0.0, 1.0)
     return np.asarray(np.clip(y + scale * offset, 0.0, 1.0), dtype=np.float32)
 
 
 def shown_chroma(luminance: Float, chroma: Float) -> npt.NDArray[np.float64]:
-    """a* and b* (2, ...) of what `shown_rgb` gives."""
+    """Return a* and b* (2, ...) float64 of the colors that `shown_rgb` returns."""
     return np.moveaxis(lab(shown_rgb(luminance, chroma))[..., 1:], -1, 0)

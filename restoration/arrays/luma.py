@@ -1,14 +1,14 @@
-"""How chroma and the master's gray integers become RGB integers that give the master back.
+"""Luma (ITU-R BT.601): of RGB, and RGB integers of exactly a given luma.
 
-The luma of an RGB pixel is, for both depths and in integers::
+For 8 and 16 bits the luma is, in integers::
 
     L = (19595 R + 38470 G + 7471 B + 32768) >> 16
 
-the BT.601 weights in 16-bit fixed point with rounding; for 8 bits that is Pillow's `convert("L")`.
-The weights sum to 65536, so a neutral pixel has its own value as luma.
+the BT.601 weights in 16-bit fixed point with rounding; for 8 bits that is Pillow's `convert("L")`. The
+weights sum to 65536, so the luma of a neutral pixel is its own value.
 
-With 16 bits those weights may be a third of a step off the exact ones, .299, .587 and .114. So a pixel counts
-as right only if .299 R + .587 G + .114 B, too, is less than half a step from the gray.
+For 16 bits these weights can be a third of a step off the exact ones, .299, .587 and .114. So RGB is accepted
+only if .299 R + .587 G + .114 B is less than half a step from the gray, too.
 """
 
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from restoration.arrays.buffer_pool import BufferPool
 
 Gray: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
-"""uint8 or uint16."""
+"""uint8 or uint16: integers of a master or a derivative."""
 
 Float: TypeAlias = npt.NDArray[np.float32]
 
@@ -27,22 +27,23 @@ _R, _G, _B = 19595, 38470, 7471
 _KR, _KB = 0.299, 0.114
 _KG = 1 - _KR - _KB
 WEIGHTS = (_KR, _KG, _KB)
-"""Of red, green and blue in luma."""
+"""Weights of red, green and blue in luma."""
 _AMBER = (-0.8, 0.6)
 """Direction of warmth in (Cb, Cr): between those of daylight at 5000 K (-.71, .71) and 9000 K (-.90, .43)."""
 _TILT = 0.5
-"""How far full warmth moves a color, in parts of its own chroma."""
+"""Shift of a color at full warmth, in parts of its own chroma."""
 _MOST_EXCESS = {1: 498, 2: 499}
-"""By bytes a sample, thousandths of a step: at 500 it would depend on how halves are rounded. With 8 bits the
-two kinds of weights differ by less than 2 thousandths, so that at 498 both give the same integer."""
+"""Maximum distance of the exact luma from the gray in thousandths of a step, by bytes per sample. At 500 the
+integer would depend on how halves are rounded. For 8 bits the two kinds of weights differ by less than 2
+thousandths, so that at 498 both give the same integer."""
 _FEWEST_STEPS = ((1, (1,)), (2, (1,)), (0, (1,)), (2, (2, 3, 4)), (0, (2,)))
-"""Channel and steps to try, green first: it moves the luma most, so mostly one step does."""
+"""Channel and steps to try, green first: it moves the luma most, so one step mostly suffices."""
 
 
 def luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
-    """Return the luma (...,) of RGB (..., 3), uint8 or uint16, in the same depth.
+    """Return the luma (...,) of RGB (..., 3), uint8 or uint16, of the same dtype.
 
-    It lies in `buffers` if given.
+    The result lies in `buffers` if given.
     """
     buffers = buffers or BufferPool()
     shape = rgb.shape[:-1]
@@ -59,14 +60,14 @@ def luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
 
 
 def chroma(rgb: Float) -> Float:
-    """Return Cb and Cr (2, ...) in [-0.5, 0.5] of RGB (..., 3) in [0, 1]."""
+    """Return BT.601 Cb and Cr (2, ...) float32 in [-0.5, 0.5] of RGB (..., 3) in [0, 1]."""
     r, g, b = (rgb[..., i] for i in range(3))
     y = _KR * r + _KG * g + _KB * b
     return np.stack(((b - y) / (2 * (1 - _KB)), (r - y) / (2 * (1 - _KR)))).astype(np.float32)
 
 
 def from_ycbcr(planes: Float) -> Float:
-    """Return RGB (3, ...) in [0, 1] of Y, Cb and Cr (3, ...) in [0, 1], their neutral 128 of 255."""
+    """Return RGB (3, ...) float32 in [0, 1] of Y, Cb, Cr (3, ...) in [0, 1], neutral at 128 / 255 (JFIF)."""
     y, cb, cr = planes[0], planes[1] - np.float32(128 / 255), planes[2] - np.float32(128 / 255)
     red, blue = y + 2 * (1 - _KR) * cr, y + 2 * (1 - _KB) * cb
     green = (y - _KR * red - _KB * blue) / _KG
@@ -74,10 +75,10 @@ def from_ycbcr(planes: Float) -> Float:
 
 
 def adjust_chroma(chroma: Float, strength: float, warmth: float) -> Float:
-    """Return Cb and Cr (2, ...) with their strength (gain, 0 is gray) and warmth changed, not clipped.
+    """Return Cb and Cr (2, ...) float32 with strength (gain, 0 is gray) and warmth applied, not clipped.
 
-    Warmth in [-1, 1] moves each color towards amber, or blue below 0, by up to half of its own chroma: amber
-    grows and blue wanes, green and magenta turn, and neutral stays neutral, so nothing is washed in sepia.
+    Warmth in [-1, 1] shifts each color towards amber, or blue below 0, by up to half of its own chroma.
+    Neutral stays neutral, so no sepia covers the picture.
     """
     stronger = chroma * np.float32(strength)
     if not warmth:
@@ -87,15 +88,15 @@ def adjust_chroma(chroma: Float, strength: float, warmth: float) -> Float:
 
 
 def rgb_with_luma(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None = None) -> Gray:
-    """Return RGB (..., 3) whose luma is `gray` (...,) exactly, in the depth of `gray` (uint8 or uint16).
+    """Return RGB (..., 3) whose luma is exactly `gray` (...,), uint8 or uint16, of the same dtype.
 
-    `cb` and `cr` (...,) are finite and lie in [-0.5, 0.5] of the whole range; where the gamut does not hold
-    them they are scaled towards gray at constant luma, so the hue stays. RGB lies in `buffers` if given.
+    `cb` and `cr` (...,) are finite float32 in [-0.5, 0.5]; where the gamut does not hold them they are scaled
+    towards gray at constant luma, which keeps the hue. The result lies in `buffers` if given.
     """
     buffers = buffers or BufferPool()
     top = np.iinfo(gray.dtype).max
     y, red, green, blue, scale, spare, spare_2 = (
-        buffers.array(f"rgb_with_luma {i}", gray.shape, np.float32) for i in range(7)
+        buffers.array(f"rgb {i}", gray.shape, np.float32) for i in range(7)
     )
     np.copyto(y, gray)
     rgb_offsets(cb, cr, top, (red, green, blue), spare)
@@ -106,12 +107,12 @@ def rgb_with_luma(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None =
         np.multiply(difference, scale, out=spare)
         np.add(spare, y, out=spare)
         np.copyto(rgb[..., i], spare, casting="unsafe")
-    _settle(rgb.reshape(-1, 3), gray.reshape(-1), buffers)
+    _correct_luma(rgb.reshape(-1, 3), gray.reshape(-1), buffers)
     return rgb
 
 
 def rgb_offsets(cb: Float, cr: Float, top: float, out: tuple[Float, Float, Float], spare: Float) -> None:
-    """Write into `out` how far red, green and blue lie from luma, in a range of `top`."""
+    """Write red, green and blue less luma, in the range of `top`, of Cb and Cr (...,) into `out`, float32."""
     red, green, blue = out
     np.multiply(cr, np.float32(2 * (1 - _KR) * top), out=red)
     np.multiply(cb, np.float32(2 * (1 - _KB) * top), out=blue)
@@ -123,7 +124,7 @@ def rgb_offsets(cb: Float, cr: Float, top: float, out: tuple[Float, Float, Float
 def gamut_scale(
     y: Float, offsets: tuple[Float, Float, Float], top: np.float32, out: Float, spare: tuple[Float, Float]
 ) -> None:
-    """Write into `out` by how much, at most 1, the differences from luma fit the gamut."""
+    """Write the largest scale in [0, 1] that keeps `y` plus scaled offsets in [0, top] into `out` (...,)."""
     red, green, blue = offsets
     furthest, headroom = spare
     tiny = np.float32(1e-6)
@@ -141,8 +142,8 @@ def gamut_scale(
     np.minimum(out, np.float32(1), out=out)
 
 
-def _settle(rgb: Gray, gray: Gray, buffers: BufferPool) -> None:
-    """Nudge the few pixels (N, 3) whose luma is a step off `gray` (N,) by either reckoning, in place."""
+def _correct_luma(rgb: Gray, gray: Gray, buffers: BufferPool) -> None:
+    """Correct, in place, the few pixels (N, 3) whose luma by either kind of weights is not `gray` (N,)."""
     off = buffers.array("off", gray.shape, np.bool_)
     most = _MOST_EXCESS[rgb.itemsize]
     excess = _excess(rgb, gray, buffers)
@@ -169,7 +170,7 @@ def _settle(rgb: Gray, gray: Gray, buffers: BufferPool) -> None:
 
 
 def _excess(rgb: Gray, gray: Gray, buffers: BufferPool | None = None) -> npt.NDArray[np.int32]:
-    """Return by how many thousandths of a step the luma of RGB (N, 3), unrounded, exceeds `gray` (N,)."""
+    """Return the exact luma of RGB (N, 3) less `gray` (N,), in thousandths of a step."""
     buffers = buffers or BufferPool()
     value, part = (buffers.array(f"excess {i}", gray.shape, np.int32) for i in range(2))
     np.multiply(rgb[:, 0], 299, out=value, dtype=np.int32)  # at most 65,535,000: fits

@@ -1,8 +1,9 @@
-"""How a small chroma field is enlarged so that color stops where the scan's own edges are.
+"""Guided upsampling of the chroma: its edges follow those of the scan's luminance.
 
-The fast guided filter (He and Sun 2015): within a small neighborhood chroma is taken as a linear function of
-luminance, a Y + b. The coefficients are solved on a reduced copy, averaged, and only they are enlarged; the
-scan's full-size luminance then draws the edges, strip by strip.
+The fast guided filter (He and Sun 2015, "Fast Guided Filter", arXiv:1505.00996): within a small neighborhood
+chroma is modeled as a linear function of luminance, a Y + b. The coefficients are solved at the size of the
+luminance, averaged, and only they are enlarged; the scan's full-size luminance then draws the edges, strip by
+strip.
 """
 
 from dataclasses import dataclass
@@ -15,22 +16,26 @@ from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Float, Gray
 
 _EPSILON = 1e-3
-"""Variance of luminance (range 0 to 1) below which a neighborhood counts as flat: about 8 of 255 steps."""
+"""Regularization: variance of luminance in [0, 1] below which a neighborhood counts as flat, (8 / 255)^2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upsampler:
-    """The averaged coefficients of both chroma planes, and the size they are enlarged to."""
+    """Averaged coefficients of Cb and Cr, and their interpolation to the size of the scan."""
 
     coefficients: Float
-    """(4, h, w): two slopes, two offsets."""
+    """(4, h, w): slopes of Cb and Cr, then their offsets."""
     down: resample.Linear
-    """Where the rows of the picture lie between those of the coefficients."""
+    """Interpolation from h to the rows of the scan."""
     across: resample.Linear
+    """Interpolation from w to the columns of the scan."""
 
     @classmethod
     def solve(cls, chroma: Float, luminance: Float, height: int, width: int) -> "Upsampler":
-        """Fit chroma (2, h, w) to the luminance (H, W) in [0, 1], reduced from `height` x `width`."""
+        """Fit chroma (2, h, w) to the luminance (H, W) of a scan of `height` x `width`.
+
+        All float32; chroma in [-0.5, 0.5], luminance in [0, 1].
+        """
         radius = max(2, round(1.5 * max(luminance.shape) / max(chroma.shape[1:])))
         mean = box_mean(luminance, radius)
         variance: Float = box_mean(np.square(luminance), radius) - np.square(mean)
@@ -49,10 +54,10 @@ class Upsampler:
         return cls(coefficients, down, across)
 
     def rows(self, top: int, gray: Gray | Float, buffers: BufferPool | None = None) -> Float:
-        """Return Cb and Cr (2, h, width) in [-0.5, 0.5] for rows of the scan's own integers (h, width).
+        """Return Cb and Cr (2, h, width) float32 in [-0.5, 0.5] for rows of the scan from `top`.
 
-        Where those are not of sRGB it takes what they show instead, float32 in [0, 1]. The rows lie in
-        `buffers` if given.
+        `gray` (h, width) are the integers of the scan, uint8 or uint16, or its luminance, float32 in [0, 1],
+        where those are not sRGB. The result lies in `buffers` if given.
         """
         buffers = buffers or BufferPool()
         enlarged = self._enlarged(top, len(gray), buffers)
@@ -64,13 +69,13 @@ class Upsampler:
         chroma += enlarged[2:]
         return np.clip(chroma, -0.5, 0.5, out=chroma)
 
-    def over(self, luminance: Float) -> Float:
-        """Return Cb and Cr (2, H, W) as they are laid over the luminance (H, W) that was solved for."""
+    def at_guide_size(self, luminance: Float) -> Float:
+        """Return Cb and Cr (2, H, W) in [-0.5, 0.5] for the luminance (H, W) that was solved for."""
         chroma: Float = self.coefficients[:2] * luminance + self.coefficients[2:]
         return np.clip(chroma, -0.5, 0.5, out=chroma)
 
     def _enlarged(self, top: int, count: int, buffers: BufferPool) -> Float:
-        """Return the coefficients (4, count, width) for rows from `top`: across first, as it is dearer."""
+        """Return the coefficients (4, count, width) for rows from `top`: across first, on the fewest rows."""
         down = self.down.rows(top, top + count)
         first = int(down.first[0])
         few = self.coefficients[:, first : int(down.second[-1]) + 1]
@@ -83,6 +88,6 @@ class Upsampler:
             upper, lower = wide[:, row - first], wide[:, min(row - first + 1, wide.shape[1] - 1)]
             np.subtract(lower, upper, out=steps)
             part = enlarged[:, begin:end]
-            np.multiply(down.part[begin:end, None], steps[:, None], out=part)
+            np.multiply(down.fraction[begin:end, None], steps[:, None], out=part)
             part += upper[:, None]
         return enlarged

@@ -1,15 +1,15 @@
-"""How a scan's luminance becomes a chroma field: the palette from the whole picture, then closer looks.
+"""Chroma inference: the palette from whole-picture passes, then detail from larger passes.
 
-A pass over the whole picture sees everything and gives the palette. A closer look sees the picture at a
-larger scale, in one piece or in windows, and of it only what came before could not represent is taken::
+A whole-picture pass sees everything and gives the palette. A detail pass sees the picture at a larger scale,
+in one part or in windows, and contributes only what the passes before it were too small to represent::
 
     chroma = enlarged(chroma before) + detail - enlarged(reduced(detail))
 
-so a window can sharpen the color of what it sees but cannot move the palette. `colorize.plan` says which
-passes a preset makes, `docs/research/tiling.md` why.
+so a window can sharpen the color of what it sees but cannot shift the palette. `plan` holds the passes of
+each preset, docs/research/tiling.md the reasons.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,31 +24,35 @@ from restoration.generators.engines.batching import in_groups
 from restoration.generators.models import InputSpec
 from restoration.recipe import Preset
 
-_LEAST_CONTRAST = 0.5
-_FLAT = 0.02
+_MIN_CONTRAST = 0.5
+_BLANK_CONTRAST = 0.02
 
 WindowListener = Callable[[int, int], None]
-"""Called with the windows done and the windows in all."""
+"""Called with the number of windows done and their total."""
 
 PartListener = Callable[[int], None]
-"""Called with the number of the piece that is done."""
+"""Called with the index of the part that is done."""
+
+_Advance = Callable[[int], None]
+"""Called with the number of windows done since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChromaField:
-    """Cb and Cr (2, h, w) in [-0.5, 0.5] of the whole picture, and how they were made."""
+    """The inferred chroma of a picture, and how it was inferred."""
 
     chroma: Float
+    """Cb and Cr (2, h, w) in [-0.5, 0.5]."""
     stretch: tuple[float, float]
-    """Gray values that the network's own copy mapped to black and to white."""
+    """Luminance values that the contrast stretch maps to black and to white."""
     windows: int
-    """Windows of 256 x 256 pixels that were computed; a larger piece counts as several."""
+    """Number of windows of 256 x 256 pixels that were computed; a larger part counts as several."""
     palette: Float
     """Cb and Cr (2, h', w') of the whole-picture passes."""
     stride: int | None
-    """How far the windows of the last detail pass lie apart at most; None if nothing was cut into windows."""
+    """Maximum distance of neighboring windows in the last detail pass; None if it had no windows."""
     offset: tuple[int, int]
-    """How far before the picture's corner its first window began."""
+    """Rows and columns by which the first window begins before the picture's corner."""
 
 
 def colorize(
@@ -60,135 +64,153 @@ def colorize(
     *,
     offset: tuple[int, int] = (0, 0),
 ) -> ChromaField:
-    """Infer the chroma of a luminance copy (H, W) in [0, 1], at most `guide_side` long.
+    """Infer the chroma of the luminance (H, W) float32 in [0, 1], at most `guide_side` long.
 
-    `listener` is called after each window or piece; whatever it raises stops the work. `offset` begins the
-    first windows so many pixels before the picture's corner, to see what their place does. Raises
-    OutOfMemory, EngineUnavailable, FloatingPointError if the engine gave numbers that are not finite.
+    `listener` is called after each window or part; an exception from it stops the work. `offset` moves the
+    grid of windows up and left, to test the effect of its position. Raises OutOfMemory, EngineUnavailable,
+    FloatingPointError if the engine returned numbers that are not finite.
     """
     height, width = luminance.shape
-    planned = plan_passes(height, width, preset, spec)
+    plan = plan_passes(height, width, preset, spec)
     stretch = contrast_stretch(luminance)
-    seen = apply_stretch(luminance, stretch)
-    wholes = [resample.resize(seen, *one.shape) for one in planned.palette]
-    run = _Run(spec, listener, window_cost(planned, spec))
-    looks = zip(wholes, planned.palette, strict=True)
-    palette = _mean([run.whole(engine, plane, one) for plane, one in looks])
+    stretched = apply_stretch(luminance, stretch)
+    total, done = window_cost(plan, spec), 0
+
+    def advance(windows: int) -> None:
+        nonlocal done
+        done += windows
+        if listener and windows:
+            listener(done, total)
+
+    inputs = [resample.resize(stretched, *one.shape) for one in plan.palette]
+    predictions = [
+        _whole_picture_chroma(engine, spec, network_input, one, advance)
+        for network_input, one in zip(inputs, plan.palette, strict=True)
+    ]
+    palette = _mean(predictions)
     chroma, stride = palette, None
-    for one in planned.details:
-        detail = run.detail(engine, wholes[0], resample.resize(seen, *one.shape), one, offset)
+    for one in plan.details:
+        network_input = resample.resize(stretched, *one.shape)
+        if one.stride is None:
+            detail = _parts_chroma(engine, spec, network_input, one, advance)
+        else:
+            shared, measured = with_shared_statistics(engine, spec, inputs[0], network_input)
+            advance(measured)
+            windows = tiling.windows(one.height, one.width, one.stride, offset)
+            detail = _windows_chroma(shared, spec, network_input, windows, advance)
         detail += resample.enlarge(chroma - resample.reduce(detail, *chroma.shape[1:]), *one.shape)
         chroma, stride = np.clip(detail, -0.5, 0.5), one.stride
-    return ChromaField(chroma, stretch, run.done, palette, stride, offset)
+    return ChromaField(chroma, stretch, done, palette, stride, offset)
 
 
 def contrast_stretch(luminance: Float) -> tuple[float, float]:
-    """Return the gray values that become black and white in the network's own copy.
+    """Return the values of the luminance (H, W) in [0, 1] that are stretched to black and white.
 
     They are the 0.5 and 99.5 percentiles, moved apart where the contrast would more than double; a picture
     that is practically blank is not stretched.
     """
     low, high = (float(v) for v in np.percentile(luminance, [0.5, 99.5]))
-    if high - low < _FLAT:
+    if high - low < _BLANK_CONTRAST:
         return 0.0, 1.0
-    lacking = max(0.0, _LEAST_CONTRAST - (high - low))
+    lacking = max(0.0, _MIN_CONTRAST - (high - low))
     low = max(0.0, low - lacking / 2)
-    high = min(1.0, max(high, low + _LEAST_CONTRAST))
-    return round(min(low, high - _LEAST_CONTRAST), 6), round(high, 6)
+    high = min(1.0, max(high, low + _MIN_CONTRAST))
+    return round(min(low, high - _MIN_CONTRAST), 6), round(high, 6)
 
 
 def apply_stretch(luminance: Float, stretch: tuple[float, float]) -> Float:
-    """Return the network's own copy (H, W) in [0, 1]: `stretch` becomes black and white."""
+    """Return the luminance (H, W) with `stretch` mapped to black and white: float32 in [0, 1], clipped."""
     low, high = stretch
     return np.asarray(np.clip((luminance - low) / (high - low), 0, 1), dtype=np.float32)
 
 
-def infer_chroma(engine: Engine, plane: Float, multiple: int, listener: PartListener | None = None) -> Float:
-    """Return the chroma (2, H, W) of one plane (H, W) in [0, 1], padded as the network needs it.
+def infer_chroma(
+    engine: Engine, network_input: Float, multiple: int, listener: PartListener | None = None
+) -> Float:
+    """Return the chroma (2, H, W) float32 in [-0.5, 0.5] of a network input (H, W) float32 in [0, 1].
 
-    A plane larger than the network may be shown is cut into pieces; `listener` is called after each. Raises
-    OutOfMemory, or FloatingPointError if the engine gave numbers that are not finite.
+    The sides are padded to a `multiple`, and an input that is too large is split into parts; `listener` is
+    called after each. Raises OutOfMemory, FloatingPointError if the engine returned numbers that are not
+    finite.
     """
-    return infer_planes(engine, plane, multiple, listener)[:2]
+    return infer_planes(engine, network_input, multiple, listener)[:2]
 
 
 def infer_windows(engine: Engine, windows: Sequence[Float], multiple: int) -> list[Float]:
-    """Return the chroma (2, h, w) of each window (h, w), at most 256 x 256; as `infer_chroma` otherwise."""
-    planes = _predicted(engine, windows, multiple, tiling.WINDOW)
+    """Return the chroma (2, h, w) of each window (h, w), at most 256 x 256; otherwise as `infer_chroma`."""
+    planes = _predict(engine, windows, multiple, tiling.WINDOW)
     return [part[:2, : len(window), : len(window[0])] for part, window in zip(planes, windows, strict=True)]
 
 
-def infer_planes(engine: Engine, plane: Float, multiple: int, listener: PartListener | None = None) -> Float:
-    """Return what `infer_chroma` does, and the error that the network predicts if it does (3, H, W)."""
+def infer_planes(
+    engine: Engine, network_input: Float, multiple: int, listener: PartListener | None = None
+) -> Float:
+    """Return all planes that the generator predicts: chroma, then the error if it has an error head.
+
+    (2 or 3, H, W) float32; otherwise as `infer_chroma`.
+    """
     merged: Float | None = None
-    height, width = plane.shape
-    for number, piece in enumerate(split_input(height, width, multiple)):
-        rows, columns = piece.shape
-        part: Float = _predicted(engine, (piece.cut(plane),), multiple)[0, :, :rows, :columns]
+    height, width = network_input.shape
+    for index, part in enumerate(split_input(height, width, multiple)):
+        rows, columns = part.shape
+        planes: Float = _predict(engine, (part.cut(network_input),), multiple)[0, :, :rows, :columns]
         if listener:
-            listener(number)
-        if part.shape[1:] == plane.shape:
-            return part
+            listener(index)
+        if planes.shape[1:] == network_input.shape:
+            return planes
         if merged is None:
-            merged = np.zeros((len(part), *plane.shape), np.float32)
-        piece.add(part, merged)
-    assert merged is not None  # noqa: S101  (there is at least one piece)
+            merged = np.zeros((len(planes), *network_input.shape), np.float32)
+        part.add(planes, merged)
+    assert merged is not None  # noqa: S101  (there is at least one part)
     return merged
 
 
-def _predicted(engine: Engine, pictures: Sequence[Float], multiple: int, least: int = 0) -> Float:
-    planes = engine.predict(np.stack([tiling.pad(picture, multiple, least) for picture in pictures]))
+def _predict(engine: Engine, inputs: Sequence[Float], multiple: int, min_side: int = 0) -> Float:
+    planes = engine.predict(np.stack([tiling.pad(one, multiple, min_side) for one in inputs]))
     if not np.isfinite(planes).all():
-        raise FloatingPointError(f"the engine {engine.name} gave numbers that are not finite")
+        raise FloatingPointError(f"the engine {engine.name} returned numbers that are not finite")
     return planes
 
 
-def _mean(planes: Sequence[Float]) -> Float:
-    """Return the mean of chroma planes (2, h, w) at the size of the last."""
-    shape = planes[-1].shape[1:]
-    total = sum((resample.enlarge(one, *shape) for one in planes[:-1]), start=planes[-1])
-    return np.asarray(total / np.float32(len(planes)), dtype=np.float32)
+def _whole_picture_chroma(
+    engine: Engine, spec: InputSpec, network_input: Float, one: InferencePass, advance: _Advance
+) -> Float:
+    """Return the chroma (2, h, w) of a whole-picture pass, with statistics of its own input."""
+    engine, measured = with_shared_statistics(engine, spec, network_input)
+    advance(measured)
+    if not one.mirrored:
+        return _parts_chroma(engine, spec, network_input, one, advance)
+    flipped = _parts_chroma(engine, spec, network_input[:, ::-1], one, advance)
+    return np.ascontiguousarray(flipped[..., ::-1])
 
 
-class _Run:
-    """Runs the generator and counts its windows."""
+def _parts_chroma(
+    engine: Engine, spec: InputSpec, network_input: Float, one: InferencePass, advance: _Advance
+) -> Float:
+    """Return the chroma (2, h, w) of a pass without windows."""
+    costs = part_costs(one, spec)
+    return infer_chroma(engine, network_input, spec.multiple, lambda index: advance(costs[index]))
 
-    def __init__(self, spec: InputSpec, listener: WindowListener | None, total: int) -> None:
-        self._spec = spec
-        self._listener = listener
-        self._total = total
-        self.done = 0
 
-    def whole(self, engine: Engine, plane: Float, one: InferencePass) -> Float:
-        steady, measured = with_shared_statistics(engine, self._spec, plane)
-        self._tell(measured)
-        if one.mirrored:
-            return np.ascontiguousarray(self._piece(steady, plane[:, ::-1], one)[..., ::-1])
-        return self._piece(steady, plane, one)
+def _windows_chroma(
+    engine: Engine,
+    spec: InputSpec,
+    network_input: Float,
+    windows: Iterable[tiling.Window],
+    advance: _Advance,
+) -> Float:
+    """Return the chroma (2, h, w) of a pass in windows, merged by their Hann weights."""
+    merged = np.zeros((2, *network_input.shape), np.float32)
+    for group in in_groups(windows):
+        parts = infer_windows(engine, [window.cut(network_input) for window in group], spec.multiple)
+        for window, part in zip(group, parts, strict=True):
+            window.add(part, merged)
+            advance(1)
+    return merged
 
-    def detail(
-        self, engine: Engine, whole: Float, plane: Float, one: InferencePass, offset: tuple[int, int]
-    ) -> Float:
-        if one.stride is None:
-            return self._piece(engine, plane, one)
-        steady, measured = with_shared_statistics(engine, self._spec, whole, plane)
-        self._tell(measured)
-        return self._windows(steady, plane, one.stride, offset)
 
-    def _windows(self, engine: Engine, plane: Float, stride: int, offset: tuple[int, int]) -> Float:
-        merged = np.zeros((2, *plane.shape), np.float32)
-        for group in in_groups(tiling.windows(plane.shape[0], plane.shape[1], stride, offset)):
-            parts = infer_windows(engine, [window.cut(plane) for window in group], self._spec.multiple)
-            for window, part in zip(group, parts, strict=True):
-                window.add(part, merged)
-                self._tell(1)
-        return merged
-
-    def _piece(self, engine: Engine, plane: Float, one: InferencePass) -> Float:
-        costs = part_costs(one, self._spec)
-        return infer_chroma(engine, plane, self._spec.multiple, lambda number: self._tell(costs[number]))
-
-    def _tell(self, windows: int) -> None:
-        self.done += windows
-        if self._listener and windows:
-            self._listener(self.done, self._total)
+def _mean(predictions: Sequence[Float]) -> Float:
+    """Return the mean of chroma (2, h, w) of several sizes, at the size of the last."""
+    shape = predictions[-1].shape[1:]
+    total = sum((resample.enlarge(one, *shape) for one in predictions[:-1]), start=predictions[-1])
+    return np.asarray(total / np.float32(len(predictions)), dtype=np.float32)

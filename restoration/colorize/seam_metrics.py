@@ -1,7 +1,7 @@
-"""How seamless a colored picture is, in numbers.
+"""Seam metrics: how seamless and consistent a colored picture is.
 
-All distances are in CIE L*a*b* units of what is shown, luminance left aside: one unit is about what a careful
-eye can tell apart side by side.
+All distances are in CIE L*a*b* (CIE 15:2018) of the colors as they are shown, luminance left out: one unit is
+about the smallest difference that a careful eye sees side by side.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,45 +16,47 @@ from restoration.colorize.inference import ChromaField
 from restoration.results import Seamlessness
 
 _FLAT = 2 / 255
-"""Difference of luminance between neighbors up to which the picture is flat there."""
+"""Maximum difference of luminance between neighbors where the picture counts as flat."""
 
-_UNSEEN = 0.02
-"""Step of chroma that nobody can see: added to both sides of the ratio, so that none is one of noise."""
+_INVISIBLE = 0.02
+"""Invisible step of chroma, added to both sides of the ratio, so that it is never a ratio of noise."""
 
-_FEWEST = 256
-"""Flat pixels on either kind of line below which nothing can be said."""
+_MIN_PIXELS = 256
+"""Minimum number of flat pixels, on the borders and beside them, for a ratio."""
 
-_STRIP = 64
-"""Rows whose colors are held at once."""
+_STRIP_ROWS = 64
+"""Rows whose colors are held in memory at once."""
 
-_AT_ONCE = 1 << 17
-"""Pixels whose colors are, where rows do not matter."""
+_CHUNK_PIXELS = 1 << 17
+"""Pixels whose colors are held in memory at once, where rows do not matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowedField:
-    """A chroma field that was put together from windows."""
+    """A chroma field that was merged from windows."""
 
     chroma: Float
     """Cb and Cr (2, h, w)."""
     reference: Float
-    """Cb and Cr (2, h', w') of the same picture without borders in these places."""
+    """Cb and Cr (2, h', w') of the same picture without window borders at these places."""
     luminance: Float
     """(h, w) in [0, 1]."""
     rows: tuple[int, ...]
-    """Rows at which windows begin or have ended."""
+    """Rows at which windows begin or end."""
     columns: tuple[int, ...]
-    half: int
+    """Columns at which windows begin or end."""
+    half_stride: int
     """Half of the distance between windows, pixels."""
 
 
 def windowed_field(
     field: ChromaField, luminance: Float, chroma: Float | None = None, reference: Float | None = None
 ) -> WindowedField | None:
-    """Return what `seam_ratio` looks at, None if nothing was cut into windows.
+    """Return the input of `seam_ratio` for a field, None if it has no windows.
 
-    `luminance` (H, W) is in [0, 1]; `chroma` (2, H, W) is what became of the field, if that is what counts.
-    `reference` (2, H', W') is the same picture's chroma with the windows elsewhere, or else the palette.
+    `luminance` (H, W) is in [0, 1]; `chroma` (2, H, W) replaces the field's own, as after a later step.
+    `reference` (2, H', W') is the chroma of the same picture with the windows elsewhere, by default the
+    palette.
     """
     if field.stride is None:
         return None
@@ -69,79 +71,82 @@ def windowed_field(
     )
 
 
-def seamlessness(field: ChromaField, luminance: Float, laid: Float, palette: Float) -> Seamlessness:
-    """Measure a field over the luminance copy (H, W) in [0, 1] that it was inferred for, to four digits.
+def seamlessness(field: ChromaField, luminance: Float, shown: Float, palette: Float) -> Seamlessness:
+    """Return seam ratio and consistency, to four digits, of a field inferred for the luminance (H, W).
 
-    `laid` (2, H, W) is what the guided enlargement makes of the field on that copy, and `palette` (2, h, w)
-    the field's, both with the strength and warmth that are asked for: how well they agree is told of what is
-    seen. Borders of windows are looked for in the field itself, before the enlargement softens them.
+    `shown` (2, H, W) is the chroma after the guided filter and `palette` (2, h, w) that of the field, both
+    with the strength and warmth of the recipe, since consistency is that of the colors as shown. Seams are
+    measured in the field itself, before the guided filter softens them.
     """
-    cut = windowed_field(field, luminance)
-    ratio = None if cut is None else seam_ratio([cut])
-    agreement = consistency(laid, palette, luminance)
-    return Seamlessness(None if ratio is None else round(ratio, 4), round(agreement, 4))
+    windowed = windowed_field(field, luminance)
+    ratio = None if windowed is None else seam_ratio([windowed])
+    return Seamlessness(
+        None if ratio is None else round(ratio, 4), round(consistency(shown, palette, luminance), 4)
+    )
 
 
 def seam_ratio(fields: Iterable[WindowedField]) -> float | None:
     """Return the median step of chroma across window borders over that on lines half a stride away.
 
-    Only where the picture is flat; lines on both sides of a border are compared with it, and all fields count
-    together. The reference, which has no borders there, tells how much the picture itself changes more at
-    the ones than at the others: both are measured in parts of its steps. 1 is no seam; a seam gives more,
-    and colors that change between borders give less. None if too little is flat.
+    Only flat places of the picture count, lines on both sides of each border are compared with it, and all
+    fields count together. Both are divided by the steps of the reference, which has no borders there, to
+    cancel what the picture itself changes more in one place than in the other. 1 is no seam; a seam gives
+    more, and colors that change between borders give less. None if too little is flat.
     """
-    at, beside = _Steps(), _Steps()
+    at, beside = _ChromaSteps(), _ChromaSteps()
     for one in fields:
         reference = resample.resize(one.reference, one.chroma.shape[1], one.chroma.shape[2])
-        for lines, turned in ((one.rows, False), (one.columns, True)):
-            planes = [plane.swapaxes(1, 2) if turned else plane for plane in (one.chroma, reference)]
-            luminance = one.luminance.T if turned else one.luminance
-            away = {line + side * one.half for line in lines for side in (-1, 1)} - set(lines)
+        for lines, transposed in ((one.rows, False), (one.columns, True)):
+            planes = [plane.swapaxes(1, 2) if transposed else plane for plane in (one.chroma, reference)]
+            luminance = one.luminance.T if transposed else one.luminance
+            away = {line + side * one.half_stride for line in lines for side in (-1, 1)} - set(lines)
             at.add(planes, luminance, lines)
             beside.add(planes, luminance, sorted(line for line in away if 0 < line < len(luminance)))
-    if min(at.count, beside.count) < _FEWEST:
+    if min(at.count, beside.count) < _MIN_PIXELS:
         return None
     return at.ratio() / beside.ratio()
 
 
 def consistency(chroma: Float, palette: Float, luminance: Float) -> float:
-    """Return the mean distance between a picture's colors, reduced, and those of its whole-picture passes.
+    """Return the mean distance between the colors of a picture, reduced, and those of its palette.
 
-    Cb and Cr (2, H, W) of the picture and (2, h, w) of the palette, compared at the smaller of both sizes;
-    the luminance has any size.
+    `chroma` (2, H, W) and `palette` (2, h, w) are Cb and Cr, compared at the smaller of both sizes;
+    `luminance` is in [0, 1] and of any size.
     """
     height, width = (min(sides) for sides in zip(chroma.shape[1:], palette.shape[1:], strict=True))
-    small = resample.resize(luminance, height, width)
-    small = small.ravel()
-    made, wanted = (resample.resize(one, height, width).reshape(2, -1) for one in (chroma, palette))
+    pixels = resample.resize(luminance, height, width).ravel()
+    planes = [resample.resize(one, height, width).reshape(2, -1) for one in (chroma, palette)]
     total = 0.0
-    for start in range(0, small.size, _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        colors = (shown_chroma(small[part], one[:, part]) for one in (made, wanted))
+    for start in range(0, pixels.size, _CHUNK_PIXELS):
+        part = slice(start, start + _CHUNK_PIXELS)
+        colors = (shown_chroma(pixels[part], one[:, part]) for one in planes)
         total += float(np.hypot(*np.subtract(*colors)).sum())
-    return total / small.size
+    return total / pixels.size
 
 
 def shift_spread(shifted: Sequence[Float], luminance: Float) -> float:
-    """Return the standard deviation of a place's color over runs that differ in where the windows lie.
+    """Return the standard deviation of the color over runs with different window grids, mean of all pixels.
 
-    Cb and Cr (2, h, w) of each run, the luminance (h, w); the mean over all places.
+    `shifted` are Cb and Cr (2, h, w) of each run, `luminance` (h, w) is in [0, 1].
     """
     total = 0.0
-    for top in range(0, len(luminance), _STRIP):
-        rows = slice(top, top + _STRIP)
+    for top in range(0, len(luminance), _STRIP_ROWS):
+        rows = slice(top, top + _STRIP_ROWS)
         colors = np.stack([shown_chroma(luminance[rows], chroma[:, rows]) for chroma in shifted])
         total += float(np.sqrt(colors.var(axis=0).sum(axis=0)).sum())
     return total / luminance.size
 
 
 def luma_error(rgb: Gray, gray: Gray) -> int:
-    """Return the largest difference between the luma of RGB (H, W, 3) and the master (H, W), in its steps."""
+    """Return the maximum difference between the luma of RGB (H, W, 3) and `gray` (H, W), in integer steps.
+
+    Both are uint8 or both uint16.
+    """
     return int(np.abs(luma(rgb).astype(np.int64) - gray.astype(np.int64)).max())
 
 
-class _Steps:
-    """Gathers the steps of a field and of its reference across lines, where luminance is flat."""
+class _ChromaSteps:
+    """Collects the color steps of a field and of its reference across lines, where the luminance is flat."""
 
     def __init__(self) -> None:
         self._field: list[Floats] = []
@@ -159,6 +164,6 @@ class _Steps:
 
     def ratio(self) -> float:
         field, reference = (
-            float(np.median(np.concatenate(steps))) + _UNSEEN for steps in (self._field, self._reference)
+            float(np.median(np.concatenate(steps))) + _INVISIBLE for steps in (self._field, self._reference)
         )
         return field / reference

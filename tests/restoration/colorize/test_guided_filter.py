@@ -38,7 +38,7 @@ def test_what_is_laid_over_the_copy_is_what_is_laid_over_a_scan_of_its_size() ->
     luminance = gray / np.float32(255)
     chroma = np.random.default_rng(5).uniform(-0.4, 0.4, (2, 15, 12)).astype(np.float32)
     solved = Upsampler.solve(chroma, luminance, 60, 50)
-    assert np.allclose(solved.over(luminance), solved.rows(0, gray), atol=1e-6)
+    assert np.allclose(solved.at_guide_size(luminance), solved.rows(0, gray), atol=1e-6)
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))

@@ -67,7 +67,7 @@ def test_a_blend_that_changes_between_the_borders_is_caught(
 ) -> None:
     """Colors that jump in the middle between borders give less than one."""
     one = laid(field, luminance)
-    middles = {line - one.half for line in one.rows} | {line + one.half for line in one.rows}
+    middles = {line - one.half_stride for line in one.rows} | {line + one.half_stride for line in one.rows}
     jumps = np.cumsum([0.01 * (-1) ** row if row in middles else 0.0 for row in range(HEIGHT)])
     jumping = field.chroma + jumps.astype(np.float32)[:, None]
     assert seam_ratio([replace(one, chroma=jumping)]) < 0.9
