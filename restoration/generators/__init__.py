@@ -1,1 +1,1 @@
-"""The networks that predict color: their architectures, model files and engines."""
+"""Generators: the networks that predict chroma, their model files and the engines that run them."""

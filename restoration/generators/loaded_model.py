@@ -1,4 +1,4 @@
-"""Which models this process holds open: each is loaded once, for many scans."""
+"""Loaded models of this process: each is opened once, for many scans."""
 
 import threading
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ _open: dict[tuple[str, str, str, str], "LoadedModel"] = {}
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """An engine with the facts about its model that the colorizer needs."""
+    """An engine, and the facts about its model that colorization needs."""
 
     engine: Engine
     spec: InputSpec
     weights: str
-    """sha256 of the weights."""
+    """sha256 of the weights file, lowercase hex."""
 
 
 def load_model(
     card: ModelCard, device: str = "auto", threads: int | None = None, engine: str = "auto"
 ) -> LoadedModel:
-    """Return the model in that engine on that device, opened at the first call and kept.
+    """Return the model in an engine on a device, opened by the first call and kept.
 
-    The words are those of `restoration.generators.engines.open_engine`; `threads` of the first call hold.
+    Arguments are those of `restoration.generators.engines.open_engine`; later `threads` have no effect.
     Raises EngineUnavailable, ModelError, WeightsMismatch or OutOfMemory.
     """
     with _lock:

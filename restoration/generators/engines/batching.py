@@ -1,4 +1,4 @@
-"""How many pictures are computed at once, and fewer from then on when they do not fit."""
+"""Batching: split network inputs into batches that fit the memory of a device."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from restoration.errors import OutOfMemory
 _log = logging.getLogger(__name__)
 
 HANDED_OVER = 32
-"""Windows that an engine is handed at once: what it makes of them is its own affair."""
+"""Number of windows handed to an engine at once; it splits them into its own batches."""
 
 Pictures = NDArray[np.float32]
 Item = TypeVar("Item")
 
 
 class Batches:
-    """Hands pictures to a device in batches of a power of two, so that few sizes need be prepared.
+    """Splits pictures into batches of a power of two, so that kernels for few sizes are prepared.
 
-    `pixels` bounds a batch. It is halved when a batch gets no memory, and stays so; one picture is always
-    tried, whatever its size.
+    `pixels` limits a batch. It is halved, for good, when a batch gets no memory; a single picture is always
+    tried.
     """
 
     def __init__(self, pixels: int) -> None:
         self.pixels = pixels
 
     def run(self, compute: Callable[[Pictures], Pictures], pictures: Pictures) -> Pictures:
-        """Return what `compute` makes of pictures (N, H, W), put together again.
+        """Return `compute` of pictures (N, H, W) float32, batch by batch, concatenated along N.
 
-        Raises OutOfMemory if it does so for a single picture, or whatever else `compute` raises.
+        Raises OutOfMemory if a single picture gets no memory, or whatever else `compute` raises.
         """
         parts: list[Pictures] = []
         area = int(np.prod(pictures.shape[1:]))
@@ -54,12 +54,12 @@ class Batches:
 
 
 def largest_power(most: int) -> int:
-    """Return the largest power of two that is at most `most`, or 1."""
+    """Return the largest power of two up to `most`, at least 1."""
     return 1 << max(0, most.bit_length() - 1)
 
 
 def in_groups(items: Iterable[Item], size: int = HANDED_OVER) -> Iterator[tuple[Item, ...]]:
-    """Yield items in groups of `size`, the last one of what is left."""
+    """Yield items in groups of `size`, the last one of the rest."""
     left = iter(items)
     while group := tuple(itertools.islice(left, size)):
         yield group

@@ -1,9 +1,8 @@
-"""What makes a network fast on CUDA: folded, in half precision, its windows replayed from a recording.
+"""CUDA optimizations: folded batch normalization, float16, and CUDA graphs for batches of windows.
 
-None of it changes what is computed by more than the bar of the conformance test: rounding weights and
-features to float16 moves colors by a mean CIEDE2000 of 0.03 (0.07 on the worst of 32 pictures), a hundredth
-of their pixels by 0.16 (0.61). bfloat16, with three bits less, is off by ten times as much and does not hold
-it (docs/decisions/0013-openvino-on-cpus.md).
+All stay within the limit of the conformance test: float16 moves colors by a mean CIEDE2000 of 0.03 (0.07 on
+the worst of 32 pictures), a hundredth of their pixels by 0.16 (0.61). bfloat16, with three bits less, is off
+by ten times as much and fails it (docs/decisions/0013-openvino-on-cpus.md).
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 RECORDED_SIDE = 256
-"""Side of the pictures worth a recording: windows, which come by the dozen. Whole pictures differ in size."""
+"""Side of the inputs that are run from CUDA graphs: windows, which come by the dozen in one size."""
 
 Network = Callable[[Tensor], Tensor]
 
 
 def halved(network: nn.Module) -> nn.Module:
-    """Return a network in evaluation mode with its batch normalizations folded, in float16; it is changed."""
+    """Fold the batch normalizations of a network in evaluation mode, in place, and return it in float16."""
     for part in network.modules():
         if isinstance(part, nn.Sequential):
             for (first, one), (second, other) in itertools.pairwise(list(part.named_children())):
@@ -37,7 +36,7 @@ def halved(network: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True, slots=True)
 class _Recording:
-    """Kernels of one forward pass as a graph, and the memory that they read and write."""
+    """The CUDA graph of one forward pass, and the memory that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
     given: Tensor
@@ -50,13 +49,13 @@ class _Recording:
 
 
 class Recorded:
-    """A network that runs batches of windows from recordings, one for each size of a batch.
+    """A network that runs batches of windows from CUDA graphs, one for each batch size.
 
     Launching its few hundred small kernels one by one takes the CPU longer than the device needs to compute
-    them. Threads take turns, since a recording has one place for what it is given.
+    them. Threads take turns, since a graph has one input buffer.
 
-    All are made on one stream, for CUDA's libraries keep 32 MB and more for each stream that they have seen.
-    Memory they do not share: what a recording took that then failed for want of it would not be given back.
+    All graphs are recorded on one stream, since CUDA's libraries keep 32 MB or more for each stream they have
+    seen. They share no memory pool: memory of a recording that fails for lack of it would not be freed.
     """
 
     def __init__(self, network: Network) -> None:
@@ -77,7 +76,7 @@ class Recorded:
 
     def _record(self, x: Tensor) -> _Recording:
         given = x.clone(memory_format=torch.preserve_format)
-        # First on a stream of its own, as the recording demands: libraries make their plans and allocate
+        # First a warm-up on a side stream, as CUDA graphs require: libraries make their plans and allocate
         # here, and a batch that does not fit fails here, where that is an ordinary error.
         if self._beside is None:
             self._beside = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
@@ -94,6 +93,6 @@ class Recorded:
 
 
 def on_cuda(network: nn.Module, device: torch.device) -> Network:
-    """Return a network with fixed statistics as it is run on a CUDA device; it is changed."""
+    """Optimize a network with fixed statistics, in place, and return it for a CUDA device."""
     moved = halved(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Recorded(cast(Network, moved))

@@ -1,4 +1,4 @@
-"""A generator run by OpenVINO on the CPU, without torch."""
+"""OpenVINO engine: runs a generator on the CPU, without torch."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from restoration.generators.models import ModelCard, load_arrays
 
 Floats = NDArray[np.float32]
 
-# How OpenVINO says that it got no memory: all that it raises is RuntimeError. A primitive that another thread
-# failed to make is a broken promise.
+# Failed allocations of OpenVINO, which raises nothing but RuntimeError. "Broken promise" is a primitive that
+# another thread failed to create.
 _OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate", "can't alloc", "Broken promise")
 
 
 _KEPT = 1 << 18
-"""Pixels of the largest picture, as most are, whose memory is kept for the next."""
+"""Maximum number of pixels of an input whose memory is kept for the next one: most inputs are smaller."""
 
 _KERNELS = "200"
-"""Kernels kept for sizes seen before, some three sizes' worth. OpenVINO would keep 5,000 of them, of which
-each new size of picture adds 4 MB; making them anew costs less than can be measured."""
+"""Capacity of the kernel cache, enough for some three input sizes. OpenVINO's default is 5,000, and each new
+size adds 4 MB; compiling them again takes no measurable time."""
 
 
 class _Network:
@@ -46,12 +46,12 @@ class _Network:
             self._request: InferRequest | None = opened()
 
     def run(self, *given: Floats) -> list[Floats]:
-        """Return what the graph makes of its inputs; it is the caller's. Raises OutOfMemory."""
+        """Return copies of the outputs of the graph for its inputs. Raises OutOfMemory."""
         with self._turn, _memory_reported():
-            # After a failed allocation a request is of no use any more, even when there is memory again.
+            # After a failed allocation a request stays broken, even when there is memory again.
             request, self._request = self._request or self._opened(), None
-            # Not `infer`: on one thread that returns without a word, and with what it gave the time before,
-            # when an allocation fails; `wait` raises.
+            # Not `infer`: with one thread it returns silently, with the previous output, when an allocation
+            # fails; `wait` raises.
             request.start_async(list(given), share_inputs=True)
             request.wait()
             made = [tensor.data.copy() for tensor in request.output_tensors]
@@ -63,14 +63,16 @@ class _Network:
 
 @dataclass(frozen=True, slots=True)
 class OpenVinoEngine:
-    """A network, the card it was loaded from, and how the networks are opened that normalize as told."""
+    """A compiled network, its model card, and its variants for shared statistics, compiled on demand."""
 
     card: ModelCard
     network: _Network
-    measuring: Callable[[], _Network]
-    steady: Callable[[], _Network]
+    open_statistics: Callable[[], _Network]
+    """Open the network that measures pooled statistics."""
+    open_frozen: Callable[[], _Network]
+    """Open the network that takes its statistics as inputs."""
     statistics: tuple[Floats, ...] = ()
-    """What the network normalizes by, if it is told."""
+    """Inputs of a network with frozen statistics: factor and summand of each layer."""
 
     @property
     def name(self) -> str:
@@ -78,10 +80,10 @@ class OpenVinoEngine:
         return f"openvino/cpu/{self.card.name}"
 
     def predict(self, gray: Floats) -> Floats:
-        """Gray pictures (N, H, W) float32 in [0, 1] -> planes (N, C, H, W) float32.
+        """Network inputs (N, H, W) float32 in [0, 1] -> planes (N, C, H, W) float32; see `Engine`.
 
-        One picture is computed after the other: on a CPU a batch gains nothing, and so the bytes of a
-        picture cannot depend on those beside it. Raises ValueError for another shape or type, OutOfMemory.
+        One input after the other: on a CPU a batch is no faster, and so the result of an input cannot depend
+        on the others. Raises ValueError for another shape or type, OutOfMemory.
         """
         require_pictures(gray, self.card.multiple)
         return np.concatenate([self._planes(picture) for picture in gray])
@@ -89,7 +91,7 @@ class OpenVinoEngine:
     def _planes(self, picture: Floats) -> Floats:
         (planes,) = self.network.run(np.ascontiguousarray(picture)[None, None], *self.statistics)
         if planes.shape[2:] != picture.shape:
-            raise RuntimeError(f"a picture of {picture.shape} gave planes of {planes.shape}")
+            raise RuntimeError(f"an input of {picture.shape} gave planes of {planes.shape}")
         return planes
 
     def with_statistics(self, pictures: Floats, weights: Floats) -> OpenVinoEngine:
@@ -105,8 +107,8 @@ class OpenVinoEngine:
         if weights.shape != pictures.shape[:1] or weights.min() < 0 or not weights.sum() > 0:
             raise ValueError(f"{len(pictures)} pictures need as many weights, not negative and not all 0")
         shares = np.asarray(weights / weights.sum(), np.float32)[:, None, None, None]
-        found = self.measuring().run(np.ascontiguousarray(pictures)[:, None], shares)
-        return replace(self, network=self.steady(), statistics=tuple(found))
+        statistics = self.open_statistics().run(np.ascontiguousarray(pictures)[:, None], shares)
+        return replace(self, network=self.open_frozen(), statistics=tuple(statistics))
 
 
 def open_openvino_engine(card: ModelCard, threads: int | None = None) -> Engine:
@@ -132,10 +134,10 @@ def _request(card: ModelCard, build: Callable[[str, Any], Model], threads: int |
             remedy="import the model again (saek models import)",
         ) from error
     options = {
-        # Left alone, a CPU that can would take bfloat16, which is off by more than the eye lets pass.
+        # The default on CPUs that support it is bfloat16, whose error is visible.
         hint.inference_precision: openvino.Type.f32,
         hint.execution_mode: hint.ExecutionMode.ACCURACY,
-        # One picture at a time on all threads. Not bound to cores: other processes are busy there, too.
+        # One input at a time on all threads. Not pinned to cores: other processes are busy there, too.
         hint.performance_mode: hint.PerformanceMode.LATENCY,
         hint.num_requests: 1,
         ov.num_streams: 1,

@@ -1,4 +1,4 @@
-"""Which engine computes a network, and on which device of this machine."""
+"""Selection of the engine and device that run a generator."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import ctypes
 import platform
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from restoration.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from restoration.generators.engines.engine import Engine
+    from restoration.generators.models import ModelCard
 
 ENGINES = ("auto", "torch", "openvino")
 DEVICES = ("auto", "cpu", "cuda")
@@ -18,18 +22,38 @@ _CUDA_DRIVER = "libcuda.so.1"
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An engine and the device that it computes on."""
+    """An engine and the device that it runs on."""
 
     engine: Literal["torch", "openvino"]
     device: Literal["cpu", "cuda"]
 
 
-def select_engine(engine: str = "auto", device: str = "auto") -> EngineChoice:
-    """Turn what was asked for into what is really used.
+def open_engine(
+    card: ModelCard, device: str = "auto", threads: int | None = None, engine: str = "auto"
+) -> Engine:
+    """Load a model into the engine that `select_engine` selects.
 
-    "auto" is torch on CUDA where there is a device, else OpenVINO on the CPU; torch is loaded only where it
-    may compute. Raises EngineUnavailable if CUDA is asked for and there is none, or with OpenVINO, or if
-    torch cannot be loaded; ValueError for another word.
+    `threads` is the number of CPU threads; for torch it holds for the whole process. Raises EngineUnavailable
+    if the engine or device is missing, WeightsMismatch if the weights are not those on the card, ModelError
+    if they are not those of its architecture, OutOfMemory if they do not fit.
+    """
+    chosen = select_engine(engine, device)
+    if chosen.engine == "torch":
+        from restoration.generators.engines.torch_engine import open_torch_engine  # noqa: PLC0415  (takes seconds)
+
+        return open_torch_engine(card, chosen.device, threads)
+    load_openvino()
+    from restoration.generators.engines.openvino_engine import open_openvino_engine  # noqa: PLC0415  (likewise)
+
+    return open_openvino_engine(card, threads)
+
+
+def select_engine(engine: str = "auto", device: str = "auto") -> EngineChoice:
+    """Return the engine and device to use for "torch", "openvino" or "auto" on "cpu", "cuda" or "auto".
+
+    "auto" is torch on CUDA where there is a device, else OpenVINO on the CPU; torch is loaded only if it may
+    be used. Raises EngineUnavailable if CUDA is requested and there is none, or with OpenVINO, or if torch
+    cannot be loaded; ValueError for another word.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
@@ -51,10 +75,10 @@ def select_engine(engine: str = "auto", device: str = "auto") -> EngineChoice:
 
 
 def resolve_device(device: str) -> Literal["cpu", "cuda"]:
-    """Turn "auto", "cpu" or "cuda" into the device that torch really uses.
+    """Return the device that torch uses for "auto", "cpu" or "cuda".
 
-    "auto" takes CUDA where there is a device. Raises EngineUnavailable if CUDA is asked for and there is
-    none, or if torch cannot be loaded; ValueError for another word.
+    "auto" is CUDA where there is a device. Raises EngineUnavailable if CUDA is requested and there is none,
+    or if torch cannot be loaded; ValueError for another word.
     """
     if device not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
@@ -73,7 +97,7 @@ def resolve_device(device: str) -> Literal["cpu", "cuda"]:
 
 
 def cuda_devices() -> int:
-    """Ask the driver, without torch, how many CUDA devices this process may use; 0 where there is none."""
+    """Return the number of CUDA devices of this process, as the driver reports it without torch."""
     try:
         driver = ctypes.CDLL(_CUDA_DRIVER)
     except OSError:
@@ -85,7 +109,7 @@ def cuda_devices() -> int:
 
 
 def describe_engine(engine: str = "auto", device: str = "auto") -> str:
-    """Say in one line what a network would be computed by, and on what. Raises like `select_engine`."""
+    """Describe the selected engine and its device in one line. Raises as `select_engine` does."""
     chosen = select_engine(engine, device)
     if chosen.engine == "openvino":
         openvino = load_openvino()
@@ -117,7 +141,7 @@ def load_openvino() -> ModuleType:
 
 
 def _interruption(error: BaseException) -> BaseException | None:
-    """Return the Ctrl-C behind an error: while extension modules load, it reads as a failed import."""
+    """Return the Ctrl-C that caused an error: while extension modules load, it reads as a failed import."""
     behind: BaseException | None = error
     while behind is not None and isinstance(behind, Exception):
         behind = behind.__cause__

@@ -1,10 +1,11 @@
-"""A generator run by torch, on the CPU or a CUDA device."""
+"""Torch engine: runs a generator on the CPU or a CUDA device."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,11 +17,11 @@ from restoration.generators.engines.batching import Batches
 from restoration.generators.engines.cuda import RECORDED_SIDE, on_cuda
 from restoration.generators.engines.engine import Engine, require_pictures
 from restoration.generators.engines.selection import resolve_device
-from restoration.generators.engines.torch_statistics import steadied
 from restoration.generators.models import ModelCard, load_weights
 from restoration.generators.networks.architectures import ARCHITECTURES
+from restoration.generators.networks.statistics import NormalizedNetwork, freeze_statistics, measure_pooled
 
-# How torch's CPU allocator and CUDA's libraries say that they got no memory: they have no exception class.
+# Failed allocations of torch's CPU allocator and of CUDA's libraries: they have no exception class.
 _OUT_OF_MEMORY = (
     "can't allocate memory",
     "not enough memory",
@@ -29,14 +30,14 @@ _OUT_OF_MEMORY = (
 )
 
 
-# Windows of 256 x 256 that a CUDA device takes at once, if they fit. The CPU takes one picture at a time: of
-# four at once each took it 2.4 times as long.
+# Windows of 256 x 256 in a batch on a CUDA device, if they fit. The CPU takes one picture at a time: in a
+# batch of four each took 2.4 times as long.
 _CUDA_WINDOWS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class TorchEngine:
-    """A network in evaluation mode and the card it was loaded from."""
+    """A network in evaluation mode, its model card, and the device that it runs on."""
 
     card: ModelCard
     network: Callable[[Tensor], Tensor]
@@ -51,9 +52,9 @@ class TorchEngine:
         return f"torch/{self.device.type}{half}/{self.card.name}"
 
     def predict(self, gray: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Gray pictures (N, H, W) float32 in [0, 1] -> planes (N, C, H, W) float32.
+        """Network inputs (N, H, W) float32 in [0, 1] -> planes (N, C, H, W) float32; see `Engine`.
 
-        On CUDA as many of them at once as fit. Raises ValueError for another shape or type, OutOfMemory.
+        On CUDA in batches as large as fit. Raises ValueError for another shape or type, OutOfMemory.
         """
         require_pictures(gray, self.card.multiple)
         return self.batches.run(self._planes, gray)
@@ -66,8 +67,14 @@ class TorchEngine:
 
     def with_statistics(self, pictures: NDArray[np.float32], weights: NDArray[np.float32]) -> TorchEngine:
         """Return the engine with the pooled statistics of pictures; see `InstanceEngine`."""
+        if self.card.statistics != "instance":
+            raise ValueError(f"the model {self.card.name} does not normalize by instance")
+        network = cast(NormalizedNetwork, self.network)
         with _memory_reported(self.device):
-            return replace(self, network=steadied(self.card, self.network, self.device, pictures, weights))
+            x = torch.from_numpy(np.ascontiguousarray(pictures))[:, None]
+            x = x.to(self.device, memory_format=torch.channels_last)
+            statistics = measure_pooled(network, x, torch.from_numpy(weights))
+            return replace(self, network=freeze_statistics(network, statistics))
 
 
 def open_torch_engine(card: ModelCard, device: str, threads: int | None) -> Engine:
@@ -128,6 +135,6 @@ def _out_of_memory(device: torch.device) -> OutOfMemory:
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Choose the same full-precision convolution every time on CUDA; the CPU needs no such thing."""
+    """Make CUDA choose the same full-precision convolution every time; the CPU always does."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield

@@ -1,4 +1,4 @@
-"""The models that come with Saek or were imported: cards, weights, and the means to verify them."""
+"""Models, shipped or imported: their cards and weights, and the registry that finds them."""
 
 from restoration.generators.models.card import SHIPPED, InputSpec, ModelCard, card_toml
 from restoration.generators.models.registry import (

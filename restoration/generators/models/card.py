@@ -1,4 +1,4 @@
-"""What a model tells about itself, and how a card is written and read."""
+"""Model cards: the facts about a model, and their TOML file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, Literal
 from restoration.errors import ModelError
 
 SHIPPED = Path(__file__).parent
-"""The folder of the models that come with Saek."""
+"""Folder of the models that come with Saek."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-"""What a model may be called: it becomes the name of files."""
+"""Valid names of models: they become names of files."""
 
 REINSTALL = "install Saek again, or import the model again (saek models import)"
 
@@ -34,7 +34,7 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model tells about itself, so that no caller asks which network it is."""
+    """The facts about a model, so that no caller needs to know its network."""
 
     name: str
     summary: str
@@ -48,7 +48,7 @@ class ModelCard:
     working_side: int
     """Longer side at which the model sees a whole picture best, pixels."""
     statistics: Literal["fixed", "instance"]
-    """Where normalization takes mean and variance from: the training ("fixed") or each input ("instance")."""
+    """Source of mean and variance in normalization: the training ("fixed") or each input ("instance")."""
     license: str
     """SPDX identifier."""
     file: str
@@ -58,9 +58,9 @@ class ModelCard:
     bytes: int
     """Size of the weights file."""
     default: bool = False
-    """Whether this is the shipped model that is taken when none is named."""
+    """Whether this shipped model is used when none is named."""
     folder: Path = field(default=SHIPPED, compare=False)
-    """Where card and weights lie: no entry of the card, but where it was read."""
+    """Folder of card and weights; not an entry of the card."""
 
     @property
     def input_spec(self) -> InputSpec:
@@ -68,7 +68,7 @@ class ModelCard:
         return InputSpec(self.working_side, self.multiple, self.statistics)
 
     def entries(self) -> dict[str, str | int | bool]:
-        """Return what stands in the card's file."""
+        """Return the entries of the card's file."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "folder"}
 
 
@@ -80,9 +80,9 @@ _NEEDED = {entry.name for entry in fields(ModelCard) if entry.default is MISSING
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read the card of a registry's folder: `NAME.toml`, with the weights beside it.
+    """Read a card, `NAME.toml`, from the folder that holds its weights.
 
-    Raises ModelError if it cannot be read, is not called as it says, or names weights outside its folder.
+    Raises ModelError if it is invalid, has another name than its file, or names weights outside its folder.
     """
     try:
         entries = tomllib.loads(path.read_text("utf-8"))
@@ -105,9 +105,9 @@ def read_card(path: Path) -> ModelCard:
 
 
 def card_of(entries: Mapping[str, Any], folder: Path) -> ModelCard:
-    """Return the card that has these entries.
+    """Return the card with these entries.
 
-    Raises ValueError if one is missing, unknown or of a wrong type.
+    Raises ValueError if an entry is missing, unknown, of the wrong type or invalid.
     """
     if missing := ", ".join(sorted(_NEEDED - entries.keys())):
         raise ValueError(f"it lacks {missing}")
@@ -124,12 +124,12 @@ def card_of(entries: Mapping[str, Any], folder: Path) -> ModelCard:
 
 
 def card_toml(card: ModelCard) -> str:
-    """Write a card as TOML text, which `read_card` reads back."""
+    """Return a card as the TOML text that `read_card` reads."""
     return toml(card.entries())
 
 
 def toml(entries: Mapping[str, str | int | bool]) -> str:
-    """Write flat entries as TOML text."""
+    """Return flat entries as TOML text."""
     return "".join(f"{name} = {_value(value)}\n" for name, value in entries.items())
 
 

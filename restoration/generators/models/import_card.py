@@ -1,8 +1,7 @@
-"""What a file that is offered as a model says of itself.
+"""The card of a model file that is to be imported.
 
-The card of a model travels inside its safetensors file, as the entry `saek.card` of the header's metadata
-(TOML), or beside it as `NAME.toml`. The one inside lacks what it cannot know: the file's own checksum, size
-and name.
+A card travels inside the safetensors file, as the TOML entry `saek.card` of the header's metadata, or beside
+it as `NAME.toml`. The one inside lacks the checksum, size and name of the file.
 """
 
 from __future__ import annotations
@@ -16,27 +15,27 @@ from restoration.errors import ModelRefused, WeightsMismatch
 from restoration.generators.models.card import ModelCard, card_of, toml
 
 ENTRY = "saek.card"
-"""Name of the card in the metadata of a safetensors file; the only one, since their order is not kept."""
+"""Key of the card in the metadata of a safetensors file; the only key, since their order is not kept."""
 
 MAX_CARD_BYTES = 1 << 16
 
 _OF_THE_FILE = {"file", "weights", "bytes", "default"}
-"""Entries that follow from the file and from where it is installed."""
+"""Entries that follow from the file and from its installation."""
 
 _REMEDY = "ask for the file again where it comes from, or export the model again"
 
 
 def card_metadata(facts: Mapping[str, str | int | bool]) -> dict[str, str]:
-    """Return the metadata of a weights file that holds its card; `facts` lack the entries of the file."""
+    """Return the safetensors metadata that hold a card; `facts` lack the entries of the file."""
     return {ENTRY: toml(facts)}
 
 
 def read_offered_card(weights: Path, sha256: str, beside: bytes | None, name: str | None) -> ModelCard:
-    """Return the card of an offered file as it will be installed, under `name` if one is given.
+    """Return the card of a file as it will be installed, under `name` if given.
 
     `sha256` is that of the file at `weights`, `beside` the content of the card beside it. Raises ModelRefused
-    if the file is no safetensors, there is no card, or the two cards differ; WeightsMismatch if the card
-    beside is that of other weights.
+    if the file is not safetensors, there is no card, or the two cards differ; WeightsMismatch if the card
+    beside belongs to other weights.
     """
     inside = _card_inside(weights)
     outside = None if beside is None else _parsed(beside, "the card beside the weights")
@@ -94,5 +93,5 @@ def _require_agreement(inside: Mapping[str, Any], outside: Mapping[str, Any]) ->
     if differing:
         raise ModelRefused(
             reason=f"the card beside the weights says otherwise than the one inside: {', '.join(differing)}",
-            remedy="take the .toml beside it away, or mend it",
+            remedy="remove the .toml beside it, or fix it",
         )

@@ -1,4 +1,4 @@
-"""Whether weights that came from outside can be run: the header first, then one small picture."""
+"""Checks of imported weights: first the header, then one small picture."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _REMEDY = "ask for the file again where it comes from, or export the model again
 
 
 def require_runnable(card: ModelCard, weights: Path) -> None:
-    """Refuse weights that are not those of the card's network, or do not give chroma.
+    """Check that weights fit the architecture on the card, are finite, and predict chroma.
 
-    Tensors are compared by name and shape before any of them is read into memory. Raises ModelRefused.
+    Names and shapes of tensors are compared before any tensor is read into memory. Raises ModelRefused.
     """
     architecture = ARCHITECTURES.get(card.architecture)
     if architecture is None:

@@ -1,9 +1,8 @@
-"""How a model enters and leaves a folder of the user's: whole, checked and tried, or not at all.
+"""Installation of models in a folder of the user: import, export, removal.
 
-What comes in is not trusted: its size is bounded, its checksum is compared before anything of it is looked
-at, it is read as safetensors and never unpickled, its name cannot lead out of the folder, and it must color
-a small picture before it gets its name. A process that is killed leaves a hidden draft, which the next
-import removes.
+An imported file is untrusted: its size is limited, its checksum is compared before it is parsed, it is read
+as safetensors and never unpickled, its name cannot lead out of the folder, and it must color a small picture
+before it gets its name. A killed process leaves a hidden draft, which the next import removes.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from restoration.generators.models.registry import Library, model_card
 from restoration.generators.models.weights import page_path, verify_model, weights_path
 
 MAX_WEIGHTS_BYTES = 2_000_000_000
-"""Size of a weights file, at most."""
+"""Maximum size of a weights file."""
 
 MAX_PAGE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A model after its import, and whether it was new."""
+    """An imported model, and whether it is new."""
 
     card: ModelCard
     new: bool
@@ -49,20 +48,20 @@ def import_model(
     card: bytes | None = None,
     page: bytes | None = None,
 ) -> Imported:
-    """Install the weights file that `chunks` are into `folder`, one of the folders of `library`.
+    """Install a weights file, the concatenated `chunks`, in `folder`, which is one of those of `library`.
 
-    `chunks` must raise nothing that is an OSError. `card` and `page` are the contents of the .toml and the
-    .md beside the file; `name` is taken instead of that on the card; `sha256` (lowercase hex) is compared
-    before anything is kept. The same bytes under the same name again only mend the copy that is there.
+    `chunks` must not raise OSError. `card` and `page` are the contents of the .toml and the .md beside the
+    file; `name` replaces that on the card; `sha256` (lowercase hex) is compared first. Importing the same
+    bytes under the same name again only repairs a damaged copy.
 
     Raises:
-        WeightsMismatch: the bytes are not those of `sha256` or of the card.
-        ModelRefused: it is no model that can be run, too large, or its name is taken or not allowed.
+        WeightsMismatch: the sha256 of the bytes is not `sha256` or that on the card.
+        ModelRefused: the model cannot be run or is too large, or its name is taken or not allowed.
         NoSpace, OutputUnavailable: the folder cannot be written to.
     """
     if name is not None:
         _require_name(name)
-    with _held(folder), atomic_write.writing_to(folder), atomic_write.draft(folder / "import") as draft:
+    with _locked(folder), atomic_write.writing_to(folder), atomic_write.draft(folder / "import") as draft:
         found = _receive(chunks, draft)
         if sha256 is not None and not hmac.compare_digest(found, sha256):
             raise WeightsMismatch(
@@ -83,7 +82,7 @@ def import_model(
 
 
 def try_model(card: ModelCard) -> None:
-    """Compare the weights of a model with its card, and have it color a small picture.
+    """Compare the weights of a model with its card, and let it color a small picture.
 
     Raises WeightsMismatch, ModelRefused.
     """
@@ -94,9 +93,9 @@ def try_model(card: ModelCard) -> None:
 
 
 def remove_model(name: str, folder: Path) -> int:
-    """Remove a model from `folder`, even one with a broken card, and return how many bytes were freed.
+    """Remove a model from `folder`, even one with an invalid card, and return the number of bytes freed.
 
-    Raises UnknownModel if there is none of this name there.
+    Raises UnknownModel if the folder has no model of this name.
     """
     card = folder / f"{name}.toml"
     if not NAME.fullmatch(name) or not card.is_file():
@@ -106,7 +105,7 @@ def remove_model(name: str, folder: Path) -> int:
     except ModelError:
         weights = folder / f"{name}.safetensors"
     freed = 0
-    with _held(folder):
+    with _locked(folder):
         for path in (card, folder / f"{name}.md", weights):  # the card first: without it nothing is listed
             if path.is_file():
                 freed += path.stat().st_size
@@ -115,10 +114,10 @@ def remove_model(name: str, folder: Path) -> int:
 
 
 def export_model(card: ModelCard, to: Path) -> tuple[Path, ...]:
-    """Copy weights, card and page of a model into a folder, byte for byte, and return the copies.
+    """Copy weights, card and page of a model into a folder, byte for byte, and return the paths.
 
-    Raises WeightsMismatch if the weights are damaged, OutputExists if another file lies there, NoSpace,
-    OutputUnavailable.
+    Raises WeightsMismatch if the weights are damaged, OutputExists if a different file is in the way,
+    NoSpace, OutputUnavailable.
     """
     verify_model(card)
     sources = (weights_path(card), page_path(card), card.folder / f"{card.name}.toml")
@@ -138,8 +137,8 @@ def export_model(card: ModelCard, to: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Keep all others from changing the folder, and remove what a killed import left there."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock the folder, and remove the drafts of killed imports."""
     with atomic_write.writing_to(folder):
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -182,7 +181,7 @@ def _require_name(name: str) -> None:
 
 
 def _require_free(offered: ModelCard, folder: Path, library: Library) -> ModelCard | None:
-    """Return the model that is the offered one, None if the name is free; raise ModelRefused otherwise."""
+    """Return the installed model with these weights, None if the name is free; else raise ModelRefused."""
     try:
         known = model_card(offered.name, library)
     except UnknownModel:

@@ -1,4 +1,4 @@
-"""The tensors of a weights file as numpy arrays, for whoever computes without torch."""
+"""Weights as numpy arrays, read without torch."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _TYPES: Mapping[str, np.dtype[np.generic]] = {
 
 
 def read_arrays(content: bytes) -> dict[str, Array]:
-    """Return the state that a safetensors file holds; floats become float32, counters stay as they are.
+    """Return the state dict of a safetensors file; floats become float32, counters are unchanged.
 
-    The values are to the bit those of `storage.unpacked`. Raises ValueError if it is no safetensors file, a
-    tensor is of a type that no weights are stored in, or an int8 tensor comes without a scale for each of its
-    channels.
+    The values equal those of `torch_weights.unpack_weights` bit for bit. Raises ValueError if the file is not
+    safetensors, a tensor has a type that weights are never stored in, or an int8 tensor has no scale for each
+    of its channels.
     """
     try:
         stored = dict(deserialize(content))

@@ -1,4 +1,4 @@
-"""Which models are installed, and which is taken when none is named."""
+"""Registry of installed models, and the default one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from restoration.generators.models.card import NAME, SHIPPED, ModelCard, read_ca
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Where models are looked for, and which of them is taken when none is named."""
+    """The folders that are searched for models, and the default model."""
 
     folders: tuple[Path, ...] = (SHIPPED,)
-    """In the order of the search: a model hides one of the same name in a later folder."""
+    """In search order: a model hides those of the same name in later folders."""
     default: str | None = None
-    """Name of the model that is taken when none is named; None is the one whose card, in the first folder,
-    says that it is the default."""
+    """Name of the default model; None for the one in the first folder whose card is marked as the default."""
 
 
 SHIPPED_ONLY = Library()
@@ -25,7 +24,7 @@ SHIPPED_ONLY = Library()
 
 
 def models(library: Library = SHIPPED_ONLY) -> tuple[ModelCard, ...]:
-    """Read the cards of all models of a library, folder by folder and by name.
+    """Return the cards of all models of a library, by folder and name.
 
     Raises ModelError if a card cannot be read.
     """
@@ -33,7 +32,7 @@ def models(library: Library = SHIPPED_ONLY) -> tuple[ModelCard, ...]:
 
 
 def card_paths(library: Library = SHIPPED_ONLY) -> tuple[Path, ...]:
-    """Tell where the cards of a library lie, without those that a model of the same name hides."""
+    """Return the paths of the cards of a library, without hidden ones."""
     found: dict[str, Path] = {}
     for path in _all_paths(library):
         found.setdefault(path.stem, path)
@@ -41,15 +40,15 @@ def card_paths(library: Library = SHIPPED_ONLY) -> tuple[Path, ...]:
 
 
 def hidden_cards(library: Library) -> tuple[Path, ...]:
-    """Tell which cards are never found, because an earlier folder has a model of the same name."""
+    """Return the paths of hidden cards: an earlier folder has a model of the same name."""
     seen = set(card_paths(library))
     return tuple(path for path in _all_paths(library) if path not in seen)
 
 
 def model_card(name: str, library: Library = SHIPPED_ONLY) -> ModelCard:
-    """Return the card of one model; others that cannot be read do not matter.
+    """Return the card of a model, whether or not other cards can be read.
 
-    Raises UnknownModel if there is none of this name, ModelError if its card cannot be read.
+    Raises UnknownModel if no model has this name, ModelError if its card is invalid.
     """
     if NAME.fullmatch(name):
         for folder in library.folders:
@@ -61,10 +60,10 @@ def model_card(name: str, library: Library = SHIPPED_ONLY) -> ModelCard:
 
 
 def default_model(library: Library = SHIPPED_ONLY) -> ModelCard:
-    """Return the card of the model that is taken when none is named.
+    """Return the card of the model that is used when none is named.
 
-    Raises UnknownModel if the library's default is not installed, or if it names none and not exactly one
-    card of its first folder says that it is the default.
+    Raises UnknownModel if the library's default is not installed or, without one, if not exactly one card of
+    its first folder is marked as the default.
     """
     if library.default is not None:
         return model_card(library.default, library)

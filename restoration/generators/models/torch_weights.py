@@ -1,11 +1,11 @@
-"""How many bits the weights of a model take in its file.
+"""Weights as torch tensors, in fewer bits in the file.
 
-Kernels and matrices are stored in fewer bits; vectors (normalization, biases) keep float32 and counters are
-left as they are, since they are small and their range is wide. `int8` is symmetric with a scale for each
-output channel: `NAME` holds round(w / scale) in [-127, 127] and `NAME.scale` the scales, float32 (channels,).
-Kernels of few weights (the first, the last, the depthwise ones) stay fp16 beside int8: that makes the file
-1.4 % larger and the error of the chroma 70 % smaller. The file itself says how it is stored: no card and no
-setting does.
+Kernels and matrices are stored in fewer bits; vectors (normalization, biases) stay float32 and counters
+unchanged, since they are small and their range is wide. `int8` is symmetric with a scale for each output
+channel: `NAME` holds round(w / scale) in [-127, 127] and `NAME.scale` the scales, float32 (channels,). Small
+kernels (the first, the last, the depthwise ones) stay fp16 beside int8: that makes the file 1.4 % larger and
+the error of the chroma 70 % smaller. The types of the tensors in the file say how it is stored: no card and
+no setting does.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from torch import Tensor
 from restoration.generators.models.weights import Storage
 
 SCALE = ".scale"
-"""Ending of the tensor that holds the scales of an int8 tensor."""
+"""Suffix of the tensor with the scales of an int8 tensor."""
 
 MIN_INT8_WEIGHTS = 1 << 14
-"""Tensors of fewer weights are not worth the error that int8 makes in them."""
+"""Tensors of fewer weights are not quantized to int8."""
 
 
 _FLOATS = {Storage.FP32: torch.float32, Storage.FP16: torch.float16, Storage.BF16: torch.bfloat16}
 
 
 def pack_weights(state: Mapping[str, Tensor], storage: Storage) -> dict[str, Tensor]:
-    """Return a network's state (float32) as it is stored; the first axis is that of the output channels."""
+    """Return a state dict (float32) as it is stored; the first axis is that of the output channels."""
     stored: dict[str, Tensor] = {}
     for name, tensor in state.items():
         if tensor.ndim < 2:
@@ -60,7 +60,7 @@ def unpack_weights(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def is_scale(name: str, stored: Mapping[str, object]) -> bool:
-    """Whether a tensor of a file holds the scales of another one."""
+    """Return whether a tensor of a file holds the scales of another one."""
     return name.endswith(SCALE) and name.removesuffix(SCALE) in stored
 
 

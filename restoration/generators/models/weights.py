@@ -1,4 +1,4 @@
-"""Whether the weights of a model are the ones on its card, and how they are read."""
+"""Verified loading of the weights of a model."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ class Storage(StrEnum):
 
 
 def weights_path(card: ModelCard) -> Path:
-    """Tell where the weights of a model lie."""
+    """Return the path of the weights of a model."""
     return card.folder / card.file
 
 
 def page_path(card: ModelCard) -> Path:
-    """Tell where the page for people lies, if the model came with one."""
+    """Return the path of the model's page for readers, which may not exist."""
     return card.folder / f"{card.name}.md"
 
 
 def verify_model(card: ModelCard) -> None:
-    """Compare the weights file with its card.
+    """Compare the sha256 of the weights file with the card.
 
-    Raises WeightsMismatch if it is missing, cannot be read or is another file.
+    Raises WeightsMismatch if the file is missing, cannot be read or differs.
     """
     _weights_bytes(card)
 
 
 def load_weights(card: ModelCard) -> dict[str, Tensor]:
-    """Read the weights, verified, as the state dict of the card's architecture; floats become float32.
+    """Return the verified weights as the state dict of the card's architecture; floats become float32.
 
-    The bytes that were verified are the bytes that are loaded. Raises WeightsMismatch.
+    The bytes that are verified are the bytes that are loaded. Raises WeightsMismatch.
     """
     from safetensors.torch import load  # noqa: PLC0415  (torch takes seconds)
 
@@ -57,7 +57,7 @@ def load_weights(card: ModelCard) -> dict[str, Tensor]:
 
 
 def load_arrays(card: ModelCard) -> dict[str, NDArray[np.generic]]:
-    """Read what `load_weights` reads, as numpy arrays and without torch.
+    """Return the same as `load_weights`, as numpy arrays and without torch.
 
     Raises WeightsMismatch, ValueError if the file holds no weights.
     """

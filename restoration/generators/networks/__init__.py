@@ -1,1 +1,1 @@
-"""The networks: the seed's pix2pix, and a generator on a pretrained encoder, behind one interface."""
+"""Networks: the seed's pix2pix, and a U-Net on EfficientNet-Lite0, behind one interface."""

@@ -1,4 +1,4 @@
-"""What all generators that Saek can run have in common."""
+"""Architectures of generators: their common interface, and the table of those that Saek can run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from restoration.generators.networks.unet import UNetGenerator
 
 
 class ChromaGenerator(Protocol):
-    """Gray picture in, chroma out.
+    """A network that predicts the chroma of a gray picture.
 
-    `multiple` is the number of which each input side must be a multiple. One that predicts its own error
-    gives a third plane, (N, 3, H, W): the distance at which (Cb, Cr) is expected to be from the truth.
+    Each side of an input must be a multiple of `multiple`. A generator with an error head returns a third
+    plane, (N, 3, H, W): the expected distance of (Cb, Cr) from the truth.
     """
 
     multiple: int
@@ -30,12 +30,12 @@ class ChromaGenerator(Protocol):
         ...
 
     def intensify(self, gain: float) -> None:
-        """Multiply by `gain` what the last layer gives to its tanh, in place: more, or paler, color."""
+        """Multiply the input of the last tanh by `gain`, in place: stronger or paler colors."""
         ...
 
 
 class SeedChroma(nn.Module):
-    """The seed's U-Net with one channel in and two out, its Tanh's range brought to that of chroma."""
+    """The seed's U-Net with one channel in and two out, its tanh scaled to the range of chroma."""
 
     multiple = UNetGenerator.multiple
 
@@ -49,30 +49,31 @@ class SeedChroma(nn.Module):
 
     @torch.no_grad()
     def intensify(self, gain: float) -> None:
-        """Multiply by `gain` what the last convolution gives, in place."""
+        """Multiply the last convolution by `gain`, in place."""
         for parameter in self.unet.final.parameters():
             parameter.mul_(gain)
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """How a generator is built, and what a caller must know to run it."""
+    """How to build a generator, and the facts that a caller needs to run it."""
 
     build: Callable[[], nn.Module]
-    """Make the network, a `ChromaGenerator`, with fresh weights."""
+    """Build the network, a `ChromaGenerator`, with initial weights."""
     multiple: int
     """Each input side is a multiple of this, pixels."""
     channels: int
-    """Planes that it gives: 2, or 3 where it predicts its error."""
+    """Number of output planes: 2, or 3 with an error head."""
     grown_from: str
-    """Architecture whose weights it can start from, with a fresh part for what that one lacks; "" if none."""
+    """Architecture whose weights it can start from, with initial weights for the rest; "" if none."""
     statistics: Literal["fixed", "instance"]
-    """Where normalization takes mean and variance from: the training ("fixed") or each input ("instance")."""
+    """Source of mean and variance in normalization: the training ("fixed") or each input ("instance")."""
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
         "lite0-unet": Architecture(Lite0Unet, Lite0Unet.multiple, 2, "", "fixed"),
+        # This name is stored in model cards and recipes.
         "lite0-unet-doubt": Architecture(
             partial(Lite0Unet, with_error_head=True), Lite0Unet.multiple, 3, "lite0-unet", "fixed"
         ),

@@ -1,4 +1,4 @@
-"""The seed's PatchGAN, which tells of each patch of a picture whether it is real."""
+"""PatchGAN discriminator (Isola et al. 2017), in the shape of the seed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from torch import Tensor, nn
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge overlapping patches of 94 pixels of a picture, given the condition it was made from.
+    """Classify overlapping patches of 94 pixels of a picture as real or generated, given its condition.
 
     Four 4x4 convolutions of stride 2 (base, 2, 4 and 8 times base channels; instance normalization on all
     but the first, leaky ReLU of 0.2), zero padding on the left and the top, one 4x4 convolution to a single
-    channel. A side of 256 gives a map of 16 x 16. After Isola et al. 2017, in the shape that the seed gives
-    it. With `steps` of 5 one more convolution of 8 times base channels gives a map of 8 x 8 and patches of
-    190 pixels; `kernel` is the side of all convolutions. Without condition channels it judges the picture
-    alone.
+    channel. A side of 256 gives a map of 16 x 16. With `steps` of 5 one more convolution of 8 times base
+    channels gives a map of 8 x 8 and patches of 190 pixels; `kernel` is the side of all convolutions. Without
+    condition channels it sees the picture alone.
     """
 
     def __init__(
@@ -48,6 +47,6 @@ class PatchDiscriminator(nn.Module):
     def forward(self, condition: Tensor, picture: Tensor) -> Tensor:
         """Condition and picture (N, C, H, W), sides multiples of 16 -> (N, 1, H / 16, W / 16); 1 is real.
 
-        With `steps` other than 4, 16 is 2 to that power.
+        In general 16 is 2 to the power of `steps`.
         """
         return cast(Tensor, self.layers(torch.cat((condition, picture), dim=1)))

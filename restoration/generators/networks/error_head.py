@@ -15,12 +15,12 @@ _DROPOUT = 0.3
 
 
 class ErrorHead(nn.Module):
-    """Features of a decoder in, expected distance of (Cb, Cr) from the truth out.
+    """Decoder features in, predicted error out: the expected distance of (Cb, Cr) from the truth.
 
-    Every level of the decoder has a say, and so have the scene as a whole, the tone of a pixel (near black
-    and near white there is little room for chroma) and the chroma that is claimed. Nothing flows back: the
-    colors are the same with and without it. What it learns is the mean of a Laplace distribution (Kendall and
-    Gal 2017).
+    Its inputs are all levels of the decoder, the pooled scene features, the tone of the pixel (near black and
+    near white there is little headroom for chroma) and the predicted chroma. No gradient flows back, so the
+    colors are the same with and without it. It learns the mean of a Laplace distribution (Kendall and Gal
+    2017).
     """
 
     def __init__(self, channels: Sequence[int], scene: int) -> None:
@@ -38,31 +38,35 @@ class ErrorHead(nn.Module):
         )
 
     def forward(self, levels: Sequence[Tensor], scene: Tensor, gray: Tensor, chroma: Tensor) -> Tensor:
-        """Decoder features from coarse to fine, pooled scene (N, C), gray (N, 1, h, w), chroma (N, 2, h, w).
+        """Return the predicted error (N, 1, h, w), at least `MIN_ERROR`.
 
-        All but the coarser levels have the size (h, w) of the finest. Returns (N, 1, h, w), not below
-        `MIN_ERROR`.
+        `levels` are the decoder features from coarse to fine, the finest of size (h, w); scene (N, C), gray
+        (N, 1, h, w) in [0, 1], chroma (N, 2, h, w) in [-0.5, 0.5].
         """
         pooled = functional.dropout(scene, _DROPOUT, self.training)
-        room = torch.minimum(gray, 1.0 - gray).clamp_min(0.0).sqrt()
-        pixel = torch.cat((gray, room, 4.0 * chroma.norm(dim=1, keepdim=True), 4.0 * chroma[:, 1:]), dim=1)
+        headroom = torch.minimum(gray, 1.0 - gray).clamp_min(0.0).sqrt()
+        pixel = torch.cat(
+            (gray, headroom, 4.0 * chroma.norm(dim=1, keepdim=True), 4.0 * chroma[:, 1:]), dim=1
+        )
         x = self.pixel(pixel.to(self.pixel.weight.dtype)) + self.scene(pooled)[:, :, None, None]
-        for narrow, level in zip(self.levels, levels, strict=True):
-            said = narrow(functional.dropout2d(level, _DROPOUT, self.training))
-            if said.shape[-2:] != x.shape[-2:]:
-                said = functional.interpolate(said, size=x.shape[-2:], mode="bilinear", align_corners=False)
-            x = x + said
+        for convolution, level in zip(self.levels, levels, strict=True):
+            narrowed = convolution(functional.dropout2d(level, _DROPOUT, self.training))
+            if narrowed.shape[-2:] != x.shape[-2:]:
+                narrowed = functional.interpolate(
+                    narrowed, size=x.shape[-2:], mode="bilinear", align_corners=False
+                )
+            x = x + narrowed
         return MIN_ERROR + 0.1 * functional.softplus(self.mix(x).float() - 1.0)
 
 
-def error_loss(foretold: Tensor, distance: Tensor) -> Tensor:
-    """Negative log likelihood of distances (N, 1, H, W), Laplace distributions of such means -> scalar."""
-    return torch.mean(distance / foretold + foretold.log())
+def error_loss(predicted: Tensor, distance: Tensor) -> Tensor:
+    """Return the mean negative log-likelihood of distances (N, 1, H, W), Laplace with means `predicted`."""
+    return torch.mean(distance / predicted + predicted.log())
 
 
 def within_gamut(gray: Tensor, chroma: Tensor) -> Tensor:
     """Scale chroma (N, 2, H, W) towards gray where RGB of luma (N, 1, H, W) would leave [0, 1] (BT.601)."""
     blue, red = chroma[:, :1], chroma[:, 1:]
     offset = torch.cat((1.402 * red, -0.344136 * blue - 0.714136 * red, 1.772 * blue), dim=1)
-    room = torch.where(offset > 0, 1.0 - gray, gray) / offset.abs().clamp_min(1e-6)
-    return chroma * room.amin(dim=1, keepdim=True).clamp(0.0, 1.0)
+    headroom = torch.where(offset > 0, 1.0 - gray, gray) / offset.abs().clamp_min(1e-6)
+    return chroma * headroom.amin(dim=1, keepdim=True).clamp(0.0, 1.0)

@@ -1,10 +1,10 @@
-"""How the generator on EfficientNet-Lite0 is laid out, whoever computes it."""
+"""Layer configuration of the generator on EfficientNet-Lite0, for torch and OpenVINO."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# The lite networks saw (byte - 127) / 128, not ImageNet's mean and deviation of each channel.
+# The lite networks were trained on (byte - 127) / 128, not on ImageNet's mean and deviation of each channel.
 INPUT_MEAN: Final = 127 / 255
 INPUT_STD: Final = 128 / 255
 
@@ -27,13 +27,13 @@ SKIP_CHANNELS: Final = (16, 24, 40, 112)
 DECODER_CHANNELS: Final = (192, 96, 64, 32)
 
 MIN_ERROR: Final = 0.002
-"""Least distance of (Cb, Cr) from the truth that is foretold: half a step of 255."""
+"""Minimum predicted error, the distance of (Cb, Cr) from the truth: half a step of 255."""
 
 NORM_EPSILON: Final = 1e-3
 """Added to the variance of each batch normalization of the encoder."""
 
 
 def same_padding(kernel: int, stride: int) -> tuple[int, int]:
-    """Return the zeros before and after each axis, as TensorFlow's "same" has them for even sides."""
+    """Return the zeros before and after each axis of TensorFlow's "same" padding for even sides."""
     total = kernel - stride if stride > 1 else kernel - 1
     return total // 2, total - total // 2

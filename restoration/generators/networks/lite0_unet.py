@@ -1,7 +1,7 @@
-"""A generator on an encoder that has already learned to see.
+"""U-Net generator (Ronneberger et al. 2015) on a pretrained EfficientNet-Lite0 encoder.
 
-A U-Net whose encoder is EfficientNet-Lite0 (Tan & Le 2019, the "lite" variant: no squeeze-and-excitation,
-ReLU6) and whose decoder doubles the resolution by bilinear interpolation, so that it leaves no checkerboard.
+EfficientNet-Lite0 is the "lite" variant of Tan & Le 2019: no squeeze-and-excitation, ReLU6. The decoder
+doubles the resolution by bilinear interpolation, which leaves no checkerboard (Odena et al. 2016).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from restoration.generators.networks.lite0_layout import (
 
 
 class SamePad(nn.Module):
-    """Pad as TensorFlow's "same" does for even sides: a stride of two takes the odd pixel on the right."""
+    """TensorFlow's "same" padding for even sides: at a stride of two the odd pixel goes on the right."""
 
     def __init__(self, kernel: int, stride: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class SamePad(nn.Module):
 def _convolution(
     channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
-    """A convolution without bias under a batch normalization, which keep the wheel's epsilon and momentum."""
+    """Return a convolution without bias and its batch normalization, epsilon and momentum as pretrained."""
     pad: list[nn.Module] = []
     inner = kernel // 2
     if stride > 1:
@@ -55,7 +55,7 @@ def _convolution(
 
 
 class InvertedBottleneck(nn.Module):
-    """MBConv without squeeze-and-excitation: widen, filter each channel, narrow, add."""
+    """MBConv (Sandler et al. 2018, Tan & Le 2019): expansion, depthwise filter, projection, residual."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class InvertedBottleneck(nn.Module):
 
 
 class Lite0Encoder(nn.Module):
-    """EfficientNet-Lite0 without its classifier; gives the features at strides 2, 4, 8, 16 and 32."""
+    """EfficientNet-Lite0 without its classifier: features at strides 2, 4, 8, 16 and 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,11 +121,11 @@ class DecoderBlock(nn.Module):
 
 
 class Lite0Unet(nn.Module):
-    """Gray picture in, chroma out: a U-Net on an EfficientNet-Lite0 encoder.
+    """A U-Net on an EfficientNet-Lite0 encoder that predicts the chroma of a gray picture.
 
     The pooled features of the whole input (what kind of scene it is) are added at the bottom, after Iizuka
-    et al. 2016. Chroma is predicted at half the input's side and interpolated: the eye does not see the
-    difference, and half the arithmetic is saved.
+    et al. 2016. Chroma is predicted at half the input's side and interpolated: the difference is invisible,
+    and half the arithmetic is saved.
 
     With an error head (`ErrorHead`) a third plane is the expected distance of (Cb, Cr) from the truth, unless
     `predicts_error` is off, as it is while the colors are trained. `dropout` is the rate for the pooled
@@ -146,6 +146,7 @@ class Lite0Unet(nn.Module):
             channels = channels_out
         self.decoder = nn.ModuleList(decoder)
         self.chroma = nn.Conv2d(channels, 2, 3, padding=1)
+        # The weights of the error head are stored under the name of this attribute.
         self.doubt = ErrorHead(DECODER_CHANNELS, LITE0_HEAD) if with_error_head else None
         self.predicts_error = with_error_head
         self.dropout = 0.0
@@ -157,7 +158,7 @@ class Lite0Unet(nn.Module):
     def forward(self, gray: Tensor) -> Tensor:
         """Gray (N, 1, H, W) in [0, 1], sides multiples of 32 -> Cb and Cr (N, 2, H, W) in [-0.5, 0.5].
 
-        Or (N, 3, H, W), if it predicts its error: the third plane is a distance above 0.
+        With an error head (N, 3, H, W): the third plane is the predicted error, above 0.
         """
         rgb = ((gray - INPUT_MEAN) / INPUT_STD).expand(-1, 3, -1, -1)
         skips, head = self.encoder(rgb)
@@ -171,12 +172,12 @@ class Lite0Unet(nn.Module):
 
     @torch.no_grad()
     def intensify(self, gain: float) -> None:
-        """Multiply by `gain` what the last convolution gives, in place."""
+        """Multiply the last convolution by `gain`, in place."""
         for parameter in self.chroma.parameters():
             parameter.mul_(gain)
 
     def decode(self, skips: list[Tensor], head: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Go up again: the encoder's features -> those of each decoder block, and the scene's (N, C)."""
+        """Encoder features -> features of each decoder block, and the pooled scene features (N, C)."""
         scene = head.mean(dim=(2, 3))
         kept = functional.dropout(scene, self.dropout, self.training)
         x = skips[-1] + self.scene(kept)[:, :, None, None]

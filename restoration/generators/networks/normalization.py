@@ -1,4 +1,4 @@
-"""Two numbers of instance normalization, whoever computes it."""
+"""Constants of instance normalization (Ulyanov et al. 2016), for torch and OpenVINO."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ EPSILON: Final = 1e-5
 """Added to every variance, as torch's instance normalization does."""
 
 FLOOR: Final = 1e-4
-"""Least variance that is written down: blank paper must not make its grain a hundred times stronger."""
+"""Minimum measured variance: the grain of blank paper must not be amplified a hundred times."""

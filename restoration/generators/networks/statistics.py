@@ -19,7 +19,7 @@ from torch.nn import functional
 from restoration.generators.networks.normalization import EPSILON, FLOOR
 
 Normalize = Callable[[Tensor], Tensor]
-"""Features (N, C, H, W) -> the same, each channel less its mean and over its deviation."""
+"""Features (N, C, H, W) -> the same, each channel with its mean subtracted, divided by its deviation."""
 
 
 class NormalizedNetwork(Protocol):
@@ -47,7 +47,7 @@ def by_instance(x: Tensor) -> Tensor:
 
 
 def through(layers: nn.Sequential, x: Tensor, normalize: Normalize) -> Tensor:
-    """Run layers one after the other, with `normalize` in the places of instance normalization."""
+    """Run layers in order, with `normalize` in place of instance normalization."""
     for layer in layers:
         x = normalize(x) if isinstance(layer, nn.InstanceNorm2d) else layer(x)
     return x
@@ -56,11 +56,11 @@ def through(layers: nn.Sequential, x: Tensor, normalize: Normalize) -> Tensor:
 def measure_pooled(
     network: NormalizedNetwork, pictures: Tensor, weights: Tensor | None = None, *, floor: float = FLOOR
 ) -> Statistics:
-    """Measure the statistics of pictures (N, C, H, W) as if they were one; one row.
+    """Measure the pooled statistics of pictures (N, C, H, W), as if they were one picture: one row.
 
     mean = sum w m and var = sum w (v + (m - mean)^2) over the pictures' own m and v, with `weights` (N,), not
-    negative, scaled to a sum of 1 (equal if not given). Each layer sees what the layers before it, normalized
-    by their pooled statistics, give: just as in a run with them. Raises ValueError if the weights do not fit.
+    negative, scaled to a sum of 1 (equal if not given). Each layer gets the output of the layers before it
+    with their pooled statistics, exactly as in a run with them. Raises ValueError if the weights do not fit.
     """
     count = len(pictures)
     if weights is None:
@@ -77,16 +77,16 @@ def measure_pooled(
 
 
 def measure_each(network: NormalizedNetwork, pictures: Tensor, *, floor: float = FLOOR) -> Statistics:
-    """Measure the statistics of each of the pictures (N, C, H, W) by itself; N rows."""
+    """Measure the statistics of each of the pictures (N, C, H, W) separately: N rows."""
     return _measured(network, pictures, lambda mean, variance: (mean, variance), floor)
 
 
 def freeze_statistics(network: NormalizedNetwork, statistics: Statistics) -> Callable[[Tensor], Tensor]:
-    """Return the network as it runs with statistics measured before.
+    """Return the network with `statistics` as constants.
 
-    They are constants: each layer's normalization is one factor and one summand a channel, and gradients flow
-    through the inputs and the weights only. Statistics of N rows fit N inputs. When run, it raises ValueError
-    if they are those of another network.
+    The normalization of each layer becomes one factor and one summand for each channel, and gradients flow
+    through inputs and weights only. Statistics of N rows fit N inputs. Running it raises ValueError if the
+    statistics are those of another network.
     """
     folded = tuple(map(_folded, statistics.means, statistics.variances))
 
@@ -129,7 +129,7 @@ def _measured(
 
 
 def _folded(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Factor and summand (R, C, 1, 1) that normalize by mean and variance (R, C)."""
+    """Return factor and summand (R, C, 1, 1) that normalize by mean and variance (R, C)."""
     factor = torch.rsqrt(variance + EPSILON)[..., None, None]
     return factor, -mean[..., None, None] * factor
 

@@ -1,4 +1,4 @@
-"""The seed's generator: a U-Net of eight steps down and seven up."""
+"""U-Net generator of the seed's pix2pix (Isola et al. 2017): eight steps down and seven up."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Double the side by a transposed convolution, normalize, ReLU, dropout; then join the skip."""
+    """Double the side: transposed convolution, instance normalization, ReLU, dropout; then join the skip."""
 
     def __init__(self, channels_in: int, channels_out: int, *, dropout: float = 0.0, kernel: int = 4) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Up(nn.Module):
 
 
 class UNetGenerator(nn.Module):
-    """The seed's pix2pix generator, to the letter.
+    """The seed's pix2pix generator, unchanged.
 
     Eight steps down (64, 128, 256 and five times 512 channels at the default width; no normalization on the
     first and the last; dropout from the fourth on), seven up (512 four times, 256, 128, 64; dropout on the
@@ -116,7 +116,7 @@ class UNetGenerator(nn.Module):
     def forward(self, x: Tensor, normalize: Normalize = by_instance) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H, W) in (-1, 1).
 
-        `normalize` does the work of the thirteen instance normalizations, in their order.
+        `normalize` replaces the thirteen instance normalizations, in their order.
         """
         skips: list[Tensor] = []
         for down in cast(Sequence[Down], self.downs):

@@ -1,7 +1,7 @@
-"""Our generators as graphs of OpenVINO, built from their weights alone: torch is not needed for it.
+"""OpenVINO graphs of the generators, built from their weights without torch.
 
-A convolution and the batch normalization after it are one convolution here. That each graph computes what
-torch does is held by tests/restoration/generators/engines/test_conformance.py.
+Batch normalizations are folded into the convolutions before them. The test
+tests/restoration/generators/engines/test_conformance.py compares each graph with torch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from openvino import Model, Node, PartialShape, Type
 
 from restoration.generators.engines.graphs.layers import Weights
 from restoration.generators.engines.graphs.lite0 import lite0_unet, lite0_unet_error
-from restoration.generators.engines.graphs.normalization import Given, Normalize, Pooling
+from restoration.generators.engines.graphs.normalization import Frozen, Normalize, Pooling
 from restoration.generators.engines.graphs.seed import seed_unet
 
 State = Mapping[str, NDArray[np.generic]]
@@ -29,16 +29,16 @@ GRAPHS: Mapping[str, Callable[[Node, Weights], Node]] = MappingProxyType(
         "seed-unet-half": seed_unet,
     }
 )
-"""By architecture, as in `networks.architectures.ARCHITECTURES`: gray and weights -> what is predicted."""
+"""By architecture, as in `networks.architectures.ARCHITECTURES`: gray and weights -> planes."""
 
 NORMALIZING: Mapping[str, Callable[[Node, Weights, Normalize], Node]] = MappingProxyType(
     {"seed-unet": seed_unet, "seed-unet-half": seed_unet}
 )
-"""Those of them that normalize by instance, or as they are told."""
+"""Those that normalize by instance, or by a given function."""
 
 
 def graph_of(architecture: str, state: State) -> Model:
-    """Build the graph of an architecture of `GRAPHS`: gray (N, 1, H, W) in, planes (N, C, H, W) out, float32.
+    """Build the graph of an architecture: gray (N, 1, H, W) in, planes (N, C, H, W) out, float32.
 
     Raises ValueError if the weights are not those of the architecture.
     """
@@ -47,23 +47,23 @@ def graph_of(architecture: str, state: State) -> Model:
 
 
 def statistics_graph(architecture: str, state: State) -> Model:
-    """Build the graph that pools the statistics of pictures, of an architecture of `NORMALIZING`.
+    """Build the graph that measures pooled statistics, of an architecture of `NORMALIZING`.
 
-    Gray (N, 1, H, W) and shares (N, 1, 1, 1) in; factor and summand (1, C, 1, 1) of each layer out. Raises as
-    `graph_of`.
+    Gray (N, 1, H, W) and shares (N, 1, 1, 1) in; factor and summand (1, C, 1, 1) of each layer out. Raises
+    ValueError as `graph_of` does.
     """
     gray = _gray()
     shares = ops.parameter(PartialShape([-1, 1, 1, 1]), Type.f32, name="shares")
     pooling = Pooling(shares)
     _built(lambda x, weights: NORMALIZING[architecture](x, weights, pooling), state, gray)
-    return Model(pooling.found, [gray, shares], f"{architecture} measured")
+    return Model(pooling.found, [gray, shares], f"{architecture} statistics")
 
 
 def frozen_graph(architecture: str, state: State) -> Model:
-    """Build the graph that normalizes by what `statistics_graph` gave: gray and that in, planes out."""
-    gray, given = _gray(), Given()
-    planes = _built(lambda x, weights: NORMALIZING[architecture](x, weights, given), state, gray)
-    return Model([planes], [gray, *given.inputs], f"{architecture} steady")
+    """Build the graph with frozen statistics: gray and the outputs of `statistics_graph` in, planes out."""
+    gray, frozen = _gray(), Frozen()
+    planes = _built(lambda x, weights: NORMALIZING[architecture](x, weights, frozen), state, gray)
+    return Model([planes], [gray, *frozen.inputs], f"{architecture} frozen")
 
 
 def _gray() -> Node:

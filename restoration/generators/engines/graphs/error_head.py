@@ -1,4 +1,7 @@
-"""The error head (`restoration.generators.networks.error_head`) as operations of OpenVINO."""
+"""OpenVINO operations of the error head (`restoration.generators.networks.error_head`).
+
+Its weights are stored under names that begin with `doubt.`.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ from restoration.generators.networks.lite0_layout import MIN_ERROR
 
 
 def error_head(levels: Sequence[Node], scene: Node, gray: Node, chroma: Node, weights: Weights) -> Node:
-    """Decoder features from coarse to fine, scene (N, C, 1, 1), gray (N, 1, h, w), chroma (N, 2, h, w).
+    """Return the predicted error (N, 1, h, w): the expected distance of (Cb, Cr) from the truth.
 
-    Returns the expected distance (N, 1, h, w).
+    `levels` are the decoder features from coarse to fine, scene (N, C, 1, 1), gray (N, 1, h, w) in [0, 1],
+    chroma (N, 2, h, w) in [-0.5, 0.5].
     """
-    room = ops.sqrt(ops.relu(ops.minimum(gray, shifted(scaled(gray, -1.0), 1.0))))
-    claimed = ops.reduce_l2(chroma, _numbers(1), keep_dims=True)
+    headroom = ops.sqrt(ops.relu(ops.minimum(gray, shifted(scaled(gray, -1.0), 1.0))))
+    magnitude = ops.reduce_l2(chroma, _numbers(1), keep_dims=True)
     red = ops.slice(chroma, _numbers(1), _numbers(2), _numbers(1), _numbers(1))
-    pixel = joined((gray, room, scaled(claimed, 4.0), scaled(red, 4.0)))
+    pixel = joined((gray, headroom, scaled(magnitude, 4.0), scaled(red, 4.0)))
     kernel, bias = _pair(weights, "doubt.scene")
     x = ops.add(
         convolution(pixel, *_pair(weights, "doubt.pixel")),
@@ -28,7 +32,7 @@ def error_head(levels: Sequence[Node], scene: Node, gray: Node, chroma: Node, we
     )
     size = ops.slice(ops.shape_of(x), _numbers(2), _numbers(4), _numbers(1))
     for index, level in enumerate(levels):
-        said = ops.interpolate(
+        narrowed = ops.interpolate(
             convolution(level, *_pair(weights, f"doubt.levels.{index}")),
             size,
             "linear_onnx",
@@ -36,7 +40,7 @@ def error_head(levels: Sequence[Node], scene: Node, gray: Node, chroma: Node, we
             coordinate_transformation_mode="half_pixel",
             axes=_numbers(2, 3),
         )
-        x = ops.add(x, said)
+        x = ops.add(x, narrowed)
     x = ops.relu(x)
     for place in (1, 3):
         x = ops.relu(convolution(x, *_pair(weights, f"doubt.mix.{place}"), padding=(1, 1)))

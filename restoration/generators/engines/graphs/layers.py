@@ -1,4 +1,4 @@
-"""The few layers that our generators are made of, as operations of OpenVINO on float32."""
+"""OpenVINO operations of the layers of our generators, on float32."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ Padding = tuple[int, int]
 
 
 class Weights:
-    """The tensors of a state, each of which is used once."""
+    """The tensors of a state dict, each of which must be used exactly once."""
 
     def __init__(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         self._state = dict(state)
 
     def take(self, name: str) -> Floats:
-        """Return a tensor and strike it off. Raises ValueError if it is not there, or no longer."""
+        """Return a tensor and remove it. Raises ValueError if it is missing or already used."""
         array = self._state.pop(name, None)
         if array is None:
             raise ValueError(f"{name} is missing")
         return np.ascontiguousarray(array, np.float32)
 
     def holds(self, name: str) -> bool:
-        """Whether a tensor is there and was not used yet."""
+        """Return whether a tensor exists and is unused."""
         return name in self._state
 
     def require_used(self) -> None:
-        """Raise ValueError if a tensor is left over; counters of training steps do not count."""
+        """Raise ValueError if a tensor is unused, other than counters of training steps."""
         left = [name for name, array in self._state.items() if array.dtype.kind == "f"]
         if left:
             raise ValueError(f"{min(left)} belongs to no layer")
 
 
 def normalized_kernel(weights: Weights, kernel: str, norm: str, epsilon: float) -> tuple[Floats, Floats]:
-    """Return kernel and bias of a convolution into which the batch normalization after it is folded."""
+    """Return kernel (O, I, h, w) and bias (O,) of a convolution with its batch normalization folded in."""
     mean, variance = weights.take(f"{norm}.running_mean"), weights.take(f"{norm}.running_var")
     factor = weights.take(f"{norm}.weight") / np.sqrt(variance + np.float32(epsilon))
     folded = weights.take(f"{kernel}.weight") * factor[:, None, None, None]
@@ -49,7 +49,7 @@ def normalized_kernel(weights: Weights, kernel: str, norm: str, epsilon: float) 
 def convolution(
     x: Node, kernel: Floats, bias: Floats | None = None, *, stride: int = 1, padding: Padding = (0, 0)
 ) -> Node:
-    """Convolve (N, I, H, W) with a kernel (O, I, h, w), or each channel by itself with one (I, 1, h, w)."""
+    """Convolve (N, I, H, W) with a kernel (O, I, h, w), or depthwise with a kernel (I, 1, h, w)."""
     begin, end = ([side, side] for side in padding)
     strides, dilations = [stride, stride], [1, 1]
     if kernel.shape[1] == 1 and kernel.shape[0] > 1 and x.get_output_partial_shape(0)[1] != 1:
@@ -62,7 +62,7 @@ def convolution(
 
 
 def transposed(x: Node, kernel: Floats, *, stride: int, padding: int) -> Node:
-    """Convolve (N, I, H, W) the other way round, with a kernel (I, O, h, w)."""
+    """Apply a transposed convolution with a kernel (I, O, h, w) to (N, I, H, W)."""
     sides = [padding, padding]
     return ops.convolution_backprop_data(
         x, ops.constant(kernel), [stride, stride], None, sides, sides, [1, 1]
@@ -70,7 +70,7 @@ def transposed(x: Node, kernel: Floats, *, stride: int, padding: int) -> Node:
 
 
 def doubled(x: Node, *, smooth: bool) -> Node:
-    """Return (N, C, 2H, 2W), interpolated bilinearly between the centers of pixels or each pixel repeated."""
+    """Upsample (N, C, H, W) to (N, C, 2H, 2W): bilinear with half-pixel centers, or nearest neighbor."""
     mode, centers, rounding = (
         ("linear_onnx", "half_pixel", "round_prefer_floor") if smooth else ("nearest", "asymmetric", "floor")
     )
@@ -86,12 +86,12 @@ def doubled(x: Node, *, smooth: bool) -> Node:
 
 
 def leaky(x: Node, slope: float) -> Node:
-    """Multiply what is negative by `slope`."""
+    """Apply a leaky ReLU: multiply negative values by `slope`."""
     return ops.prelu(x, ops.constant(np.array([slope], np.float32)))
 
 
 def joined(parts: Sequence[Node]) -> Node:
-    """Put the channels of several (N, C, H, W) one after the other."""
+    """Concatenate several (N, C, H, W) along their channels."""
     return ops.concat(list(parts), axis=1)
 
 

@@ -1,4 +1,4 @@
-"""The U-Net on EfficientNet-Lite0 (`restoration.generators.networks.lite0_unet`) as a graph of OpenVINO."""
+"""OpenVINO graph of the U-Net on EfficientNet-Lite0 (`restoration.generators.networks.lite0_unet`)."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def lite0_unet(gray: Node, weights: Weights) -> Node:
 
 
 def lite0_unet_error(gray: Node, weights: Weights) -> Node:
-    """Gray (N, 1, H, W) in [0, 1] -> chroma, and how far it is expected to be off (N, 3, H, W)."""
+    """Gray (N, 1, H, W) in [0, 1] -> chroma and its predicted error (N, 3, H, W)."""
     chroma, levels, scene = _decoded(gray, weights)
     half = ops.avg_pool(gray, [2, 2], [0, 0], [0, 0], [2, 2], exclude_pad=False)
     return doubled(joined((chroma, error_head(levels, scene, half, chroma, weights))), smooth=True)
 
 
 def _decoded(gray: Node, weights: Weights) -> tuple[Node, list[Node], Node]:
-    """Gray -> chroma at half the size, the features of each decoder block, and the scene's (N, C, 1, 1)."""
+    """Gray -> chroma at half the size, features of each decoder block, pooled scene features (N, C, 1, 1)."""
     skips, head = _encoder(scaled(shifted(gray, -INPUT_MEAN), 1 / INPUT_STD), weights)
     axes = ops.constant(np.array([2, 3], np.int64))
     scene = ops.reduce_mean(head, axes, keep_dims=True)
@@ -61,7 +61,7 @@ def _decoded(gray: Node, weights: Weights) -> tuple[Node, list[Node], Node]:
 
 
 def _encoder(x: Node, weights: Weights) -> tuple[list[Node], Node]:
-    """Normalized gray (N, 1, H, W) -> the features by rising stride, and the head's."""
+    """Normalized gray (N, 1, H, W) -> features by rising stride, and those of the head."""
     kernel, bias = normalized_kernel(weights, "encoder.stem.1", "encoder.stem.2", NORM_EPSILON)
     # Three equal channels through three kernels are one channel through their sum.
     x = _relu6(convolution(x, kernel.sum(axis=1, keepdims=True), bias, stride=2, padding=same_padding(3, 2)))

@@ -1,7 +1,7 @@
-"""Three ways to normalize features: by each input, by statistics being pooled, by statistics given.
+"""Instance normalization in OpenVINO: by each input, by pooled statistics, by frozen statistics.
 
-They say in OpenVINO what `restoration.generators.networks.statistics` says in torch: a network is handed the
-function that normalizes, and calls it once for each of its normalization layers, in their order.
+The counterpart of `restoration.generators.networks.statistics` in torch: a network takes the normalizing
+function as an argument and calls it once for each of its normalization layers, in their order.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def by_instance(x: Node) -> Node:
 
 
 class Pooling:
-    """Normalizes by mean and variance of all inputs together, and keeps what it normalized by.
+    """Normalizes by the pooled mean and variance of all inputs, and collects them.
 
-    mean = sum w m and var = sum w (v + (m - mean)^2) over the inputs' own m and v, not under a floor, with
-    `shares` (N, 1, 1, 1) that sum to 1 as the weights.
+    mean = sum w m and var = sum w (v + (m - mean)^2) over the inputs' own m and v, with a floor and the
+    weights `shares` (N, 1, 1, 1), which sum to 1.
     """
 
     def __init__(self, shares: Node) -> None:
@@ -41,8 +41,8 @@ class Pooling:
         own_variance = ops.reduce_mean(_square(ops.subtract(x, own_mean)), _axes(2, 3), keep_dims=True)
         mean = self._pooled(own_mean)
         variance = self._pooled(ops.add(own_variance, _square(ops.subtract(own_mean, mean))))
-        steady = ops.add(ops.maximum(variance, _number(FLOOR)), _number(EPSILON))
-        factor = ops.divide(_number(1.0), ops.sqrt(steady))
+        floored = ops.add(ops.maximum(variance, _number(FLOOR)), _number(EPSILON))
+        factor = ops.divide(_number(1.0), ops.sqrt(floored))
         summand = ops.negative(ops.multiply(mean, factor))
         self.found += [factor, summand]
         return _applied(x, factor, summand)
@@ -51,7 +51,7 @@ class Pooling:
         return ops.reduce_sum(ops.multiply(self._shares, x), _axes(0), keep_dims=True)
 
 
-class Given:
+class Frozen:
     """Normalizes by factors and summands that are inputs of the graph."""
 
     def __init__(self) -> None:

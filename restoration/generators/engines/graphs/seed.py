@@ -25,7 +25,7 @@ _UPS = 7
 def seed_unet(gray: Node, weights: Weights, normalize: Normalize = by_instance) -> Node:
     """Gray (N, 1, H, W) in [0, 1], sides multiples of 256 -> chroma (N, 2, H, W) in [-0.5, 0.5].
 
-    `normalize` does the work of the thirteen instance normalizations, in their order.
+    `normalize` replaces the thirteen instance normalizations, in their order.
     """
     x = shifted(scaled(gray, 2.0), -1.0)
     skips: list[Node] = []
@@ -40,7 +40,7 @@ def seed_unet(gray: Node, weights: Weights, normalize: Normalize = by_instance) 
         x = transposed(x, weights.take(f"unet.ups.{index}.layers.0.weight"), stride=2, padding=1)
         x = joined((ops.relu(normalize(x)), skips.pop()))
     kernel, bias = weights.take("unet.final.2.weight"), weights.take("unet.final.2.bias")
-    # A zero more on the left and the top: the kernel's side is even.
+    # One more zero on the left and the top, since the side of the kernel is even.
     x = ops.pad(
         doubled(x, smooth=False),
         ops.constant(np.array([0, 0, 1, 1], np.int64)),
