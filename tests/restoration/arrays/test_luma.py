@@ -67,9 +67,7 @@ def test_luma_is_kept_at_any_strength_and_warmth(
 
 
 @given(hnp.arrays(np.float32, (2, 3, 5), elements=CHROMA), st.floats(-1, 1))
-def test_warmth_moves_no_color_by_more_than_half_of_its_own_and_gray_not_at_all(
-    chroma: np.ndarray, warmth: float
-) -> None:
+def test_warmth_moves_a_color_by_at_most_half_of_its_chroma(chroma: np.ndarray, warmth: float) -> None:
     moved = np.hypot(*(luma.adjust_chroma(chroma, 1, warmth) - chroma))
     assert np.all(moved <= 0.5 * np.hypot(*chroma) + 1e-6)
     assert not luma.adjust_chroma(np.zeros_like(chroma), 1, warmth).any()
@@ -150,7 +148,7 @@ def test_both_kinds_of_weights_agree_for_any_picture(gray: np.ndarray, chroma: n
         assert np.array_equal((rgb @ np.array([19595, 38470, 7471]) + 32768) >> 16, one)
 
 
-def test_with_8_bits_the_integer_weights_follow_from_the_exact_ones() -> None:
+def test_with_8_bits_exact_weights_imply_the_integer_ones() -> None:
     differences = np.array([19595, 38470, 7471]) * 1000 / 65536 - np.array([299, 587, 114])
     most = 255 * differences[differences > 0].sum()  # thousandths of a step, if only these channels are full
     assert abs(differences.sum()) < 1e-9

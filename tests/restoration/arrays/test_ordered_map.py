@@ -20,7 +20,7 @@ def test_results_come_in_the_order_of_the_items(count: int, threads: int) -> Non
     assert list(in_order(range(count), work, threads)) == [i * i for i in range(count)]
 
 
-def test_what_lies_in_a_room_holds_until_the_next_is_asked_for() -> None:
+def test_buffers_are_valid_until_the_next_result_is_requested() -> None:
     def work(item: int, buffers: BufferPool) -> np.ndarray:
         out = buffers.array("out", (1000,), np.int64)
         out[:] = item

@@ -51,13 +51,13 @@ def copy_of(height: int, width: int, preset: Preset) -> np.ndarray:
     return np.random.default_rng(1).random(resample.fit(height, width, side), dtype=np.float32)
 
 
-SHAPES = [(1, 65_537), (200_000, 1), (3, 50_000), (100, 60_000), (17, 1_200), (40, 40), (1, 1)]
+SHAPES = [(1, 65_537), (200_000, 1), (3, 50_000), (60, 36_000), (17, 1_200), (40, 40), (1, 1)]
 
 
 @pytest.mark.parametrize("spec", [FIXED, INSTANCE], ids=["fixed", "instance"])
 @pytest.mark.parametrize("preset", [Preset.BALANCED, Preset.NATIVE])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_network_is_never_shown_more_than_its_limit(
+def test_network_inputs_never_exceed_the_limit(
     shape: tuple[int, int], preset: Preset, spec: InputSpec
 ) -> None:
     engine = Watched()
@@ -71,7 +71,7 @@ def test_the_network_is_never_shown_more_than_its_limit(
 
 @given(st.integers(1, 3000), st.integers(1, 90_000), st.booleans(), st.sampled_from([32, 256]))
 @settings(deadline=None)
-def test_pieces_cover_the_picture_and_keep_to_the_limit(
+def test_parts_cover_the_picture_within_the_limit(
     short: int, long: int, upright: bool, multiple: int
 ) -> None:
     height, width = (long, short) if upright else (short, long)
@@ -89,7 +89,7 @@ def test_pieces_cover_the_picture_and_keep_to_the_limit(
 
 
 @pytest.mark.parametrize("shape", [(1, 65_537), (90, 9000), (20_000, 33), (1300, 1200)])
-def test_a_plane_in_pieces_is_colored_as_one(shape: tuple[int, int]) -> None:
+def test_a_split_input_is_colored_as_one(shape: tuple[int, int]) -> None:
     plane = np.random.default_rng(2).random(shape, dtype=np.float32)
     assert len(split_input(*shape, 32)) > 1
     heard: list[int] = []
@@ -98,7 +98,7 @@ def test_a_plane_in_pieces_is_colored_as_one(shape: tuple[int, int]) -> None:
     assert np.allclose(chroma, np.stack((0.5 * plane - 0.2, 0.3 - 0.5 * plane)), atol=1e-5)
 
 
-def test_pieces_that_disagree_leave_no_step() -> None:
+def test_parts_that_disagree_leave_no_step() -> None:
     class Moody(Watched):
         def predict(self, gray: np.ndarray) -> np.ndarray:
             mood = gray.mean(axis=(1, 2), keepdims=True) - 0.5
@@ -111,7 +111,7 @@ def test_pieces_that_disagree_leave_no_step() -> None:
     assert np.abs(np.diff(chroma[0], axis=1)).max() < 0.002
 
 
-@pytest.fixture(scope="module", params=[(1, 200_000), (200_000, 1)], ids=["wide", "tall"])
+@pytest.fixture(scope="module", params=[(1, 80_000), (80_000, 1)], ids=["wide", "tall"])
 def restored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A line of pixels, restored from the command line, and the peak of the memory that it took, bytes."""
     height, width = request.param

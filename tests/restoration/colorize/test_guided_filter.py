@@ -33,7 +33,7 @@ def test_flat_chroma_stays_flat_whatever_the_picture_shows() -> None:
     assert rows[1] == pytest.approx(-0.2, abs=1e-5)
 
 
-def test_what_is_laid_over_the_copy_is_what_is_laid_over_a_scan_of_its_size() -> None:
+def test_chroma_at_guide_size_equals_that_of_such_a_scan() -> None:
     gray = np.random.default_rng(4).integers(0, 256, (60, 50), dtype=np.uint8)
     luminance = gray / np.float32(255)
     chroma = np.random.default_rng(5).uniform(-0.4, 0.4, (2, 15, 12)).astype(np.float32)

@@ -51,14 +51,14 @@ def ramp() -> np.ndarray:
 
 
 @pytest.mark.parametrize("preset", [Preset.FINE, Preset.NATIVE])
-def test_a_closer_look_cannot_move_the_palette(preset: Preset) -> None:
+def test_a_detail_pass_cannot_move_the_palette(preset: Preset) -> None:
     field = colorize(ramp(), preset, SPEC, Moody())
     assert field.chroma.shape[2] > field.palette.shape[2]
     assert (field.stride is not None) == (preset is Preset.NATIVE)
     assert np.abs(resample.reduce(field.chroma, *field.palette.shape[1:]) - field.palette).max() < 0.01
 
 
-def test_the_palette_is_the_mean_of_the_looks_at_the_whole_picture() -> None:
+def test_the_palette_is_the_mean_of_the_whole_picture_passes() -> None:
     class Counting(Moody):
         def predict(self, gray: np.ndarray) -> np.ndarray:
             return np.full((len(gray), 2, *gray.shape[1:]), 1e-4 * max(gray.shape), np.float32)
@@ -67,7 +67,7 @@ def test_the_palette_is_the_mean_of_the_looks_at_the_whole_picture() -> None:
     assert colorize(ramp(), Preset.BALANCED, SPEC, Counting()).palette == pytest.approx(0.0384)
 
 
-def test_the_color_of_a_mirrored_look_is_turned_back() -> None:
+def test_the_color_of_a_mirrored_pass_is_flipped_back() -> None:
     class Sided(Moody):
         def predict(self, gray: np.ndarray) -> np.ndarray:
             return np.stack((0.5 * gray, -0.5 * gray), axis=1)
@@ -82,7 +82,7 @@ def test_windows_leave_no_seams() -> None:
     assert np.abs(np.diff(detailed[0], axis=1)).max() < 0.005
 
 
-def test_the_place_of_the_windows_hardly_matters() -> None:
+def test_the_position_of_the_windows_hardly_matters() -> None:
     here = colorize(ramp(), Preset.NATIVE, SPEC, Moody())
     shifted = colorize(ramp(), Preset.NATIVE, SPEC, Moody(), offset=(37, 101))
     assert (here.offset, shifted.offset) == ((0, 0), (37, 101))
@@ -103,7 +103,7 @@ def test_the_listener_hears_each_window_and_can_stop_the_work() -> None:
     assert heard == [1, 4, 5, 6]
 
 
-def test_windows_come_by_the_dozen_and_each_lands_in_its_place() -> None:
+def test_windows_of_a_batch_land_in_their_places() -> None:
     class Counting(Moody):
         def __init__(self) -> None:
             self.handed: list[int] = []
@@ -121,7 +121,7 @@ def test_windows_come_by_the_dozen_and_each_lands_in_its_place() -> None:
     assert np.allclose(field.chroma, colorize(picture(1300, 1100), Preset.NATIVE, SPEC, Moody()).chroma)
 
 
-def test_numbers_that_are_not_finite_are_never_painted() -> None:
+def test_numbers_that_are_not_finite_are_refused() -> None:
     with pytest.raises(FloatingPointError, match="broken"):
         colorize(picture(50, 50), Preset.FAST, SPEC, Broken())
 

@@ -20,7 +20,7 @@ FIXED = InputSpec(256, 32)
 INSTANCE = InputSpec(256, 256, "instance")
 
 
-def test_fast_is_two_looks_at_the_whole_picture() -> None:
+def test_fast_is_two_whole_picture_passes() -> None:
     planned = plan_passes(600, 500, Preset.FAST, FIXED)
     assert [(one.shape, one.mirrored) for one in planned.palette] == [((256, 213), False), ((320, 267), True)]
     assert not planned.details
@@ -28,25 +28,25 @@ def test_fast_is_two_looks_at_the_whole_picture() -> None:
 
 
 @pytest.mark.parametrize("preset", Preset)
-def test_a_small_picture_is_enlarged_for_its_second_look(preset: Preset) -> None:
+def test_a_small_picture_is_enlarged_for_its_second_pass(preset: Preset) -> None:
     planned = plan_passes(100, 200, preset, FIXED)
     assert [one.shape for one in planned.palette] == [(128, 256), (160, 320)]
     assert not planned.details
 
 
-def test_balanced_takes_the_palette_from_two_looks_at_the_whole_picture() -> None:
+def test_balanced_takes_the_palette_from_two_passes() -> None:
     planned = plan_passes(1536, 1024, Preset.BALANCED, FIXED)
     assert [(one.shape, one.mirrored) for one in planned.palette] == [((256, 171), False), ((512, 341), True)]
     assert not planned.details
 
 
-def test_fine_adds_detail_from_the_whole_picture_in_one_piece() -> None:
+def test_fine_adds_detail_from_a_pass_in_one_part() -> None:
     planned = plan_passes(1536, 1024, Preset.FINE, FIXED)
     assert planned.palette == plan_passes(1536, 1024, Preset.BALANCED, FIXED).palette
     assert [(one.shape, one.stride) for one in planned.details] == [((1024, 683), None)]
 
 
-def test_a_generator_that_normalizes_by_instance_looks_closer_in_windows() -> None:
+def test_instance_normalization_gets_detail_from_windows() -> None:
     planned = plan_passes(1536, 1024, Preset.FINE, INSTANCE)
     assert [one.shape for one in planned.palette] == [(256, 171)]
     assert [(one.shape, one.stride) for one in planned.details] == [((512, 341), 128), ((1024, 683), 128)]
@@ -60,12 +60,12 @@ def test_native_is_cut_into_windows_where_it_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize("spec", [FIXED, INSTANCE])
-def test_each_preset_looks_closer_than_the_one_before(spec: InputSpec) -> None:
+def test_each_preset_costs_more_than_the_one_before(spec: InputSpec) -> None:
     counts = [count_windows(3000, 2000, preset, spec) for preset in Preset]
     assert counts == sorted(set(counts))
 
 
-def test_a_larger_piece_counts_as_the_windows_that_it_would_fill() -> None:
+def test_a_large_part_counts_as_the_windows_it_would_fill() -> None:
     assert count_windows(1024, 1024, Preset.BALANCED, FIXED) == 1 + 4
     assert count_windows(1024, 1024, Preset.FINE, FIXED) == 1 + 4 + 16
 
@@ -81,9 +81,7 @@ def computed(shape: tuple[int, int], multiple: int) -> int:
 
 @given(sides, sides, st.sampled_from(Preset), st.sampled_from([FIXED, INSTANCE]))
 @settings(deadline=None)
-def test_no_shape_makes_the_network_see_more_than_its_limit(
-    height: int, width: int, preset: Preset, spec: InputSpec
-) -> None:
+def test_no_shape_exceeds_the_input_limit(height: int, width: int, preset: Preset, spec: InputSpec) -> None:
     side = min(max(height, width), guide_side(preset, height, width))
     planned = plan_passes(*resample.fit(height, width, side), preset, spec)
     for one in (*planned.palette, *planned.details):
@@ -99,16 +97,14 @@ def test_no_shape_makes_the_network_see_more_than_its_limit(
 
 
 @given(sides, sides, st.sampled_from(Preset))
-def test_the_luminance_copy_is_bounded_for_every_shape(height: int, width: int, preset: Preset) -> None:
+def test_the_luminance_is_bounded_for_every_shape(height: int, width: int, preset: Preset) -> None:
     side = guide_side(preset, height, width)
     copy = resample.fit(height, width, min(side, max(height, width)))
     assert copy[0] * copy[1] <= (4096 if preset is Preset.NATIVE else 1536) ** 2
 
 
 @given(st.integers(1, 60_000), st.floats(1, 64), st.booleans(), st.sampled_from(Preset))
-def test_what_is_no_extreme_panorama_is_shown_in_one_piece(
-    short: int, ratio: float, upright: bool, preset: Preset
-) -> None:
+def test_only_extreme_panoramas_are_split(short: int, ratio: float, upright: bool, preset: Preset) -> None:
     shape = (int(short * ratio), short) if upright else (short, int(short * ratio))
     planned = plan_passes(*shape, preset, FIXED)
     for one in (*planned.palette, *planned.details):
@@ -118,13 +114,13 @@ def test_what_is_no_extreme_panorama_is_shown_in_one_piece(
 
 
 @pytest.mark.parametrize("shape", [(1000, 20_000), (20_000, 1000), (40, 800)])
-def test_a_panorama_keeps_a_shorter_side_that_shows_something(shape: tuple[int, int]) -> None:
+def test_a_panorama_keeps_a_useful_shorter_side(shape: tuple[int, int]) -> None:
     assert first_pass_shape(*shape, FIXED) in {(128, 2560), (2560, 128)}
     for preset in Preset:
         assert min(plan_passes(*shape, preset, FIXED).palette[-1].shape) >= 128
 
 
-def test_the_copy_of_a_panorama_has_as_many_pixels_as_that_of_a_wide_picture() -> None:
+def test_a_panorama_gets_the_pixels_of_a_wide_picture() -> None:
     assert guide_side(Preset.FINE, 1000, 1500) == guide_side(Preset.FINE, 1000, 2000) == 1536
     long = guide_side(Preset.FINE, 1000, 20_000)
     assert long * long // 20 == pytest.approx(1536 * 768, rel=0.01)
@@ -137,7 +133,7 @@ def test_thumbnails_are_enlarged_and_nothing_else_is() -> None:
 
 
 @pytest.mark.parametrize(("shape", "count"), [((200, 100), 1), ((512, 512), 4), ((2000, 3000), 8)])
-def test_the_windows_that_are_measured_lie_all_over_the_picture(shape: tuple[int, int], count: int) -> None:
+def test_measured_windows_are_spread_over_the_picture(shape: tuple[int, int], count: int) -> None:
     places = statistics_windows(*shape)
     assert len(set(places)) == count
     if count == 8:

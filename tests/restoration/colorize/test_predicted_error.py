@@ -76,14 +76,14 @@ def plane(height: int, width: int) -> Floats:
 
 @given(st.integers(1, 400), st.integers(1, 400))
 @settings(max_examples=15, deadline=None)
-def test_each_pixel_of_any_picture_gets_a_share(height: int, width: int) -> None:
+def test_each_pixel_of_any_picture_gets_a_confidence(height: int, width: int) -> None:
     found = sure_of(plane(height, width), Fickle())
     assert found.shape == (height, width)
     assert found.dtype == np.float32
     assert 0 <= found.min() <= found.max() <= 1
 
 
-def test_answers_are_compared_at_the_same_place() -> None:
+def test_predictions_are_compared_at_the_same_place() -> None:
     # A lopsided picture: were a look not mirrored and shifted back, the halves would disagree.
     lopsided = np.full((200, 256), 0.2, np.float32)
     lopsided[:, :80] = 0.8
@@ -94,14 +94,14 @@ def test_answers_are_compared_at_the_same_place() -> None:
     assert np.allclose(sure[:, :70], light[:, :70], atol=1e-4)
 
 
-def test_color_that_hangs_on_the_place_is_trusted_only_where_both_places_agree() -> None:
+def test_color_that_depends_on_the_place_is_trusted_less() -> None:
     found = sure_of(np.full((128, 256), 0.5, np.float32), Sided())
     left, middle, right = found[:, :20].mean(), found[:, 118:138].mean(), found[:, -20:].mean()
     assert middle > left + 0.2
     assert middle > right + 0.2
 
 
-def test_color_that_hangs_on_the_exposure_is_trusted_less_than_color_that_stays() -> None:
+def test_color_that_depends_on_exposure_is_trusted_less() -> None:
     picture = plane(200, 256) * 0.5 + 0.25
     level = abs(float(picture.mean()) - 0.5)
     assert sure_of(picture, Fickle()).mean() < sure_of(picture, Same(level)).mean() - 0.1
@@ -126,7 +126,7 @@ def test_the_same_picture_gets_the_same_confidence() -> None:
     assert np.array_equal(sure_of(picture, Fickle()), sure_of(picture, Fickle()))
 
 
-def test_the_listener_hears_each_look_and_can_stop_the_work() -> None:
+def test_the_listener_hears_each_pass_and_can_stop_the_work() -> None:
     heard: list[tuple[int, int]] = []
     sure_of(plane(40, 40), Fickle(), lambda done, total: heard.append((done, total)))
     assert heard == [(done, ERROR_PASSES) for done in range(1, ERROR_PASSES + 1)]
@@ -152,7 +152,7 @@ class Foretelling(Same):
         return np.concatenate((super().predict(gray), foretold[:, None]), axis=1)
 
 
-def test_a_network_that_foretells_its_error_is_believed() -> None:
+def test_an_error_head_lowers_the_confidence() -> None:
     picture = np.full((128, 256), 0.5, np.float32)
     found = sure_of(picture, Foretelling(0.05))
     assert found[:, :100].mean() > found[:, -100:].mean() + 0.2

@@ -73,9 +73,7 @@ def test_a_blend_that_changes_between_the_borders_is_caught(
     assert seam_ratio([replace(one, chroma=jumping)]) < 0.9
 
 
-def test_what_the_picture_shows_at_the_lines_does_not_count(
-    field: ChromaField, luminance: np.ndarray
-) -> None:
+def test_edges_of_the_picture_at_the_lines_cancel_out(field: ChromaField, luminance: np.ndarray) -> None:
     """A picture whose colors change faster where borders happen to lie has no seam."""
     waves = 0.004 * np.sin((np.arange(WIDTH) + 32) * 2 * np.pi / 128 * 2).astype(np.float32)
     palette = resample.enlarge(field.palette, HEIGHT, WIDTH) + waves
@@ -83,21 +81,19 @@ def test_what_the_picture_shows_at_the_lines_does_not_count(
     assert seam_ratio([laid(busy, luminance)]) == pytest.approx(1, abs=0.05)
 
 
-def test_windows_that_lie_elsewhere_can_be_what_is_compared_with(
-    field: ChromaField, luminance: np.ndarray
-) -> None:
+def test_a_shifted_window_grid_can_be_the_reference(field: ChromaField, luminance: np.ndarray) -> None:
     checks = 0.01 * (np.indices((HEIGHT, WIDTH)).sum(axis=0) // 19 % 2).astype(np.float32)
     one = windowed_field(field, luminance, field.chroma + checks, field.chroma + checks)
     assert one is not None
     assert seam_ratio([one]) == 1
 
 
-def test_of_a_picture_that_is_flat_nowhere_nothing_is_said(field: ChromaField) -> None:
+def test_a_picture_without_flat_places_has_no_ratio(field: ChromaField) -> None:
     checks = (np.indices((HEIGHT, WIDTH)).sum(axis=0) % 2).astype(np.float32)
     assert seam_ratio([laid(field, checks)]) is None
 
 
-def test_where_nothing_was_cut_there_is_no_seam_ratio(field: ChromaField, luminance: np.ndarray) -> None:
+def test_a_field_without_windows_has_no_seam_ratio(field: ChromaField, luminance: np.ndarray) -> None:
     whole = replace(field, stride=None)
     assert windowed_field(whole, luminance) is None
     assert seamlessness(whole, luminance, field.chroma, field.palette).seam_ratio is None

@@ -32,9 +32,7 @@ def photograph() -> np.ndarray:
     return data.camera().astype(np.float32) / np.float32(255)
 
 
-def test_a_whole_picture_of_its_own_statistics_is_colored_as_ever(
-    seed: TorchEngine, photograph: np.ndarray
-) -> None:
+def test_statistics_of_the_own_picture_change_nothing(seed: TorchEngine, photograph: np.ndarray) -> None:
     whole = resample.reduce(photograph, 256, 256)
     steady, measured = with_shared_statistics(seed, SPEC, whole)
     assert measured == 1
@@ -54,18 +52,18 @@ def test_windows_do_not_get_palettes_of_their_own(seed: TorchEngine, photograph:
 
 
 @pytest.mark.parametrize("preset", Preset)
-def test_the_cost_that_is_told_counts_what_is_measured(
+def test_the_cost_counts_the_measured_windows(
     seed: TorchEngine, photograph: np.ndarray, preset: Preset
 ) -> None:
     field = colorize(photograph[:, :300], preset, SPEC, seed)
     assert field.windows == count_windows(512, 300, preset, SPEC)
 
 
-def test_a_generator_with_fixed_statistics_stays_as_it_is(seed: TorchEngine) -> None:
+def test_a_generator_with_fixed_statistics_is_unchanged(seed: TorchEngine) -> None:
     assert with_shared_statistics(seed, InputSpec(256, 32), np.zeros((256, 256), np.float32)) == (seed, 0)
 
 
-def test_an_engine_that_cannot_is_told(photograph: np.ndarray) -> None:
+def test_an_engine_without_statistics_is_refused(photograph: np.ndarray) -> None:
     class Plain:
         name = "test/cpu/plain"
 
@@ -76,7 +74,7 @@ def test_an_engine_that_cannot_is_told(photograph: np.ndarray) -> None:
         with_shared_statistics(Plain(), SPEC, photograph)
 
 
-def test_statistics_are_asked_of_no_other_generator(photograph: np.ndarray, seed: TorchEngine) -> None:
+def test_fixed_statistics_are_never_measured(photograph: np.ndarray, seed: TorchEngine) -> None:
     from dataclasses import replace  # noqa: PLC0415
 
     fixed = replace(seed, card=replace(seed.card, statistics="fixed"))

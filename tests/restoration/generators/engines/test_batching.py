@@ -64,7 +64,7 @@ def test_larger_pictures_go_in_smaller_batches() -> None:
     assert device.sizes == [1, 1, 1, 1]
 
 
-def test_a_large_picture_that_does_not_fit_leaves_small_ones_their_batches() -> None:
+def test_a_large_picture_does_not_shrink_batches_of_small_ones() -> None:
     device, batches = Small(16 * 16), Batches(16 * 16)
 
     with pytest.raises(OutOfMemory):

@@ -50,7 +50,7 @@ def test_an_engine_colors_photographs_as_the_reference_does(
     assert max(p99 for _, p99 in off.values()) <= P99, off
 
 
-def test_the_bar_is_one_that_bfloat16_does_not_pass() -> None:
+def test_bfloat16_does_not_pass_the_limit() -> None:
     """Else this test could hardly fail, and OpenVINO's own choice on new CPUs would do."""
     reference = open_engine(default_model(), "cpu", 1, "torch")
     network = reference.network.bfloat16()
@@ -91,9 +91,7 @@ def test_a_graph_computes_what_the_network_does(architecture: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("blank", [False, True])
-def test_statistics_of_a_picture_are_pooled_as_the_reference_pools_them(
-    tmp_path: Path, *, blank: bool
-) -> None:
+def test_statistics_are_pooled_as_in_the_reference(tmp_path: Path, *, blank: bool) -> None:
     card = _fresh("seed-unet-half", tmp_path)
     reference = open_engine(card, "cpu", 1, "torch").network
     generator = np.random.default_rng(5)

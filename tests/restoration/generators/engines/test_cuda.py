@@ -18,7 +18,7 @@ def _network() -> nn.Module:
     return network.requires_grad_(requires_grad=False).eval()
 
 
-def test_folding_leaves_no_batch_normalization_and_the_same_colors() -> None:
+def test_folding_batch_normalization_keeps_the_colors() -> None:
     gray = torch.from_numpy(data.camera()[:128, 100:228].astype(np.float32) / 255)[None, None]
     expected = _network()(gray)
 
@@ -29,7 +29,7 @@ def test_folding_leaves_no_batch_normalization_and_the_same_colors() -> None:
     assert torch.allclose(folded.float()(gray), expected, atol=2e-3)
 
 
-def test_float16_holds_the_bar_on_a_photograph() -> None:
+def test_float16_passes_the_limit_on_a_photograph() -> None:
     luma = np.asarray(data.astronaut()[:96, 180:276] @ [0.299, 0.587, 0.114] / 255, np.float32)
     gray = torch.from_numpy(luma)[None, None]
     expected, network = _network()(gray), halved(_network())

@@ -26,7 +26,7 @@ needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA dev
         ("torch", "cpu", EngineChoice("torch", "cpu")),
     ],
 )
-def test_without_cuda_openvino_computes_unless_torch_is_asked_for(
+def test_without_cuda_openvino_computes_unless_torch_is_named(
     engine: str, device: str, chosen: EngineChoice
 ) -> None:
     assert select_engine(engine, device) == chosen
@@ -42,7 +42,7 @@ def test_with_cuda_torch_computes() -> None:
 
 @needs_no_cuda
 @pytest.mark.parametrize("engine", ["auto", "torch"])
-def test_cuda_asked_for_and_missing_is_no_reason_for_the_cpu(engine: str) -> None:
+def test_cuda_requested_and_missing_never_falls_back_to_the_cpu(engine: str) -> None:
     with pytest.raises(EngineUnavailable, match="CUDA"):
         select_engine(engine, "cuda")
 
@@ -74,7 +74,7 @@ def test_engine_device_and_versions_are_told_in_a_line() -> None:
     assert importlib.metadata.version("openvino") in describe_engine("openvino")
 
 
-def test_importing_the_engines_and_models_loads_neither_torch_nor_openvino() -> None:
+def test_importing_engines_loads_neither_torch_nor_openvino() -> None:
     code = (
         "import sys, restoration.generators.engines, restoration.generators.models;"
         "sys.exit(bool({'torch', 'openvino'} & sys.modules.keys()))"
@@ -86,7 +86,7 @@ def test_importing_the_engines_and_models_loads_neither_torch_nor_openvino() -> 
 @pytest.mark.parametrize(
     ("cause", "raised"), [(KeyboardInterrupt(), KeyboardInterrupt), (ValueError(), EngineUnavailable)]
 )
-def test_ctrl_c_while_openvino_loads_is_no_fault_of_openvino(
+def test_ctrl_c_while_openvino_loads_is_an_interrupt(
     monkeypatch: pytest.MonkeyPatch, cause: BaseException, raised: type[BaseException]
 ) -> None:
     class Interrupted:

@@ -127,7 +127,7 @@ def test_cuda_agrees_with_the_cpu_and_with_itself(card: ModelCard, engine: Engin
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_recordings_of_one_size_do_not_write_over_what_was_given_out(card: ModelCard) -> None:
+def test_a_replayed_graph_does_not_overwrite_its_results(card: ModelCard) -> None:
     cuda = open_engine(card, device="cuda")
     first = cuda.predict(_gray(2, 256, 256))
     kept = first.copy()
@@ -139,7 +139,7 @@ def test_recordings_of_one_size_do_not_write_over_what_was_given_out(card: Model
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_windows_that_do_not_fit_on_the_device_go_in_smaller_batches(card: ModelCard) -> None:
+def test_windows_that_do_not_fit_go_in_smaller_batches(card: ModelCard) -> None:
     cuda = open_engine(card, device="cuda")
     cuda.predict(_gray(1, 256, 256))  # what the libraries keep for themselves is taken now
     most = torch.cuda.memory_reserved() + 2**27
@@ -184,7 +184,7 @@ def test_an_architecture_of_the_future_is_told(card: ModelCard) -> None:
         MemoryError(),
     ],
 )
-def test_want_of_memory_is_told_apart(failure: Exception) -> None:
+def test_failed_allocations_are_recognized(failure: Exception) -> None:
     engine = TorchEngine(_card(), Failing(failure), torch.device("cpu"))
 
     with pytest.raises(OutOfMemory):
@@ -194,7 +194,7 @@ def test_want_of_memory_is_told_apart(failure: Exception) -> None:
 @pytest.mark.parametrize(
     "failure", [RuntimeError("CUDA error: an illegal memory access was encountered"), RuntimeError("shape")]
 )
-def test_other_failures_are_not_taken_for_want_of_memory(failure: Exception) -> None:
+def test_other_failures_are_not_out_of_memory(failure: Exception) -> None:
     engine = TorchEngine(_card(), Failing(failure), torch.device("cpu"))
 
     with pytest.raises(RuntimeError) as caught:
@@ -203,7 +203,7 @@ def test_other_failures_are_not_taken_for_want_of_memory(failure: Exception) -> 
     assert caught.value is failure
 
 
-def test_a_real_allocation_that_fails_is_want_of_memory() -> None:
+def test_a_real_failed_allocation_is_out_of_memory() -> None:
     class Greedy(torch.nn.Module):
         def forward(self, _: torch.Tensor) -> torch.Tensor:
             return torch.empty(2**46, dtype=torch.float32)

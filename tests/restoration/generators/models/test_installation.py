@@ -151,7 +151,7 @@ def test_the_same_bytes_again_are_no_second_model(offer: Offer, take: Any) -> No
     assert again.card.name == "mine"
 
 
-def test_the_same_bytes_again_mend_a_damaged_copy(offer: Offer, take: Any) -> None:
+def test_the_same_bytes_again_repair_a_damaged_copy(offer: Offer, take: Any) -> None:
     card = take(offer()).card
     weights_path(card).write_bytes(b"damaged")
 
@@ -185,7 +185,7 @@ def test_a_shipped_model_offered_again_is_there_already(take: Any) -> None:
     assert done == Imported(shipped, new=False)
 
 
-def test_the_checksum_is_compared_before_anything_is_looked_at(take: Any, folder: Path) -> None:
+def test_the_checksum_is_compared_before_anything_is_parsed(take: Any, folder: Path) -> None:
     with pytest.raises(WeightsMismatch, match=r"not f{64}"):
         take(b"no safetensors at all", sha256="f" * 64)
 
@@ -254,7 +254,7 @@ def test_weights_that_overflow_on_a_picture_are_refused(offer: Offer, take: Any,
     [b"", b"\x00" * 64, b"\xff" * 4096, pickle.dumps({"weights": [1, 2]}, protocol=2)],
     ids=["empty", "zeros", "ones", "pickle"],
 )
-def test_what_is_no_safetensors_is_refused(content: bytes, take: Any, folder: Path) -> None:
+def test_a_file_that_is_not_safetensors_is_refused(content: bytes, take: Any, folder: Path) -> None:
     with pytest.raises(ModelRefused, match="no whole safetensors"):
         take(content)
 
@@ -266,7 +266,7 @@ def test_a_file_that_is_cut_off_is_refused(offer: Offer, take: Any) -> None:
         take(offer()[:-1000])
 
 
-def test_more_than_the_ceiling_is_refused_while_it_comes(
+def test_a_file_above_the_size_limit_is_refused_while_it_arrives(
     take: Any, folder: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(installation, "MAX_WEIGHTS_BYTES", 1000)
@@ -301,7 +301,7 @@ def test_a_source_that_fails_half_way_leaves_nothing(folder: Path, library: Libr
     assert left(folder) == set()
 
 
-def test_what_a_killed_import_left_is_cleared_by_the_next(offer: Offer, take: Any, folder: Path) -> None:
+def test_the_next_import_removes_drafts_of_a_killed_one(offer: Offer, take: Any, folder: Path) -> None:
     folder.mkdir()
     (folder / ".import.0badcafe.part").write_bytes(b"half")
 

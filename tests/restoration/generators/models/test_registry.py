@@ -55,7 +55,7 @@ def test_any_text_in_a_card_survives(summary: str) -> None:
     assert tomllib.loads(toml({"summary": summary})) == {"summary": summary}
 
 
-def test_a_card_can_be_kept_as_json_and_does_not_tell_where_it_lies(card: ModelCard) -> None:
+def test_a_card_as_json_does_not_contain_its_folder(card: ModelCard) -> None:
     kept = json.loads(json.dumps(card.entries()))
 
     assert kept["weights"] == card.weights
@@ -103,7 +103,7 @@ def test_only_the_first_folder_says_what_the_default_is(card: ModelCard, shelf: 
 
 
 @pytest.mark.parametrize("others", [0, 2])
-def test_a_shelf_without_one_default_is_refused(
+def test_a_folder_without_exactly_one_default_is_refused(
     card: ModelCard, library: Library, shelf: Path, others: int
 ) -> None:
     put(card, shelf, default=others > 0)
@@ -114,9 +114,7 @@ def test_a_shelf_without_one_default_is_refused(
         default_model(library)
 
 
-def test_models_of_all_folders_are_found_and_a_missing_folder_is_empty(
-    card: ModelCard, shelf: Path, tmp_path: Path
-) -> None:
+def test_models_of_all_folders_are_found(card: ModelCard, shelf: Path, tmp_path: Path) -> None:
     put(card, tmp_path / "more", name="mine")
     library = Library((shelf, tmp_path / "more", tmp_path / "none"))
 
@@ -178,7 +176,7 @@ def test_a_card_may_not_point_out_of_its_folder(card: ModelCard, shelf: Path, li
         models(library)
 
 
-def test_a_card_is_called_as_it_says(shelf: Path, library: Library) -> None:
+def test_a_card_has_the_name_of_its_file(shelf: Path, library: Library) -> None:
     shutil.copy(shelf / "trial.toml", shelf / "renamed.toml")
 
     with pytest.raises(ModelError, match="named 'trial'"):

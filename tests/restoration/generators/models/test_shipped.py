@@ -35,7 +35,7 @@ def test_every_card_agrees_with_its_architecture(card: ModelCard) -> None:
 
 
 @pytest.mark.parametrize("card", models(), ids=lambda card: card.name)
-def test_every_model_has_a_page_for_people(card: ModelCard) -> None:
+def test_every_model_has_a_page(card: ModelCard) -> None:
     page = Path(SHIPPED, f"{card.name}.md").read_text("utf-8")
 
     assert card.weights in page
@@ -43,7 +43,7 @@ def test_every_model_has_a_page_for_people(card: ModelCard) -> None:
         assert f"## {heading}" in page
 
 
-def test_no_weights_lie_about_without_a_card() -> None:
+def test_no_weights_are_without_a_card() -> None:
     assert {path.name for path in SHIPPED.glob("*.safetensors")} == {card.file for card in models()}
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_pickled() -> None:
     ]
 
 
-def test_the_default_model_colors_a_face_warm_and_keeps_a_blank_sheet_gray() -> None:
+def test_the_default_model_keeps_faces_warm_and_paper_gray() -> None:
     engine = open_engine(default_model(), device="cpu")
     astronaut = data.astronaut()[:256, 96:352]
     luma = (astronaut @ np.array([0.299, 0.587, 0.114]) / 255).astype(np.float32)

@@ -47,7 +47,7 @@ def test_without_a_condition_the_picture_alone_is_judged() -> None:
 
 
 @pytest.mark.parametrize(("steps", "reach"), [(4, 94), (5, 190)])
-def test_a_verdict_rests_on_94_pixels_and_with_a_fifth_step_on_190(steps: int, reach: int) -> None:
+def test_a_patch_has_94_pixels_and_with_a_fifth_step_190(steps: int, reach: int) -> None:
     critic = PatchDiscriminator(base=4, steps=steps)
     # Instance normalization looks at the whole picture; the convolutions' reach shows without it.
     for index, layer in enumerate(critic.layers):
@@ -65,7 +65,7 @@ def test_a_verdict_rests_on_94_pixels_and_with_a_fifth_step_on_190(steps: int, r
     assert reached.any(dim=1).sum() == reach
 
 
-def test_the_verdict_rests_on_the_condition_too() -> None:
+def test_the_output_depends_on_the_condition_too() -> None:
     critic = PatchDiscriminator(base=4).eval()
     picture = torch.rand(1, 3, 64, 64)
 

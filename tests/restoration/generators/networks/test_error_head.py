@@ -16,7 +16,7 @@ def _pair() -> tuple[Lite0Unet, Lite0Unet]:
     return plain, doubting
 
 
-def test_the_colors_are_the_same_with_and_without_doubt() -> None:
+def test_the_colors_are_the_same_with_and_without_error_head() -> None:
     plain, doubting = _pair()
     gray = torch.rand(2, 1, 64, 96)
     with torch.inference_mode():
@@ -26,7 +26,7 @@ def test_the_colors_are_the_same_with_and_without_doubt() -> None:
     assert float(planes[:, 2].min()) >= MIN_ERROR
 
 
-def test_no_color_learns_from_its_doubt() -> None:
+def test_no_gradient_flows_from_the_error_head_to_the_colors() -> None:
     _, doubting = _pair()
     doubting(torch.rand(1, 1, 32, 32))[:, 2].sum().backward()
     learning = {name for name, one in doubting.named_parameters() if one.grad is not None and one.grad.any()}
@@ -34,7 +34,7 @@ def test_no_color_learns_from_its_doubt() -> None:
     assert all(name.startswith("doubt.") for name in learning)
 
 
-def test_the_loss_is_least_where_the_mean_distance_is_foretold() -> None:
+def test_the_error_loss_is_least_at_the_mean_distance() -> None:
     distance = torch.tensor([0.01, 0.02, 0.06])
     losses = {told: float(error_loss(torch.full((3,), told), distance)) for told in (0.01, 0.02, 0.03, 0.05)}
     assert min(losses, key=losses.__getitem__) == 0.03

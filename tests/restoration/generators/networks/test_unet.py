@@ -37,7 +37,7 @@ def test_the_picture_keeps_its_size_with_other_kernels(kernel: int) -> None:
     assert sides == {kernel}
 
 
-def test_the_answer_lies_within_tanh(narrow: UNetGenerator) -> None:
+def test_the_output_lies_within_tanh(narrow: UNetGenerator) -> None:
     with torch.no_grad():
         answer = narrow(100.0 * torch.randn(1, 1, 256, 256))
 
