@@ -33,7 +33,7 @@ def sha256(plane: Gray) -> str:
 NOTHING = hashlib.sha256().hexdigest()
 
 
-def test_what_two_decoders_see_is_what_was_stored(
+def test_two_decoders_agree_on_the_stored_samples(
     tiff: Maker, picture: Maker, gray8: Gray, gray16: Gray
 ) -> None:
     for path, gray in (
@@ -75,7 +75,7 @@ def test_the_height_of_the_portions_does_not_matter(
     assert seen(path) == ReferenceDigests(2, sha256(gray16), NOTHING)
 
 
-def test_a_single_step_in_one_pixel_is_a_disagreement(tiff: Maker, gray8: Gray) -> None:
+def test_one_step_in_one_pixel_is_a_disagreement(tiff: Maker, gray8: Gray) -> None:
     path = tiff(gray8)
     other = gray8.copy()
     other[211, 97] ^= 1
@@ -85,7 +85,7 @@ def test_a_single_step_in_one_pixel_is_a_disagreement(tiff: Maker, gray8: Gray) 
     assert caught.value.path == path
 
 
-def test_what_only_one_of_them_can_read_is_a_disagreement(tiff: Maker, gray8: Gray) -> None:
+def test_data_that_only_one_decoder_reads_are_a_disagreement(tiff: Maker, gray8: Gray) -> None:
     def cut() -> Rows:
         yield 0, gray8[:100, :, None]
         raise TruncatedImage(reason="its pixel data are cut off", remedy="copy it again")
@@ -106,7 +106,7 @@ def test_a_palette_of_grays_may_be_read_as_gray_or_as_colors(tmp_path: Path, gra
 
 
 @pytest.mark.parametrize("after", [0, 100])
-def test_where_no_second_decoder_reads_it_there_is_one(tiff: Maker, gray8: Gray, after: int) -> None:
+def test_without_a_second_decoder_one_is_counted(tiff: Maker, gray8: Gray, after: int) -> None:
     def refusing() -> Rows:
         if after:
             yield 0, gray8[:after, :, None]
@@ -115,7 +115,7 @@ def test_where_no_second_decoder_reads_it_there_is_one(tiff: Maker, gray8: Gray,
     assert seen(tiff(gray8), refusing()) == ReferenceDigests(1, sha256(gray8), NOTHING)
 
 
-def test_a_full_scratch_disk_is_worth_another_try(
+def test_a_full_scratch_disk_is_a_transient_error(
     tiff: Maker, gray8: Gray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tiff(gray8)

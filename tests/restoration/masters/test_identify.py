@@ -28,7 +28,7 @@ Gray = np.ndarray
 Maker = Callable[..., Path]
 
 
-def test_a_16_bit_tiff_tells_its_facts(tiff: Maker, gray16: Gray) -> None:
+def test_the_facts_of_a_16_bit_tiff_are_read(tiff: Maker, gray16: Gray) -> None:
     path = tiff(gray16, resolution=(600, 300), resolutionunit="INCH", iccprofile=srgb_profile())
     facts = identify(path)
     assert (facts.format, facts.width, facts.height, facts.bands) == ("tiff", 251, 337, 1)
@@ -38,11 +38,11 @@ def test_a_16_bit_tiff_tells_its_facts(tiff: Maker, gray16: Gray) -> None:
     assert facts.file_bytes == path.stat().st_size
 
 
-def test_resolution_in_centimeters_is_told_in_inches(tiff: Maker, gray8: Gray) -> None:
+def test_resolution_in_centimeters_is_converted_to_inches(tiff: Maker, gray8: Gray) -> None:
     assert identify(tiff(gray8, resolution=(100, 100), resolutionunit="CENTIMETER")).dpi == (254, 254)
 
 
-def test_a_big_tiff_of_either_byte_order_is_known(tiff: Maker, gray8: Gray) -> None:
+def test_a_bigtiff_of_either_byte_order_is_recognized(tiff: Maker, gray8: Gray) -> None:
     for order in "<>":
         assert identify(tiff(gray8, bigtiff=True, byteorder=order)).format == "tiff"
 
@@ -63,19 +63,19 @@ def test_a_big_tiff_of_either_byte_order_is_known(tiff: Maker, gray8: Gray) -> N
         ("a.tif", "P", ("tiff", 3, 8, "palette", False)),
     ],
 )
-def test_each_kind_tells_what_it_is(
+def test_the_facts_of_each_format_are_read(
     picture: Maker, gray8: Gray, name: str, mode: str, expected: tuple
 ) -> None:
     facts = identify(picture(gray8, name, mode))
     assert (facts.format, facts.bands, facts.bit_depth, facts.mode, facts.alpha) == expected
 
 
-def test_the_content_decides_not_the_ending(picture: Maker, gray8: Gray, tmp_path: Path) -> None:
+def test_the_content_decides_not_the_file_extension(picture: Maker, gray8: Gray, tmp_path: Path) -> None:
     picture(gray8, "a.png").rename(tmp_path / "a.tif")
     assert identify(tmp_path / "a.tif").format == "png"
 
 
-def test_orientation_turns_the_upright_size(picture: Maker, gray8: Gray) -> None:
+def test_orientation_swaps_the_upright_size(picture: Maker, gray8: Gray) -> None:
     exif = Image.Exif()
     exif[274] = 6
     facts = identify(picture(gray8, "a.jpg", exif=exif))
@@ -119,7 +119,7 @@ def test_a_device_and_a_folder_are_unsafe(tmp_path: Path) -> None:
 
 @contextmanager
 def an_ordinary_user() -> Iterator[None]:
-    """Give up root's right to read everything for a while."""
+    """Give up root's permission to read everything for a while."""
     mine = os.geteuid()
     if mine == 0:
         os.seteuid(65534)
@@ -153,7 +153,7 @@ def test_decoded_bytes_are_limited_too(tiff: Maker, gray16: Gray) -> None:
         identify(path, Limits(max_bytes=gray16.nbytes - 1))
 
 
-def test_a_header_that_no_compression_explains_is_refused(
+def test_an_impossible_compression_ratio_is_refused(
     png_that_claims: Callable[[int, int], Path],
 ) -> None:
     with pytest.raises(TruncatedImage, match="less than any compression"):
@@ -177,7 +177,7 @@ def test_several_pictures_in_one_file_are_refused(tmp_path: Path, gray8: Gray) -
 
 
 @pytest.mark.parametrize("flag", [0, 1])
-def test_a_preview_beside_the_picture_is_fine(tmp_path: Path, gray8: Gray, flag: int) -> None:
+def test_a_preview_beside_the_picture_is_accepted(tmp_path: Path, gray8: Gray, flag: int) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
         tiff.write(gray8, metadata=None)
         tiff.write(np.ascontiguousarray(gray8[::4, ::4]), subfiletype=flag, metadata=None)
@@ -205,13 +205,13 @@ def test_a_cmyk_jpeg_is_refused(picture: Maker, gray8: Gray) -> None:
         identify(picture(gray8, "a.jpg", "CMYK"))
 
 
-def test_a_known_but_unread_format_is_named(picture: Maker, gray8: Gray) -> None:
+def test_an_unsupported_format_is_named(picture: Maker, gray8: Gray) -> None:
     with pytest.raises(UnsupportedImage, match="BMP"):
         identify(picture(gray8, "a.bmp"))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.gif", "a.webp"])
-def test_any_header_cut_short_ends_in_an_error_of_ours(
+def test_a_header_cut_short_anywhere_is_refused(
     picture: Maker, gray8: Gray, tmp_path: Path, name: str
 ) -> None:
     whole = picture(gray8, name).read_bytes()
@@ -250,14 +250,14 @@ def test_a_name_that_is_not_utf_8_can_be_read(picture: Maker, gray8: Gray, tmp_p
         (b"\xff\x0a", "JPEG XL"),
     ],
 )
-def test_what_is_no_picture_that_is_read_is_named(tmp_path: Path, head: bytes, name: str) -> None:
+def test_unsupported_formats_are_named_with_a_remedy(tmp_path: Path, head: bytes, name: str) -> None:
     (tmp_path / "a.tif").write_bytes(head.ljust(64, b"\0"))
     with pytest.raises(UnsupportedImage, match=name) as caught:
         identify(tmp_path / "a.tif")
     assert caught.value.remedy.startswith(("convert it", "develop it"))
 
 
-def test_a_film_is_no_picture(tmp_path: Path) -> None:
+def test_a_video_is_not_an_image(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
     with pytest.raises(NotAnImage):
         identify(tmp_path / "a.tif")
@@ -277,5 +277,5 @@ def test_a_film_is_no_picture(tmp_path: Path) -> None:
         ("", "the decoder gives no details"),
     ],
 )
-def test_what_a_library_says_is_told_without_the_names_of_its_calls(said: str, told: str) -> None:
+def test_library_messages_lose_their_function_names(said: str, told: str) -> None:
     assert first_line(ValueError(said)) == told

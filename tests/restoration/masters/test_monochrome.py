@@ -43,7 +43,7 @@ def test_equal_bands_are_gray(gray8: np.ndarray) -> None:
         pytest.param((RAMP, RAMP, RAMP + 0.15 * np.sin(2 * np.pi * RAMP)), id="split tone"),
     ],
 )
-def test_a_toned_print_is_monochrome_and_its_tone_is_told(gray8: np.ndarray, curves: tuple) -> None:
+def test_a_toned_print_is_monochrome_and_its_tone_measured(gray8: np.ndarray, curves: tuple) -> None:
     tone = measure_tone(planes(toned(gray8, *np.clip(curves, 0, 1))))
     assert tone.kind is ToneKind.TONED
     require_monochrome(tone, Path("a.tif"))
@@ -57,7 +57,7 @@ def test_a_color_photograph_is_refused(name: str) -> None:
         require_monochrome(tone, Path("a.jpg"))
 
 
-def test_noise_of_color_does_not_make_a_color_picture() -> None:
+def test_color_noise_does_not_make_a_color_picture() -> None:
     noise = np.random.default_rng(0).normal(0, 10, (512, 512, 3))
     noisy = np.clip(data.camera()[..., None] + noise, 0, 255).astype(np.uint8)
     file = io.BytesIO()
@@ -66,7 +66,7 @@ def test_noise_of_color_does_not_make_a_color_picture() -> None:
         assert measure_tone(planes(np.asarray(image))).kind is not ToneKind.COLOR
 
 
-def test_a_small_stamp_on_a_gray_print_is_let_pass_a_large_one_not(gray8: np.ndarray) -> None:
+def test_a_small_stamp_is_accepted_and_a_large_one_refused(gray8: np.ndarray) -> None:
     for share, refused in ((0.008, False), (0.3, True)):
         rgb = np.stack([gray8] * 3, axis=-1)
         side = int((gray8.size * share) ** 0.5)
@@ -76,7 +76,7 @@ def test_a_small_stamp_on_a_gray_print_is_let_pass_a_large_one_not(gray8: np.nda
 
 
 def flat(colors: list[tuple[int, int, int]], seed: int = 3) -> np.ndarray:
-    """A picture of a few flat colors in patches of 8 x 8, as RGB (256, 256, 3)."""
+    """Return a few flat colors in patches of 8 x 8, as RGB (256, 256, 3)."""
     chosen = np.random.default_rng(seed).integers(0, len(colors), (32, 32))
     return np.kron(np.array(colors, np.uint8)[chosen], np.ones((8, 8, 1), np.uint8))
 
@@ -96,8 +96,8 @@ BLACK, WHITE, CREAM = (0, 0, 0), (255, 255, 255), (240, 225, 190)
         pytest.param([(90, 90, 90), (60, 90, 200)], id="one blue among gray"),
     ],
 )
-def test_few_flat_colors_are_color_though_luminance_tells_them_apart(colors: list) -> None:
-    """Each chroma has a luminance of its own here, so it is a function of luminance."""
+def test_a_few_flat_colors_are_color(colors: list) -> None:
+    """Each chroma has a different luminance, so chroma is a function of luminance."""
     assert measure_tone(planes(flat(colors))).kind is ToneKind.COLOR
 
 
@@ -151,11 +151,11 @@ def spoiled(rgb: np.ndarray, how: str) -> np.ndarray:
 
 @pytest.mark.parametrize("how", ["as it is", "noise of the scanner", "channels lie apart", "JPEG", "stain"])
 @pytest.mark.parametrize("name", LAB_TONES)
-def test_toned_prints_are_monochrome_as_scanners_see_them(name: str, how: str) -> None:
+def test_scanned_toned_prints_are_monochrome(name: str, how: str) -> None:
     assert measure_tone(planes(spoiled(lab_print(name), how))).kind is ToneKind.TONED
 
 
-def test_the_tone_that_is_told_is_the_one_that_is_there() -> None:
+def test_the_measured_tone_is_the_tone_of_the_print() -> None:
     rgb = lab_print("albumen")
     tone = measure_tone(planes(rgb))
     _, cb, cr = np.moveaxis(color.rgb2ycbcr(rgb), -1, 0)  # 16 to 240 around 128
@@ -175,7 +175,7 @@ def test_a_halftone_in_brown_ink_on_yellowed_paper_is_monochrome() -> None:
 @pytest.mark.parametrize("quality", [None, 85])
 @pytest.mark.parametrize("yellow", [0.5, 1.0])
 def test_an_engraving_on_stained_yellow_paper_is_monochrome(yellow: float, quality: int | None) -> None:
-    """It was refused as color, with residuals of 3 in 255."""
+    """Regression: it was refused as color, with residuals of 3 in 255."""
     y, x = np.mgrid[:900, :900]
     gray = transform.resize(data.camera(), (900, 900))
     lines = np.clip((gray - (0.5 + 0.5 * np.sin(1.1 * y + 3 * gray))) * 4 + 0.5, 0, 1)[..., None]
@@ -206,7 +206,7 @@ def test_a_print_tinted_by_hand_is_color() -> None:
     assert measure_tone(planes(tinted)).kind is ToneKind.COLOR
 
 
-def test_a_street_in_gray_with_a_lit_traffic_light_is_color() -> None:
+def test_a_gray_street_with_a_lit_traffic_light_is_color() -> None:
     rgb = np.stack([data.camera()] * 3, axis=-1)
     y, x = np.mgrid[:512, :512]
     for place, light in ((100, RED), (200, (255, 190, 0)), (300, (0, 220, 90))):

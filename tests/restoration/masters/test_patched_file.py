@@ -1,4 +1,4 @@
-"""A file shown in pieces, and what becomes of interrupts while it is read."""
+"""Patched files, and interrupts while they are read."""
 
 import io
 import os
@@ -37,7 +37,7 @@ STEPS = st.tuples(st.sampled_from([0, 1, 2]), st.integers(-99, 99), st.integers(
 
 
 @given(parts=st.lists(PARTS, max_size=8), steps=st.lists(STEPS, max_size=20))
-def test_pieces_read_like_the_file_that_they_make_up(
+def test_a_patched_file_reads_like_its_bytes(
     parts: list[bytes | tuple[int, int]],
     steps: list[tuple[int, int, int]],
     tmp_path_factory: pytest.TempPathFactory,
@@ -63,7 +63,7 @@ def test_pieces_read_like_the_file_that_they_make_up(
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.05, 0.11, 0.17])
-def test_an_interrupt_while_reading_is_no_damage(tmp_path: Path, wait: float) -> None:
+def test_an_interrupt_while_reading_is_not_taken_for_damage(tmp_path: Path, wait: float) -> None:
     path = tmp_path / "a.tif"
     rng = np.random.default_rng(1)
     tifffile.imwrite(path, rng.integers(0, 255, (4000, 3000), np.uint8), rowsperstrip=2, compression="lzw")

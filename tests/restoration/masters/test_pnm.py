@@ -55,7 +55,7 @@ def plain(samples: Gray) -> bytes:
 @pytest.mark.parametrize("form", [raw, plain])
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("depth", [8, 16])
-def test_the_integers_are_those_of_the_file(
+def test_samples_are_the_integers_of_the_file(
     pnm: Maker, gray8: Gray, gray16: Gray, form: Callable[[Gray], bytes], color: bool, depth: int
 ) -> None:
     gray = gray8 if depth == 8 else gray16
@@ -66,7 +66,7 @@ def test_the_integers_are_those_of_the_file(
     assert np.array_equal(stored(path), samples.reshape(*gray.shape, -1))
 
 
-def test_a_bitmap_is_what_pillow_reads(pnm: Maker, gray8: Gray) -> None:
+def test_a_bitmap_is_read_like_by_pillow(pnm: Maker, gray8: Gray) -> None:
     out = io.BytesIO()
     Image.fromarray(gray8).convert("1").save(out, "PPM")
     expected = np.asarray(Image.fromarray(gray8).convert("1").convert("L"))
@@ -86,7 +86,7 @@ def test_another_white_is_refused_with_its_reason(pnm: Maker, most: int) -> None
 
 
 @pytest.mark.parametrize("form", [raw, plain])
-def test_missing_pixels_are_missed(pnm: Maker, gray8: Gray, form: Callable[[Gray], bytes]) -> None:
+def test_missing_pixels_are_detected(pnm: Maker, gray8: Gray, form: Callable[[Gray], bytes]) -> None:
     whole = form(gray8)
     for share in (0.2, 0.7, 0.99):
         with pytest.raises(TruncatedImage):
@@ -110,13 +110,13 @@ DAMAGED = (
 
 
 @pytest.mark.parametrize("data", DAMAGED)
-def test_damaged_ones_are_errors_of_ours(pnm: Maker, data: bytes) -> None:
+def test_damaged_files_are_refused(pnm: Maker, data: bytes) -> None:
     path = pnm(data)
     with pytest.raises(MasterError):
         stored(path)
 
 
-def test_one_is_restored_like_any_other(
+def test_a_pnm_is_restored_like_other_formats(
     pnm: Maker, gray16: Gray, loaded: object, recipe: Callable[..., object], tmp_path: Path
 ) -> None:
     from restoration import Compute, Input, Output, restore  # noqa: PLC0415

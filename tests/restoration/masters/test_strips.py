@@ -51,7 +51,7 @@ def test_16_bit_gray_comes_back_bit_for_bit(tiff: Maker, gray16: Gray, facts: di
 
 
 @pytest.mark.parametrize("compression", [None, "zstd"])
-def test_where_zero_is_white_the_gray_is_inverted(
+def test_gray_with_white_as_zero_is_inverted(
     tiff: Maker, gray8: Gray, gray16: Gray, compression: str
 ) -> None:
     for gray in (gray8, gray16):
@@ -60,12 +60,12 @@ def test_where_zero_is_white_the_gray_is_inverted(
 
 
 @pytest.mark.parametrize(("name", "mode"), [("a.png", "L"), ("a.png", "P"), ("a.png", "RGB"), ("a.gif", "L")])
-def test_gray_in_any_dress_is_the_same_gray(picture: Maker, gray8: Gray, name: str, mode: str) -> None:
+def test_gray_in_any_encoding_is_the_same_gray(picture: Maker, gray8: Gray, name: str, mode: str) -> None:
     assert np.array_equal(gray_of(picture(gray8, name, mode)), gray8)
 
 
 @pytest.mark.parametrize("facts", [{}, {"compression": "group4"}])
-def test_one_bit_is_black_and_white(picture: Maker, gray8: Gray, facts: dict) -> None:
+def test_1_bit_is_black_and_white(picture: Maker, gray8: Gray, facts: dict) -> None:
     path = picture(gray8, "a.tif", "1", **facts)
     with Image.open(path) as image:
         assert np.array_equal(gray_of(path), np.asarray(image.convert("L")))
@@ -73,16 +73,14 @@ def test_one_bit_is_black_and_white(picture: Maker, gray8: Gray, facts: dict) ->
 
 @pytest.mark.parametrize("compression", [None, "zstd"])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
-def test_a_48_bit_scan_of_a_print_is_read_by_its_luma(
-    tiff: Maker, gray16: Gray, planar: str, compression: str
-) -> None:
+def test_a_48_bit_scan_is_read_as_its_luma(tiff: Maker, gray16: Gray, planar: str, compression: str) -> None:
     rgb = np.stack([gray16, gray16 // 2, gray16 // 3], axis=-1)
     stored = rgb if planar == "contig" else np.moveaxis(rgb, -1, 0)
     path = tiff(stored, photometric="rgb", planarconfig=planar, compression=compression)
     assert np.array_equal(gray_of(path), luma(rgb))
 
 
-def test_alpha_comes_along(picture: Maker, gray8: Gray) -> None:
+def test_alpha_is_read(picture: Maker, gray8: Gray) -> None:
     path = picture(np.dstack([gray8, 255 - gray8]), "a.png")
     assert np.array_equal(gray_of(path), gray8)
     assert np.array_equal(alpha_of(path), 255 - gray8)
@@ -101,7 +99,7 @@ def test_orientation_is_applied_once(picture: Maker, gray8: Gray, orientation: i
     assert np.allclose(scan(path).overview(9999)[0] * 255, upright, atol=1e-3)
 
 
-def test_an_overview_is_the_mean_over_areas(tiff: Maker, gray16: Gray) -> None:
+def test_an_overview_is_an_area_mean(tiff: Maker, gray16: Gray) -> None:
     overview = scan(tiff(gray16)).overview(100)
     assert overview.shape == (1, 100, 74)
     expected = resample.reduce(gray16[None] / np.float32(65535), 100, 74)
@@ -116,7 +114,7 @@ def test_a_picture_of_one_pixel_can_be_read(picture: Maker) -> None:
 
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.gif", "a.webp", "a.tif"])
-def test_pixels_cut_off_are_an_error_never_gray(
+def test_pixels_cut_off_are_an_error(
     picture: Maker, gray8: Gray, tmp_path: Path, name: str, orientation: int
 ) -> None:
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""What is odd about a JPEG is left out of what libjpeg is shown; what is missing or damaged is refused.
+"""Odd JPEGs are repaired before libjpeg reads them; missing or damaged data are refused.
 
 The expected pixels are those that Pillow decodes from the JPEG before it was made odd.
 """
@@ -29,7 +29,7 @@ END = b"\xff\xd9"
 
 @pytest.fixture
 def flat(gray8: Gray) -> Gray:
-    """A picture with a plain border, as scanners make them: its last codes are zeros."""
+    """A picture with a plain border, as scanners produce it: its last codes are zeros."""
     picture = np.full((360, 264), 255, np.uint8)
     picture[10:347, 5:256] = gray8
     return picture
@@ -77,7 +77,7 @@ FORMS: list[tuple[str, dict[str, object]]] = [
 @pytest.mark.parametrize(("mode", "facts"), FORMS)
 @pytest.mark.parametrize("restarts", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 7}])
 @pytest.mark.parametrize("padding", [b"\0", bytes(3), bytes(600), b"\x20" * 64, b"\x55" * 16])
-def test_padding_before_restart_markers_are_passed_over(
+def test_padding_before_restart_markers_is_ignored(
     odd: Maker, flat: Gray, mode: str, facts: dict[str, object], restarts: dict[str, object], padding: bytes
 ) -> None:
     plain = jpeg(flat, mode, **facts, **restarts)
@@ -89,7 +89,7 @@ def test_padding_before_restart_markers_are_passed_over(
 
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize(("mode", "facts"), FORMS)
-def test_a_missing_end_marker_costs_no_pixel_and_is_told(
+def test_a_missing_end_marker_costs_no_pixel_and_is_noted(
     odd: Maker, flat: Gray, mode: str, facts: dict[str, object], progressive: bool
 ) -> None:
     plain = jpeg(flat, mode, progressive=progressive, **facts)
@@ -122,9 +122,7 @@ def test_a_progressive_jpeg_that_lacks_whole_scans_is_refused(odd: Maker, gray8:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_progressive_jpeg_that_ends_properly_but_lacks_scans_is_refused(
-    odd: Maker, gray8: Gray, mode: str
-) -> None:
+def test_an_ended_progressive_jpeg_without_all_scans_is_refused(odd: Maker, gray8: Gray, mode: str) -> None:
     plain = jpeg(gray8, mode, progressive=True)
     scans = [found.start() for found in re.finditer(re.escape(SOS), plain)]
     assert len(scans) > 4
@@ -153,7 +151,7 @@ def encoded(gray: Gray, mode: str, kind: str) -> bytes:
 @pytest.mark.parametrize(
     "kind", ["pillow", "pillow 4:2:0", "pillow with restarts", "mozjpeg", "mozjpeg, scans optimized"]
 )
-def test_a_whole_progressive_jpeg_is_read_whatever_its_scans_are(
+def test_a_complete_progressive_jpeg_with_any_scans_is_read(
     odd: Maker, gray8: Gray, mode: str, kind: str
 ) -> None:
     plain = encoded(gray8, mode, kind)
@@ -192,7 +190,7 @@ WHOLE = {
 
 @pytest.mark.parametrize("marker", [0xC2, 0xCA])
 @pytest.mark.parametrize("name", WHOLE)
-def test_scans_are_whole_only_with_each_bit_of_each_coefficient(odd: Maker, name: str, marker: int) -> None:
+def test_scans_need_every_bit_of_every_coefficient(odd: Maker, name: str, marker: int) -> None:
     frame = b"\x08\0\x10\0\x10\x03" + b"".join(bytes([i, 0x11, 0]) for i in (1, 2, 3))
     head = b"\xff\xd8\xff" + bytes([marker]) + struct.pack(">H", len(frame) + 2) + frame
     scans = []
@@ -209,7 +207,7 @@ def test_scans_are_whole_only_with_each_bit_of_each_coefficient(odd: Maker, name
         assert lacks(scans[:i] + scans[i + 1 :])
 
 
-def test_a_sequential_jpeg_of_several_scans_must_have_all_of_them(odd: Maker) -> None:
+def test_a_sequential_jpeg_needs_all_of_its_scans(odd: Maker) -> None:
     frame = b"\x08\0\x10\0\x10\x03" + b"".join(bytes([i, 0x11, 0]) for i in (1, 2, 3))
     head = b"\xff\xd8\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame
     scans = [scan(str(i), "0-63", 0, 0) for i in (1, 2, 3)]
@@ -221,7 +219,7 @@ def test_a_sequential_jpeg_of_several_scans_must_have_all_of_them(odd: Maker) ->
 @pytest.mark.parametrize("end", [b"\xff", b"\xff\xff", b"\xff" * 9])
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_half_an_end_marker_costs_no_pixel_and_is_told(
+def test_half_an_end_marker_costs_no_pixel_and_is_noted(
     odd: Maker, gray8: Gray, mode: str, progressive: bool, end: bytes
 ) -> None:
     plain = jpeg(gray8, mode, progressive=progressive)
@@ -232,7 +230,7 @@ def test_half_an_end_marker_costs_no_pixel_and_is_told(
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("parameters", [b"\0\0\0", b"\0\x3f\x11", b"\x01\x3f\0"])
-def test_odd_parameters_of_a_sequential_scan_are_passed_over(
+def test_odd_parameters_of_a_sequential_scan_are_ignored(
     odd: Maker, gray8: Gray, mode: str, parameters: bytes
 ) -> None:
     plain = jpeg(gray8, mode)
@@ -245,7 +243,7 @@ def test_odd_parameters_of_a_sequential_scan_are_passed_over(
 
 
 @pytest.mark.parametrize("marker", [b"\xff\xdb", b"\xff\xc0", b"\xff\xc4", SOS])
-def test_bytes_between_segments_are_passed_over(odd: Maker, gray8: Gray, marker: bytes) -> None:
+def test_bytes_between_segments_are_ignored(odd: Maker, gray8: Gray, marker: bytes) -> None:
     plain = jpeg(gray8)
     at = plain.index(marker)
     samples, notes = read(odd(plain[:at] + b"\0junk\xff\0" + plain[at:]))
@@ -253,14 +251,14 @@ def test_bytes_between_segments_are_passed_over(odd: Maker, gray8: Gray, marker:
     assert "bytes between its segments" in notes
 
 
-def test_fill_bytes_before_markers_are_no_oddity(odd: Maker, gray8: Gray) -> None:
+def test_fill_bytes_before_markers_are_not_noted(odd: Maker, gray8: Gray) -> None:
     plain = jpeg(gray8, restart_marker_rows=1)
     filled = re.sub(rb"\xff[\xd0-\xd7\xdb]", lambda found: b"\xff" * 5 + found.group(), plain)
     samples, _ = read(odd(filled))
     assert np.array_equal(samples, decoded(plain))
 
 
-def test_an_unknown_jfif_version_is_told(odd: Maker, gray8: Gray) -> None:
+def test_an_unknown_jfif_version_is_noted(odd: Maker, gray8: Gray) -> None:
     plain = jpeg(gray8)
     at = plain.index(b"JFIF\0") + 5
     samples, notes = read(odd(plain[:at] + b"\x03" + plain[at + 1 :]))
@@ -268,13 +266,13 @@ def test_an_unknown_jfif_version_is_told(odd: Maker, gray8: Gray) -> None:
     assert "JFIF version" in notes
 
 
-def test_what_follows_the_end_marker_is_no_obstacle(odd: Maker, gray8: Gray) -> None:
+def test_bytes_after_the_end_marker_are_ignored(odd: Maker, gray8: Gray) -> None:
     plain = jpeg(gray8)
     assert np.array_equal(read(odd(plain + b"\xff\xd8trailing" * 99))[0], decoded(plain))
 
 
-def test_bits_that_flip_never_pass_for_padding(odd: Maker, gray8: Gray) -> None:
-    """Where libjpeg complains of the damage, it is refused, although bytes are left over as in padding."""
+def test_flipped_bits_are_never_taken_for_padding(odd: Maker, gray8: Gray) -> None:
+    """libjpeg complains of the damage, although bytes are left over as in padding."""
     plain = jpeg(gray8, restart_marker_rows=1)
     begin = plain.index(SOS) + 10
     rng = np.random.default_rng(7)
@@ -309,7 +307,7 @@ def restyled(plain: bytes, start: bytes, change: Callable[[bytearray, int], None
         (lambda data, at: data.__setitem__(at + 1, 0xC5), "hierarchical"),
     ],
 )
-def test_a_kind_of_jpeg_that_nobody_reads_is_named(
+def test_an_unsupported_kind_of_jpeg_is_named(
     odd: Maker, gray8: Gray, change: Callable[[bytearray, int], None], why: str
 ) -> None:
     with pytest.raises(UnsupportedImage, match=f"{why}.*convert it"):
@@ -319,7 +317,7 @@ def test_a_kind_of_jpeg_that_nobody_reads_is_named(
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("starts", [1, 5])
 @pytest.mark.parametrize("end", [END, b"", b"\xff"])
-def test_start_markers_that_are_repeated_are_passed_over(
+def test_repeated_start_markers_are_ignored(
     odd: Maker, gray8: Gray, starts: int, end: bytes, progressive: bool
 ) -> None:
     plain = jpeg(gray8, progressive=progressive)

@@ -30,7 +30,7 @@ from restoration.masters.metadata import dates
         ("", None),
     ],
 )
-def test_dates_of_exif_get_the_form_of_xmp(exif: str, xmp: str | None) -> None:
+def test_exif_dates_are_converted_to_xmp(exif: str, xmp: str | None) -> None:
     assert dates.from_exif(exif) == xmp
 
 
@@ -52,7 +52,7 @@ def test_fraction_and_zone_of_exif_are_kept() -> None:
         ("19521340", "", None),
     ],
 )
-def test_dates_of_iptc_get_the_form_of_xmp(date: str, time: str, xmp: str | None) -> None:
+def test_iptc_dates_are_converted_to_xmp(date: str, time: str, xmp: str | None) -> None:
     assert dates.from_iim(date, time) == xmp
 
 
@@ -67,7 +67,7 @@ def test_dates_of_iptc_get_the_form_of_xmp(date: str, time: str, xmp: str | None
         ("around 1952", None),
     ],
 )
-def test_dates_of_foreign_xmp_are_set_right(text: str, xmp: str | None) -> None:
+def test_dates_of_foreign_xmp_are_corrected(text: str, xmp: str | None) -> None:
     assert dates.as_xmp(text) == xmp
 
 
@@ -80,18 +80,18 @@ def test_dates_of_foreign_xmp_are_set_right(text: str, xmp: str | None) -> None:
         ("1952-03-14T10:00:00Z", ("1952:03:14 10:00:00", "", "+00:00")),
     ],
 )
-def test_dates_are_written_into_exif_in_its_own_form(xmp: str, exif: tuple[str, str, str]) -> None:
+def test_xmp_dates_are_converted_to_exif(xmp: str, exif: tuple[str, str, str]) -> None:
     assert dates.to_exif(xmp) == exif
 
 
 @given(st.datetimes(dt.datetime(1000, 1, 1), dt.datetime(9999, 12, 31)))  # noqa: DTZ001
-def test_every_moment_comes_back_from_exif(moment: dt.datetime) -> None:
+def test_every_date_survives_conversion_to_exif(moment: dt.datetime) -> None:
     moment = moment.replace(microsecond=0)
     found = dates.from_exif(moment.strftime("%Y:%m:%d %H:%M:%S"))
     assert found == moment.isoformat()
 
 
 @given(st.text(max_size=30))
-def test_no_text_breaks_the_reading_of_dates(text: str) -> None:
+def test_any_text_is_a_date_or_none(text: str) -> None:
     for found in (dates.from_exif(text), dates.from_iim(text, text), dates.as_xmp(text)):
         assert found is None or dates.to_exif(found) is not None

@@ -49,7 +49,7 @@ def test_exif_of_a_jpeg_is_read(picture: Maker, gray8: np.ndarray) -> None:
     assert found.fields["exif:DateTimeOriginal"] == ("1950-06-25T04:00:00",)
 
 
-def test_damaged_blocks_are_named_and_stop_nothing(gray8: np.ndarray, tmp_path: Path) -> None:
+def test_damaged_blocks_are_named_and_not_fatal(gray8: np.ndarray, tmp_path: Path) -> None:
     image = pyvips.Image.new_from_array(gray8)
     image.set_type(pyvips.GValue.blob_type, "iptc-data", b"\x1c\x02\x50\x00")
     image.jpegsave(str(tmp_path / "a.jpg"))
@@ -57,6 +57,6 @@ def test_damaged_blocks_are_named_and_stop_nothing(gray8: np.ndarray, tmp_path: 
     assert "dc:creator" not in found.fields
 
 
-def test_a_master_that_says_nothing_has_no_fields(picture: Maker, gray8: np.ndarray) -> None:
+def test_a_master_without_metadata_has_no_fields(picture: Maker, gray8: np.ndarray) -> None:
     path = picture(gray8, "a.png")
     assert embedded.read_metadata(path, identify(path)) == embedded.MasterMetadata()

@@ -1,4 +1,4 @@
-"""IPTC-IIM and Photoshop's resources, built by hand from IIM 4.2 and Adobe's file format specification."""
+"""IPTC-IIM and Photoshop resources, built by hand from IIM 4.2 and Adobe's file format specification."""
 
 import struct
 
@@ -30,7 +30,7 @@ from restoration.masters.metadata.text_encoding import decode_text
         (b"\x1b-b", "iso8859-15", "20 €"),
     ],
 )
-def test_texts_are_in_the_character_set_that_1_90_names(escape: bytes, codec: str, text: str) -> None:
+def test_the_coded_character_set_is_used(escape: bytes, codec: str, text: str) -> None:
     found = iptc.parse_iim(iim((1, 90, escape), (2, 120, text.encode(codec))))
     read = decode_text(found.prefix + found.records[1].value, found.declared)
     assert (read.text, read.note, found.unknown) == (text, None, "")
@@ -60,18 +60,18 @@ def test_data_sets_longer_than_32_767_bytes_are_read() -> None:
 
 
 @pytest.mark.parametrize("rest", [b"", b"\0\0\0", b"\0"])
-def test_padding_is_no_damage(rest: bytes) -> None:
+def test_padding_is_not_damage(rest: bytes) -> None:
     assert not iptc.parse_iim(iim((2, 80, b"Kim")) + rest).damaged
 
 
 @pytest.mark.parametrize("rest", [b"junk", b"\x1c\x02\x78\x00\x09abc"])
-def test_what_stands_before_the_damage_is_read(rest: bytes) -> None:
+def test_data_sets_before_the_damage_are_read(rest: bytes) -> None:
     found = iptc.parse_iim(iim((2, 80, b"Kim")) + rest)
     assert [one.value for one in found.records] == [b"Kim"]
     assert found.damaged
 
 
-def test_resources_are_walked() -> None:
+def test_photoshop_resources_are_read() -> None:
     named = b"8BIM" + struct.pack(">H", 0x0BB7) + b"\x06wah\x1c\x02x\0" + struct.pack(">I", 3) + b"abc\0"
     block = resource(0x03E8, b"8BIM\x04\x04\0\0\0\0\0\4fake") + named + resource(0x0404, b"real")
     assert dict(iptc.photoshop_resources(block))[0x0404] == b"real"
@@ -92,7 +92,7 @@ def test_swapped_words_are_swapped_back(width: int) -> None:
 
 
 @given(st.binary())
-def test_no_bytes_break_the_walk(block: bytes) -> None:
+def test_any_bytes_are_parsed(block: bytes) -> None:
     iptc.parse_iim(iptc.unswap_words(block)[0])
     try:
         for _, content in iptc.photoshop_resources(block):

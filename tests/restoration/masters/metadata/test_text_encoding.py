@@ -106,14 +106,14 @@ def test_western_latin_1_is_not_taken_for_korean(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", KOREAN)
-def test_korean_cp949_is_recognized_and_told_as_a_guess(text: str) -> None:
+def test_korean_cp949_is_recognized_and_noted_as_a_guess(text: str) -> None:
     found = decode_text(text.encode("cp949"))
     assert found.text == text
     assert found.note == "decoded as CP949, a guess: its character set is not declared"
 
 
 @pytest.mark.parametrize("text", ["", "plain", *WESTERN, *KOREAN, "한강 😀", "שלום", "ภาษาไทย"])
-def test_utf_8_is_recognized_and_is_no_guess(text: str) -> None:
+def test_utf_8_is_not_noted_as_a_guess(text: str) -> None:
     assert decode_text(text.encode()) == decode_text(text.encode(), ("utf-8",))
     assert (decode_text(text.encode()).text, decode_text(text.encode()).note) == (text, None)
 
@@ -130,12 +130,14 @@ def test_utf_8_is_recognized_and_is_no_guess(text: str) -> None:
         (b"\xef\xbb\xbf" + "제목".encode(), (), "제목"),
     ],
 )
-def test_a_declared_encoding_is_no_guess(raw: bytes, declared: tuple[str, ...], text: str) -> None:
+def test_a_declared_encoding_is_not_noted_as_a_guess(
+    raw: bytes, declared: tuple[str, ...], text: str
+) -> None:
     found = decode_text(raw, declared)
     assert (found.text, found.note) == (text, None)
 
 
-def test_a_wrong_declaration_is_told() -> None:
+def test_a_wrong_declaration_is_noted() -> None:
     found = decode_text("부산 국제시장".encode("cp949"), ("utf-8",))
     assert found.text == "부산 국제시장"
     assert found.note == "decoded as CP949, a guess: it is declared as UTF-8, which it is not"
@@ -166,7 +168,7 @@ def test_any_bytes_give_text_that_xml_can_hold(raw: bytes) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")))
-def test_any_unicode_text_is_read_as_it_was_written(text: str) -> None:
+def test_any_unicode_text_is_read_unchanged(text: str) -> None:
     found = decode_text(text.encode("utf-8"))
     if "\x1b$" not in text and not text.startswith("\ufeff"):
         assert found.text == NO_XML.sub("", text).strip(" \t\r\n")
@@ -184,7 +186,7 @@ def test_no_pair_of_accented_letters_is_taken_for_korean(form: str) -> None:
 
 
 @pytest.mark.parametrize(("length", "wrong"), [(1, 0.12), (2, 0.02), (3, 0.004), (5, 0.0005)])
-def test_strings_of_common_syllables_are_nearly_all_read_as_korean(length: int, wrong: float) -> None:
+def test_nearly_all_common_syllables_are_read_as_korean(length: int, wrong: float) -> None:
     rows, cells = range(0xB0, 0xC9), range(0xA1, 0xFF)
     syllables = [bytes((row, cell)).decode("euc_kr") for row in rows for cell in cells]
     draw = random.Random(1)

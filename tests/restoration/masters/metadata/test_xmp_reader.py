@@ -1,4 +1,4 @@
-"""Foreign XMP against a packet of ours: what it may say, and what it may never do to the disclosure."""
+"""Foreign XMP: what is carried into our packet, and that it can never harm the disclosure."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def test_an_entity_of_the_packet_is_replaced(told: Told) -> None:
         'boo "' + "&#38;c;" * 20 + '"> <!ENTITY c "' + "&#38;d;" * 20 + '"> <!ENTITY d "' + "d" * 9000,
     ],
 )
-def test_an_entity_that_cannot_be_replaced_is_left_out_and_told(told: Told, entity: str) -> None:
+def test_an_unresolved_entity_is_left_out_and_named(told: Told, entity: str) -> None:
     head = f"<!DOCTYPE x [<!ENTITY {entity}{'' if entity.endswith(chr(34)) else chr(34)}>]>"
     root, report = told(document(CREATOR.format("Kim &boo; Lee"), head=head))
     assert texts(root, "dc:creator/rdf:Seq/rdf:li") in ([], ["Kim  Lee"])
@@ -108,7 +108,7 @@ def test_packets_that_are_not_well_formed_are_repaired(told: Told, wrong: str, r
     assert report.noted == ("XMP: repaired, it was not well-formed XML",)
 
 
-def test_two_titles_become_one(told: Told) -> None:
+def test_two_titles_are_merged(told: Told) -> None:
     title = "<dc:title><rdf:Alt>{}</rdf:Alt></dc:title>"
     first = title.format('<rdf:li xml:lang="x-default">A</rdf:li>')
     second = title.format('<rdf:li xml:lang="x-default">B</rdf:li><rdf:li xml:lang="ko">다</rdf:li>')
@@ -117,7 +117,7 @@ def test_two_titles_become_one(told: Told) -> None:
     assert report.dropped == ("dc:title (a second value)",)
 
 
-def test_a_property_that_stands_twice_is_kept_once(told: Told) -> None:
+def test_a_repeated_property_is_kept_once(told: Told) -> None:
     root, report = told(
         document("<photoshop:City>Busan</photoshop:City>", attributes='photoshop:City="Seoul"')
     )
@@ -131,7 +131,7 @@ def test_comments_instructions_and_cdata_leave_only_their_text(told: Told) -> No
     assert texts(root, "dc:identifier") == ["abc<saek:masterSha256>"]
 
 
-def test_an_earlier_derivative_cannot_speak_in_our_name(told: Told) -> None:
+def test_properties_of_an_earlier_derivative_are_dropped(told: Told) -> None:
     nested = '<ext:X rdf:parseType="Resource"><saek:masterSha256>f</saek:masterSha256></ext:X>'
     own = "<saek:masterSha256>f</saek:masterSha256><saek:extra>1</saek:extra>"
     kind = "<ext:DigitalSourceType>urn:x</ext:DigitalSourceType>"
@@ -167,7 +167,7 @@ def test_structures_are_carried_whole(told: Told) -> None:
         "<dc:ident\u01f6fier>x</dc:ident\u01f6fier>",
     ],
 )
-def test_what_strict_readers_refuse_is_left_out_and_the_rest_is_kept(told: Told, value: str) -> None:
+def test_only_properties_that_strict_readers_refuse_are_dropped(told: Told, value: str) -> None:
     root, report = told(document(value + CREATOR.format("Kim")))
     assert texts(root, "dc:identifier") == []
     assert texts(root, "dc:creator/rdf:Seq/rdf:li") == ["Kim"]
@@ -175,7 +175,7 @@ def test_what_strict_readers_refuse_is_left_out_and_the_rest_is_kept(told: Told,
     assert dropped.startswith("dc:ident")
 
 
-def test_dates_that_are_none_are_left_out_and_told(told: Told) -> None:
+def test_invalid_dates_are_left_out_and_named(told: Told) -> None:
     dates = 'photoshop:DateCreated="1952:03:14 10:00:00" xmp:CreateDate="yesterday"'
     root, report = told(document("", attributes=dates))
     assert texts(root, "photoshop:DateCreated") == ["1952-03-14T10:00:00"]
@@ -184,7 +184,7 @@ def test_dates_that_are_none_are_left_out_and_told(told: Told) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["euc-kr", "iso-8859-1", "utf-16"])
-def test_the_encoding_that_a_packet_declares_is_followed(told: Told, encoding: str) -> None:
+def test_a_declared_encoding_of_a_packet_is_used(told: Told, encoding: str) -> None:
     text = "Café" if encoding == "iso-8859-1" else "한강"
     declared = document(CREATOR.format(text), head=f'<?xml version="1.0" encoding="{encoding}"?>')
     root, report = told(declared.encode(encoding))
@@ -192,7 +192,7 @@ def test_the_encoding_that_a_packet_declares_is_followed(told: Told, encoding: s
     assert report.noted == ()
 
 
-def test_a_packet_that_declares_nothing_is_read_by_a_guess_and_told(told: Told) -> None:
+def test_a_packet_without_an_encoding_is_guessed_and_noted(told: Told) -> None:
     root, report = told(document(CREATOR.format("홍길동")).encode("cp949"))
     assert texts(root, "dc:creator/rdf:Seq/rdf:li") == ["홍길동"]
     assert report.noted == ("XMP: decoded as CP949, a guess: its character set is not declared",)
@@ -208,7 +208,7 @@ def test_a_packet_that_declares_nothing_is_read_by_a_guess_and_told(told: Told) 
         "".join(CREATOR.format(number) for number in range(10_000)),
     ],
 )
-def test_an_endless_packet_is_bounded_in_packet_and_report(value: str) -> None:
+def test_an_endless_packet_gives_bounded_output(value: str) -> None:
     xmp = document(f"<dc:identifier>{value}</dc:identifier>" if value[0] == "x" else value).encode()
     content, report = packet(MADE, MasterMetadata(xmp), MAX_JPEG_BYTES)
     assert len(content) <= MAX_JPEG_BYTES
@@ -232,7 +232,7 @@ XML_PIECES = st.one_of(
 
 @given(st.lists(XML_PIECES, max_size=30))
 @settings(max_examples=300, deadline=None)
-def test_no_xmp_makes_the_disclosure_unreadable(pieces: list[str]) -> None:
+def test_any_xmp_leaves_the_disclosure_readable(pieces: list[str]) -> None:
     content, _ = packet(MADE, MasterMetadata(document("".join(pieces)).encode("utf-8", "replace")))
     root = ElementTree.fromstring(content)
     assert texts(root, "saek:masterSha256") == [MADE.master_sha256]
@@ -256,7 +256,7 @@ def test_no_xmp_makes_the_disclosure_unreadable(pieces: list[str]) -> None:
         (b'rdf:parseType="Resource"', b'rdf:parseType="Literal"', "form"),
     ],
 )
-def test_a_packet_that_is_wrong_is_found_out(old: bytes, new: bytes, fault: str) -> None:
+def test_an_invalid_packet_of_ours_is_detected(old: bytes, new: bytes, fault: str) -> None:
     content, _ = packet(MADE, MasterMetadata())
     must_say = {
         f"{{{NAMES['saek']}}}{name}": text

@@ -1,4 +1,4 @@
-"""What is odd about a PNG beside its pixels is no obstacle; what is damaged among them is refused.
+"""Odd chunks of a PNG are ignored; damaged pixel data are refused.
 
 The expected pixels are the array that the PNG was made of.
 """
@@ -88,7 +88,7 @@ DAMAGED: dict[str, Callable[[Chunks], Chunks]] = {
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("tail", [b"", b"trailing garbage" * 99])
-def test_what_is_odd_beside_the_pixels_is_no_obstacle(
+def test_odd_chunks_beside_the_pixels_are_accepted(
     tmp_path: Path, gray8: Gray, name: str, tail: bytes
 ) -> None:
     path = tmp_path / "odd.png"
@@ -104,7 +104,7 @@ def test_what_is_odd_beside_the_pixels_is_no_obstacle(
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_what_is_damaged_among_the_pixels_is_refused(tmp_path: Path, gray8: Gray, name: str) -> None:
+def test_damaged_pixel_data_are_refused(tmp_path: Path, gray8: Gray, name: str) -> None:
     path = tmp_path / "damaged.png"
     path.write_bytes(png(gray8, DAMAGED[name]))
     facts = identify(path)
@@ -114,7 +114,7 @@ def test_what_is_damaged_among_the_pixels_is_refused(tmp_path: Path, gray8: Gray
 
 
 def stored(path: Path) -> tuple[Gray, tuple[str, ...]]:
-    """Return the samples that two decoders agree on, and what was noted."""
+    """Return the samples that both decoders agree on, and the notes."""
     facts = identify(path)
     comparison = DecoderComparison(path, facts, path.parent, second_decoder.read_rows(path, facts))
     found = []
@@ -182,7 +182,7 @@ def test_only_the_low_bytes_of_a_transparent_color_count(tmp_path: Path, gray8: 
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"\0\x64\1\2", b"\0\x64" * 3, bytes(300)])
-def test_transparency_of_a_wrong_length_is_ignored_and_told(
+def test_transparency_of_a_wrong_length_is_ignored_and_noted(
     tmp_path: Path, gray8: Gray, content: bytes
 ) -> None:
     path = tmp_path / "clear.png"
@@ -192,7 +192,7 @@ def test_transparency_of_a_wrong_length_is_ignored_and_told(
     assert notes == ("PNG: chunk tRNS has a wrong length; ignored",)
 
 
-def test_more_alphas_than_a_palette_has_colors_are_ignored_and_told(tmp_path: Path, gray8: Gray) -> None:
+def test_more_alphas_than_palette_colors_are_ignored(tmp_path: Path, gray8: Gray) -> None:
     palette = bytes(np.repeat(np.arange(16, dtype=np.uint8) * 17, 3))
     path = tmp_path / "palette.png"
     for length, bands in ((17, 1), (16, 2)):
@@ -206,7 +206,7 @@ def test_more_alphas_than_a_palette_has_colors_are_ignored_and_told(tmp_path: Pa
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
 @pytest.mark.parametrize("size", [(337, 251), (1, 1), (3, 5), (2, 40), (9, 1)])
-def test_interlaced_rows_are_read_in_silence(
+def test_interlaced_rows_are_read_without_warnings(
     tmp_path: Path, gray8: Gray, capfd: pytest.CaptureFixture[str], bits: int, size: tuple[int, int]
 ) -> None:
     part = gray8[: size[0], : size[1]]
@@ -222,7 +222,7 @@ def test_interlaced_rows_are_read_in_silence(
 @pytest.mark.parametrize(
     ("bits", "color", "channels"), [(8, 2, 3), (16, 2, 3), (8, 4, 2), (16, 4, 2), (16, 6, 4)]
 )
-def test_interlaced_colors_are_read_in_silence(
+def test_interlaced_colors_are_read_without_warnings(
     tmp_path: Path,
     gray8: Gray,
     capfd: pytest.CaptureFixture[str],
@@ -238,9 +238,7 @@ def test_interlaced_colors_are_read_in_silence(
     assert capfd.readouterr().err == ""
 
 
-def test_an_interlaced_png_that_lacks_rows_is_damaged_to_the_second_decoder(
-    tmp_path: Path, gray8: Gray
-) -> None:
+def test_an_interlaced_png_that_lacks_rows_is_damaged(tmp_path: Path, gray8: Gray) -> None:
     whole = made(gray8, 8, 0, interlaced=True)
     at = whole.index(b"IDAT") + 4
     data = zlib.decompress(whole[at : whole.index(b"IEND") - 8])
@@ -254,9 +252,7 @@ def test_an_interlaced_png_that_lacks_rows_is_damaged_to_the_second_decoder(
 
 
 @pytest.mark.parametrize("where", ["before the header", "before the data", "after the data"])
-def test_an_unknown_chunk_that_counts_is_named_and_a_remedy_is_given(
-    tmp_path: Path, gray8: Gray, where: str
-) -> None:
+def test_an_unknown_critical_chunk_is_refused_with_a_remedy(tmp_path: Path, gray8: Gray, where: str) -> None:
     def change(chunks: Chunks) -> Chunks:
         at = {"before the header": 0, "before the data": 1, "after the data": len(chunks) - 1}[where]
         return [*chunks[:at], chunk(b"ABCD", b"xyz"), *chunks[at:]]
@@ -279,7 +275,7 @@ def test_an_unknown_chunk_that_counts_is_named_and_a_remedy_is_given(
     ],
 )
 @pytest.mark.parametrize("place", [1, -1])
-def test_a_chunk_with_a_wrong_checksum_is_ignored_and_told(
+def test_a_chunk_with_a_wrong_checksum_is_ignored(
     tmp_path: Path, gray8: Gray, kind: bytes, content: bytes, place: int
 ) -> None:
     path = tmp_path / "odd.png"

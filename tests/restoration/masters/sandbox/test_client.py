@@ -1,4 +1,4 @@
-"""Files are read by a process that may die of them; nothing else does."""
+"""The reader process and its client: crashes, limits and isolation."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ def reader() -> Iterator[Reader]:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Path:
-    """An interlaced PNG of 64 megapixels: nothing of it can be shown before all of it is read."""
+    """An interlaced PNG of 64 megapixels: no row is ready before all of it is decoded."""
     path = tmp_path / "slow.png"
     grain = pyvips.Image.gaussnoise(1000, 1000, mean=128, sigma=40, seed=1).cast("uchar").replicate(8, 8)
     grain.copy(interpretation="b-w").pngsave(str(path), interlace=True, compression=1)
@@ -48,7 +48,7 @@ def pid_of(reader: Reader) -> int:
     return reader._process.pid
 
 
-def test_it_finds_what_reading_here_finds(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+def test_the_reader_finds_the_same_as_this_process(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     path = picture(data.camera(), "a.png")
     facts = identify(path)
     digest = hashlib.sha256()
@@ -62,15 +62,13 @@ def test_it_finds_what_reading_here_finds(reader: Reader, picture: Maker, tmp_pa
     assert there.samples_sha256 == digest.digest()
 
 
-def test_no_threads_spin_beside_the_one_that_reads(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+def test_the_reader_limits_its_threads(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     reader.overview(picture(data.camera(), "a.tif"), LIMITS, 100, tmp_path)
     environment = Path(f"/proc/{pid_of(reader)}/environ").read_bytes().split(b"\0")
     assert b"OPENBLAS_NUM_THREADS=1" in environment
 
 
-def test_what_is_wrong_with_a_file_is_told_about_the_file(
-    reader: Reader, picture: Maker, tmp_path: Path
-) -> None:
+def test_errors_name_the_file(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     cut = picture(data.camera(), "cut.png")
     cut.write_bytes(cut.read_bytes()[:20_000])
 
@@ -83,7 +81,7 @@ def test_what_is_wrong_with_a_file_is_told_about_the_file(
 
 
 @pytest.mark.parametrize("name", ["a.png", "./a.png", "folder/../a.png", "../here/a.png"])
-def test_relative_paths_are_those_of_this_process(
+def test_relative_paths_are_relative_to_this_process(
     reader: Reader, picture: Maker, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here" / "folder").mkdir(parents=True)
@@ -100,14 +98,14 @@ def test_relative_paths_are_those_of_this_process(
     assert caught.value.path == Path("none.png")
 
 
-def test_a_name_that_is_no_text_is_read_too(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+def test_a_file_with_an_undecodable_name_is_read(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"\xbb\xe7\xc1\xf8.png")
     picture(data.camera(), "a.png").rename(path)
 
     assert reader.identify(path, LIMITS).width == 512
 
 
-def test_a_crash_is_told_and_the_next_file_is_read_by_a_new_process(
+def test_after_a_crash_a_new_process_reads_the_next_file(
     reader: Reader, picture: Maker, tmp_path: Path
 ) -> None:
     path = picture(data.camera(), "a.png")
@@ -126,16 +124,14 @@ def test_a_crash_is_told_and_the_next_file_is_read_by_a_new_process(
     assert pid_of(reader) != first
 
 
-def test_a_reader_that_the_system_killed_is_a_passing_cause(
-    reader: Reader, picture: Maker, tmp_path: Path
-) -> None:
+def test_a_killed_reader_is_a_transient_error(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
 
     with pytest.raises(OutOfMemory, match="was killed"):
         reader.overview(tall, LIMITS, 100, tmp_path, lambda _d, _t: os.kill(pid_of(reader), signal.SIGKILL))
 
 
-def test_a_file_that_takes_too_much_memory_ends_there(reader: Reader, slow: Path, tmp_path: Path) -> None:
+def test_a_file_that_takes_too_much_memory_fails(reader: Reader, slow: Path, tmp_path: Path) -> None:
     small = Limits(reader_bytes=60_000_000)
 
     with pytest.raises(ReaderFailed, match=r"more than 0\.1 GB of memory") as caught:
@@ -145,7 +141,7 @@ def test_a_file_that_takes_too_much_memory_ends_there(reader: Reader, slow: Path
     assert reader.overview(slow, LIMITS, 100, tmp_path).facts.pixels == 64_000_000
 
 
-def test_a_file_that_takes_too_much_time_ends_there(reader: Reader, slow: Path, tmp_path: Path) -> None:
+def test_a_file_that_takes_too_much_time_fails(reader: Reader, slow: Path, tmp_path: Path) -> None:
     def read_several_times() -> None:
         for _ in range(6):  # the kernel counts whole seconds
             reader.overview(slow, Limits(reader_cpu_seconds=0), 100, tmp_path)
@@ -164,9 +160,7 @@ def test_a_busy_reader_without_progress_is_ended(reader: Reader, slow: Path, tmp
         read_until_busy()
 
 
-def test_a_reader_that_waits_for_its_storage_is_a_passing_cause(
-    reader: Reader, picture: Maker, tmp_path: Path
-) -> None:
+def test_a_reader_that_waits_for_storage_is_transient(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
     short = Limits(reader_silent_seconds=1)
 
@@ -176,9 +170,7 @@ def test_a_reader_that_waits_for_its_storage_is_a_passing_cause(
     assert reader.identify(tall, LIMITS).width == 2048
 
 
-def test_work_that_is_stopped_from_outside_leaves_no_answer_behind(
-    reader: Reader, picture: Maker, tmp_path: Path
-) -> None:
+def test_a_stopped_request_leaves_no_answer_behind(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     tall, small = picture(np.tile(data.camera(), (40, 4)), "tall.png"), picture(data.moon(), "b.png")
 
     def stop(_done: int, _total: int) -> None:
@@ -190,7 +182,7 @@ def test_work_that_is_stopped_from_outside_leaves_no_answer_behind(
     assert reader.overview(small, LIMITS, 100, tmp_path).facts == identify(small)
 
 
-def test_it_knows_no_secret(reader: Reader, picture: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reader_gets_no_secrets(reader: Reader, picture: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAEK_DATABASE_URL", "postgresql://saek:tiger@localhost/saek")
     monkeypatch.setenv("PGPASSWORD", "tiger")
     reader.identify(picture(data.camera(), "a.png"), LIMITS)
@@ -198,7 +190,7 @@ def test_it_knows_no_secret(reader: Reader, picture: Maker, monkeypatch: pytest.
     assert b"tiger" not in Path(f"/proc/{pid_of(reader)}/environ").read_bytes()
 
 
-def test_it_ends_with_the_process_that_it_reads_for(picture: Maker) -> None:
+def test_the_reader_ends_with_its_client(picture: Maker) -> None:
     path = picture(data.camera(), "a.png")
     code = (
         "import sys, time; from pathlib import Path; from restoration import identify\n"
@@ -218,7 +210,7 @@ def test_it_ends_with_the_process_that_it_reads_for(picture: Maker) -> None:
         time.sleep(0.05)
 
 
-def test_noise_behind_a_whole_header_is_no_picture(reader: Reader, picture: Maker, tmp_path: Path) -> None:
+def test_noise_behind_a_valid_header_is_refused(reader: Reader, picture: Maker, tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 65536, (300, 200), np.uint16)
 
     with pytest.raises(ImplausiblePixels, match="noise"):
