@@ -1,10 +1,10 @@
-"""How Alembic runs a step: over the connection and in the transaction of `db.migrations.runner`."""
+"""Alembic environment: migrations use the connection and transaction of `db.migrations.runner`."""
 
 from alembic import context
 
 from db.core.schema import Base
 
-# A database can do DDL in a transaction, SQLite too; Alembic would not ask it to of its own accord.
+# Both databases support DDL in a transaction; for SQLite, Alembic does not assume it.
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,

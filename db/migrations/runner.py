@@ -1,4 +1,4 @@
-"""How tables get to the revision of this release."""
+"""Upgrading, downgrading and checking the tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,30 +14,28 @@ from db.core.revision import head_revision, opened_database, require_known, revi
 from db.core.schema import Base
 from db.core.triggers import missing_triggers
 
-_UPGRADE_LOCK: Final = 0x5AE4  # any number that nothing else on the server locks; PostgreSQL only
+_UPGRADE_LOCK: Final = 0x5AE4  # any number that is not locked by others; PostgreSQL only
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the tables at `url` to `revision`; safe to be run by several processes at once.
+    """Upgrade the tables at `url` to `revision`; concurrent calls are safe.
 
-    All steps happen in one transaction: it ends at `revision` or where it began. Raises `SchemaOutOfDate` for
-    the tables of a newer release.
+    All migrations run in one transaction. Raises `SchemaOutOfDate` for the tables of a newer release.
     """
     with _migrating(url) as config:
         command.upgrade(config, revision)
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the tables at `url` back to `revision` ("base" for none). What only newer tables hold is lost."""
+    """Downgrade the tables at `url` to `revision` ("base": no tables). Data of newer tables is lost."""
     with _migrating(url) as config:
         command.downgrade(config, revision)
 
 
 def check(url: str) -> tuple[str, ...]:
-    """Return what differs between the tables at `url` and the models, one line a difference.
+    """Return the differences between the tables at `url` and the models, one line each.
 
-    Another revision than this release needs is a difference, and so is a trigger that should keep events from
-    being changed but is not there.
+    A revision other than that of this release is a difference, and so is a missing append-only trigger.
     """
     with opened_database(url) as database, database.read() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
@@ -55,7 +53,7 @@ def check(url: str) -> tuple[str, ...]:
 
 @contextmanager
 def _migrating(url: str) -> Iterator[Config]:
-    """Yield Alembic's configuration with a connection that holds off other migrations."""
+    """Yield Alembic's configuration with a connection that locks out other migrations."""
     with opened_database(url) as database, database.connect() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})

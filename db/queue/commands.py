@@ -59,16 +59,6 @@ class ReprocessResult:
     quarantined: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReprocessPlan:
-    """What `reprocess` would do: the scans that get a new job, and how many do not and why."""
-
-    new: frozenset[int]
-    existing: int
-    unmade: int
-    quarantined: int
-
-
 def pause(s: Session, lane: Lane | None, by: str, *, now: dt.datetime | None = None) -> bool:
     """Pause a lane, or all with None; False if it was paused already.
 
@@ -194,8 +184,10 @@ def reprocess(
     return ReprocessResult(created, existing, unmade, quarantined)
 
 
-def plan_reprocess(s: Session, scan_ids: Iterable[int], fingerprint: str) -> ReprocessPlan:
-    """Return what `reprocess` would do with the recipe of a fingerprint; read-only."""
+def plan_reprocess(
+    s: Session, scan_ids: Iterable[int], fingerprint: str
+) -> tuple[frozenset[int], ReprocessResult]:
+    """Return the scans for which `reprocess` would create jobs, and its result; read-only."""
     new: set[int] = set()
     existing = unmade = quarantined = 0
     ids = iter(scan_ids)
@@ -210,7 +202,7 @@ def plan_reprocess(s: Session, scan_ids: Iterable[int], fingerprint: str) -> Rep
         existing += len(there)
         unmade += sum(state in UNSUCCESSFUL for state in there.values())
         quarantined += len(quarantined_ids)
-    return ReprocessPlan(frozenset(new), existing, unmade, quarantined)
+    return frozenset(new), ReprocessResult(len(new), existing, unmade, quarantined)
 
 
 def _set_paused(s: Session, scopes: list[str], by: str, now: dt.datetime, *, paused: bool) -> bool:

@@ -36,14 +36,6 @@ class Registered:
     new_job: bool
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantinedSighting:
-    """A quarantined sighting; `new` is False if it is on record with the same problem."""
-
-    sighting_id: int
-    new: bool
-
-
 def register(
     s: Session,
     seen: NewSighting,
@@ -102,8 +94,8 @@ def quarantine_sighting(
     agent: AgentName = SAEK,
     *,
     now: dt.datetime | None = None,
-) -> QuarantinedSighting:
-    """Enter a file that could not be hashed (symlink, unreadable, zero bytes).
+) -> tuple[int, bool]:
+    """Enter a file that could not be hashed; return its sighting and whether the problem is new.
 
     The same problem again writes no event.
     """
@@ -123,11 +115,11 @@ def quarantine_sighting(
             .execution_options(synchronize_session=False)
         )
         if another is None:
-            return QuarantinedSighting(sighting_id, new=False)
+            return sighting_id, False
     detail = {"code": problem.code, "reason": problem.reason, "remedy": problem.remedy}
     event = NewEvent(EventType.QUARANTINE, detail, Outcome.WARNING, agent, sighting_id=sighting_id)
     events.append(s, [event], at=now)
-    return QuarantinedSighting(sighting_id, new=True)
+    return sighting_id, True
 
 
 def _enter(

@@ -41,7 +41,7 @@ class WaitingJobs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedJobs(WaitingJobs):
+class WaitingInLane(WaitingJobs):
     """Those of one lane, without regard to pauses."""
 
     lane: Lane
@@ -59,7 +59,7 @@ class Counts:
     collections: Mapping[str, Mapping[FileState, int]]
     also: Mapping[str, Mapping[JobState, int]]
     jobs: Mapping[Lane, Mapping[JobState, int]]
-    queued: tuple[QueuedJobs, ...]
+    queued: tuple[WaitingInLane, ...]
     oldest_queued_at: dt.datetime | None
 
 
@@ -106,7 +106,7 @@ def count_everything(s: Session, now: dt.datetime) -> Counts:
     return Counts(now, dict(sorted(collections.items())), dict(sorted(also.items())), jobs, queued, oldest)
 
 
-def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool]) -> list[QueuedJobs]:
+def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool]) -> list[WaitingInLane]:
     """Count queued jobs that meet the conditions, by lane and by what they wait for."""
     delayed = Job.not_before > now
     transient = delayed & Job.waiting_since.is_not(None)
@@ -133,7 +133,7 @@ def count_queued(s: Session, now: dt.datetime, *conditions: ColumnElement[bool])
             func.min(waiting.c.next_at),
         ).group_by(waiting.c.lane, waiting.c.reason, waiting.c.code)
     )
-    return [QueuedJobs(*what, lane=lane) for lane, *what in rows]
+    return [WaitingInLane(*what, lane=lane) for lane, *what in rows]
 
 
 def _facts(counts: Counts) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _read_counts(taken_at: dt.datetime, facts: Mapping[str, Any]) -> Counts:
             for lane, counts in facts["jobs"].items()
         },
         queued=tuple(
-            QueuedJobs(
+            WaitingInLane(
                 **group
                 | {"lane": Lane(group["lane"])}
                 | {name: _time(group[name]) for name in ("since", "next_at")}
@@ -182,5 +182,5 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
-def _time(told: str | None) -> dt.datetime | None:
-    return None if told is None else dt.datetime.fromisoformat(told)
+def _time(text: str | None) -> dt.datetime | None:
+    return None if text is None else dt.datetime.fromisoformat(text)

@@ -16,7 +16,7 @@ from db.queue.pauses import Pause, pauses_in_force
 from db.queue.throughput import Throughput, latest_throughput, recent_throughput
 from db.reports.cached_counts import (
     Counts,
-    QueuedJobs,
+    WaitingInLane,
     WaitingJobs,
     count_everything,
     count_queued,
@@ -151,7 +151,7 @@ def _held(paused: Iterable[Pause]) -> frozenset[Lane]:
     return frozenset(lane for pause in paused for lane in Lane if pause.lane in {None, lane})
 
 
-def _waiting(queued: Iterable[QueuedJobs], held: Container[Lane]) -> tuple[WaitingJobs, ...]:
+def _waiting(queued: Iterable[WaitingInLane], held: Container[Lane]) -> tuple[WaitingJobs, ...]:
     """Group the jobs of all lanes by what they wait for; those of a paused lane wait for its resumption."""
     alike: dict[tuple[str | None, str | None], list[WaitingJobs]] = {}
     for group in queued:

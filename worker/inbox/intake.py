@@ -195,7 +195,8 @@ class Intake:
 
     def _quarantine(self, seen: NewSighting, problem: Problem) -> IntakeResult:
         """Quarantine one file, of which no content is known."""
-        if self.database.run(lambda s: quarantine_sighting(s, seen, problem)).new:
+        _, new = self.database.run(lambda s: quarantine_sighting(s, seen, problem))
+        if new:
             _log_quarantine(seen, problem)
         return IntakeResult.QUARANTINED
 

@@ -82,11 +82,10 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
     pixels = windows = size = 0
     for scans in _chunks(database, selection):
         with database.read() as s:
-            seen = commands.plan_reprocess(s, [scan.scan_id for scan in scans], fingerprint)
-        found = ReprocessResult(len(seen.new), seen.existing, seen.unmade, seen.quarantined)
-        total = _add(total, len(scans), found)
+            new, result = commands.plan_reprocess(s, [scan.scan_id for scan in scans], fingerprint)
+        total = _add(total, len(scans), result)
         for scan in scans:
-            if scan.scan_id in seen.new:
+            if scan.scan_id in new:
                 cost = plan(_facts(scan), recipe, library)
                 pixels, windows, size = (
                     pixels + cost.pixels,

@@ -11,7 +11,6 @@ from db.core.schema import Job, Recipe, Scan
 from db.errors import EmptySelection, UnknownScan
 from db.queue import jobs
 from db.queue.commands import (
-    ReprocessPlan,
     ReprocessResult,
     cancel,
     pause,
@@ -165,7 +164,10 @@ def test_the_plan_of_a_reprocess_matches_its_result(archive):
         enqueue(s, scans[1], recipe_id, Lane.BULK, "tester")
     with archive.database.read() as s:
         seen = plan_reprocess(s, scans, "e" * 64)
-    assert seen == ReprocessPlan(new=frozenset(scans[2:]), existing=1, unmade=0, quarantined=1)
+    assert seen == (
+        frozenset(scans[2:]),
+        ReprocessResult(created=2, existing=1, unmade=0, quarantined=1),
+    )
     with archive.database.begin() as s:
         done = reprocess(s, scans, recipe_id, "tester")
     assert done == ReprocessResult(created=2, existing=1, unmade=0, quarantined=1)
@@ -224,7 +226,7 @@ def test_reprocess_counts_existing_jobs_that_need_a_retry(archive, by_other_reci
         recipe = archive.recipe(strength)
         with archive.database.begin() as s:
             fingerprint = s.scalars(select(Recipe.fingerprint).where(Recipe.id == recipe)).one()
-            assert plan_reprocess(s, [row], fingerprint).unmade == unmade
+            assert plan_reprocess(s, [row], fingerprint)[1].unmade == unmade
             done = reprocess(s, [row], recipe, "kim", now=archive.now)
         assert (done.created, done.existing, done.unmade) == (0, 1, unmade)
 

@@ -77,10 +77,10 @@ def test_any_header_of_a_file_can_be_registered(archive, seen, record):
 @given(seen=seen, record=record, problem=problem)
 def test_any_problem_of_a_file_can_be_stored(archive, seen, record, problem):
     with archive.database.begin() as s:
-        refused = quarantine_sighting(s, seen, problem)
+        sighting_id, _ = quarantine_sighting(s, seen, problem)
         registered = register_quarantined(s, seen, record, problem)
     with archive.database.read() as s:
-        told = s.scalars(select(Event.id).where(Event.sighting_id == refused.sighting_id)).all()
+        told = s.scalars(select(Event.id).where(Event.sighting_id == sighting_id)).all()
         assert told
         assert s.scalars(select(Scan.problem_code).where(Scan.id == registered.scan_id)).one() is not None
 
@@ -90,8 +90,8 @@ def test_a_file_of_any_year_is_the_same_file_at_the_next_look(archive, year):
     written = int((year - 1970) * 365.2425) * 86400 * 10**9
     for _ in range(2):
         with archive.database.begin() as s:
-            refused = quarantine_sighting(s, archive.seen(mtime_ns=written), archive.problem())
-    assert not refused.new
+            _, new = quarantine_sighting(s, archive.seen(mtime_ns=written), archive.problem())
+    assert not new
     with archive.database.read() as s:
         assert s.scalars(select(Sighting.mtime_ns)).one() == kept_ns(written)
 

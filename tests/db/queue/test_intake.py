@@ -145,36 +145,40 @@ def test_a_scan_with_a_derivative_is_never_quarantined(archive):
 
 def test_a_file_that_cannot_be_read_is_on_record_without_a_scan(archive):
     with archive.database.begin() as s:
-        refused = quarantine_sighting(s, archive.seen(), archive.problem("unreadable"), now=archive.now)
-    assert refused.new
+        sighting_id, new = quarantine_sighting(
+            s, archive.seen(), archive.problem("unreadable"), now=archive.now
+        )
+    assert new
     assert archive.count(Scan) == 0
-    assert archive.happened(sighting_id=refused.sighting_id) == ["quarantine"]
+    assert archive.happened(sighting_id=sighting_id) == ["quarantine"]
 
 
 def test_the_same_problem_at_each_rescan_writes_no_event(archive):
     for _ in range(3):
         with archive.database.begin() as s:
-            refused = quarantine_sighting(
+            _, new = quarantine_sighting(
                 s, archive.seen(), archive.problem("unreadable"), now=archive.wait(minutes=5)
             )
-    assert not refused.new
+    assert not new
     assert archive.happened() == ["quarantine"]
 
 
 def test_another_problem_of_the_same_file_is_news(archive):
     with archive.database.begin() as s:
         quarantine_sighting(s, archive.seen(size=0), archive.problem("empty-file"), now=archive.now)
-        other = quarantine_sighting(s, archive.seen(), archive.problem("unreadable"), now=archive.now)
+        _, new = quarantine_sighting(s, archive.seen(), archive.problem("unreadable"), now=archive.now)
         assert s.scalars(select(Sighting.problem_code)).one() == "unreadable"
-    assert other.new
+    assert new
 
 
 def test_a_file_that_can_be_read_at_last_is_taken_in(archive):
     with archive.database.begin() as s:
-        refused = quarantine_sighting(s, archive.seen(), archive.problem("unreadable"), now=archive.now)
+        sighting_id, _ = quarantine_sighting(
+            s, archive.seen(), archive.problem("unreadable"), now=archive.now
+        )
     made = archive.drop()
     assert made.new_job
-    assert archive.happened(sighting_id=refused.sighting_id) == ["quarantine", "replacement"]
+    assert archive.happened(sighting_id=sighting_id) == ["quarantine", "replacement"]
 
 
 def test_a_name_that_is_not_utf_8_is_kept_as_its_bytes(archive):

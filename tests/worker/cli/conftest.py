@@ -149,9 +149,7 @@ class Record:
 
     def refused(self, name: str) -> int:
         with self.database.begin() as s:
-            return quarantine_sighting(
-                s, NewSighting("inbox", name.encode(), name, "", 0, 1, 1), EMPTY
-            ).sighting_id
+            return quarantine_sighting(s, NewSighting("inbox", name.encode(), name, "", 0, 1, 1), EMPTY)[0]
 
     def _begin(self, file: Registered) -> Lease:
         assert file.job_id is not None
