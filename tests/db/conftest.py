@@ -1,4 +1,4 @@
-"""Both databases, and an archive to fill them with."""
+"""Both databases, and an archive that fills them."""
 
 import datetime as dt
 import hashlib
@@ -84,7 +84,7 @@ def archive(database: Database, derivative_record: Callable[..., NewDerivative])
 
 @dataclass(slots=True)
 class Archive:
-    """An archive that puts files into the inbox and works on them, at a clock of its own."""
+    """An archive that puts files into the inbox and works on them, with a clock of its own."""
 
     database: Database
     derivative_record: Callable[..., NewDerivative]
@@ -171,7 +171,7 @@ class Archive:
             return s.scalars(select(func.count()).select_from(table).where(*conditions)).one()
 
     def happened(self, **of: int) -> list[str]:
-        """Return what happened, in order: event types, and for jobs the state that they came to."""
+        """Return the types of events in order, and for job state changes the new state."""
         with self.database.read() as s:
             events = s.execute(select(Event.type, Event.detail).filter_by(**of).order_by(Event.id)).all()
         return [

@@ -33,7 +33,7 @@ def test_the_mount_that_holds_the_path_decides(path, kind):
     assert network_file_system(Path(path), MOUNTS) == kind
 
 
-def test_a_link_is_followed_to_where_it_leads(tmp_path):
+def test_a_symbolic_link_is_resolved(tmp_path):
     (tmp_path / "link").symlink_to("/mnt/archive")
     assert network_file_system(tmp_path / "link" / "saek.sqlite3", MOUNTS) == "nfs4"
 

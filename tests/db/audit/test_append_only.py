@@ -40,14 +40,14 @@ def test_events_can_be_neither_changed_nor_removed(filled, table, order):
 @pytest.mark.postgres
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # SQLite has no TRUNCATE
 @pytest.mark.parametrize("table", TABLES)
-def test_no_table_of_what_happened_can_be_emptied_at_once(filled, table):
+def test_no_append_only_table_can_be_truncated(filled, table):
     with pytest.raises(DBAPIError, match="only ever added"), filled.database.begin() as s:
         s.execute(text(f"TRUNCATE {table} CASCADE"))
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # it alone replaces rows without a DELETE trigger
 @pytest.mark.parametrize("table", ["event", "seal"])
-def test_no_row_can_be_put_in_the_place_of_another(filled, table):
+def test_no_row_can_be_replaced(filled, table):
     connection = sqlite3.connect(filled.database.url.database)
     with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
         connection.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1")
@@ -59,7 +59,7 @@ def test_other_tables_change_as_before(filled):
         s.execute(text("UPDATE job SET requested_by = 'somebody'"))
 
 
-def test_a_trigger_that_was_dropped_is_missed(filled, url):
+def test_a_dropped_trigger_is_reported(filled, url):
     assert runner.check(url) == ()
     sqlite = filled.database.dialect == "sqlite"
     with filled.database.read() as s:

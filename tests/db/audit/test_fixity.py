@@ -82,7 +82,7 @@ def test_many_pages_yield_every_file_once(archive, monkeypatch):
     assert names(archive, chosen=chosen) == found
 
 
-def test_what_is_checked_during_a_run_is_not_due_in_it_again(archive):
+def test_a_file_checked_in_a_run_is_not_due_again(archive):
     for name in "abc":
         make(archive, name)
     asked, seen = due(archive), []
@@ -196,7 +196,7 @@ def test_the_summary_counts_the_last_checks(archive):
     assert stand.findings == {**dict.fromkeys(Finding, 0), Finding.INTACT: 1, Finding.MISSING: 1}
 
 
-def test_a_check_that_a_wrong_clock_dated_far_ahead_is_forgotten(archive):
+def test_a_check_dated_in_the_future_is_cleared(archive):
     make(archive, "a")
     check(archive, ("a.tif", Finding.INTACT), at=archive.now + 400 * DAY)
     assert names(archive, [Holding.MASTER]) == []
@@ -206,7 +206,7 @@ def test_a_check_that_a_wrong_clock_dated_far_ahead_is_forgotten(archive):
     assert names(archive, [Holding.MASTER]) == ["a.tif"]
 
 
-def test_choosing_files_chooses_what_was_made_of_them(archive):
+def test_selected_files_include_their_derivatives(archive):
     make(archive, "x/a")
     make(archive, "b")
     with archive.database.read() as s:

@@ -21,7 +21,7 @@ T = dt.datetime(2026, 11, 23, 10, 0, 0, 120, tzinfo=dt.UTC)
 
 @pytest.fixture
 def note(database):
-    """Writes events, each in a transaction of its own."""
+    """A function that writes events, each in a transaction of its own."""
 
     def note(count=1, **detail):
         for number in range(count):
@@ -36,7 +36,7 @@ def note(database):
 
 @contextmanager
 def unguarded(database):
-    """A connection of somebody who owns the tables and has put the triggers aside."""
+    """A connection of an owner of the tables who has dropped the triggers."""
     with database.connect() as connection:
         if database.dialect == "sqlite":
             triggers = connection.execute(
@@ -71,7 +71,7 @@ def seals(database):
         return s.execute(select(schema.Seal.__table__).order_by(schema.Seal.id)).all()
 
 
-def test_nothing_is_sealed_where_nothing_happened(database):
+def test_without_events_nothing_is_sealed(database):
     assert seal_events(database) == 0
     proof = verify_chain(database)
     assert (proof.unbroken, proof.seals, proof.last) == (True, 0, None)
@@ -98,7 +98,7 @@ def test_a_long_backlog_is_sealed_a_few_blocks_at_a_time(database, note):
     assert verify_chain(database).unbroken
 
 
-def test_what_is_not_sealed_yet_is_counted(database, note):
+def test_unsealed_events_are_counted(database, note):
     note(3)
     seal_events(database)
     note(2)
@@ -122,7 +122,7 @@ def test_a_changed_event_breaks_its_seal_and_no_other(database, note):
         "UPDATE agent SET name = 'somebody else' WHERE kind = 'person'",
     ],
 )
-def test_every_column_is_sealed_and_who_did_it_too(archive, note, change):
+def test_every_column_and_the_agent_are_sealed(archive, note, change):
     archive.drop()
     note(3)
     seal_events(archive.database)
@@ -150,7 +150,7 @@ def test_invalid_times_and_json_count_as_changed_events(database, note):
     assert broken(database) == [(1, ChainFaultKind.EVENTS_CHANGED, 1), (3, ChainFaultKind.EVENTS_CHANGED, 1)]
 
 
-def test_removed_events_are_told_with_their_number(database, note):
+def test_removed_events_are_counted(database, note):
     note(20)
     seal_events(database, block=10)
     tamper(database, "DELETE FROM event WHERE id IN (12, 13)")
@@ -169,7 +169,7 @@ def test_an_inserted_event_is_found_even_between_two_seals(database, note):
     assert broken(database) == [(2, ChainFaultKind.EVENTS_ADDED, 1)]
 
 
-def test_a_seal_that_was_altered_or_removed_is_told(database, note):
+def test_an_altered_or_removed_seal_is_reported(database, note):
     note(40)
     seal_events(database, block=10)
     tamper(database, "UPDATE seal SET events = 9 WHERE id = 1", "DELETE FROM seal WHERE id = 3")
@@ -215,14 +215,14 @@ def test_a_short_verification_still_compares_all_seals(database, note):
     assert not verify_chain(database, go_on=lambda: False).unbroken
 
 
-def test_missing_triggers_are_told_with_the_proof(database, note):
+def test_missing_triggers_are_reported(database, note):
     note(1)
     with unguarded(database):
         pass
     assert verify_chain(database).missing_triggers == ()
 
 
-def test_a_line_is_the_same_on_both_databases(database):
+def test_the_canonical_form_is_the_same_on_both_databases(database):
     with database.begin() as s:
         detail = {"b": [1.0, 1e-07, 1e16, 1.25e300, -0.0, 2.5, None, True], "a": "색", "deep": {"z": 3.0}}
         events.append(s, [NewEvent(EventType.CREATION, detail, agent=AgentName.person("민아"))], at=T)
@@ -273,7 +273,7 @@ def test_no_seal_passes_an_event_that_is_being_written(database, url, note):
     assert verify_chain(database).unbroken
 
 
-def test_many_writers_and_two_sealers_leave_a_whole_chain(database, url):
+def test_many_writers_and_two_sealers_keep_the_chain_valid(database, url):
     begun = threading.Barrier(5)
     writing = threading.Event()
 

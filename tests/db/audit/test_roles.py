@@ -1,4 +1,4 @@
-"""The rights that docs/fixity.md gives the working role suffice for the work, and not for rewriting it."""
+"""The privileges of docs/fixity.md are enough to work, and not enough to rewrite events."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("url", ["postgresql"
 
 @pytest.fixture
 def working(archive, url, administer):
-    """The archive, at the hands of a role with the rights that the page gives; the tables are another's."""
+    """The archive, used by a role with the privileges of the page; another role owns the tables."""
     database = archive.database
     with database.read() as s:
         space = s.scalar(text("SELECT current_schema()"))

@@ -45,7 +45,7 @@ def test_a_failed_file_tells_why_and_what_to_do(archive, quarantine):
     assert row.since == archive.now
 
 
-def test_every_state_has_a_time_since_when(archive, take_away):
+def test_every_state_has_a_start_time(archive, take_away):
     archive.work_on("running.tif", "running")
     archive.drop("registered.tif", "registered", job=False)
     archive.drop("gone.tif", "gone", job=False)
@@ -64,7 +64,7 @@ def test_every_state_has_a_time_since_when(archive, take_away):
     }
 
 
-def test_files_can_be_asked_for_by_state_and_collection(archive):
+def test_files_are_listed_by_state_and_collection(archive):
     archive.work_on("album/a.tif", "a")
     archive.drop("album/back/b.tif", "b")
     archive.drop("c.tif", "c")
@@ -117,7 +117,7 @@ def test_several_states_and_collections_widen_the_list(archive):
 
 
 def failed_anew(archive, name="a.tif"):
-    """Have a done file of which a job by another recipe failed; return that job."""
+    """Make a done file with a failed job by another recipe; return that job."""
     lease = archive.work_on(name, name)
     recipe = archive.recipe(0.5)
     with archive.database.begin() as s:

@@ -18,7 +18,7 @@ def test_a_recipe_comes_back_as_it_was_entered(archive):
         assert recipe_body(s, recipe) == {"strength": 0.5}
 
 
-def test_an_unknown_recipe_is_told(archive):
+def test_an_unknown_recipe_is_an_error(archive):
     with archive.database.read() as s, pytest.raises(UnknownRecipe, match="42"):
         recipe_body(s, 42)
 

@@ -1,4 +1,4 @@
-"""A record is built anew from what sidecars tell: whole, in any order, as often as one likes."""
+"""A record is recovered from sidecars: completely, in any order, any number of times."""
 
 import copy
 import datetime as dt
@@ -28,7 +28,7 @@ EVIDENCE = {"sidecar": "a.color.tif.json", "verified": True}
 
 
 def make(source, name="a.tif", content="a", output=None):
-    """Have a derivative made and return what its sidecar tells, as it comes out of a file."""
+    """Make a derivative and return the JSON object of its sidecar, as read from a file."""
     lease = source.work_on(name, content)
     source.wait(seconds=6)
     with source.database.begin() as s:
@@ -72,7 +72,7 @@ def everything(source):
 
 @pytest.fixture
 def new_archive(archive, migrated_sqlite, tmp_path):
-    """A function that returns one more archive, with a record of its own."""
+    """A function that returns another archive with a record of its own."""
     opened = []
 
     def new_archive():
@@ -88,11 +88,11 @@ def new_archive(archive, migrated_sqlite, tmp_path):
 
 @pytest.fixture
 def source(new_archive):
-    """The archive whose record is lost; `archive` is the one that it is entered into."""
+    """The archive whose record is lost; it is recovered into `archive`."""
     return new_archive()
 
 
-def test_a_record_that_was_lost_comes_back_row_for_row(source, archive):
+def test_a_lost_record_is_recovered_row_for_row(source, archive):
     told = [make(source, f"album/{n}.tif", str(n)) for n in range(3)]
     assert sum((enter(archive, one) for one in told), AddedRows()) == AddedRows(3, 3, 3, 0, 3)
     assert everything(archive) == everything(source)
@@ -138,7 +138,7 @@ def test_the_order_of_sidecars_does_not_matter(source, archive, new_archive):
     assert contents == [second["scan"]["sha256"]]
 
 
-def test_what_was_entered_is_not_made_again(source, archive):
+def test_recovered_derivatives_are_not_made_again(source, archive):
     told = make(source)
     enter(archive, told)
     with archive.database.begin() as s:
@@ -153,7 +153,7 @@ def test_what_was_entered_is_not_made_again(source, archive):
     assert archive.state(known.job_id) is JobState.DONE
 
 
-def test_a_job_that_waits_for_what_lies_there_already_is_done(source, archive):
+def test_a_queued_job_with_an_existing_derivative_is_done(source, archive):
     told = make(source)
     waiting = archive.drop("a.tif", "a")
     assert enter(archive, told) == AddedRows(completed=1, derivatives=1)
@@ -173,7 +173,7 @@ def test_a_job_in_another_state_is_left_as_it_is(source, archive, state):
     assert everything(archive) == before
 
 
-def test_what_the_record_saw_itself_keeps_its_place(source, archive):
+def test_a_witnessed_sighting_stays_live(source, archive):
     told = make(source, "a.tif", "old")
     archive.drop("a.tif", "new")
     enter(archive, told)
@@ -198,7 +198,7 @@ def test_two_recipes_on_one_scan_are_two_jobs_of_one_scan(source, archive):
     assert enter(archive, told[1]) + enter(archive, told[0]) == AddedRows(1, 1, 2, 0, 2)
 
 
-def test_a_name_in_any_encoding_comes_through_whole(source, archive):
+def test_a_name_in_any_encoding_is_preserved(source, archive):
     raw = b"\xb0\xad\xb3\xb2.tif"
     seen = NewSighting("inbox", raw, "?.tif", "", 5, 7, 9)
     recipe = source.recipe()
@@ -214,7 +214,7 @@ def test_a_name_in_any_encoding_comes_through_whole(source, archive):
         assert s.scalars(select(Sighting.path)).all() == [raw]
 
 
-def test_what_is_known_is_told_without_writing(source, archive):
+def test_the_status_of_a_sidecar_is_read_only(source, archive):
     told = make(source)
     sidecar, place = read_sidecar(told), name("a.tif.color.tif")
     with archive.database.read() as s:
@@ -229,7 +229,7 @@ def test_what_is_known_is_told_without_writing(source, archive):
 
 
 def damaged(told):
-    """Every change of one value to one of another kind, or to none."""
+    """Yield every change of one value to one of another type, or to none."""
     for part, rows in told.items():
         if part == "events":
             continue
@@ -258,7 +258,7 @@ def test_no_damaged_value_enters_the_record(source, archive):
 
 
 @pytest.mark.parametrize("path", ["../a.tif", "/etc/a.tif", "a/../../b.tif", "a\0.tif", ""])
-def test_a_path_that_leads_out_is_refused(source, path):
+def test_a_path_outside_its_root_is_rejected(source, path):
     told = make(source)
     for row in (told["derivative"], told["sightings"][0]):
         bad = dict(row)
@@ -270,7 +270,7 @@ def test_a_path_that_leads_out_is_refused(source, path):
 
 
 @pytest.mark.parametrize("told", [None, [], {}, {"scan": {}}, {"sightings": {}, "events": []}])
-def test_anything_else_is_no_sidecar(told):
+def test_other_json_is_not_a_sidecar(told):
     with pytest.raises(BrokenSidecar):
         read_sidecar(told)
 

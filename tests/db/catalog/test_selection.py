@@ -37,16 +37,16 @@ def chosen(archive, **conditions):
         return [scan.display for scan in select_scans(s, Selection(**conditions))]
 
 
-def test_nothing_is_chosen_by_no_condition(album):
+def test_an_empty_selection_is_an_error(album):
     with pytest.raises(EmptySelection, match="--all"):
         chosen(album)
 
 
-def test_all_are_chosen_when_it_is_said(album):
+def test_all_files_are_selected_on_request(album):
     assert len(chosen(album, all=True)) == 5
 
 
-def test_a_collection_takes_in_its_sub_folders_and_no_namesake(album):
+def test_a_collection_includes_its_subfolders_only(album):
     assert chosen(album, collections=("album",)) == ["album/1.tif", "album/back/2.tif"]
     assert chosen(album, collections=("album/back", "가족")) == ["album/back/2.tif", "가족/4.tif"]
 
@@ -66,7 +66,7 @@ def test_a_collection_with_a_wildcard_in_its_name_is_only_itself(album):
         ((FileState.QUARANTINED,), []),
     ],
 )
-def test_states_choose_files_by_what_became_of_them(album, states, names):
+def test_states_select_files(album, states, names):
     assert chosen(album, states=states) == names
 
 
@@ -91,12 +91,12 @@ def test_conditions_narrow_each_other(album):
     assert chosen(album, collections=("album",), states=(FileState.DONE,), globs=("*1*",)) == ["album/1.tif"]
 
 
-def test_stale_are_those_that_another_recipe_made(album):
+def test_stale_scans_have_only_other_recipes(album):
     assert chosen(album, stale_for=f"{50:064x}") == ["album/1.tif"]
     assert chosen(album, stale_for=f"{100:064x}") == []
 
 
-def test_a_scan_is_chosen_once_however_often_it_was_seen(album):
+def test_a_scan_with_several_sightings_is_selected_once(album):
     album.drop("copy of 1.tif", "album/1.tif")
     assert len(chosen(album, all=True)) == 5
 
@@ -107,7 +107,7 @@ def test_files_that_are_gone_are_not_chosen(album, take_away):
     assert chosen(album, ids=(4, 5)) == ["가족/4.tif"]
 
 
-def test_the_chosen_can_be_reprocessed_while_they_are_read(album):
+def test_selected_scans_can_be_reprocessed_while_read(album):
     recipe = album.recipe(0.5)
     with album.database.begin() as s:
         scans = (scan.scan_id for scan in select_scans(s, Selection(states=(FileState.DONE,))))
@@ -145,7 +145,7 @@ def test_similar_names_share_the_folder_or_the_last_part(album):
         assert similar_names(s, "nowhere/_.tif", 10) == []
 
 
-def test_a_state_chooses_files_by_any_of_their_jobs(album):
+def test_a_state_selects_files_by_any_of_their_jobs(album):
     recipe = album.recipe(0.5)
     with album.database.begin() as s:
         reprocess(s, [1], recipe, "kim", now=album.now)

@@ -25,13 +25,13 @@ def left(archive, root="inbox", after=0, limit=100):
 
 
 def go(archive, *names, before=None):
-    """Note as gone what is known of the names, unless it was seen since `before`."""
+    """Mark files as gone by name, unless they were seen since `before`."""
     with archive.database.begin() as s:
         ids = [place.id for place in known_sightings(s, "inbox", [digest(name) for name in names])]
         return mark_gone(s, ids, before or archive.wait(seconds=1), now=archive.now)
 
 
-def test_paths_are_told_apart_by_their_digests(archive, names):
+def test_paths_are_distinguished_by_their_digests(archive, names):
     with archive.database.read() as s:
         known = known_sightings(s, "inbox", [digest(name) for name in ("never.tif", *names[:3])])
         assert known_sightings(s, "elsewhere", [digest(name) for name in names]) == []
@@ -39,7 +39,7 @@ def test_paths_are_told_apart_by_their_digests(archive, names):
     assert {place.path_sha256 for place in known} == {digest(name) for name in names[:3]}
 
 
-def test_a_known_place_tells_what_was_last_seen_there(archive):
+def test_a_known_sighting_has_what_was_last_seen(archive):
     made = archive.drop()
     with archive.database.read() as s:
         assert known_sightings(s, "inbox", [digest("a.tif")]) == [
@@ -56,7 +56,7 @@ def test_a_replaced_file_is_known_once_as_it_is_now(archive):
     assert [place for place, _ in left(archive)] == [new.sighting_id]
 
 
-def test_what_may_have_gone_comes_page_by_page_in_order(archive, names):
+def test_possibly_gone_files_come_in_ordered_pages(archive, names):
     first = left(archive, limit=3)
     rest = left(archive, after=first[-1][0])
     assert [path for _, path in first + rest] == [digest(name) for name in reversed(names)]
@@ -80,7 +80,7 @@ def test_a_page_of_possibly_gone_files_reads_no_others(archive, names, monkeypat
     assert plans == ["SEARCH sighting USING INTEGER PRIMARY KEY (rowid>?)"]
 
 
-def test_what_is_gone_or_was_seen_since_cannot_have_gone(archive, names):
+def test_gone_and_recently_seen_files_are_not_possibly_gone(archive, names):
     go(archive, *names[1:])
     assert [path for _, path in left(archive)] == [digest(names[0])]
     with archive.database.read() as s:
@@ -94,7 +94,7 @@ def test_a_path_returns_its_known_sighting(archive):
         assert known[1:] == (digest("a.tif"), 1000, 1, False, None)
 
 
-def test_a_file_that_went_is_marked_once(archive, names):
+def test_a_missing_file_is_marked_gone_once(archive, names):
     assert go(archive, "a.tif", "b0.tif", "never.tif") == 2
     assert go(archive, "a.tif") == 0
     assert archive.known("a.tif").gone

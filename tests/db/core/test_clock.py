@@ -1,4 +1,4 @@
-"""Leases go by one clock, whatever the hosts believe the time to be."""
+"""Leases use one clock, whatever the clocks of the hosts show."""
 
 import datetime as dt
 
@@ -14,7 +14,7 @@ LEASE = dt.timedelta(seconds=30)
 
 @pytest.fixture
 def an_hour_ahead(monkeypatch):
-    """This host's clock is wrong from now on."""
+    """A function that sets the clock of this host wrong."""
 
     def begin():
         monkeypatch.setattr(clock, "utcnow", lambda: utcnow() + dt.timedelta(hours=1))

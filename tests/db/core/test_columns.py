@@ -42,7 +42,7 @@ def test_a_time_without_a_zone_is_refused(archive):
 
 @same_database
 @given(written=st.text(st.characters(exclude_categories=[])))
-def test_any_text_can_be_kept(archive, written):
+def test_any_text_can_be_stored(archive, written):
     scan_id = archive.drop(job=False).scan_id
     with archive.database.begin() as s:
         s.execute(update(Scan).where(Scan.id == scan_id).values(format=written))
@@ -82,7 +82,7 @@ def _is_nan_or_infinite(value):
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def test_what_json_lacks_is_replaced(archive):
+def test_values_that_json_lacks_are_replaced(archive):
     record = archive.content()
     odd = {"nan": float("nan"), "exif": "Canon\x00", "icc": b"\x01\xff", "at": dt.date(1950, 6, 25)}
     with archive.database.begin() as s:

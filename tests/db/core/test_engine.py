@@ -11,12 +11,12 @@ from db.core.schema import Job, Scan
 from db.errors import DatabaseUnavailable, SchemaOutOfDate, UnsupportedDatabase, UnusableLocation
 
 
-def test_what_is_written_in_a_transaction_is_there_after_it(archive):
+def test_a_transaction_is_committed(archive):
     archive.drop()
     assert archive.count(Scan) == 1
 
 
-def test_an_exception_takes_back_all_that_was_written(archive, database):
+def test_an_exception_rolls_everything_back(archive, database):
     job_id = archive.drop().job_id
 
     def fail_on_the_way():
@@ -35,14 +35,14 @@ def test_a_reader_cannot_write(archive, database):
         s.execute(update(Job).values(requested_by="nobody"))
 
 
-def test_a_reader_sees_one_moment(archive, database):
+def test_a_reader_sees_one_snapshot(archive, database):
     with database.read() as s:
         assert s.scalars(select(Scan.id)).all() == []
         archive.drop()
         assert s.scalars(select(Scan.id)).all() == []
 
 
-def test_writers_take_turns_so_that_what_one_read_stays_true(archive, database):
+def test_writers_take_turns(archive, database):
     job_id = archive.drop().job_id
 
     def count_up():
@@ -96,7 +96,7 @@ def test_a_database_without_tables_says_how_to_make_them(empty_url):
     database.dispose()
 
 
-def test_a_server_that_is_away_is_told_without_the_password():
+def test_an_unavailable_server_is_reported_without_password():
     database = open_database("postgresql://clerk:s3cret@127.0.0.1:1/saek")
     with pytest.raises(DatabaseUnavailable) as caught, database.begin() as s:
         s.execute(text("SELECT 1"))
@@ -177,7 +177,7 @@ def test_postgresql_is_always_reached_by_psycopg_3(url, dialect):
     assert (database.dialect, database.url.drivername) == (dialect, "postgresql+psycopg")
 
 
-def test_opening_touches_no_file(tmp_path):
+def test_opening_creates_no_file(tmp_path):
     open_database(f"sqlite:///{tmp_path}/saek.sqlite3").dispose()
     assert list(Path(tmp_path).iterdir()) == []
 

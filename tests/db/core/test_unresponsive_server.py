@@ -1,4 +1,4 @@
-"""A PostgreSQL server, or a client of it, that is gone without a word."""
+"""A PostgreSQL server, or a client of it, that stops responding without closing its connection."""
 
 import threading
 import time
@@ -29,7 +29,7 @@ def relay(migrated_postgres):
 
 @pytest.fixture
 def over(migrated_postgres, relay):
-    """The database, reached by the relay."""
+    """The database, reached through the relay."""
     address = make_url(migrated_postgres)
     query = {name: value for name, value in address.query.items() if name != "host"}
     url = address.set(host="127.0.0.1", port=relay.port, query=query)

@@ -14,7 +14,7 @@ from db.migrations import runner
 from db.reports.cached_counts import last_counts
 
 
-def test_an_empty_database_is_brought_to_this_release(empty_url):
+def test_an_empty_database_is_upgraded(empty_url):
     assert revision.current_revision(empty_url) is None
     runner.upgrade(empty_url)
     assert revision.current_revision(empty_url) == revision.head_revision()
@@ -79,7 +79,7 @@ def test_every_constraint_is_named_by_the_convention(url):
                 assert constraint["name"].startswith(("ck_", "uq_", "fk_", "pk_"))
 
 
-def test_all_the_way_down_and_up_again(empty_url):
+def test_all_migrations_downgrade_and_upgrade(empty_url):
     runner.upgrade(empty_url)
     runner.downgrade(empty_url, "base")
     assert revision.current_revision(empty_url) is None

@@ -55,7 +55,7 @@ def test_resuming_everything_lifts_every_pause(archive):
     assert pauses(archive) == []
 
 
-def test_cancelling_ends_what_waits_and_asks_what_runs(archive):
+def test_cancel_ends_queued_jobs_and_asks_running_ones(archive):
     waiting = archive.drop("a.tif", "a").job_id
     running = archive.work_on("b.tif", "b").job_id
     told = order(archive, cancel, Selection(all=True))
@@ -133,19 +133,19 @@ def test_reprocessing_leaves_out_what_is_quarantined(archive):
     assert (told.created, told.existing, told.quarantined) == (1, 0, 1)
 
 
-def test_reprocessing_an_unknown_scan_is_told(archive):
+def test_reprocessing_an_unknown_scan_is_an_error(archive):
     recipe = archive.recipe()
     with pytest.raises(UnknownScan, match="77"), archive.database.begin() as s:
         reprocess(s, [77], recipe, "kim", now=archive.now)
 
 
 @pytest.mark.parametrize("give", [cancel, retry])
-def test_an_order_must_say_what_it_means(archive, give):
+def test_a_command_needs_a_selection(archive, give):
     with pytest.raises(EmptySelection, match="--all"):
         order(archive, give, Selection())
 
 
-def test_an_order_is_signed_by_who_gave_it(archive):
+def test_a_command_records_who_gave_it(archive):
     made = archive.drop()
     order(archive, cancel, [made.job_id])
     with archive.database.read() as s:
@@ -175,7 +175,7 @@ def test_the_plan_of_a_reprocess_matches_its_result(archive):
 
 @pytest.fixture
 def by_other_recipes(archive):
-    """Have a done file with a failed, a cancelled and a queued job by other recipes; return these jobs."""
+    """Make a done file with a failed, a cancelled and a queued job by other recipes; return these jobs."""
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.finish(s, lease, archive.derivative(), now=archive.now)
@@ -192,7 +192,7 @@ def by_other_recipes(archive):
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
-def test_a_job_that_ended_badly_is_retried_by_its_own_state(archive, by_other_recipes, state):
+def test_an_unsuccessful_job_is_retried_by_its_own_state(archive, by_other_recipes, state):
     other = JobState.CANCELLED if state is JobState.FAILED else JobState.FAILED
     told = order(archive, retry, Selection(states=(FileState(state.value),)))
     assert told.jobs == 1
@@ -200,7 +200,7 @@ def test_a_job_that_ended_badly_is_retried_by_its_own_state(archive, by_other_re
     assert archive.state(by_other_recipes[other]) is other
 
 
-def test_two_states_mean_both_and_a_file_means_all_its_jobs(archive, by_other_recipes):
+def test_two_states_select_both_and_a_file_all_its_jobs(archive, by_other_recipes):
     both = Selection(states=(FileState.FAILED, FileState.CANCELLED))
     assert order(archive, retry, both).jobs == 2
     order(archive, cancel, Selection(states=(FileState.QUEUED,)))
@@ -208,7 +208,7 @@ def test_two_states_mean_both_and_a_file_means_all_its_jobs(archive, by_other_re
     assert order(archive, retry, Selection(globs=("a.tif",))).jobs == 3
 
 
-def test_states_without_jobs_that_ended_badly_retry_nothing(archive, by_other_recipes):
+def test_other_states_retry_nothing(archive, by_other_recipes):
     assert order(archive, retry, Selection(states=(FileState.DONE, FileState.QUEUED))).jobs == 0
 
 

@@ -1,4 +1,4 @@
-"""Intake, workers, the reconciler and people at the same few scans at once."""
+"""Intake, workers, the reconciler and commands on the same few scans at once."""
 
 import datetime as dt
 import multiprocessing
@@ -21,7 +21,7 @@ NAMES = [f"{n}.tif" for n in range(6)]
 
 
 def take_part(archive, recipes, seed, take_away):
-    """Do as many things as STEPS, at random; a lost lease is the only refusal there may be."""
+    """Do STEPS random things; a lost lease is the only error that may occur."""
     pick = random.Random(seed)
     leases = []
 

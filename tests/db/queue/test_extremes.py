@@ -1,4 +1,4 @@
-"""Values from outside, as far as they go: each is kept, or moved to the end of its range."""
+"""Extreme values from outside are stored, or clamped to the end of their range."""
 
 import datetime as dt
 import math
@@ -86,7 +86,7 @@ def test_any_problem_of_a_file_can_be_stored(archive, seen, record, problem):
 
 
 @pytest.mark.parametrize("year", [1, 1601, 1677, 2262, 2300, 2446, 9999, 292_277_026_596])
-def test_a_file_of_any_year_is_the_same_file_at_the_next_look(archive, year):
+def test_a_file_of_any_year_is_known_at_the_next_rescan(archive, year):
     written = int((year - 1970) * 365.2425) * 86400 * 10**9
     for _ in range(2):
         with archive.database.begin() as s:

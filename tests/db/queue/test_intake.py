@@ -66,7 +66,7 @@ def test_a_job_that_waits_for_replaced_bytes_is_cancelled(archive):
     assert (job.state, job.failure_code) == (JobState.CANCELLED, "master-changed")
 
 
-def test_a_job_goes_on_while_the_bytes_are_still_seen_elsewhere(archive):
+def test_a_job_continues_while_its_bytes_exist_elsewhere(archive):
     old = archive.drop("a.tif", "first edition")
     archive.drop("b.tif", "first edition")
     archive.drop("a.tif", "second edition")
@@ -163,7 +163,7 @@ def test_the_same_problem_at_each_rescan_writes_no_event(archive):
     assert archive.happened() == ["quarantine"]
 
 
-def test_another_problem_of_the_same_file_is_news(archive):
+def test_another_problem_of_the_same_file_is_new(archive):
     with archive.database.begin() as s:
         quarantine_sighting(s, archive.seen(size=0), archive.problem("empty-file"), now=archive.now)
         _, new = quarantine_sighting(s, archive.seen(), archive.problem("unreadable"), now=archive.now)

@@ -1,4 +1,4 @@
-"""The life of one job under any order of claims, deliveries, deaths and orders."""
+"""One job under any sequence of claims, deliveries, worker deaths and commands."""
 
 import datetime as dt
 
@@ -37,7 +37,7 @@ LEGAL = {
 
 
 class JobLife(RuleBasedStateMachine):
-    """Every lease that was ever given is tried again at any time; only the one in force may act."""
+    """Uses every lease that was ever given at any time; only the current one may change the job."""
 
     leases = Bundle("leases")
 

@@ -31,7 +31,7 @@ def test_a_claim_takes_a_queued_job_and_counts_an_attempt(archive):
     assert (lease.recipe_body, lease.lane) == ({"strength": 1.0}, Lane.INTERACTIVE)
 
 
-def test_a_lease_names_every_place_where_the_bytes_are(archive, take_away):
+def test_a_lease_names_every_file_with_the_bytes(archive, take_away):
     archive.drop("gone.tif", "same")
     archive.drop("replaced.tif", "same")
     archive.drop("old.tif", "same")
@@ -64,14 +64,14 @@ def test_a_job_in_a_paused_lane_cannot_be_claimed(archive, held):
     assert archive.claim(job_id) is not None
 
 
-def test_a_pause_of_the_other_lane_holds_nothing(archive):
+def test_a_pause_does_not_affect_the_other_lane(archive):
     job_id = archive.drop().job_id
     with archive.database.begin() as s:
         pause(s, Lane.BULK, "kim", now=archive.now)
     assert archive.claim(job_id) is not None
 
 
-def test_a_heartbeat_extends_the_lease_and_tells_the_progress(archive):
+def test_a_heartbeat_extends_the_lease_and_records_progress(archive):
     lease = archive.work_on()
     archive.wait(minutes=1)
     with archive.database.begin() as s:
@@ -82,7 +82,7 @@ def test_a_heartbeat_extends_the_lease_and_tells_the_progress(archive):
     assert job.lease_expires_at == archive.now + 2 * MINUTE
 
 
-def test_a_heartbeat_hears_of_a_cancellation_and_of_a_pause(archive):
+def test_a_heartbeat_returns_a_cancellation_and_a_pause(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         cancel(s, [lease.job_id], "kim", now=archive.now)
@@ -133,7 +133,7 @@ def test_finish_is_idempotent(archive):
     assert archive.happened() == events
 
 
-def test_no_derivative_takes_the_place_of_another(archive):
+def test_no_derivative_replaces_another(archive):
     first = archive.work_on("a.tif", "a")
     second = archive.work_on("b.tif", "b")
     with archive.database.begin() as s:
@@ -148,7 +148,7 @@ def test_no_derivative_takes_the_place_of_another(archive):
     assert archive.state(second.job_id) is JobState.RUNNING
 
 
-def test_a_worker_whose_job_was_taken_over_can_do_nothing_more(archive):
+def test_a_worker_that_lost_its_lease_can_change_nothing(archive):
     late = archive.work_on()
     with archive.database.begin() as s:
         reap_expired(s, now=archive.wait(minutes=5))
@@ -170,7 +170,7 @@ def test_a_worker_whose_job_was_taken_over_can_do_nothing_more(archive):
     assert archive.count(Derivative) == 1
 
 
-def test_a_lease_on_a_job_that_is_in_no_record_is_told(archive):
+def test_a_lease_of_an_unknown_job_is_an_error(archive):
     lease = archive.work_on()
     with pytest.raises(UnknownJob), archive.database.begin() as s:
         jobs.end_cancelled(s, replace(lease, job_id=999), now=archive.now)
@@ -252,7 +252,7 @@ def test_a_transient_cause_is_retried_less_and_less_often(archive):
     assert rests[-1] == dt.timedelta(minutes=5)
 
 
-def test_another_cause_begins_a_wait_of_its_own(archive):
+def test_another_cause_starts_a_new_wait(archive):
     job_id = archive.drop().job_id
     for code in ("no-space", "no-space", "out-of-memory"):
         lease = archive.claim(job_id)
@@ -299,7 +299,7 @@ def test_a_changed_master_ends_its_job_until_the_bytes_are_back(archive):
 
 
 @pytest.mark.parametrize("makers", ["processes", "threads"])
-def test_of_many_claimants_exactly_one_gets_the_job(archive, makers):
+def test_exactly_one_of_many_claims_succeeds(archive, makers):
     job_id = archive.drop().job_id
     context = multiprocessing.get_context("fork")
     start, taken = context.Barrier(8), context.Value("i", 0)

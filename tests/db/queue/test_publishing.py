@@ -72,7 +72,7 @@ def test_a_job_that_is_taken_already_is_not_marked_as_sent(archive):
         assert mark_published(s, [lease.job_id], now=archive.now) == 0
 
 
-def test_a_broker_that_lost_its_data_gets_everything_anew(archive):
+def test_a_broker_that_lost_its_data_gets_all_jobs_again(archive):
     sent, never_sent = archive.drop("a.tif", "a").job_id, archive.drop("b.tif", "b").job_id
     with archive.database.begin() as s:
         mark_published(s, [sent], now=archive.now)
@@ -80,7 +80,7 @@ def test_a_broker_that_lost_its_data_gets_everything_anew(archive):
     assert archive.to_send() == [sent, never_sent]
 
 
-def test_what_cannot_run_is_not_sent(archive):
+def test_delayed_and_paused_jobs_are_not_sent(archive):
     resting = archive.work_on("a.tif", "a")
     with archive.database.begin() as s:
         jobs.retry_later(s, resting, archive.problem(), now=archive.now)
@@ -91,7 +91,7 @@ def test_what_cannot_run_is_not_sent(archive):
     assert archive.to_send() == [resting.job_id]
 
 
-def test_a_rest_that_a_clock_set_back_makes_long_is_over(archive):
+def test_a_delay_made_long_by_the_clock_is_over(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.retry_later(s, lease, archive.problem(), now=archive.now)

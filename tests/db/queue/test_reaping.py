@@ -8,7 +8,7 @@ from db.queue.reaping import last_heartbeats, reap_expired, reap_unresponsive
 from db.vocabulary import JobState
 
 LEASE = dt.timedelta(minutes=2)
-"""As the archive gives it."""
+"""The duration that the archive uses."""
 
 
 def test_a_lease_that_ran_out_puts_its_job_back(archive):
@@ -43,7 +43,7 @@ def test_a_scan_that_killed_two_workers_is_delayed(archive):
     assert archive.job(job_id).not_before == archive.now + dt.timedelta(seconds=10)
 
 
-def test_a_death_after_another_failure_tells_both(archive):
+def test_a_worker_death_reports_the_earlier_failure_too(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.fail_attempt(s, lease, archive.problem("crash"), now=archive.now)
@@ -79,7 +79,7 @@ def test_a_worker_with_a_newer_heartbeat_keeps_its_job(archive):
     assert archive.state(kept.job_id) is JobState.RUNNING
 
 
-def test_a_job_that_changed_hands_since_is_not_taken_back(archive):
+def test_a_job_with_a_newer_lease_is_not_taken_back(archive):
     first = archive.work_on()
     with archive.database.begin() as s:
         signs = last_heartbeats(s)

@@ -42,14 +42,14 @@ def test_jobs_delayed_by_one_cause_wait_since_the_first_of_them(archive):
         assert began_later == began
 
 
-def test_a_running_job_is_not_held_off(archive):
+def test_a_running_job_is_not_delayed(archive):
     lease = archive.work_on()
     with archive.database.begin() as s:
         delay_job(s, lease.job_id, archive.problem(FULL), dt.timedelta(0), now=archive.now)
     assert archive.job(lease.job_id).wait_reason is None
 
 
-def test_what_waits_for_one_cause_goes_on_when_that_is_gone(archive):
+def test_jobs_continue_when_their_cause_is_gone(archive):
     full, away = archive.drop("a.tif", "a").job_id, archive.drop("b.tif", "b").job_id
     pause = dt.timedelta(minutes=5)
     with archive.database.begin() as s:

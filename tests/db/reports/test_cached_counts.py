@@ -18,7 +18,7 @@ from db.vocabulary import Basis, FileState, JobState, Lane
 
 @pytest.fixture
 def many(monkeypatch):
-    """Three files are many."""
+    """Three files count as many."""
     monkeypatch.setattr(cached_counts, "MANY_FILES", 3)
 
 
@@ -29,7 +29,7 @@ def look(archive, **how):
 
 @pytest.fixture
 def filled(archive, take_away):
-    """Have files in every state, several jobs to some of them, and work that waits for a disk."""
+    """An archive with files in every state, several jobs for some of them, and jobs that wait for a disk."""
     done = archive.work_on("album/done.tif", "done")
     failed = archive.work_on("failed.tif", "failed")
     bad = archive.work_on("bad.tif", "bad")
@@ -78,7 +78,7 @@ def test_few_files_need_no_cached_counts(filled):
     assert (seen.basis, seen.counted_at) == (Basis.LIVE, filled.now)
 
 
-def test_many_files_are_told_as_they_were_counted_last(filled, many):
+def test_many_files_are_reported_from_the_cache(filled, many):
     taken = cache_counts(filled.database)
     filled.drop("late.tif", "late")
     seen, exact = look(filled), look(filled, exact=True)
@@ -101,7 +101,7 @@ def test_without_cached_counts_many_files_are_counted(filled, many):
     assert seen.files == look(filled, exact=True).files
 
 
-def test_what_is_paused_shows_at_once_however_old_the_counts_are(filled, many):
+def test_pauses_are_current_with_cached_counts(filled, many):
     cache_counts(filled.database)
     with filled.database.begin() as s:
         pause(s, Lane.BULK, "kim", now=filled.now)

@@ -11,7 +11,7 @@ from db.vocabulary import FileState, JobState
 
 @pytest.fixture
 def told(archive):
-    """An archive with one restored scan that was seen twice, once among others."""
+    """An archive with one restored scan of two sightings, and other scans."""
     archive.drop("other.tif", "other")
     lease = archive.work_on("album/a.tif", "a")
     archive.drop("copy.tif", "a")
@@ -25,7 +25,7 @@ def tell(archive, selector):
         return scan_history(s, selector)
 
 
-def test_the_story_of_a_scan_is_whole(told):
+def test_the_history_of_a_scan_is_complete(told):
     whole = tell(told, b"album/a.tif")
     assert (whole.scan.width, whole.scan.bit_depth, whole.scan.problem) == (2000, 16, None)
     assert [(seen.display, seen.state) for seen in whole.sightings] == [
@@ -66,7 +66,7 @@ def test_a_scan_can_be_named_in_many_ways(told, selector):
 @pytest.mark.parametrize(
     "selector", [b"no.tif", "no.tif", "99", "job:99", "mood:1", "abc", "ffffff", "9" * 40]
 )
-def test_what_fits_nothing_has_no_story(told, selector):
+def test_an_unknown_selector_has_no_history(told, selector):
     assert tell(told, selector) is None
 
 
@@ -79,7 +79,7 @@ def test_a_prefix_that_fits_two_scans_asks_for_more(archive):
     assert tell(archive, "abcdef2").scan.id == 2
 
 
-def test_a_file_that_could_not_be_hashed_has_a_story_too(archive):
+def test_an_unhashed_file_has_a_history(archive):
     with archive.database.begin() as s:
         quarantine_sighting(s, archive.seen("link.tif"), archive.problem("unsafe-file"), now=archive.now)
     whole = tell(archive, "link.tif")
@@ -88,7 +88,7 @@ def test_a_file_that_could_not_be_hashed_has_a_story_too(archive):
     assert [event.type for event in whole.events] == ["quarantine"]
 
 
-def test_a_path_tells_of_what_it_holds_now(archive):
+def test_a_path_shows_its_current_content(archive):
     archive.drop("a.tif", "old")
     new = archive.drop("a.tif", "new")
     assert tell(archive, "a.tif").scan.id == new.scan_id
@@ -102,7 +102,7 @@ def test_a_replaced_sighting_has_no_state(archive):
     assert whole.jobs[0].problem.code == "master-changed"
 
 
-def test_a_story_is_found_by_its_derivative(told):
+def test_a_history_is_found_by_its_derivative(told):
     for path in (b"a.color.tif", b"a.color.tif.json", b"moved/a.color.tif"):
         with told.database.read() as s:
             found = derivative_history(s, path)
@@ -129,7 +129,7 @@ def test_a_derivative_is_known_by_the_digests_in_its_name(archive, digits):
             assert derivative_history(s, name.encode()) is None
 
 
-def test_a_name_that_two_derivatives_have_tells_no_story(archive):
+def test_an_ambiguous_name_has_no_history(archive):
     for folder in ("x", "y"):
         lease = archive.work_on(f"{folder}/a.tif", folder)
         with archive.database.begin() as s:

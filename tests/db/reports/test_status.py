@@ -59,7 +59,7 @@ def test_each_file_counts_once_by_state_and_collection(archive, take_away):
     assert sum(seen.collections["album"].values()) == 3
 
 
-def test_a_file_that_went_before_its_turn_stays_in_sight(archive, take_away):
+def test_a_file_that_left_before_its_job_stays_listed(archive, take_away):
     lease = archive.work_on()
     with archive.database.begin() as s:
         jobs.fail(s, lease, archive.problem("missing-file"), quarantine=True, now=archive.now)
@@ -92,7 +92,7 @@ def test_jobs_are_counted_by_lane(archive):
     assert seen[Lane.BULK][JobState.QUEUED] == 1
 
 
-def test_it_is_told_what_the_queue_waits_for(archive):
+def test_the_overview_names_what_jobs_wait_for(archive):
     resting = archive.work_on("a.tif", "a")
     archive.drop("b.tif", "b", lane=Lane.BULK)
     archive.drop("c.tif", "c")
@@ -128,13 +128,13 @@ def test_the_time_left_follows_from_the_recent_throughput(archive):
 
 
 def work(archive, name, **length):
-    """Have a file come, worked on at once and for so long."""
+    """Drop a file and work on it at once, for the given time."""
     lease = archive.work_on(name, name)
     archive.wait(**length)
     finish(archive, lease, f"{name}.color.tif")
 
 
-def test_time_in_which_nothing_was_done_does_not_count(archive):
+def test_idle_time_does_not_count(archive):
     for n in range(6):
         work(archive, f"morning {n}.tif", seconds=20)
     archive.wait(minutes=10)
@@ -174,7 +174,7 @@ def test_a_job_from_before_the_window_counts_in_full(archive):
     assert look(archive).eta == dt.timedelta(minutes=40)
 
 
-def test_the_way_of_a_waiting_job_to_a_worker_is_work(archive):
+def test_the_handover_of_a_queued_job_counts_as_work(archive):
     waiting = [archive.drop(f"{n}.tif", str(n)).job_id for n in range(3)]
     for n, job_id in enumerate(waiting):
         archive.wait(seconds=2)
@@ -184,7 +184,7 @@ def test_the_way_of_a_waiting_job_to_a_worker_is_work(archive):
     assert look(archive).throughput.worked == dt.timedelta(seconds=3 + 5 + 5)
 
 
-def test_a_pause_in_which_jobs_wait_is_not_work(archive):
+def test_idle_time_between_jobs_is_not_counted(archive):
     waiting = [archive.drop(f"{n}.tif", str(n)).job_id for n in range(2)]
     for n, job_id in enumerate(waiting):
         archive.wait(minutes=5)
@@ -194,12 +194,12 @@ def test_a_pause_in_which_jobs_wait_is_not_work(archive):
     assert look(archive).throughput.worked == dt.timedelta(seconds=6)
 
 
-def test_nothing_is_promised_before_anything_was_made(archive):
+def test_the_time_left_needs_a_derivative(archive):
     archive.drop()
     assert (look(archive).eta, look(archive).held) == (None, 0)
 
 
-def test_when_all_that_is_left_is_paused_no_time_is_told(archive):
+def test_with_only_paused_jobs_there_is_no_time_left(archive):
     work(archive, "a.tif", minutes=1)
     archive.drop("bulk.tif", "bulk", lane=Lane.BULK)
     with archive.database.begin() as s:
@@ -207,7 +207,7 @@ def test_when_all_that_is_left_is_paused_no_time_is_told(archive):
     assert (look(archive).eta, look(archive).held) == (None, 1)
 
 
-def test_what_is_paused_has_no_part_in_the_time_left(archive):
+def test_paused_jobs_have_no_part_in_the_time_left(archive):
     work(archive, "a.tif", minutes=1)
     for n in range(5):
         archive.drop(f"bulk {n}.tif", f"bulk {n}", lane=Lane.BULK)
@@ -218,7 +218,7 @@ def test_what_is_paused_has_no_part_in_the_time_left(archive):
 
 
 def made_anew(archive, name):
-    """Have a done file of which a job by another recipe runs; return its lease."""
+    """Make a done file with a running job by another recipe; return its lease."""
     done = archive.work_on(name, name)
     finish(archive, done, f"{name}.color.tif")
     recipe = archive.recipe(0.5)
@@ -244,7 +244,7 @@ def test_a_done_file_counts_its_unsuccessful_jobs_too(archive):
     assert seen.collections_also["album"] == {JobState.FAILED: 2, JobState.CANCELLED: 0}
 
 
-def test_of_a_quarantined_or_gone_file_no_further_job_is_told(archive, take_away):
+def test_quarantined_and_gone_files_report_no_further_job(archive, take_away):
     for name in ("bad.tif", "gone.tif"):
         lease = archive.work_on(name, name)
         with archive.database.begin() as s:
@@ -256,7 +256,7 @@ def test_of_a_quarantined_or_gone_file_no_further_job_is_told(archive, take_away
     assert set(seen.also.values()) == {0}
 
 
-def test_the_oldest_wait_is_told(archive):
+def test_the_oldest_wait_is_reported(archive):
     since = archive.now
     archive.drop("a.tif", "a")
     archive.wait(hours=1)
@@ -264,7 +264,7 @@ def test_the_oldest_wait_is_told(archive):
     assert look(archive).oldest_queued_at == since
 
 
-def test_what_runs_is_told_with_its_progress(archive):
+def test_running_jobs_are_listed_with_their_progress(archive):
     lease = archive.work_on("album/a.tif")
     with archive.database.begin() as s:
         jobs.heartbeat(s, lease, "detail", 3, 12, extend=dt.timedelta(minutes=2), now=archive.wait(seconds=9))
