@@ -74,8 +74,8 @@ def line(folder: Path, megapixels: float, bits: int, fmt: str, runs: int) -> str
         if comparison:
             comparison.finish()
 
-    timed("confirm")
-    timed("measure")
+    timed("verify_lossless")
+    timed("measure_lossy")
     whole = least(lambda: restore(Input(master), recipe, Output(out), Compute(model=loaded)), runs)
     second = least(lambda: overview(both=True), runs) - least(lambda: overview(both=False), runs)
     back = min(read_back)

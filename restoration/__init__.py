@@ -7,7 +7,7 @@ The public face of the package. Training, evaluation and the founding study have
 from restoration.atomic_write import draft, publish, replacing, sync_folder, write_file, writing_to
 from restoration.demo_scans import Sample, make_samples
 from restoration.derivatives.contact_sheet import contact_sheet
-from restoration.derivatives.publish import disclosed
+from restoration.derivatives.disclosure import read_disclosure
 from restoration.derivatives.xmp import STATEMENTS
 from restoration.errors import (
     AlreadyColor,
@@ -151,7 +151,6 @@ __all__ = [
     "contact_sheet",
     "default_model",
     "describe_engine",
-    "disclosed",
     "display_name",
     "draft",
     "export_model",
@@ -167,6 +166,7 @@ __all__ = [
     "publish",
     "publish_draft",
     "read_card",
+    "read_disclosure",
     "recipe_for",
     "remove_model",
     "replacing",

@@ -17,13 +17,13 @@ from restoration.colorize.inference import ChromaField, colorize
 from restoration.colorize.plan import guide_side
 from restoration.colorize.predicted_error import ERROR_PASSES, confidence
 from restoration.colorize.seam_metrics import seamlessness
-from restoration.derivatives import confidence_map, publish, technical_report, verification, writer, xmp
-from restoration.derivatives.carried_metadata import outside_xmp
-from restoration.derivatives.compose import Painting
+from restoration.derivatives import confidence_map, disclosure, technical_metadata, verification, writer, xmp
+from restoration.derivatives.carried_metadata import fields_outside_xmp
+from restoration.derivatives.compose import Composition
 from restoration.derivatives.icc_profile import rgb_profile
 from restoration.derivatives.jpeg import MAX_SIDE
-from restoration.derivatives.tone_adaptation import Appearance
-from restoration.derivatives.verified_deflate import mismatch
+from restoration.derivatives.tone_adaptation import ToneTables
+from restoration.derivatives.verified_deflate import luma_mismatch
 from restoration.errors import ImageTooLarge, OutOfMemory, RecipeOutdated, WeightsMismatch
 from restoration.generators.loaded_model import LoadedModel
 from restoration.masters import monochrome
@@ -59,7 +59,7 @@ def restore(
     with _told_of(source), ExitStack() as stack:
         work = _open(source, recipe, compute, progress)
         for path in output.files:
-            publish.require_replaceable(path, source.path, work.identity.sha256, recipe.fingerprint())
+            disclosure.require_replaceable(path, source.path, work.identity.sha256, recipe.fingerprint())
         draft = Output(
             stack.enter_context(atomic_write.draft(output.path)),
             output.confidence and stack.enter_context(atomic_write.draft(output.confidence)),
@@ -156,37 +156,39 @@ def _derive(work: _Work, draft: Output) -> Restoration:
         seen, tone = _examine(work, master.scratch, listener)
     with stages.stage(Stage.COLOR) as listener:
         colors = _colorize(work, seen, listener, with_confidence=draft.confidence is not None)
-    canvas, provenance = writer.canvas_of(facts, recipe), _provenance(work, tone, draft)
+    spec, provenance = writer.image_spec(facts, recipe), _provenance(work, tone, draft)
     with atomic_write.writing_to(draft.path.parent):
         with stages.stage(Stage.WRITE) as listener:
-            label, report = _label(work, seen, provenance)
+            metadata, report = _label(work, seen, provenance)
             strips = _read_again(master, seen.samples_sha256, listener)
             curve = seen.tone_profile.curve
-            appearance = Appearance.of(curve, canvas.dtype) if curve else None
-            painting = Painting(canvas, colors.upsampler, strips, work.threads, appearance)
-            proof = writer.write(draft.path, painting, recipe, label)
+            tone_tables = ToneTables.for_curve(curve, spec.dtype) if curve else None
+            composition = Composition(spec, colors.upsampler, strips, work.threads, tone_tables)
+            expected = writer.write(draft.path, composition, recipe, metadata)
             mapped = None
             if draft.confidence is not None and colors.confidence is not None:
                 mapped = confidence_map.write(draft.confidence, colors.confidence, provenance)
         with stages.stage(Stage.VERIFY) as listener:
-            if proof:
-                measured = verification.confirm(
-                    draft.path, canvas, proof, seen.reference, threads=work.threads, listener=listener
+            if expected:
+                measured = verification.verify_lossless(
+                    draft.path, spec, expected, seen.reference, threads=work.threads, listener=listener
                 )
             else:
                 strips = _read_again(master, seen.samples_sha256)
-                measured = verification.measure(draft.path, strips, canvas.height, listener)
-                publish.settle_luma_error(draft.path, measured.luma_max_error, measured.luma_mean_error)
+                measured = verification.measure_lossy(draft.path, strips, spec.height, listener)
+                disclosure.write_luma_error(draft.path, measured.luma_max_error, measured.luma_mean_error)
             work.identity.require_unchanged()
             size, sha256 = atomic_write.digest(draft.path)
     decoders = min(seen.reference.decoders, measured.decoders)
-    report = technical_report.completed(report, facts, recipe, canvas, seen.tone_profile, notes=seen.notes)
+    report = technical_metadata.add_technical_metadata(
+        report, facts, recipe, spec, seen.tone_profile, notes=seen.notes
+    )
     return Restoration(
         path=draft.path,
         format=recipe.format,
-        width=canvas.width,
-        height=canvas.height,
-        bit_depth=canvas.bits,
+        width=spec.width,
+        height=spec.height,
+        bit_depth=spec.bits,
         bytes=size,
         sha256=sha256,
         pixel_sha256=measured.pixel_sha256,
@@ -204,7 +206,7 @@ def _derive(work: _Work, draft: Output) -> Restoration:
         recipe_fingerprint=recipe.fingerprint(),
         engine=work.model.engine.name,
         software=software(),
-        metadata=technical_report.with_decoders(report, decoders),
+        metadata=technical_metadata.note_decoders(report, decoders),
         decoders=decoders,
         confidence=mapped,
     )
@@ -271,15 +273,17 @@ def _provenance(work: _Work, tone: Tone, draft: Output) -> xmp.Provenance:
 
 def _label(
     work: _Work, seen: MasterOverview, provenance: xmp.Provenance
-) -> tuple[writer.Label, MetadataReport]:
+) -> tuple[writer.FileMetadata, MetadataReport]:
     """Return what is written beside the pixels, and what became of the master's metadata."""
     facts, jpeg = work.facts, work.recipe.format is OutputFormat.JPEG
     about = embedded.read_metadata(work.source.path, facts)
-    packet, report = xmp.packet(provenance, about, xmp.MAX_JPEG_BYTES if jpeg else xmp.MOST_BYTES)
+    packet, report = xmp.disclosure_packet(
+        provenance, about, xmp.MAX_JPEG_BYTES if jpeg else xmp.MAX_PACKET_BYTES
+    )
     dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
     curve, bits = seen.tone_profile.curve, writer.bit_depth(facts, work.recipe)
     profile = rgb_profile(curve, bits) if curve else writer.srgb_profile()
-    return writer.Label(packet, dpi, software(), outside_xmp(about), profile), report
+    return writer.FileMetadata(packet, dpi, software(), fields_outside_xmp(about), profile), report
 
 
 def _read_again(
@@ -293,7 +297,7 @@ def _read_again(
         if listener:
             listener(strip.top + len(strip.gray), rows)
     if again.digest() != samples_sha256:
-        raise mismatch("the master, read again, did not give the same samples")
+        raise luma_mismatch("the master, read again, did not give the same samples")
 
 
 def _require_recipe(recipe: Recipe, model: LoadedModel) -> None:

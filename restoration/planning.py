@@ -35,7 +35,7 @@ def plan(
     card = model_card(recipe.model, library)
     width, height = facts.upright_size
     windows = count_windows(height, width, recipe.preset, card.input_spec)
-    canvas = writer.canvas_of(facts, recipe)
-    size = canvas.raw_bytes if recipe.format.lossless else canvas.raw_bytes * recipe.quality // 200
+    spec = writer.image_spec(facts, recipe)
+    size = spec.raw_bytes if recipe.format.lossless else spec.raw_bytes * recipe.quality // 200
     size += size // 3 * recipe.pyramid
     return Plan(windows + ERROR_PASSES * with_confidence, facts.pixels, size)

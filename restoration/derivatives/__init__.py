@@ -1,1 +1,1 @@
-"""The colored file: composed, encoded, verified, described and published."""
+"""Derivatives: composing, encoding, metadata and verification."""

@@ -1,7 +1,7 @@
-"""Which of the master's properties its derivative carries, and which not.
+"""Carry the master's descriptive and rights metadata over to the XMP of its derivative.
 
-Kept is what describes the picture and the rights in it. What describes the file (its size, profile, history)
-or what the disclosure says itself is not. What XMP says holds before all other blocks.
+Properties of the file (its size, profile, history) and those that the disclosure sets itself are dropped. XMP
+takes precedence over all other blocks.
 """
 
 from collections.abc import Mapping
@@ -45,8 +45,8 @@ _MOST_LANGUAGES: Final = 64
 
 
 @dataclass(slots=True)
-class Inheritance:
-    """What a derivative takes over."""
+class CarriedMetadata:
+    """What a derivative takes over from its master, and what not."""
 
     captions: dict[str, str] = field(default_factory=dict)
     """By language."""
@@ -55,9 +55,9 @@ class Inheritance:
     noted: list[str] = field(default_factory=list)
 
 
-def inherit(master: MasterMetadata, node: etree._Element) -> Inheritance:
-    """Add the master's properties to `node`; its captions, which the disclosure adds, are returned."""
-    found = Inheritance()
+def carry_metadata(master: MasterMetadata, node: etree._Element) -> CarriedMetadata:
+    """Add the master's properties to `node`, all but its captions, which the disclosure adds."""
+    found = CarriedMetadata()
     read = xmp_reader.read_xmp(master.xmp, master.extension) if master.xmp else xmp_reader.XmpProperties()
     found.noted.extend(read.noted)
     if read.damaged:
@@ -78,13 +78,13 @@ def inherit(master: MasterMetadata, node: etree._Element) -> Inheritance:
     return found
 
 
-def outside_xmp(master: MasterMetadata) -> MasterMetadata:
-    """Return what holds of the master's metadata where there is one text a field: in EXIF, TIFF and PNG.
+def fields_outside_xmp(master: MasterMetadata) -> MasterMetadata:
+    """Return the master's metadata for EXIF, TIFF and PNG, where a field has one language.
 
-    Its fields are those that the XMP of the derivative has, in the default language.
+    The fields are those of the derivative's XMP, in the default language.
     """
     node = new_description()
-    captions = inherit(master, node).captions
+    captions = carry_metadata(master, node).captions
     fields: dict[str, tuple[str, ...]] = {}
     if captions:
         fields["dc:description"] = (captions.get("x-default", next(iter(captions.values()))),)
@@ -99,7 +99,7 @@ def _texts(value: etree._Element) -> set[str]:
     return {text.strip() for text in value.itertext() if text.strip()}
 
 
-def _caption(found: Inheritance, value: etree._Element) -> None:
+def _caption(found: CarriedMetadata, value: etree._Element) -> None:
     spoken = list(xmp_reader.texts_by_language(value).items())
     if len(spoken) > _MOST_LANGUAGES:
         found.dropped.append(f"dc:description (more than {_MOST_LANGUAGES} languages)")
@@ -110,7 +110,7 @@ def _caption(found: Inheritance, value: etree._Element) -> None:
         found.dropped.append("dc:description (in part)")
 
 
-def _keep(found: Inheritance, node: etree._Element, name: str, value: etree._Element) -> None:
+def _keep(found: CarriedMetadata, node: etree._Element, name: str, value: etree._Element) -> None:
     if any(SAEK in key for one in value.iter() for key in (str(one.tag), *map(str, one.attrib))):
         found.dropped.append(f"{name} (it speaks in our name)")
         return
@@ -142,7 +142,7 @@ def _default_first(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _fill(
-    found: Inheritance,
+    found: CarriedMetadata,
     node: etree._Element,
     name: str,
     texts: tuple[str, ...],

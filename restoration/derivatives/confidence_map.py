@@ -1,4 +1,4 @@
-"""How confidence becomes a file beside a derivative: a gray PNG that says what it is."""
+"""Write the confidence of the predicted colors as a gray PNG beside the derivative."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +18,10 @@ _LEVEL: Final = 6
 
 
 def write(path: Path, confidence: Float, made: xmp.Provenance) -> ConfidenceMap:
-    """Write confidence (h, w) in [0, 1] as 8-bit gray, 0 for 0 and 255 for 1. Raises OSError.
+    """Write confidence (h, w), float32 in [0, 1], as 8-bit gray, 0 for 0 and 255 for 1. Raises OSError.
 
-    The XMP packet names master, model and recipe, and what the values mean; its identity is not that of the
-    derivative.
+    The XMP packet names master, model and recipe, and says what the values mean. Its document ID is not that
+    of the derivative.
     """
     values = np.rint(confidence * 255).astype(np.uint8)
     height, width = values.shape
@@ -32,7 +32,7 @@ def write(path: Path, confidence: Float, made: xmp.Provenance) -> ConfidenceMap:
         "confidenceDoubtful": f"{doubtful:g}",
         "confidenceScale": f"value / 255 = share of such pixels within {CLOSE:g} of the true Cb and Cr",
     }
-    packet = xmp.map_packet(replace(made, tags={**made.tags, **told}))
+    packet = xmp.confidence_packet(replace(made, tags={**made.tags, **told}))
     with path.open("wb") as file:
         stream = png.PngStream(file.write, width, height, chunks=[png.xmp_chunk(packet)], level=_LEVEL)
         stream.add(values[..., None])

@@ -1,4 +1,4 @@
-"""How many restorations are shown at a glance: before and after, side by side, on one PNG."""
+"""Contact sheets: master and derivative of many restorations side by side, on one PNG."""
 
 import functools
 import unicodedata

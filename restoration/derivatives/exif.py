@@ -1,6 +1,6 @@
-"""The EXIF block of a derivative, written byte by byte: Pillow would turn what is not ASCII into "?".
+"""Encode an EXIF block with UTF-8 texts, as the MWG guidelines 1.01 recommend.
 
-Texts are UTF-8, as XMP and common readers have it (MWG guidelines 1.01).
+Pillow would write ASCII only, with "?" for all else.
 """
 
 import struct
@@ -18,17 +18,14 @@ Values = Mapping[int, str | int]
 
 
 def text_value(text: str, most_bytes: int | None = None) -> bytes:
-    """Return a text as TIFF and EXIF hold it: UTF-8 with a NUL at its end, of `most_bytes` at most.
-
-    A longer one is cut, but never within a character.
-    """
+    """Return a text as UTF-8 with a NUL at its end, of `most_bytes` at most; it is cut between characters."""
     content = legal_xml_text(text).encode()
     if most_bytes is not None and len(content) >= most_bytes:
         content = content[: most_bytes - 1].decode("utf-8", "ignore").encode()
     return content + b"\0"
 
 
-def block(picture: Values, photograph: Values, most_bytes: int | None = None) -> bytes:
+def exif_block(picture: Values, photograph: Values, most_bytes: int | None = None) -> bytes:
     """Return EXIF in its TIFF form, little-endian: the tags of the picture, and those of the EXIF directory.
 
     `most_bytes` holds for each text.

@@ -1,6 +1,6 @@
-"""How the RGB profile of a derivative is written: the primaries of sRGB, the tone curve of its master.
+"""Write an RGB profile with the primaries of sRGB and the tone curve of the master.
 
-A display profile of version 2 (ICC.1:2001-04), which every color engine reads: three colorants, one curve
+A matrix profile of version 2 (ICC.1:2001-04), which every color engine reads: three colorants, and one curve
 that all channels share.
 """
 

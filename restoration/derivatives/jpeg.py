@@ -1,7 +1,7 @@
-"""How a JPEG is written strip by strip, though libvips wants a whole picture to read from.
+"""Write a JPEG strip by strip by libvips, which reads from a whole picture.
 
-The strips go through a pipe as a stored (uncompressed) PNG: libvips reads it as a stream, in a second thread,
-while the next strip is being colored in ours.
+The strips go through a pipe as an uncompressed PNG, which libvips reads as a stream in a second thread while
+the next strip is composed.
 """
 
 import errno
@@ -51,7 +51,7 @@ class JpegStream:
         return self
 
     def add(self, rgb: Gray) -> None:
-        """Take in the next rows (h, W, 3), uint8."""
+        """Write the next rows (h, W, 3), uint8."""
         self._png.add(rgb)
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""How a PNG is written row by row, without ever holding the picture."""
+"""Write a PNG strip by strip, without holding the picture."""
 
 import struct
 import zlib
@@ -63,7 +63,7 @@ class PngStream:
         self._begun = False
 
     def add(self, samples: Gray) -> None:
-        """Take in the next rows (h, W, bands), uint8 or uint16."""
+        """Write the next rows (h, W, bands), uint8 or uint16."""
         height, width, bands = samples.shape
         if not self._begun:
             header = struct.pack(">IIBBBBB", *self._size, 8 * samples.itemsize, _COLOR_TYPES[bands], 0, 0, 0)

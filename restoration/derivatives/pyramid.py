@@ -1,7 +1,7 @@
-"""How rows that come from top to bottom become the tiles of a picture and of its reduced copies.
+"""Tiles of a picture and of its reduced copies, from rows that come from top to bottom.
 
-Each level keeps one row of tiles; when that is full, its tiles go out and its rows, averaged two by two, go
-on to the level below. So a gigapixel needs a few rows of tiles, whatever its height.
+Each level buffers one row of tiles. When it is full, its tiles are yielded and its rows, averaged two by
+two, are passed to the next level. So a gigapixel needs a few rows of tiles, whatever its height.
 """
 
 from collections.abc import Iterator
@@ -11,36 +11,36 @@ from typing import Final
 import numpy as np
 
 from restoration.arrays.luma import Gray
-from restoration.derivatives.compose import Canvas, Painted
+from restoration.derivatives.compose import ComposedStrip, ImageSpec
 
-TILE: Final = 256
+TILE_SIDE: Final = 256
 """Side of a tile in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Tile:
     """A tile (TILE, TILE, bands): beyond the picture's edge its last row and column go on."""
 
     level: int
     samples: Gray
 
 
-def levels_of(width: int, height: int) -> tuple[tuple[int, int], ...]:
+def level_sizes(width: int, height: int) -> tuple[tuple[int, int], ...]:
     """Return width and height of the picture and its halves, down to the first that fits one tile."""
     levels = [(width, height)]
-    while max(levels[-1]) > TILE:
+    while max(levels[-1]) > TILE_SIDE:
         levels.append((max(1, levels[-1][0] // 2), max(1, levels[-1][1] // 2)))
     return tuple(levels)
 
 
-def pieces(rows: Iterator[Painted], canvas: Canvas) -> Iterator[Piece]:
+def pyramid_tiles(rows: Iterator[ComposedStrip], spec: ImageSpec) -> Iterator[Tile]:
     """Yield the tiles of all levels; those of one level come row by row, left to right."""
-    levels = [_Level(i, *size, canvas) for i, size in enumerate(levels_of(canvas.width, canvas.height))]
-    for painted in rows:
-        yield from _enter(levels, painted.samples)
+    levels = [_Level(i, *size, spec) for i, size in enumerate(level_sizes(spec.width, spec.height))]
+    for composed in rows:
+        yield from _enter(levels, composed.samples)
 
 
-def _enter(levels: list["_Level"], samples: Gray) -> Iterator[Piece]:
+def _enter(levels: list["_Level"], samples: Gray) -> Iterator[Tile]:
     level, below = levels[0], levels[1:]
     at = 0
     while at < len(samples):
@@ -59,31 +59,31 @@ def _enter(levels: list["_Level"], samples: Gray) -> Iterator[Piece]:
 class _Level:
     """One row of tiles of one level."""
 
-    def __init__(self, index: int, width: int, height: int, canvas: Canvas) -> None:
+    def __init__(self, index: int, width: int, height: int, spec: ImageSpec) -> None:
         self._index, self._width, self._height = index, width, height
-        rows = min(TILE, height)
-        self._samples: Gray = np.empty((rows, width, canvas.bands), canvas.dtype)
+        rows = min(TILE_SIDE, height)
+        self._samples: Gray = np.empty((rows, width, spec.bands), spec.dtype)
         self._done = 0
         self._filled = 0
 
     @property
     def full(self) -> bool:
         """Whether a row of tiles, or the rest of the picture, is there."""
-        return self._filled > 0 and self._filled == min(TILE, self._height - self._done)
+        return self._filled > 0 and self._filled == min(TILE_SIDE, self._height - self._done)
 
     def take(self, samples: Gray) -> int:
         """Take in rows until a row of tiles is full; return how many."""
-        count = min(len(samples), TILE - self._filled, self._height - self._done - self._filled)
+        count = min(len(samples), TILE_SIDE - self._filled, self._height - self._done - self._filled)
         place = slice(self._filled, self._filled + count)
         self._samples[place] = samples[:count, : self._width]
         self._filled += count
         return count
 
-    def tiles(self) -> Iterator[Piece]:
+    def tiles(self) -> Iterator[Tile]:
         """Yield the tiles of the full row; they are copies."""
-        for left in range(0, self._width, TILE):
-            place = (slice(self._filled), slice(left, left + TILE))
-            yield Piece(self._index, _padded(self._samples[place]))
+        for left in range(0, self._width, TILE_SIDE):
+            place = (slice(self._filled), slice(left, left + TILE_SIDE))
+            yield Tile(self._index, _padded(self._samples[place]))
 
     def halved(self) -> Gray:
         """Return the full row averaged two by two, without an odd last row or column unless it is alone."""
@@ -108,5 +108,5 @@ class _Level:
 
 
 def _padded(part: Gray) -> Gray:
-    rows, columns = TILE - part.shape[0], TILE - part.shape[1]
+    rows, columns = TILE_SIDE - part.shape[0], TILE_SIDE - part.shape[1]
     return np.pad(part, [(0, rows), (0, columns), (0, 0)], mode="edge")

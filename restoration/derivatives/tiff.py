@@ -1,4 +1,4 @@
-"""How a TIFF is written strip by strip or tile by tile, and what is remembered to prove the finished file."""
+"""Write a TIFF strip by strip or tile by tile, and return the checksums that the finished file must have."""
 
 import hashlib
 import itertools
@@ -11,9 +11,16 @@ import tifffile
 
 from restoration.arrays import ordered_map
 from restoration.arrays.buffer_pool import BufferPool
-from restoration.derivatives.compose import Canvas, Painted, PaintedDigest, Painting, Proof, as_it_is
-from restoration.derivatives.pyramid import TILE, Piece, levels_of, pieces
-from restoration.derivatives.verified_deflate import prove, seal
+from restoration.derivatives.compose import (
+    ComposedStrip,
+    Composition,
+    ExpectedSamples,
+    ImageSpec,
+    SampleDigest,
+    unchanged,
+)
+from restoration.derivatives.pyramid import TILE_SIDE, Tile, level_sizes, pyramid_tiles
+from restoration.derivatives.verified_deflate import compress, verify_round_trip
 from restoration.masters.strips import strip_rows
 
 CLASSIC_BYTES: Final = 4_000_000_000
@@ -26,66 +33,72 @@ Tags = dict[str, Any]
 """Keywords of `tifffile.TiffWriter.write` for the first page."""
 
 
-def is_big(canvas: Canvas, *, pyramid: bool) -> bool:
-    """Whether the file needs offsets of 64 bits: decided before anything is compressed."""
-    levels = levels_of(canvas.width, canvas.height) if pyramid else ((canvas.width, canvas.height),)
+def needs_bigtiff(spec: ImageSpec, *, pyramid: bool) -> bool:
+    """Whether the file needs offsets of 64 bits, by the uncompressed size of its samples."""
+    levels = level_sizes(spec.width, spec.height) if pyramid else ((spec.width, spec.height),)
     pixels = sum(width * height for width, height in levels)
-    return pixels * canvas.bands * canvas.bits // 8 > CLASSIC_BYTES
+    return pixels * spec.bands * spec.bits // 8 > CLASSIC_BYTES
 
 
-def write(path: Path, painting: Painting, tags: Tags, *, pyramid: bool) -> Proof:
-    """Paint and write with `tags`, every compressed piece proven. Raises OSError, LumaMismatch.
+def write(path: Path, composition: Composition, tags: Tags, *, pyramid: bool) -> ExpectedSamples:
+    """Compose and write with `tags`. Raises OSError, LumaMismatch.
 
-    A pyramid has tiles of 256 and, as further pages, copies of half the size each down to one tile; their
-    tiles wait in a file without a name beside `path`. The pixels of the first page are the same either way.
+    A pyramid has tiles of 256 and, as further pages, copies of half the size each down to one tile. Their
+    tiles are buffered in a file without a name beside `path`. The first page has the same pixels either way.
     """
-    samples = PaintedDigest()
-    with tifffile.TiffWriter(path, bigtiff=is_big(painting.canvas, pyramid=pyramid), byteorder="<") as file:
+    samples = SampleDigest()
+    with tifffile.TiffWriter(
+        path, bigtiff=needs_bigtiff(composition.spec, pyramid=pyramid), byteorder="<"
+    ) as file:
         if pyramid:
-            return samples.proof(_write_tiles(file, path.parent, samples, painting, tags))
-        _write_strips(file, samples, painting, tags)
-        return samples.proof()
+            return samples.expected(_write_tiles(file, path.parent, samples, composition, tags))
+        _write_strips(file, samples, composition, tags)
+        return samples.expected()
 
 
-def _write_strips(tiff: tifffile.TiffWriter, samples: PaintedDigest, painting: Painting, tags: Tags) -> None:
-    canvas = painting.canvas
-    rows = rows_per_strip(canvas)
+def _write_strips(
+    tiff: tifffile.TiffWriter, samples: SampleDigest, composition: Composition, tags: Tags
+) -> None:
+    spec = composition.spec
+    rows = rows_per_strip(spec)
 
-    def sealed(painted: Painted, buffers: BufferPool) -> tuple[Painted, list[bytes]]:
-        cuts = [slice(top, top + rows) for top in range(0, len(painted.samples), rows)]
-        return painted, [seal(painted.samples[cut], buffers) for cut in cuts]
+    def compressed(composed: ComposedStrip, buffers: BufferPool) -> tuple[ComposedStrip, list[bytes]]:
+        cuts = [slice(top, top + rows) for top in range(0, len(composed.samples), rows)]
+        return composed, [compress(composed.samples[cut], buffers) for cut in cuts]
 
     def encoded() -> Iterator[bytes]:
-        for painted, parts in painting.each(sealed):
-            samples.add(painted)
+        for composed, parts in composition.each(compressed):
+            samples.add(composed)
             yield from parts
 
-    _write_page(tiff, encoded(), canvas, (canvas.width, canvas.height), tags | {"rowsperstrip": rows})
+    _write_page(tiff, encoded(), spec, (spec.width, spec.height), tags | {"rowsperstrip": rows})
 
 
 def _write_tiles(
-    tiff: tifffile.TiffWriter, folder: Path, samples: PaintedDigest, painting: Painting, tags: Tags
+    tiff: tifffile.TiffWriter, folder: Path, samples: SampleDigest, composition: Composition, tags: Tags
 ) -> tuple[str, ...]:
-    canvas = painting.canvas
-    levels = levels_of(canvas.width, canvas.height)
+    spec = composition.spec
+    levels = level_sizes(spec.width, spec.height)
     digests = [hashlib.sha256() for _ in levels]
 
-    def painted() -> Iterator[Painted]:
-        for one in painting.each(as_it_is):
+    def composed() -> Iterator[ComposedStrip]:
+        for one in composition.each(unchanged):
             samples.add(one)
             yield one
 
-    def compressed(piece: Piece, buffers: BufferPool) -> tuple[int, bytes]:
-        sealed = seal(piece.samples, buffers)
+    def compressed(piece: Tile, buffers: BufferPool) -> tuple[int, bytes]:
+        compressed = compress(piece.samples, buffers)
         if piece.level:  # the picture itself is decoded again when it is finished
-            prove(sealed, piece.samples, buffers)
-        return piece.level, sealed
+            verify_round_trip(compressed, piece.samples, buffers)
+        return piece.level, compressed
 
     with tempfile.TemporaryFile(dir=folder) as waiting:
         sizes: list[list[tuple[int, int]]] = [[] for _ in levels]
 
         def encoded() -> Iterator[bytes]:
-            for level, tile in ordered_map.in_order(pieces(painted(), canvas), compressed, painting.threads):
+            for level, tile in ordered_map.in_order(
+                pyramid_tiles(composed(), spec), compressed, composition.threads
+            ):
                 if level == 0:
                     yield tile
                 else:
@@ -97,24 +110,24 @@ def _write_tiles(
                 waiting.seek(start)
                 yield waiting.read(size)
 
-        tiled = {"tile": (TILE, TILE)}
-        _write_page(tiff, encoded(), canvas, levels[0], tags | tiled)
+        tiled = {"tile": (TILE_SIDE, TILE_SIDE)}
+        _write_page(tiff, encoded(), spec, levels[0], tags | tiled)
         for level in range(1, len(levels)):
-            _write_page(tiff, laid_by(level), canvas, levels[level], tiled | {"subfiletype": 1})
+            _write_page(tiff, laid_by(level), spec, levels[level], tiled | {"subfiletype": 1})
     return tuple(digest.hexdigest() for digest in digests[1:])
 
 
 def _write_page(
-    tiff: tifffile.TiffWriter, encoded: Iterator[bytes], canvas: Canvas, size: tuple[int, int], tags: Tags
+    tiff: tifffile.TiffWriter, encoded: Iterator[bytes], spec: ImageSpec, size: tuple[int, int], tags: Tags
 ) -> None:
     width, height = size
     tiff.write(
         itertools.chain(encoded),  # tifffile would close a generator after the last piece that it needs
-        shape=(height, width, canvas.bands),
-        dtype=canvas.dtype,
+        shape=(height, width, spec.bands),
+        dtype=spec.dtype,
         photometric="rgb",
         planarconfig="contig",
-        extrasamples=["assocalpha" if canvas.associated else "unassalpha"] if canvas.bands == 4 else None,
+        extrasamples=["assocalpha" if spec.associated else "unassalpha"] if spec.bands == 4 else None,
         compression="adobe_deflate",  # the pieces come compressed
         predictor=True,
         metadata=None,
@@ -124,8 +137,8 @@ def _write_page(
         raise ValueError("there are more pieces than the page has places")
 
 
-def rows_per_strip(canvas: Canvas) -> int:
+def rows_per_strip(spec: ImageSpec) -> int:
     """Return how many rows a strip of the file has, so that each strip of ours is a whole number of them."""
-    rows = strip_rows(canvas.width, canvas.height)
-    wanted = max(1, min(rows, _STRIP_BYTES // canvas.row_bytes))
-    return wanted if rows == canvas.height else 1 << (wanted.bit_length() - 1)
+    rows = strip_rows(spec.width, spec.height)
+    wanted = max(1, min(rows, _STRIP_BYTES // spec.row_bytes))
+    return wanted if rows == spec.height else 1 << (wanted.bit_length() - 1)

@@ -1,10 +1,9 @@
-"""How chroma is laid under another tone curve, so that the color that is shown is the predicted one.
+"""Adapt chroma to another tone curve, so that the color that is shown is the predicted one.
 
 Chroma is predicted for a gray as it is shown, in sRGB. Under another curve the same color has other samples:
-each channel of the shown color is put back through the curve. The luma of those samples is then not yet the
-master's integer, since luma is taken of samples and not of light. So the shown color is made a little darker
-or lighter, its Cb and Cr kept, until it is (one step of Newton's method); what is left to a hair
-`luma.rgb_with_luma` settles.
+each channel of the shown color passes through the inverse curve. The luma of those samples is not yet the
+master's integer, since luma is computed from samples and not from light. So one step of Newton's method makes
+the shown color darker or lighter, its Cb and Cr kept; `luma.rgb_with_luma` corrects the rest.
 """
 
 from dataclasses import dataclass
@@ -22,18 +21,18 @@ _LEAST_SLOPE: Final = np.float32(1e-2)
 
 
 @dataclass(frozen=True, slots=True)
-class Appearance:
+class ToneTables:
     """A tone curve as tables, for samples of one depth."""
 
     shown: Float
-    """What each integer shows, as sRGB would encode it, in [0, 1]: (256,) or (65536,)."""
+    """(256,) or (65536,), float32: the sRGB value in [0, 1] that each integer shows."""
     samples: Float
-    """(`STEPS`,): the sample in [0, 1] that shows each of as many sRGB values in [0, 1]."""
+    """(`STEPS`,), float32: the sample in [0, 1] that shows each sRGB value of a linear grid over [0, 1]."""
     slopes: Float
-    """(`STEPS`,): by how much that sample changes with the sRGB value."""
+    """(`STEPS`,), float32: derivative of that sample by the sRGB value."""
 
     @classmethod
-    def of(cls, curve: ToneCurve, dtype: type[Any]) -> "Appearance":
+    def for_curve(cls, curve: ToneCurve, dtype: type[Any]) -> "ToneTables":
         """Make the tables for samples of a depth, uint8 or uint16."""
         places = np.linspace(0, 1, STEPS)
         shown = linear_to_srgb(curve.of(dtype).astype(np.float64))
@@ -41,12 +40,12 @@ class Appearance:
         slopes = np.gradient(samples, places)
         return cls(*(table.astype(np.float32) for table in (shown, samples, slopes)))
 
-    def seen(self, gray: Gray, buffers: BufferPool) -> Float:
-        """Return what integers (h, W) show, in [0, 1]; it lies in `buffers`."""
+    def srgb_values(self, gray: Gray, buffers: BufferPool) -> Float:
+        """Return the sRGB values (h, W), float32 in [0, 1], that integers show; they lie in `buffers`."""
         seen = buffers.array("seen", gray.shape, np.float32)
         return np.take(self.shown, gray, out=seen, mode="clip")
 
-    def laid(
+    def adapt_chroma(
         self, gray: Gray, seen: Float, cb: Float, cr: Float, buffers: BufferPool | None = None
     ) -> tuple[Float, Float]:
         """Return Cb and Cr (h, W) of samples with the luma `gray` that show the Cb and Cr that are given.

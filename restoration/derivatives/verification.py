@@ -1,4 +1,4 @@
-"""Whether a finished derivative, read back from the disk by the second decoder, gives the master back.
+"""Verify a finished derivative: decode it by the second decoder and compare its luma with the master.
 
 Every pixel of the file is decoded again, by code that neither wrote it nor read the master for the work
 (`second_decoder`), and its luma is computed in other ways than by the code that colored it (`bt601`). The
@@ -18,8 +18,8 @@ import tifffile
 from restoration.arrays import reference_luma
 from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
-from restoration.derivatives.compose import Canvas, Proof, to_8_bit
-from restoration.derivatives.verified_deflate import mismatch
+from restoration.derivatives.compose import ExpectedSamples, ImageSpec, to_8_bit
+from restoration.derivatives.verified_deflate import luma_mismatch
 from restoration.errors import LumaMismatch, MasterError
 from restoration.masters import second_decoder
 from restoration.masters.decode_errors import NoSecondDecoder
@@ -34,8 +34,8 @@ _NO_LIMITS = Limits(1 << 62, 1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What reading the derivative back showed."""
+class Verification:
+    """What decoding the derivative showed."""
 
     luma_max_error: int
     """In steps of the derivative's bit depth."""
@@ -46,39 +46,39 @@ class Measured:
     """How many decoders that share no code have read the derivative: 2, or 1 where there is no second one."""
 
 
-def confirm(
+def verify_lossless(
     path: Path,
-    canvas: Canvas,
-    proof: Proof,
+    spec: ImageSpec,
+    expected: ExpectedSamples,
     reference: ReferenceDigests,
     *,
     threads: int,
     listener: RowListener | None = None,
-) -> Measured:
-    """Decode a lossless derivative and find in it the samples that were painted, with the right luma.
+) -> Verification:
+    """Check that a lossless derivative decodes to the composed samples, with the luma of its master.
 
     libvips must see the same in its first rows, so that two decoders understand it. Raises LumaMismatch.
     """
     try:
         facts = identify(path, _NO_LIMITS)
         seen = (facts.width, facts.height, facts.bands, facts.bit_depth, facts.mode, facts.orientation)
-        if seen != (canvas.width, canvas.height, canvas.bands, canvas.bits, "rgb", 1):
+        if seen != (spec.width, spec.height, spec.bands, spec.bits, "rgb", 1):
             raise _not_kept(f"its header tells of {seen}", path)
         samples, gray, alpha = _digests(path, facts, threads, listener)
-        if samples != proof.pixel_sha256:
-            raise _not_kept("it holds other samples than were painted", path)
+        if samples != expected.pixel_sha256:
+            raise _not_kept("it holds other samples than were composed", path)
         if gray != reference.gray_sha256:
             raise _not_kept("its luminance differs from that of the master as another decoder reads it", path)
-        if canvas.bands == 4 and alpha != reference.alpha_sha256:
+        if spec.bands == 4 and alpha != reference.alpha_sha256:
             raise _not_kept("its alpha is not that of the master", path)
         _, first = next(Master(path, facts, path.parent).stored_strips())
-        if hashlib.sha256(_little_endian(first)).hexdigest() != proof.first_sha256:
+        if hashlib.sha256(_little_endian(first)).hexdigest() != expected.first_sha256:
             raise _not_kept("libvips sees other samples in it", path)
-        if proof.copies and _copies(path) != proof.copies:
+        if expected.copies and _copies(path) != expected.copies:
             raise _not_kept("its reduced copies are not those that were written", path)
     except (MasterError, NoSecondDecoder, *TIFFFILE_ERRORS) as error:
         raise _not_kept(f"it cannot be read back ({error})", path) from error
-    return Measured(0, 0.0, samples, 2)
+    return Verification(0, 0.0, samples, 2)
 
 
 def _digests(
@@ -117,7 +117,9 @@ def _copies(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def measure(path: Path, strips: Iterator[Strip], rows: int, listener: RowListener | None = None) -> Measured:
+def measure_lossy(
+    path: Path, strips: Iterator[Strip], rows: int, listener: RowListener | None = None
+) -> Verification:
     """Decode a lossy derivative and compare its luma with the gray of the master's upright `strips`.
 
     All strips, `rows` rows in all, are taken. Raises LumaMismatch if the derivative cannot be read back, or
@@ -137,7 +139,7 @@ def measure(path: Path, strips: Iterator[Strip], rows: int, listener: RowListene
         seen += error.size
         if listener:
             listener(strip.top + len(samples), rows)
-    return Measured(largest, total / seen, digest.hexdigest(), decoders)
+    return Verification(largest, total / seen, digest.hexdigest(), decoders)
 
 
 def _read_back(path: Path) -> "tuple[int, RowBuffer]":
@@ -161,7 +163,7 @@ def _read_back(path: Path) -> "tuple[int, RowBuffer]":
 
 
 def _not_kept(reason: str, path: Path) -> LumaMismatch:
-    error = mismatch(reason)
+    error = luma_mismatch(reason)
     return LumaMismatch(reason=error.reason, remedy=error.remedy, path=path)
 
 

@@ -1,7 +1,7 @@
-"""How a piece of a TIFF is compressed, and how one that is not decoded again later is proven at once.
+"""Compress strips and tiles of a TIFF by libdeflate, and verify them by zlib-ng.
 
-What libdeflate has compressed is decompressed by zlib-ng, which shares no code with it, in the same thread
-while the samples are still at hand. It counts as proven if every sample came back.
+The two share no code. Tiles that are not decoded again later are verified at once, while their samples are
+still in memory.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _LEVELS = {1: 4, 2: 1}
 thirds longer there for half a percent."""
 
 
-def seal(samples: Gray, buffers: BufferPool) -> bytes:
+def compress(samples: Gray, buffers: BufferPool) -> bytes:
     """Return (h, W, bands) as deflate with a horizontal predictor, zlib framing."""
     height, width, bands = samples.shape
     flat = samples.reshape(height, width * bands)
@@ -29,21 +29,21 @@ def seal(samples: Gray, buffers: BufferPool) -> bytes:
     return bytes(imagecodecs.deflate_encode(raw, level=_LEVELS[samples.itemsize]))
 
 
-def prove(encoded: bytes, samples: Gray, buffers: BufferPool) -> None:
+def verify_round_trip(encoded: bytes, samples: Gray, buffers: BufferPool) -> None:
     """Raise LumaMismatch unless a compressed piece gives its samples (h, W, bands) back."""
     decoded = buffers.array("decoded", (samples.nbytes,), np.uint8)
     try:
         size = len(imagecodecs.zlibng_decode(encoded, out=decoded.data))
     except imagecodecs.ZlibngError as error:
-        raise mismatch(f"what was compressed cannot be decompressed ({error})") from error
+        raise luma_mismatch(f"what was compressed cannot be decompressed ({error})") from error
     back: Gray = decoded.view(samples.dtype).reshape(samples.shape)
     imagecodecs.delta_decode(back, axis=1, out=back)
     if size != samples.nbytes or not np.array_equal(back, samples):
-        raise mismatch("what was compressed comes back with other samples")
+        raise luma_mismatch("what was compressed comes back with other samples")
 
 
-def mismatch(reason: str) -> LumaMismatch:
-    """Return the error for a derivative that is not what it must be."""
+def luma_mismatch(reason: str) -> LumaMismatch:
+    """Return the error for a derivative that failed verification."""
     return LumaMismatch(
         reason=f"the derivative was not kept: {reason}",
         remedy="check the disk and memory of this machine, then report it with the master",

@@ -1,4 +1,4 @@
-"""How painted strips become a file: TIFF, PNG or JPEG, streamed, with profile, resolution and disclosure."""
+"""Write a derivative as TIFF, PNG or JPEG, strip by strip, with its metadata."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 import pyvips
 
 from restoration.derivatives import exif, png, tiff
-from restoration.derivatives.compose import Canvas, PaintedDigest, Painting, Proof, as_it_is
+from restoration.derivatives.compose import Composition, ExpectedSamples, ImageSpec, SampleDigest, unchanged
 from restoration.derivatives.jpeg import JpegStream
 from restoration.derivatives.xmp import STATEMENTS
 from restoration.masters.facts import ScanFacts
@@ -30,8 +30,8 @@ _TAKEN, _OFFSET, _FRACTION = 36867, 36881, 37521
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """What is written beside the pixels."""
+class FileMetadata:
+    """Metadata of the file: XMP packet, resolution, texts and color profile."""
 
     xmp: bytes
     dpi: tuple[float, float] | None
@@ -47,24 +47,26 @@ def bit_depth(facts: ScanFacts, recipe: Recipe) -> int:
     return 8 if recipe.format is OutputFormat.JPEG else facts.depth
 
 
-def canvas_of(facts: ScanFacts, recipe: Recipe) -> Canvas:
+def image_spec(facts: ScanFacts, recipe: Recipe) -> ImageSpec:
     """Return what the samples of the derivative of a master are."""
     width, height = facts.upright_size
     holds = recipe.format is OutputFormat.TIFF or (recipe.format.lossless and not facts.alpha_associated)
     bands = 3 + (facts.alpha and holds)
-    return Canvas(width, height, bands, bit_depth(facts, recipe), associated=facts.alpha_associated)
+    return ImageSpec(width, height, bands, bit_depth(facts, recipe), associated=facts.alpha_associated)
 
 
-def write(path: Path, painting: Painting, recipe: Recipe, label: Label) -> Proof | None:
+def write(
+    path: Path, composition: Composition, recipe: Recipe, metadata: FileMetadata
+) -> ExpectedSamples | None:
     """Paint a scan and write one derivative to `path`.
 
     Return what a lossless one must be found to hold, None for a lossy one. Raises OSError, LumaMismatch.
     """
     if recipe.format is OutputFormat.TIFF:
-        return tiff.write(path, painting, _tiff_tags(label), pyramid=recipe.pyramid)
+        return tiff.write(path, composition, _tiff_tags(metadata), pyramid=recipe.pyramid)
     if recipe.format is OutputFormat.PNG:
-        return _write_png(path, painting, label)
-    _write_jpeg(path, painting, recipe, label)
+        return _write_png(path, composition, metadata)
+    _write_jpeg(path, composition, recipe, metadata)
     return None
 
 
@@ -73,11 +75,11 @@ def srgb_profile() -> bytes:
     return bytes(pyvips.Operation.call("profile_load", "srgb"))
 
 
-def _tiff_tags(label: Label) -> tiff.Tags:
-    texts = _texts(label)
+def _tiff_tags(metadata: FileMetadata) -> tiff.Tags:
+    texts = _texts(metadata)
     extra: list[tuple[int, int, int, object, bool]] = [
         (274, 3, 1, 1, True),
-        (700, 1, len(label.xmp), label.xmp, True),
+        (700, 1, len(metadata.xmp), metadata.xmp, True),
     ]
     extra += [
         (code, 2, 0, exif.text_value(texts[code]), True)
@@ -85,68 +87,68 @@ def _tiff_tags(label: Label) -> tiff.Tags:
         if code in texts
     ]
     return {
-        "iccprofile": label.profile,
-        "resolution": label.dpi,
-        "resolutionunit": "INCH" if label.dpi else None,
-        "software": label.software,
+        "iccprofile": metadata.profile,
+        "resolution": metadata.dpi,
+        "resolutionunit": "INCH" if metadata.dpi else None,
+        "software": metadata.software,
         "description": exif.text_value(texts[_DESCRIPTION]).removesuffix(b"\0"),
         "extratags": extra,
     }
 
 
-def _write_png(path: Path, painting: Painting, label: Label) -> Proof:
-    samples = PaintedDigest()
+def _write_png(path: Path, composition: Composition, metadata: FileMetadata) -> ExpectedSamples:
+    samples = SampleDigest()
     chunks = [
-        png.icc_chunk(label.profile, "sRGB" if label.profile == srgb_profile() else "Saek RGB"),
-        png.exif_chunk(_exif(label)),
+        png.icc_chunk(metadata.profile, "sRGB" if metadata.profile == srgb_profile() else "Saek RGB"),
+        png.exif_chunk(_exif(metadata)),
     ]
-    chunks += [png.text_chunk(_PNG_KEYWORDS[code], text) for code, text in _texts(label).items()]
-    if label.dpi:
-        chunks.append(png.resolution_chunk(label.dpi))
-    chunks.append(png.xmp_chunk(label.xmp))
+    chunks += [png.text_chunk(_PNG_KEYWORDS[code], text) for code, text in _texts(metadata).items()]
+    if metadata.dpi:
+        chunks.append(png.resolution_chunk(metadata.dpi))
+    chunks.append(png.xmp_chunk(metadata.xmp))
     with path.open("wb") as file:
         stream = png.PngStream(
-            file.write, painting.canvas.width, painting.canvas.height, chunks=chunks, level=_PNG_LEVEL
+            file.write, composition.spec.width, composition.spec.height, chunks=chunks, level=_PNG_LEVEL
         )
-        for painted in painting.each(as_it_is):
-            samples.add(painted)
-            stream.add(painted.samples)
+        for composed in composition.each(unchanged):
+            samples.add(composed)
+            stream.add(composed.samples)
         stream.close()
-    return samples.proof()
+    return samples.expected()
 
 
-def _write_jpeg(path: Path, painting: Painting, recipe: Recipe, label: Label) -> None:
-    blobs = {"exif-data": _EXIF_PREFIX + _exif(label, _JPEG_TEXT_BYTES), "xmp-data": label.xmp}
+def _write_jpeg(path: Path, composition: Composition, recipe: Recipe, metadata: FileMetadata) -> None:
+    blobs = {"exif-data": _EXIF_PREFIX + _exif(metadata, _JPEG_TEXT_BYTES), "xmp-data": metadata.xmp}
     with JpegStream(
         path,
-        painting.canvas.width,
-        painting.canvas.height,
+        composition.spec.width,
+        composition.spec.height,
         quality=recipe.quality,
-        profile=label.profile,
-        dpi=label.dpi,
+        profile=metadata.profile,
+        dpi=metadata.dpi,
         blobs=blobs,
     ) as stream:
-        for painted in painting.each(as_it_is):
-            stream.add(painted.samples)
+        for composed in composition.each(unchanged):
+            stream.add(composed.samples)
 
 
-def _exif(label: Label, most_bytes: int | None = None) -> bytes:
+def _exif(metadata: FileMetadata, most_bytes: int | None = None) -> bytes:
     """Return EXIF in its TIFF form: upright, described, with the master's creator, rights and date."""
     photograph: dict[int, str | int] = {}
-    taken = label.master.fields.get("exif:DateTimeOriginal")
+    taken = metadata.master.fields.get("exif:DateTimeOriginal")
     if taken and (told := dates.to_exif(taken[0])):
         date, fraction, offset = told
         photograph = {_TAKEN: date}
         photograph |= {_FRACTION: fraction} if fraction else {}
         photograph |= {_OFFSET: offset} if offset else {}
-    texts = {code: text for code, text in _texts(label).items() if code != _TITLE}  # a tag of TIFF only
-    return exif.block({_ORIENTATION: 1, _SOFTWARE: label.software, **texts}, photograph, most_bytes)
+    texts = {code: text for code, text in _texts(metadata).items() if code != _TITLE}  # a tag of TIFF only
+    return exif.exif_block({_ORIENTATION: 1, _SOFTWARE: metadata.software, **texts}, photograph, most_bytes)
 
 
-def _texts(label: Label) -> dict[int, str]:
+def _texts(metadata: FileMetadata) -> dict[int, str]:
     """Return the texts that a derivative carries outside of its XMP, too, by TIFF tag."""
-    fields = label.master.fields
-    texts = {_DESCRIPTION: _description(label.master)}
+    fields = metadata.master.fields
+    texts = {_DESCRIPTION: _description(metadata.master)}
     for code, name in ((_TITLE, "dc:title"), (_ARTIST, "dc:creator"), (_COPYRIGHT, "dc:rights")):
         if found := fields.get(name):
             texts[code] = "; ".join(found)

@@ -1,8 +1,8 @@
-"""How a derivative says, in its XMP packet, that its color is invented, by what, and from which master.
+"""The XMP disclosure packet: it says that the colors are inferred, by which model, from which master.
 
 Follows IPTC Photo Metadata 2025.1 (digital source type, AI system) and XMP part 2 (media management). The
 luma error of a JPEG is known only after its pixels: its packet is written with fixed-width marks that
-`settled` replaces, so that nothing is written twice.
+`with_luma_error` replaces, so that nothing is written twice.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ from typing import Final
 from lxml import etree
 
 from restoration.derivatives import xmp_validation
-from restoration.derivatives.carried_metadata import Inheritance, inherit
+from restoration.derivatives.carried_metadata import CarriedMetadata, carry_metadata
 from restoration.errors import display_name
 from restoration.masters.facts import Tone
 from restoration.masters.metadata.embedded import MasterMetadata
@@ -36,8 +36,8 @@ STATEMENTS: Final = {
     "en": "Colors inferred by AI from a monochrome scan; they are no evidence of the original colors.",
 }
 
-MAP_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/dataDrivenMedia"
-MAP_STATEMENTS: Final = {
+CONFIDENCE_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/dataDrivenMedia"
+CONFIDENCE_STATEMENTS: Final = {
     "x-default": "Map, no photograph: how far the colors that AI inferred for a monochrome scan can be "
     "trusted, from not at all (black) to fully (white).",
     "ko": "사진이 아닙니다. 흑백 스캔에 인공지능이 추정한 색을 얼마나 믿을 수 있는지 나타낸 지도입니다"
@@ -47,7 +47,7 @@ MAP_STATEMENTS: Final = {
 MAX_JPEG_BYTES: Final = 60_000
 """What one APP1 segment holds, with room for its header."""
 
-MOST_BYTES: Final = 4_000_000
+MAX_PACKET_BYTES: Final = 4_000_000
 """Of any packet: readers give up on longer ones."""
 
 _X: Final = "adobe:ns:meta/"
@@ -58,7 +58,7 @@ _MAX_MARK, _MEAN_MARK = "#" * 5, "#" * 9
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What the disclosure tells of the making."""
+    """Facts about the making of a derivative that the disclosure tells."""
 
     master_name: str
     master_sha256: str
@@ -78,23 +78,23 @@ class Provenance:
     """Own facts, written as saek:NAME; names are XML names."""
 
 
-def packet(
-    made: Provenance, master: MasterMetadata, most_bytes: int = MOST_BYTES
+def disclosure_packet(
+    made: Provenance, master: MasterMetadata, most_bytes: int = MAX_PACKET_BYTES
 ) -> tuple[bytes, MetadataReport]:
     """Return the XMP packet, of `most_bytes` at most, and what became of the master's metadata.
 
-    The packet is proven to be readable and to hold the disclosure (`packet_proof`). What of the master stands
-    against that, or is too long, is left out and told.
+    The packet is checked to be readable and to hold the disclosure (`xmp_validation`). Metadata of the master
+    that prevent that, or are too long, are left out and reported.
     """
     ours = _build(made, MasterMetadata())[0]
-    must_say = {str(one.tag): one.text or "" for one in ours if not len(one)}
+    required = {str(one.tag): one.text or "" for one in ours if not len(one)}
     reason = ""
     for attempt in _attempts(master):
         node, found = _build(made, attempt(reason))
         content = _wrapped(node)
         if len(content) > most_bytes:
             reason = "too long"
-        elif fault := xmp_validation.fault_in(content, must_say, STATEMENTS["x-default"], SAEK):
+        elif fault := xmp_validation.packet_fault(content, required, STATEMENTS["x-default"], SAEK):
             reason = f"with it the disclosure could not be read: {fault}"
         else:
             return content, _report(found, attempt(reason))
@@ -128,17 +128,17 @@ def _attempts(master: MasterMetadata) -> Iterator[Callable[[str], MasterMetadata
     yield nothing
 
 
-def _build(made: Provenance, master: MasterMetadata) -> tuple[etree._Element, Inheritance]:
+def _build(made: Provenance, master: MasterMetadata) -> tuple[etree._Element, CarriedMetadata]:
     node = new_description()
-    found = inherit(master, node)
-    _say_what_it_is(node, made, found.captions)
+    found = carry_metadata(master, node)
+    _add_description(node, made, found.captions)
     changes = f"colors inferred by model {made.model}{_adjustment(made)}; luminance of the master kept"
-    _say_where_it_comes_from(node, made, made.recipe_fingerprint, changes)
-    _say_how(node, made)
+    _add_provenance(node, made, made.recipe_fingerprint, changes)
+    _add_parameters(node, made)
     return node, found
 
 
-def _report(found: Inheritance, master: MasterMetadata) -> MetadataReport:
+def _report(found: CarriedMetadata, master: MasterMetadata) -> MetadataReport:
     """Return what became of the metadata, in names that are printable and not too many."""
 
     def told(names: Sequence[str]) -> tuple[str, ...]:
@@ -158,14 +158,14 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def map_packet(made: Provenance) -> bytes:
+def confidence_packet(made: Provenance) -> bytes:
     """Return the XMP packet of a confidence map of the colors that `made` tells of."""
     node = new_description()
-    add_alternatives(node, "dc:description", MAP_STATEMENTS)
-    add_text(node, "Iptc4xmpExt:DigitalSourceType", MAP_TYPE)
-    _say_by_what(node, made)
+    add_alternatives(node, "dc:description", CONFIDENCE_STATEMENTS)
+    add_text(node, "Iptc4xmpExt:DigitalSourceType", CONFIDENCE_SOURCE_TYPE)
+    _add_software(node, made)
     changes = f"confidence of the colors inferred by model {made.model}, before strength and warmth"
-    _say_where_it_comes_from(node, made, f"{made.recipe_fingerprint}:confidence", changes)
+    _add_provenance(node, made, f"{made.recipe_fingerprint}:confidence", changes)
     return _wrapped(node)
 
 
@@ -178,8 +178,8 @@ def _wrapped(node: etree._Element) -> bytes:
     return head.encode() + body + tail.encode()
 
 
-def settled(content: bytes, largest: int, mean: float) -> bytes:
-    """Return a packet of the same length whose marks are replaced by the measured luma error.
+def with_luma_error(content: bytes, largest: int, mean: float) -> bytes:
+    """Return the packet, of the same length, with the measured luma error in place of its marks.
 
     The marks are found by their elements: no text of a packet holds a "<". Raises ValueError if there are
     none.
@@ -201,7 +201,7 @@ def document_id(made_from: str, fingerprint: str) -> str:
     return f"urn:sha256:{hashlib.sha256(f'{made_from}:{fingerprint}'.encode()).hexdigest()}"
 
 
-def _say_what_it_is(node: etree._Element, made: Provenance, captions: Mapping[str, str]) -> None:
+def _add_description(node: etree._Element, made: Provenance, captions: Mapping[str, str]) -> None:
     spoken = {}
     for language in dict.fromkeys((*STATEMENTS, *captions)):
         caption = captions.get(language) or captions.get("x-default", "")
@@ -209,16 +209,16 @@ def _say_what_it_is(node: etree._Element, made: Provenance, captions: Mapping[st
         spoken[language] = f"{statement} | {caption}" if caption else statement
     add_alternatives(node, "dc:description", spoken)
     add_text(node, "Iptc4xmpExt:DigitalSourceType", SOURCE_TYPE)
-    _say_by_what(node, made)
+    _add_software(node, made)
 
 
-def _say_by_what(node: etree._Element, made: Provenance) -> None:
+def _add_software(node: etree._Element, made: Provenance) -> None:
     add_text(node, "Iptc4xmpExt:AISystemUsed", f"Saek, model {made.model}")
     add_text(node, "Iptc4xmpExt:AISystemVersionUsed", f"{made.software}, weights sha256 {made.weights}")
     add_text(node, "xmp:CreatorTool", made.software)
 
 
-def _say_where_it_comes_from(node: etree._Element, made: Provenance, made_how: str, changes: str) -> None:
+def _add_provenance(node: etree._Element, made: Provenance, made_how: str, changes: str) -> None:
     when = made.made.isoformat(timespec="seconds")
     original = f"urn:sha256:{made.master_sha256}"
     identity = document_id(made.master_sha256, made_how)
@@ -250,7 +250,7 @@ def _say_where_it_comes_from(node: etree._Element, made: Provenance, made_how: s
         add_text(node, f"saek:{name}", value)
 
 
-def _say_how(node: etree._Element, made: Provenance) -> None:
+def _add_parameters(node: etree._Element, made: Provenance) -> None:
     add_text(node, "saek:strength", f"{made.strength:g}")
     add_text(node, "saek:warmth", f"{made.warmth:g}")
     add_text(node, "saek:lumaMaxError", "0" if made.lossless else _MAX_MARK)

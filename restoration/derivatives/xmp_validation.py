@@ -1,6 +1,6 @@
-"""Whether a finished XMP packet can be read by others, and says what it must.
+"""Validate a finished XMP packet: it is readable by others and holds the disclosure.
 
-Written against another parser than the one that made the packet (expat), and stricter than any reader: no
+It uses another parser than the one that made the packet (expat), and is stricter than any reader: no
 document type, entity, comment or CDATA, one description, each property once, and only RDF that XMP has.
 """
 
@@ -14,10 +14,10 @@ _DESCRIPTION: Final = "{http://purl.org/dc/elements/1.1/}description"
 _ARRAYS: Final = frozenset({f"{_RDF}Alt", f"{_RDF}Bag", f"{_RDF}Seq"})
 
 
-def fault_in(packet: bytes, must_say: Mapping[str, str], statement: str, own: str) -> str | None:
-    """Return what is wrong with a packet, None if nothing is.
+def packet_fault(packet: bytes, required: Mapping[str, str], statement: str, own: str) -> str | None:
+    """Return why a packet is invalid, None if it is valid.
 
-    It must hold each property of `must_say` (expanded name: text) once, no other of the namespace `own`, and
+    It must hold each property of `required` (expanded name: text) once, no other of the namespace `own`, and
     as its description in the default language a text that begins with `statement`.
     """
     if b"<!" in packet or b"]]>" in packet:
@@ -26,7 +26,7 @@ def fault_in(packet: bytes, must_say: Mapping[str, str], statement: str, own: st
         root = ElementTree.fromstring(packet)  # noqa: S314  (without a document type there are no entities)
     except (ElementTree.ParseError, ValueError) as error:
         return f"it is not well-formed ({error})"
-    return _malformed(root) or _unsaid(root, must_say, own) or _unstated(root, statement)
+    return _malformed(root) or _missing_property(root, required, own) or _missing_statement(root, statement)
 
 
 def _malformed(root: ElementTree.Element) -> str | None:
@@ -42,19 +42,19 @@ def _malformed(root: ElementTree.Element) -> str | None:
     return None if wrong is None else f"{wrong} is not of XMP's form"
 
 
-def _unsaid(root: ElementTree.Element, must_say: Mapping[str, str], own: str) -> str | None:
-    for name, text in must_say.items():
+def _missing_property(root: ElementTree.Element, required: Mapping[str, str], own: str) -> str | None:
+    for name, text in required.items():
         said = root[0][0].findall(name)
         if [one.text or "" for one in said] != [text] or len(list(root.iter(name))) != 1:
             return f"{name} is not said, or not just once"
     for element in root.iter():
         names = (element.tag, *element.attrib)
-        if any(name.startswith(f"{{{own}}}") and name not in must_say for name in names):
+        if any(name.startswith(f"{{{own}}}") and name not in required for name in names):
             return f"it holds a property of ours that is not ours: {element.tag}"
     return None
 
 
-def _unstated(root: ElementTree.Element, statement: str) -> str | None:
+def _missing_statement(root: ElementTree.Element, statement: str) -> str | None:
     described = root[0][0].find(_DESCRIPTION)
     items = [] if described is None or len(described) != 1 else list(described[0])
     if not items or items[0].get(f"{_XML}lang") != "x-default":

@@ -155,11 +155,11 @@ def _existing_outputs(items: Sequence[PlannedOutput], recipe: "Recipe") -> dict[
 
     An item that lacks one of its files is restored again if the other is of this master and recipe.
     """
-    from restoration import OutputExists, disclosed
+    from restoration import OutputExists, read_disclosure
 
     outcomes: dict[PlannedOutput, Outcome] = {}
     for item in items:
-        facts = {path: disclosed(path) for path in item.files if path.exists()}
+        facts = {path: read_disclosure(path) for path in item.files if path.exists()}
         foreign = next((path for path, said in facts.items() if "masterSha256" not in said), None)
         if foreign is not None:
             fault = OutputExists(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from restoration import NoSpace, disclosed, draft, writing_to
+from restoration import NoSpace, draft, read_disclosure, writing_to
 from worker.settings import Settings
 
 OUTBOX = "outbox"
@@ -55,7 +55,7 @@ def belongs_to_another(final: Path, scan_sha256: str, fingerprint: str) -> bool:
             return True
     except FileNotFoundError:
         return False
-    facts = disclosed(final)
+    facts = read_disclosure(final)
     return (facts.get("masterSha256"), facts.get("recipeFingerprint")) != (scan_sha256, fingerprint)
 
 

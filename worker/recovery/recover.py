@@ -23,7 +23,7 @@ from db.catalog import (
 from db.core import Database, current_revision, open_database, require_current
 from db.errors import BrokenSidecar, RecipeConflict
 from db.migrations import upgrade
-from restoration import MasterError, OutputFormat, OutputUnavailable, disclosed
+from restoration import MasterError, OutputFormat, OutputUnavailable, read_disclosure
 from worker.outbox.paths import OUTBOX
 from worker.outbox.sidecars import SUFFIX, read_sidecar_file, sidecar_path, write_sidecar
 from worker.printable import display_path
@@ -282,7 +282,7 @@ def _amiss(picture: Path, sidecar: Sidecar, *, verify: bool) -> str:
 
 def _disagreement(picture: Path, sidecar: Sidecar) -> str:
     """Return in what a picture's own metadata and its sidecar disagree, "" if in nothing."""
-    facts = disclosed(picture)
+    facts = read_disclosure(picture)
     if facts.get("masterSha256", sidecar.scan["sha256"]) != sidecar.scan["sha256"]:
         return "the picture says that it was made of another scan than it tells"
     if facts.get("recipeFingerprint", sidecar.recipe["fingerprint"]) != sidecar.recipe["fingerprint"]:
@@ -312,7 +312,7 @@ def _look_for_sidecar(outbox: Path, path: bytes, log: _Log) -> None:
     picture = outbox / os.fsdecode(path)
     if os.path.lexists(sidecar_path(picture)):
         return
-    facts = dict(disclosed(picture))
+    facts = dict(read_disclosure(picture))
     if "recipeFingerprint" not in facts:
         return  # no derivative of ours
     log.trouble(

@@ -1,4 +1,4 @@
-"""Work and proof read the master by different decoders, so that no fault of one goes unnoticed.
+"""Work and verification read the master by different decoders, so that no fault of one goes unnoticed.
 
 Masters are made of known arrays, derivatives read by Pillow or tifffile: none of it is our own code.
 """
@@ -26,7 +26,7 @@ from restoration import (
     pipeline,
     restore,
 )
-from restoration.derivatives.technical_report import ONE_DECODER
+from restoration.derivatives.technical_metadata import ONE_DECODER_NOTE
 from restoration.masters.sandbox import MasterOverview, Reader
 
 Gray = np.ndarray
@@ -119,7 +119,7 @@ def test_a_proof_by_one_decoder_is_told(
     made = restore(Input(master), recipe(), Output(master.with_name("out.tif")), Compute(model=loaded))
 
     assert made.decoders == 1
-    assert ONE_DECODER in made.metadata.noted
+    assert ONE_DECODER_NOTE in made.metadata.noted
 
 
 def test_a_jpeg_is_measured_as_pillow_reads_it(

@@ -11,9 +11,9 @@ from PIL import Image
 
 from restoration import Compute, Input, LoadedModel, Output, Recipe, identify, restore
 from restoration.arrays.luma import luma
-from restoration.derivatives.compose import Canvas, Painted
-from restoration.derivatives.pyramid import TILE, levels_of, pieces
-from restoration.derivatives.tiff import CLASSIC_BYTES, is_big
+from restoration.derivatives.compose import ComposedStrip, ImageSpec
+from restoration.derivatives.pyramid import TILE_SIDE, level_sizes, pyramid_tiles
+from restoration.derivatives.tiff import CLASSIC_BYTES, needs_bigtiff
 
 Gray = np.ndarray
 Maker = Callable[..., Path]
@@ -37,18 +37,18 @@ def halved(samples: Gray) -> Gray:
 @given(st.integers(1, 600), st.integers(1, 600), st.integers(1, 300))
 def test_the_tiles_of_each_level_make_up_its_picture(height: int, width: int, step: int) -> None:
     samples = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    rows = (Painted(y, samples[y : y + step]) for y in range(0, height, step))
-    made = list(pieces(rows, Canvas(width, height, 3, 8)))
+    rows = (ComposedStrip(y, samples[y : y + step]) for y in range(0, height, step))
+    made = list(pyramid_tiles(rows, ImageSpec(width, height, 3, 8)))
     expected = samples
-    for level, (w, h) in enumerate(levels_of(width, height)):
+    for level, (w, h) in enumerate(level_sizes(width, height)):
         expected = halved(expected) if level else expected
         assert expected.shape == (h, w, 3)
         tiles = iter([piece for piece in made if piece.level == level])
-        for top in range(0, h, TILE):
-            for left in range(0, w, TILE):
-                tile, part = next(tiles), expected[top : top + TILE, left : left + TILE]
+        for top in range(0, h, TILE_SIDE):
+            for left in range(0, w, TILE_SIDE):
+                tile, part = next(tiles), expected[top : top + TILE_SIDE, left : left + TILE_SIDE]
                 assert np.array_equal(tile.samples[: part.shape[0], : part.shape[1]], part)
-                assert tile.samples.shape == (TILE, TILE, 3)
+                assert tile.samples.shape == (TILE_SIDE, TILE_SIDE, 3)
         assert next(tiles, None) is None
 
 
@@ -106,9 +106,9 @@ def test_a_pyramid_leaves_png_and_jpeg_as_they_are(
 def test_offsets_of_64_bits_are_chosen_before_4_gigabytes_of_samples() -> None:
     side = 25_820
     assert 6 * side**2 > CLASSIC_BYTES > 6 * (side - 1) ** 2
-    assert is_big(Canvas(side, side, 3, 16), pyramid=False)
-    assert not is_big(Canvas(side - 1, side - 1, 3, 16), pyramid=False)
-    assert not is_big(Canvas(31_000, 31_000, 3, 8), pyramid=False)
-    assert not is_big(Canvas(22_300, 22_300, 3, 16), pyramid=True)
-    assert is_big(Canvas(22_400, 22_400, 3, 16), pyramid=True)
+    assert needs_bigtiff(ImageSpec(side, side, 3, 16), pyramid=False)
+    assert not needs_bigtiff(ImageSpec(side - 1, side - 1, 3, 16), pyramid=False)
+    assert not needs_bigtiff(ImageSpec(31_000, 31_000, 3, 8), pyramid=False)
+    assert not needs_bigtiff(ImageSpec(22_300, 22_300, 3, 16), pyramid=True)
+    assert needs_bigtiff(ImageSpec(22_400, 22_400, 3, 16), pyramid=True)
     assert 4 / 3 * 6 * 22_400**2 > CLASSIC_BYTES > 4 / 3 * 6 * 22_300**2

@@ -6,7 +6,7 @@ import pytest
 from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import luma, rgb_with_luma
 from restoration.arrays.tone_curve import ToneCurve
-from restoration.derivatives.tone_adaptation import Appearance
+from restoration.derivatives.tone_adaptation import ToneTables
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 
@@ -42,8 +42,10 @@ def test_the_shown_color_solves_the_equation(gamma: float, dtype: type) -> None:
     # Where it is shown in the middle of the range the gamut holds these colors.
     gray = np.rint(linear(rng.uniform(0.3, 0.7, 300)) ** (1 / gamma) * top).astype(dtype)[None]
     cb, cr = rng.uniform(-0.12, 0.12, (2, 1, 300)).astype(np.float32)
-    appearance, buffers = Appearance.of(power(gamma), dtype), BufferPool()
-    rgb = rgb_with_luma(gray, *appearance.laid(gray, appearance.seen(gray, buffers), cb, cr, buffers))
+    tone_tables, buffers = ToneTables.for_curve(power(gamma), dtype), BufferPool()
+    rgb = rgb_with_luma(
+        gray, *tone_tables.adapt_chroma(gray, tone_tables.srgb_values(gray, buffers), cb, cr, buffers)
+    )
     shown = srgb_of((rgb[0] / top) ** gamma)
     wanted = [shown_color(*one, gamma) for one in zip(gray[0] / top, cb[0], cr[0], strict=True)]
     off = np.abs(shown - np.array(wanted))
@@ -59,8 +61,8 @@ def test_any_chroma_leaves_luma_exact(gamma: float, dtype: type) -> None:
     gray = rng.integers(0, np.iinfo(dtype).max + 1, (64, 64)).astype(dtype)
     gray[0, :2] = 0, np.iinfo(dtype).max
     cb, cr = rng.uniform(-0.5, 0.5, (2, 64, 64)).astype(np.float32)
-    appearance, buffers = Appearance.of(power(gamma), dtype), BufferPool()
-    laid = appearance.laid(gray, appearance.seen(gray, buffers), cb, cr, buffers)
+    tone_tables, buffers = ToneTables.for_curve(power(gamma), dtype), BufferPool()
+    laid = tone_tables.adapt_chroma(gray, tone_tables.srgb_values(gray, buffers), cb, cr, buffers)
     assert all(np.abs(plane).max() <= 0.5 + 1e-6 for plane in laid)
     assert np.array_equal(luma(rgb_with_luma(gray, *laid)), gray)
 
@@ -68,6 +70,6 @@ def test_any_chroma_leaves_luma_exact(gamma: float, dtype: type) -> None:
 def test_no_chroma_is_gray() -> None:
     gray = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     none = np.zeros(gray.shape, np.float32)
-    appearance, buffers = Appearance.of(power(1.0), np.uint16), BufferPool()
-    laid = appearance.laid(gray, appearance.seen(gray, buffers), none, none, buffers)
+    tone_tables, buffers = ToneTables.for_curve(power(1.0), np.uint16), BufferPool()
+    laid = tone_tables.adapt_chroma(gray, tone_tables.srgb_values(gray, buffers), none, none, buffers)
     assert np.array_equal(rgb_with_luma(gray, *laid), np.stack([gray] * 3, axis=-1))

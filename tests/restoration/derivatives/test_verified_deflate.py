@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from restoration import LumaMismatch
 from restoration.arrays.buffer_pool import BufferPool
-from restoration.derivatives.verified_deflate import prove, seal
+from restoration.derivatives.verified_deflate import compress, verify_round_trip
 
 
 def noise(shape: tuple[int, ...], depth: type) -> np.ndarray:
@@ -25,9 +25,9 @@ def test_a_sealed_piece_is_deflate_with_the_predictor(
     height: int, width: int, bands: int, depth: type
 ) -> None:
     samples = noise((height, width, bands), depth)
-    sealed = seal(samples, BufferPool())
-    prove(sealed, samples, BufferPool())
-    differences = np.frombuffer(zlib.decompress(sealed), depth).reshape(samples.shape)
+    compressed = compress(samples, BufferPool())
+    verify_round_trip(compressed, samples, BufferPool())
+    differences = np.frombuffer(zlib.decompress(compressed), depth).reshape(samples.shape)
     assert np.array_equal(np.cumsum(differences, axis=1, dtype=depth), samples)
 
 
@@ -43,7 +43,7 @@ def test_a_bit_that_flips_in_the_compressor_is_noticed(monkeypatch: pytest.Monke
     samples = noise((20, 30, 3), np.uint8)
     monkeypatch.setattr(imagecodecs, "deflate_encode", faulty)
     with pytest.raises(LumaMismatch, match="compressed"):
-        prove(seal(samples, BufferPool()), samples, BufferPool())
+        verify_round_trip(compress(samples, BufferPool()), samples, BufferPool())
 
 
 def test_a_compressor_that_gives_other_samples_is_noticed() -> None:
@@ -51,4 +51,4 @@ def test_a_compressor_that_gives_other_samples_is_noticed() -> None:
     wrong = samples.copy()
     wrong[5, 5, 2] ^= 1
     with pytest.raises(LumaMismatch, match="other samples"):
-        prove(seal(wrong, BufferPool()), samples, BufferPool())
+        verify_round_trip(compress(wrong, BufferPool()), samples, BufferPool())

@@ -6,7 +6,7 @@ from lxml import etree
 
 from restoration import Tone, ToneKind
 from restoration.derivatives import xmp
-from restoration.derivatives.xmp import Provenance, packet
+from restoration.derivatives.xmp import Provenance, disclosure_packet
 from restoration.masters.metadata import own_derivative
 from restoration.masters.metadata.embedded import MasterMetadata
 
@@ -56,7 +56,7 @@ def texts(content: bytes, path: str) -> list[str]:
 
 
 def test_the_packet_says_that_the_colors_are_inferred() -> None:
-    content, _ = packet(MADE, MasterMetadata())
+    content, _ = disclosure_packet(MADE, MasterMetadata())
     assert texts(content, "ext:DigitalSourceType") == [
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     ]
@@ -69,7 +69,7 @@ def test_the_packet_says_that_the_colors_are_inferred() -> None:
 
 
 def test_the_default_language_comes_first() -> None:
-    content, _ = packet(MADE, MasterMetadata(MASTER_XMP))
+    content, _ = disclosure_packet(MADE, MasterMetadata(MASTER_XMP))
     items = tree(content).iterfind(".//dc:description/rdf:Alt/rdf:li", NAMES)
     languages = [li.get("{http://www.w3.org/XML/1998/namespace}lang") for li in items]
     assert languages == ["x-default", "ko", "en"]
@@ -85,14 +85,14 @@ def test_the_default_language_comes_first() -> None:
     ],
 )
 def test_the_packet_tells_how_a_person_changed_the_colors(strength: float, warmth: float, told: str) -> None:
-    content, _ = packet(replace(MADE, strength=strength, warmth=warmth), MasterMetadata())
+    content, _ = disclosure_packet(replace(MADE, strength=strength, warmth=warmth), MasterMetadata())
     assert told in texts(content, "evt:parameters")[0]
     facts = own_derivative.saek_properties(content)
     assert (float(facts["strength"]), float(facts["warmth"])) == (strength, warmth)
 
 
 def test_the_packet_names_the_master_and_the_making() -> None:
-    content, _ = packet(MADE, MasterMetadata())
+    content, _ = disclosure_packet(MADE, MasterMetadata())
     original = f"urn:sha256:{'a' * 64}"
     assert texts(content, "mm:DerivedFrom/ref:documentID") == [original]
     assert texts(content, "mm:OriginalDocumentID") == [original]
@@ -110,7 +110,7 @@ def test_the_packet_names_the_master_and_the_making() -> None:
 
 
 def test_what_the_masters_xmp_describes_is_kept_and_its_technique_is_not() -> None:
-    content, report = packet(MADE, MasterMetadata(MASTER_XMP))
+    content, report = disclosure_packet(MADE, MasterMetadata(MASTER_XMP))
     assert texts(content, "dc:creator/rdf:Seq/rdf:li") == ["Kim", "Lee"]
     assert texts(content, "photoshop:Credit") == ["National Archives"]
     default, korean, _ = texts(content, "dc:description/rdf:Alt/rdf:li")
@@ -122,7 +122,7 @@ def test_what_the_masters_xmp_describes_is_kept_and_its_technique_is_not() -> No
 
 def test_fields_of_other_blocks_fill_what_the_xmp_leaves_open() -> None:
     fields = {"dc:creator": ("Park",), "dc:rights": ("CC0",), "dc:subject": ("bridge", "river")}
-    content, report = packet(MADE, MasterMetadata(MASTER_XMP, fields))
+    content, report = disclosure_packet(MADE, MasterMetadata(MASTER_XMP, fields))
     assert texts(content, "dc:creator/rdf:Seq/rdf:li") == ["Kim", "Lee"]
     assert texts(content, "dc:rights/rdf:Alt/rdf:li") == ["CC0"]
     assert texts(content, "dc:subject/rdf:Bag/rdf:li") == ["bridge", "river"]
@@ -139,36 +139,38 @@ def test_fields_of_other_blocks_fill_what_the_xmp_leaves_open() -> None:
     ],
 )
 def test_foreign_xml_can_do_no_harm(hostile: bytes) -> None:
-    content, _ = packet(MADE, MasterMetadata(hostile))
+    content, _ = disclosure_packet(MADE, MasterMetadata(hostile))
     assert b"root:" not in content
     assert b"bbbbbbbbbbb" not in content.replace(b"b" * 64, b"")
 
 
 def test_damaged_xmp_is_reported() -> None:
-    _, report = packet(MADE, MasterMetadata(b"<x:xmpmeta"))
+    _, report = disclosure_packet(MADE, MasterMetadata(b"<x:xmpmeta"))
     assert report.dropped == ("XMP (damaged)",)
 
 
 def test_the_luma_error_of_a_jpeg_is_settled_in_place() -> None:
-    content, _ = packet(replace(MADE, lossless=False), MasterMetadata())
-    settled = xmp.settled(content, 13, 1.25)
+    content, _ = disclosure_packet(replace(MADE, lossless=False), MasterMetadata())
+    settled = xmp.with_luma_error(content, 13, 1.25)
     assert len(settled) == len(content)
     facts = own_derivative.saek_properties(settled)
     assert (int(facts["lumaMaxError"]), float(facts["lumaMeanError"])) == (13, 1.25)
 
 
 def test_a_packet_without_marks_cannot_be_settled() -> None:
-    content, _ = packet(MADE, MasterMetadata())
+    content, _ = disclosure_packet(MADE, MasterMetadata())
     with pytest.raises(ValueError, match="no marks"):
-        xmp.settled(content, 0, 0)
+        xmp.with_luma_error(content, 0, 0)
 
 
 def test_a_map_says_that_it_is_a_map_and_is_not_the_derivative() -> None:
-    told = xmp.map_packet(MADE)
+    told = xmp.confidence_packet(MADE)
     assert texts(told, "ext:DigitalSourceType")[0].endswith("/dataDrivenMedia")
     assert "no photograph" in texts(told, "dc:description/rdf:Alt/rdf:li")[0]
     assert texts(told, "mm:DerivedFrom/ref:documentID") == [f"urn:sha256:{'a' * 64}"]
-    assert texts(told, "mm:DocumentID") != texts(packet(MADE, MasterMetadata())[0], "mm:DocumentID")
+    assert texts(told, "mm:DocumentID") != texts(
+        disclosure_packet(MADE, MasterMetadata())[0], "mm:DocumentID"
+    )
     facts = own_derivative.saek_properties(told)
     assert (facts["masterSha256"], facts["recipeFingerprint"]) == ("a" * 64, "c" * 64)
     assert "lumaMaxError" not in facts

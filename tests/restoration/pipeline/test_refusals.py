@@ -39,7 +39,7 @@ from restoration import (
 from restoration.colorize.guided_filter import Upsampler
 from restoration.colorize.plan import count_windows
 from restoration.derivatives import compose, writer
-from restoration.derivatives.compose import Canvas, Painting
+from restoration.derivatives.compose import Composition, ImageSpec
 from restoration.masters import strips
 from restoration.masters.metadata.embedded import MasterMetadata
 
@@ -264,14 +264,14 @@ def test_a_picture_too_wide_for_jpeg_says_so_before_the_work(
 
 @pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
 def test_a_disk_that_fills_up_is_worth_another_try(recipe: Recipes, tmp_path: Path, fmt: str) -> None:
-    label = writer.Label(b"<x/>", None, "Saek", MasterMetadata(), writer.srgb_profile())
+    metadata = writer.FileMetadata(b"<x/>", None, "Saek", MasterMetadata(), writer.srgb_profile())
     gray = np.random.default_rng(0).integers(0, 256, (2000, 1000), dtype=np.uint8)
     rows = strips.strip_rows(1000, 2000)
     pieces = (strips.Strip(top, gray[top : top + rows], None) for top in range(0, 2000, rows))
     flat = Upsampler.solve(np.zeros((2, 2, 1), np.float32), np.zeros((20, 10), np.float32), 2000, 1000)
-    painting = Painting(Canvas(1000, 2000, 3, 8), flat, pieces, 2)
+    composition = Composition(ImageSpec(1000, 2000, 3, 8), flat, pieces, 2)
     with pytest.raises(NoSpace), atomic_write.writing_to(tmp_path):
-        writer.write(Path("/dev/full"), painting, recipe(fmt), label)
+        writer.write(Path("/dev/full"), composition, recipe(fmt), metadata)
 
 
 @pytest.mark.parametrize("fmt", ["tiff", "png"])
@@ -287,7 +287,7 @@ def test_a_derivative_that_lost_a_single_step_is_not_kept(
     write = writer.write
 
     def spoil(path: Path, *rest: object) -> object:
-        proof = write(path, *rest)
+        expected = write(path, *rest)
         image = pyvips.Image.new_from_file(str(path)).copy_memory()
         rgb = image.numpy()
         rgb[300, 100] = rgb[300, 100] // 2 + 1
@@ -296,7 +296,7 @@ def test_a_derivative_that_lost_a_single_step_is_not_kept(
             spoiled.pngsave(str(path))
         else:
             spoiled.tiffsave(str(path), compression="deflate", predictor="horizontal")
-        return proof
+        return expected
 
     monkeypatch.setattr(writer, "write", spoil)
     with pytest.raises(LumaMismatch, match="other samples"):

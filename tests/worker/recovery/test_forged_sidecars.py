@@ -387,7 +387,7 @@ def test_a_sidecar_beside_another_scans_picture_is_refused(
     settings: Settings, made: Made, lost: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, good = made("good.tif")
-    monkeypatch.setattr("worker.recovery.recover.disclosed", lambda _: {"masterSha256": "0" * 64})
+    monkeypatch.setattr("worker.recovery.recover.read_disclosure", lambda _: {"masterSha256": "0" * 64})
     report = recover(lost, settings.outbox_path)
     assert "made of another scan" in report.findings[0].reason
     assert good.exists()

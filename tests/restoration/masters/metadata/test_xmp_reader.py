@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restoration.derivatives import xmp_validation
-from restoration.derivatives.xmp import MAX_JPEG_BYTES, SOURCE_TYPE, STATEMENTS, Provenance, packet
+from restoration.derivatives.xmp import MAX_JPEG_BYTES, SOURCE_TYPE, STATEMENTS, Provenance, disclosure_packet
 from restoration.masters.facts import Tone, ToneKind
 from restoration.masters.metadata.embedded import MasterMetadata
 from restoration.masters.metadata.own_derivative import saek_properties
@@ -58,7 +58,7 @@ def told() -> Told:
 
     def tell(xmp: str | bytes, **facts: object) -> tuple[ElementTree.Element, MetadataReport]:
         raw = xmp.encode() if isinstance(xmp, str) else xmp
-        content, report = packet(MADE, MasterMetadata(raw, **facts))
+        content, report = disclosure_packet(MADE, MasterMetadata(raw, **facts))
         root = ElementTree.fromstring(content)
         (kind,) = root.iterfind(".//ext:DigitalSourceType", NAMES)
         (master,) = root.iterfind(".//saek:masterSha256", NAMES)
@@ -210,9 +210,9 @@ def test_a_packet_without_an_encoding_is_guessed_and_noted(told: Told) -> None:
 )
 def test_an_endless_packet_gives_bounded_output(value: str) -> None:
     xmp = document(f"<dc:identifier>{value}</dc:identifier>" if value[0] == "x" else value).encode()
-    content, report = packet(MADE, MasterMetadata(xmp), MAX_JPEG_BYTES)
+    content, report = disclosure_packet(MADE, MasterMetadata(xmp), MAX_JPEG_BYTES)
     assert len(content) <= MAX_JPEG_BYTES
-    for found in (content, packet(MADE, MasterMetadata(xmp))[0]):
+    for found in (content, disclosure_packet(MADE, MasterMetadata(xmp))[0]):
         assert saek_properties(found)["masterSha256"] == MADE.master_sha256
     assert ElementTree.fromstring(content).tag == "{adobe:ns:meta/}xmpmeta"
     assert len(report.dropped) <= 201
@@ -233,7 +233,7 @@ XML_PIECES = st.one_of(
 @given(st.lists(XML_PIECES, max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_any_xmp_leaves_the_disclosure_readable(pieces: list[str]) -> None:
-    content, _ = packet(MADE, MasterMetadata(document("".join(pieces)).encode("utf-8", "replace")))
+    content, _ = disclosure_packet(MADE, MasterMetadata(document("".join(pieces)).encode("utf-8", "replace")))
     root = ElementTree.fromstring(content)
     assert texts(root, "saek:masterSha256") == [MADE.master_sha256]
     assert texts(root, "ext:DigitalSourceType") == [SOURCE_TYPE]
@@ -257,7 +257,7 @@ def test_any_xmp_leaves_the_disclosure_readable(pieces: list[str]) -> None:
     ],
 )
 def test_an_invalid_packet_of_ours_is_detected(old: bytes, new: bytes, fault: str) -> None:
-    content, _ = packet(MADE, MasterMetadata())
+    content, _ = disclosure_packet(MADE, MasterMetadata())
     must_say = {
         f"{{{NAMES['saek']}}}{name}": text
         for name, text in {
@@ -272,6 +272,6 @@ def test_an_invalid_packet_of_ours_is_detected(old: bytes, new: bytes, fault: st
         }.items()
     }
     arguments = (must_say, STATEMENTS["x-default"], NAMES["saek"])
-    assert xmp_validation.fault_in(content, *arguments) is None
+    assert xmp_validation.packet_fault(content, *arguments) is None
     assert content.count(old) >= 1
-    assert fault in (xmp_validation.fault_in(content.replace(old, new, 1), *arguments) or "")
+    assert fault in (xmp_validation.packet_fault(content.replace(old, new, 1), *arguments) or "")

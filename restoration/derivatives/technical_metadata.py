@@ -1,28 +1,28 @@
-"""What became of a master's technical properties, as the report of a restoration tells it."""
+"""Report of what became of a master's technical metadata: resolution, profile, orientation, alpha, depth."""
 
 from dataclasses import replace
 from typing import Final
 
-from restoration.derivatives.compose import Canvas
+from restoration.derivatives.compose import ImageSpec
 from restoration.masters.facts import ScanFacts
 from restoration.masters.tone_profile import ToneProfile
 from restoration.recipe import Recipe
 from restoration.results import MetadataReport
 
-ONE_DECODER: Final = "The proof rests on one decoder: no second one reads a picture of this kind or size"
-"""Noted about a derivative whose proof is weaker for it."""
+ONE_DECODER_NOTE: Final = "The proof rests on one decoder: no second one reads a picture of this kind or size"
+"""Noted about a derivative that only one decoder has verified."""
 
 
-def completed(
+def add_technical_metadata(
     report: MetadataReport,
     facts: ScanFacts,
     recipe: Recipe,
-    canvas: Canvas,
+    spec: ImageSpec,
     look: ToneProfile,
     *,
     notes: tuple[str, ...],
 ) -> MetadataReport:
-    """Add to a report resolution, tone curve, orientation, alpha and depth, and what was odd: `notes`."""
+    """Return the report with the technical metadata and with `notes` on what was odd about the master."""
     carried, replaced, dropped = list(report.carried), list(report.replaced), list(report.dropped)
     if facts.dpi:
         carried.append("resolution")
@@ -36,7 +36,7 @@ def completed(
     if facts.alpha:
         kind = "associated alpha" if facts.alpha_associated else "alpha"
         why = ": PNG cannot hold it" if recipe.format.lossless else ""
-        carried.append(kind) if canvas.bands == 4 else dropped.append(kind + why)
+        carried.append(kind) if spec.bands == 4 else dropped.append(kind + why)
     if facts.depth == 16 and not recipe.format.lossless:
         dropped.append("16-bit depth: JPEG has 8")
     return replace(
@@ -48,8 +48,8 @@ def completed(
     )
 
 
-def with_decoders(report: MetadataReport, decoders: int) -> MetadataReport:
-    """Add to a report how many decoders the proof rests on, if they are fewer than they should be."""
+def note_decoders(report: MetadataReport, decoders: int) -> MetadataReport:
+    """Return the report, with a note if only one decoder has verified the derivative."""
     if decoders > 1:
         return report
-    return replace(report, noted=(*report.noted, ONE_DECODER))
+    return replace(report, noted=(*report.noted, ONE_DECODER_NOTE))

@@ -1,7 +1,4 @@
-"""How a derivative appears under its name: whole, durable, and never over somebody else's file.
-
-A process that is killed may leave a hidden `.NAME.*.part` behind, never a half `NAME`.
-"""
+"""The disclosure in finished derivatives: read back, and completed with the luma error."""
 
 import os
 from collections.abc import Mapping
@@ -16,17 +13,17 @@ from restoration.masters.jpeg.markers import APP_1, XMP_HEAD
 from restoration.masters.metadata import own_derivative
 
 
-def settle_luma_error(path: Path, largest: int, mean: float) -> None:
-    """Write the measured luma error of a JPEG of ours into its packet, in place.
+def write_luma_error(path: Path, largest: int, mean: float) -> None:
+    """Write the measured luma error of a JPEG of Saek into its packet, in place.
 
-    Raises ValueError unless it holds a packet that waits for it.
+    Raises ValueError if it holds no packet with marks for it.
     """
     with path.open("rb+") as file:
         for one in markers.read_segments(file):
             if one.marker == APP_1 and one.content.startswith(XMP_HEAD):
                 packet = one.content.removeprefix(XMP_HEAD)
                 file.seek(one.end - len(packet))
-                file.write(xmp.settled(packet, largest, mean))
+                file.write(xmp.with_luma_error(packet, largest, mean))
                 return
     raise ValueError("the JPEG holds no packet")
 
@@ -36,7 +33,7 @@ def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint
     if not os.path.lexists(out):
         return
     if out.is_file() and not out.is_symlink() and not out.samefile(master):
-        facts = disclosed(out)
+        facts = read_disclosure(out)
         if (facts.get("masterSha256"), facts.get("recipeFingerprint")) == (master_sha256, fingerprint):
             return
     raise OutputExists(
@@ -44,10 +41,10 @@ def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint
     )
 
 
-def disclosed(path: Path) -> Mapping[str, str]:
-    """Return what a derivative says of its making (masterSha256, recipeFingerprint, weightsSha256, ...).
+def read_disclosure(path: Path) -> Mapping[str, str]:
+    """Return the disclosure of a derivative (masterSha256, recipeFingerprint, weightsSha256, ...).
 
-    Empty for a file that is no derivative of ours or cannot be read.
+    Empty for a file that is no derivative of Saek or cannot be read.
     """
     return own_derivative.saek_properties(_xmp_of(path))
 
