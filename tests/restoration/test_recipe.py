@@ -70,7 +70,7 @@ def test_a_whole_number_as_strength_is_the_same_recipe(recipe: Callable[..., Rec
     assert recipe(strength=1).to_json() == recipe(strength=1.0).to_json()
 
 
-def test_a_recipe_from_before_there_was_warmth_is_the_same_recipe(recipe: Callable[..., Recipe]) -> None:
+def test_a_recipe_from_before_warmth_is_the_same_recipe(recipe: Callable[..., Recipe]) -> None:
     before = (
         '{"algorithm":1,"format":"jpeg","model":"archive-1","preset":"fine","quality":92,"strength":1.0,'
         f'"weights":"{"0" * 64}"}}'

@@ -38,7 +38,7 @@ def read(path: Path) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def test_the_map_lies_beside_the_derivative_and_changes_no_pixel_of_it(
+def test_a_confidence_map_changes_no_pixel_of_the_derivative(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     master = tiff(gray16)
@@ -77,7 +77,7 @@ def test_the_map_is_the_confidence_in_255_steps(
     assert 0 < told.doubtful < 1
 
 
-def test_a_large_picture_gets_a_map_of_the_size_that_its_colors_were_inferred_at(
+def test_the_map_of_a_large_picture_has_the_inference_size(
     tiff: Maker, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     ramp = np.linspace(0, 255, 3200).astype(np.uint8) * np.ones((1600, 1), np.uint8)
@@ -113,7 +113,7 @@ def test_the_map_names_master_model_and_recipe(
     assert b"no photograph" in xmp
 
 
-def test_the_map_is_of_the_models_colors_whatever_a_person_makes_of_them(
+def test_strength_and_warmth_do_not_change_the_map(
     tiff: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     maps = []

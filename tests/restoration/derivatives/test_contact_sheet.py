@@ -87,7 +87,7 @@ def test_decomposed_hangul_is_drawn_composed() -> None:
     assert legible("\u1112\u1161\u11ab강", caption_font()) == "한강"
 
 
-def test_what_the_font_lacks_is_written_by_its_number_never_as_a_box() -> None:
+def test_characters_missing_in_the_font_are_written_by_number() -> None:
     assert legible("판 \U0001f600.tif", caption_font()) == "판 U+1F600.tif"
     assert legible("\u0e1e", caption_font()) == "U+0E1E"
 

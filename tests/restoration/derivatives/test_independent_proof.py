@@ -84,7 +84,7 @@ def test_a_decoder_that_errs_by_one_step_gives_no_derivative(
 @pytest.mark.parametrize("fmt", ["tiff", "png"])
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("compression", [None, "lzw", "adobe_deflate", "packbits"])
-def test_the_luma_of_the_derivative_is_the_array_that_was_written(
+def test_the_luma_of_the_derivative_is_the_written_array(
     tiff: Maker,
     gray8: Gray,
     gray16: Gray,

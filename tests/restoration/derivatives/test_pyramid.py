@@ -53,7 +53,7 @@ def test_the_tiles_of_each_level_make_up_its_picture(height: int, width: int, st
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_a_pyramid_is_read_by_everybody_and_holds_the_same_pixels(
+def test_all_readers_see_the_same_pixels_in_a_pyramid(
     tiff: Maker, gray8: Gray, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, depth: int
 ) -> None:
     gray = np.tile(gray8 if depth == 8 else gray16, (2, 3))
@@ -103,7 +103,7 @@ def test_a_pyramid_leaves_png_and_jpeg_as_they_are(
         assert one.recipe_fingerprint == other.recipe_fingerprint
 
 
-def test_offsets_of_64_bits_are_chosen_before_4_gigabytes_of_samples() -> None:
+def test_bigtiff_is_used_above_4_gigabytes_of_samples() -> None:
     side = 25_820
     assert 6 * side**2 > CLASSIC_BYTES > 6 * (side - 1) ** 2
     assert needs_bigtiff(ImageSpec(side, side, 3, 16), pyramid=False)

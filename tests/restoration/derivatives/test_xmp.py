@@ -109,7 +109,7 @@ def test_the_packet_names_the_master_and_the_making() -> None:
     assert facts["removedTone"].startswith("toned")
 
 
-def test_what_the_masters_xmp_describes_is_kept_and_its_technique_is_not() -> None:
+def test_descriptive_xmp_is_kept_and_technical_xmp_is_not() -> None:
     content, report = disclosure_packet(MADE, MasterMetadata(MASTER_XMP))
     assert texts(content, "dc:creator/rdf:Seq/rdf:li") == ["Kim", "Lee"]
     assert texts(content, "photoshop:Credit") == ["National Archives"]

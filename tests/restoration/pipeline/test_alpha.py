@@ -85,7 +85,7 @@ def test_associated_and_unassociated_alpha_have_the_same_color(
 
 
 @pytest.mark.parametrize(("fmt", "ending"), [("png", "png"), ("jpeg", "jpg")])
-def test_where_associated_alpha_cannot_be_held_it_is_dropped_and_told(
+def test_formats_without_associated_alpha_drop_and_report_it(
     master: Callable[..., Path],
     gray8: Gray,
     alpha: Gray,

@@ -68,7 +68,7 @@ def test_a_decoder_message_about_the_storage_is_recognized(words: str, kind: typ
     assert isinstance(unreadable_pixels(Path("a.tif"), words), kind)
 
 
-def test_a_full_disk_under_the_second_reader_passes_and_kills_nobody(
+def test_a_full_disk_under_the_second_decoder_is_transient(
     tmp_path: Path,
     gray16: NDArray[Any],
     recipe: Callable[..., Recipe],

@@ -90,9 +90,7 @@ def test_all_that_a_tiff_says_is_told(gray16: Gray, tmp_path: Path, report: Made
     }
 
 
-def test_exif_iptc_in_photoshops_block_and_previews_of_a_tiff_are_told(
-    gray8: Gray, tmp_path: Path, report: Made
-) -> None:
+def test_exif_iptc_and_previews_of_a_tiff_are_reported(gray8: Gray, tmp_path: Path, report: Made) -> None:
     broken = b"<broken"
     blocks = [(34377, 1, len(PHOTOSHOP), PHOTOSHOP, True), (700, 1, len(broken), broken, True)]
     pointers = [(65001, 4, 1, 1, True), (65002, 4, 1, 1, True)]

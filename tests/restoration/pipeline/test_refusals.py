@@ -106,7 +106,7 @@ def test_other_bytes_than_registered_are_refused_before_the_work(
 
 
 @pytest.mark.parametrize("stage", [Stage.READ, Stage.COLOR, Stage.WRITE, Stage.VERIFY])
-def test_a_master_that_changes_during_the_work_gives_no_derivative(
+def test_a_master_changed_during_the_work_gives_no_derivative(
     picture: Maker, gray8: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path, stage: Stage
 ) -> None:
     master = picture(gray8, "a.png")
@@ -125,7 +125,7 @@ def test_a_master_that_changes_during_the_work_gives_no_derivative(
 
 @pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
 @pytest.mark.parametrize("stage", Stage)
-def test_whatever_leaves_progress_stops_the_work_and_leaves_nothing(
+def test_an_error_of_the_progress_listener_leaves_nothing_behind(
     picture: Maker,
     gray8: Gray,
     recipe: Recipes,
@@ -335,7 +335,7 @@ def test_a_step_of_luma_that_the_coloring_lost_is_found(
     assert names(tmp_path) == {"master.tif"}
 
 
-def test_a_master_that_reads_differently_the_second_time_gives_no_derivative(
+def test_a_master_that_reads_differently_again_is_refused(
     tiff: Maker, gray16: Gray, recipe: Recipes, loaded: LoadedModel, tmp_path: Path
 ) -> None:
     master = tiff(gray16)
