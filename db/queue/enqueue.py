@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
@@ -20,14 +19,6 @@ MAX_ATTEMPTS: Final = 3
 """Attempts before a job fails for good."""
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """The job of a scan and a recipe, and whether it is new."""
-
-    job_id: int
-    created: bool
-
-
 def enqueue(
     s: Session,
     scan_id: int,
@@ -37,17 +28,17 @@ def enqueue(
     *,
     agent: AgentName = SAEK,
     now: dt.datetime | None = None,
-) -> Enqueued:
-    """Return the job of a scan and a recipe; create it if there is none, leave an existing one as it is.
+) -> tuple[int, bool]:
+    """Return the job of a scan and a recipe, and whether it is new; an existing one is left as it is.
 
     Raises `UnknownScan` and `UnknownRecipe`.
     """
     if s.scalar(select(Scan.id).where(Scan.id == scan_id)) is None:
         raise UnknownScan(reason=f"there is no scan {scan_id}", remedy="list the files with `saek status`")
     if new := enqueue_all(s, [scan_id], recipe_id, lane, requested_by, agent=agent, now=now):
-        return Enqueued(new[0], created=True)
+        return new[0], True
     existing = select(Job.id).where(Job.scan_id == scan_id, Job.recipe_id == recipe_id)
-    return Enqueued(s.scalars(existing).one(), created=False)
+    return s.scalars(existing).one(), False
 
 
 def enqueue_all(

@@ -63,8 +63,8 @@ def register(
     if not new_scan and s.scalar(select(Scan.problem_code).where(Scan.id == scan_id)) is not None:
         job_id = s.scalar(select(Job.id).where(Job.scan_id == scan_id, Job.recipe_id == recipe_id))
         return Registered(scan_id, sighting_id, job_id, new_scan, new_sighting, new_job=False)
-    job = enqueue(s, scan_id, recipe_id, lane, requested_by, agent=agent, now=now)
-    return Registered(scan_id, sighting_id, job.job_id, new_scan, new_sighting, job.created)
+    job_id, new_job = enqueue(s, scan_id, recipe_id, lane, requested_by, agent=agent, now=now)
+    return Registered(scan_id, sighting_id, job_id, new_scan, new_sighting, new_job)
 
 
 def register_quarantined(

@@ -183,7 +183,7 @@ def by_other_recipes(archive):
     for state, strength in ((JobState.FAILED, 0.2), (JobState.CANCELLED, 0.4), (JobState.QUEUED, 0.6)):
         recipe = archive.recipe(strength)
         with archive.database.begin() as s:
-            made[state] = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=archive.now).job_id
+            made[state] = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=archive.now)[0]
     order(archive, cancel, [made[JobState.CANCELLED]])
     failing = archive.claim(made[JobState.FAILED])
     with archive.database.begin() as s:

@@ -191,8 +191,8 @@ def test_a_restored_scan_is_not_quarantined_by_a_later_failure(archive):
         jobs.finish(s, lease, archive.derivative(), now=archive.now)
     recipe = archive.recipe(0.5)
     with archive.database.begin() as s:
-        other = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=archive.now)
-    second = archive.claim(other.job_id)
+        other, _ = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=archive.now)
+    second = archive.claim(other)
     with archive.database.begin() as s:
         jobs.fail(s, second, archive.problem(), quarantine=True, now=archive.now)
     assert archive.count(Scan, Scan.problem_code.is_not(None)) == 0

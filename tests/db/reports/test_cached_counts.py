@@ -129,7 +129,7 @@ def test_cached_counts_include_unsuccessful_jobs(many, filled):
     recipe = filled.recipe(0.5)
     with filled.database.begin() as s:
         jobs.finish(s, lease, filled.derivative("again.color.tif"), now=filled.now)
-        job_id = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=filled.now).job_id
+        job_id = enqueue(s, lease.scan_id, recipe, Lane.BULK, "kim", now=filled.now)[0]
         cancel(s, [job_id], "kim", now=filled.now)
     cache_counts(filled.database)
     seen = look(filled)

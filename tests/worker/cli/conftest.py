@@ -128,7 +128,7 @@ class Record:
                 weights_sha256="0" * 64,
                 card={"name": "old"},
             )
-            return enqueue(s, file.scan_id, recipe_id, Lane.BULK, "kim").job_id
+            return enqueue(s, file.scan_id, recipe_id, Lane.BULK, "kim")[0]
 
     def failed_again(self, name: str, problem: Problem = CRASH) -> int:
         """Record a finished file whose reprocessing failed; return the failed job."""

@@ -372,7 +372,7 @@ def test_the_log_calls_a_file_quarantined_only_if_nothing_was_made_of_it(
     hold(database, first, settings, lambda held: _finish(held, record))
     with database.begin() as s:
         other = ensure_recipe(s, "e" * 64, {}, model_name="m", weights_sha256="0" * 64, card={"name": "m"})
-        again = enqueue(s, 1, other, Lane.BULK, "kim").job_id
+        again = enqueue(s, 1, other, Lane.BULK, "kim")[0]
     with capture_logs() as lines:
         hold(database, again, settings, raising(refusal))
         hold(database, queue_job("b.tif"), settings, raising(refusal))
