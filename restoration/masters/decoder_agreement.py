@@ -148,7 +148,7 @@ class _PlaneDigest:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise NoSpace(
                     reason=f"the disk of {display_name(self._scratch)} is full",
-                    remedy="free some space; work goes on by itself",
+                    remedy="free some space; work continues automatically",
                 ) from error
             raise
 

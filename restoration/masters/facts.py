@@ -21,7 +21,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ScanFacts:
-    """What the header of a master says; width and height are as stored, before orientation is applied."""
+    """Facts in the header of a master; width and height are as stored, before orientation is applied."""
 
     format: str
     """tiff, png, jpeg, webp, gif or pnm."""

@@ -43,13 +43,13 @@ def unreadable_pixels(
     if reports_storage_failure(message):
         return MasterUnavailable(
             reason=f"the storage that holds it is failing ({detail})",
-            remedy="check the disk or the share; work goes on by itself",
+            remedy="check the disk or the share; work continues automatically",
             path=path,
         )
     if "memory" in message.lower():
         return OutOfMemory(
             reason=f"there was not enough memory to read it ({detail})",
-            remedy="free some memory; work goes on by itself",
+            remedy="free some memory; work continues automatically",
             path=path,
         )
     return truncated(path, f"its pixel data are cut off or damaged ({detail})")

@@ -77,7 +77,7 @@ def require_storage(error: OSError, path: Path) -> None:
     if error.errno in _STORAGE_ERRORS:
         raise MasterUnavailable(
             reason=f"the storage that holds it is failing ({error.strerror})",
-            remedy="check the disk or the share; work goes on by itself",
+            remedy="check the disk or the share; work continues automatically",
             path=path,
         ) from error
 

@@ -45,7 +45,7 @@ _TRANSFORM: Final = "JPEG: its Adobe color transform is unknown; taken as YCbCr"
 
 @dataclass(frozen=True, slots=True)
 class RepairedJpeg:
-    """What libjpeg reads instead of the file."""
+    """The repaired bytes that libjpeg reads instead of the file."""
 
     parts: tuple[Part, ...]
     notes: tuple[str, ...]

@@ -52,7 +52,7 @@ class MetadataBlocks:
     iptc: bytes | None = None
     """IPTC-IIM or the Photoshop resources that hold it."""
     photoshop: bytes | None = None
-    """Photoshop's resources, where they stand beside IPTC-IIM."""
+    """Photoshop resources, if they are stored beside IPTC-IIM."""
     xmp: bytes | None = None
     extension: "XmpExtension | None" = None
     texts: list[PngText] = field(default_factory=list)

@@ -33,7 +33,7 @@ def add_tag_properties(tags: Mapping[int, Tag], properties: MetadataProperties) 
         if code in tags and (raw := tags[code].text):
             properties.add(name, _copyright(raw) if code == _RIGHTS else decode_text(raw))
             if code != _RIGHTS and _has_text_after_nul(raw):
-                properties.left_out.append(f"{name} (what stands behind its end)")
+                properties.left_out.append(f"{name} (the text after its end)")
     for code, name in _WINDOWS_TAGS.items():
         if code in tags and name not in properties.fields and (raw := tags[code].text):
             parts = decode_text(raw, ("utf-16-le",))

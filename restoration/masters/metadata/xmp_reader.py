@@ -144,7 +144,7 @@ def _copied(value: etree._Element, depth: int) -> etree._Element:
     for key, text in value.attrib.items():
         _copy_attribute(made, str(key), str(text))
     if any(isinstance(child, etree._Entity) for child in value):
-        raise ValueError("an entity that stands for another file, or for nothing")
+        raise ValueError("an entity for another file, or without a value")
     words = (value.text or "") + "".join(child.tail or "" for child in value)
     children = [(str(child.tag), child) for child in value if isinstance(child.tag, str)]
     if children and words.strip():
@@ -183,7 +183,7 @@ def _require_form(made: etree._Element) -> None:
         if any(tag != _ITEM for tag in tags) or made.attrib or (made.text or "").strip():
             raise ValueError("an array with something else than items")
     elif len(set(tags)) < len(tags):
-        raise ValueError("a field stands in it twice")
+        raise ValueError("a field is in it twice")
     elif _ITEM in tags:
         raise ValueError("an item outside of an array")
     elif made.tag == _DESCRIPTION:
@@ -192,7 +192,7 @@ def _require_form(made: etree._Element) -> None:
     elif arrays and (len(tags) > 1 or set(made.attrib) - {LANG}):
         raise ValueError("not of XMP's form")
     elif tags and not arrays and made.get(_PARSE_TYPE) != "Resource":
-        raise ValueError("a structure that is not said to be one")
+        raise ValueError("a structure without rdf:parseType")
     elif made.get(_RESOURCE) is not None and (tags or (made.text or "").strip()):
         raise ValueError("a reference with a content")
     elif any(_is_property(str(key)) for key in made.attrib) and (made.text or "").strip():

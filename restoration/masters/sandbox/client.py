@@ -187,7 +187,7 @@ class _TimedPipe:
                 raise _failed(self._path, f"reading it made no progress for {self._seconds:,.0f} s")
             raise MasterUnavailable(
                 reason=f"the storage that holds it did not answer for {self._seconds:,.0f} s",
-                remedy="check the disk or the share; work goes on by itself",
+                remedy="check the disk or the share; work continues automatically",
                 path=self._path,
             )
         return os.read(_descriptor(self._process.stdout), size)
@@ -239,7 +239,7 @@ def _end(process: "subprocess.Popen[bytes]") -> int:
 def _unstartable(detail: str) -> Transient:
     return Transient(
         reason=f"the process that reads scans cannot be started ({detail})",
-        remedy="check whether memory or processes are exhausted; work goes on by itself",
+        remedy="check whether memory or processes are exhausted; work continues automatically",
     )
 
 
@@ -261,7 +261,7 @@ def _death_error(process: "subprocess.Popen[bytes]", request: _Request) -> Resto
     if code == -signal.SIGKILL:
         return OutOfMemory(
             reason="the process that read it was killed, as happens when the machine runs out of memory",
-            remedy="free some memory; work goes on by itself",
+            remedy="free some memory; work continues automatically",
             path=request.path,
         )
     if code == -signal.SIGXCPU:

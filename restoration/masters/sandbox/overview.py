@@ -23,7 +23,7 @@ _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class MasterOverview:
-    """What the first reading of all pixels of a master found."""
+    """Result of the first reading of all pixels of a master."""
 
     facts: ScanFacts
     planes: Float

@@ -55,7 +55,7 @@ class NoDirectory(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where the values of a tag are."""
+    """Location of the values of a tag."""
 
     kind: int
     """TIFF field type, 1 to 18."""
@@ -193,7 +193,7 @@ class TiffFile:
                 place = offset + head + i * entry + entry - value
             elif place + number * _SIZES[kind] > self.size:
                 self.note(
-                    f"TIFF: the values of the tag {tag_name(tag)} lie past the end of the file; ignored"
+                    f"TIFF: the values of the tag {tag_name(tag)} are past the end of the file; ignored"
                 )
                 lost.add(tag)
                 continue

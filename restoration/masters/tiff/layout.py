@@ -24,7 +24,7 @@ Offsets = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class PictureLayout:
-    """Where the samples of a picture are, and how they are stored."""
+    """Location and storage format of the samples of a picture."""
 
     width: int
     height: int

@@ -206,7 +206,7 @@ def _subsampling(directory: Directory, layout: PictureLayout, path: Path) -> tup
 def _offsets(directory: Directory, tiled: bool, expected: int, path: Path) -> Offsets:
     values = directory.integers(324 if tiled else 273, expected)
     if values is None:
-        raise _incomplete("where its pixel data lie", path)
+        raise _incomplete("where its pixel data are", path)
     if len(values) < expected:
         raise truncated(path, f"its header lists {len(values):,} of {expected:,} strips or tiles")
     return values

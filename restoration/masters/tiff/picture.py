@@ -94,7 +94,7 @@ def readable_directories(path: Path) -> Iterator[None]:
         require_storage(error, path)
         raise MasterUnavailable(
             reason=f"it cannot be read ({error.strerror})",
-            remedy="check the disk or the share; work goes on by itself",
+            remedy="check the disk or the share; work continues automatically",
             path=path,
         ) from error
 
@@ -157,7 +157,7 @@ def _jpeg_subsampling(directory: Directory, layout: PictureLayout) -> tuple[int,
     frame = markers.find_frame(markers.read_segments(first))
     if frame is None or not frame.components or by_header == (by_data := frame.components[0][1:]):
         return by_header
-    directory.file.note("TIFF: YCbCrSubSampling is not that of its JPEG data, which holds")
+    directory.file.note("TIFF: YCbCrSubSampling is not that of its JPEG data, which is used")
     return by_data
 
 

@@ -42,7 +42,7 @@ _PREDICTED: Final = DEFLATE | {LZW, LZMA, ZSTD}
 
 @dataclass(frozen=True, slots=True)
 class SegmentLayout:
-    """Where the samples of a page are, and how they are stored."""
+    """Location and storage format of the samples of a page."""
 
     width: int
     height: int

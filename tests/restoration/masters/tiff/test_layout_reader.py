@@ -95,7 +95,7 @@ def test_an_invalid_resolution_is_dropped(
     assert identify(written(Page(gray8, {282: (RATIONAL, value), 283: (RATIONAL, value)}))).dpi is None
 
 
-@pytest.mark.parametrize(("tag", "what"), [(262, "photometric"), (256, "width"), (273, "pixel data lie")])
+@pytest.mark.parametrize(("tag", "what"), [(262, "photometric"), (256, "width"), (273, "pixel data are")])
 def test_a_missing_required_tag_makes_a_header_incomplete(
     written: Callable[..., Path], gray8: Gray, tag: int, what: str
 ) -> None:
