@@ -153,7 +153,7 @@ def _copied(value: etree._Element, depth: int) -> etree._Element:
         made.text = words
     for tag, child in children:
         if tag.startswith(f"{{{RDF}}}") and tag not in {*_ARRAYS, _ITEM, _DESCRIPTION, _VALUE}:
-            raise ValueError("not of XMP's form")
+            raise ValueError("not allowed in XMP")
         if not tag.startswith("{"):
             raise ValueError("an element without a namespace")
         made.append(_copied(child, depth - 1))
@@ -168,7 +168,7 @@ def _is_plain(name: str) -> bool:
 
 def _copy_attribute(made: etree._Element, key: str, text: str) -> None:
     if key == _PARSE_TYPE and text != "Resource":
-        raise ValueError("not of XMP's form")
+        raise ValueError("not allowed in XMP")
     if key == LANG and not _LANGUAGE.match(text):
         return
     if key in {LANG, _RESOURCE, _PARSE_TYPE} or _is_property(key):
@@ -181,16 +181,16 @@ def _require_form(made: etree._Element) -> None:
     arrays = [tag for tag in tags if tag in _ARRAYS or tag == _DESCRIPTION]
     if made.tag in _ARRAYS:
         if any(tag != _ITEM for tag in tags) or made.attrib or (made.text or "").strip():
-            raise ValueError("an array with something else than items")
+            raise ValueError("an array with something other than items")
     elif len(set(tags)) < len(tags):
         raise ValueError("a field is in it twice")
     elif _ITEM in tags:
         raise ValueError("an item outside of an array")
     elif made.tag == _DESCRIPTION:
         if arrays or (made.text or "").strip():
-            raise ValueError("not of XMP's form")
+            raise ValueError("not allowed in XMP")
     elif arrays and (len(tags) > 1 or set(made.attrib) - {LANG}):
-        raise ValueError("not of XMP's form")
+        raise ValueError("not allowed in XMP")
     elif tags and not arrays and made.get(_PARSE_TYPE) != "Resource":
         raise ValueError("a structure without rdf:parseType")
     elif made.get(_RESOURCE) is not None and (tags or (made.text or "").strip()):
