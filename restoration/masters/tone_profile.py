@@ -15,7 +15,8 @@ from restoration.masters.libvips import load
 from restoration.masters.png import chunks
 from restoration.masters.safe_open import open_master
 from restoration.masters.tiff.directory import open_tiff
-from restoration.masters.tiff.facts import ICC_PROFILE, icc_profile
+from restoration.masters.tiff.facts import icc_profile
+from restoration.masters.tiff.names import TagCode
 
 _SRGB_TOLERANCE: Final = 0.1
 """L* up to which a curve counts as that of sRGB: sRGB profiles differ by their rounding."""
@@ -105,7 +106,7 @@ def _has_icc_tag(path: Path, facts: ScanFacts) -> bool:
     """Return whether the first directory of a TIFF names a profile, readable or not."""
     with open_master(path) as file:
         first = open_tiff(file, facts.file_bytes).directories[0]
-    return ICC_PROFILE in first.fields or ICC_PROFILE in first.lost
+    return TagCode.ICC_PROFILE in first.fields or TagCode.ICC_PROFILE in first.lost
 
 
 def _png_gamma(path: Path) -> tuple[float | None, bool]:

@@ -11,6 +11,7 @@ from restoration.errors import TruncatedImage
 from restoration.masters.refusals import CONVERT_WITH_VIEWER, truncated, unsupported
 from restoration.masters.tiff.directory import MAX_INTEGER, Directory, TiffFile
 from restoration.masters.tiff.layout import JPEG, LZW, UNCOMPRESSED, Offsets, PictureLayout
+from restoration.masters.tiff.names import TagCode
 
 _SELF_TERMINATING: Final = frozenset({2, 3, 4, LZW, JPEG, 8, 32773, 32946, 34925, 50000})
 """Compressions whose decoders notice missing data, so that too large byte counts do no harm."""
@@ -22,7 +23,9 @@ def byte_counts(layout: PictureLayout, directory: Directory, path: Path) -> Offs
     Raises TruncatedImage if bytes are missing, UnsupportedImage if header and pixel data contradict.
     """
     file, total = directory.file, len(layout.offsets)
-    values = directory.integers(279 if layout.tile is None else 325, total)
+    values = directory.integers(
+        TagCode.STRIP_BYTE_COUNTS if layout.tile is None else TagCode.TILE_BYTE_COUNTS, total
+    )
     counts = np.zeros(total, np.int64)
     if values is not None:
         counts[: len(values)] = values
@@ -82,7 +85,11 @@ def _has_room(offsets: Offsets, needed: Offsets, short: npt.NDArray[np.bool_], d
     starts = [np.array([file.size], np.int64), offsets]
     for one in file.directories:
         starts.append(np.array([one.offset, *(field.offset for field in one.fields.values())], np.int64))
-        starts += [found for tag in (273, 324) if (found := one.integers(tag)) is not None]
+        starts += [
+            found
+            for tag in (TagCode.STRIP_OFFSETS, TagCode.TILE_OFFSETS)
+            if (found := one.integers(tag)) is not None
+        ]
     following = np.unique(np.concatenate(starts))
     index = np.searchsorted(following, offsets, side="right")
     ends = following[index.clip(max=len(following) - 1)]

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from restoration.masters.tiff.names import tag_name
+from restoration.masters.tiff.names import TagCode, tag_name
 
 MAX_DIRECTORIES: Final = 1_000
 """Directories of a file: a picture with its reduced copies and masks. More are an attack on the reader."""
@@ -242,7 +242,7 @@ def _following_directories(tiff: TiffFile, first: int, following: int) -> Iterat
             else:
                 tiff.note(f"TIFF: the next-IFD offset does not point to a directory ({error}); ignored")
             return
-        if not {256, 257} <= set(directory.fields):
+        if not {TagCode.IMAGE_WIDTH, TagCode.IMAGE_LENGTH} <= set(directory.fields):
             tiff.note("TIFF: the next-IFD offset does not point to a picture; ignored")
             return
         yield directory

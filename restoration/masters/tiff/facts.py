@@ -8,10 +8,9 @@ from typing import Final
 from restoration.masters.facts import ScanFacts
 from restoration.masters.tiff.directory import Directory
 from restoration.masters.tiff.layout import ASSOCIATED, PALETTE
+from restoration.masters.tiff.names import TagCode
 from restoration.masters.tiff.picture import TiffPicture, find_picture, readable_directories
 
-ICC_PROFILE: Final = 34675
-_REFERENCE_BLACK_WHITE: Final = 532
 _WHITE: Final = 255
 _INCH, _CENTIMETER = 2, 3
 """Values of ResolutionUnit (tag 296)."""
@@ -29,7 +28,7 @@ def icc_profile(file: BufferedReader, path: Path, size: int) -> bytes | None:
     """Return the ICC profile of the picture; raises as `find_picture`."""
     picture = find_picture(file, path, size)
     with readable_directories(path):
-        return picture.directory.raw(ICC_PROFILE)
+        return picture.directory.raw(TagCode.ICC_PROFILE)
 
 
 def picture_facts(picture: TiffPicture) -> ScanFacts:
@@ -41,8 +40,8 @@ def picture_facts(picture: TiffPicture) -> ScanFacts:
     if dropped := layout.channels - kept:
         channels = "channel" if dropped == 1 else "channels"
         tiff.note(f"TIFF: {dropped} extra {channels} of unspecified meaning dropped (not transparency)")
-    icc = directory.raw(ICC_PROFILE)
-    orientation = directory.integer(274, 1)
+    icc = directory.raw(TagCode.ICC_PROFILE)
+    orientation = directory.integer(TagCode.ORIENTATION, 1)
     dpi = _dpi(directory)  # may add a note
     if layout.mode == "ycbcr" and not _is_full_range(directory):
         tiff.note("TIFF: its YCbCr has black and white of its own (ReferenceBlackWhite); Y stays as it is")
@@ -68,16 +67,27 @@ def picture_facts(picture: TiffPicture) -> ScanFacts:
 
 def _is_full_range(directory: Directory) -> bool:
     """Return whether black is 0 and white 255 in YCbCr, as they are without ReferenceBlackWhite."""
-    one = directory.fields.get(_REFERENCE_BLACK_WHITE)
+    one = directory.fields.get(TagCode.REFERENCE_BLACK_WHITE)
     if one is None or one.count < 2:
         return True
-    black, white = directory.ratio(_REFERENCE_BLACK_WHITE), directory.ratio(_REFERENCE_BLACK_WHITE, 1)
+    black, white = (
+        directory.ratio(TagCode.REFERENCE_BLACK_WHITE),
+        directory.ratio(TagCode.REFERENCE_BLACK_WHITE, 1),
+    )
     return black == 0 and white == _WHITE
 
 
 def _dpi(directory: Directory) -> tuple[float, float] | None:
-    x, y, unit = directory.ratio(282), directory.ratio(283), directory.integer(296, _INCH)
-    if 282 not in directory.fields or 283 not in directory.fields or unit == 1:
+    x, y, unit = (
+        directory.ratio(TagCode.X_RESOLUTION),
+        directory.ratio(TagCode.Y_RESOLUTION),
+        directory.integer(TagCode.RESOLUTION_UNIT, _INCH),
+    )
+    if (
+        TagCode.X_RESOLUTION not in directory.fields
+        or TagCode.Y_RESOLUTION not in directory.fields
+        or unit == 1
+    ):
         return None
     if unit not in {_INCH, _CENTIMETER}:
         directory.file.note(f"TIFF: ResolutionUnit {unit} is unknown; resolution dropped")

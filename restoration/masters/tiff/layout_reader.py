@@ -23,12 +23,30 @@ from restoration.masters.tiff.layout import (
     Offsets,
     PictureLayout,
 )
-from restoration.masters.tiff.names import color_space_name, tag_name
+from restoration.masters.tiff.names import TagCode, color_space_name, tag_name
 
 _SAMPLE_FORMATS: Final = {2: "signed integers", 3: "floating-point numbers", 5: "complex", 6: "complex"}
 _BIT_DEPTHS: Final = {1, 2, 4, 8, 16}
 _MAX_CHANNELS: Final = 16
-_NEEDED: Final = (256, 257, 258, 259, 262, 266, 273, 277, 284, 317, 320, 322, 323, 324, 338, 339, 530)
+_NEEDED: Final = (
+    TagCode.IMAGE_WIDTH,
+    TagCode.IMAGE_LENGTH,
+    TagCode.BITS_PER_SAMPLE,
+    TagCode.COMPRESSION,
+    TagCode.PHOTOMETRIC_INTERPRETATION,
+    TagCode.FILL_ORDER,
+    TagCode.STRIP_OFFSETS,
+    TagCode.SAMPLES_PER_PIXEL,
+    TagCode.PLANAR_CONFIGURATION,
+    TagCode.PREDICTOR,
+    TagCode.COLOR_MAP,
+    TagCode.TILE_WIDTH,
+    TagCode.TILE_LENGTH,
+    TagCode.TILE_OFFSETS,
+    TagCode.EXTRA_SAMPLES,
+    TagCode.SAMPLE_FORMAT,
+    TagCode.YCBCR_SUBSAMPLING,
+)
 """Tags whose values decoding needs."""
 
 
@@ -38,23 +56,26 @@ def read_layout(directory: Directory, path: Path) -> PictureLayout:
     Raises UnsupportedImage, TruncatedImage, NoDirectory or OSError.
     """
     _require_values(directory, path)
-    width, height = directory.integer(256, 0), directory.integer(257, 0)
+    width, height = directory.integer(TagCode.IMAGE_WIDTH, 0), directory.integer(TagCode.IMAGE_LENGTH, 0)
     if width < 1 or height < 1:
         raise _incomplete("the width or the height", path)
-    if 262 not in directory.fields:
+    if TagCode.PHOTOMETRIC_INTERPRETATION not in directory.fields:
         raise _incomplete("the photometric interpretation (whether 0 is black or white, gray or RGB)", path)
-    photometric, compression = directory.integer(262, -1), directory.integer(259, UNCOMPRESSED)
+    photometric, compression = (
+        directory.integer(TagCode.PHOTOMETRIC_INTERPRETATION, -1),
+        directory.integer(TagCode.COMPRESSION, UNCOMPRESSED),
+    )
     if photometric not in MODES:
         raise _unsupported(path, f"its color space is {color_space_name(photometric)}")
     _require_integers(directory, path)
     _note_unknown_values(directory, compression)
-    channels, bits = directory.integer(277, 1), _bits(directory, path)
+    channels, bits = directory.integer(TagCode.SAMPLES_PER_PIXEL, 1), _bits(directory, path)
     extras = _extras(directory, photometric, channels, path)
-    if directory.integer(32997, 1) > 1:
+    if directory.integer(TagCode.IMAGE_DEPTH, 1) > 1:
         raise _unsupported(path, "it is a volume, not a picture")
-    if photometric == PALETTE and 320 not in directory.fields:
+    if photometric == PALETTE and TagCode.COLOR_MAP not in directory.fields:
         raise _incomplete("the palette (ColorMap)", path)
-    separate = directory.integer(284, 1) == 2 and channels > 1
+    separate = directory.integer(TagCode.PLANAR_CONFIGURATION, 1) == 2 and channels > 1
     planes = channels if separate else 1
     tile = _tile(directory)
     rows = _rows_per_strip(directory, height)
@@ -115,7 +136,7 @@ def _require_values(directory: Directory, path: Path) -> None:
 
 def _require_integers(directory: Directory, path: Path) -> None:
     """Raise UnsupportedImage unless the samples are unsigned integers, or of undefined format."""
-    values = directory.integers(339, _MAX_CHANNELS)
+    values = directory.integers(TagCode.SAMPLE_FORMAT, _MAX_CHANNELS)
     for sample_format in () if values is None else values.tolist():
         if sample_format not in {0, 1, 4}:
             name = _SAMPLE_FORMATS.get(sample_format, "of an unknown format")
@@ -125,7 +146,7 @@ def _require_integers(directory: Directory, path: Path) -> None:
 
 
 def _bits(directory: Directory, path: Path) -> int:
-    values = directory.integers(258, _MAX_CHANNELS)
+    values = directory.integers(TagCode.BITS_PER_SAMPLE, _MAX_CHANNELS)
     if values is None:
         return 1
     bits = int(values[0])
@@ -141,7 +162,7 @@ def _extras(directory: Directory, photometric: int, channels: int, path: Path) -
     count = channels - colors
     if count < 0 or channels > _MAX_CHANNELS:
         raise _unsupported(path, f"it has {channels} channels")
-    values = directory.integers(338, _MAX_CHANNELS)
+    values = directory.integers(TagCode.EXTRA_SAMPLES, _MAX_CHANNELS)
     kinds = () if values is None else tuple(values.tolist())
     if colors == 1 and count > 1 and len(kinds) != count:
         raise _unsupported(path, f"its header says gray, but it has {channels} channels")
@@ -149,12 +170,12 @@ def _extras(directory: Directory, photometric: int, channels: int, path: Path) -
 
 
 def _tile(directory: Directory) -> tuple[int, int] | None:
-    width, height = directory.integer(322, 0), directory.integer(323, 0)
-    return (width, height) if width > 0 and height > 0 and 324 in directory.fields else None
+    width, height = directory.integer(TagCode.TILE_WIDTH, 0), directory.integer(TagCode.TILE_LENGTH, 0)
+    return (width, height) if width > 0 and height > 0 and TagCode.TILE_OFFSETS in directory.fields else None
 
 
 def _rows_per_strip(directory: Directory, height: int) -> int:
-    rows = directory.integer(278, height)
+    rows = directory.integer(TagCode.ROWS_PER_STRIP, height)
     if rows < 1:
         directory.file.note("TIFF: RowsPerStrip is 0; taken as the height")
         return height
@@ -167,20 +188,20 @@ def _is_one_strip(directory: Directory, row_bits: int, planes: int) -> bool:
     Uncompressed data must have byte counts for all rows; compressed data show by themselves if rows are
     missing.
     """
-    offsets = directory.fields.get(273)
+    offsets = directory.fields.get(TagCode.STRIP_OFFSETS)
     if offsets is None or offsets.count != planes:
         return False
-    if directory.integer(259, UNCOMPRESSED) != UNCOMPRESSED:
+    if directory.integer(TagCode.COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED:
         return True
-    counts = directory.integers(279, planes)
-    subsampled = directory.integer(262, -1) == YCBCR
-    needed = min(-(-row_bits // 8) * directory.integer(257, 0), MAX_INTEGER)
+    counts = directory.integers(TagCode.STRIP_BYTE_COUNTS, planes)
+    subsampled = directory.integer(TagCode.PHOTOMETRIC_INTERPRETATION, -1) == YCBCR
+    needed = min(-(-row_bits // 8) * directory.integer(TagCode.IMAGE_LENGTH, 0), MAX_INTEGER)
     return counts is not None and len(counts) == planes and not subsampled and bool((counts >= needed).all())
 
 
 def _note_unknown_values(directory: Directory, compression: int) -> None:
     """Note undefined values, which are taken as the defaults."""
-    order, predictor = directory.integer(266, 1), directory.integer(317, 1)
+    order, predictor = directory.integer(TagCode.FILL_ORDER, 1), directory.integer(TagCode.PREDICTOR, 1)
     if order not in {1, 2}:
         directory.file.note(f"TIFF: FillOrder {order} is unknown; taken as 1")
     if predictor == 0:
@@ -190,7 +211,7 @@ def _note_unknown_values(directory: Directory, compression: int) -> None:
 
 
 def _subsampling(directory: Directory, layout: PictureLayout, path: Path) -> tuple[int, int]:
-    values = directory.integers(530, 2)
+    values = directory.integers(TagCode.YCBCR_SUBSAMPLING, 2)
     across, down = (2, 2) if values is None or len(values) < 2 else (int(values[0]), int(values[1]))
     if layout.bits != 8 or layout.channels != 3:
         raise _unsupported(path, f"it is YCbCr with {layout.channels} channels of {layout.bits} bits")
@@ -204,7 +225,7 @@ def _subsampling(directory: Directory, layout: PictureLayout, path: Path) -> tup
 
 
 def _offsets(directory: Directory, tiled: bool, expected: int, path: Path) -> Offsets:
-    values = directory.integers(324 if tiled else 273, expected)
+    values = directory.integers(TagCode.TILE_OFFSETS if tiled else TagCode.STRIP_OFFSETS, expected)
     if values is None:
         raise _incomplete("where its pixel data are", path)
     if len(values) < expected:

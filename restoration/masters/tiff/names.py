@@ -1,9 +1,50 @@
-"""Names of TIFF tags, color spaces and compressions for messages."""
+"""TIFF tags by name, and names of tags, color spaces and compressions for messages."""
 
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import Final
 
 from PIL import TiffTags
+
+
+class TagCode(IntEnum):
+    """Codes of the tags of TIFF 6.0 and its extensions that decoding uses."""
+
+    NEW_SUBFILE_TYPE = 254
+    SUBFILE_TYPE = 255
+    IMAGE_WIDTH = 256
+    IMAGE_LENGTH = 257
+    BITS_PER_SAMPLE = 258
+    COMPRESSION = 259
+    PHOTOMETRIC_INTERPRETATION = 262
+    FILL_ORDER = 266
+    STRIP_OFFSETS = 273
+    ORIENTATION = 274
+    SAMPLES_PER_PIXEL = 277
+    ROWS_PER_STRIP = 278
+    STRIP_BYTE_COUNTS = 279
+    X_RESOLUTION = 282
+    Y_RESOLUTION = 283
+    PLANAR_CONFIGURATION = 284
+    T4_OPTIONS = 292
+    T6_OPTIONS = 293
+    RESOLUTION_UNIT = 296
+    PREDICTOR = 317
+    COLOR_MAP = 320
+    TILE_WIDTH = 322
+    TILE_LENGTH = 323
+    TILE_OFFSETS = 324
+    TILE_BYTE_COUNTS = 325
+    SUB_IFDS = 330
+    EXTRA_SAMPLES = 338
+    SAMPLE_FORMAT = 339
+    JPEG_TABLES = 347
+    YCBCR_SUBSAMPLING = 530
+    REFERENCE_BLACK_WHITE = 532
+    IMAGE_DEPTH = 32997
+    ICC_PROFILE = 34675
+    DNG_VERSION = 50706
+
 
 COLOR_SPACES: Final[Mapping[int, str]] = {
     4: "a transparency mask",

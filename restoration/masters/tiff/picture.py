@@ -14,7 +14,7 @@ from restoration.masters.safe_open import require_storage
 from restoration.masters.tiff.directory import MAX_DIRECTORIES, Directory, NoDirectory, TiffFile, open_tiff
 from restoration.masters.tiff.layout import JPEG, LZW, OLD_JPEG, YCBCR, PictureLayout
 from restoration.masters.tiff.layout_reader import read_layout
-from restoration.masters.tiff.names import compression_name
+from restoration.masters.tiff.names import TagCode, compression_name
 
 _LIBVIPS_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """None, CCITT, LZW, JPEG, Deflate, PackBits."""
@@ -25,9 +25,7 @@ _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType (tag 254)."""
 _OLD_REDUCED: Final = 2
 """Value of SubfileType (tag 255)."""
-_SUBSAMPLING: Final = 530
 _JPEG_HEADER: Final = 1 << 16
-_SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _CAMERA_SAMPLES: Final = frozenset({32803, 34892})
 _CAMERA_COMPRESSIONS: Final = frozenset({32767, 32769, 34713, 65535})
 _EXPORT_FULL: Final = "export the full picture as an 8- or 16-bit gray or RGB TIFF"
@@ -149,7 +147,7 @@ def _is_old_lzw(tiff: TiffFile, layout: PictureLayout) -> bool:
 
 def _jpeg_subsampling(directory: Directory, layout: PictureLayout) -> tuple[int, int]:
     """Return the subsampling of the first strip or tile; note it if the header says otherwise."""
-    values = directory.integers(_SUBSAMPLING, 2)
+    values = directory.integers(TagCode.YCBCR_SUBSAMPLING, 2)
     by_header = (2, 2) if values is None or len(values) < 2 else (int(values[0]), int(values[1]))
     if layout.compression != JPEG or layout.photometric != YCBCR:
         return by_header
@@ -191,17 +189,17 @@ def _main_page(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
 
 
 def _size(directory: Directory) -> tuple[int, int]:
-    return directory.integer(256, 0), directory.integer(257, 0)
+    return directory.integer(TagCode.IMAGE_WIDTH, 0), directory.integer(TagCode.IMAGE_LENGTH, 0)
 
 
 def _is_flagged(directory: Directory) -> bool:
-    if 254 not in directory.fields:
-        return directory.integer(255, 1) == _OLD_REDUCED
-    return bool(directory.integer(254, 0) & (_REDUCED | _MASK))
+    if TagCode.NEW_SUBFILE_TYPE not in directory.fields:
+        return directory.integer(TagCode.SUBFILE_TYPE, 1) == _OLD_REDUCED
+    return bool(directory.integer(TagCode.NEW_SUBFILE_TYPE, 0) & (_REDUCED | _MASK))
 
 
 def _is_mask(directory: Directory) -> bool:
-    return bool(directory.integer(254, 0) & _MASK)
+    return bool(directory.integer(TagCode.NEW_SUBFILE_TYPE, 0) & _MASK)
 
 
 def _could_be_a_copy(size: tuple[int, int], main: tuple[int, int]) -> bool:
@@ -217,7 +215,7 @@ def _refuse_camera_raw(tiff: TiffFile, path: Path) -> None:
     if tiff.bytes_at(8, 2) == b"CR":
         name = "CR2"
     for one in tiff.directories[:10]:
-        if _DNG_VERSION in one.fields:
+        if TagCode.DNG_VERSION in one.fields:
             name = "DNG"
         elif any(map(_is_from_camera, (one, *_sub_directories(one)))):
             name = name or path.suffix[1:].upper() or "raw"
@@ -226,11 +224,14 @@ def _refuse_camera_raw(tiff: TiffFile, path: Path) -> None:
 
 
 def _is_from_camera(directory: Directory) -> bool:
-    return directory.integer(262, 0) in _CAMERA_SAMPLES or directory.integer(259, 1) in _CAMERA_COMPRESSIONS
+    return (
+        directory.integer(TagCode.PHOTOMETRIC_INTERPRETATION, 0) in _CAMERA_SAMPLES
+        or directory.integer(TagCode.COMPRESSION, 1) in _CAMERA_COMPRESSIONS
+    )
 
 
 def _sub_directories(directory: Directory) -> list[Directory]:
-    offsets = directory.integers(_SUB_DIRECTORIES, 10)
+    offsets = directory.integers(TagCode.SUB_IFDS, 10)
     found, quiet = [], replace(directory.file, notes=[])
     for offset in () if offsets is None else offsets.tolist():
         try:

@@ -18,13 +18,21 @@ import pyvips
 
 from restoration.arrays.luma import Gray
 from restoration.masters.patched_file import PatchedFile, vips_source
-from restoration.masters.tiff.layout import GRAY, JPEG, PREDICTED, RGB, UNSPECIFIED, PictureLayout
+from restoration.masters.tiff.layout import (
+    GRAY,
+    JPEG,
+    PALETTE,
+    PREDICTED,
+    RGB,
+    UNSPECIFIED,
+    YCBCR,
+    PictureLayout,
+)
+from restoration.masters.tiff.names import TagCode
 from restoration.masters.tiff.picture import TiffPicture
 
 _SHORT, _LONG, _UNDEFINED, _LONG8 = 3, 4, 7, 16
-_FILL_ORDER, _PREDICTOR, _PALETTE, _TABLES = 266, 317, 320, 347
-_FAX_OPTIONS: Final = (292, 293)
-_SUBSAMPLING: Final = 530
+_FAX_OPTIONS: Final = (TagCode.T4_OPTIONS, TagCode.T6_OPTIONS)
 
 
 def read_strips(file: BufferedReader, picture: TiffPicture, rows: int) -> Iterator[tuple[int, Gray]]:
@@ -132,35 +140,39 @@ def _header(picture: TiffPicture, layout: PictureLayout) -> bytes:
         raw = np.asarray(values, np.dtype(code).newbyteorder(order)).tobytes()
         fields[tag] = (kind, len(values), raw)
 
-    put(256, _LONG, [layout.width])
-    put(257, _LONG, [layout.height])
-    put(258, _SHORT, [layout.bits] * layout.channels)
-    put(259, _SHORT, [layout.compression])
-    put(262, _SHORT, [layout.photometric])
-    put(277, _SHORT, [layout.channels])
-    put(284, _SHORT, [1])
+    put(TagCode.IMAGE_WIDTH, _LONG, [layout.width])
+    put(TagCode.IMAGE_LENGTH, _LONG, [layout.height])
+    put(TagCode.BITS_PER_SAMPLE, _SHORT, [layout.bits] * layout.channels)
+    put(TagCode.COMPRESSION, _SHORT, [layout.compression])
+    put(TagCode.PHOTOMETRIC_INTERPRETATION, _SHORT, [layout.photometric])
+    put(TagCode.SAMPLES_PER_PIXEL, _SHORT, [layout.channels])
+    put(TagCode.PLANAR_CONFIGURATION, _SHORT, [1])
     if layout.tile:
-        put(322, _LONG, [layout.tile[0]])
-        put(323, _LONG, [layout.tile[1]])
+        put(TagCode.TILE_WIDTH, _LONG, [layout.tile[0]])
+        put(TagCode.TILE_LENGTH, _LONG, [layout.tile[1]])
     else:
-        put(278, _LONG, [layout.rows])
+        put(TagCode.ROWS_PER_STRIP, _LONG, [layout.rows])
     if layout.extras:
-        put(338, _SHORT, [UNSPECIFIED] * len(layout.extras))
-    if directory.integer(_FILL_ORDER, 1) == 2:
-        put(_FILL_ORDER, _SHORT, [2])
-    if layout.compression in PREDICTED and (predictor := directory.integer(_PREDICTOR, 1)) > 1:
-        put(_PREDICTOR, _SHORT, [predictor])
+        put(TagCode.EXTRA_SAMPLES, _SHORT, [UNSPECIFIED] * len(layout.extras))
+    if directory.integer(TagCode.FILL_ORDER, 1) == 2:
+        put(TagCode.FILL_ORDER, _SHORT, [2])
+    if layout.compression in PREDICTED and (predictor := directory.integer(TagCode.PREDICTOR, 1)) > 1:
+        put(TagCode.PREDICTOR, _SHORT, [predictor])
     for tag in _FAX_OPTIONS:
         if layout.compression in {3, 4} and tag in directory.fields:
             put(tag, _LONG, [directory.integer(tag, 0)])
-    if layout.photometric == 3 and (palette := directory.integers(_PALETTE)) is not None:
-        put(_PALETTE, _SHORT, palette)
+    if layout.photometric == PALETTE and (palette := directory.integers(TagCode.COLOR_MAP)) is not None:
+        put(TagCode.COLOR_MAP, _SHORT, palette)
     if layout.compression == JPEG:
-        if tables := directory.raw(_TABLES):
-            fields[_TABLES] = (_UNDEFINED, len(tables), tables)
-        if layout.photometric == 6:
-            put(_SUBSAMPLING, _SHORT, list(picture.jpeg_subsampling))
-    tags = (273, 279) if layout.tile is None else (324, 325)
+        if tables := directory.raw(TagCode.JPEG_TABLES):
+            fields[TagCode.JPEG_TABLES] = (_UNDEFINED, len(tables), tables)
+        if layout.photometric == YCBCR:
+            put(TagCode.YCBCR_SUBSAMPLING, _SHORT, list(picture.jpeg_subsampling))
+    tags = (
+        (TagCode.STRIP_OFFSETS, TagCode.STRIP_BYTE_COUNTS)
+        if layout.tile is None
+        else (TagCode.TILE_OFFSETS, TagCode.TILE_BYTE_COUNTS)
+    )
     for tag in tags:  # placeholder: the offsets depend on the length of this header
         put(tag, _LONG8, layout.counts)
     size = len(_encoded_header(order, fields))

@@ -8,6 +8,7 @@ import numpy as np
 import tifffile
 
 from restoration.masters.decode_errors import DamagedPixels, NoSecondDecoder
+from restoration.masters.tiff.names import TagCode
 
 LZW: Final = 5
 JPEG: Final = 7
@@ -141,7 +142,7 @@ def segment_layout(page: Any, max_bytes: int) -> SegmentLayout:
         rows = height  # RowsPerStrip does not matter
     subsampling = (1, 1)
     if photometric == 6 and compression != JPEG:
-        found = page.tags.valueof(530, (2, 2))
+        found = page.tags.valueof(TagCode.YCBCR_SUBSAMPLING, (2, 2))
         subsampling = (int(found[0]), int(found[1]))
         packed = subsampling != (1, 1)
         if not {*subsampling} <= {1, 2, 4} or (
@@ -163,7 +164,7 @@ def segment_layout(page: Any, max_bytes: int) -> SegmentLayout:
         low_bit_first=int(page.fillorder) == 2,
         photometric=photometric,
         subsampling=subsampling,
-        t4options=int(page.tags.valueof(292, 0)),
+        t4options=int(page.tags.valueof(TagCode.T4_OPTIONS, 0)),
         jpegtables=page.jpegtables,
         offsets=tuple(page.dataoffsets),
         sizes=tuple(page.databytecounts),
