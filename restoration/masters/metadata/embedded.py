@@ -22,7 +22,7 @@ from restoration.masters.metadata.containers import MetadataBlocks, jpeg_blocks,
 from restoration.masters.metadata.iptc_fields import iptc_properties
 from restoration.masters.metadata.properties import MetadataProperties
 from restoration.masters.metadata.tag_fields import add_tag_properties
-from restoration.masters.metadata.tags import TagFile, swap_bytes
+from restoration.masters.metadata.tags import Tag, TagDirectory, TagFile, swap_bytes
 from restoration.masters.metadata.text_encoding import DecodedText, decode_text
 from restoration.masters.safe_open import open_master
 from restoration.masters.tiff.picture import find_picture
@@ -130,30 +130,33 @@ def _unique(names: list[str]) -> tuple[str, ...]:
 
 
 def _blocks(path: Path, facts: ScanFacts) -> MetadataBlocks:
-    if facts.format in {"png", "jpeg"}:
-        with open_master(path) as file:
-            return (
-                jpeg_blocks(file)
-                if facts.format == "jpeg"
-                else png_blocks(file, profile_is_used=bool(facts.icc_sha256))
-            )
-    if facts.format == "pnm":
-        with open_master(path) as file:
-            commented = b"#" in file.read(pnm.read_header(file, path).offset)
-        return MetadataBlocks(left_out=["PNM: comment"] if commented else [])
+    with open_master(path) as file:
+        match facts.format:
+            case "jpeg":
+                return jpeg_blocks(file)
+            case "png":
+                return png_blocks(file, profile_is_used=bool(facts.icc_sha256))
+            case "pnm":
+                has_comment = b"#" in file.read(pnm.read_header(file, path).offset)
+                return MetadataBlocks(left_out=["PNM: comment"] if has_comment else [])
+            case "gif":
+                found = _libvips_blocks(path, facts)
+                found.left_out.extend(uncarried.gif_entries(file))
+                return found
+            case _:
+                return _libvips_blocks(path, facts)
+
+
+def _libvips_blocks(path: Path, facts: ScanFacts) -> MetadataBlocks:
     image = load(path, facts)
 
     def block(name: str) -> bytes | None:
         return bytes(image.get(name)) if image.get_typeof(name) == pyvips.GValue.blob_type else None
 
     exif = block("exif-data")
-    found = MetadataBlocks(
+    return MetadataBlocks(
         exif=exif and exif.removeprefix(b"Exif\0\0"), iptc=block("iptc-data"), xmp=block("xmp-data")
     )
-    if facts.format == "gif":
-        with open_master(path) as file:
-            found.left_out.extend(uncarried.gif_entries(file))
-    return found
 
 
 def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, MetadataProperties]:
@@ -169,8 +172,7 @@ def _tiff_blocks(path: Path, facts: ScanFacts) -> tuple[MetadataBlocks, Metadata
         found.unread.extend(
             f"TIFF: {_NAMES[code]} (damaged)" for code in sorted(directory.lost & _NAMES.keys())
         )
-        pointer = first[_EXIF_IFD].number if _EXIF_IFD in first else None
-        exif = tags.directory(pointer) if pointer else None
+        exif = _exif_directory(tags, first)
         known = add_tag_properties({**first, **(exif.tags if exif else {})}, properties)
         properties.left_out = [f"TIFF: {one}" for one in properties.left_out]
         if exif and exif.damaged:
@@ -211,13 +213,17 @@ def _from_exif(block: bytes | None) -> MetadataProperties:
         return properties
     tags = TagFile(io.BytesIO(block))
     first = tags.directory(tags.first)
-    pointer = first.tags[_EXIF_IFD].number if _EXIF_IFD in first.tags else None
-    exif = tags.directory(pointer) if pointer else None
+    exif = _exif_directory(tags, first.tags)
     properties.damaged = first.damaged or bool(exif and exif.damaged)
     known = add_tag_properties({**first.tags, **(exif.tags if exif else {})}, properties)
     properties.left_out = [f"EXIF: {one}" for one in properties.left_out]
     properties.left_out.extend(uncarried.exif_entries(block, known))
     return properties
+
+
+def _exif_directory(file: TagFile, tags: Mapping[int, Tag]) -> TagDirectory | None:
+    pointer = tags[_EXIF_IFD].number if _EXIF_IFD in tags else None
+    return file.directory(pointer) if pointer else None
 
 
 def _from_texts(blocks: MetadataBlocks) -> MetadataProperties:
