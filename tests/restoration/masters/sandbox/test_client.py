@@ -34,12 +34,20 @@ def reader() -> Iterator[Reader]:
     one.close()
 
 
-@pytest.fixture
-def slow(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interlaced PNG of 64 megapixels: no row is ready before all of it is decoded."""
-    path = tmp_path / "slow.png"
+    path = tmp_path_factory.mktemp("slow") / "slow.png"
     grain = pyvips.Image.gaussnoise(1000, 1000, mean=128, sigma=40, seed=1).cast("uchar").replicate(8, 8)
     grain.copy(interpretation="b-w").pngsave(str(path), interlace=True, compression=1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PNG of 42 megapixels that is read in many strips."""
+    path = tmp_path_factory.mktemp("tall") / "tall.png"
+    Image.fromarray(np.tile(data.camera(), (40, 4))).save(path, compress_level=1)
     return path
 
 
@@ -106,7 +114,7 @@ def test_a_file_with_an_undecodable_name_is_read(reader: Reader, picture: Maker,
 
 
 def test_after_a_crash_a_new_process_reads_the_next_file(
-    reader: Reader, picture: Maker, tmp_path: Path
+    reader: Reader, picture: Maker, tall: Path, tmp_path: Path
 ) -> None:
     path = picture(data.camera(), "a.png")
     reader.identify(path, LIMITS)
@@ -115,7 +123,6 @@ def test_after_a_crash_a_new_process_reads_the_next_file(
     def crash(_done: int, _total: int) -> None:
         os.kill(first, signal.SIGSEGV)
 
-    tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
     with pytest.raises(ReaderFailed, match=r"crashed \(SIGSEGV\)") as caught:
         reader.overview(tall, LIMITS, 100, tmp_path, crash)
 
@@ -124,9 +131,7 @@ def test_after_a_crash_a_new_process_reads_the_next_file(
     assert pid_of(reader) != first
 
 
-def test_a_killed_reader_is_a_transient_error(reader: Reader, picture: Maker, tmp_path: Path) -> None:
-    tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
-
+def test_a_killed_reader_is_a_transient_error(reader: Reader, tall: Path, tmp_path: Path) -> None:
     with pytest.raises(OutOfMemory, match="was killed"):
         reader.overview(tall, LIMITS, 100, tmp_path, lambda _d, _t: os.kill(pid_of(reader), signal.SIGKILL))
 
@@ -160,8 +165,7 @@ def test_a_busy_reader_without_progress_is_ended(reader: Reader, slow: Path, tmp
         read_until_busy()
 
 
-def test_a_reader_that_waits_for_storage_is_transient(reader: Reader, picture: Maker, tmp_path: Path) -> None:
-    tall = picture(np.tile(data.camera(), (40, 4)), "tall.png")
+def test_a_reader_that_waits_for_storage_is_transient(reader: Reader, tall: Path, tmp_path: Path) -> None:
     short = Limits(reader_silent_seconds=1)
 
     with pytest.raises(MasterUnavailable, match="did not answer"):
@@ -170,8 +174,10 @@ def test_a_reader_that_waits_for_storage_is_transient(reader: Reader, picture: M
     assert reader.identify(tall, LIMITS).width == 2048
 
 
-def test_a_stopped_request_leaves_no_answer_behind(reader: Reader, picture: Maker, tmp_path: Path) -> None:
-    tall, small = picture(np.tile(data.camera(), (40, 4)), "tall.png"), picture(data.moon(), "b.png")
+def test_a_stopped_request_leaves_no_answer_behind(
+    reader: Reader, picture: Maker, tall: Path, tmp_path: Path
+) -> None:
+    small = picture(data.moon(), "b.png")
 
     def stop(_done: int, _total: int) -> None:
         raise InterruptedError
