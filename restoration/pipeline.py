@@ -11,16 +11,11 @@ from typing import Final
 
 from restoration import atomic_write
 from restoration.arrays import ordered_map
-from restoration.arrays.luma import Float, adjust_chroma
-from restoration.colorize.guided_filter import Upsampler
-from restoration.colorize.inference import ChromaField, colorize
 from restoration.colorize.plan import guide_side
-from restoration.colorize.predicted_error import ERROR_PASSES, confidence
-from restoration.colorize.seam_metrics import seamlessness
+from restoration.colorize.predicted_colors import predict_colors
 from restoration.derivatives import confidence_map, disclosure, technical_metadata, verification, writer, xmp
-from restoration.derivatives.carried_metadata import fields_outside_xmp
 from restoration.derivatives.compose import Composition
-from restoration.derivatives.icc_profile import rgb_profile
+from restoration.derivatives.file_metadata import file_metadata
 from restoration.derivatives.jpeg import MAX_SIDE
 from restoration.derivatives.tone_adaptation import ToneTables
 from restoration.derivatives.verified_deflate import luma_mismatch
@@ -28,14 +23,13 @@ from restoration.errors import ImageTooLarge, OutOfMemory, RecipeOutdated, Weigh
 from restoration.generators.loaded_model import LoadedModel
 from restoration.masters import monochrome
 from restoration.masters.facts import ScanFacts, Tone
-from restoration.masters.metadata import embedded
 from restoration.masters.safe_open import FileIdentity
 from restoration.masters.sandbox import MasterOverview, shared_reader
 from restoration.masters.strips import Master, RowListener, Strip
 from restoration.progress import StageRecorder
 from restoration.recipe import ALGORITHM, OutputFormat, Recipe
 from restoration.request import Compute, Input, Output
-from restoration.results import MetadataReport, ProgressListener, Restoration, Seamlessness, Stage
+from restoration.results import ProgressListener, Restoration, Stage
 
 _HERE: Final = Compute()
 
@@ -110,17 +104,6 @@ class _Work:
     stages: StageRecorder
 
 
-@dataclass(frozen=True, slots=True)
-class _Colors:
-    """The colors of a master, predicted from its overview."""
-
-    field: ChromaField
-    upsampler: Upsampler
-    seamlessness: Seamlessness
-    confidence: Float | None
-    """(h, w) of the overview in [0, 1]; None if it was not asked for."""
-
-
 def _open(source: Input, recipe: Recipe, compute: Compute, progress: ProgressListener | None) -> _Work:
     """Open the model and the master, and check that the recipe can be followed."""
     model = compute.open_model(recipe.model)
@@ -155,13 +138,20 @@ def _derive(work: _Work, draft: Output) -> Restoration:
     with stages.stage(Stage.READ) as listener:
         seen, tone = _examine(work, master.scratch, listener)
     with stages.stage(Stage.COLOR) as listener:
-        colors = _colorize(work, seen, listener, with_confidence=draft.confidence is not None)
-    spec, provenance = writer.image_spec(facts, recipe), _provenance(work, tone, draft)
+        colors = predict_colors(
+            monochrome.luminance_plane(seen.planes),
+            facts.upright_size,
+            recipe,
+            work.model,
+            listener,
+            with_confidence=draft.confidence is not None,
+        )
+    spec, curve = writer.image_spec(facts, recipe), seen.tone_profile.curve
+    provenance = _provenance(work, tone, draft)
     with atomic_write.writing_to(draft.path.parent):
         with stages.stage(Stage.WRITE) as listener:
-            metadata, report = _label(work, seen, provenance)
+            metadata, report = file_metadata(master.path, facts, curve, provenance, recipe.format)
             strips = _read_again(master, seen.samples_sha256, listener)
-            curve = seen.tone_profile.curve
             tone_tables = ToneTables.for_curve(curve, spec.dtype) if curve else None
             composition = Composition(spec, colors.upsampler, strips, work.threads, tone_tables)
             expected = writer.write(draft.path, composition, recipe, metadata)
@@ -197,8 +187,8 @@ def _derive(work: _Work, draft: Output) -> Restoration:
         master_sha256=work.identity.sha256,
         master_facts=facts,
         tone=tone,
-        stretch=colors.field.stretch,
-        windows=colors.field.windows,
+        stretch=colors.stretch,
+        windows=colors.windows,
         seamlessness=colors.seamlessness,
         seconds=stages.seconds,
         model=recipe.model,
@@ -223,37 +213,6 @@ def _examine(work: _Work, scratch: Path, listener: RowListener) -> tuple[MasterO
     return seen, tone
 
 
-def _colorize(work: _Work, seen: MasterOverview, listener: RowListener, *, with_confidence: bool) -> _Colors:
-    """Predict the chroma of the overview and fit what brings it to the full size."""
-    luminance = monochrome.luminance_plane(seen.planes)
-    recipe, model = work.recipe, work.model
-    further = ERROR_PASSES if with_confidence else 0
-    field = colorize(
-        luminance,
-        recipe.preset,
-        model.spec,
-        model.engine,
-        lambda done, windows: listener(done, windows + further),
-    )
-    trust = None
-    if with_confidence:
-        trust = confidence(
-            luminance,
-            field.chroma,
-            model.spec,
-            model.engine,
-            lambda done, _: listener(field.windows + done, field.windows + further),
-        )
-    width, height = work.facts.upright_size
-    chroma, palette = (
-        adjust_chroma(one, recipe.strength, recipe.warmth) for one in (field.chroma, field.palette)
-    )
-    upsampler = Upsampler.solve(chroma, luminance, height, width)
-    return _Colors(
-        field, upsampler, seamlessness(field, luminance, upsampler.at_guide_size(luminance), palette), trust
-    )
-
-
 def _provenance(work: _Work, tone: Tone, draft: Output) -> xmp.Provenance:
     return xmp.Provenance(
         master_name=work.source.path.name.encode("utf-8", "backslashreplace").decode(),
@@ -269,21 +228,6 @@ def _provenance(work: _Work, tone: Tone, draft: Output) -> xmp.Provenance:
         made=dt.datetime.now(dt.UTC),
         tags=draft.tags,
     )
-
-
-def _label(
-    work: _Work, seen: MasterOverview, provenance: xmp.Provenance
-) -> tuple[writer.FileMetadata, MetadataReport]:
-    """Return what is written beside the pixels, and what became of the master's metadata."""
-    facts, jpeg = work.facts, work.recipe.format is OutputFormat.JPEG
-    about = embedded.read_metadata(work.source.path, facts)
-    packet, report = xmp.disclosure_packet(
-        provenance, about, xmp.MAX_JPEG_BYTES if jpeg else xmp.MAX_PACKET_BYTES
-    )
-    dpi = facts.dpi[::-1] if facts.dpi and facts.orientation >= 5 else facts.dpi
-    curve, bits = seen.tone_profile.curve, writer.bit_depth(facts, work.recipe)
-    profile = rgb_profile(curve, bits) if curve else writer.srgb_profile()
-    return writer.FileMetadata(packet, dpi, software(), fields_outside_xmp(about), profile), report
 
 
 def _read_again(

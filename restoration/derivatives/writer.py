@@ -1,13 +1,11 @@
 """Write a derivative as TIFF, PNG or JPEG, strip by strip, with its metadata."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import pyvips
-
 from restoration.derivatives import exif, png, tiff
 from restoration.derivatives.compose import Composition, ExpectedSamples, ImageSpec, SampleDigest, unchanged
+from restoration.derivatives.file_metadata import FileMetadata, srgb_profile
 from restoration.derivatives.jpeg import JpegStream
 from restoration.derivatives.xmp import STATEMENTS
 from restoration.masters.facts import ScanFacts
@@ -29,26 +27,13 @@ _PNG_KEYWORDS: Final = {
 _TAKEN, _OFFSET, _FRACTION = 36867, 36881, 37521
 
 
-@dataclass(frozen=True, slots=True)
-class FileMetadata:
-    """Metadata of the file: XMP packet, resolution, texts and color profile."""
-
-    xmp: bytes
-    dpi: tuple[float, float] | None
-    """Along width and height of the upright picture."""
-    software: str
-    master: MasterMetadata
-    profile: bytes
-    """ICC profile of the samples."""
-
-
 def bit_depth(facts: ScanFacts, recipe: Recipe) -> int:
     """Return the bits a sample of the derivative: the master's own, 8 for JPEG."""
     return 8 if recipe.format is OutputFormat.JPEG else facts.depth
 
 
 def image_spec(facts: ScanFacts, recipe: Recipe) -> ImageSpec:
-    """Return what the samples of the derivative of a master are."""
+    """Return size and sample format of the derivative of a master."""
     width, height = facts.upright_size
     holds = recipe.format is OutputFormat.TIFF or (recipe.format.lossless and not facts.alpha_associated)
     bands = 3 + (facts.alpha and holds)
@@ -68,11 +53,6 @@ def write(
         return _write_png(path, composition, metadata)
     _write_jpeg(path, composition, recipe, metadata)
     return None
-
-
-def srgb_profile() -> bytes:
-    """Return the sRGB profile of libvips: a matrix and a curve, right for any depth."""
-    return bytes(pyvips.Operation.call("profile_load", "srgb"))
 
 
 def _tiff_tags(metadata: FileMetadata) -> tiff.Tags:

@@ -20,7 +20,7 @@ from restoration import (
     UnsafeFile,
     UnsupportedImage,
 )
-from restoration.derivatives.writer import srgb_profile
+from restoration.derivatives.file_metadata import srgb_profile
 from restoration.masters.identify import identify
 from restoration.masters.libvips import first_line
 

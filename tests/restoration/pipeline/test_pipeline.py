@@ -30,7 +30,7 @@ from restoration import (
 )
 from restoration.arrays.luma import luma
 from restoration.derivatives import compose
-from restoration.derivatives.writer import srgb_profile
+from restoration.derivatives.file_metadata import srgb_profile
 from restoration.generators.models import InputSpec
 from restoration.masters import strips
 from restoration.masters.identify import identify

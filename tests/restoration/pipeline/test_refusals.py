@@ -40,6 +40,7 @@ from restoration.colorize.guided_filter import Upsampler
 from restoration.colorize.plan import count_windows
 from restoration.derivatives import compose, writer
 from restoration.derivatives.compose import Composition, ImageSpec
+from restoration.derivatives.file_metadata import FileMetadata, srgb_profile
 from restoration.masters import strips
 from restoration.masters.metadata.embedded import MasterMetadata
 
@@ -264,7 +265,7 @@ def test_a_picture_too_wide_for_jpeg_says_so_before_the_work(
 
 @pytest.mark.parametrize("fmt", ["tiff", "png", "jpeg"])
 def test_a_disk_that_fills_up_is_worth_another_try(recipe: Recipes, tmp_path: Path, fmt: str) -> None:
-    metadata = writer.FileMetadata(b"<x/>", None, "Saek", MasterMetadata(), writer.srgb_profile())
+    metadata = FileMetadata(b"<x/>", None, "Saek", MasterMetadata(), srgb_profile())
     gray = np.random.default_rng(0).integers(0, 256, (2000, 1000), dtype=np.uint8)
     rows = strips.strip_rows(1000, 2000)
     pieces = (strips.Strip(top, gray[top : top + rows], None) for top in range(0, 2000, rows))

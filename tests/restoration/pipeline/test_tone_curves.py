@@ -29,7 +29,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from restoration import Compute, Input, LoadedModel, Output, Recipe, restore
 from restoration.arrays.luma import luma
-from restoration.derivatives.writer import srgb_profile
+from restoration.derivatives.file_metadata import srgb_profile
 from restoration.masters import tone_profile
 from restoration.masters.facts import Limits
 from restoration.masters.identify import identify

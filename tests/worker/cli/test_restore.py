@@ -381,7 +381,7 @@ def test_an_internal_error_with_a_scan_does_not_stop_the_others(saek, scan, tmp_
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("restoration.pipeline.colorize", fails)
+    monkeypatch.setattr("restoration.pipeline.predict_colors", fails)
     ended = saek("restore", str(scan.parent), "-o", str(tmp_path / "out"), "--preset", "fast", "--json")
     assert ended.exit_code == Exit.INTERNAL
     files = json.loads(ended.stdout)["files"]
