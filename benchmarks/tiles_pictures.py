@@ -59,7 +59,7 @@ def naive(gray: "Gray", model: "LoadedModel") -> "Float":
     return chroma
 
 
-def looks(gray: "Gray", model: "LoadedModel") -> "list[Float]":
+def whole_picture_passes(gray: "Gray", model: "LoadedModel") -> "list[Float]":
     """Return the chroma (2, h, w) of each pass over the whole picture, aligned, then their mean."""
     from restoration import Preset
     from restoration.arrays import resample
@@ -125,7 +125,7 @@ def main() -> None:
     for name, chroma in (("naive tiles", tiles), *ours.items()):
         print(f"{name:12s} chroma error {chroma_l1(colored(gray, chroma), truth) / plain:.3f} of gray's")
 
-    seen = looks(gray, model)
+    seen = whole_picture_passes(gray, model)
     middle = tuple(slice(side // 5, side // 5 + side // 3) for side in gray.shape)
     sheets = {
         "tiling-naive": [

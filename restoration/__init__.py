@@ -51,12 +51,12 @@ from restoration.generators.models import (
     card_paths,
     default_model,
     hidden_cards,
+    installed_models,
     model_card,
     page_path,
     verify_model,
     weights_path,
 )
-from restoration.generators.models import models as installed_models
 from restoration.generators.models.card import read_card
 from restoration.generators.models.import_card import MAX_CARD_BYTES
 from restoration.generators.models.installation import (

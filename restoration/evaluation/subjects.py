@@ -9,7 +9,7 @@ from pathlib import Path
 
 from restoration.evaluation.errors import EvaluationError
 from restoration.generators.loaded_model import LoadedModel, load_model
-from restoration.generators.models import SHIPPED_ONLY, Library, ModelCard, model_card, models
+from restoration.generators.models import SHIPPED_ONLY, Library, ModelCard, installed_models, model_card
 from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.training.recipe import SEED_KIND, read_recipe, recipe_kind
 from restoration.training.run_folder import RunFolder
@@ -66,7 +66,7 @@ def _card_of_folder(folder: Path) -> ModelCard:
     run = RunFolder(folder)
     if run.best.is_file():
         return _card_of_run(run)
-    cards = models(Library((folder,)))
+    cards = installed_models(Library((folder,)))
     if len(cards) != 1:
         raise EvaluationError(
             reason=f"{len(cards)} model cards (.toml) lie here, and no best.safetensors of a run",

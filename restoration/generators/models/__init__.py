@@ -7,8 +7,8 @@ from restoration.generators.models.registry import (
     card_paths,
     default_model,
     hidden_cards,
+    installed_models,
     model_card,
-    models,
 )
 from restoration.generators.models.weights import (
     Storage,
@@ -30,10 +30,10 @@ __all__ = [
     "card_toml",
     "default_model",
     "hidden_cards",
+    "installed_models",
     "load_arrays",
     "load_weights",
     "model_card",
-    "models",
     "page_path",
     "verify_model",
     "weights_path",

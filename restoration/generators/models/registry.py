@@ -23,7 +23,7 @@ SHIPPED_ONLY = Library()
 """The models that come with Saek."""
 
 
-def models(library: Library = SHIPPED_ONLY) -> tuple[ModelCard, ...]:
+def installed_models(library: Library = SHIPPED_ONLY) -> tuple[ModelCard, ...]:
     """Return the cards of all models of a library, by folder and name.
 
     Raises ModelError if a card cannot be read.
@@ -67,7 +67,7 @@ def default_model(library: Library = SHIPPED_ONLY) -> ModelCard:
     """
     if library.default is not None:
         return model_card(library.default, library)
-    chosen = [card for card in models(Library(library.folders[:1])) if card.default]
+    chosen = [card for card in installed_models(Library(library.folders[:1])) if card.default]
     if len(chosen) != 1:
         names = ", ".join(card.name for card in chosen) or "none"
         raise UnknownModel(

@@ -1,4 +1,4 @@
-"""A panorama of any shape: the network is shown no more at once, and no more memory is taken."""
+"""Extreme panoramas: the size of network inputs and the memory stay within their limits."""
 
 import subprocess
 import sys
@@ -26,8 +26,8 @@ INSTANCE = InputSpec(256, 256, "instance")
 MEGABYTE = 1_000_000
 
 
-class Watched:
-    """Colors each pixel by its own gray and remembers how many pixels it was ever shown at once."""
+class Recorder:
+    """A fake engine that colors each pixel by its gray and records the largest input."""
 
     name = "test/cpu/watched"
 
@@ -35,7 +35,7 @@ class Watched:
         self.most = 0
 
     def predict(self, gray: np.ndarray) -> np.ndarray:
-        for picture in gray:  # a batch is divided by the engine as it sees fit
+        for picture in gray:  # an engine splits a batch itself
             self.most = max(self.most, picture.size)
         return np.stack((0.5 * gray - 0.2, 0.3 - 0.5 * gray), axis=1).astype(np.float32)
 
@@ -45,8 +45,8 @@ class Watched:
         return self
 
 
-def copy_of(height: int, width: int, preset: Preset) -> np.ndarray:
-    """Return a luminance copy as the reader would make it of a scan of that size."""
+def luminance_of(height: int, width: int, preset: Preset) -> np.ndarray:
+    """Return a luminance of the size that the reader makes of such a scan."""
     side = min(max(height, width), guide_side(preset, height, width))
     return np.random.default_rng(1).random(resample.fit(height, width, side), dtype=np.float32)
 
@@ -60,8 +60,8 @@ SHAPES = [(1, 65_537), (200_000, 1), (3, 50_000), (60, 36_000), (17, 1_200), (40
 def test_network_inputs_never_exceed_the_limit(
     shape: tuple[int, int], preset: Preset, spec: InputSpec
 ) -> None:
-    engine = Watched()
-    luminance = copy_of(*shape, preset)
+    engine = Recorder()
+    luminance = luminance_of(*shape, preset)
     field = colorize(luminance, preset, spec, engine)
     assert field.windows == count_windows(*shape, preset, spec)
     if spec is FIXED:
@@ -75,12 +75,12 @@ def test_parts_cover_the_picture_within_the_limit(
     short: int, long: int, upright: bool, multiple: int
 ) -> None:
     height, width = (long, short) if upright else (short, long)
-    laid = split_input(height, width, multiple)
-    shapes = [[side + -side % multiple for side in piece.shape] for piece in laid]
-    assert max(a * b for a, b in shapes) <= (MAX_INPUT_PIXELS if len(laid) == 1 else PART_PIXELS)
+    parts = split_input(height, width, multiple)
+    shapes = [[side + -side % multiple for side in part.shape] for part in parts]
+    assert max(a * b for a, b in shapes) <= (MAX_INPUT_PIXELS if len(parts) == 1 else PART_PIXELS)
     for length, spans in (
-        (height, [piece.rows for piece in laid]),
-        (width, [piece.columns for piece in laid]),
+        (height, [part.rows for part in parts]),
+        (width, [part.columns for part in parts]),
     ):
         covered = np.zeros(length)
         for span in spans:
@@ -92,20 +92,20 @@ def test_parts_cover_the_picture_within_the_limit(
 def test_a_split_input_is_colored_as_one(shape: tuple[int, int]) -> None:
     plane = np.random.default_rng(2).random(shape, dtype=np.float32)
     assert len(split_input(*shape, 32)) > 1
-    heard: list[int] = []
-    chroma = infer_chroma(Watched(), plane, 32, heard.append)
-    assert heard == list(range(len(split_input(*shape, 32))))
+    done: list[int] = []
+    chroma = infer_chroma(Recorder(), plane, 32, done.append)
+    assert done == list(range(len(split_input(*shape, 32))))
     assert np.allclose(chroma, np.stack((0.5 * plane - 0.2, 0.3 - 0.5 * plane)), atol=1e-5)
 
 
 def test_parts_that_disagree_leave_no_step() -> None:
-    class Moody(Watched):
+    class OwnPalettes(Recorder):
         def predict(self, gray: np.ndarray) -> np.ndarray:
-            mood = gray.mean(axis=(1, 2), keepdims=True) - 0.5
-            return np.stack((gray * 0 + mood, gray * 0 - mood), axis=1).astype(np.float32)
+            offset = gray.mean(axis=(1, 2), keepdims=True) - 0.5
+            return np.stack((gray * 0 + offset, gray * 0 - offset), axis=1).astype(np.float32)
 
     plane = np.linspace(0, 1, 20_000, dtype=np.float32) * np.ones((100, 1), np.float32)
-    chroma = infer_planes(Moody(), plane, 32)
+    chroma = infer_planes(OwnPalettes(), plane, 32)
     assert chroma[0].min() < -0.3
     assert chroma[0].max() > 0.3
     assert np.abs(np.diff(chroma[0], axis=1)).max() < 0.002
@@ -113,7 +113,7 @@ def test_parts_that_disagree_leave_no_step() -> None:
 
 @pytest.fixture(scope="module", params=[(1, 80_000), (80_000, 1)], ids=["wide", "tall"])
 def restored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """A line of pixels, restored from the command line, and the peak of the memory that it took, bytes."""
+    """Restore a line of pixels from the command line; return its folder and the peak memory, bytes."""
     height, width = request.param
     folder = tmp_path_factory.mktemp("line")
     at = np.linspace(0, 40, max(height, width))

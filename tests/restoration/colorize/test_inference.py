@@ -12,14 +12,14 @@ from restoration.generators.models import InputSpec
 SPEC = InputSpec(256, 32)
 
 
-class Moody:
-    """Gives each window a palette of its own, as a network with instance normalization does."""
+class OwnPalettes:
+    """Gives each window a palette of its own, as instance normalization does."""
 
-    name = "test/cpu/moody"
+    name = "test/cpu/own-palettes"
 
     def predict(self, gray: np.ndarray) -> np.ndarray:
-        mood = gray.mean(axis=(1, 2), keepdims=True) - 0.5
-        return np.stack((gray * 0 + mood, gray * 0.1 - mood), axis=1).astype(np.float32)
+        offset = gray.mean(axis=(1, 2), keepdims=True) - 0.5
+        return np.stack((gray * 0 + offset, gray * 0.1 - offset), axis=1).astype(np.float32)
 
 
 class Broken:
@@ -38,7 +38,7 @@ def picture(height: int, width: int) -> np.ndarray:
 def test_any_size_and_preset_gives_a_field_of_the_same_aspect(
     height: int, width: int, preset: Preset
 ) -> None:
-    field = colorize(picture(height, width), preset, SPEC, Moody())
+    field = colorize(picture(height, width), preset, SPEC, OwnPalettes())
     assert field.windows == count_windows(height, width, preset, SPEC)
     assert np.abs(field.chroma).max() <= 0.5
     long, short = max(field.chroma.shape[1:]), min(field.chroma.shape[1:])
@@ -52,14 +52,14 @@ def ramp() -> np.ndarray:
 
 @pytest.mark.parametrize("preset", [Preset.FINE, Preset.NATIVE])
 def test_a_detail_pass_cannot_move_the_palette(preset: Preset) -> None:
-    field = colorize(ramp(), preset, SPEC, Moody())
+    field = colorize(ramp(), preset, SPEC, OwnPalettes())
     assert field.chroma.shape[2] > field.palette.shape[2]
     assert (field.stride is not None) == (preset is Preset.NATIVE)
     assert np.abs(resample.reduce(field.chroma, *field.palette.shape[1:]) - field.palette).max() < 0.01
 
 
 def test_the_palette_is_the_mean_of_the_whole_picture_passes() -> None:
-    class Counting(Moody):
+    class Counting(OwnPalettes):
         def predict(self, gray: np.ndarray) -> np.ndarray:
             return np.full((len(gray), 2, *gray.shape[1:]), 1e-4 * max(gray.shape), np.float32)
 
@@ -68,7 +68,7 @@ def test_the_palette_is_the_mean_of_the_whole_picture_passes() -> None:
 
 
 def test_the_color_of_a_mirrored_pass_is_flipped_back() -> None:
-    class Sided(Moody):
+    class Sided(OwnPalettes):
         def predict(self, gray: np.ndarray) -> np.ndarray:
             return np.stack((0.5 * gray, -0.5 * gray), axis=1)
 
@@ -78,13 +78,13 @@ def test_the_color_of_a_mirrored_pass_is_flipped_back() -> None:
 
 
 def test_windows_leave_no_seams() -> None:
-    detailed = colorize(ramp(), Preset.NATIVE, SPEC, Moody()).chroma
+    detailed = colorize(ramp(), Preset.NATIVE, SPEC, OwnPalettes()).chroma
     assert np.abs(np.diff(detailed[0], axis=1)).max() < 0.005
 
 
 def test_the_position_of_the_windows_hardly_matters() -> None:
-    here = colorize(ramp(), Preset.NATIVE, SPEC, Moody())
-    shifted = colorize(ramp(), Preset.NATIVE, SPEC, Moody(), offset=(37, 101))
+    here = colorize(ramp(), Preset.NATIVE, SPEC, OwnPalettes())
+    shifted = colorize(ramp(), Preset.NATIVE, SPEC, OwnPalettes(), offset=(37, 101))
     assert (here.offset, shifted.offset) == ((0, 0), (37, 101))
     assert 0 < np.abs(here.chroma - shifted.chroma).max() < 0.01
 
@@ -99,12 +99,12 @@ def test_the_listener_hears_each_window_and_can_stop_the_work() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        colorize(ramp(), Preset.NATIVE, SPEC, Moody(), listen)
+        colorize(ramp(), Preset.NATIVE, SPEC, OwnPalettes(), listen)
     assert heard == [1, 4, 5, 6]
 
 
 def test_windows_of_a_batch_land_in_their_places() -> None:
-    class Counting(Moody):
+    class Counting(OwnPalettes):
         def __init__(self) -> None:
             self.handed: list[int] = []
 
@@ -118,7 +118,7 @@ def test_windows_of_a_batch_land_in_their_places() -> None:
     assert engine.handed[:2] == [1, 1]  # the whole picture
     assert set(engine.handed[2:-1]) == {32}
     assert sum(engine.handed[2:]) == tiling.window_count(*field.chroma.shape[1:], stride=128)
-    assert np.allclose(field.chroma, colorize(picture(1300, 1100), Preset.NATIVE, SPEC, Moody()).chroma)
+    assert np.allclose(field.chroma, colorize(picture(1300, 1100), Preset.NATIVE, SPEC, OwnPalettes()).chroma)
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:

@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 
 class _Painter:
-    """A network in miniature: gives each picture (H, W) the chroma that `paint` says, as Cb and Cr."""
+    """A fake engine: Cb of each picture (H, W) is what `paint` returns, Cr the negative."""
 
     name = "test/cpu/painter"
 
@@ -29,29 +29,29 @@ class _Painter:
         raise NotImplementedError
 
 
-class Decided(_Painter):
-    """Says what it says by the tone alone, whatever the exposure of a black and white picture."""
+class ByTone(_Painter):
+    """Colors by tone alone, whatever the exposure of a black and white picture."""
 
     def paint(self, picture: Floats) -> Floats:
         return 0.3 * (picture > 0.5)
 
 
-class Sided(_Painter):
-    """Paints by the place: warm at one side, cold at the other."""
+class ByPlace(_Painter):
+    """Colors by place: warm at one side, cold at the other."""
 
     def paint(self, picture: Floats) -> Floats:
         return np.linspace(-0.3, 0.3, picture.shape[1], dtype=np.float32) * np.ones_like(picture)
 
 
-class Fickle(_Painter):
-    """Paints by how bright the whole picture is."""
+class ByBrightness(_Painter):
+    """Colors by the brightness of the whole picture."""
 
     def paint(self, picture: Floats) -> Floats:
         return np.full_like(picture, picture.mean() - 0.5)
 
 
-class Same(_Painter):
-    """Paints everything in one color."""
+class OneColor(_Painter):
+    """Colors everything the same."""
 
     def __init__(self, value: float) -> None:
         self.value = value
@@ -65,7 +65,9 @@ class Broken(_Painter):
         return np.full_like(picture, np.nan)
 
 
-def sure_of(luminance: Floats, engine: Engine, listener: Callable[[int, int], None] | None = None) -> Floats:
+def confidence_of(
+    luminance: Floats, engine: Engine, listener: Callable[[int, int], None] | None = None
+) -> Floats:
     chroma = colorize(luminance, Preset.FAST, SPEC, engine).chroma
     return confidence(luminance, chroma, SPEC, engine, listener)
 
@@ -77,25 +79,25 @@ def plane(height: int, width: int) -> Floats:
 @given(st.integers(1, 400), st.integers(1, 400))
 @settings(max_examples=15, deadline=None)
 def test_each_pixel_of_any_picture_gets_a_confidence(height: int, width: int) -> None:
-    found = sure_of(plane(height, width), Fickle())
+    found = confidence_of(plane(height, width), ByBrightness())
     assert found.shape == (height, width)
     assert found.dtype == np.float32
     assert 0 <= found.min() <= found.max() <= 1
 
 
 def test_predictions_are_compared_at_the_same_place() -> None:
-    # A lopsided picture: were a look not mirrored and shifted back, the halves would disagree.
+    # A lopsided picture: if a pass were not flipped and shifted back, the halves would disagree.
     lopsided = np.full((200, 256), 0.2, np.float32)
     lopsided[:, :80] = 0.8
-    sure = sure_of(lopsided, Decided())
-    dark = sure_of(lopsided, Same(0.0))
-    light = sure_of(lopsided, Same(0.3))
+    sure = confidence_of(lopsided, ByTone())
+    dark = confidence_of(lopsided, OneColor(0.0))
+    light = confidence_of(lopsided, OneColor(0.3))
     assert np.allclose(sure[:, 90:], dark[:, 90:], atol=1e-4)
     assert np.allclose(sure[:, :70], light[:, :70], atol=1e-4)
 
 
 def test_color_that_depends_on_the_place_is_trusted_less() -> None:
-    found = sure_of(np.full((128, 256), 0.5, np.float32), Sided())
+    found = confidence_of(np.full((128, 256), 0.5, np.float32), ByPlace())
     left, middle, right = found[:, :20].mean(), found[:, 118:138].mean(), found[:, -20:].mean()
     assert middle > left + 0.2
     assert middle > right + 0.2
@@ -104,12 +106,14 @@ def test_color_that_depends_on_the_place_is_trusted_less() -> None:
 def test_color_that_depends_on_exposure_is_trusted_less() -> None:
     picture = plane(200, 256) * 0.5 + 0.25
     level = abs(float(picture.mean()) - 0.5)
-    assert sure_of(picture, Fickle()).mean() < sure_of(picture, Same(level)).mean() - 0.1
+    assert (
+        confidence_of(picture, ByBrightness()).mean() < confidence_of(picture, OneColor(level)).mean() - 0.1
+    )
 
 
 def test_strong_color_is_trusted_less_than_faint_color() -> None:
     picture = plane(64, 256)
-    shares = [sure_of(picture, Same(value)).mean() for value in (0.0, 0.05, 0.2)]
+    shares = [confidence_of(picture, OneColor(value)).mean() for value in (0.0, 0.05, 0.2)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > shares[-1] + 0.2
 
@@ -117,43 +121,43 @@ def test_strong_color_is_trusted_less_than_faint_color() -> None:
 def test_black_and_white_have_no_room_for_error() -> None:
     halves = np.zeros((64, 64), np.float32)
     halves[:, 32:] = 1
-    found = sure_of(halves, Sided())
+    found = confidence_of(halves, ByPlace())
     assert np.all(found == 1)
 
 
 def test_the_same_picture_gets_the_same_confidence() -> None:
     picture = plane(130, 170)
-    assert np.array_equal(sure_of(picture, Fickle()), sure_of(picture, Fickle()))
+    assert np.array_equal(confidence_of(picture, ByBrightness()), confidence_of(picture, ByBrightness()))
 
 
 def test_the_listener_hears_each_pass_and_can_stop_the_work() -> None:
     heard: list[tuple[int, int]] = []
-    sure_of(plane(40, 40), Fickle(), lambda done, total: heard.append((done, total)))
+    confidence_of(plane(40, 40), ByBrightness(), lambda done, total: heard.append((done, total)))
     assert heard == [(done, ERROR_PASSES) for done in range(1, ERROR_PASSES + 1)]
 
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sure_of(plane(40, 40), Fickle(), stop)
+        confidence_of(plane(40, 40), ByBrightness(), stop)
 
 
 def test_numbers_that_are_not_finite_are_told() -> None:
     with pytest.raises(FloatingPointError, match="test/cpu/painter"):
-        sure_of(plane(40, 40), Broken())
+        confidence_of(plane(40, 40), Broken())
 
 
-class Foretelling(Same):
-    """Says that the right half of every picture is off by more than the left one."""
+class WithErrorHead(OneColor):
+    """Predicts a larger error for the right half of every picture than for the left one."""
 
     def predict(self, gray: Floats) -> Floats:
-        foretold = np.full_like(gray, 0.01)
-        foretold[..., gray.shape[-1] // 2 :] = 0.1
-        return np.concatenate((super().predict(gray), foretold[:, None]), axis=1)
+        error = np.full_like(gray, 0.01)
+        error[..., gray.shape[-1] // 2 :] = 0.1
+        return np.concatenate((super().predict(gray), error[:, None]), axis=1)
 
 
 def test_an_error_head_lowers_the_confidence() -> None:
     picture = np.full((128, 256), 0.5, np.float32)
-    found = sure_of(picture, Foretelling(0.05))
+    found = confidence_of(picture, WithErrorHead(0.05))
     assert found[:, :100].mean() > found[:, -100:].mean() + 0.2
-    assert np.ptp(sure_of(picture, Same(0.05))) < 1e-3
+    assert np.ptp(confidence_of(picture, OneColor(0.05))) < 1e-3

@@ -1,4 +1,4 @@
-"""The measures catch what they are for: a planted seam, a palette that jumps, one wrong pixel."""
+"""The metrics detect a planted seam, a palette that jumps, and one wrong pixel."""
 
 import tracemalloc
 from dataclasses import replace

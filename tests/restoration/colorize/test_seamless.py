@@ -1,4 +1,4 @@
-"""The shipped model leaves no seams on pictures of any size, nor does a generator that needs windows."""
+"""Neither the shipped model nor a generator in windows leaves seams on pictures of any size."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ from restoration.colorize.plan import guide_side, plan_passes
 from restoration.generators.models import InputSpec
 
 SIZES = [(40, 40), (331, 257), (641, 480), (61, 1220)]
-CUT = [(331, 257), (523, 619), (163, 3259)]
-"""Primes, the last a panorama of 1:20: what a generator that normalizes by instance sees in windows."""
+WINDOWED = [(331, 257), (523, 619), (163, 3259)]
+"""Primes, the last a panorama of 1:20: sizes that instance normalization needs windows for."""
 
 
-def painted(kind: str, height: int, width: int) -> np.ndarray:
+def gray_picture(kind: str, height: int, width: int) -> np.ndarray:
     """A gray picture (H, W), uint16: flat, a gradient, grain, or a checkerboard."""
     rows, columns = np.mgrid[0:height, 0:width]
     made = {
@@ -35,7 +35,7 @@ def shipped() -> LoadedModel:
 
 
 class Normalizing:
-    """Normalizes by instance, or by the statistics of pictures, and paints soft tones."""
+    """A fake engine that normalizes by instance, or by shared statistics, and colors softly."""
 
     name = "test/cpu/normalizing"
 
@@ -63,7 +63,7 @@ def normalizing() -> LoadedModel:
 
 
 def finished(gray: np.ndarray, preset: Preset, model: LoadedModel, offsets: list[tuple[int, int]]):
-    """Color once for each offset: the luminance copy, and of each run the field and what is laid on."""
+    """Color once for each offset: return the luminance, and the field and chroma of each run."""
     height, width = gray.shape
     luminance = gray.astype(np.float32) / np.float32(65535)
     side = min(max(height, width), guide_side(preset, height, width))
@@ -80,7 +80,7 @@ def finished(gray: np.ndarray, preset: Preset, model: LoadedModel, offsets: list
 def test_the_shipped_model_keeps_to_the_palette(
     shipped: LoadedModel, preset: Preset, size: tuple[int, int], kind: str
 ) -> None:
-    gray = painted(kind, *size)
+    gray = gray_picture(kind, *size)
     luminance, ((field, chroma),) = finished(gray, preset, shipped, [(0, 0)])
     assert field.stride is None
     assert all(one.stride is None for one in plan_passes(*size, preset, shipped.spec).details)
@@ -89,21 +89,21 @@ def test_the_shipped_model_keeps_to_the_palette(
 
 
 @pytest.mark.parametrize("kind", ["flat", "gradient", "grainy", "checkered"])
-@pytest.mark.parametrize("size", CUT)
+@pytest.mark.parametrize("size", WINDOWED)
 @pytest.mark.parametrize("preset", [Preset.BALANCED, Preset.FINE])
 def test_windows_with_shared_statistics_leave_no_seams(
     normalizing: LoadedModel, preset: Preset, size: tuple[int, int], kind: str
 ) -> None:
-    gray = painted(kind, *size)
+    gray = gray_picture(kind, *size)
     luminance, runs = finished(gray, preset, normalizing, [(0, 0), (17, 99), (80, 3), (51, 64)])
     assert all(field.stride for field, _ in runs)
     assert seam_metrics.shift_spread([chroma for _, chroma in runs], luminance) < 0.5
     others = [chroma for _, chroma in (*runs[1:], runs[0])]
-    laid = [
+    windowed = [
         seam_metrics.windowed_field(*run, other)
         for run, other in zip(((f, luminance, c) for f, c in runs), others, strict=True)
     ]
-    ratio = seam_metrics.seam_ratio([one for one in laid if one])
+    ratio = seam_metrics.seam_ratio([one for one in windowed if one])
     assert ratio == pytest.approx(1, abs=0.05)
     for field, chroma in runs:
         assert seam_metrics.consistency(chroma, field.palette, luminance) < 1
@@ -112,10 +112,10 @@ def test_windows_with_shared_statistics_leave_no_seams(
 
 @pytest.mark.parametrize("preset", [Preset.BALANCED, Preset.FINE, Preset.NATIVE])
 def test_the_faint_ripple_of_a_blank_half_is_not_amplified(normalizing: LoadedModel, preset: Preset) -> None:
-    """Windows that see nothing but the blank half have the statistics of the whole picture, not their own.
+    """Windows of the blank half alone are run with the statistics of the whole picture.
 
-    By their own, the ripple would have three times the color that is allowed here under `balanced`, and more
-    under the others.
+    With their own, the ripple would get three times the color that is allowed here with `balanced`, and more
+    with the others.
     """
     rows, columns = np.mgrid[0:523, 0:1021]
     busy = 0.5 + 0.4 * np.sign(np.sin(rows / 37) * np.sin(columns / 37))
@@ -129,8 +129,8 @@ def test_the_faint_ripple_of_a_blank_half_is_not_amplified(normalizing: LoadedMo
 
 
 def test_windows_by_their_own_statistics_would_be_caught(normalizing: LoadedModel) -> None:
-    """What the tests above would say of naive windows: each has a palette of its own."""
-    gray = painted("gradient", 523, 619)
+    """The tests above would fail for naive windows, each with a palette of its own."""
+    gray = gray_picture("gradient", 523, 619)
     luminance = gray.astype(np.float32) / np.float32(65535)
     naive = []
     for offset in ((0, 0), (17, 99), (80, 3), (51, 64)):

@@ -1,4 +1,4 @@
-"""Windows of a generator that normalizes by instance share the statistics of their picture."""
+"""Windows of a generator that normalizes by instance share the statistics of the picture."""
 
 import numpy as np
 import pytest

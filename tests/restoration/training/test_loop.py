@@ -13,7 +13,14 @@ from safetensors.torch import load_file
 from skimage import data
 
 from restoration.generators.engines import open_engine
-from restoration.generators.models import Library, Storage, model_card, models, verify_model, weights_path
+from restoration.generators.models import (
+    Library,
+    Storage,
+    installed_models,
+    model_card,
+    verify_model,
+    weights_path,
+)
 from restoration.generators.models.installation import import_model
 from restoration.generators.networks.architectures import ChromaGenerator, SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
@@ -177,7 +184,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(
     card = export_model(tmp_path / "run", "smoke", shelf)
 
     library = Library((shelf,))
-    assert models(library) == (card,) == (model_card("smoke", library),)
+    assert installed_models(library) == (card,) == (model_card("smoke", library),)
     verify_model(card)
     chroma = open_engine(card, device="cpu").predict(np.full((1, 64, 64), 0.5, dtype=np.float32))
     assert np.isfinite(chroma).all()

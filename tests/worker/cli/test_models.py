@@ -12,12 +12,12 @@ from skimage import data
 from db.catalog.recipes import ensure_recipe
 from db.queue.intake import register
 from db.values import NewScan, NewSighting
-from restoration.generators.models import SHIPPED, default_model, models
+from restoration.generators.models import SHIPPED, default_model, installed_models
 from worker.exits import Exit
 from worker.models.importing import import_from
 from worker.settings import load_settings
 
-SHIPPED_NAMES = [card.name for card in models()]
+SHIPPED_NAMES = [card.name for card in installed_models()]
 DEFAULT = default_model().name
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from restoration.generators.models import models
+from restoration.generators.models import installed_models
 from worker import doctor
 from worker.doctor import State, storage
 from worker.models.importing import import_from
@@ -90,7 +90,7 @@ def test_unknown_tables_fail_with_the_command_to_upgrade(check, settings):
 
 def test_all_models_are_checked(check, settings, model_file):
     import_from(str(model_file), settings)
-    installed = len(models()) + 1
+    installed = len(installed_models()) + 1
     assert check("models").found == f"{installed} installed, all with the weights of their cards"
     (settings.models_path / "mine.safetensors").write_bytes(b"damaged")
     assert check("models").state is State.WARNING

@@ -1,4 +1,4 @@
-"""Pictures go to a device in batches that fit, and none is left out, gray or twice."""
+"""Pictures are split into batches that fit; none is lost, left gray or repeated."""
 
 import logging
 
@@ -13,7 +13,7 @@ from restoration.generators.engines.batching import Batches, in_groups, largest_
 
 
 class Small:
-    """A device with memory for so many pixels; it makes two planes of each picture."""
+    """A device with memory for a number of pixels, which returns two planes for each picture."""
 
     def __init__(self, pixels: int) -> None:
         self.pixels = pixels

@@ -16,7 +16,7 @@ from restoration.arrays.lab import lab, shown_rgb
 from restoration.generators.engines import open_engine
 from restoration.generators.engines.engine import Engine
 from restoration.generators.engines.graphs import GRAPHS
-from restoration.generators.models import ModelCard, default_model, models
+from restoration.generators.models import ModelCard, default_model, installed_models
 from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.generators.networks.statistics import freeze_statistics, measure_pooled
 from restoration.training.metrics import ciede2000
@@ -36,7 +36,7 @@ ENGINES = (
 )
 
 
-@pytest.mark.parametrize("card", models(), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", installed_models(), ids=lambda card: card.name)
 @pytest.mark.parametrize(("engine", "device"), ENGINES)
 def test_an_engine_colors_photographs_as_the_reference_does(
     engine: str, device: str, card: ModelCard
@@ -51,7 +51,7 @@ def test_an_engine_colors_photographs_as_the_reference_does(
 
 
 def test_bfloat16_does_not_pass_the_limit() -> None:
-    """Else this test could hardly fail, and OpenVINO's own choice on new CPUs would do."""
+    """Otherwise the test above could hardly fail, and OpenVINO's default on new CPUs would pass."""
     reference = open_engine(default_model(), "cpu", 1, "torch")
     network = reference.network.bfloat16()
     exact = open_engine(default_model(), "cpu", 1, "torch")
@@ -129,7 +129,7 @@ def _photographs() -> dict[str, NDArray[np.float32]]:
 
 
 def _fresh(architecture: str, folder: Path) -> ModelCard:
-    """Return the card of a network of random weights whose every layer has a say in what comes out."""
+    """Return the card of a network of random weights whose layers all affect the output."""
     made = ARCHITECTURES[architecture]
     network = made.build()
     generator = torch.Generator().manual_seed(11)

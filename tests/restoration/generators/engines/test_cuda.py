@@ -1,4 +1,4 @@
-"""What is done to a network for CUDA, as far as a CPU can tell; the rest are the tests marked `gpu`."""
+"""CUDA optimizations, as far as a CPU can test them; the rest are the tests marked `gpu`."""
 
 import numpy as np
 import torch

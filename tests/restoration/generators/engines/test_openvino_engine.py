@@ -1,4 +1,4 @@
-"""The OpenVINO engine: what it promises, what it does without, and how it says that it cannot."""
+"""The OpenVINO engine: its interface, its independence of torch, and its errors."""
 
 import dataclasses
 import os
@@ -184,7 +184,7 @@ def test_coloring_a_scan_on_the_cpu_loads_no_torch(tmp_path: Path) -> None:
 
 
 def test_openvino_sends_nothing_and_writes_nothing_to_home(tmp_path: Path) -> None:
-    """Left alone, its import alone calls a service that counts users, and writes an identity to the home."""
+    """By default its import alone sends usage statistics and writes an identity to the home."""
     code = """
 import sys
 
@@ -233,19 +233,19 @@ def shown(height, width):
 
 
 def _grown(code: str) -> float:
-    """Return the megabytes that a process of its own prints."""
+    """Return the megabytes that a separate process prints."""
     words = [sys.executable, "-c", _REMEMBERING + code]
     return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 
 def test_the_memory_of_a_large_picture_is_given_back() -> None:
-    """It was 560 MB more than before."""
+    """Without release it was 560 MB more than before."""
     grown = _grown("before = shown(512, 512); shown(1024, 1024); print((shown(512, 512) - before) / 1e6)")
     assert grown < 200
 
 
 def test_memory_does_not_grow_with_new_sizes() -> None:
-    """Each size left kernels of 4 MB: after 60 more sizes it was 240 MB."""
+    """Each size once left kernels of 4 MB: 240 MB after 60 more sizes."""
     grown = _grown(
         "sizes = [(32 * a, 32 * b) for a in range(2, 12) for b in range(2, 12)]\n"
         "shown(352, 352)\n"

@@ -1,4 +1,4 @@
-"""Which engine is taken, where nothing is said and where too much is."""
+"""Selection of engine and device, by default and on conflicting requests."""
 
 import importlib.metadata
 import subprocess

@@ -1,4 +1,4 @@
-"""The torch engine: what it promises, and how it says that it cannot."""
+"""The torch engine: its interface and its errors."""
 
 import dataclasses
 from pathlib import Path

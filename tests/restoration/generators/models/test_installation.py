@@ -1,4 +1,4 @@
-"""How a model enters and leaves a folder: whole and tried, or not at all."""
+"""Import, export and removal of models: complete and tested, or not at all."""
 
 import dataclasses
 import fcntl
@@ -21,9 +21,9 @@ from restoration.generators.models import (
     Storage,
     card_toml,
     installation,
+    installed_models,
     load_weights,
     model_card,
-    models,
     page_path,
     verify_model,
     weights_path,
@@ -56,7 +56,7 @@ def state() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def offer(state: dict[str, torch.Tensor]) -> Offer:
-    """Bytes of a weights file whose card says what is asked for; `card=False` leaves it out."""
+    """Return a weights file with a card of the given entries, or with `card=False` without one."""
 
     def make(card: bool = True, change: dict[str, torch.Tensor] | None = None, **facts: Any) -> bytes:
         told = {key: value for key, value in {**FACTS, **facts}.items() if value is not None}
@@ -129,7 +129,10 @@ def test_every_way_of_storing_is_taken(storage: Storage, state: dict[str, torch.
 
 def test_another_name_may_be_given(offer: Offer, take: Any, library: Library) -> None:
     assert take(offer(), name="other").card.name == "other"
-    assert [card.name for card in models(library)] == [*(card.name for card in models()), "other"]
+    assert [card.name for card in installed_models(library)] == [
+        *(card.name for card in installed_models()),
+        "other",
+    ]
 
 
 @pytest.mark.parametrize("name", ["Mine", "../up", "a/b", "", "-x", ".hidden", "a" * 65, "색"])

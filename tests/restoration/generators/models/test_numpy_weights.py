@@ -1,4 +1,4 @@
-"""Weights read without torch are to the bit those that torch reads."""
+"""Weights read without torch equal those that torch reads, bit for bit."""
 
 import numpy as np
 import pytest

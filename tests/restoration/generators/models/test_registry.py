@@ -1,4 +1,4 @@
-"""The registry: which models there are, where they are looked for, and which is the default."""
+"""The registry of models: search order, hidden models, the default."""
 
 import dataclasses
 import json
@@ -18,8 +18,8 @@ from restoration.generators.models import (
     card_toml,
     default_model,
     hidden_cards,
+    installed_models,
     model_card,
-    models,
 )
 from restoration.generators.models.card import card_of, toml
 
@@ -118,7 +118,7 @@ def test_models_of_all_folders_are_found(card: ModelCard, shelf: Path, tmp_path:
     put(card, tmp_path / "more", name="mine")
     library = Library((shelf, tmp_path / "more", tmp_path / "none"))
 
-    assert [found.name for found in models(library)] == ["trial", "mine"]
+    assert [found.name for found in installed_models(library)] == ["trial", "mine"]
     assert model_card("mine", library).folder == tmp_path / "more"
 
 
@@ -128,13 +128,13 @@ def test_a_model_hides_one_of_the_same_name_in_a_later_folder(
     put(card, tmp_path / "more", summary="another one")
     library = Library((shelf, tmp_path / "more"))
 
-    assert models(library) == (card,) == (model_card("trial", library),)
+    assert installed_models(library) == (card,) == (model_card("trial", library),)
     assert hidden_cards(library) == (tmp_path / "more" / "trial.toml",)
     assert card_paths(library) == (shelf / "trial.toml",)
 
 
 def test_with_nothing_given_there_are_the_shipped_models_only(shelf: Path) -> None:
-    assert {card.folder for card in models()} == {SHIPPED}
+    assert {card.folder for card in installed_models()} == {SHIPPED}
     with pytest.raises(UnknownModel):
         model_card("trial")
 
@@ -146,7 +146,7 @@ def test_a_card_that_cannot_be_understood_is_told_with_its_file(
     (shelf / "broken.toml").write_text(text)
 
     with pytest.raises(ModelError, match="card cannot be read") as caught:
-        models(library)
+        installed_models(library)
 
     assert caught.value.path == shelf / "broken.toml"
     assert model_card("trial", library).name == "trial"
@@ -173,7 +173,7 @@ def test_a_card_may_not_point_out_of_its_folder(card: ModelCard, shelf: Path, li
     put(card, shelf, file="../weights.safetensors")
 
     with pytest.raises(ModelError, match="outside its folder"):
-        models(library)
+        installed_models(library)
 
 
 def test_a_card_has_the_name_of_its_file(shelf: Path, library: Library) -> None:

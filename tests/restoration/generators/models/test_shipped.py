@@ -11,21 +11,21 @@ from restoration.generators.models import (
     SHIPPED,
     ModelCard,
     default_model,
-    models,
+    installed_models,
     verify_model,
     weights_path,
 )
 from restoration.generators.networks.architectures import ARCHITECTURES
 
 
-@pytest.mark.parametrize("card", models(), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", installed_models(), ids=lambda card: card.name)
 def test_every_card_tells_the_truth_about_its_weights(card: ModelCard) -> None:
     verify_model(card)
 
     assert weights_path(card).stat().st_size == card.bytes < 50 * 2**20
 
 
-@pytest.mark.parametrize("card", models(), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", installed_models(), ids=lambda card: card.name)
 def test_every_card_agrees_with_its_architecture(card: ModelCard) -> None:
     architecture = ARCHITECTURES[card.architecture]
 
@@ -34,7 +34,7 @@ def test_every_card_agrees_with_its_architecture(card: ModelCard) -> None:
     assert card.working_side % card.multiple == 0
 
 
-@pytest.mark.parametrize("card", models(), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", installed_models(), ids=lambda card: card.name)
 def test_every_model_has_a_page(card: ModelCard) -> None:
     page = Path(SHIPPED, f"{card.name}.md").read_text("utf-8")
 
@@ -44,7 +44,7 @@ def test_every_model_has_a_page(card: ModelCard) -> None:
 
 
 def test_no_weights_are_without_a_card() -> None:
-    assert {path.name for path in SHIPPED.glob("*.safetensors")} == {card.file for card in models()}
+    assert {path.name for path in SHIPPED.glob("*.safetensors")} == {card.file for card in installed_models()}
 
 
 def test_nothing_is_pickled() -> None:

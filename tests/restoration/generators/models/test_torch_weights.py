@@ -1,4 +1,4 @@
-"""Weights in fewer bits: what comes back, and how far off it may be."""
+"""Weights in fewer bits: round trip and maximum error."""
 
 import pytest
 import torch

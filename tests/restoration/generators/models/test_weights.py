@@ -1,4 +1,4 @@
-"""Weights are read only if they are the ones on their card."""
+"""Weights are loaded only if their sha256 is that on the card."""
 
 from pathlib import Path
 

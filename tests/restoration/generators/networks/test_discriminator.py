@@ -1,4 +1,4 @@
-"""The seed's PatchGAN: size, map, and how much of the picture a patch's verdict rests on."""
+"""The seed's PatchGAN: parameters, output map, and receptive field."""
 
 import pytest
 import torch

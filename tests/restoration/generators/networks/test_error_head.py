@@ -1,4 +1,4 @@
-"""A generator that predicts its own error keeps its colors, and learns where they are wrong."""
+"""The error head leaves the colors unchanged and learns where they are wrong."""
 
 import numpy as np
 import torch
@@ -11,25 +11,25 @@ from restoration.training.dataset import chroma_of
 
 
 def _pair() -> tuple[Lite0Unet, Lite0Unet]:
-    plain, doubting = Lite0Unet().eval(), Lite0Unet(with_error_head=True).eval()
-    doubting.load_state_dict({**doubting.state_dict(), **plain.state_dict()})
-    return plain, doubting
+    plain, with_head = Lite0Unet().eval(), Lite0Unet(with_error_head=True).eval()
+    with_head.load_state_dict({**with_head.state_dict(), **plain.state_dict()})
+    return plain, with_head
 
 
 def test_the_colors_are_the_same_with_and_without_error_head() -> None:
-    plain, doubting = _pair()
+    plain, with_head = _pair()
     gray = torch.rand(2, 1, 64, 96)
     with torch.inference_mode():
-        colors, planes = plain(gray), doubting(gray)
+        colors, planes = plain(gray), with_head(gray)
     assert planes.shape == (2, 3, 64, 96)
     assert torch.allclose(planes[:, :2], colors, atol=1e-6)
     assert float(planes[:, 2].min()) >= MIN_ERROR
 
 
 def test_no_gradient_flows_from_the_error_head_to_the_colors() -> None:
-    _, doubting = _pair()
-    doubting(torch.rand(1, 1, 32, 32))[:, 2].sum().backward()
-    learning = {name for name, one in doubting.named_parameters() if one.grad is not None and one.grad.any()}
+    _, with_head = _pair()
+    with_head(torch.rand(1, 1, 32, 32))[:, 2].sum().backward()
+    learning = {name for name, one in with_head.named_parameters() if one.grad is not None and one.grad.any()}
     assert learning
     assert all(name.startswith("doubt.") for name in learning)
 

@@ -1,4 +1,4 @@
-"""The generator on a pretrained encoder, and what all generators have in common."""
+"""The generator on EfficientNet-Lite0, and the interface of all generators."""
 
 import numpy as np
 import pytest

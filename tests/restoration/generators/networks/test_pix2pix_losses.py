@@ -1,4 +1,4 @@
-"""The seed's objective, on tensors whose loss is known, and on one step of training."""
+"""The seed's losses, on tensors whose loss is known, and in one step of training."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Statistics: pooled like one picture, run as constants, and nothing of them left in the network."""
+"""Instance statistics: pooled like one picture, frozen as constants, never left in the network."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ from restoration.generators.networks.statistics import (
 
 
 class Pointwise(nn.Module):
-    """Three convolutions of one pixel, each normalized: no pixel knows of its neighbors."""
+    """Three pointwise convolutions, each normalized."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The seed's generator: size, shapes, and where dropout and normalization sit."""
+"""The seed's generator: parameters, shapes, and the places of dropout and normalization."""
 
 import pytest
 import torch
