@@ -1,7 +1,7 @@
-"""How the addresses of record and broker, which may hold passwords, are checked and shown.
+"""Addresses of record and broker, which may hold passwords: checks, and forms for display.
 
-What is wrong with an address is said without repeating any part of it: a password with a `/` or an `@` in it
-moves into the parts that would otherwise be shown.
+Errors about an address repeat no part of it: a password with a `/` or `@` shifts into the parts that would
+otherwise be shown.
 """
 
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -12,7 +12,7 @@ _ENCODE = "write special characters of a password in percent form, such as %2F f
 
 
 def require_broker_address(url: str) -> None:
-    """Raise ValueError unless the address is one of Redis, without parameters."""
+    """Raise ValueError unless it is a Redis address without parameters."""
     parts = _split(url)
     if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
         raise ValueError(f"it must be redis://host or rediss://host; {_ENCODE}")
@@ -23,7 +23,7 @@ def require_broker_address(url: str) -> None:
 
 
 def require_database_address(url: str) -> None:
-    """Raise ValueError if the address cannot be read; which databases there are is the record's affair."""
+    """Raise ValueError if the address cannot be parsed; the record checks the kind of database."""
     parts = _split(url)
     if not parts.scheme:
         raise ValueError("it must be sqlite:////folder/saek.db or postgresql://user@host/name")
@@ -32,7 +32,7 @@ def require_database_address(url: str) -> None:
 
 
 def holds_secret(url: str) -> bool:
-    """Whether the address holds a password, or could: one that cannot be read counts."""
+    """Whether the address holds a password, or cannot be parsed and so may hold one."""
     return masked(url) != url
 
 
@@ -52,7 +52,7 @@ def masked(url: str) -> str:
 
 
 def transport_weakness(url: str) -> str:
-    """Say what an eavesdropper between here and there could read or forge; "" if nothing."""
+    """Return why the connection is open to eavesdropping or forgery, "" if it is not."""
     parts = _split(url)
     asked = dict(parse_qsl(parts.query))
     host = asked.get("host", parts.hostname or "")
@@ -67,7 +67,7 @@ def transport_weakness(url: str) -> str:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # read when asked for
+        _ = parts.port  # parsed when read
     except ValueError:
         raise ValueError(f"it cannot be read; {_ENCODE}") from None
     return parts

@@ -1,4 +1,4 @@
-"""How the moving parts log: structured events, for people on a terminal or as JSON for collectors."""
+"""Logging: structured events, as text for a terminal or as JSON for collectors."""
 
 import io
 import json
@@ -21,16 +21,16 @@ _CHATTY = (
     "multiprocessing",
     "watchdog",
 )
-"""Loggers of libraries whose everyday lines say nothing that ours do not."""
+"""Loggers of libraries whose routine lines add nothing to ours."""
 
 _OF_FILES = ("PIL", "pyvips", "tifffile")
-"""Loggers of libraries that complain about files, in words for programmers: reports of metadata tell it."""
+"""Loggers of libraries that complain about files; the metadata report covers that."""
 
 _OF_SEVERAL_LINES = frozenset({"exception", "stack"})
 
 
 def _printable_event(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Escape what is not printable in an event: no name of a file forges a line or controls a terminal."""
+    """Escape unprintable characters: no file name forges a line or controls a terminal."""
     return {
         printable(key): printable_lines(value) if key in _OF_SEVERAL_LINES else _printable_value(value)
         for key, value in event.items()
@@ -38,7 +38,7 @@ def _printable_event(_: object, __: str, event: structlog.types.EventDict) -> st
 
 
 def _printable_value(value: Any) -> Any:
-    """Return a value with its texts escaped; what is no text is shown by its repr, which escapes too."""
+    """Return a value with its strings escaped; other values are shown by repr, which escapes too."""
     match value:
         case str():
             return printable(value.rstrip("\n"))
@@ -61,7 +61,7 @@ def _printable_json(event: Any, **options: Any) -> str:
 
 
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send structlog's and the libraries' log lines to `stream` (standard error by default)."""
+    """Log structlog's and the libraries' events to `stream` (standard error by default)."""
     target = stream or sys.stderr
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,4 +1,4 @@
-"""How text that others chose is shown: no name of a file controls a terminal or forges a line of a log."""
+"""Printable text: no file name controls a terminal or forges a log line."""
 
 import os
 import unicodedata
@@ -6,29 +6,29 @@ from pathlib import Path
 
 
 def display_path(path: bytes) -> str:
-    """Return a path for people: NFC text, undecodable bytes shown as escapes."""
+    """Return a path for display: NFC text, with undecodable bytes as escapes."""
     return unicodedata.normalize("NFC", path.decode("utf-8", "backslashreplace"))
 
 
 def printable(name: str | Path) -> str:
-    """Return a name in printable characters: bytes that are no text, and all controls, are shown as escapes.
+    """Return a name in printable characters, with undecodable bytes and all control characters as escapes.
 
-    Controls are those of terminals, line breaks of all kinds, and the marks that turn the direction of text.
+    These include terminal controls, all line breaks, and the marks for the direction of text.
     """
     try:
         text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a surrogate pair, which no name of a file can hold
+    except UnicodeEncodeError:  # a lone surrogate, which no file name can hold
         text = str(name)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def printable_lines(text: str) -> str:
-    """Return text of several lines in printable characters, its line breaks and tabs kept."""
+    """Return text in printable characters, with line breaks and tabs kept."""
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
 def printable_json(document: str) -> str:
-    """Return a JSON document of the same meaning in printable characters: all others are JSON's escapes."""
+    """Return an equal JSON document in printable characters, with all others as JSON escapes."""
     return "".join(c if c.isprintable() or c == "\n" else _json_escape(c) for c in document)
 
 

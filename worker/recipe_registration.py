@@ -1,6 +1,6 @@
-"""How a recipe and its model enter the record.
+"""Registration of a recipe and its model in the record.
 
-Apart from `worker.recipes`, so that a command that keeps no record loads no database.
+This is separate from `worker.recipes` so that a command without a record loads no database code.
 """
 
 import json
@@ -12,7 +12,7 @@ from restoration import Library, Recipe, model_card
 
 
 def record_recipe(s: Session, recipe: Recipe, library: Library) -> int:
-    """Enter the recipe and its model unless they are known; return the recipe's id."""
+    """Register a recipe and its model if they are new; return the id of the recipe."""
     return ensure_recipe(
         s,
         recipe.fingerprint(),

@@ -1,4 +1,4 @@
-"""Which recipe the settings ask for, and which one a job's record holds."""
+"""Recipes and limits from the settings, and recipes from the record."""
 
 import json
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from worker.settings import Settings
 
 
 def recipe_from(settings: Settings) -> Recipe:
-    """Return the recipe for dropped files.
+    """Return the recipe for files in the inbox.
 
     Raises:
-        SettingsError: preset or format is unknown, or the chosen default cannot be read.
+        SettingsError: preset or format is unknown, or the chosen default model cannot be read.
         restoration.UnknownModel: no such model is installed.
     """
     try:
@@ -35,12 +35,12 @@ def recipe_from(settings: Settings) -> Recipe:
 
 
 def recipe_of(body: Mapping[str, Any]) -> Recipe:
-    """Return the recipe that the record holds."""
+    """Return the recipe with the body that the record holds."""
     return Recipe.from_json(json.dumps(dict(body)))
 
 
 def limits_from(settings: Settings) -> Limits:
-    """Return the ceilings for masters."""
+    """Return the limits for masters."""
     return Limits(
         max_pixels=settings.max_pixels,
         max_bytes=8 * settings.max_pixels,

@@ -54,7 +54,7 @@ def test_addresses_of_records_are_taken(url: str) -> None:
         ("database_url", "qzwv"),
     ],
 )
-def test_an_address_that_cannot_be_read_is_refused_without_any_part_of_it(name: str, url: str) -> None:
+def test_an_invalid_address_is_refused_without_any_part_of_it(name: str, url: str) -> None:
     with pytest.raises(SettingsError, match=name) as caught:
         load_settings(**{name: url})
     said = f"{caught.value} {caught.value.__cause__} {caught.value.__context__}"

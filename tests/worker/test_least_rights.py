@@ -1,4 +1,4 @@
-"""The rights that deploy/access gives suffice for all that Saek does, and for little else."""
+"""The rights that deploy/access grants are enough for Saek, and for little else."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is shown of text that others chose, and that it means the same."""
+"""Printable text: what is escaped, and that the meaning stays the same."""
 
 import json
 import os

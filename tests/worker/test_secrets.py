@@ -1,4 +1,4 @@
-"""Passwords show nowhere: not in logs, not in what commands say, not in the list of processes."""
+"""Passwords appear nowhere: not in logs, command output or the process list."""
 
 import contextlib
 import os

@@ -148,7 +148,7 @@ def show(
     page = page_path(card)
     if sheet is not None:
         from restoration.evaluation import showcase
-        from worker.models.open_model import open_model
+        from worker.models.library import open_model
 
         showcase(open_model(settings, name), sheet)
         err().print(f"Written: {printable(sheet)}")

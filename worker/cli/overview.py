@@ -73,7 +73,7 @@ def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExit
     facts.add_column(style="dim")
     facts.add_column()
     for end in ends:
-        words = f"{end.part}, {count(end.times, 'time')} since {moment(end.since)}, last by {end.words}"
+        words = f"{end.part}, {count(end.times, 'time')} since {moment(end.since)}, last by {end.summary}"
         facts.add_row("Exited", Text(printable(words), style="red" if end.failing else "yellow"))
     facts.add_row("Files", _states(view.files) or Text("none yet: drop scans into the inbox"))
     if also := _also(view.also):

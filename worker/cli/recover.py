@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from db.core import Database
-    from worker.recovery.recover import RecoveryReport, UnusableFile
+    from worker.recovery.report import RecoveryReport, UnusableFile
     from worker.settings import Settings
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ def database(
     json: Json = False,
 ) -> None:
     """Add to the record what is missing from it, from the sidecars of an outbox; overwrites nothing."""
-    from worker.recovery.recover import record_for_recovery, recover_database
+    from worker.recovery.database import record_for_recovery, recover_database
 
     settings = settings_and_logs()
     folder = (outbox or settings.outbox_path).expanduser().absolute()
@@ -111,7 +111,7 @@ def database(
 @app.command()
 def sidecars(dry_run: _DryRun = False, json: Json = False) -> None:
     """Write missing or damaged sidecars from the record."""
-    from worker.recovery.recover import recover_sidecars
+    from worker.recovery.sidecars import recover_sidecars
 
     settings = settings_and_logs()
     with (

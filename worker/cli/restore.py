@@ -237,7 +237,7 @@ def _restore(
     item: PlannedOutput, recipe: "Recipe", settings: Settings, listener: Callable[["Progress"], None]
 ) -> "Restoration":
     from restoration import Compute, Input, Output, publish_draft, restore_draft
-    from worker.models.open_model import open_model
+    from worker.models.library import open_model
     from worker.outbox.paths import work_draft
     from worker.recipes import limits_from
 

@@ -21,7 +21,7 @@ from worker.printable import printable
 if TYPE_CHECKING:
     from db.audit import FileCheck, RecordedFile
     from db.core import Database
-    from worker.fixity.verifying import VerifyProgress, VerifyRequest
+    from worker.fixity.verification import VerifyProgress, VerifyRequest
 
 _AGE = re.compile(r"(\d{1,6})(min|h|d|w)")
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -94,7 +94,7 @@ def verify(
     from db.values import utcnow
     from worker.cli.verify_json import estimate_facts, verification_facts
     from worker.cli.verify_report import estimate_screen, verification_screen
-    from worker.fixity.verifying import VerifyRequest, estimate_verification, verify_record
+    from worker.fixity.verification import VerifyRequest, estimate_verification, verify_record
 
     filters = Filters(collection or (), state or (), since, until)
     narrowed = bool(files) or filters != Filters()
@@ -155,7 +155,7 @@ def _expected_seal(text: str) -> tuple[int, str]:
 def _progress(database: "Database", asked: "VerifyRequest") -> "Iterator[VerifyProgress]":
     """Yield listeners that show progress and each problem on standard error."""
     from db.vocabulary import Finding
-    from worker.fixity.verifying import VerifyProgress, estimate_verification
+    from worker.fixity.verification import VerifyProgress, estimate_verification
 
     console = err()
     total = 0

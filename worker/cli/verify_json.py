@@ -8,7 +8,7 @@ from db.audit import ChainVerification, CheckSummary
 from db.vocabulary import Finding
 from worker.console import jsonable, uri
 from worker.fixity.orphans import Orphans
-from worker.fixity.verifying import Attention, VerifyEstimate, VerifyRequest, VerifyResult
+from worker.fixity.verification import Attention, VerifyEstimate, VerifyRequest, VerifyResult
 
 
 def verification_facts(done: VerifyResult, roots: Mapping[str, Path]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from db.audit import ChainFault, ChainVerification, DueAmount
 from db.vocabulary import Finding
 from worker.console import as_sentence, table
 from worker.fixity.orphans import Orphans
-from worker.fixity.verifying import VerifyEstimate, VerifyRequest, VerifyResult
+from worker.fixity.verification import VerifyEstimate, VerifyRequest, VerifyResult
 from worker.formatting import count, duration, moment, size
 from worker.printable import printable
 
@@ -103,7 +103,7 @@ def _attention(done: VerifyResult) -> Text:
         why = f"{as_sentence(one.check.reason)} " if one.check.reason else ""
         since = f"It left the inbox {moment(held.gone_at)}. " if held.gone_at else ""
         lines.append(f"  {printable(f'{why}{since}{as_sentence(one.remedy)}')}\n", style="dim")
-    if (more := done.tally.amiss - min(_ROWS, len(done.attention))) > 0:
+    if (more := done.tally.not_intact - min(_ROWS, len(done.attention))) > 0:
         lines.append(f"and {more:,} more; --json lists up to 1,000\n")
     lines.rstrip()
     return lines

@@ -102,7 +102,7 @@ def places(settings: Settings) -> Check:
 def watching(settings: Settings) -> Check:
     """Check that new files are noticed: file system events, and enough watches in the kernel."""
     from db.filesystems import network_file_system
-    from worker.inbox.watch import watch_mode
+    from worker.inbox.inotify import watch_mode
 
     folder = nearest_folder(settings.inbox_path)
     kind = network_file_system(folder) or "a local disk"

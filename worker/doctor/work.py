@@ -76,7 +76,7 @@ def parts(settings: Settings) -> Check:
         found = "none has exited" if is_station_running(settings) else "no station is running here"
         return Check("parts", State.OK, found)
     found = "; ".join(
-        f"{one.part} exited {count(one.times, 'time')} since {moment(one.since)}, last by {one.words}"
+        f"{one.part} exited {count(one.times, 'time')} since {moment(one.since)}, last by {one.summary}"
         for one in ends
     )
     state = State.FAILED if any(one.failing for one in ends) else State.WARNING

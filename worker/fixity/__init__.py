@@ -1,1 +1,1 @@
-"""Whether the files that are on record still hold the bytes that were recorded."""
+"""Fixity: whether the files on record still hold the recorded bytes."""

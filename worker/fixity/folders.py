@@ -1,4 +1,4 @@
-"""Whether a folder of the record is there: an absent disk must not be taken for lost files."""
+"""The presence of inbox and outbox: a disk that is away must not be taken for lost files."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class FolderAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that was there when the check began, as its file system knew it then."""
+    """A folder that existed when the check began; `place` is its device and inode."""
 
     path: Path
     may_be_empty: bool
@@ -19,11 +19,11 @@ class Folder:
 
     @classmethod
     def found(cls, path: Path, *, may_be_empty: bool) -> "Folder":
-        """Return the folder at `path`; what is empty stands for a disk that is away, unless it may be."""
+        """Return the folder at `path`. Raises FolderAway, also if it is empty and may not be."""
         return cls(path, may_be_empty, _place(path, may_be_empty))
 
     def still_there(self) -> None:
-        """Raise FolderAway if it went, or another lies there by now (a share that was unmounted)."""
+        """Raise FolderAway if it is gone or another folder took its place, as after an unmount."""
         if _place(self.path, self.may_be_empty) != self.place:
             raise FolderAway("another folder lies there than before; was it unmounted?")
 

@@ -1,4 +1,4 @@
-"""Which files lie in the outbox that the record does not account for."""
+"""Orphans: files in the outbox that the record does not account for."""
 
 import os
 import re
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _PAGE: Final = 500
-_TOLD: Final = 1000
+_MAX_LISTED: Final = 1000
 _DRAFT: Final = re.compile(rb"^\.+saek-job(\d{1,18})-\d+\b")
-_OURS: Final = re.compile(rb"\.([0-9a-f]{8,64})-([0-9a-f]{8,64})\.[A-Za-z0-9]+$")
+_DERIVATIVE: Final = re.compile(rb"\.([0-9a-f]{8,64})-([0-9a-f]{8,64})\.[A-Za-z0-9]+$")
 _SIDECAR: Final = b".json"
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A file that nobody on record made, or that its maker left behind."""
+    """A file of no derivative on record, or a draft that a job left behind."""
 
     path: bytes
     """Relative to the outbox."""
@@ -35,22 +35,21 @@ class Orphan:
 
 @dataclass(slots=True)
 class Orphans:
-    """What was found: the first thousand by name, all by `count`. `complete` is whether all was looked at."""
+    """The first thousand orphans, and the number of all; `complete` if the whole outbox was searched."""
 
     found: list[Orphan] = field(default_factory=list)
     count: int = 0
     looked_at: int = 0
     complete: bool = True
     unreadable: list[bytes] = field(default_factory=list)
-    """Folders that could not be looked into, relative to the outbox."""
+    """Folders that could not be read, relative to the outbox."""
 
 
 def find_orphans(database: Database, outbox: Path, go_on: Callable[[int], bool] | None = None) -> Orphans:
-    """Look through the outbox until `go_on`, which hears how many files were looked at, says no; only reads.
+    """Search the outbox until `go_on(files)`, called with the number of files so far, is False; only reads.
 
-    No orphans are: derivatives under all of their names, their sidecars (the same name and `.json`), what a
-    job that is not finished yet has written, and the droppings of systems and transfers that are passed over
-    in the inbox too.
+    Not orphans are: derivatives under all of their names, their sidecars (the same name and `.json`), files
+    of an unfinished job, and system and transfer files that are ignored in the inbox too.
     """
     result = Orphans()
     files = _walk(os.fsencode(outbox), result)
@@ -59,15 +58,15 @@ def find_orphans(database: Database, outbox: Path, go_on: Callable[[int], bool] 
             result.complete = False
             return result
         result.looked_at += len(page)
-        with database.read() as s:  # begun after the files were seen: who made them is in it
-            for orphan in _without_a_maker(s, page):
+        with database.read() as s:  # begun after the files were found, so that their jobs are in it
+            for orphan in _orphans_among(s, page):
                 result.count += 1
-                if len(result.found) < _TOLD:
+                if len(result.found) < _MAX_LISTED:
                     result.found.append(orphan)
     return result
 
 
-def _without_a_maker(s: "Session", page: list[tuple[bytes, int]]) -> Iterator[Orphan]:
+def _orphans_among(s: "Session", page: list[tuple[bytes, int]]) -> Iterator[Orphan]:
     stems = {path: path.removesuffix(_SIDECAR) for path, _ in page}
     known = known_derivatives(s, OUTBOX, {*stems, *stems.values()})
     for path, size in page:
@@ -78,14 +77,14 @@ def _without_a_maker(s: "Session", page: list[tuple[bytes, int]]) -> Iterator[Or
                 yield Orphan(path, size, f"a draft that job:{job} left behind")
         elif ignored_file(name) or path in known or stems[path] in known:
             continue
-        elif not _in_the_making(s, stems[path]):
+        elif not _may_be_unfinished(s, stems[path]):
             yield Orphan(path, size, "no derivative on record was written there")
 
 
-def _in_the_making(s: "Session", path: bytes) -> bool:
-    """Whether a file may just be getting this name, which comes before the record of it."""
-    ours = _OURS.search(path)
-    return ours is not None and is_unfinished(s, ours[1].decode(), ours[2].decode())
+def _may_be_unfinished(s: "Session", path: bytes) -> bool:
+    """Whether a job may be giving a file this name, which comes before the record of it."""
+    match = _DERIVATIVE.search(path)
+    return match is not None and is_unfinished(s, match[1].decode(), match[2].decode())
 
 
 def _walk(root: bytes, result: Orphans) -> Iterator[tuple[bytes, int]]:
@@ -110,4 +109,4 @@ def _size(item: "os.DirEntry[bytes]") -> int:
     try:
         return item.stat(follow_symlinks=False).st_size
     except OSError:
-        return 0  # gone meanwhile
+        return 0  # removed meanwhile

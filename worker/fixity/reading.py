@@ -1,4 +1,4 @@
-"""How a file is read again: that file and no other, gently, from the disk rather than from memory."""
+"""Reading of files for fixity checks: without following links, rate-limited, and from the disk."""
 
 import errno
 import hashlib
@@ -20,36 +20,36 @@ _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_
 
 
 class FileMissing(Exception):
-    """No file lies there."""
+    """There is no file."""
 
 
 class NotRegularFile(Exception):
-    """Something else than a regular file lies there."""
+    """There is something other than a regular file."""
 
 
 class FileUnreadable(Exception):
-    """It could not be read, or changed meanwhile: it may be sound."""
+    """It could not be read, or changed meanwhile; it may be intact."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """A file as it was read."""
+    """Checksum, size and modification time of a file that was read."""
 
     sha256: str
     size: int
     mtime_ns: int
-    """As the record would keep it."""
+    """Rounded as in the record."""
 
 
 class RateLimit:
-    """Lets so many bytes a second pass; None lets all."""
+    """Limits reading to a number of bytes per second; None is no limit."""
 
     def __init__(self, bytes_per_second: float | None) -> None:
         self._rate = bytes_per_second
         self._free_at = time.monotonic()
 
     def spend(self, count: int) -> None:
-        """Wait until `count` more bytes may pass; what was not used for half a second is lost."""
+        """Wait until `count` more bytes are allowed; an unused allowance lasts half a second."""
         if self._rate is None:
             return
         now = time.monotonic()
@@ -59,14 +59,14 @@ class RateLimit:
 
 
 def hash_file(root: Path, path: bytes, pace: RateLimit) -> FileDigest:
-    """Read a whole file below `root` and return what it holds; no link is followed on the way.
+    """Read a whole file below `root` and return its checksum; no link is followed on the way.
 
-    What memory holds of it is let go before and after: the disk is asked, and others' files stay in memory.
+    The page cache of the file is dropped before and after: the disk is read, and other files stay cached.
 
     Raises:
         NotThere, NoFile, NotRead
     """
-    descriptor = _opened(root, path)
+    descriptor = _open(root, path)
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
@@ -85,43 +85,43 @@ def hash_file(root: Path, path: bytes, pace: RateLimit) -> FileDigest:
 def _digest(descriptor: int, pace: RateLimit) -> str:
     found, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
     done = dropped = 0
-    _let_go(descriptor, 0, 0)
+    _drop_cache(descriptor, 0, 0)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
     while count := os.readv(descriptor, [buffer]):
         found.update(buffer[:count])
         done += count
         if done - dropped >= _DROP_EVERY:
-            _let_go(descriptor, dropped, done - dropped)
+            _drop_cache(descriptor, dropped, done - dropped)
             dropped = done
         pace.spend(count)
-    _let_go(descriptor, dropped, 0)
+    _drop_cache(descriptor, dropped, 0)
     return found.hexdigest()
 
 
-def _let_go(descriptor: int, offset: int, length: int) -> None:
+def _drop_cache(descriptor: int, offset: int, length: int) -> None:
     os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
 
 
-def _opened(root: Path, path: bytes) -> int:
-    """Open a file below `root`, folder by folder, so that neither a link nor `..` leads out of it."""
+def _open(root: Path, path: bytes) -> int:
+    """Open a file below `root` folder by folder, so that neither a link nor `..` leads out of it."""
     *folders, name = path.split(b"/")
     if any(part in {b"", b".", b".."} for part in (*folders, name)):
-        raise FileUnreadable("its path on record is none that Saek writes")
+        raise FileUnreadable("its path on record is not one that Saek writes")
     try:
         here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise FileUnreadable(f"{root} cannot be opened ({error.strerror})") from error
     try:
         for folder in folders:
-            below = _step(folder, _FOLDER, here)
+            below = _open_below(folder, _FOLDER, here)
             os.close(here)
             here = below
-        return _step(name, _FILE, here)
+        return _open_below(name, _FILE, here)
     finally:
         os.close(here)
 
 
-def _step(name: bytes, how: int, folder: int) -> int:
+def _open_below(name: bytes, how: int, folder: int) -> int:
     try:
         return os.open(name, how, dir_fd=folder)
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What to do about a file that was not found intact."""
+"""Remedies for files that are not intact."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
 
 
 def remedy(s: "Session", check: FileCheck) -> str:
-    """Return what a person can do, with the command where one helps."""
+    """Return what a person can do, with a command if one helps."""
     if (check.file.holding, check.finding) == (Holding.LINK, Finding.MISSING):
-        return "nothing: a worker gives the derivative this name again, if it is still whole under another"
+        return "nothing: a worker gives the derivative this name again, if it is intact under another"
     if check.finding is Finding.UNREADABLE:
         return "check the disk or share, and that Saek may read the file; it is tried again next time"
     if check.finding is Finding.REWRITTEN:
-        return "nothing, if that was meant: the rescan takes it in as new; else put the master back"
+        return "nothing, if that was meant: the rescan registers it as new; otherwise put the master back"
     wanted = f"sha256 {check.file.sha256}"
     if check.file.holding is Holding.MASTER:
         if check.finding is Finding.MISSING:
             return f"put it back into the inbox, or restore it from your backup ({wanted})"
         return f"restore it from your backup ({wanted}); Saek keeps no copy of a master"
     command = remake_command(s, check.file.derivative_id or check.file.id)
-    again = "; it can be made anew only once its master is back"
+    again = "; it can be made again once its master is back"
     if command is not None:
-        again = f", or make it anew beside it: {command}"
+        again = f", or make it again beside it: {command}"
     return f"restore it from your backup ({wanted}){again}"
 
 
 def remake_command(s: "Session", derivative_id: int) -> str | None:
-    """Return the command that makes a derivative anew, None if its master is not in the inbox.
+    """Return the command that makes a derivative again, None if its master is not in the inbox.
 
-    What was made by a recipe is not made by it again, so that the command asks for the same picture in
-    another kind of file: with a pyramid or without one, or as TIFF.
+    A recipe is not applied to a scan twice, so the command asks for the same picture in another kind of file:
+    with or without a pyramid, or as TIFF.
     """
     recipe, sighting_id = recipe_and_master(s, derivative_id)
     if sighting_id is None or "model" not in recipe:

@@ -14,13 +14,13 @@ from db.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
 from worker.inbox.companions import is_companion_file
 from worker.inbox.header_checks import SlowRead
+from worker.inbox.inotify import watch_mode
 from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled
 from worker.inbox.long_reads import LargeFile, LongReads
 from worker.inbox.rescan import RunningRescan
 from worker.inbox.settle import FileStat, SettleTracker
 from worker.inbox.survey import SurveyRecorder, is_transient
 from worker.inbox.walk import stat_entry
-from worker.inbox.watch import watch_mode
 from worker.inbox.watcher import InboxWatcher
 from worker.models.library import library_from
 from worker.parts.problems import transient_cause
@@ -128,7 +128,7 @@ class _Ingester:
         return more
 
     def restart(self, *, keep_watching: bool) -> None:
-        """Begin a new rescan after a failure, which may have dropped a file, and by default watch anew."""
+        """Begin a new rescan after a failure, which may have dropped a file; or also watch again."""
         self._restart_rescan()
         if not keep_watching:
             self._watcher.restart()

@@ -40,7 +40,7 @@ from worker.inbox.walk import Entry, stat_entry
 from worker.parts.problems import problem_of, transient_cause
 from worker.printable import display_path
 from worker.settings import HardLinks
-from worker.storage.locate import PathEscapes, master_path
+from worker.storage.recorded_paths import PathEscapes, master_path
 
 MAX_SMALL_BYTES: Final = 64 << 20
 """A larger file is not read to its end while others wait, and not at all if its header is refused."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from worker.inbox.watch import TOO_MANY_WATCHES, InboxObserver, WatchCallbacks, start_watching, watch_mode
+from worker.inbox.inotify import TOO_MANY_WATCHES, InboxObserver, WatchCallbacks, start_watching, watch_mode
 from worker.settings import Settings, Watch
 
 _log = structlog.get_logger()

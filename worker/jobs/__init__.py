@@ -1,1 +1,1 @@
-"""The life of a job: preflight, lease, restoration, record."""
+"""Jobs: preflight checks, leases, restoration, record."""

@@ -16,8 +16,8 @@ from worker.outbox.paths import belongs_to_another
 from worker.outbox.sidecars import publish_with_sidecar
 from worker.printable import display_path
 from worker.settings import Settings
-from worker.storage.locate import output_path
 from worker.storage.mounts import require_mark
+from worker.storage.recorded_paths import output_path
 
 
 def record_derivative(

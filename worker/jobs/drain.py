@@ -1,4 +1,4 @@
-"""The drain mark: a file that tells the child processes of a worker since when it has been shutting down."""
+"""The drain mark: a file from which child processes of a worker learn that it is shutting down."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""How a job is held while it is worked on: claimed, kept alive, ended in one recorded step."""
+"""The lease of a job: claimed, kept alive during the work, and ended by one recorded transition."""
 
 import datetime as dt
 import threading
@@ -18,30 +18,23 @@ from restoration import MasterChanged, MasterError, Progress, ReaderFailed, Stag
 from worker.parts.problems import problem_of, transient_cause
 from worker.settings import Settings
 
-_LONGEST_PAUSE = 5.0
+_MAX_PAUSE = 5.0
 
 T = TypeVar("T")
 
 _log = structlog.get_logger()
 
 
-class WorkInterrupted(Exception):
-    """The work was stopped from outside: cancelled, paused, or the worker shuts down."""
+class JobCancelled(Exception):
+    """The job is to be cancelled."""
 
 
-class JobCancelled(WorkInterrupted):
-    """Somebody asked for the job to be cancelled."""
-
-
-class JobYielded(WorkInterrupted):
-    """The job goes back to the queue: its lane is paused or the worker drains."""
+class JobYielded(Exception):
+    """The job goes back to the queue: its lane is paused or the worker shuts down."""
 
 
 class HeldJob:
-    """A claimed job, whose `log` names job and file.
-
-    `report_progress` is given to the restoration; a thread keeps the lease alive meanwhile.
-    """
+    """A claimed job, whose lease a thread keeps alive; `log` names job and file."""
 
     def __init__(
         self, database: Database, lease: Lease, settings: Settings, draining: Callable[[], float | None]
@@ -58,7 +51,7 @@ class HeldJob:
         self._thread = threading.Thread(target=self._keep_alive, name="heartbeat", daemon=True)
 
     def report_progress(self, progress: Progress) -> None:
-        """Note progress; raise Cancelled, Yielded or LeaseLost when the work must stop."""
+        """Note progress, or stop the work: raises JobCancelled, JobYielded or LeaseLost."""
         self._progress = progress
         drained_for = self._draining()
         if drained_for is not None and drained_for >= self._drain_seconds:
@@ -67,10 +60,10 @@ class HeldJob:
             raise self._stop
 
     def finish(self, record: NewDerivative, publish: Callable[[Session], None]) -> int:
-        """Record the derivative; `publish` names the file once the fencing token has held, before the commit.
+        """Record the derivative; `publish` is called once the fencing token is confirmed, before the commit.
 
-        A database that is away is waited for: the work is done. Raises LeaseLost if somebody else holds the
-        job: the file keeps its draft name then.
+        The database is waited for, since the work is done. Raises LeaseLost, before `publish` is called, if
+        another worker holds the job.
         """
         self._end()
         published = False
@@ -84,10 +77,10 @@ class HeldJob:
                 published = True
             return derivative_id
 
-        return self._when_there(record_it)
+        return self._wait_for_database(record_it)
 
     def start(self) -> None:
-        """Begin to keep the lease alive."""
+        """Start the thread that keeps the lease alive."""
         self._thread.start()
 
     def _end(self) -> None:
@@ -95,33 +88,34 @@ class HeldJob:
         if self._thread.is_alive():
             self._thread.join()
 
-    def settle(self, error: Exception) -> None:
-        """Turn what ended the work into one recorded transition; of a lost lease nothing is recorded."""
+    def end_with(self, error: Exception) -> None:
+        """Record the transition for the error that ended the work; nothing if the lease was lost."""
         self._end()
         try:
             if isinstance(error, LeaseLost):
                 raise error
-            self._when_there(lambda: self._record(error))
+            self._wait_for_database(lambda: self._record(error))
         except LeaseLost as lost:
             self.log.warning("the lease was lost; the work is dropped", reason=lost.reason)
 
-    def _when_there(self, step: Callable[[], T]) -> T:
-        """Do `step`, again and again while the database is away, unless the worker shuts down.
+    def _wait_for_database(self, step: Callable[[], T]) -> T:
+        """Run `step`, and retry it while the database is away, unless the worker shuts down.
 
-        As often as a sign of life is given, of which it is the last: once the database is back, others hear
-        of the work before they give it up.
+        The retries are as frequent as heartbeats, so that the result is recorded before the lease runs out
+        once the database is back. (tenacity would need the same two conditions and a log function, and is no
+        shorter here.)
         """
-        longest = min(_LONGEST_PAUSE, self._extend.total_seconds() / 6)
-        pause = min(0.5, longest)
+        max_pause = min(_MAX_PAUSE, self._extend.total_seconds() / 6)
+        pause = min(0.5, max_pause)
         while True:
             try:
                 return step()
-            except DatabaseUnavailable as away:
+            except DatabaseUnavailable as error:
                 if self._draining() is not None:
                     raise
-                self.log.warning("waiting", code=away.code, reason=away.reason)
+                self.log.warning("waiting", code=error.code, reason=error.reason)
                 time.sleep(pause)
-                pause = min(2 * pause, longest)
+                pause = min(2 * pause, max_pause)
 
     def _record(self, error: Exception) -> None:
         lease, log = self.lease, self.log.bind(attempt=self.lease.attempt)
@@ -138,7 +132,8 @@ class HeldJob:
                     log.warning("the master changed", reason=error.reason)
                 case MasterError():
                     quarantined = jobs.fail(s, lease, problem_of(error), quarantine=True)
-                    became = "quarantined" if quarantined else "failed"  # not if there are older derivatives
+                    # A scan with older derivatives is not quarantined.
+                    became = "quarantined" if quarantined else "failed"
                     log.warning(became, code=error.code, reason=error.reason, remedy=error.remedy)
                 case ReaderFailed():
                     state = jobs.fail_attempt(s, lease, problem_of(error, lease.attempt))
@@ -173,9 +168,9 @@ class HeldJob:
                 self._stop = error
                 return
             except DatabaseUnavailable:
-                continue  # while nobody can claim, nobody can take the job; the token tells if somebody did
+                continue  # nobody can claim the job meanwhile; the token shows if somebody did
             if control.cancel_requested:
-                self._stop = JobCancelled("cancelled as asked")
+                self._stop = JobCancelled("cancelled on request")
             elif control.paused:
                 self._stop = JobYielded("the lane is paused")
 
@@ -184,12 +179,12 @@ class HeldJob:
 def claim(
     database: Database, job_id: int, owner: str, settings: Settings, draining: Callable[[], float | None]
 ) -> Iterator[HeldJob | None]:
-    """Claim the job, commit the attempt, and yield it; None if it is not to be had.
+    """Claim the job, commit the attempt, and yield the job; yield None if it cannot be claimed.
 
-    Whatever leaves the body becomes one transition in the record, as soon as the database is there. Only at a
-    shutdown one that stays away leaves as an exception (DatabaseUnavailable): the lease then runs out and the
-    reconciler takes the job back.
-    `draining` tells for how many seconds the worker has been shutting down, None while it does not.
+    An exception in the body is recorded as one transition, as soon as the database is available. If the
+    database stays away during a shutdown, DatabaseUnavailable is raised: the lease then runs out, and the
+    reconciler takes the job back. `draining` returns for how many seconds the worker has been shutting down,
+    None while it is not.
     """
     term = dt.timedelta(seconds=settings.lease_seconds)
     lease = database.run(lambda s: jobs.claim(s, job_id, owner, term))
@@ -200,5 +195,5 @@ def claim(
     held.start()
     try:
         yield held
-    except Exception as error:  # noqa: BLE001  (it is recorded, whatever it is)
-        held.settle(error)
+    except Exception as error:  # noqa: BLE001  (any error is recorded)
+        held.end_with(error)

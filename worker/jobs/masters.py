@@ -18,7 +18,7 @@ from worker.inbox.intake import register_file
 from worker.jobs.context import JobContext
 from worker.jobs.leases import HeldJob
 from worker.recipes import limits_from
-from worker.storage.locate import PathEscapes, master_path
+from worker.storage.recorded_paths import PathEscapes, master_path
 
 
 def restore_from_inbox(

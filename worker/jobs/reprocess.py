@@ -1,4 +1,4 @@
-"""How files that are on record are ordered anew by a recipe, and what that would cost."""
+"""Reprocessing of scans on record with another recipe, and its estimated cost."""
 
 import itertools
 import shutil
@@ -14,35 +14,35 @@ from worker.recipe_registration import record_recipe
 from worker.settings import Settings
 from worker.storage.folders import nearest_folder
 
-_AT_ONCE = 200
-"""Scans ordered in one transaction: workers that wait to write meanwhile wait for milliseconds."""
+_BATCH = 200
+"""Number of scans in one transaction, which so holds up other writers only for milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an order would make, and what it would cost."""
+    """The jobs that reprocessing would queue, and their cost."""
 
     chosen: int
     to_make: int
     existing: int
-    """Chosen scans that have a job by this recipe already."""
+    """Chosen scans that already have a job with this recipe."""
     unmade: int
-    """Those of the existing jobs that failed or were cancelled: only a retry makes them."""
+    """Existing jobs that failed or were cancelled and need a retry."""
     quarantined: int
-    """Chosen scans that are not made because they are quarantined."""
+    """Chosen scans that are quarantined and not processed."""
     pixels: int
     windows: int
     bytes: int
-    """Of all derivatives: an upper estimate."""
+    """Upper estimate for all derivatives."""
     free_bytes: int
-    """Of the disk that holds the outbox."""
+    """Free space of the disk of the outbox."""
     seconds: float | None
-    """By what the latest derivatives took, shared among the worker processes; None before the first one."""
+    """Estimate from the latest derivatives and the number of worker processes; None without derivatives."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedJobs:
-    """What an order did."""
+    """The jobs that reprocessing queued."""
 
     chosen: int
     created: int
@@ -54,17 +54,17 @@ class QueuedJobs:
 def queue_reprocessing(
     database: Database, selection: Selection, recipe: Recipe, library: Library, by: str
 ) -> QueuedJobs:
-    """Queue a job in the bulk lane for each chosen scan that has none by this recipe.
+    """Queue a job in the bulk lane for each chosen scan that has none with this recipe.
 
-    Stopped half way, it goes on where it was when it is given again.
+    After an interruption, the same call continues.
 
     Raises:
-        db.errors.EmptySelection: nothing chooses.
+        db.errors.EmptySelection: no scan is chosen.
     """
     with database.begin() as s:
         recipe_id = record_recipe(s, recipe, library)
     total = QueuedJobs(0, 0, 0, 0, 0)
-    for scans in _chunks(database, selection):
+    for scans in _batches(database, selection):
         ids = [scan.scan_id for scan in scans]
         done = database.run(lambda s, ids=ids: commands.reprocess(s, ids, recipe_id, by))  # type: ignore[misc]
         total = _add(total, len(scans), done)
@@ -75,12 +75,12 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
     """Return what `queue_reprocessing` would do and cost; only reads.
 
     Raises:
-        db.errors.EmptySelection: nothing chooses.
+        db.errors.EmptySelection: no scan is chosen.
     """
     fingerprint, library = recipe.fingerprint(), library_from(settings)
     total = QueuedJobs(0, 0, 0, 0, 0)
     pixels = windows = size = 0
-    for scans in _chunks(database, selection):
+    for scans in _batches(database, selection):
         with database.read() as s:
             new, result = commands.plan_reprocess(s, [scan.scan_id for scan in scans], fingerprint)
         total = _add(total, len(scans), result)
@@ -93,7 +93,7 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
                     size + cost.bytes_estimate,
                 )
     with database.read() as s:
-        pace = mean_seconds_per_megapixel(s)
+        rate = mean_seconds_per_megapixel(s)
     return Estimate(
         chosen=total.chosen,
         to_make=total.created,
@@ -104,14 +104,14 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
         windows=windows,
         bytes=size,
         free_bytes=shutil.disk_usage(nearest_folder(settings.outbox_path)).free,
-        seconds=None if pace is None else pace * pixels / 1e6 / settings.concurrency,
+        seconds=None if rate is None else rate * pixels / 1e6 / settings.concurrency,
     )
 
 
-def _chunks(database: Database, selection: Selection) -> Iterator[Sequence[SelectedScan]]:
+def _batches(database: Database, selection: Selection) -> Iterator[Sequence[SelectedScan]]:
     with database.read() as s:
         chosen = select_scans(s, selection)
-        while scans := list(itertools.islice(chosen, _AT_ONCE)):
+        while scans := list(itertools.islice(chosen, _BATCH)):
             yield scans
 
 
@@ -126,7 +126,7 @@ def _add(total: QueuedJobs, chosen: int, done: ReprocessResult) -> QueuedJobs:
 
 
 def _facts(scan: SelectedScan) -> ScanFacts:
-    """Return the facts that a plan goes by; what the record does not tell is that of a plain gray scan."""
+    """Return the facts for a plan; what the record lacks is assumed to be that of a plain gray scan."""
     return ScanFacts(
         format="tiff",
         width=scan.width or 0,

@@ -11,12 +11,12 @@ from worker.jobs.context import JobContext
 from worker.jobs.derivatives import record_derivative
 from worker.jobs.leases import claim
 from worker.jobs.masters import restore_from_inbox
-from worker.models.open_model import open_model
+from worker.models.library import open_model
 from worker.outbox.paths import derivative_names, work_draft
 from worker.printable import display_path
 from worker.queue.messages import TASK
 from worker.recipes import recipe_of
-from worker.storage.locate import output_path
+from worker.storage.recorded_paths import output_path
 
 _log = structlog.get_logger()
 

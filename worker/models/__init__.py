@@ -1,1 +1,1 @@
-"""The models of a station: installed, imported, downloaded, opened."""
+"""The models of a station: its library, imports and downloads."""

@@ -1,9 +1,10 @@
-"""How a file comes here from an address on the network: bounded, over TLS, and never run.
+"""Downloads over TLS, limited in size and time.
 
-What is defended: the bytes may be wrong (the caller compares a checksum that came another way), too many (a
-ceiling, on what is declared and on what arrives), or never end (time limits); a redirect may lead from TLS to
-plain HTTP, or from elsewhere to this machine's own services; an address may carry a password into a log.
-Plain HTTP is taken from this machine only. What remains: a server learns who asks and can keep the file back.
+Threats and defenses: the bytes may be wrong (the caller compares a checksum from another source), too many (a
+limit on the declared and on the received size) or endless (time limits). A redirect may lead from TLS to
+plain HTTP or to this machine's own services (both are refused). An address may carry a password into a log
+(refused). Plain HTTP is allowed to this machine only. Residual risk: a server learns who asks, and can
+withhold the file.
 """
 
 import ipaddress
@@ -23,27 +24,28 @@ from worker.errors import DownloadFailed
 
 CHUNK = 1 << 18
 STALL_SECONDS = 30.0
-"""A server that says nothing for this long is given up."""
+"""Maximum silence of a server."""
 WHOLE_SECONDS = 3600.0
-"""A file that is not whole after this is given up."""
+"""Maximum time for a whole file."""
 MAX_REDIRECTS = 5
 
 Progress = Callable[[int, int | None], None]
-"""Told the bytes that are here, and those there will be if the server says so."""
+"""Called with the bytes received, and with the total if the server declares it."""
 
 
 def fetch(url: str, limit: int, progress: Progress | None = None) -> Iterator[bytes]:
-    """Yield the content behind an https:// address, or an http:// one of this machine, in chunks.
+    """Yield the content of an https:// address, or an http:// address of this machine, in chunks.
 
     Raises:
-        restoration.ModelRefused: the address is not allowed or there is nothing there, or it is larger than
-            `limit` bytes.
+        restoration.ModelRefused: the address is not allowed, there is no such file, or it is larger than
+        `limit`
+            bytes.
         DownloadFailed: the server or the network fails.
     """
     parts = urlsplit(url)
     _require_allowed(parts)
     with (
-        _told(url),
+        _translated_errors(url),
         _opener(direct=parts.scheme == "http").open(_request(url), timeout=STALL_SECONDS) as answer,
     ):
         total = _length(answer, limit)
@@ -54,7 +56,7 @@ def fetch(url: str, limit: int, progress: Progress | None = None) -> Iterator[by
                 raise _too_large(limit)
             if time.monotonic() > deadline:
                 raise DownloadFailed(
-                    reason=f"{shown(url)} was not whole after {WHOLE_SECONDS:.0f} s.", remedy="Try again."
+                    reason=f"{shown(url)} was not complete after {WHOLE_SECONDS:.0f} s.", remedy="Try again."
                 )
             if progress is not None:
                 progress(here, total)
@@ -66,25 +68,25 @@ def fetch(url: str, limit: int, progress: Progress | None = None) -> Iterator[by
 
 
 def fetch_small(url: str, limit: int) -> bytes | None:
-    """Return the content behind an address, None if there is nothing. Raises as `fetch`."""
+    """Return the content of an address, None if there is no such file. Raises as `fetch`."""
     try:
         return b"".join(fetch(url, limit))
-    except _NothingThere:
+    except _NoSuchFile:
         return None
 
 
 def shown(url: str) -> str:
-    """Return the address as it may be shown: without its query, which may hold a key."""
+    """Return the address for display, without user and query, which may hold a password or key."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-class _NothingThere(ModelRefused):
-    """The server says that there is no such file, or not for us."""
+class _NoSuchFile(ModelRefused):
+    """The server answers that there is no such file or no access."""
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follow a redirect only to an address that could have been asked for, and never from TLS to less."""
+    """Redirects only to allowed addresses, and never from TLS to plain HTTP."""
 
     max_redirections = MAX_REDIRECTS
 
@@ -110,7 +112,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 def _opener(*, direct: bool) -> urllib.request.OpenerDirector:
     """Return an opener for http and https alone, `direct` or by the proxy of the environment.
 
-    Others of urllib's handlers read local files.
+    Other handlers of urllib read local files.
     """
     opener = urllib.request.OpenerDirector()
     for handler in (
@@ -135,7 +137,7 @@ def _require_allowed(parts: SplitResult) -> None:
     if parts.username or parts.password:
         raise ModelRefused(
             reason="the address holds a name or a password",
-            remedy="fetch the file by other means, then import it",
+            remedy="download the file by other means, then import it",
         )
     plain = parts.scheme == "http" and _is_loopback(parts.hostname)
     if not parts.hostname or not (plain or parts.scheme == "https"):
@@ -164,25 +166,25 @@ def _length(answer: HTTPResponse, limit: int) -> int | None:
 
 def _too_large(limit: int) -> ModelRefused:
     return ModelRefused(
-        reason=f"what lies there is larger than {limit:,} bytes",
-        remedy="see that the address is that of a model's weights",
+        reason=f"the file is larger than {limit:,} bytes",
+        remedy="check that the address is that of a model's weights",
     )
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
-    """Turn what urllib raises into our errors; none of them is an OSError, which a disk's would be."""
+def _translated_errors(url: str) -> Iterator[None]:
+    """Turn errors of urllib into ours, none of which is an OSError, as that of a disk would be."""
     try:
         yield
     except urllib.error.HTTPError as error:
         error.close()
         what = f"{shown(url)} answers {error.code} ({error.reason})"
         if error.code < 500 and error.code not in {408, 429}:
-            raise _NothingThere(reason=what, remedy="see that the address is right") from error
+            raise _NoSuchFile(reason=what, remedy="check the address") from error
         raise DownloadFailed(reason=f"{what}.", remedy="Try again later.") from error
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadFailed(
             reason=f"{shown(url)} cannot be fetched: {reason}.",
-            remedy="See that this machine reaches it, then try again.",
+            remedy="Check that this machine can reach it, then try again.",
         ) from error

@@ -1,4 +1,4 @@
-"""Where a model that is to be imported is read from: a file, a folder, a training run, or an address."""
+"""Model import from a file, a folder, a training run, or an address."""
 
 import stat
 import tempfile
@@ -15,11 +15,11 @@ from restoration import (
     ModelError,
     ModelRefused,
     Storage,
-    display_name,
     import_model,
 )
 from worker.models.download import CHUNK, Progress, fetch, fetch_small, shown
 from worker.models.library import library_from
+from worker.printable import printable
 from worker.settings import Settings
 
 SUFFIX = ".safetensors"
@@ -46,12 +46,13 @@ def import_from(
 ) -> Imported:
     """Install the model at `source`: a .safetensors file, a folder with one, a run, or an address.
 
-    A run is exported under `name`, stored as `storage` says; anything else is taken as it is.
+    A run is exported under `name` in the precision `storage`; anything else is installed as it is.
 
     Raises:
-        restoration.ModelError: it is no model that can be run here, or not the one of `sha256`.
+        restoration.ModelError: it is not a model that can run here, or not the one with `sha256`.
         restoration.NoSpace, restoration.OutputUnavailable: the folder of models cannot be written to.
-        DownloadFailed: it cannot be fetched now. restoration.training.TrainingError: the run has not ended.
+        DownloadFailed: it cannot be downloaded now. restoration.training.TrainingError: the run has not
+        ended.
     """
     if is_address(source) and urlsplit(source).scheme != "file":
         with _named(shown(source)):
@@ -68,7 +69,7 @@ def _from_network(
 ) -> Imported:
     parts = urlsplit(url)
     if not parts.path.endswith(SUFFIX):
-        raise _refused_kind()
+        raise _wrong_suffix()
     card = urlunsplit(parts._replace(path=parts.path.removesuffix(SUFFIX) + ".toml"))
     return import_model(
         fetch(url, MAX_WEIGHTS_BYTES, progress),
@@ -92,9 +93,9 @@ def _from_run(run: Path, folder: Path, settings: Settings, name: str | None, sto
 def _from_file(
     path: Path, settings: Settings, name: str | None, sha256: str | None, progress: Progress | None
 ) -> Imported:
-    with _named(display_name(path)):
+    with _named(printable(path)):
         if path.suffix != SUFFIX:
-            raise _refused_kind()
+            raise _wrong_suffix()
         return import_model(
             _read(path, progress),
             settings.models_path,
@@ -108,7 +109,7 @@ def _from_file(
 
 @contextmanager
 def _named(source: str) -> Iterator[None]:
-    """Have an error about a model that has no place yet begin with where it came from."""
+    """Add the source to errors about a model that has no path yet."""
     try:
         yield
     except ModelError as error:
@@ -141,11 +142,11 @@ def _weights_in(folder: Path) -> Path:
 
 
 def _read(path: Path, progress: Progress | None) -> Iterator[bytes]:
-    """Yield a regular file in chunks; its faults are no faults of the folder that is written to."""
+    """Yield a regular file in chunks; its errors are not those of the folder that is written to."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise ModelRefused(reason="it is no regular file", remedy="give the weights file", path=path)
+            raise ModelRefused(reason="it is not a regular file", remedy="give the weights file", path=path)
         with path.open("rb") as file:
             here = 0
             while chunk := file.read(CHUNK):
@@ -170,13 +171,13 @@ def _beside(path: Path, limit: int) -> bytes | None:
 def _unreadable(path: Path, error: OSError) -> ModelRefused:
     return ModelRefused(
         reason=f"it cannot be read: {error.strerror or error}",
-        remedy="see that it is there and that you may read it",
+        remedy="check that it exists and that you may read it",
         path=path,
     )
 
 
-def _refused_kind() -> ModelRefused:
+def _wrong_suffix() -> ModelRefused:
     return ModelRefused(
-        reason=f"it does not end in {SUFFIX}; no other kind of weights is read, pickles least of all",
+        reason=f"it does not end in {SUFFIX}; other kinds of weights are not read, least of all pickles",
         remedy="ask for the weights as safetensors",
     )

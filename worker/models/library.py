@@ -1,10 +1,20 @@
-"""Which models this station has, and which it takes when none is named."""
+"""The model library of a station, its default model, and opened models."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from restoration import SHIPPED, Library, ModelCard, default_model, model_card, write_file, writing_to
+from restoration import (
+    SHIPPED,
+    Library,
+    LoadedModel,
+    ModelCard,
+    default_model,
+    load_model,
+    model_card,
+    write_file,
+    writing_to,
+)
 from worker.errors import ModelInUse, SettingsError
 from worker.settings import Settings
 
@@ -13,7 +23,7 @@ _MAX_BYTES = 100
 
 
 class Source(StrEnum):
-    """What made a model the default."""
+    """The reason why a model is the default."""
 
     SETTING = "setting"
     """`SAEK_MODEL`."""
@@ -25,30 +35,30 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """The model that is taken when none is named, and why."""
+    """The model that is used if none is named, and why."""
 
     card: ModelCard
     source: Source
 
 
 def library_from(settings: Settings) -> Library:
-    """Return the library that the settings name: shipped models first, then imported ones.
+    """Return the library of the settings: shipped models first, then imported ones.
 
-    Its default is the one that was chosen for the folder of the imported models; `SAEK_MODEL` is no part of
-    it, since a recipe that names its model has no use for a default.
+    Its default is the one chosen in the folder of imported models. `SAEK_MODEL` is not part of it: a recipe
+    that names its model needs no default.
 
     Raises:
-        SettingsError: the file that holds the choice cannot be read.
+        SettingsError: the file with the chosen default cannot be read.
     """
     return Library((SHIPPED, settings.models_path), chosen_default(settings))
 
 
 def default_of(settings: Settings) -> Default:
-    """Return the model that dropped files get, and why.
+    """Return the model for files in the inbox, and why.
 
     Raises:
-        SettingsError: the file that holds the choice cannot be read.
-        restoration.UnknownModel: the model that was chosen is not installed.
+        SettingsError: the file with the chosen default cannot be read.
+        restoration.UnknownModel: the chosen model is not installed.
     """
     library = library_from(settings)
     if settings.model is not None:
@@ -57,7 +67,7 @@ def default_of(settings: Settings) -> Default:
 
 
 def chosen_default(settings: Settings) -> str | None:
-    """Return the name that `choose_default` wrote, None if there is no choice. Raises SettingsError."""
+    """Return the name stored by `choose_default`, None if there is none. Raises SettingsError."""
     path = default_file(settings)
     try:
         with path.open(encoding="utf-8") as file:
@@ -67,17 +77,29 @@ def chosen_default(settings: Settings) -> str | None:
     except (OSError, ValueError) as error:
         raise SettingsError(
             reason=f"{path}, which names the default model, cannot be read: {error}.",
-            remedy="Choose one anew: saek models default NAME.",
+            remedy="Choose one again: saek models default NAME.",
         ) from error
     return text or None
 
 
+def open_model(settings: Settings, name: str, threads: int | None = None) -> LoadedModel:
+    """Open an installed model with the engine and device of the settings; `threads` overrides theirs.
+
+    Raises:
+        restoration.UnknownModel, restoration.ModelError: it is not installed, or damaged.
+        restoration.EngineUnavailable, restoration.OutOfMemory: it cannot be opened now.
+        SettingsError: the file with the chosen default cannot be read.
+    """
+    card = model_card(name, library_from(settings))
+    return load_model(card, settings.device, threads or settings.threads, settings.engine)
+
+
 def choose_default(settings: Settings, name: str | None) -> None:
-    """Have a model taken when none is named; None goes back to the shipped default.
+    """Set the model that is used if none is named; None restores the shipped default.
 
     Raises:
         restoration.UnknownModel: it is not installed.
-        restoration.NoSpace, restoration.OutputUnavailable: the choice cannot be written.
+        restoration.NoSpace, restoration.OutputUnavailable: the file cannot be written.
     """
     path = default_file(settings)
     with writing_to(path.parent):
@@ -90,11 +112,11 @@ def choose_default(settings: Settings, name: str | None) -> None:
 
 
 def require_unused(settings: Settings, name: str) -> None:
-    """Refuse to part with a model that comes with Saek or is taken when none is named.
+    """Check that a model may be removed.
 
     Raises:
-        ModelInUse: it is one of those.
-        SettingsError: the file that holds the choice cannot be read.
+        ModelInUse: it ships with Saek or is the default.
+        SettingsError: the file with the chosen default cannot be read.
     """
     if (SHIPPED / f"{name}.toml").is_file() and not (settings.models_path / f"{name}.toml").is_file():
         raise ModelInUse(
@@ -102,7 +124,7 @@ def require_unused(settings: Settings, name: str) -> None:
         )
     if name == settings.model:
         raise ModelInUse(
-            reason=f"The setting SAEK_MODEL names {name}.", remedy="Let it name another model first."
+            reason=f"The setting SAEK_MODEL names {name}.", remedy="Set it to another model first."
         )
     if name == chosen_default(settings):
         raise ModelInUse(
@@ -112,5 +134,5 @@ def require_unused(settings: Settings, name: str) -> None:
 
 
 def default_file(settings: Settings) -> Path:
-    """The file that names the chosen default."""
+    """Return the path of the file with the chosen default."""
     return settings.models_path / _FILE

@@ -1,4 +1,4 @@
-"""How a file of the outbox gets one more name: by a hard link, or by a copy where there are none."""
+"""Additional names for files of the outbox: hard links, or copies where the file system has none."""
 
 import contextlib
 import errno
@@ -14,16 +14,16 @@ from typing import Final
 from restoration import draft, publish, sync_folder, writing_to
 
 DRAFT: Final = ".saek-link-"
-"""How the names of unfinished copies begin."""
+"""Prefix of the names of unfinished copies."""
 
 _CHUNK: Final = 1 << 20
-_ABANDONED: Final = 3600.0
-"""Seconds after which an unfinished copy that nobody writes to is left over from a process that died."""
+_ABANDONED_SECONDS: Final = 3600.0
+"""Age in seconds of an unfinished copy that a dead process left behind."""
 
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 )
-"""What a system answers where it makes no (more) hard links; a right that is missing is told otherwise."""
+"""Errors of file systems without hard links, or with too many; missing rights have other errors."""
 
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -33,11 +33,11 @@ class NameTaken(Exception):
 
 
 class ChecksumMismatch(Exception):
-    """The file that should get another name does not hold the bytes that were recorded."""
+    """The source does not hold the recorded bytes."""
 
 
 def has_size(path: Path, size: int) -> bool:
-    """Whether a regular file of this size lies there; no link is followed."""
+    """Whether a regular file of this size exists; no link is followed."""
     try:
         status = path.lstat()
     except OSError:
@@ -46,7 +46,7 @@ def has_size(path: Path, size: int) -> bool:
 
 
 def has_bytes(path: Path, size: int, sha256: str) -> bool:
-    """Whether a regular file with these bytes lies there; reads it to its end."""
+    """Whether a regular file with these bytes exists; reads it to its end."""
     if not has_size(path, size):
         return False
     try:
@@ -56,36 +56,38 @@ def has_bytes(path: Path, size: int, sha256: str) -> bool:
         return False
 
 
-def link_or_copy(source: Path, target: Path, *, size: int, sha256: str, room: Callable[[int], None]) -> bool:
+def link_or_copy(
+    source: Path, target: Path, *, size: int, sha256: str, require_space: Callable[[int], None]
+) -> bool:
     """Give the file at `source` the name `target` too; return whether it had to be copied.
 
-    A name that this very file or these very bytes have already is fine. `room` is asked before so many bytes
-    are copied, and raises if there is none. The folder of `target` is not synced: see `sync_folders`.
+    It is fine if this file or these bytes have the name already. `require_space(bytes)` is called before a
+    copy, and raises if there is no space. The folder of `target` is not synced: see `sync_folders`.
 
     Raises:
         NameTaken, ChecksumMismatch
-        NoSpace, OutputUnavailable: it cannot be written now.
+        NoSpace, OutputUnavailable: it cannot be written now, or what `require_space` raises.
     """
     with writing_to(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source, target, follow_symlinks=False)
         except FileExistsError:
-            return _has_it(source, target, size, sha256)
+            return _already_named(source, target, size, sha256)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
         else:
             return False
-    room(size)
+    require_space(size)
     with writing_to(target.parent):
         return _copy(source, target, size, sha256)
 
 
 def same_entry(one: Path, other: Path) -> bool:
-    """Whether two names of one file are one entry of one folder, as where case or form make no difference.
+    """Whether two names of one file are one folder entry, as where case or Unicode form make no difference.
 
-    To remove the one would remove the other.
+    Removing one would remove the other.
     """
     try:
         if not one.parent.samefile(other.parent):
@@ -97,7 +99,7 @@ def same_entry(one: Path, other: Path) -> bool:
 
 
 def remove_name(path: Path, outbox: Path) -> None:
-    """Remove a name, and the folders below the outbox that this leaves empty. Raises as `writing_to`."""
+    """Remove a name, and the folders below the outbox that become empty. Raises as `writing_to`."""
     with writing_to(path.parent):
         path.unlink(missing_ok=True)
     for folder in path.parents:
@@ -106,20 +108,20 @@ def remove_name(path: Path, outbox: Path) -> None:
         try:
             folder.rmdir()
         except OSError:
-            return  # it holds something else, or went before
+            return  # it is not empty, or already removed
 
 
 def sync_folders(folders: Iterable[Path], outbox: Path) -> None:
-    """Bring the entries of folders, and of those above them, to the disk. Raises as `writing_to`."""
+    """Sync folders, and those above them, to the disk. Raises as `writing_to`."""
     whole = {
         above for folder in folders for above in (folder, *folder.parents) if above.is_relative_to(outbox)
     }
     for folder in sorted(whole):
-        with writing_to(folder), contextlib.suppress(FileNotFoundError):  # emptied and removed meanwhile
+        with writing_to(folder), contextlib.suppress(FileNotFoundError):  # empty and removed meanwhile
             sync_folder(folder)
 
 
-def _has_it(source: Path, target: Path, size: int, sha256: str) -> bool:
+def _already_named(source: Path, target: Path, size: int, sha256: str) -> bool:
     with contextlib.suppress(OSError):
         if not target.is_symlink() and target.samefile(source):
             return False
@@ -129,7 +131,7 @@ def _has_it(source: Path, target: Path, size: int, sha256: str) -> bool:
 
 
 def _copy(source: Path, target: Path, size: int, sha256: str) -> bool:
-    _clear_abandoned(target.parent)
+    _remove_abandoned_drafts(target.parent)
     found, copied = hashlib.sha256(), 0
     with draft(target, f"{DRAFT}{secrets.token_hex(8)}") as unfinished:
         with os.fdopen(os.open(source, _FILE), "rb") as file, unfinished.open("xb") as out:
@@ -140,13 +142,13 @@ def _copy(source: Path, target: Path, size: int, sha256: str) -> bool:
         if (copied, found.hexdigest()) != (size, sha256):
             raise ChecksumMismatch
         if os.path.lexists(target):
-            return _has_it(source, target, size, sha256)
+            return _already_named(source, target, size, sha256)
         publish(unfinished, target)
     return True
 
 
-def _clear_abandoned(folder: Path) -> None:
+def _remove_abandoned_drafts(folder: Path) -> None:
     for copy in folder.glob(f"{DRAFT}*"):
         with contextlib.suppress(FileNotFoundError):
-            if copy.lstat().st_mtime < time.time() - _ABANDONED:
+            if copy.lstat().st_mtime < time.time() - _ABANDONED_SECONDS:
                 copy.unlink()

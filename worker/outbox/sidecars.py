@@ -1,4 +1,4 @@
-"""The JSON file beside each derivative that tells all that is on record of it, and its own checksum."""
+"""Sidecars: a JSON file beside each derivative with all that is on record of it, and its own checksum."""
 
 import errno
 import hashlib
@@ -21,11 +21,11 @@ from worker.recipes import recipe_of
 
 SCHEMA: Final = "saek-sidecar"
 VERSION: Final = 1
-"""Raised when a reader of the version before could not read it; keys are added without that."""
+"""Increased when older readers cannot read it; new keys do not count."""
 
 SUFFIX: Final = ".json"
 MAX_BYTES: Final = 16_000_000
-_DEEPEST: Final = 50
+_MAX_DEPTH: Final = 50
 
 _PURPOSE: Final = (
     "All that Saek's record knew of the picture beside this file when it was made. From these files the "
@@ -34,15 +34,15 @@ _PURPOSE: Final = (
 
 
 def sidecar_path(derivative: Path) -> Path:
-    """Return where the sidecar of a derivative lies: beside it, under its whole name and `.json`."""
+    """Return the path of the sidecar of a derivative: its whole name followed by `.json`."""
     return derivative.with_name(derivative.name + SUFFIX)
 
 
 def publish_with_sidecar(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
-    """Give a finished draft its name, and before that a sidecar; both durably.
+    """Publish the sidecar of a finished draft, then the draft itself; both durably.
 
-    Call it inside the transaction that ends the job. A process that is killed leaves nothing, or the sidecar,
-    or both: the next attempt at the job writes both anew. Raises NoSpace, OutputUnavailable.
+    Call it inside the transaction that ends the job. A process that is killed leaves nothing, the sidecar, or
+    both: the next attempt writes both again. Raises NoSpace, OutputUnavailable.
     """
     write_sidecar(s, job_id, final, unfinished.name + SUFFIX)
     publish(unfinished, final)
@@ -57,8 +57,8 @@ def write_sidecar(s: Session, job_id: int, derivative: Path, draft: str | None =
     write_file(sidecar_path(derivative), text, draft or f".saek-job{job_id}-sidecar{SUFFIX}")
 
 
-def sidecar_text(told: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a sidecar; the last key is the sha256 of all others."""
+def sidecar_text(content: Mapping[str, Any]) -> bytes:
+    """Return the content of a sidecar; its last key is the sha256 of all others."""
     whole = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -66,7 +66,7 @@ def sidecar_text(told: Mapping[str, Any]) -> bytes:
         "purpose": _PURPOSE,
         "software": f"{SAEK.name} {SAEK.version}",
         "written_at": utcnow().isoformat(),
-        **told,
+        **content,
     }
     whole["digest"] = _digest(whole)
     return json.dumps(whole, indent=1, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
@@ -75,13 +75,13 @@ def sidecar_text(told: Mapping[str, Any]) -> bytes:
 def read_sidecar_file(path: Path) -> tuple[Sidecar, str]:
     """Return a sidecar and the sha256 of its file.
 
-    Raises BrokenSidecar: it is no regular file, too large, damaged, of a newer release, or tells nonsense.
+    Raises BrokenSidecar: it is not a regular file, too large, damaged, of a newer release, or inconsistent.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _broken("it is no regular file")
+                raise _broken("it is not a regular file")
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         link = error.errno == errno.ELOOP
@@ -95,7 +95,7 @@ def read_sidecar_file(path: Path) -> tuple[Sidecar, str]:
 
 
 def describes(path: Path, sha256: str) -> bool:
-    """Whether a whole sidecar lies there that tells of the derivative with this checksum."""
+    """Whether an intact sidecar exists there for the derivative with this checksum."""
     try:
         sidecar, _ = read_sidecar_file(path)
     except BrokenSidecar:
@@ -104,60 +104,60 @@ def describes(path: Path, sha256: str) -> bool:
 
 
 def parse(raw: bytes) -> Sidecar:
-    """Return what the bytes of a sidecar tell. Raises BrokenSidecar."""
+    """Parse and check the content of a sidecar. Raises BrokenSidecar."""
     try:
-        told = json.loads(raw.decode(), parse_constant=_no_number)
+        content = json.loads(raw.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise _broken("it is no JSON; it may be cut off") from error
-    if not _is_shallow(told):
-        raise _broken(f"it is nested more than {_DEEPEST} levels deep")
-    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
-        raise _broken("it is no sidecar of Saek's")
-    if told.get("version") != VERSION:
+        raise _broken("invalid JSON, possibly truncated") from error
+    if not _is_shallow(content):
+        raise _broken(f"it is nested more than {_MAX_DEPTH} levels deep")
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise _broken("it is not a sidecar of Saek")
+    if content.get("version") != VERSION:
         raise BrokenSidecar(
-            reason=f"it has version {told.get('version')!r}, this release reads {VERSION}",
+            reason=f"it has version {content.get('version')!r}, this release reads {VERSION}",
             remedy="install a newer release",
         )
-    if told.pop("digest", None) != _digest(told):
-        raise _broken("its checksum does not fit: it was changed or is damaged")
-    sidecar = read_sidecar(told)
+    if content.pop("digest", None) != _digest(content):
+        raise _broken("its checksum does not match: it was changed or is damaged")
+    sidecar = read_sidecar(content)
     _require_recipe(sidecar)
     if sidecar.derivative["format"] not in set(OutputFormat):
-        raise _broken(f"it tells of a derivative of the format {sidecar.derivative['format']!r}")
+        raise _broken(f"it describes a derivative of the unknown format {sidecar.derivative['format']!r}")
     return replace(sidecar, sightings=tuple(map(_shown, sidecar.sightings)))
 
 
 def _require_recipe(sidecar: Sidecar) -> None:
-    """Raise BrokenSidecar unless recipe, fingerprint and model are one."""
+    """Raise BrokenSidecar unless recipe, fingerprint and model belong together."""
     body = sidecar.recipe["body"]
     try:
         recipe = recipe_of(body)
         facts = json.loads(recipe.to_json())
     except (ValueError, TypeError, OverflowError) as error:
-        raise _broken(f"its recipe is none ({error})") from error
+        raise _broken(f"its recipe is invalid ({error})") from error
     kinds = {name: type(value) for name, value in facts.items()}
     for name, value in body.items():
-        whole = kinds.get(name) is float and type(value) is int  # as some databases give back 1.0
+        whole = kinds.get(name) is float and type(value) is int  # some databases return 1.0 so
         if type(value) is not kinds.get(name, type(value)) and not whole:
-            raise _broken(f"its recipe is none ({name} is of the wrong kind)")
+            raise _broken(f"its recipe is invalid ({name} has the wrong type)")
     if (recipe.fingerprint(), recipe.weights, recipe.model) != (
         sidecar.recipe["fingerprint"],
         sidecar.model["weights_sha256"],
         sidecar.model["name"],
     ):
-        raise _broken("fingerprint, recipe and model do not fit together")
+        raise _broken("fingerprint, recipe and model do not belong together")
 
 
 def _shown(sighting: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sighting with what people see of it by the rule of intake, whatever the file says."""
+    """Return a sighting with the display name that intake would give it, whatever the file says."""
     display = display_path(sighting["path"])
     return {**sighting, "display": display, "collection": display.rpartition("/")[0]}
 
 
-def _is_shallow(told: Any) -> bool:
-    """Whether no value lies too deep for the functions that go through all of it."""
-    level: list[Any] = [told]
-    for _ in range(_DEEPEST):
+def _is_shallow(content: Any) -> bool:
+    """Whether the nesting is shallow enough for recursive functions."""
+    level: list[Any] = [content]
+    for _ in range(_MAX_DEPTH):
         level = [
             item
             for value in level
@@ -175,11 +175,11 @@ def _digest(whole: Mapping[str, Any]) -> str:
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def _broken(reason: str) -> BrokenSidecar:
     return BrokenSidecar(
         reason=reason,
-        remedy="restore it from a backup, or write it anew from the record: saek recover sidecars",
+        remedy="restore it from a backup, or write it again from the record: saek recover sidecars",
     )

@@ -39,7 +39,7 @@ class PartExits:
         return self.times >= FAILING
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """Its last exit and its last log line, in words."""
         return f"{describe_exit_code(self.code)}{f': {self.why}' if self.why else ''}"
 

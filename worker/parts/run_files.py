@@ -1,13 +1,13 @@
-"""Small files in the home's run folder that tell of processes that run now."""
+"""Run files: small files in the run folder of the home with the state of running processes."""
 
 from pathlib import Path
 
 
 def replace_run_file(path: Path, text: str) -> None:
-    """Replace a file whole, by way of a draft beside it. Raises OSError.
+    """Replace a file by a draft that is renamed. Raises OSError.
 
-    Unlike `restoration.write_file` it waits for no disk, and loads no picture library: what the file tells
-    ends with the machine.
+    Unlike `restoration.write_file` it does not sync, since the file is of no use after a restart, and it
+    loads no picture library.
     """
     draft = path.with_suffix(".draft")
     draft.write_text(text, encoding="utf-8")

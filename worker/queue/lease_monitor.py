@@ -22,5 +22,5 @@ class LeaseMonitor:
         return [sign for sign, since in self._first_seen.items() if now - since >= sign.lease.total_seconds()]
 
     def reset(self) -> None:
-        """Start every lease anew, as after a time in which no heartbeat could arrive."""
+        """Restart every lease, as after a time in which no heartbeat could arrive."""
         self._first_seen.clear()

@@ -38,7 +38,7 @@ from worker.queue.messages import TASK, message_id
 from worker.settings import Settings
 from worker.storage.folders import require_safe_folders
 from worker.storage.home import require_record
-from worker.storage.locate import PathEscapes, output_path
+from worker.storage.recorded_paths import PathEscapes, output_path
 
 _RETRY: Final = 2.0
 _MIN_PAUSE: Final = 0.02

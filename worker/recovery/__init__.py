@@ -1,1 +1,1 @@
-"""A lost record rebuilt from sidecars, and lost sidecars from the record."""
+"""Recovery: a lost record from sidecars, and lost sidecars from the record."""

@@ -1,1 +1,1 @@
-"""The parts of one machine, started and kept running together."""
+"""The station: all parts of one machine, run together."""

@@ -1,1 +1,1 @@
-"""Folders and files on disk: home, inbox, outbox, mounts, and the path of a file on record."""
+"""Folders and files on disk: home, inbox, outbox, mounts, and the paths of files on record."""

@@ -1,4 +1,4 @@
-"""Which folders a station may use: apart from each other, and changed by nobody who should not."""
+"""Safety checks for the folders of a station: separate from each other, and protected from other users."""
 
 import os
 import stat
@@ -12,18 +12,18 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a folder lies on its device, by whichever mount point it is reached."""
+    """The device of a folder and its path there, whatever mount point leads to it."""
 
     device: str
     path: PurePosixPath
 
     def holds(self, other: "Location") -> bool:
-        """Whether the other one is this folder or lies below it."""
+        """Whether the other one is this folder or is below it."""
         return self.device == other.device and other.path.is_relative_to(self.path)
 
 
 def require_safe_folders(settings: Settings) -> None:
-    """Raise HomeError unless the folders, as far as they exist, are apart and safe from other users."""
+    """Raise HomeError unless the existing folders are separate and protected from other users."""
     refuse_overlap(settings)
     for folder in (settings.home, settings.inbox_path, settings.outbox_path, settings.models_path):
         if folder.exists():
@@ -35,9 +35,9 @@ def require_safe_folders(settings: Settings) -> None:
 
 
 def refuse_overlap(settings: Settings) -> None:
-    """Raise HomeError if derivatives would land in the inbox, or one holds the station's own files.
+    """Raise HomeError if inbox and outbox overlap with each other or with the station's own folders.
 
-    Links and bind mounts are seen through.
+    Links and bind mounts are resolved.
     """
     home, inbox, outbox = (
         location_of(folder) for folder in (settings.home, settings.inbox_path, settings.outbox_path)
@@ -51,30 +51,30 @@ def refuse_overlap(settings: Settings) -> None:
     for name, folder in (("inbox", inbox), ("outbox", outbox)):
         if folder.holds(home):
             raise HomeError(
-                reason=f"The {name} holds the station's home {settings.home}: settings and record would lie "
-                "among pictures.",
+                reason=f"The {name} contains the station's home {settings.home}: settings and record would "
+                "be among the pictures.",
                 remedy=f"Give SAEK_{name.upper()} a folder outside or below the home.",
             )
         for own in (settings.models_path, settings.run_path, settings.broker_data_path, settings.log_path):
             if folder.holds(location_of(own)) or location_of(own).holds(folder):
                 raise HomeError(
-                    reason=f"The {name} and {own}, where the station keeps files of its own, overlap.",
+                    reason=f"The {name} and {own}, where the station keeps its own files, overlap.",
                     remedy=f"Give SAEK_{name.upper()} a folder of its own.",
                 )
 
 
 def refuse_other_than_folder(path: Path) -> None:
-    """Raise HomeError if something else than a folder lies where one is needed."""
+    """Raise HomeError if the path is not a folder."""
     if not path.is_dir():
         raise HomeError(
-            reason=f"{path} is no folder.", remedy="Move it away, or name another folder in the settings."
+            reason=f"{path} is not a folder.", remedy="Move it away, or name another folder in the settings."
         )
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Raise HomeError if this user lacks the right to write into a folder that exists.
+    """Raise HomeError if this user lacks the right to write to an existing folder.
 
-    One that is away, or that is read-only as a whole, may come back and is waited for.
+    A folder that is away or on a read-only file system may come back and is waited for.
     """
     if not folder.exists() or os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return
@@ -87,9 +87,9 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 def refuse_world_writable(folder: Path) -> None:
-    """Raise HomeError if every user of the machine may write into `folder` (a sticky folder is no excuse).
+    """Raise HomeError if every user of the machine may write to `folder`, even if it is sticky.
 
-    Nor may they exchange it: a folder above it that all may write to must be sticky.
+    Nor may they replace it: a folder above it that all may write to must be sticky.
     """
     if folder.stat().st_mode & stat.S_IWOTH:
         raise HomeError(
@@ -100,7 +100,7 @@ def refuse_world_writable(folder: Path) -> None:
         mode = above.stat().st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             raise HomeError(
-                reason=f"{folder} can be exchanged by every user of this machine: they may write to {above}.",
+                reason=f"{folder} can be replaced by every user of this machine: they may write to {above}.",
                 remedy=f"Run: chmod o-w '{above}' (or chmod +t, if all must write there)",
             )
 
@@ -121,12 +121,12 @@ def refuse_shared(folder: Path) -> None:
 
 
 def nearest_folder(path: Path) -> Path:
-    """Return the folder itself, or the nearest one above it that exists."""
+    """Return the folder, or its nearest parent that exists."""
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def location_of(folder: Path, mountinfo: str | None = None) -> Location:
-    """Return where a folder lies, or will lie; `mountinfo` is the text of /proc/self/mountinfo."""
+    """Return the location of a folder, which need not exist; `mountinfo` is that of /proc/self."""
     resolved = folder.resolve()
     holder = None
     for mount in mounts(mountinfo):

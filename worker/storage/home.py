@@ -1,4 +1,4 @@
-"""Where a station lives: its folders, whether they are safe to use, and that only one station uses them."""
+"""The home of a station: its folders, its lock, and whether it has a record."""
 
 import fcntl
 import os
@@ -13,22 +13,22 @@ from worker.storage.folders import refuse_overlap, require_safe_folders
 
 
 def prepare_home(settings: Settings) -> None:
-    """Create the folders that are missing and refuse those that are not safe.
+    """Create missing folders and refuse unsafe ones.
 
     Raises:
-        HomeError: folders overlap, are open to others, or cannot be made.
+        HomeError: folders overlap, are writable by others, or cannot be created.
     """
     refuse_overlap(settings)
     for folder in (settings.home, settings.inbox_path, settings.outbox_path, settings.log_path):
-        _make(folder, 0o755)
+        _create(folder, 0o755)
     for private in (settings.run_path, settings.broker_data_path, settings.broker_socket.parent):
-        _make(private, 0o700)
+        _create(private, 0o700)
     require_safe_folders(settings)
 
 
 @contextmanager
 def station_lock(settings: Settings) -> Iterator[None]:
-    """Hold the home for one station; the kernel gives it back however the process ends.
+    """Hold the home for one station; the kernel releases the lock when the process ends.
 
     Raises:
         HomeBusy: another station holds it.
@@ -61,12 +61,12 @@ def require_record(settings: Settings) -> None:
 
 
 def has_record(settings: Settings) -> bool:
-    """Whether there is a record to connect to; to connect without one would make an empty file."""
+    """Whether there is a record; opening a missing one would create an empty file."""
     return settings.database_url is not None or (settings.home / "saek.db").is_file()
 
 
 def is_station_running(settings: Settings) -> bool:
-    """Whether a station holds this home now."""
+    """Whether a station is running in this home."""
     path = settings.run_path / "station.lock"
     if not path.exists():
         return False
@@ -80,11 +80,11 @@ def is_station_running(settings: Settings) -> bool:
     return False
 
 
-def _make(folder: Path, mode: int) -> None:
+def _create(folder: Path, mode: int) -> None:
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise HomeError(
-            reason=f"The folder {folder} cannot be made: {error.strerror}.",
-            remedy="Make it by hand, with you as its owner, or choose another SAEK_HOME.",
+            reason=f"The folder {folder} cannot be created: {error.strerror}.",
+            remedy="Create it yourself, or choose another SAEK_HOME.",
         ) from error

@@ -1,6 +1,6 @@
-"""Which names in the inbox are no scans: droppings of systems, sync tools and unfinished transfers.
+"""Ignored names in the inbox: files of operating systems, sync tools and unfinished transfers.
 
-The names are those that the makers document: recycle bins and snapshots of Synology, QNAP, NetApp, TrueNAS,
+The names are documented by their makers: recycle bins and snapshots of Synology, QNAP, NetApp, TrueNAS,
 Thecus, Buffalo, Asustor, Samba, Windows and macOS; transfers under way of browsers, torrent programs, rsync,
 rclone, lftp, ProFTPD, WinSCP, Resilio, Syncthing, Nextcloud, and of the tools of Amazon and Google.
 """
@@ -43,16 +43,16 @@ _FILES = re.compile(
 
 
 def ignored_folder(name: bytes) -> bool:
-    """Whether a folder of this name is passed over with all it holds."""
+    """Whether a folder of this name is ignored with all that it contains."""
     return _FOLDERS.fullmatch(name) is not None
 
 
 def ignored_file(name: bytes) -> bool:
-    """Whether a file of this name is passed over; it is looked at again when it is renamed."""
+    """Whether a file of this name is ignored; once renamed it is found."""
     return _FILES.fullmatch(name) is not None
 
 
 def ignored(relative: bytes) -> bool:
-    """Whether the path (relative to the inbox) is passed over for its own or a folder's name."""
+    """Whether the path (relative to the inbox) is ignored for its own name or that of a folder."""
     *folders, name = relative.split(b"/")
     return ignored_file(name) or any(map(ignored_folder, folders))

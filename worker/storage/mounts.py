@@ -1,9 +1,9 @@
-"""Whether the inbox and the outbox are the folders that they were, or bare mount points of an absent share.
+"""Mount checks: whether inbox and outbox are the folders they were, or empty mount points of an absent share.
 
-An empty folder looks like a share that is away; to write into it, or to take all its files for deleted, would
-do harm. So the outbox carries a mark, a hidden file that Saek writes there once: without it nothing is
-written. Saek never writes to the inbox; there a mark is the archive's choice, and without one an inbox that
-is bare all at once is not believed. What was seen is kept in the home of this host: mounts are a host's own.
+To write into an empty mount point, or to take all of its files for deleted, would do harm. So the outbox has
+a mark, a hidden file that Saek writes there once: nothing is written without it. Saek never writes to the
+inbox. There the mark is optional, and an unmarked inbox that is suddenly empty counts as away. The last state
+of both folders is kept in the home, since mounts belong to a host.
 """
 
 import json
@@ -22,18 +22,18 @@ OUTBOX_MARK: Final = ".saek-outbox"
 INBOX_MARK: Final = ".saek-inbox"
 
 MAX_VANISHED: Final = 20
-"""So many files may vanish from an inbox of a known file system and leave it bare; more are not believed."""
+"""Number of files from which on an inbox on the same mount that is suddenly empty counts as away."""
 
-_MEMORY: Final = "places.json"
-_WORDS: Final = (
+_STATES_FILE: Final = "places.json"
+_MARK_TEXT: Final = (
     "This folder is the outbox of a Saek station: it holds colored derivatives of monochrome scans.\n"
     "Saek writes only where this file lies, so that an empty mount point is not taken for the outbox.\n"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFolder:
-    """How a folder was last seen when it was surely there."""
+class FolderState:
+    """The state of a folder when it was last known to be there."""
 
     path: str
     mount: str | None
@@ -44,10 +44,10 @@ class KnownFolder:
 def require_outbox(settings: Settings, latest: Callable[[], Sequence[bytes]]) -> None:
     """Raise OutputUnavailable unless the outbox is the one that was written to before.
 
-    `latest` returns the paths of derivatives that were made last; it is asked only where the mark is missing.
-    An outbox that nothing was ever written to, or that holds one of those, is marked.
+    `latest` returns the paths of the newest derivatives; it is called only if the mark is missing. A new
+    outbox, or one that holds any of these derivatives, gets the mark.
 
-    Raises NoSpace too, if there is no room for the mark.
+    Raises NoSpace too, if there is no space for the mark.
     """
     outbox = settings.outbox_path
     mark = outbox / OUTBOX_MARK
@@ -55,12 +55,12 @@ def require_outbox(settings: Settings, latest: Callable[[], Sequence[bytes]]) ->
         if (problem := outbox_problem(settings, latest())) is not None:
             raise problem
         with writing_to(outbox):
-            mark.write_text(_WORDS, encoding="utf-8")
-    _remember(settings, "outbox", _look(outbox, marked=True))
+            mark.write_text(_MARK_TEXT, encoding="utf-8")
+    _store(settings, "outbox", _current_state(outbox, marked=True))
 
 
 def require_mark(settings: Settings) -> None:
-    """Raise OutputUnavailable if the outbox lost its mark since the work began, as by an unmount."""
+    """Raise OutputUnavailable if the outbox lost its mark during the work, as by an unmount."""
     if not os.path.lexists(settings.outbox_path / OUTBOX_MARK):
         raise OutputUnavailable(
             reason=f"the outbox {settings.outbox_path} went away during the work: it lacks the file "
@@ -69,8 +69,8 @@ def require_mark(settings: Settings) -> None:
         )
 
 
-def outbox_problem(settings: Settings, made: Sequence[bytes]) -> OutputUnavailable | None:
-    """Return why the outbox is not the one that `made` was written to, None if it is; writes nothing."""
+def outbox_problem(settings: Settings, latest: Sequence[bytes]) -> OutputUnavailable | None:
+    """Return why the outbox is not the one with the derivatives `latest`, None if it is; writes nothing."""
     outbox = settings.outbox_path
     mark = outbox / OUTBOX_MARK
     if os.path.lexists(mark):
@@ -80,48 +80,48 @@ def outbox_problem(settings: Settings, made: Sequence[bytes]) -> OutputUnavailab
             reason=f"the outbox {outbox} is not there",
             remedy="mount it again; work goes on by itself",
         )
-    before = _recall(settings, "outbox", outbox)
-    known = bool(made) or (before is not None and before.marked)
-    if known and not any(os.path.lexists(outbox / os.fsdecode(path)) for path in made):
+    last = _last_state(settings, "outbox", outbox)
+    known = bool(latest) or (last is not None and last.marked)
+    if known and not any(os.path.lexists(outbox / os.fsdecode(path)) for path in latest):
         return OutputUnavailable(
-            reason=f"{outbox} is not the outbox that it was: it lacks the file {OUTBOX_MARK} and what was "
-            "made last, as an empty mount point would",
+            reason=f"{outbox} is not the outbox that it was: it lacks the file {OUTBOX_MARK} and the "
+            "newest derivatives, as an empty mount point would",
             remedy=f"mount the outbox again; work goes on by itself. If this folder is meant: touch '{mark}'",
         )
     return None
 
 
 def require_inbox(settings: Settings, known: Callable[[int], int]) -> None:
-    """Raise MasterUnavailable if the inbox is away: unreadable, without its mark, or bare all at once.
+    """Raise MasterUnavailable if the inbox is away: unreadable, without its mark, or suddenly empty.
 
-    `known(most)` returns how many files, up to `most`, the record has seen there and not known to be gone.
+    `known(limit)` returns the number of files on record that are not gone, counted up to `limit`.
     """
     if (problem := inbox_problem(settings, known)) is not None:
         raise problem
     inbox = settings.inbox_path
     marked = os.path.lexists(inbox / INBOX_MARK)
-    if marked or not _bare(inbox):
-        _remember(settings, "inbox", _look(inbox, marked=marked))
+    if marked or not _is_empty(inbox):
+        _store(settings, "inbox", _current_state(inbox, marked=marked))
 
 
 def inbox_problem(settings: Settings, known: Callable[[int], int]) -> MasterUnavailable | None:
-    """Return why the inbox is not believed, None if it is; writes nothing."""
+    """Return why the inbox counts as away, None if it is there; writes nothing."""
     inbox = settings.inbox_path
-    before = _recall(settings, "inbox", inbox)
+    last = _last_state(settings, "inbox", inbox)
     marked = os.path.lexists(inbox / INBOX_MARK)
-    if before is not None and before.marked and not marked:
+    if last is not None and last.marked and not marked:
         return MasterUnavailable(
             reason=f"the inbox {inbox} lacks the file {INBOX_MARK} that it had",
             remedy=f"mount the inbox again; work goes on by itself. If this folder is meant: touch "
             f"'{inbox / INBOX_MARK}'",
         )
     try:
-        if marked or not _bare(inbox):
+        if marked or not _is_empty(inbox):
             return None
     except MasterUnavailable as unreadable:
         return unreadable
-    most = MAX_VANISHED if before == _look(inbox, marked=marked) else 1
-    if known(most) >= most:
+    limit = MAX_VANISHED if last == _current_state(inbox, marked=marked) else 1
+    if known(limit) >= limit:
         return MasterUnavailable(
             reason=f"the inbox {inbox} is empty all at once, as an empty mount point would be",
             remedy="mount it again, or drop a file; work goes on by itself. If it is meant to be empty: "
@@ -130,7 +130,7 @@ def inbox_problem(settings: Settings, known: Callable[[int], int]) -> MasterUnav
     return None
 
 
-def _bare(inbox: Path) -> bool:
+def _is_empty(inbox: Path) -> bool:
     try:
         with os.scandir(os.fsencode(inbox)) as entries:
             for entry in entries:
@@ -145,43 +145,43 @@ def _bare(inbox: Path) -> bool:
     return True
 
 
-def _look(folder: Path, *, marked: bool) -> KnownFolder:
+def _current_state(folder: Path, *, marked: bool) -> FolderState:
     mount = mount_of(folder)
-    return KnownFolder(
+    return FolderState(
         str(folder), str(mount.point) if mount else None, mount.kind if mount else None, marked
     )
 
 
-def _recall(settings: Settings, name: str, folder: Path) -> KnownFolder | None:
-    """Return how the folder was last seen, None if it never was; another folder of that name is not it."""
-    told = _read(settings).get(name)
+def _last_state(settings: Settings, name: str, folder: Path) -> FolderState | None:
+    """Return the stored state of the folder, None if there is none for this path."""
+    entry = _read(settings).get(name)
     try:
-        seen = KnownFolder(**told) if isinstance(told, Mapping) else None
+        state = FolderState(**entry) if isinstance(entry, Mapping) else None
     except TypeError:
         return None
-    return seen if seen is not None and seen.path == str(folder) else None
+    return state if state is not None and state.path == str(folder) else None
 
 
-def _remember(settings: Settings, name: str, seen: KnownFolder) -> None:
-    """Keep how a folder was seen. A home that cannot be written to is told of by whatever else needs it."""
-    if _kept.get((settings.home, name)) == seen or _recall(settings, name, Path(seen.path)) == seen:
-        _kept[settings.home, name] = seen
+def _store(settings: Settings, name: str, state: FolderState) -> None:
+    """Store the state of a folder. A home that is not writable is reported elsewhere."""
+    if _stored.get((settings.home, name)) == state or _last_state(settings, name, Path(state.path)) == state:
+        _stored[settings.home, name] = state
         return
-    path = settings.home / _MEMORY
+    path = settings.home / _STATES_FILE
     try:
-        write_file(path, json.dumps({**_read(settings), name: asdict(seen)}, indent=1).encode())
+        write_file(path, json.dumps({**_read(settings), name: asdict(state)}, indent=1).encode())
     except Transient:
         return
-    _kept[settings.home, name] = seen
+    _stored[settings.home, name] = state
 
 
 def _read(settings: Settings) -> dict[str, Any]:
     try:
-        told = json.loads((settings.home / _MEMORY).read_text(encoding="utf-8"))
+        states = json.loads((settings.home / _STATES_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return states if isinstance(states, dict) else {}
 
 
-_kept: dict[tuple[Path, str], KnownFolder] = {}
-"""What this process has seen on record already, so that it is not read again for every job."""
+_stored: dict[tuple[Path, str], FolderState] = {}
+"""The states that this process has stored or read, so that the file is not read for every job."""

@@ -63,4 +63,4 @@ def test_no_part_starts_with_an_outbox_that_is_no_folder(monkeypatch, saek, data
     monkeypatch.setenv("SAEK_OUTBOX", str(tmp_path / "file"))
     refused = saek(part)
     assert refused.exit_code == Exit.SETTINGS
-    assert "is no folder" in refused.stderr
+    assert "is not a folder" in refused.stderr

@@ -19,7 +19,7 @@ from db.queue.intake import register
 from db.queue.leases import Lease
 from db.values import NewDerivative, NewScan, NewSighting, utcnow
 from db.vocabulary import Holding
-from worker.fixity.checking import Budget, Tally, check_files
+from worker.fixity.checks import Budget, Tally, check_files
 from worker.fixity.reading import RateLimit
 from worker.settings import Settings
 
@@ -76,7 +76,7 @@ class Stock:
         """Check what is due; return what came of it, and each check in order."""
         found: list[FileCheck] = []
         folders = {"inbox": self.inbox, "outbox": self.outbox}
-        asked = {"due": Due(utcnow()), "pace": RateLimit(None), "tell": found.append, **options}
+        asked = {"due": Due(utcnow()), "pace": RateLimit(None), "checked": found.append, **options}
         tally = check_files(self.database, folders, BOTH, budget=budget, **asked)  # type: ignore[arg-type]
         return tally, found
 

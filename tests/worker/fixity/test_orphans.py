@@ -17,7 +17,7 @@ def put(stock, name):
     return path
 
 
-def test_what_the_record_knows_and_what_systems_leave_is_no_orphan(stock):
+def test_recorded_files_and_system_files_are_no_orphans(stock):
     _, made = stock.add("1950/a")
     put(stock, f"{made.relative_to(stock.outbox)}.json")
     for name in ("Thumbs.db", ".DS_Store", "1950/b.tif.part", "@eaDir/a.tif"):
@@ -34,7 +34,7 @@ def test_what_nothing_on_record_made_is_told_and_stays(stock):
     assert all(path.exists() for path in strays)
 
 
-def test_what_a_job_under_way_has_written_is_no_orphan_until_the_job_ends_without_it(stock):
+def test_the_files_of_a_running_job_are_no_orphans(stock):
     job = stock.queue("b")
     prefix = hashlib.sha256(b"the master b").hexdigest()[:8]
     put(stock, f"b.{prefix}-{'f' * 8}.tif")  # named just before its record is committed
@@ -53,9 +53,9 @@ def test_what_a_job_under_way_has_written_is_no_orphan_until_the_job_ends_withou
     }
 
 
-def test_many_files_are_looked_at_a_page_at_a_time_and_all_are_counted(stock, monkeypatch):
+def test_many_files_are_read_in_pages_and_all_are_counted(stock, monkeypatch):
     monkeypatch.setattr("worker.fixity.orphans._PAGE", 10)
-    monkeypatch.setattr("worker.fixity.orphans._TOLD", 3)
+    monkeypatch.setattr("worker.fixity.orphans._MAX_LISTED", 3)
     for number in range(25):
         put(stock, f"{number}.tif")
     found = find_orphans(stock.database, stock.outbox)

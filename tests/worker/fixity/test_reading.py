@@ -100,7 +100,7 @@ def test_no_more_bytes_pass_in_a_second_than_were_allowed(root):
     assert 0.3 < took < 3
 
 
-def test_a_folder_that_is_away_or_bare_is_not_taken_for_lost_files(root):
+def test_an_absent_or_empty_folder_is_not_taken_for_lost_files(root):
     with pytest.raises(FolderAway, match="cannot be read"):
         Folder.found(root / "never", may_be_empty=True)
     (root / "1950").rmdir()

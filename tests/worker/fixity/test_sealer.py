@@ -38,11 +38,14 @@ def test_a_failure_is_told_and_tried_again(stock, monkeypatch, capsys):
     stop = threading.Event()
     sealer = start_sealer(stock.database, stop)
     try:
-        time.sleep(1.5)
+        deadline, told = time.monotonic() + 20, ""
+        while "events are not sealed yet" not in told and time.monotonic() < deadline:
+            time.sleep(0.05)
+            told += capsys.readouterr().out
         with stock.database.connect() as connection:
             connection.exec_driver_sql("ALTER TABLE hidden RENAME TO seal")
         assert await_sealed(stock.database).unbroken
     finally:
         stop.set()
         sealer.join(20)
-    assert "events are not sealed yet" in capsys.readouterr().out
+    assert "events are not sealed yet" in told

@@ -1,4 +1,4 @@
-"""An ingester at work, and patience to see what it does."""
+"""Fixtures of the inbox: a running ingester, and a wait for a condition."""
 
 import threading
 import time

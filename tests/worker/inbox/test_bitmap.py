@@ -14,7 +14,7 @@ def test_it_holds_what_was_put_in_and_nothing_else(put: list[int], asked: list[i
     assert [number in marks for number in put + asked] == [number in put for number in put + asked]
 
 
-def test_a_million_numbers_take_no_more_than_some_hundred_kilobytes() -> None:
+def test_a_million_numbers_take_at_most_150_kilobytes() -> None:
     marks = Bitmap()
     for number in range(1_000_000):
         marks.add(number)

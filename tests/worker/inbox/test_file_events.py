@@ -1,4 +1,4 @@
-"""Whatever happens to a file in the inbox, the record tells each file once, as it is."""
+"""Created, moved, rewritten and deleted files are recorded once, as they are now."""
 
 import hashlib
 import io
@@ -102,7 +102,7 @@ def test_a_slow_copy_is_taken_in_once_and_whole(
     assert counts(database) == (1, 1, 1)
 
 
-def test_a_file_that_is_rewritten_before_it_settled_is_known_as_it_became(
+def test_a_file_rewritten_before_it_settles_is_recorded_once(
     at_work: AtWork, inbox: Path, database: Database, told: Told, eventually: Eventually
 ) -> None:
     with at_work:
@@ -113,7 +113,7 @@ def test_a_file_that_is_rewritten_before_it_settled_is_known_as_it_became(
     assert digests(database) == [hashlib.sha256(scan(7)).hexdigest()]
 
 
-def test_a_file_that_is_rewritten_in_place_afterwards_is_another_scan(
+def test_a_file_rewritten_in_place_later_is_another_scan(
     at_work: AtWork, inbox: Path, database: Database, told: Told, eventually: Eventually
 ) -> None:
     with at_work:
@@ -184,7 +184,7 @@ def test_folders_are_moved_in_and_out_and_in_again(
     assert counts(database) == (4, 4, 4)
 
 
-def test_names_of_one_look_and_names_as_long_as_can_be_are_files_of_their_own(
+def test_lookalike_names_and_longest_names_are_separate_files(
     at_work: AtWork, inbox: Path, database: Database, told: Told, eventually: Eventually
 ) -> None:
     twins = [unicodedata.normalize(form, "마을/학교.tif") for form in ("NFC", "NFD")]

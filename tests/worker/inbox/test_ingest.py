@@ -1,4 +1,4 @@
-"""The ingester waits for what is away, tells of it, and goes on."""
+"""The ingester waits for storage that is away, reports it, and continues."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ def waits(settings: Settings) -> list[str]:
     return [wait.code for wait in waiting_parts(settings)]
 
 
-def test_a_file_whose_storage_fails_is_waited_for_while_others_go_on(
+def test_a_file_on_failing_storage_holds_up_no_other(
     ingesting: Ingesting,
     eventually: Eventually,
     settings: Settings,
@@ -61,8 +61,13 @@ def test_a_file_whose_storage_fails_is_waited_for_while_others_go_on(
 
 
 def test_an_inbox_that_is_not_there_is_waited_for(
-    ingesting: Ingesting, eventually: Eventually, settings: Settings, database: Database
+    ingesting: Ingesting,
+    eventually: Eventually,
+    settings: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("worker.inbox.ingest._RETRY", 0.2)
     settings.inbox_path.rmdir()
     with ingesting(settings):
         eventually(lambda: waits(settings) != [], "the wait")
@@ -73,7 +78,7 @@ def test_an_inbox_that_is_not_there_is_waited_for(
 
 
 @pytest.mark.parametrize("unwatched", ["", "b"])
-def test_where_the_kernel_watches_no_more_folders_rescans_find_the_files(
+def test_beyond_the_watch_limit_rescans_find_the_files(
     settings: Settings,
     database: Database,
     ingesting: Ingesting,

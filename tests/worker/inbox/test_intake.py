@@ -69,7 +69,7 @@ def test_the_same_bytes_twice_are_one_scan_with_two_sightings(
     assert first.job_id == second.job_id
 
 
-def test_a_name_in_decomposed_hangul_is_shown_composed_and_found_by_its_bytes(
+def test_decomposed_hangul_is_shown_composed_and_found_by_bytes(
     take: TakeIn, inbox: Path, database: Database
 ) -> None:
     name = unicodedata.normalize("NFD", "학교.tif")
@@ -165,7 +165,7 @@ def make_bomb(inbox: Path) -> bytes:
         (make_bomb, "image-too-large", ""),
     ],
 )
-def test_what_is_no_scan_is_quarantined_with_reason_and_remedy_and_only_once(
+def test_files_that_are_no_scans_are_quarantined_once(
     take: TakeIn, inbox: Path, database: Database, make: Callable[[Path], bytes], code: str, hint: str
 ) -> None:
     name = make(inbox)
@@ -219,7 +219,7 @@ def test_nothing_behind_a_linked_folder_is_taken_in(take: TakeIn, inbox: Path, d
     assert rows(database) == []
 
 
-def test_a_file_that_turns_into_a_pipe_or_a_link_under_the_hand_never_hangs_intake(
+def test_a_file_replaced_by_a_pipe_or_link_never_blocks_intake(
     take: TakeIn, inbox: Path, database: Database
 ) -> None:
     spare = inbox.parent / "spare"
@@ -255,7 +255,7 @@ def test_a_file_that_turns_into_a_pipe_or_a_link_under_the_hand_never_hangs_inta
 
 
 @pytest.mark.parametrize("beside", ["a.tif.aria2", "a.tif.lftp-pget-status"])
-def test_a_file_whose_transfer_keeps_a_record_beside_it_is_waited_for(
+def test_a_file_with_a_transfer_control_file_is_waited_for(
     take: TakeIn, inbox: Path, database: Database, beside: str
 ) -> None:
     scan(inbox / "a.tif")
@@ -265,7 +265,7 @@ def test_a_file_whose_transfer_keeps_a_record_beside_it_is_waited_for(
     assert take("a.tif") is IntakeResult.QUEUED
 
 
-def test_an_empty_file_that_holds_the_name_of_a_download_is_waited_for(
+def test_an_empty_placeholder_of_a_download_is_waited_for(
     take: TakeIn, inbox: Path, database: Database
 ) -> None:
     (inbox / "a.tif").touch()

@@ -1,4 +1,4 @@
-"""What takes long, or fails in ways that nobody foresaw, holds up no other file."""
+"""A file that is slow or fails unexpectedly holds up no other file."""
 
 import os
 import threading
@@ -78,7 +78,7 @@ def test_whatever_one_file_does_is_its_quarantine(
     assert "saek retry" in odd.remedy
 
 
-def test_a_file_that_cannot_even_be_set_aside_lets_the_others_go_on(
+def test_a_file_that_cannot_be_quarantined_holds_up_no_other(
     settings: Settings,
     database: Database,
     ingesting: Ingesting,
@@ -127,7 +127,7 @@ def test_a_header_that_takes_long_is_read_beside_the_others(
         eventually(lambda: set(rows(database)) == {"slow.tif", "z.tif"}, "the slow one")
 
 
-def test_a_large_file_is_entered_with_its_checksum_after_the_small_ones(
+def test_a_large_file_is_recorded_after_the_small_ones(
     settings: Settings,
     database: Database,
     ingesting: Ingesting,

@@ -1,4 +1,4 @@
-"""Real `saek ingest` processes: one that cannot keep up with the kernel, and two that look at one inbox."""
+"""Real `saek ingest` processes: an event queue overflow, and two processes on one inbox."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def count(database: Database, table: Any, *where: Any) -> int:
 
 
 @pytest.mark.slow
-def test_a_start_tells_what_the_inbox_holds_and_how_long_looking_took(
+def test_the_first_rescan_logs_its_counts_and_duration(
     started: Started, settings: Settings, database: Database, eventually: Eventually
 ) -> None:
     def looked(ingester: Ingester) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def test_a_start_tells_what_the_inbox_holds_and_how_long_looking_took(
 
 
 @pytest.mark.slow
-def test_when_the_kernels_queue_overflows_the_inbox_is_looked_through_at_once(
+def test_an_event_queue_overflow_begins_a_rescan_at_once(
     started: Started, settings: Settings, database: Database, eventually: Eventually
 ) -> None:
     """While it sleeps, more happens than the kernel keeps; no rescan is due for a day."""

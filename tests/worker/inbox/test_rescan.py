@@ -62,7 +62,7 @@ def test_only_what_is_new_or_changed_is_found(
     assert not everything_known(database, inbox)
 
 
-def test_a_file_that_left_is_noted_and_found_again_when_it_is_back(
+def test_a_file_that_is_gone_is_found_again_when_it_is_back(
     inbox: Path, database: Database, settings: Settings, enter: Enter, tmp_path: Path
 ) -> None:
     (inbox / "a.tif").write_bytes(b"1")
@@ -76,7 +76,7 @@ def test_a_file_that_left_is_noted_and_found_again_when_it_is_back(
     assert unknown(database, settings) == [b"a.tif"]
 
 
-def test_an_inbox_that_cannot_be_read_is_not_taken_for_an_empty_one(
+def test_an_unreadable_inbox_is_not_taken_for_an_empty_one(
     inbox: Path, database: Database, settings: Settings, enter: Enter
 ) -> None:
     (inbox / "a.tif").write_bytes(b"1")
@@ -113,7 +113,7 @@ def test_a_share_that_is_away_takes_no_file_with_it(
     assert gone(database) == []
 
 
-def test_a_walk_during_which_the_share_goes_marks_nothing_as_gone(
+def test_a_share_lost_during_the_walk_marks_nothing_as_gone(
     inbox: Path,
     database: Database,
     settings: Settings,
@@ -168,7 +168,7 @@ def test_more_files_than_fit_a_page_are_swept(
     assert gone(database) == ["0.tif", "4.tif", "7.tif"]
 
 
-def test_what_another_ingester_enters_during_the_walk_is_not_taken_for_gone(
+def test_files_registered_during_the_walk_are_not_marked_as_gone(
     inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.inbox.rescan._PAGE", 1)
@@ -200,7 +200,7 @@ def test_known_files_are_not_opened(
     assert not [path for path in opened if str(inbox) in os.fsdecode(path)]
 
 
-def test_a_folder_that_may_not_be_read_is_noted_and_the_rest_goes_on(
+def test_an_unreadable_folder_is_noted_and_the_walk_continues(
     inbox: Path, database: Database, settings: Settings, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("gone.tif", "a/a.tif", "locked/b.tif", "locked/c/c.tif", "locked too/d.tif", "z/z.tif"):
@@ -218,7 +218,7 @@ def test_a_folder_that_may_not_be_read_is_noted_and_the_rest_goes_on(
     assert sorted(gone(database)) == ["gone.tif", "locked too/d.tif"]
 
 
-def test_a_path_longer_than_the_kernel_takes_is_noted_and_the_rest_goes_on(
+def test_a_too_long_path_is_noted_and_the_walk_continues(
     inbox: Path, database: Database, settings: Settings
 ) -> None:
     (inbox / "a.tif").write_bytes(b"1")
@@ -259,7 +259,7 @@ def lock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("worker.inbox.walk.os.scandir", listed)
 
 
-def test_a_folder_that_is_moved_away_during_the_walk_does_not_stop_it(
+def test_a_folder_moved_away_during_the_walk_does_not_stop_it(
     inbox: Path,
     database: Database,
     settings: Settings,

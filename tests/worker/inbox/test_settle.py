@@ -42,7 +42,7 @@ def test_a_file_that_goes_is_not_waited_for() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([A, B]), st.floats(0.1, 3)), min_size=1, max_size=30))
-def test_no_file_is_called_whole_before_it_stood_still_long_enough(
+def test_no_file_settles_before_it_was_unchanged_long_enough(
     steps: list[tuple[FileStat, float]],
 ) -> None:
     tracker, now, last_change, last = SettleTracker(5), 0.0, 0.0, None

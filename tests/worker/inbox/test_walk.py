@@ -6,7 +6,7 @@ import pytest
 from worker.inbox.walk import WalkSummary, stat_entry, walk
 
 
-def test_every_file_is_found_by_its_bytes_and_links_are_not_followed(tmp_path: Path) -> None:
+def test_files_are_found_by_bytes_and_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "scan.tif").write_bytes(b"1")
     (tmp_path / "@eaDir").mkdir()
@@ -30,7 +30,7 @@ def test_a_missing_file_and_a_folder_are_no_entries(tmp_path: Path) -> None:
     assert stat_entry(root, b"folder") is None
 
 
-def test_sidecars_are_counted_apart_and_conflict_copies_are_named(tmp_path: Path) -> None:
+def test_companion_files_are_counted_and_conflict_copies_named(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     conflict = "a/scan.sync-conflict-20240501-120000-ABCDEF2.tif"
     for name in ("a/scan.tif", "a/scan.xmp", "a/scan.tif.md5", "notes.txt", ".hidden.txt", conflict):

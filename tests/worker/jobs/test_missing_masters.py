@@ -1,4 +1,4 @@
-"""A job whose master is not where it was: seen on the task itself."""
+"""Jobs whose master is missing or whose inbox is away."""
 
 from collections.abc import Callable
 from functools import partial
@@ -42,7 +42,7 @@ def story(database: Database) -> tuple[JobState, str | None, int]:
     return found.state, found.failure_code, found.attempts
 
 
-def test_an_inbox_that_is_unmounted_when_the_work_begins_is_waited_for(
+def test_an_inbox_unmounted_as_work_begins_is_waited_for(
     context: JobContext,
     job: int,
     database: Database,
@@ -61,7 +61,7 @@ def test_an_inbox_that_is_unmounted_when_the_work_begins_is_waited_for(
     assert story(database) == (JobState.QUEUED, "master-unavailable", 0)
 
 
-def test_a_file_that_was_missing_is_taken_in_again_when_it_is_back(
+def test_a_missing_file_is_queued_again_when_it_is_back(
     context: JobContext,
     job: int,
     database: Database,

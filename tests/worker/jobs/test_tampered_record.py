@@ -1,4 +1,4 @@
-"""A record that somebody has tampered with leads nowhere outside: seen on the task itself."""
+"""A tampered record leads to no file outside of inbox and outbox."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_a_checksum_that_would_name_another_folder_is_refused(
     assert everything(settings.home) == before
 
 
-def test_a_linked_folder_in_the_outbox_is_waited_for_and_not_written_through(
+def test_a_linked_outbox_folder_is_not_written_through(
     context: JobContext,
     job: int,
     database: Database,

@@ -1,4 +1,4 @@
-"""Fetching from a real server on the loopback, and from servers that misbehave."""
+"""Downloads from a real server on the loopback, and from misbehaving servers."""
 
 import http.server
 import socket
@@ -169,7 +169,7 @@ def test_a_redirect_within_tls_is_followed():
         "https://user:hush@models.example/a",
     ],
 )
-def test_an_address_that_is_not_safe_is_refused_without_its_password(url):
+def test_an_unsafe_address_is_refused_without_its_password(url):
     with pytest.raises(ModelRefused) as caught:
         whole(url)
     assert "hush" not in str(caught.value)

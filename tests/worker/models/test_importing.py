@@ -45,13 +45,13 @@ def test_an_address_that_is_not_allowed_is_refused(source, settings):
         import_from(source, settings, sha256="0" * 64)
 
 
-def test_what_is_no_regular_file_is_refused_without_waiting_for_it(settings, tmp_path):
+def test_a_pipe_or_folder_is_refused_without_waiting(settings, tmp_path):
     os.mkfifo(tmp_path / "pipe.safetensors")
     with pytest.raises(ModelRefused, match="no regular file"):
         import_from(str(tmp_path / "pipe.safetensors"), settings)
 
 
-def test_a_card_that_cannot_be_read_is_no_fault_of_the_folder_of_models(settings, model_file, tmp_path):
+def test_an_unreadable_card_is_refused_as_such(settings, model_file, tmp_path):
     shutil.copy(model_file, tmp_path / "mine.safetensors")
     (tmp_path / "mine.toml").mkdir()
     with pytest.raises(ModelRefused, match="cannot be read"):

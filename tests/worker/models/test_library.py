@@ -23,7 +23,7 @@ def copy(settings):
     return card
 
 
-def test_imported_models_lie_under_the_home_unless_a_setting_says_otherwise(settings, tmp_path, monkeypatch):
+def test_imported_models_are_in_the_home_by_default(settings, tmp_path, monkeypatch):
     assert library_from(settings).folders == (SHIPPED, settings.home / "models")
     monkeypatch.setenv("SAEK_MODELS", str(tmp_path / "shared"))
     assert library_from(load_settings()).folders == (SHIPPED, tmp_path / "shared")

@@ -1,4 +1,4 @@
-"""Scans whose digests begin alike, and files that differ in their ending only, all get names of their own."""
+"""Scans with similar digests, and masters with similar names, get separate names for their derivatives."""
 
 import hashlib
 import struct
@@ -88,7 +88,7 @@ def inbox(database: Database, context: JobContext) -> Inbox:
     return Inbox(database, context)
 
 
-def test_digests_that_begin_alike_are_told_apart_by_the_whole_digest(inbox: Inbox) -> None:
+def test_digests_that_begin_alike_get_names_with_whole_digests(inbox: Inbox) -> None:
     digests = [hashlib.sha256(picture(tail)).hexdigest() for tail in ALIKE]
     assert digests[0][:12] == digests[1][:12]
     assert digests[0] != digests[1]
@@ -123,7 +123,7 @@ def test_a_file_of_somebody_elses_is_not_overwritten(inbox: Inbox) -> None:
     assert made.name.endswith(f"-{fingerprint}.tif")
 
 
-def test_what_an_attempt_published_and_did_not_record_is_replaced(
+def test_a_published_but_unrecorded_derivative_is_replaced(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after kill -9 between name and commit: it tells of itself that it is no other derivative."""
@@ -145,7 +145,7 @@ def test_what_an_attempt_published_and_did_not_record_is_replaced(
     assert {path.name for path in inbox.settings.outbox_path.iterdir()} == left
 
 
-def test_files_that_differ_in_their_ending_or_form_only_have_one_derivative_each(inbox: Inbox) -> None:
+def test_names_that_differ_in_ending_or_form_stay_apart(inbox: Inbox) -> None:
     composed = "사진.tif"
     names = [composed, unicodedata.normalize("NFD", composed), "a.tif", "a.jpg", "a.tiff", "A.tif", "a.b.tif"]
     made = {inbox.color(inbox.put(name, picture(number))) for number, name in enumerate(names)}
@@ -163,7 +163,9 @@ def test_long_names_in_any_script_are_cut_between_characters(inbox: Inbox) -> No
 
 def test_a_path_too_long_for_the_outbox_is_told(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """No path of the inbox itself is so long: the outbox lies deeper."""
-    monkeypatch.setattr("worker.storage.locate.LONGEST_PATH", len(str(inbox.settings.outbox_path)) + 60)
+    monkeypatch.setattr(
+        "worker.storage.recorded_paths.LONGEST_PATH", len(str(inbox.settings.outbox_path)) + 60
+    )
     job = inbox.put("a-name-that-is-just-a-little-too-long.tif", picture(1))
     run_job(inbox.context, job)
     with inbox.database.read() as s:

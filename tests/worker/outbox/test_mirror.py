@@ -1,4 +1,4 @@
-"""Each file that holds a scan has its derivative under its own name, whatever happened in between."""
+"""Each file that holds a scan has its derivative under its own name, also after interruptions."""
 
 import contextlib
 import errno
@@ -23,10 +23,10 @@ from db.migrations import runner
 from db.queue.intake import register
 from db.values import NewScan, NewSighting, utcnow
 from db.vocabulary import EventType, Finding, Holding
-from worker.fixity.checking import Budget, check_files
+from worker.fixity.checks import Budget, check_files
 from worker.fixity.orphans import find_orphans
 from worker.fixity.reading import RateLimit
-from worker.outbox import further_names, links
+from worker.outbox import links, missing_names, obsolete_names
 from worker.outbox import mirror as mirror_module
 from worker.outbox.mirror import mirror
 from worker.outbox.sidecars import read_sidecar_file, sidecar_path
@@ -74,7 +74,7 @@ class Archive:
             )
 
     def settle(self) -> None:
-        """Let the chore work until nothing is left, and nothing may be amiss then."""
+        """Run the mirror until nothing is due; there must be no orphans then."""
         for _ in range(5):
             self.mirror()
         with self.database.read() as s:
@@ -135,7 +135,7 @@ def test_a_second_look_changes_nothing(archive: Archive) -> None:
     assert (archive.lying(), archive.happened(EventType.REPLICATION)) == before
 
 
-def test_a_duplicate_seen_before_the_work_is_done_is_not_forgotten(archive: Archive) -> None:
+def test_a_duplicate_found_before_the_job_ends_gets_its_name(archive: Archive) -> None:
     archive.see("early/b.tif", "a.tif")
     _, first = archive.made("a.tif")
     archive.settle()
@@ -396,14 +396,14 @@ def test_nothing_is_done_while_the_outbox_is_away(archive: Archive) -> None:
 
 
 def test_many_moved_files_are_followed_in_few_looks(archive: Archive) -> None:
-    names = [f"{number}.tif" for number in range(70)]
+    names = [f"{number}.tif" for number in range(55)]
     for name in names:
         archive.made(f"old/{name}")
         archive.see(f"new/{name}", f"old/{name}")
     archive.leave(*(f"old/{name}" for name in names))
     archive.settle()
     assert {Path(path).parent.name for path in archive.lying()} == {"new"}
-    assert len(archive.lying()) == 70
+    assert len(archive.lying()) == 55
 
 
 def verified(archive: Archive) -> dict[str, Finding]:
@@ -417,7 +417,7 @@ def verified(archive: Archive) -> dict[str, Finding]:
         Due(utcnow()),
         pace=RateLimit(None),
         budget=Budget(),
-        tell=found.append,
+        checked=found.append,
     )
     return {check.file.display: check.finding for check in found}
 
@@ -461,7 +461,7 @@ def test_a_root_that_is_not_ours_is_not_read(archive: Archive) -> None:
     assert verified(archive) == {first.name: Finding.UNREADABLE}
 
 
-def test_what_earlier_releases_saw_twice_gets_its_names_after_the_upgrade(archive: Archive) -> None:
+def test_duplicates_of_earlier_releases_get_names_after_upgrade(archive: Archive) -> None:
     _, first = archive.made("a.tif")
     archive.made("alone.tif")
     archive.see("b.tif", "a.tif")
@@ -516,8 +516,9 @@ def test_the_outbox_is_a_mirror_whatever_happened(
     made: dict[str, Path] = {}
     dying = True
     steps = {
-        further_names: ("link_or_copy", "_give_sidecar", "enter_link"),
-        mirror_module: ("sync_folders", "withdraw_name", "remove_name"),
+        missing_names: ("link_or_copy", "_give_sidecar", "enter_link"),
+        mirror_module: ("sync_folders",),
+        obsolete_names: ("withdraw_name", "remove_name"),
     }
     for module, step in ((module, step) for module, names in steps.items() for step in names):
         unharmed = getattr(module, step)
@@ -567,17 +568,17 @@ def test_a_scan_that_cannot_be_gone_through_holds_up_no_other(
     firsts = {name: archive.made(f"{name}.tif")[1] for name in "abc"}
     for name in firsts:
         archive.see(f"copies/{name}.tif", f"{name}.tif")
-    unharmed = further_names.link_or_copy
+    unharmed = missing_names.link_or_copy
 
     def fail_at_b(source: Path, target: Path, **options: Any) -> bool:
         if target.name == firsts["b"].name:
             raise ValueError(target)
         return unharmed(source, target, **options)
 
-    monkeypatch.setattr(further_names, "link_or_copy", fail_at_b)
+    monkeypatch.setattr(missing_names, "link_or_copy", fail_at_b)
     archive.mirror()
     assert {name for name in firsts if (archive.outbox / "copies" / firsts[name].name).exists()} == {"a", "c"}
-    monkeypatch.setattr(further_names, "link_or_copy", unharmed)
+    monkeypatch.setattr(missing_names, "link_or_copy", unharmed)
     archive.all_due()
     archive.settle()
     assert len(archive.lying()) == 6

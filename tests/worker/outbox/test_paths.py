@@ -12,7 +12,7 @@ from worker.settings import Settings
 SHA, PRINT = "ab" * 32, "cd" * 32
 
 
-def test_a_derivative_lies_in_its_masters_folder_and_names_scan_and_recipe() -> None:
+def test_a_derivative_name_has_folder_stem_scan_and_recipe() -> None:
     path, whole = derivative_names("마을/학교.jpg".encode(), SHA, PRINT, ".tif")
     assert path.decode() == "마을/학교.abababababab-cdcdcdcd.tif"
     assert whole.decode() == f"마을/학교.{SHA}-{PRINT}.tif"
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_made_is_waited_for(tmp_path: Path) -> None:
         enter()
 
 
-def test_a_draft_that_cannot_be_removed_is_waited_for_like_what_kept_it_from_being_written(
+def test_a_draft_that_cannot_be_removed_is_transient(
     tmp_path: Path,
 ) -> None:
     """As where the outbox became read-only in the midst of the work."""

@@ -1,4 +1,4 @@
-"""What lies beside a derivative, and that nothing but that is believed."""
+"""Sidecars: their content, their validation, and how they are published."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_both_appear_or_neither(made: Made, database: Database, tmp_path: Path) 
     assert sorted(p.name for p in final.parent.iterdir()) == ["b.tif", "b.tif.json"]
 
 
-def test_a_sidecar_that_cannot_be_written_keeps_the_derivative_back(
+def test_without_its_sidecar_a_derivative_is_not_published(
     made: Made, database: Database, tmp_path: Path
 ) -> None:
     job, _ = made("a.tif")
@@ -69,7 +69,7 @@ def test_a_sidecar_that_cannot_be_written_keeps_the_derivative_back(
     assert not list(tmp_path.glob(".saek*"))
 
 
-def test_what_a_killed_process_left_of_a_sidecar_is_cleared_by_the_next_attempt(tmp_path: Path) -> None:
+def test_the_next_attempt_clears_a_killed_sidecar_draft(tmp_path: Path) -> None:
     (tmp_path / ".saek-job7-1.tif.json").touch()
     with work_draft(tmp_path / "a.tif", "job7", 2):
         pass
@@ -100,10 +100,10 @@ def test_one_that_is_cut_off_is_found(made: Made) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"schema": "another"}, "no sidecar"),
+        ({"schema": "another"}, "not a sidecar"),
         ({"version": 2}, "install a newer release"),
-        ({"recipe": {"fingerprint": "0" * 64}}, "do not fit"),
-        ({"recipe": {"body": {"model": "m"}}}, "recipe is none"),
+        ({"recipe": {"fingerprint": "0" * 64}}, "do not belong"),
+        ({"recipe": {"body": {"model": "m"}}}, "recipe is invalid"),
         ({"scan": None}, "lacks the scan"),
     ],
 )

@@ -61,7 +61,7 @@ def test_messages_survive_a_killed_station(settings: Settings) -> None:
         client = broker_client(settings)
         client.lpush("bulk", "kept")
         set_mark(client)
-        time.sleep(1.2)  # appendfsync everysec
+        client.execute_command("WAITAOF", 1, 0, 10_000)
         server = int(client.info("server")["process_id"])
     finally:
         host.kill()

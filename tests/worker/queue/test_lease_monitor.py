@@ -8,14 +8,14 @@ AT = dt.datetime(1950, 6, 1, tzinfo=dt.UTC)
 SIGN = Heartbeat(job_id=7, token=1, heartbeat_at=AT, lease=dt.timedelta(seconds=30))
 
 
-def test_a_worker_is_silent_when_a_lease_has_passed_here_since_its_last_sign() -> None:
+def test_a_lease_expires_without_a_new_heartbeat() -> None:
     monitor = LeaseMonitor()
     assert monitor.expired([SIGN], now=1000) == []
     assert monitor.expired([SIGN], now=1029) == []
     assert monitor.expired([SIGN], now=1030) == [SIGN]
 
 
-def test_a_sign_that_says_another_time_is_a_new_one_be_it_earlier_or_later() -> None:
+def test_a_heartbeat_with_any_other_time_is_a_new_one() -> None:
     monitor = LeaseMonitor()
     monitor.expired([SIGN], now=1000)
     for number, jump in enumerate((dt.timedelta(hours=1), dt.timedelta(hours=-1)), start=1):
@@ -29,7 +29,7 @@ def test_the_next_holder_of_a_job_has_a_lease_of_its_own() -> None:
     assert monitor.expired([replace(SIGN, token=2)], now=1031) == []
 
 
-def test_after_a_time_in_which_nobody_could_be_heard_all_have_a_whole_lease() -> None:
+def test_a_reset_gives_every_worker_a_whole_lease() -> None:
     monitor = LeaseMonitor()
     monitor.expired([SIGN], now=1000)
     monitor.reset()

@@ -167,9 +167,7 @@ def test_a_broker_that_nobody_vouches_for_is_refused(papers: Papers, broker: int
         assert "hush" not in said
 
 
-def test_a_certificate_of_another_host_is_refused_unless_only_its_chain_counts(
-    papers: Papers, broker: int
-) -> None:
+def test_a_certificate_of_another_host_needs_verify_chain(papers: Papers, broker: int) -> None:
     url = f"rediss://:hush@127.0.0.1:{broker}/0"
     assert "certificate" in refused(load_settings(broker_url=url, broker_ca=papers.ca))
     assert sent(load_settings(broker_url=url, broker_ca=papers.ca, broker_verify="chain")) == 1
@@ -225,9 +223,7 @@ def test_tls_that_is_not_set_right_is_refused_by_name(
         broker_tls(load_settings(broker_url=url, **files))
 
 
-def test_a_key_that_others_can_read_is_refused_with_the_command_that_mends_it(
-    papers: Papers, tmp_path: Path
-) -> None:
+def test_a_readable_key_is_refused_with_the_chmod_to_run(papers: Papers, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_bytes(papers.client_key.read_bytes())
     key.chmod(0o644)

@@ -1,4 +1,4 @@
-"""Forged and damaged sidecars cost themselves, never the recovery, on either database."""
+"""Forged and damaged sidecars are reported and do not stop the recovery, on either database."""
 
 import copy
 import hashlib
@@ -23,12 +23,14 @@ from db.reports.history import scan_history
 from db.values import utcnow
 from db.vocabulary import FileState, Holding
 from worker.console import jsonable
-from worker.fixity.checking import Budget, check_files
+from worker.fixity.checks import Budget, check_files
 from worker.fixity.reading import RateLimit
 from worker.outbox.mirror import mirror
 from worker.outbox.sidecars import sidecar_path
 from worker.parts.wait_reporter import WaitReporter
-from worker.recovery.recover import RecoveryReport, recover_database, recover_sidecars
+from worker.recovery.database import recover_database
+from worker.recovery.report import RecoveryReport
+from worker.recovery.sidecars import recover_sidecars
 from worker.settings import Settings, load_settings
 
 Made = Callable[..., tuple[int, Path]]
@@ -259,7 +261,7 @@ def test_what_is_no_sidecar_is_named(settings: Settings, made: Made, lost: Datab
     assert report.entered.derivatives == 1
 
 
-def test_links_fifos_and_folders_with_the_names_of_sidecars_are_named(
+def test_links_fifos_and_folders_named_as_sidecars_are_reported(
     settings: Settings, made: Made, lost: Database, tmp_path: Path
 ) -> None:
     _, good = made("good.tif")
@@ -273,7 +275,7 @@ def test_links_fifos_and_folders_with_the_names_of_sidecars_are_named(
     told = {finding.display: finding.reason for finding in report.findings}
     assert told == {
         "link.tif.json": "it is a link, which could lead anywhere",
-        "fifo.tif.json": "it is no regular file",
+        "fifo.tif.json": "it is not a regular file",
     }
     assert report.entered.derivatives == 1
 
@@ -387,7 +389,7 @@ def test_a_sidecar_beside_another_scans_picture_is_refused(
     settings: Settings, made: Made, lost: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, good = made("good.tif")
-    monkeypatch.setattr("worker.recovery.recover.read_disclosure", lambda _: {"masterSha256": "0" * 64})
+    monkeypatch.setattr("worker.recovery.database.read_disclosure", lambda _: {"masterSha256": "0" * 64})
     report = recover(lost, settings.outbox_path)
     assert "made of another scan" in report.findings[0].reason
     assert good.exists()

@@ -54,7 +54,7 @@ def test_what_the_station_keeps_for_itself_is_in_neither_folder(
 
 @pytest.mark.parametrize("setting", ["home", "inbox", "outbox", "models"])
 @pytest.mark.parametrize("mode", [0o777, 0o1777], ids=["open", "sticky"])
-def test_a_folder_open_to_everybody_is_refused_with_the_command_that_mends_it(
+def test_a_world_writable_folder_is_refused_with_the_chmod(
     settings: Settings, setting: str, mode: int
 ) -> None:
     folder = settings.home if setting == "home" else settings.home / setting

@@ -20,7 +20,7 @@ from worker.storage.ignored_names import ignored
         b"x.crdownload",
     ],
 )
-def test_droppings_of_systems_and_unfinished_transfers_are_passed_over(path: bytes) -> None:
+def test_system_files_and_unfinished_transfers_are_ignored(path: bytes) -> None:
     assert ignored(path)
 
 

@@ -24,7 +24,7 @@ Mount = Callable[[Path], None]
 @pytest.fixture(autouse=True)
 def _another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look is that of a process that has seen nothing yet."""
-    monkeypatch.setattr(mounts, "_kept", {})
+    monkeypatch.setattr(mounts, "_stored", {})
 
 
 def unmount(folder: Path) -> None:
@@ -45,15 +45,13 @@ def test_an_outbox_that_nothing_was_made_in_is_marked(settings: Settings) -> Non
     require_outbox(settings, lambda: pytest.fail("a marked outbox needs no record"))
 
 
-def test_an_outbox_of_an_earlier_release_is_known_by_what_lies_there(settings: Settings) -> None:
+def test_an_outbox_of_an_earlier_release_is_known_by_its_files(settings: Settings) -> None:
     (settings.outbox_path / "new.tif").touch()
     require_outbox(settings, lambda: [b"gone.tif", b"new.tif"])
     assert (settings.outbox_path / OUTBOX_MARK).exists()
 
 
-def test_nothing_is_written_below_the_mount_point_of_an_outbox_that_is_away(
-    settings: Settings, mount: Mount
-) -> None:
+def test_an_unmounted_outbox_gets_nothing_written(settings: Settings, mount: Mount) -> None:
     mount(settings.outbox_path)
     require_outbox(settings, nothing)
     (settings.outbox_path / "a.tif").touch()
@@ -75,9 +73,7 @@ def test_a_person_can_say_that_an_empty_outbox_is_meant(settings: Settings) -> N
     require_outbox(settings, lambda: [b"a.tif"])
 
 
-def test_an_outbox_that_is_not_there_or_cannot_be_marked_is_waited_for(
-    settings: Settings, mount: Mount
-) -> None:
+def test_an_outbox_that_cannot_be_marked_is_waited_for(settings: Settings, mount: Mount) -> None:
     settings.outbox_path.rmdir()
     with pytest.raises(OutputUnavailable, match="not there"):
         require_outbox(settings, nothing)
@@ -108,7 +104,7 @@ def test_an_inbox_that_a_person_empties_of_a_few_files_is_there(settings: Settin
     require_inbox(settings, known(MAX_VANISHED - 1))
 
 
-def test_many_files_that_vanish_at_once_are_not_believed_until_somebody_says_so(settings: Settings) -> None:
+def test_many_files_gone_at_once_count_as_a_missing_inbox(settings: Settings) -> None:
     (settings.inbox_path / "a.tif").touch()
     require_inbox(settings, known(1))
     (settings.inbox_path / "a.tif").unlink()
@@ -120,7 +116,7 @@ def test_many_files_that_vanish_at_once_are_not_believed_until_somebody_says_so(
     require_inbox(settings, known(MAX_VANISHED))
 
 
-def test_an_empty_inbox_is_not_believed_by_a_host_that_never_saw_it(settings: Settings) -> None:
+def test_an_empty_inbox_counts_as_away_on_a_new_host(settings: Settings) -> None:
     require_inbox(settings, known(0))
     with pytest.raises(MasterUnavailable):
         require_inbox(settings, known(1))
@@ -156,9 +152,7 @@ def test_a_memory_that_is_damaged_is_none(settings: Settings) -> None:
         require_outbox(settings, nothing)
 
 
-def test_an_outbox_that_goes_during_the_work_gets_nothing_into_its_mount_point(
-    settings: Settings, mount: Mount
-) -> None:
+def test_an_outbox_unmounted_during_the_work_is_noticed(settings: Settings, mount: Mount) -> None:
     mount(settings.outbox_path)
     require_outbox(settings, nothing)
     require_mark(settings)

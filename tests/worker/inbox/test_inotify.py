@@ -3,7 +3,7 @@ import queue
 import shutil
 from pathlib import Path
 
-from worker.inbox.watch import WatchCallbacks, start_watching, watch_mode
+from worker.inbox.inotify import WatchCallbacks, start_watching, watch_mode
 from worker.settings import Settings, Watch
 
 
@@ -18,7 +18,7 @@ def listener(hints: "queue.Queue[bytes]") -> WatchCallbacks:
     return WatchCallbacks(hints.put, lambda: None, lambda _: None)
 
 
-def test_files_that_are_written_moved_in_or_renamed_are_hinted_at(settings: Settings, tmp_path: Path) -> None:
+def test_written_moved_and_renamed_files_give_hints(settings: Settings, tmp_path: Path) -> None:
     hints: queue.Queue[bytes] = queue.Queue()
     observer = start_watching(settings, listener(hints))
     try:

@@ -10,7 +10,7 @@ from db.audit.due_files import Due
 from db.core.schema import Event
 from db.values import utcnow
 from db.vocabulary import EventType, Finding, Holding
-from worker.fixity.checking import Budget
+from worker.fixity.checks import Budget
 from worker.fixity.reading import RateLimit
 from worker.fixity.remedies import remedy
 
@@ -33,7 +33,7 @@ def test_what_is_as_recorded_is_intact(stock):
     stock.add("1950/b")
     tally, found = stock.check()
     assert set(findings(found).values()) == {Finding.INTACT}
-    assert (tally.files, tally.amiss, tally.stopped) == (4, 0, None)
+    assert (tally.files, tally.not_intact, tally.stopped) == (4, 0, None)
     assert tally.bytes == sum(check.file.bytes for check in found)
 
 
@@ -58,14 +58,14 @@ def test_each_way_of_being_amiss_is_told_apart(stock):
         name["lost"]: Finding.MISSING,
         name["linked"]: Finding.CHANGED,
     }
-    assert tally.amiss == 6
+    assert tally.not_intact == 6
     with stock.database.read() as s:
         events = s.scalars(select(Event).where(Event.type == EventType.FIXITY_CHECK)).all()
     assert len(events) == 12
     assert sorted(event.outcome for event in events) == ["fail"] * 5 + ["success"] * 6 + ["warning"]
 
 
-def test_a_file_that_cannot_be_read_is_due_again_next_time_whatever_its_age(stock):
+def test_an_unreadable_file_is_due_again_next_time(stock):
     stock.add("a")
     stock.add("1950/b")
     shutil.move(stock.outbox / "1950", stock.outbox.parent / "elsewhere")
@@ -94,7 +94,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next(stock):
 def test_the_budget_of_time_lets_the_file_at_hand_be_finished(stock):
     for number in range(4):
         stock.add(str(number))
-    until, begun = time.monotonic() + 3, []
+    until, begun = time.monotonic() + 1, []
 
     def begin(held):
         begun.append(held)
@@ -141,7 +141,7 @@ def test_a_folder_that_is_away_makes_no_file_missing(stock, away):
     assert len(stock.due()) == 2
 
 
-def test_a_folder_that_goes_away_during_the_run_makes_no_file_missing(stock):
+def test_a_folder_that_goes_away_makes_no_file_missing(stock):
     for name in "abc":
         stock.add(name)
 

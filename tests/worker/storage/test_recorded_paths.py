@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from restoration import OutputUnavailable
-from worker.storage.locate import PathEscapes, master_path, output_path
+from worker.storage.recorded_paths import PathEscapes, master_path, output_path
 
 _PARTS = st.sampled_from(
     [b"..", b".", b"", b"a", b"link", b"real", b"up", b"a.tif", b"\xff\xfe", b"~", b"etc", b"\0", b"%2e%2e"]
@@ -34,7 +34,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(b"real/up/a.tif")
 @example(b"real/deep/etc/passwd")
 @example(b"a\0.tif")
-def test_whatever_the_record_says_it_stays_below_the_folder_or_is_refused(root: Path, path: bytes) -> None:
+def test_any_recorded_path_stays_below_its_folder_or_is_refused(root: Path, path: bytes) -> None:
     try:
         placed = master_path(root, path)
     except PathEscapes:

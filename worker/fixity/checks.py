@@ -1,4 +1,4 @@
-"""How the files that are due are read again, one after the other, and what is found is entered."""
+"""Fixity checks: the files that are due are read again, one by one, and the findings are recorded."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,9 +13,9 @@ from db.vocabulary import Finding, Holding
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.reading import FileMissing, FileUnreadable, NotRegularFile, RateLimit, hash_file
 
-_AT_ONCE: Final = 100
-_AT_LEAST_EVERY: Final = 5.0
-"""Checks entered in one transaction, and seconds after which fewer are."""
+_BATCH: Final = 100
+_BATCH_SECONDS: Final = 5.0
+"""Number of checks in one transaction, and seconds after which fewer are recorded."""
 
 ROOTS: Final[Mapping[Holding, str]] = {
     Holding.MASTER: "inbox",
@@ -27,7 +27,7 @@ ROOTS: Final[Mapping[Holding, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop: at a time of `time.monotonic`, after so many files. A file that was begun is finished."""
+    """When to stop: at a time of `time.monotonic`, or after a number of files; a begun file is finished."""
 
     until: float | None = None
     files: int | None = None
@@ -39,7 +39,7 @@ class Budget:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has found, what stopped it (`seconds` or `limit`), and which roots are away, and why."""
+    """The findings of a run, what stopped it (`seconds` or `limit`), and why roots are away, by name."""
 
     counts: dict[Holding, dict[Finding, int]] = field(
         default_factory=lambda: {holding: dict.fromkeys(Finding, 0) for holding in Holding}
@@ -50,12 +50,12 @@ class Tally:
 
     @property
     def files(self) -> int:
-        """How many files were checked."""
+        """Number of files that were checked."""
         return sum(sum(found.values()) for found in self.counts.values())
 
     @property
-    def amiss(self) -> int:
-        """How many of them were not found intact."""
+    def not_intact(self) -> int:
+        """Number of files that were not intact."""
         return self.files - sum(found[Finding.INTACT] for found in self.counts.values())
 
 
@@ -69,13 +69,13 @@ def check_files(
     budget: Budget,
     chosen: ChosenFiles | None = None,
     begin: Callable[[RecordedFile], None] | None = None,
-    tell: Callable[[FileCheck], None] | None = None,
+    checked: Callable[[FileCheck], None] | None = None,
 ) -> Tally:
     """Check the files that are due, the longest unchecked first, until none is left or the budget is spent.
 
-    `begin` hears of each file before it is read, `tell` after. What was found is entered in short
-    transactions, also when the run is interrupted. Files in a folder that is away are left alone, and nothing
-    is said of them. Raises `DatabaseUnavailable`; what was not entered yet is read again next time.
+    `begin` is called before each file, `checked` after it. Findings are recorded in short transactions, also
+    when the run is interrupted. Files in a folder that is away are skipped. Raises `DatabaseUnavailable`;
+    files whose findings were not recorded are read again next time.
     """
     tally, there = Tally(), {}
     for holding in holdings:
@@ -86,7 +86,7 @@ def check_files(
             there[holding] = Folder.found(folders[ROOTS[holding]], may_be_empty=not present)
         except FolderAway as error:
             tally.away[ROOTS[holding]] = str(error)
-    with _entering(database) as enter:
+    with _recording(database) as enter:
         for held in due_files(database, list(there), due, chosen):
             folder = there[held.holding]
             if ROOTS[held.holding] in tally.away:
@@ -106,13 +106,13 @@ def check_files(
             tally.counts[held.holding][check.finding] += 1
             tally.bytes += check.bytes or 0
             enter(check)
-            if tell is not None:
-                tell(check)
+            if checked is not None:
+                checked(check)
     return tally
 
 
 def check_file(held: RecordedFile, root: Path, pace: RateLimit) -> FileCheck:
-    """Read one file again and compare it with what was recorded; enters nothing."""
+    """Read one file again and compare it with the record; records nothing."""
     try:
         if held.root != ROOTS[held.holding]:
             raise FileUnreadable(f"the record names a root {held.root!r}, which is not one of Saek's")
@@ -140,8 +140,8 @@ def _any_due(database: Database, holding: Holding, due: Due, chosen: ChosenFiles
 
 
 @contextmanager
-def _entering(database: Database) -> Iterator[Callable[[FileCheck], None]]:
-    """Yield a function that takes checks and enters them by the hundred; the rest on leaving, however."""
+def _recording(database: Database) -> Iterator[Callable[[FileCheck], None]]:
+    """Yield a function that records checks in batches; the rest is recorded on leaving, also by an error."""
     waiting: list[FileCheck] = []
     last = time.monotonic()
 
@@ -154,7 +154,7 @@ def _entering(database: Database) -> Iterator[Callable[[FileCheck], None]]:
 
     def enter(check: FileCheck) -> None:
         waiting.append(check)
-        if len(waiting) >= _AT_ONCE or time.monotonic() - last >= _AT_LEAST_EVERY:
+        if len(waiting) >= _BATCH or time.monotonic() - last >= _BATCH_SECONDS:
             flush()
 
     try:

@@ -1,10 +1,10 @@
-"""Which file a path on record names: always one below the folder that it belongs to.
+"""Paths on record, resolved to files that are always below the folder they belong to.
 
-A row of the record, tampered with or restored from elsewhere, may hold `../../etc/passwd`, and a folder in
-the inbox may be a link. So every path from the record goes through here before it meets the file system: by
-its words alone first, then folder by folder without following a link. What remains: who may write to the
-folders can exchange one for a link between this look and the opening. A master is then known by its
-checksum, and is not what was registered; a derivative could land where the link leads.
+A row of the record that was tampered with may hold `../../etc/passwd`, and a folder in the inbox may be a
+link. So each path from the record is checked here before it is used: first its text, then folder by folder
+without following a link. The residual risk: a user who may write to the folders can replace one by a link
+between this check and the opening. A wrong master is then detected by its checksum; a derivative could be
+written where the link leads.
 """
 
 import os
@@ -17,28 +17,28 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class PathEscapes(MasterError):
-    """A path on record that would lead out of the folder it belongs to."""
+    """A path on record leads out of the folder it belongs to."""
 
     code = "leads-out"
 
 
 class PathTooLong(MasterError):
-    """A name in the outbox that no file system takes."""
+    """A path in the outbox is longer than file systems allow."""
 
     code = "path-too-long"
 
 
 LONGEST_PATH: Final = 4095
-"""So many bytes the kernel takes of a whole path (PATH_MAX without its NUL)."""
+"""Maximum bytes of a whole path (PATH_MAX without its NUL)."""
 
 LONGEST_NAME: Final = 255
-"""So many the file systems take of each of its parts."""
+"""Maximum bytes of each part of a path."""
 
-_BESIDE: Final = 40  # the sidecar of a derivative and the drafts of both have longer names
+_RESERVE: Final = 40  # sidecars and drafts have longer names than derivatives
 
 
 def master_path(inbox: Path, path: bytes) -> Path:
-    """Return where a master lies, by its path on record. Raises LeadsOut."""
+    """Return the path of a master. Raises PathEscapes."""
     parts = _parts(path)
     if (link := linked_folder(inbox, parts)) is not None:
         raise PathEscapes(
@@ -50,16 +50,16 @@ def master_path(inbox: Path, path: bytes) -> Path:
 
 
 def output_path(outbox: Path, path: bytes) -> Path:
-    """Return where a derivative lies or will lie.
+    """Return the path of a derivative, which need not exist.
 
     Raises:
-        LeadsOut: the path leads out of the outbox.
+        PathEscapes: the path leads out of the outbox.
         PathTooLong: no file can have this name.
         OutputUnavailable: a folder above it is a link.
     """
     parts = _parts(path)
     whole = len(os.fsencode(outbox)) + 1 + len(path)
-    if whole + _BESIDE > LONGEST_PATH or max(map(len, parts)) > LONGEST_NAME:
+    if whole + _RESERVE > LONGEST_PATH or max(map(len, parts)) > LONGEST_NAME:
         raise PathTooLong(
             reason=f"its path in the outbox would have {whole:,} bytes, or one of its parts more than "
             f"{LONGEST_NAME}: no file can have it",
@@ -76,20 +76,20 @@ def output_path(outbox: Path, path: bytes) -> Path:
 
 
 def linked_folder(root: Path, parts: list[bytes]) -> bytes | None:
-    """Return the first of the folders above the last part, from the root on, that is a link; None if none is.
+    """Return the first folder above the last part that is a link, None if there is none.
 
-    The root itself may be one. What does not exist yet is no link.
+    The root itself may be a link.
     """
     try:
         here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return None  # whoever opens the file tells of it
+        return None  # opening the file fails with the reason
     try:
         for depth, part in enumerate(parts[:-1], start=1):
             try:
                 below = os.open(part, _FOLDER, dir_fd=here)
             except OSError:
-                # ELOOP or ENOTDIR by system: ask again what lies there
+                # ELOOP or ENOTDIR, by system: check what it is
                 return b"/".join(parts[:depth]) if _is_link(part, here) else None
             os.close(here)
             here = below
@@ -102,7 +102,7 @@ def _parts(path: bytes) -> list[bytes]:
     parts = path.split(b"/")
     if b"\0" in path or any(part in {b"", b".", b".."} for part in parts):
         raise PathEscapes(
-            reason="its path on record leads out of the folder it belongs to, or nowhere",
+            reason="its path on record leads out of the folder it belongs to, or is empty",
             remedy="the record was tampered with or is damaged: compare it with a backup",
             path=ascii(path),
         )

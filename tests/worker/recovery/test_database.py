@@ -1,4 +1,4 @@
-"""A lost record comes back from sidecars, lost sidecars from the record; what is damaged is told by name."""
+"""Recovery of a lost record from sidecars."""
 
 import os
 import shutil
@@ -12,14 +12,9 @@ from db.core.engine import Database
 from db.core.schema import Base
 from db.vocabulary import FileState
 from restoration import OutputUnavailable
-from worker.outbox.sidecars import read_sidecar_file, sidecar_path
-from worker.recovery.recover import (
-    RecoveryReport,
-    UnusableFile,
-    record_for_recovery,
-    recover_database,
-    recover_sidecars,
-)
+from worker.outbox.sidecars import sidecar_path
+from worker.recovery.database import record_for_recovery, recover_database
+from worker.recovery.report import RecoveryReport, UnusableFile
 from worker.settings import Settings
 
 Made = Callable[..., tuple[int, Path]]
@@ -106,7 +101,7 @@ def test_a_copy_of_the_outbox_will_do(
     database.dispose()
 
 
-def test_a_derivative_that_was_moved_within_the_outbox_is_recorded_where_it_is(
+def test_a_moved_derivative_is_recorded_at_its_new_path(
     settings: Settings, made: Made, new_record: Callable[[], Database]
 ) -> None:
     _, derivative = made("a.tif")
@@ -164,27 +159,6 @@ def test_other_files_in_the_outbox_are_passed_over(
 def test_an_outbox_that_is_away_is_told(settings: Settings, database: Database) -> None:
     with pytest.raises(OutputUnavailable):
         recover(database, settings.outbox_path / "none")
-
-
-def test_sidecars_are_written_anew_from_the_record(
-    settings: Settings, database: Database, made: Made
-) -> None:
-    lost, broken, good, gone = (made(f"{name}.tif")[1] for name in ("lost", "broken", "good", "gone"))
-    sidecar_path(lost).unlink()
-    sidecar_path(broken).write_text("{")
-    gone.unlink()
-    before = sidecar_path(good).read_bytes()
-    told = Told()
-    planned = recover_sidecars(database, settings.outbox_path, told, dry_run=True)
-    assert (planned.written, planned.known) == (2, 1)
-    assert not sidecar_path(lost).exists()
-    report = recover_sidecars(database, settings.outbox_path, told)
-    assert (report.written, report.known, report.troubles) == (2, 1, 1)
-    assert [finding.display for finding in told.findings] == [gone.name] * 2
-    for path in (lost, broken):
-        read_sidecar_file(sidecar_path(path))
-    assert sidecar_path(good).read_bytes() == before
-    assert recover_sidecars(database, settings.outbox_path, told).written == 0
 
 
 def test_a_record_that_exists_is_opened_as_it_is(settings: Settings, database: Database) -> None:
