@@ -17,7 +17,7 @@ from db.values import NewDerivative, NewScan, NewSighting
 from db.vocabulary import Lane
 from restoration import Limits, recipe_for
 from worker.inbox.intake import register_file
-from worker.jobs.leases import claim
+from worker.jobs.leases import claimed_job
 from worker.models.library import library_from
 from worker.outbox.paths import derivative_names, work_draft
 from worker.outbox.sidecars import publish_with_sidecar
@@ -122,7 +122,7 @@ def made(database: Database, settings: Settings, derivative_record: Callable[...
         )
         assert job is not None
         with (
-            claim(database, job, "tester", settings, lambda: None) as held,
+            claimed_job(database, job, "tester", settings, lambda: None) as held,
             work_draft(final, f"job{job}", 1) as unfinished,
         ):
             assert held is not None

@@ -77,7 +77,7 @@ def _done(database: "Database", settings: Settings, words: list[str], filters: F
 
 
 def _pair(row: "FileRow", settings: Settings) -> tuple[str, Path, Path]:
-    from worker.storage.recorded_paths import master_path, output_path
+    from worker.storage.recorded_paths import derivative_path, master_path
 
     master = master_path(settings.inbox_path, row.path)
-    return row.display, master, output_path(settings.outbox_path, row.derivative_path or b"")
+    return row.display, master, derivative_path(settings.outbox_path, row.derivative_path or b"")

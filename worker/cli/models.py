@@ -27,7 +27,7 @@ from worker.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from worker.models.download import Progress
+    from worker.models.download import DownloadProgress
 
 app = typer.Typer(help="List, verify, show, import, export and remove models; choose the default.")
 
@@ -306,7 +306,7 @@ def _checksum(text: str) -> str:
 
 
 @contextmanager
-def _download_progress() -> "Iterator[Progress]":
+def _download_progress() -> "Iterator[DownloadProgress]":
     """Yield a function that shows how many bytes have arrived."""
     with progress_bar(err()) as bar:
         task = bar.add_task("", name="reading the weights", stage="", total=None)

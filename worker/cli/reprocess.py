@@ -22,7 +22,7 @@ from worker.formatting import count, duration, megapixels, size
 
 if TYPE_CHECKING:
     from restoration import Recipe
-    from worker.jobs.reprocess import Estimate, QueuedJobs
+    from worker.jobs.reprocess import Estimate, ReprocessedJobs
 
 
 def reprocess(
@@ -80,7 +80,7 @@ def reprocess(
             _print_order(done, recipe, json=json)
 
 
-def _print_order(done: "QueuedJobs", recipe: "Recipe", *, json: bool) -> None:
+def _print_order(done: "ReprocessedJobs", recipe: "Recipe", *, json: bool) -> None:
     if json:
         write_json({"dry_run": False, **jsonable(done, {}), "recipe": recipe_facts(recipe)})
         return
@@ -105,7 +105,7 @@ def _print_estimate(cost: "Estimate", recipe: "Recipe", *, json: bool) -> None:
         err().print("The disk may become full; work waits while it is.", style="yellow")
 
 
-def _left_out(done: "Estimate | QueuedJobs") -> str:
+def _left_out(done: "Estimate | ReprocessedJobs") -> str:
     verb = "exists" if done.existing == 1 else "exist"
     words = f"{done.existing:,} {verb} already, {done.quarantined:,} quarantined"
     if not done.unmade:

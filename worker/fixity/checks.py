@@ -17,7 +17,7 @@ _BATCH: Final = 100
 _BATCH_SECONDS: Final = 5.0
 """Number of checks in one transaction, and seconds after which fewer are recorded."""
 
-ROOTS: Final[Mapping[Holding, str]] = {
+HOLDING_ROOTS: Final[Mapping[Holding, str]] = {
     Holding.MASTER: "inbox",
     Holding.DERIVATIVE: "outbox",
     Holding.LINK: "outbox",
@@ -83,13 +83,13 @@ def check_files(
         if not present and not _any_due(database, holding, due, chosen):
             continue
         try:
-            there[holding] = Folder.found(folders[ROOTS[holding]], may_be_empty=not present)
+            there[holding] = Folder.found(folders[HOLDING_ROOTS[holding]], may_be_empty=not present)
         except FolderAway as error:
-            tally.away[ROOTS[holding]] = str(error)
+            tally.away[HOLDING_ROOTS[holding]] = str(error)
     with _recording(database) as enter:
         for held in due_files(database, list(there), due, chosen):
             folder = there[held.holding]
-            if ROOTS[held.holding] in tally.away:
+            if HOLDING_ROOTS[held.holding] in tally.away:
                 continue
             if budget.spent() or tally.files == budget.files:
                 tally.stopped = "seconds" if budget.spent() else "limit"
@@ -101,7 +101,7 @@ def check_files(
                 try:
                     folder.still_there()
                 except FolderAway as error:
-                    tally.away[ROOTS[held.holding]] = str(error)
+                    tally.away[HOLDING_ROOTS[held.holding]] = str(error)
                     continue
             tally.counts[held.holding][check.finding] += 1
             tally.bytes += check.bytes or 0
@@ -114,7 +114,7 @@ def check_files(
 def check_file(held: RecordedFile, root: Path, pace: RateLimit) -> FileCheck:
     """Read one file again and compare it with the record; records nothing."""
     try:
-        if held.root != ROOTS[held.holding]:
+        if held.root != HOLDING_ROOTS[held.holding]:
             raise FileUnreadable(f"the record names a root {held.root!r}, which is not one of Saek's")
         read = hash_file(root, held.path, pace)
     except FileMissing:

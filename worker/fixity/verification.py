@@ -24,7 +24,7 @@ from db.audit import (
 )
 from db.core import Database
 from db.vocabulary import Finding, Holding
-from worker.fixity.checks import ROOTS, Budget, Tally, check_files
+from worker.fixity.checks import HOLDING_ROOTS, Budget, Tally, check_files
 from worker.fixity.folders import Folder, FolderAway
 from worker.fixity.orphans import Orphans, find_orphans
 from worker.fixity.reading import RateLimit
@@ -154,11 +154,11 @@ def _orphans(
     result: VerifyResult,
     progress: VerifyProgress,
 ) -> Orphans:
-    outbox = folders[ROOTS[Holding.DERIVATIVE]]
+    outbox = folders[HOLDING_ROOTS[Holding.DERIVATIVE]]
     try:
         Folder.found(outbox, may_be_empty=True)
     except FolderAway as error:
-        result.tally.away[ROOTS[Holding.DERIVATIVE]] = str(error)
+        result.tally.away[HOLDING_ROOTS[Holding.DERIVATIVE]] = str(error)
         return Orphans(complete=False)
     share = None if request.seconds is None else time.monotonic() + _SHARE * request.seconds
 

@@ -17,7 +17,7 @@ from worker.outbox.sidecars import publish_with_sidecar
 from worker.printable import display_path
 from worker.settings import Settings
 from worker.storage.mounts import require_mark
-from worker.storage.recorded_paths import output_path
+from worker.storage.recorded_paths import derivative_path
 
 
 def record_derivative(
@@ -30,7 +30,7 @@ def record_derivative(
     """
     lease = job.lease
     for name in names:
-        final = output_path(settings.outbox_path, name)
+        final = derivative_path(settings.outbox_path, name)
         if belongs_to_another(final, lease.scan_sha256, lease.fingerprint):
             job.log.warning("another file has this name", output=display_path(name))
             continue

@@ -176,7 +176,7 @@ class HeldJob:
 
 
 @contextmanager
-def claim(
+def claimed_job(
     database: Database, job_id: int, owner: str, settings: Settings, draining: Callable[[], float | None]
 ) -> Iterator[HeldJob | None]:
     """Claim the job, commit the attempt, and yield the job; yield None if it cannot be claimed.

@@ -41,7 +41,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuedJobs:
+class ReprocessedJobs:
     """The jobs that reprocessing queued."""
 
     chosen: int
@@ -53,7 +53,7 @@ class QueuedJobs:
 
 def queue_reprocessing(
     database: Database, selection: Selection, recipe: Recipe, library: Library, by: str
-) -> QueuedJobs:
+) -> ReprocessedJobs:
     """Queue a job in the bulk lane for each chosen scan that has none with this recipe.
 
     After an interruption, the same call continues.
@@ -63,7 +63,7 @@ def queue_reprocessing(
     """
     with database.begin() as s:
         recipe_id = record_recipe(s, recipe, library)
-    total = QueuedJobs(0, 0, 0, 0, 0)
+    total = ReprocessedJobs(0, 0, 0, 0, 0)
     for scans in _batches(database, selection):
         ids = [scan.scan_id for scan in scans]
         done = database.run(lambda s, ids=ids: commands.reprocess(s, ids, recipe_id, by))  # type: ignore[misc]
@@ -78,7 +78,7 @@ def estimate(database: Database, selection: Selection, recipe: Recipe, settings:
         db.errors.EmptySelection: no scan is chosen.
     """
     fingerprint, library = recipe.fingerprint(), library_from(settings)
-    total = QueuedJobs(0, 0, 0, 0, 0)
+    total = ReprocessedJobs(0, 0, 0, 0, 0)
     pixels = windows = size = 0
     for scans in _batches(database, selection):
         with database.read() as s:
@@ -115,8 +115,8 @@ def _batches(database: Database, selection: Selection) -> Iterator[Sequence[Sele
             yield scans
 
 
-def _add(total: QueuedJobs, chosen: int, done: ReprocessResult) -> QueuedJobs:
-    return QueuedJobs(
+def _add(total: ReprocessedJobs, chosen: int, done: ReprocessResult) -> ReprocessedJobs:
+    return ReprocessedJobs(
         total.chosen + chosen,
         total.created + done.created,
         total.existing + done.existing,

@@ -9,14 +9,14 @@ from db.errors import DatabaseUnavailable
 from db.queue import job_file_names
 from worker.jobs.context import JobContext
 from worker.jobs.derivatives import record_derivative
-from worker.jobs.leases import claim
+from worker.jobs.leases import claimed_job
 from worker.jobs.masters import restore_from_inbox
 from worker.models.library import open_model
 from worker.outbox.paths import derivative_names, work_draft
 from worker.printable import display_path
 from worker.queue.messages import TASK
 from worker.recipes import recipe_of
-from worker.storage.recorded_paths import output_path
+from worker.storage.recorded_paths import derivative_path
 
 _log = structlog.get_logger()
 
@@ -43,10 +43,10 @@ def run_job(context: JobContext, job_id: int) -> None:
 
 def _claim_and_restore(context: JobContext, job_id: int) -> None:
     settings = context.settings
-    with claim(context.database, job_id, context.owner, settings, context.draining_seconds) as job:
+    with claimed_job(context.database, job_id, context.owner, settings, context.draining_seconds) as job:
         if job is None:
             with context.database.read() as s:
-                _log.info("nothing to claim", job=job_id, file=job_file_names(s, [job_id]).get(job_id))
+                _log.info("nothing to claimed_job", job=job_id, file=job_file_names(s, [job_id]).get(job_id))
             return
         lease = job.lease
         recipe = recipe_of(lease.recipe_body)
@@ -54,7 +54,7 @@ def _claim_and_restore(context: JobContext, job_id: int) -> None:
         master = lease.masters[-1].path if lease.masters else b"gone"
         names = derivative_names(master, lease.scan_sha256, lease.fingerprint, recipe.format.suffix)
         with work_draft(
-            output_path(settings.outbox_path, names[0]), f"job{job_id}", lease.token
+            derivative_path(settings.outbox_path, names[0]), f"job{job_id}", lease.token
         ) as unfinished:
             restoration = restore_from_inbox(context, job, recipe, model, unfinished)
             name = record_derivative(settings, job, restoration, names, unfinished)

@@ -29,11 +29,11 @@ WHOLE_SECONDS = 3600.0
 """Maximum time for a whole file."""
 MAX_REDIRECTS = 5
 
-Progress = Callable[[int, int | None], None]
+DownloadProgress = Callable[[int, int | None], None]
 """Called with the bytes received, and with the total if the server declares it."""
 
 
-def fetch(url: str, limit: int, progress: Progress | None = None) -> Iterator[bytes]:
+def fetch(url: str, limit: int, progress: DownloadProgress | None = None) -> Iterator[bytes]:
     """Yield the content of an https:// address, or an http:// address of this machine, in chunks.
 
     Raises:

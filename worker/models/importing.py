@@ -17,12 +17,12 @@ from restoration import (
     Storage,
     import_model,
 )
-from worker.models.download import CHUNK, Progress, fetch, fetch_small, shown
+from worker.models.download import CHUNK, DownloadProgress, fetch, fetch_small, shown
 from worker.models.library import library_from
 from worker.printable import printable
 from worker.settings import Settings
 
-SUFFIX = ".safetensors"
+WEIGHTS_SUFFIX = ".safetensors"
 
 
 def is_address(source: str) -> bool:
@@ -42,7 +42,7 @@ def import_from(
     name: str | None = None,
     sha256: str | None = None,
     storage: Storage = Storage.FP16,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
 ) -> Imported:
     """Install the model at `source`: a .safetensors file, a folder with one, a run, or an address.
 
@@ -65,12 +65,12 @@ def import_from(
 
 
 def _from_network(
-    url: str, settings: Settings, name: str | None, sha256: str | None, progress: Progress | None
+    url: str, settings: Settings, name: str | None, sha256: str | None, progress: DownloadProgress | None
 ) -> Imported:
     parts = urlsplit(url)
-    if not parts.path.endswith(SUFFIX):
+    if not parts.path.endswith(WEIGHTS_SUFFIX):
         raise _wrong_suffix()
-    card = urlunsplit(parts._replace(path=parts.path.removesuffix(SUFFIX) + ".toml"))
+    card = urlunsplit(parts._replace(path=parts.path.removesuffix(WEIGHTS_SUFFIX) + ".toml"))
     return import_model(
         fetch(url, MAX_WEIGHTS_BYTES, progress),
         settings.models_path,
@@ -91,10 +91,10 @@ def _from_run(run: Path, folder: Path, settings: Settings, name: str | None, sto
 
 
 def _from_file(
-    path: Path, settings: Settings, name: str | None, sha256: str | None, progress: Progress | None
+    path: Path, settings: Settings, name: str | None, sha256: str | None, progress: DownloadProgress | None
 ) -> Imported:
     with _named(printable(path)):
-        if path.suffix != SUFFIX:
+        if path.suffix != WEIGHTS_SUFFIX:
             raise _wrong_suffix()
         return import_model(
             _read(path, progress),
@@ -130,18 +130,18 @@ def _local(source: str) -> Path:
 
 
 def _weights_in(folder: Path) -> Path:
-    found = sorted(folder.glob(f"*{SUFFIX}"))
+    found = sorted(folder.glob(f"*{WEIGHTS_SUFFIX}"))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise ModelRefused(
-            reason=f"the folder must hold one {SUFFIX} file, found: {names}",
+            reason=f"the folder must hold one {WEIGHTS_SUFFIX} file, found: {names}",
             remedy="name the file itself",
             path=folder,
         )
     return found[0]
 
 
-def _read(path: Path, progress: Progress | None) -> Iterator[bytes]:
+def _read(path: Path, progress: DownloadProgress | None) -> Iterator[bytes]:
     """Yield a regular file in chunks; its errors are not those of the folder that is written to."""
     try:
         status = path.stat()
@@ -178,6 +178,6 @@ def _unreadable(path: Path, error: OSError) -> ModelRefused:
 
 def _wrong_suffix() -> ModelRefused:
     return ModelRefused(
-        reason=f"it does not end in {SUFFIX}; other kinds of weights are not read, least of all pickles",
+        reason=f"it does not end in {WEIGHTS_SUFFIX}; no other weights are read, least of all pickles",
         remedy="ask for the weights as safetensors",
     )

@@ -28,7 +28,7 @@ from worker.outbox.paths import OUTBOX, derivative_names, is_derivative_name, re
 from worker.outbox.sidecars import sidecar_path, write_sidecar
 from worker.printable import display_path
 from worker.settings import Settings
-from worker.storage.recorded_paths import output_path
+from worker.storage.recorded_paths import derivative_path
 
 _REASONS: Final = {
     NameTaken: "another file has it",
@@ -115,7 +115,7 @@ def _find_unrecorded(task: NamingTask, derivative: NamedDerivative) -> Path | No
     for master in scan.present:
         for name in derivative_names(master, scan.sha256, derivative.fingerprint, suffix):
             try:
-                path = output_path(task.settings.outbox_path, name)
+                path = derivative_path(task.settings.outbox_path, name)
             except MasterError:
                 continue
             if has_bytes(path, derivative.bytes, derivative.sha256):
@@ -162,7 +162,7 @@ def _give_name(task: NamingTask, missing: MissingName, name: DerivativeName) -> 
     """Give a derivative its name and sidecar; if it cannot have it, reserve the next choice."""
     derivative = missing.derivative
     try:
-        path = output_path(task.settings.outbox_path, name.path)
+        path = derivative_path(task.settings.outbox_path, name.path)
         missing.copied = link_or_copy(
             missing.source,
             path,
@@ -212,7 +212,7 @@ def _verify_copies(task: NamingTask) -> None:
             continue
         for missing in task.missing:
             if missing.derivative is derivative and missing.name is not None:
-                existing[missing.name.path] = output_path(outbox, missing.name.path)
+                existing[missing.name.path] = derivative_path(outbox, missing.name.path)
         files: dict[tuple[int, int], list[bytes]] = {}
         for name, path in existing.items():
             status = path.lstat()
@@ -226,7 +226,7 @@ def existing_names(settings: Settings, derivative: NamedDerivative) -> Iterator[
     """Yield the names of a derivative under which a file of its size exists, with their paths."""
     for name in derivative.names:
         try:
-            path = output_path(settings.outbox_path, name.path)
+            path = derivative_path(settings.outbox_path, name.path)
         except MasterError as error:
             _log.warning("passed over", output=name.display, code=error.code, reason=error.reason)
             continue

@@ -24,7 +24,7 @@ from worker.outbox.missing_names import NamingTask, existing_names, is_wanted
 from worker.outbox.paths import OUTBOX
 from worker.outbox.sidecars import describes, sidecar_path
 from worker.storage.mounts import require_mark
-from worker.storage.recorded_paths import output_path
+from worker.storage.recorded_paths import derivative_path
 
 _log = structlog.get_logger()
 
@@ -79,7 +79,7 @@ def _remove_file(
 ) -> bool:
     """Remove the file of a name unless it has become another file; return whether the name is free."""
     outbox = task.settings.outbox_path
-    path, other_path = output_path(outbox, name.path), output_path(outbox, other.path)
+    path, other_path = derivative_path(outbox, name.path), derivative_path(outbox, other.path)
     if os.path.lexists(path):
         if only_if_absent:
             return False

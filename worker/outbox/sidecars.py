@@ -23,8 +23,8 @@ SCHEMA: Final = "saek-sidecar"
 VERSION: Final = 1
 """Increased when older readers cannot read it; new keys do not count."""
 
-SUFFIX: Final = ".json"
-MAX_BYTES: Final = 16_000_000
+SIDECAR_SUFFIX: Final = ".json"
+MAX_SIDECAR_BYTES: Final = 16_000_000
 _MAX_DEPTH: Final = 50
 
 _PURPOSE: Final = (
@@ -35,7 +35,7 @@ _PURPOSE: Final = (
 
 def sidecar_path(derivative: Path) -> Path:
     """Return the path of the sidecar of a derivative: its whole name followed by `.json`."""
-    return derivative.with_name(derivative.name + SUFFIX)
+    return derivative.with_name(derivative.name + SIDECAR_SUFFIX)
 
 
 def publish_with_sidecar(s: Session, job_id: int, unfinished: Path, final: Path) -> None:
@@ -44,7 +44,7 @@ def publish_with_sidecar(s: Session, job_id: int, unfinished: Path, final: Path)
     Call it inside the transaction that ends the job. A process that is killed leaves nothing, the sidecar, or
     both: the next attempt writes both again. Raises NoSpace, OutputUnavailable.
     """
-    write_sidecar(s, job_id, final, unfinished.name + SUFFIX)
+    write_sidecar(s, job_id, final, unfinished.name + SIDECAR_SUFFIX)
     publish(unfinished, final)
 
 
@@ -54,7 +54,7 @@ def write_sidecar(s: Session, job_id: int, derivative: Path, draft: str | None =
     Raises NoSpace, OutputUnavailable, and LookupError if the record knows no derivative of the job.
     """
     text = sidecar_text(sidecar_object(s, job_id))
-    write_file(sidecar_path(derivative), text, draft or f".saek-job{job_id}-sidecar{SUFFIX}")
+    write_file(sidecar_path(derivative), text, draft or f".saek-job{job_id}-sidecar{SIDECAR_SUFFIX}")
 
 
 def sidecar_text(content: Mapping[str, Any]) -> bytes:
@@ -82,15 +82,15 @@ def read_sidecar_file(path: Path) -> tuple[Sidecar, str]:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _broken("it is not a regular file")
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(MAX_SIDECAR_BYTES + 1)
     except OSError as error:
         link = error.errno == errno.ELOOP
         reason = (
             "it is a link, which could lead anywhere" if link else f"it cannot be read ({error.strerror})"
         )
         raise _broken(reason) from error
-    if len(raw) > MAX_BYTES:
-        raise _broken(f"it is larger than {MAX_BYTES / 1e6:.0f} MB")
+    if len(raw) > MAX_SIDECAR_BYTES:
+        raise _broken(f"it is larger than {MAX_SIDECAR_BYTES / 1e6:.0f} MB")
     return parse(raw), hashlib.sha256(raw).hexdigest()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 TASK = "saek.restore"
 
-MAX_BYTES = 8192
+MAX_MESSAGE_BYTES = 8192
 """The relay's own messages have an eighth of that."""
 MAX_JOB_ID = 2**63 - 1
 
@@ -56,8 +56,10 @@ def message_id(job_id: int) -> str:
 
 def read_message_id(raw: bytes) -> str:
     """Return the id of a message that the relay could have sent. Raises InvalidMessage."""
-    if len(raw) > MAX_BYTES:
-        raise InvalidMessage(f"it has {len(raw):,} bytes, and the relay's have less than {MAX_BYTES:,}")
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise InvalidMessage(
+            f"it has {len(raw):,} bytes, and the relay's have less than {MAX_MESSAGE_BYTES:,}"
+        )
     message = _object(raw, "it")
     headers, properties = message.get("headers"), message.get("properties")
     if not isinstance(headers, dict) or not isinstance(properties, dict):

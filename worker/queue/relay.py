@@ -38,7 +38,7 @@ from worker.queue.messages import TASK, message_id
 from worker.settings import Settings
 from worker.storage.folders import require_safe_folders
 from worker.storage.home import require_record
-from worker.storage.recorded_paths import PathEscapes, output_path
+from worker.storage.recorded_paths import PathEscapes, derivative_path
 
 _RETRY: Final = 2.0
 _MIN_PAUSE: Final = 0.02
@@ -117,7 +117,7 @@ def _clear_drafts(database: Database, settings: Settings, job_id: int, log: "str
         masters = job_scan_paths(s, job_id)
     for master in masters:
         try:
-            clear_drafts(output_path(settings.outbox_path, master).parent, f"job{job_id}")
+            clear_drafts(derivative_path(settings.outbox_path, master).parent, f"job{job_id}")
         except (OutputUnavailable, PathEscapes) as error:
             log.warning("drafts may be left over", code=error.code, reason=error.reason)
 

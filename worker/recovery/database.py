@@ -16,16 +16,16 @@ from db.errors import BrokenSidecar, RecipeConflict
 from db.migrations import upgrade
 from restoration import MasterError, OutputFormat, OutputUnavailable, read_disclosure
 from worker.outbox.paths import OUTBOX
-from worker.outbox.sidecars import SUFFIX, read_sidecar_file, sidecar_path
+from worker.outbox.sidecars import SIDECAR_SUFFIX, read_sidecar_file, sidecar_path
 from worker.printable import display_path
 from worker.recovery.report import RecoveryListener, RecoveryLog, RecoveryReport
 from worker.settings import Settings
 from worker.storage.ignored_names import ignored_folder
-from worker.storage.recorded_paths import output_path
+from worker.storage.recorded_paths import derivative_path
 
 _BATCH: Final = 50
 _PICTURES: Final = tuple(fmt.suffix.encode() for fmt in OutputFormat)
-_SIDECARS: Final = tuple(suffix + SUFFIX.encode() for suffix in _PICTURES)
+_SIDECARS: Final = tuple(suffix + SIDECAR_SUFFIX.encode() for suffix in _PICTURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def recover_database(
     batch: list[_UsableSidecar] = []
     planned: set[bytes] = set()
     for path in _pictures_and_sidecars(outbox, log):
-        if not path.endswith(SUFFIX.encode()):
+        if not path.endswith(SIDECAR_SUFFIX.encode()):
             _report_missing_sidecar(outbox, path, log)
             continue
         found = _read(database, outbox, path, log, verify=verify)
@@ -151,11 +151,11 @@ def _read(
     log.step()
     display = display_path(path)
     try:
-        sidecar, digest = read_sidecar_file(output_path(outbox, path))
+        sidecar, digest = read_sidecar_file(derivative_path(outbox, path))
     except (BrokenSidecar, MasterError, OutputUnavailable) as error:
         log.unusable(display, error.reason, error.remedy)
         return None
-    name = path.removesuffix(SUFFIX.encode())
+    name = path.removesuffix(SIDECAR_SUFFIX.encode())
     picture = outbox / os.fsdecode(name)
     derivative = DerivativeName(None, OUTBOX, name, display_path(name))
     with database.read() as s:
@@ -236,4 +236,4 @@ def _enter(database: Database, batch: list[_UsableSidecar], log: RecoveryLog) ->
     added, refused = database.run(step)
     log.report.entered += added
     for found, error in refused:
-        log.unusable(f"{found.name.display}{SUFFIX}", error.reason, error.remedy)
+        log.unusable(f"{found.name.display}{SIDECAR_SUFFIX}", error.reason, error.remedy)

@@ -6,7 +6,7 @@ from typing import Final
 
 from db.catalog import AddedRows
 
-MAX_LISTED: Final = 1000
+MAX_FINDINGS: Final = 1000
 """Number of findings that the report keeps; the listener gets all of them."""
 
 
@@ -51,6 +51,6 @@ class RecoveryLog:
         """Report a file that could not be used."""
         finding = UnusableFile(display, reason, remedy, facts or {})
         self.report.troubles += 1
-        if len(self.report.findings) < MAX_LISTED:
+        if len(self.report.findings) < MAX_FINDINGS:
             self.report.findings.append(finding)
         self._listener(self.report, finding)

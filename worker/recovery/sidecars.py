@@ -11,7 +11,7 @@ from restoration import MasterError, OutputUnavailable
 from worker.outbox.paths import OUTBOX
 from worker.outbox.sidecars import describes, sidecar_path, write_sidecar
 from worker.recovery.report import RecoveryListener, RecoveryLog, RecoveryReport
-from worker.storage.recorded_paths import PathEscapes, output_path
+from worker.storage.recorded_paths import PathEscapes, derivative_path
 
 
 def recover_sidecars(
@@ -42,7 +42,7 @@ def _path(outbox: Path, name: DerivativeName) -> Path:
             reason=f"the record names a root {name.root!r} for it, which is not one of Saek's",
             remedy="the record was tampered with or is damaged: compare it with a backup",
         )
-    return output_path(outbox, name.path)
+    return derivative_path(outbox, name.path)
 
 
 def _recover_sidecar(

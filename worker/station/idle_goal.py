@@ -16,7 +16,7 @@ from worker.inbox.rescan import everything_known
 from worker.inbox.walk import WalkSummary
 from worker.parts.part_exits import exit_for
 from worker.settings import Settings
-from worker.station.part import Part
+from worker.station.part import StationPart
 
 _HOPELESS: Final = 6
 """Number of exits of a part, with no file ending meanwhile, after which the station gives up."""
@@ -34,7 +34,7 @@ class IdleGoal:
         self._settings, self._database, self._began = settings, database, began
         self._ended = -1
 
-    def reached(self, parts: Sequence[Part]) -> Exit | None:
+    def reached(self, parts: Sequence[StationPart]) -> Exit | None:
         """Return the exit code if all files have ended or nothing but a failing part is left, else None."""
         try:
             with self._database.read() as s:
@@ -67,7 +67,7 @@ class IdleGoal:
             )
         return exit_for(hopeless) if hopeless else None
 
-    def _note_progress(self, parts: Sequence[Part], ended: int) -> None:
+    def _note_progress(self, parts: Sequence[StationPart], ended: int) -> None:
         if ended != self._ended:
             self._ended = ended
             for part in parts:

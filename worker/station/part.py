@@ -28,7 +28,7 @@ _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 _log = structlog.get_logger()
 
 
-class Part:
+class StationPart:
     """The process of one part, with its exits and its last lines of output.
 
     `exits` is None while it runs steadily. `exits_without_progress` counts its exits since a file last ended.

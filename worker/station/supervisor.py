@@ -16,7 +16,7 @@ from worker.queue.broker import ping
 from worker.recipes import recipe_from
 from worker.settings import Settings
 from worker.station.idle_goal import IdleGoal
-from worker.station.part import Part
+from worker.station.part import StationPart
 from worker.storage.home import prepare_home, station_lock
 
 PARTS: Final = ("broker", "dispatch", "worker", "ingest")
@@ -48,7 +48,9 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
     with station_lock(settings):
         upgrade(settings.database_address())
         database = open_database(settings.database_address())
-        parts = [Part(name, settings) for name in PARTS if name != "broker" or settings.embedded_broker]
+        parts = [
+            StationPart(name, settings) for name in PARTS if name != "broker" or settings.embedded_broker
+        ]
         try:
             with database.read() as s:
                 goal = IdleGoal(settings, database, current_time(s)) if until_idle else None
@@ -68,7 +70,7 @@ def run_station(settings: Settings, stop: threading.Event, *, until_idle: bool =
 
 
 def _supervise(
-    parts: Sequence[Part], settings: Settings, stop: threading.Event, goal: IdleGoal | None
+    parts: Sequence[StationPart], settings: Settings, stop: threading.Event, goal: IdleGoal | None
 ) -> Exit:
     write_part_exits(settings, ())
     next_check = time.monotonic() + 1.0
@@ -84,7 +86,7 @@ def _supervise(
     return Exit.OK
 
 
-def _wait_for_broker(part: Part, settings: Settings, stop: threading.Event) -> None:
+def _wait_for_broker(part: StationPart, settings: Settings, stop: threading.Event) -> None:
     deadline = time.monotonic() + _BROKER_START_SECONDS
     while True:
         try:

@@ -49,7 +49,7 @@ def master_path(inbox: Path, path: bytes) -> Path:
     return inbox.joinpath(*map(os.fsdecode, parts))
 
 
-def output_path(outbox: Path, path: bytes) -> Path:
+def derivative_path(outbox: Path, path: bytes) -> Path:
     """Return the path of a derivative, which need not exist.
 
     Raises:

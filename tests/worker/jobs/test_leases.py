@@ -23,7 +23,7 @@ from db.reports.status import overview
 from db.values import NewDerivative, utcnow
 from db.vocabulary import JobState, Lane
 from restoration import MasterUnavailable, NoSpace, NotAnImage, OutOfMemory, Progress, Stage
-from worker.jobs.leases import HeldJob, claim
+from worker.jobs.leases import HeldJob, claimed_job
 from worker.settings import Settings
 
 QueueJob = Callable[..., int]
@@ -42,7 +42,7 @@ def hold(
     work: Callable[[HeldJob], None],
     drained: float | None = None,
 ) -> bool:
-    with claim(database, job, "tester", settings, lambda: drained) as held:
+    with claimed_job(database, job, "tester", settings, lambda: drained) as held:
         if held is None:
             return False
         work(held)
@@ -83,7 +83,7 @@ def test_a_second_delivery_does_nothing(
     database: Database, settings: Settings, queue_job: QueueJob, record: NewDerivative
 ) -> None:
     job = queue_job("a.tif")
-    with claim(database, job, "first", settings, lambda: None) as held:
+    with claimed_job(database, job, "first", settings, lambda: None) as held:
         assert held is not None
         assert not hold(database, job, settings, nothing)
         held.finish(record, lambda _: None)

@@ -12,7 +12,7 @@ from db.errors import BrokenSidecar
 from restoration import OutputUnavailable
 from worker.outbox.paths import work_draft
 from worker.outbox.sidecars import (
-    MAX_BYTES,
+    MAX_SIDECAR_BYTES,
     parse,
     publish_with_sidecar,
     read_sidecar_file,
@@ -127,7 +127,7 @@ def test_neither_a_link_nor_a_giant_is_read(made: Made, tmp_path: Path) -> None:
     good = sidecar_path(made("a.tif")[1])
     (tmp_path / "link.json").symlink_to(good)
     with (tmp_path / "giant.json").open("wb") as giant:
-        giant.truncate(MAX_BYTES + 1)
+        giant.truncate(MAX_SIDECAR_BYTES + 1)
     for name in ("link.json", "giant.json", "missing.json"):
         with pytest.raises(BrokenSidecar):
             read_sidecar_file(tmp_path / name)

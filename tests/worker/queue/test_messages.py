@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from worker.queue.celery_app import create_app
 from worker.queue.messages import (
-    MAX_BYTES,
     MAX_JOB_ID,
+    MAX_MESSAGE_BYTES,
     TASK,
     InvalidMessage,
     message_envelope,
@@ -50,7 +50,7 @@ def raw(content: object) -> bytes:
 def test_what_the_relay_sends_is_read() -> None:
     assert read_job_id(raw(SENT)) == 7
     assert read_job_id(raw(message(MAX_JOB_ID))) == MAX_JOB_ID
-    assert len(raw(message(MAX_JOB_ID))) < MAX_BYTES / 4
+    assert len(raw(message(MAX_JOB_ID))) < MAX_MESSAGE_BYTES / 4
 
 
 def test_what_is_handed_on_holds_no_word_of_what_came() -> None:

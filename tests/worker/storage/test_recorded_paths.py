@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from restoration import OutputUnavailable
-from worker.storage.recorded_paths import PathEscapes, master_path, output_path
+from worker.storage.recorded_paths import PathEscapes, derivative_path, master_path
 
 _PARTS = st.sampled_from(
     [b"..", b".", b"", b"a", b"link", b"real", b"up", b"a.tif", b"\xff\xfe", b"~", b"etc", b"\0", b"%2e%2e"]
@@ -48,7 +48,7 @@ def test_any_recorded_path_stays_below_its_folder_or_is_refused(root: Path, path
 )
 def test_what_lies_below_is_found(root: Path, path: str) -> None:
     assert master_path(root, path.encode()) == root / path
-    assert output_path(root, path.encode()) == root / path
+    assert derivative_path(root, path.encode()) == root / path
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_what_lies_below_is_found(root: Path, path: str) -> None:
 )
 def test_what_leads_out_by_its_words_is_refused_with_the_way_out(root: Path, path: bytes) -> None:
     with pytest.raises(PathEscapes, match="backup"):
-        output_path(root, path)
+        derivative_path(root, path)
 
 
 def test_a_linked_folder_is_refused_with_the_way_out(root: Path) -> None:
     with pytest.raises(PathEscapes, match="mount"):
         master_path(root, b"link/a.tif")
     with pytest.raises(OutputUnavailable, match="mount"):
-        output_path(root, b"real/deep/etc/a.tif")
+        derivative_path(root, b"real/deep/etc/a.tif")
 
 
 def test_the_root_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
