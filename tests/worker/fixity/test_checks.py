@@ -179,7 +179,7 @@ def test_each_finding_has_a_remedy(stock, take_away):
     with stock.database.read() as s:
         told = {(c.file.holding, c.file.display.partition(".")[0]): remedy(s, c) for c in found}
     assert "Saek keeps no copy of a master" in told[Holding.MASTER, "rot"]
-    assert "the rescan takes it in as new" in told[Holding.MASTER, "edited"]
+    assert "the rescan registers it as new" in told[Holding.MASTER, "edited"]
     assert "put it back into the inbox" in told[Holding.MASTER, "lost"]
     assert told[Holding.DERIVATIVE, "rot"].endswith(
         "make it anew beside it: saek reprocess file:1 --model archive-1 --preset fast --strength 0.5 "

@@ -58,7 +58,7 @@ def test_no_link_is_followed(root, tmp_path):
 )
 def test_no_path_on_record_leads_out_of_the_folder(root, tmp_path, path):
     (tmp_path / "secret").write_bytes(b"secret")
-    with pytest.raises(FileUnreadable, match="none that Saek writes"):
+    with pytest.raises(FileUnreadable, match="not one that Saek writes"):
         hash_file(root, path, FAST)
 
 

@@ -134,7 +134,7 @@ def test_an_unexpected_error_costs_attempts_until_they_are_spent(
         with database.begin() as s:
             lease = jobs.claim(s, job, "tester", dt.timedelta(seconds=30), now=later)
         assert lease is not None
-        HeldJob(database, lease, settings, lambda: None).settle(RuntimeError("surprise"))
+        HeldJob(database, lease, settings, lambda: None).end_with(RuntimeError("surprise"))
     assert state(database, job) == (JobState.FAILED, 3, "internal-error")
 
 
@@ -227,7 +227,7 @@ def test_a_failure_after_a_lost_lease_is_not_recorded(
     with database.begin() as s:
         reap_expired(s, now=utcnow() + dt.timedelta(minutes=1))
     before = state(database, job)
-    HeldJob(database, lease, settings, lambda: None).settle(RuntimeError("too late"))
+    HeldJob(database, lease, settings, lambda: None).end_with(RuntimeError("too late"))
     assert state(database, job) == before
 
 

@@ -47,7 +47,7 @@ def test_an_address_that_is_not_allowed_is_refused(source, settings):
 
 def test_a_pipe_or_folder_is_refused_without_waiting(settings, tmp_path):
     os.mkfifo(tmp_path / "pipe.safetensors")
-    with pytest.raises(ModelRefused, match="no regular file"):
+    with pytest.raises(ModelRefused, match="not a regular file"):
         import_from(str(tmp_path / "pipe.safetensors"), settings)
 
 

@@ -104,7 +104,7 @@ def test_one_that_is_cut_off_is_found(made: Made) -> None:
         ({"version": 2}, "install a newer release"),
         ({"recipe": {"fingerprint": "0" * 64}}, "do not belong"),
         ({"recipe": {"body": {"model": "m"}}}, "recipe is invalid"),
-        ({"scan": None}, "lacks the scan"),
+        ({"scan": None}, "scan is missing"),
     ],
 )
 def test_one_that_was_forged_with_a_good_checksum_is_found(

@@ -391,7 +391,7 @@ def test_a_sidecar_beside_another_scans_picture_is_refused(
     _, good = made("good.tif")
     monkeypatch.setattr("worker.recovery.database.read_disclosure", lambda _: {"masterSha256": "0" * 64})
     report = recover(lost, settings.outbox_path)
-    assert "made of another scan" in report.findings[0].reason
+    assert "made from another scan" in report.findings[0].reason
     assert good.exists()
 
 

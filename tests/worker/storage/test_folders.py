@@ -70,7 +70,7 @@ def test_a_world_writable_folder_is_refused_with_the_chmod(
 def test_a_folder_that_everybody_could_exchange_is_refused(tmp_path: Path) -> None:
     (tmp_path / "open" / "inbox").mkdir(parents=True)
     (tmp_path / "open").chmod(0o777)
-    with pytest.raises(HomeError, match="exchanged"):
+    with pytest.raises(HomeError, match="replaced"):
         refuse_world_writable(tmp_path / "open" / "inbox")
     (tmp_path / "open").chmod(0o1777)
     refuse_world_writable(tmp_path / "open" / "inbox")
