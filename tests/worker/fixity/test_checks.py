@@ -182,7 +182,7 @@ def test_each_finding_has_a_remedy(stock, take_away):
     assert "the rescan registers it as new" in told[Holding.MASTER, "edited"]
     assert "put it back into the inbox" in told[Holding.MASTER, "lost"]
     assert told[Holding.DERIVATIVE, "rot"].endswith(
-        "make it anew beside it: saek reprocess file:1 --model archive-1 --preset fast --strength 0.5 "
+        "make it again beside it: saek reprocess file:1 --model archive-1 --preset fast --strength 0.5 "
         "--warmth 0.25 --format tiff --pyramid"
     )
     assert told[Holding.DERIVATIVE, "alone"].endswith("only once its master is back")
