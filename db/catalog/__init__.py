@@ -45,9 +45,9 @@ from db.catalog.selection import (
     select_scans,
     similar_names,
 )
+from db.catalog.sidecar_reader import read_sidecar
 from db.catalog.sidecars import (
     Sidecar,
-    read_sidecar,
     sidecar_object,
 )
 from db.catalog.sightings import (

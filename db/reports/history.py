@@ -3,8 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
@@ -14,7 +13,7 @@ from db.catalog.file_states import file_state, over_live_files
 from db.catalog.links import DerivativeName, links_of
 from db.core import schema
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
-from db.errors import AmbiguousSelector
+from db.reports.selectors import find_selected
 from db.values import AgentName, Problem
 from db.vocabulary import EventType, FileState, Finding, JobState, Lane, Outcome
 
@@ -143,11 +142,10 @@ class ScanHistory:
 def scan_history(s: Session, selector: str | bytes) -> ScanHistory | None:
     """Return the history of the scan that `selector` identifies, None without a match.
 
-    Bytes are a path relative to its root. Text is tried as `file:N` (sighting id), `scan:N`, `job:N`, a bare
-    number (sighting id), a display path, and a sha256 prefix of 6 digits or more. Raises `AmbiguousSelector`.
+    `selector` is as for `find_selected`. Raises `AmbiguousSelector`.
     """
-    subject = _by_path(s, selector) if isinstance(selector, bytes) else _by_text(s, selector)
-    return None if subject is None else _history(s, *subject)
+    found = find_selected(s, selector)
+    return None if found is None else _history(s, *found)
 
 
 def derivative_history(s: Session, path: bytes) -> ScanHistory | None:
@@ -164,69 +162,14 @@ def _history(s: Session, scan_id: int | None, sighting_id: int | None) -> ScanHi
     if scan_id is None:
         events = _events(s, Event.sighting_id == sighting_id)
         return ScanHistory(None, _sightings(s, Sighting.id == sighting_id), (), (), events)
+    scan = s.execute(select(schema.Scan.__table__).where(Scan.id == scan_id)).one()
     return ScanHistory(
-        scan=_scan(s, scan_id),
+        scan=ScanEntry(**_columns(ScanEntry, scan), problem=_problem(scan, "problem")),
         sightings=_sightings(s, Sighting.scan_id == scan_id),
         jobs=_jobs(s, scan_id),
         derivatives=_derivatives(s, scan_id),
         events=_events(s, Event.scan_id == scan_id),
     )
-
-
-def _by_text(s: Session, selector: str) -> tuple[int | None, int | None] | None:
-    kind, _, number = selector.rpartition(":")
-    if number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID:
-        match kind:
-            case "file" | "":
-                subject = _sighting(s, Sighting.id == int(number))
-            case "scan":
-                subject = _only_scan(s.scalar(select(Scan.id).where(Scan.id == int(number))))
-            case "job":
-                subject = _only_scan(s.scalar(select(Job.scan_id).where(Job.id == int(number))))
-            case _:
-                subject = None
-        if subject is not None:
-            return subject
-    return _sighting(s, Sighting.display == selector) or _by_digest(s, selector)
-
-
-def _by_path(s: Session, path: bytes) -> tuple[int | None, int | None] | None:
-    return _sighting(s, Sighting.path_sha256 == sha256(path).digest())
-
-
-def _sighting(s: Session, condition: ColumnElement[bool]) -> tuple[int | None, int | None] | None:
-    """Return scan and sighting id, of a live sighting before a superseded one, the latest among equals."""
-    row = s.execute(
-        select(Sighting.scan_id, Sighting.id)
-        .where(condition)
-        .order_by(Sighting.superseded_at.is_not(None), Sighting.id.desc())
-        .limit(1)
-    ).one_or_none()
-    return None if row is None else (row.scan_id, row.id)
-
-
-def _by_digest(s: Session, prefix: str) -> tuple[int | None, int | None] | None:
-    prefix = prefix.lower()
-    if not _SHORTEST_PREFIX <= len(prefix) <= 64 or set(prefix) - set("0123456789abcdef"):
-        return None
-    found = s.execute(
-        select(Scan.id, Scan.sha256).where(Scan.sha256 >= prefix, Scan.sha256 < prefix + "g").limit(2)
-    ).all()
-    if len(found) > 1:
-        raise AmbiguousSelector(
-            reason=f"{prefix} is a prefix of the checksums of several scans",
-            remedy="give more digits of the checksum",
-        )
-    return _only_scan(found[0].id) if found else None
-
-
-def _only_scan(scan_id: int | None) -> tuple[int | None, int | None] | None:
-    return None if scan_id is None else (scan_id, None)
-
-
-def _scan(s: Session, scan_id: int) -> ScanEntry:
-    row = s.execute(select(schema.Scan.__table__).where(Scan.id == scan_id)).one()
-    return ScanEntry(**_columns(ScanEntry, row), problem=_problem(row, "problem"))
 
 
 def _sightings(s: Session, condition: ColumnElement[bool]) -> tuple[SightingEntry, ...]:
@@ -301,7 +244,3 @@ def _columns(entry: type[Any], row: Row[Any]) -> dict[str, Any]:
 def _problem(row: Row[Any], stem: str) -> Problem | None:
     code, reason, remedy = (row._mapping[f"{stem}_{part}"] for part in ("code", "reason", "remedy"))
     return None if code is None else Problem(code, reason, remedy)
-
-
-_SHORTEST_PREFIX: Final = 6
-_LONGEST_ID: Final = 18

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from db.catalog.files import list_files
 from db.catalog.links import DerivativeName, latest_derivative_paths, recorded_derivatives
 from db.catalog.recovery import AddedRows, SidecarStatus, enter_sidecar, sidecar_status
-from db.catalog.sidecars import read_sidecar, sidecar_object
+from db.catalog.sidecar_reader import read_sidecar
+from db.catalog.sidecars import sidecar_object
 from db.core.engine import open_database
 from db.core.schema import Derivative, Event, Job, Model, Recipe, Scan, Sighting
 from db.errors import BrokenSidecar
