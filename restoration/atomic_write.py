@@ -24,11 +24,11 @@ def writing_to(folder: Path) -> Iterator[None]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise NoSpace(
                 reason=f"the disk of {display_name(folder)} is full",
-                remedy="free some space; work goes on by itself",
+                remedy="free some space; work continues automatically",
             ) from error
         raise OutputUnavailable(
             reason=f"{display_name(folder)} cannot be written to ({error.strerror or error})",
-            remedy="see that it is there and that Saek may write to it; work goes on by itself",
+            remedy="check that it exists and that Saek may write to it; work continues automatically",
         ) from error
 
 

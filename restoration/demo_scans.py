@@ -1,4 +1,4 @@
-"""Which masters a demonstration uses: CC0 photographs that scikit-image ships, made into typical scans."""
+"""Sample masters for the demonstration: CC0 photographs of scikit-image, made into typical scans."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,16 @@ _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114  # BT.601
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One file of the demonstration and how it must end."""
+    """One sample and its expected outcome."""
 
     path: Path
     """Relative to the folder that it was made in."""
     problem: str | None
-    """Code of the error that it is quarantined with, None if it is to be colored."""
+    """Code of the error that it is quarantined with; None if it is colored."""
 
 
 def make_samples(folder: Path) -> tuple[Sample, ...]:
-    """Write the demonstration's masters below `folder` and tell how each must end.
+    """Write the sample masters below `folder` and return them with their expected outcomes.
 
     Raises ImportError where scikit-image (extra `demo`) is not installed.
     """
@@ -60,7 +60,7 @@ def make_samples(folder: Path) -> tuple[Sample, ...]:
 
 
 def _gray(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the BT.601 luma of an 8-bit RGB picture, in [0, 1], unrounded."""
+    """Return the BT.601 luma (H, W), float64 in [0, 1], of an RGB picture (H, W, 3), uint8."""
     gray: NDArray[np.float64] = (rgb @ np.array([_RED, _GREEN, _BLUE])) / 255
     return gray
 

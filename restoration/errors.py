@@ -9,28 +9,28 @@
     │   ├── UnsafeFile          symbolic link, FIFO, socket, device, folder
     │   ├── EmptyFile
     │   ├── NotAnImage
-    │   ├── UnsupportedImage    an image, but not of a kind that is restored
+    │   ├── UnsupportedImage    an image of a kind that is not restored
     │   ├── TruncatedImage      cut off or damaged pixel data
     │   ├── ImageTooLarge
     │   ├── ImplausiblePixels   decodes, but to noise
     │   ├── DecodersDisagree    two decoders see different pixels in it
     │   ├── AlreadyColor
-    │   ├── AlreadyRestored     made by this software: its master is to be restored instead
-    │   └── MasterChanged       not the bytes that were registered
+    │   ├── AlreadyRestored     made by this software: restore its master instead
+    │   └── MasterChanged       other bytes than were registered
     ├── ModelError              the recipe cannot be followed on this installation
     │   ├── UnknownModel
     │   ├── WeightsMismatch
     │   ├── RecipeOutdated      made for the pixel code of another version
-    │   └── ModelRefused        a file that was offered as a model is none that can be run
-    ├── Transient               try again later; the master is not to blame
+    │   └── ModelRefused        an offered file is not a model that can be run
+    ├── Transient               try again later; the master is not at fault
     │   ├── NoSpace
-    │   ├── MasterUnavailable   the storage that holds the master is away or failing
-    │   ├── OutputUnavailable   the folder of the derivatives is away or read-only
+    │   ├── MasterUnavailable   the storage of the master is unavailable or failing
+    │   ├── OutputUnavailable   the folder of the derivatives is unavailable or read-only
     │   ├── OutOfMemory
     │   └── EngineUnavailable
-    ├── ReaderFailed            reading it crashed, hung or took too much: tried again, but not for ever
-    ├── OutputExists            another file lies where the derivative should be
-    └── LumaMismatch            our own fault: the derivative was not written
+    ├── ReaderFailed            reading the master crashed, hung or exceeded its limits: a few more tries
+    ├── OutputExists            another file has the name of the derivative
+    └── LumaMismatch            a fault of Saek or of the machine: the derivative was removed
 """
 
 import os
@@ -39,7 +39,7 @@ from typing import ClassVar
 
 
 def display_name(path: Path | str) -> str:
-    """Return `path` as printable text: undecodable bytes and controls of all kinds show as escapes."""
+    """Return `path` as printable text: undecodable bytes and control characters are escaped."""
     try:
         text = os.fsencode(path).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half of a surrogate pair, which no name of a file can hold
@@ -59,7 +59,7 @@ class RestorationError(Exception):
         self.path = None if path is None else Path(path)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive the pickling between a worker process and its parent."""
+        """Make the error picklable, for its way from a worker process to the parent."""
         return _rebuild, (type(self), self.reason, self.remedy, self.path)
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class MasterError(RestorationError):
 
 
 class MissingFile(MasterError):
-    """There is no such file any more."""
+    """The file does not exist, or no longer."""
 
     code = "missing-file"
 
@@ -90,7 +90,7 @@ class UnreadableFile(MasterError):
 
 
 class UnsafeFile(MasterError):
-    """The name leads to something other than a regular file."""
+    """The path is not a regular file."""
 
     code = "unsafe-file"
 
@@ -102,7 +102,7 @@ class EmptyFile(MasterError):
 
 
 class NotAnImage(MasterError):
-    """The first bytes are those of no image format."""
+    """The first bytes are not those of an image format."""
 
     code = "not-an-image"
 
@@ -126,25 +126,25 @@ class ImageTooLarge(MasterError):
 
 
 class ImplausiblePixels(MasterError):
-    """The pixels can be decoded, but no picture looks like that."""
+    """The pixels can be decoded, but are noise: the data do not match the header."""
 
     code = "implausible-pixels"
 
 
 class DecodersDisagree(MasterError):
-    """Two independent decoders see different pixels in the file, so nobody knows which picture it holds."""
+    """Two independent decoders see different pixels in the file."""
 
     code = "decoders-disagree"
 
 
 class AlreadyColor(MasterError):
-    """A color picture: it is never repainted."""
+    """A color picture; Saek colors monochrome scans only."""
 
     code = "already-color"
 
 
 class AlreadyRestored(MasterError):
-    """A derivative or a map of confidence that this software made: it is no master."""
+    """A derivative or a confidence map of Saek, not a master."""
 
     code = "already-restored"
 
@@ -174,19 +174,19 @@ class WeightsMismatch(ModelError):
 
 
 class RecipeOutdated(ModelError):
-    """The recipe was made for the pixel code of another version, so its pixels cannot be made here."""
+    """The recipe is for another version of the pixel code, which would give other pixels."""
 
     code = "recipe-outdated"
 
 
 class ModelRefused(ModelError):
-    """A file that was offered as a model is none that can be run, or may not have that name."""
+    """A file that was offered as a model cannot be run, or may not have that name."""
 
     code = "model-refused"
 
 
 class Transient(RestorationError):
-    """Circumstances are at fault: the same work may succeed later."""
+    """A temporary cause: the same work may succeed later."""
 
     code = "transient"
 
@@ -198,45 +198,45 @@ class NoSpace(Transient):
 
 
 class MasterUnavailable(Transient):
-    """The storage that holds the master is away or failing; nothing is known of the master itself."""
+    """The storage of the master is unavailable or failing; the master itself may be sound."""
 
     code = "master-unavailable"
 
 
 class OutputUnavailable(Transient):
-    """The folder that the derivative belongs into is away, read-only or failing."""
+    """The folder of the derivative is unavailable, read-only or failing."""
 
     code = "output-unavailable"
 
 
 class OutOfMemory(Transient):
-    """Main or accelerator memory did not suffice."""
+    """Not enough main or accelerator memory."""
 
     code = "out-of-memory"
 
 
 class EngineUnavailable(Transient):
-    """The engine or device that was asked for cannot be opened now."""
+    """The requested engine or device cannot be opened now."""
 
     code = "engine-unavailable"
 
 
 class ReaderFailed(RestorationError):
-    """The process that read the master crashed, hung or went beyond its limits.
+    """The process that read the master crashed, hung or exceeded its limits.
 
-    The master is most likely at fault, but only trying again tells.
+    The master is most likely at fault; another try tells.
     """
 
     code = "reader-failed"
 
 
 class OutputExists(RestorationError):
-    """Another file lies under the derivative's name; it was not touched."""
+    """Another file has the name of the derivative; it was not touched."""
 
     code = "output-exists"
 
 
 class LumaMismatch(RestorationError):
-    """The derivative did not give the master back; it was removed."""
+    """The derivative does not have the luma of its master; it was removed."""
 
     code = "luma-mismatch"

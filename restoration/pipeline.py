@@ -241,21 +241,21 @@ def _read_again(
         if listener:
             listener(strip.top + len(strip.gray), rows)
     if again.digest() != samples_sha256:
-        raise luma_mismatch("the master, read again, did not give the same samples")
+        raise luma_mismatch("the master, read again, gave other samples")
 
 
 def _require_recipe(recipe: Recipe, model: LoadedModel) -> None:
     """Raise RecipeOutdated or WeightsMismatch unless this installation can follow the recipe."""
     if recipe.algorithm != ALGORITHM:
         raise RecipeOutdated(
-            reason=f"the recipe is of version {recipe.algorithm} of the pixel code, "
-            f"installed is version {ALGORITHM}",
+            reason=f"the recipe is for version {recipe.algorithm} of the pixel code, "
+            f"version {ALGORITHM} is installed",
             remedy="make a new recipe (saek reprocess), or install the version that made this one",
         )
     if model.weights != recipe.weights:
         raise WeightsMismatch(
             reason=f"the recipe asks for weights {recipe.weights[:12]}… of the model "
-            f"{recipe.model}, installed are {model.weights[:12]}…",
+            f"{recipe.model}, {model.weights[:12]}… are installed",
             remedy="install the version of Saek that the recipe was made with, or make a new recipe",
         )
 
@@ -267,8 +267,8 @@ def _told_of(source: Input) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise OutOfMemory(
-            reason="main memory did not suffice",
-            remedy="free some; work goes on by itself",
+            reason="not enough memory",
+            remedy="free some memory; work continues automatically",
             path=source.path,
         ) from error
 

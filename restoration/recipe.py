@@ -1,4 +1,4 @@
-"""What decides the pixels of a derivative."""
+"""Recipes: all parameters that decide the pixels of a derivative, and their fingerprint."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ MAX_WARMTH = 1.0
 
 
 class Preset(StrEnum):
-    """How much detail of the chroma is inferred: each step costs more windows."""
+    """How much detail of the chroma is inferred; each step costs more windows."""
 
     FAST = "fast"
-    """Two looks at the whole picture: at the working side of the generator, and a quarter larger."""
+    """The whole picture at the working side of the generator, and a quarter larger."""
     BALANCED = "balanced"
     """The whole picture at the working side and at twice of it."""
     FINE = "fine"
@@ -67,16 +67,16 @@ class Recipe:
     """
     format: OutputFormat = OutputFormat.TIFF
     quality: int = 92
-    """JPEG quality, 1 to 100; without effect on the lossless formats."""
+    """JPEG quality, 1 to 100; no effect on the lossless formats."""
     pyramid: bool = False
-    """Tiles and reduced copies in a TIFF, for viewers that zoom; the pixels of the full picture are the same.
+    """Tiles and reduced copies in a TIFF, for viewers that zoom; the full picture has the same pixels.
 
-    Without effect on the other formats. A recipe without it is written as recipes were before.
+    No effect on the other formats. A recipe without it has the JSON of older recipes.
     """
     algorithm: int = ALGORITHM
 
     def __post_init__(self) -> None:
-        """Bring the values to their types, so that equal recipes are equal bytes."""
+        """Convert the values, so that equal recipes have equal JSON, and check their ranges."""
         object.__setattr__(self, "preset", Preset(self.preset))
         object.__setattr__(self, "format", OutputFormat(self.format))
         object.__setattr__(self, "strength", float(self.strength))

@@ -1,4 +1,4 @@
-"""What a restoration tells: before, during and after the work."""
+"""Results of a restoration: its plan, its progress, and the finished derivative."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from restoration.recipe import OutputFormat
 
 
 class Stage(StrEnum):
-    """The steps of a restoration, in their order."""
+    """Stages of a restoration, in their order."""
 
     READ = "read"
     COLOR = "color"
@@ -33,10 +33,10 @@ ProgressListener = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a restoration would cost."""
+    """Cost estimate of a restoration."""
 
     windows: int
-    """Windows of 256 x 256 pixels that the generator computes; a larger piece counts as several."""
+    """Windows of 256 x 256 pixels that the generator computes; a larger window counts as several."""
     pixels: int
     bytes_estimate: int
     """Size of the derivative: an upper estimate, uncompressed for the lossless formats."""
@@ -50,7 +50,7 @@ class MetadataReport:
     replaced: tuple[str, ...]
     dropped: tuple[str, ...]
     noted: tuple[str, ...] = ()
-    """What is odd about the file or was guessed, in plain sentences; none of it stopped the work."""
+    """What is odd about the file or was guessed, in sentences; none of it stopped the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Seamlessness:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceMap:
-    """The picture of how much the predicted colors can be trusted, and what it amounts to."""
+    """The confidence map of a derivative, and its statistics."""
 
     path: Path
     width: int
@@ -81,7 +81,7 @@ class ConfidenceMap:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """The finished derivative and all that the record needs to prove it."""
+    """The finished derivative, with all that the record keeps of it."""
 
     path: Path
     format: OutputFormat
@@ -116,6 +116,6 @@ class Restoration:
     """Name and version, as written into the file."""
     metadata: MetadataReport
     decoders: int
-    """How many decoders that share no code the proof rests on: 2, or 1 where there is no second one."""
+    """How many independent decoders verified it: 2, or 1 where there is no second one."""
     confidence: ConfidenceMap | None = None
-    """None if nobody asked for it."""
+    """None if it was not asked for."""
