@@ -77,17 +77,17 @@ def subject(options: argparse.Namespace) -> "tuple[str, str, int, Mapping[str, T
     """Return title, architecture, working side and weights (floats as float32)."""
     from restoration.generators.models import load_weights, model_card
     from restoration.training.recipe import read_recipe
-    from restoration.training.run_folder import RunFolder
+    from restoration.training.run_folder import ChromaRunFolder
 
     if options.run is None:
         card = model_card(options.model)
         return f"model {card.name} as shipped", card.architecture, card.working_side, load_weights(card)
     from safetensors.torch import load_file
 
-    run = RunFolder(options.run)
+    run = ChromaRunFolder(options.run)
     plan = read_recipe(run.path / "recipe.toml")
     title = f"run {options.run.name}, fp32"
-    return title, plan.subject.architecture, plan.working_side, load_file(run.best)
+    return title, plan.model.architecture, plan.working_side, load_file(run.best)
 
 
 def predicted(network: "nn.Module", luma: "NDArray[np.float32]") -> "NDArray[np.float32]":

@@ -23,7 +23,7 @@ UNPICKLERS = {
 }
 RUNNERS = {"eval", "exec", "compile", "__import__"}
 SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
-TRAINING_STATE = {"restoration/training/checkpoint.py", "restoration/study/networks.py"}
+TRAINING_STATE = {"restoration/training/checkpoint.py"}
 """Where a run of training keeps its own state between two starts; read with weights_only."""
 
 

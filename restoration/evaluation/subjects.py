@@ -12,7 +12,7 @@ from restoration.generators.loaded_model import LoadedModel, load_model
 from restoration.generators.models import SHIPPED_ONLY, Library, ModelCard, installed_models, model_card
 from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.training.recipe import SEED_KIND, read_recipe, recipe_kind
-from restoration.training.run_folder import RunFolder
+from restoration.training.run_folder import ChromaRunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _card_of_folder(folder: Path) -> ModelCard:
             remedy="see what `saek study` tells of it",
             path=folder,
         )
-    run = RunFolder(folder)
+    run = ChromaRunFolder(folder)
     if run.best.is_file():
         return _card_of_run(run)
     cards = installed_models(Library((folder,)))
@@ -76,13 +76,13 @@ def _card_of_folder(folder: Path) -> ModelCard:
     return cards[0]
 
 
-def _card_of_run(run: RunFolder) -> ModelCard:
+def _card_of_run(run: ChromaRunFolder) -> ModelCard:
     """Make the card that the best weights of a run would get."""
     plan = read_recipe(run.path / "recipe.toml")
-    architecture = ARCHITECTURES.get(plan.subject.architecture)
+    architecture = ARCHITECTURES.get(plan.model.architecture)
     if architecture is None:
         raise EvaluationError(
-            reason=f"the run trained {plan.subject.architecture!r}, which predicts no chroma",
+            reason=f"the run trained {plan.model.architecture!r}, which predicts no chroma",
             remedy=f"name a run of one of these: {', '.join(ARCHITECTURES)}",
             path=run.path,
         )
@@ -90,7 +90,7 @@ def _card_of_run(run: RunFolder) -> ModelCard:
     return ModelCard(
         name=run.path.resolve().name,
         summary=f"The best checkpoint of a run of the recipe {plan.name}.",
-        architecture=plan.subject.architecture,
+        architecture=plan.model.architecture,
         in_channels=1,
         out_channels=architecture.channels,
         multiple=architecture.multiple,

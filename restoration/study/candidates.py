@@ -14,19 +14,18 @@ from pathlib import Path
 
 import torch
 
-from restoration.atomic_write import digest
+from restoration.atomic_write import digest, draft_name, write_file
 from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
 from restoration.evaluation.subjects import open_evaluated_models
 from restoration.evaluation.terms import EvaluationProgress
 from restoration.generators.models import Library, default_model
 from restoration.recipe import Preset
+from restoration.study.colorizer import checkpoint_colorizer, luminance_kept
 from restoration.study.dataset import Dataset
-from restoration.study.judging import CandidateFigures, Evaluator, as_facts, from_facts
-from restoration.study.painter import checkpoint_colorizer, luminance_kept
+from restoration.study.evaluator import CandidateFigures, Evaluator, as_facts, from_facts
 from restoration.study.preprocessing import Bytes, Preprocessing
 from restoration.study.recipe import SeedRecipe
-from restoration.study.run_folder import SeedFolder
-from restoration.training.run_folder import write_atomically
+from restoration.study.run_folder import SeedRunFolder
 
 _JUDGING = 1
 """Raised when other figures are taken, so that old ones are not read."""
@@ -84,7 +83,7 @@ def beside(
     )
 
 
-def of_run(folder: SeedFolder, bench: Evaluator, device: torch.device) -> Iterator[Candidate]:
+def of_run(folder: SeedRunFolder, bench: Evaluator, device: torch.device) -> Iterator[Candidate]:
     """Yield what each kept generator of a run paints."""
     recipe = folder.recipe()
     for epoch in folder.kept():
@@ -98,7 +97,7 @@ def of_run(folder: SeedFolder, bench: Evaluator, device: torch.device) -> Iterat
         )
 
 
-def _painted(folder: SeedFolder, epoch: int, bench: Evaluator, device: torch.device) -> list[Bytes]:
+def _painted(folder: SeedRunFolder, epoch: int, bench: Evaluator, device: torch.device) -> list[Bytes]:
     paint = checkpoint_colorizer(folder.recipe(), folder.weights(epoch), device)
     return [paint(gray) for gray in bench.grays]
 
@@ -118,7 +117,7 @@ def judged(
             facts = json.loads(path.read_text("utf-8"))
         else:
             facts = _judged(exhibit, bench)
-            write_atomically(path, json.dumps({"name": exhibit.name, **facts}).encode())
+            write_file(path, json.dumps({"name": exhibit.name, **facts}).encode(), draft_name(path))
         verdicts.append(JudgedCandidate(exhibit, from_facts(facts["painted"]), from_facts(facts["kept"])))
     progress("judging", len(exhibits), len(exhibits))
     return tuple(verdicts)

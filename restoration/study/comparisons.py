@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from restoration.study.matrix import slug
 from restoration.study.recipe import FIGURES
-from restoration.study.run_folder import SeedFolder
+from restoration.study.run_folder import SeedRunFolder
 
 BASELINE = "pix2pix"
 """Name of the recipe that the others are compared with."""
@@ -23,7 +23,7 @@ TITLES = {
 class Shown:
     """A kept generator in a figure."""
 
-    folder: SeedFolder
+    folder: SeedRunFolder
     epoch: int
     label: str
 
@@ -36,7 +36,7 @@ class Comparison:
     shape: str
     """Width and precision, in words."""
     shown: tuple[Shown, ...]
-    folders: tuple[SeedFolder, ...]
+    folders: tuple[SeedRunFolder, ...]
     """All its runs, for the curves."""
 
     @property
@@ -45,7 +45,7 @@ class Comparison:
         return f"{self.figure}-{slug(self.shape)}"
 
 
-def comparisons(runs: Sequence[SeedFolder]) -> tuple[Comparison, ...]:
+def comparisons(runs: Sequence[SeedRunFolder]) -> tuple[Comparison, ...]:
     """Set the runs of each width and precision side by side, at the last epoch that all have kept.
 
     Figure a shows the baseline after its first round of epochs (20 in the study) and at its end too.
@@ -71,24 +71,24 @@ def comparisons(runs: Sequence[SeedFolder]) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def _over_epochs(baseline: Sequence[SeedFolder]) -> tuple[Shown, ...]:
+def _over_epochs(baseline: Sequence[SeedRunFolder]) -> tuple[Shown, ...]:
     ends = ((folder, epoch) for folder in baseline for epoch in (_first_round(folder), folder.kept()[-1]))
     return tuple(_shown(folder, epoch) for folder, epoch in dict.fromkeys(ends))
 
 
-def _first_round(folder: SeedFolder) -> int:
+def _first_round(folder: SeedRunFolder) -> int:
     """Return the epoch of the first checkpoint that the recipe asks for, or else the first that is kept."""
     kept, asked = folder.kept(), folder.recipe().checkpoint_epochs
     return asked if asked in kept else kept[0]
 
 
-def _at_one_epoch(folders: Sequence[SeedFolder]) -> tuple[Shown, ...]:
+def _at_one_epoch(folders: Sequence[SeedRunFolder]) -> tuple[Shown, ...]:
     common = set(folders[0].kept()).intersection(*(folder.kept() for folder in folders[1:]))
     # Without a common epoch each shows its last one; the labels say which.
     return tuple(_shown(folder, max(common) if common else folder.kept()[-1]) for folder in folders)
 
 
-def _shown(folder: SeedFolder, epoch: int) -> Shown:
+def _shown(folder: SeedRunFolder, epoch: int) -> Shown:
     return Shown(folder, epoch, f"{folder.recipe().name}, {epoch} epochs")
 
 

@@ -11,7 +11,7 @@ from lxml.builder import E
 
 from restoration.evaluation.report.charts import HEIGHT, INKS, WIDTH, Line, chart, even_axis
 from restoration.study.comparisons import Comparison
-from restoration.study.run_folder import SeedFolder
+from restoration.study.run_folder import SeedRunFolder
 
 LOSSES = {
     "l1": "L1 on training pictures, normalized",
@@ -56,7 +56,7 @@ def _chart(title: str, lines: Sequence[Line], loss: str) -> etree._Element:
     return drawing
 
 
-def _lines(folders: Sequence[SeedFolder], loss: str) -> list[Line]:
+def _lines(folders: Sequence[SeedRunFolder], loss: str) -> list[Line]:
     found: list[Line] = []
     for folder in folders:
         recipe = folder.recipe()

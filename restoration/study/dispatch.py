@@ -8,7 +8,8 @@ from pathlib import Path
 from restoration.generators.models import SHIPPED_ONLY, Library
 from restoration.study.loop import train_seed
 from restoration.study.recipe import read_seed_recipe
-from restoration.training.loop import TrainingProgress, TrainingResult, train
+from restoration.training.loop import train
+from restoration.training.progress import TrainingProgress, TrainingResult
 from restoration.training.recipe import SEED_KIND, recipe_kind
 
 

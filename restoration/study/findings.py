@@ -12,10 +12,10 @@ from restoration.evaluation.document import rounded
 from restoration.study.candidates import JudgedCandidate
 from restoration.study.channel_statistics import ChannelStatistics, measure_channels
 from restoration.study.dataset import Dataset
-from restoration.study.judging import as_facts
+from restoration.study.evaluator import as_facts
 from restoration.study.matrix import PlannedRun
 from restoration.study.preprocessing import Preprocessing
-from restoration.study.run_folder import SeedFolder
+from restoration.study.run_folder import SeedRunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Findings:
     """Chroma beyond which there are blotches."""
     pictures: tuple[int, int]
     """To learn from and to judge by."""
-    runs: tuple[SeedFolder, ...]
+    runs: tuple[SeedRunFolder, ...]
     verdicts: tuple[JudgedCandidate, ...]
     matrix: tuple[PlannedRun, ...]
     """The whole of it, at full width and length, as far as it is done."""
@@ -40,7 +40,7 @@ class Findings:
         """Return the verdict on what stands beside the runs; its name begins like this."""
         return next(one for one in self.verdicts if one.exhibit.name.startswith(name))
 
-    def of_run(self, folder: SeedFolder) -> tuple[JudgedCandidate, ...]:
+    def of_run(self, folder: SeedRunFolder) -> tuple[JudgedCandidate, ...]:
         """Return the verdicts on the generators of a run, by epoch."""
         prefix = f"{folder.path.name}, "
         return tuple(one for one in self.verdicts if one.exhibit.name.startswith(prefix))
@@ -78,7 +78,7 @@ def study_document(findings: Findings) -> dict[str, Any]:
     return dict(rounded(document))
 
 
-def _run(folder: SeedFolder) -> dict[str, Any]:
+def _run(folder: SeedRunFolder) -> dict[str, Any]:
     return {
         "recipe": asdict(folder.recipe()),
         "facts": json.loads(folder.facts.read_text("utf-8")),

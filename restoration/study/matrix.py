@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from restoration.study.recipe import SeedRecipe, read_seed_recipe
-from restoration.study.run_folder import SeedFolder
+from restoration.study.run_folder import SeedRunFolder
 from restoration.training.recipe import TrainingError
 
 
@@ -17,7 +17,7 @@ class PlannedRun:
 
     recipe: SeedRecipe
     """As it is run: base and epochs may be less than what the folder's recipe says."""
-    folder: SeedFolder
+    folder: SeedRunFolder
     done: int
     """Epochs that lie in the run's folder already."""
 
@@ -74,9 +74,9 @@ def plan_runs(
     return tuple(plans)
 
 
-def run_folder(out: Path, recipe: SeedRecipe) -> SeedFolder:
+def run_folder(out: Path, recipe: SeedRecipe) -> SeedRunFolder:
     """Name the folder of a run: runs of several widths and precisions lie side by side."""
-    return SeedFolder(out / "runs" / f"{recipe.name}-{slug(recipe.shape)}")
+    return SeedRunFolder(out / "runs" / f"{recipe.name}-{slug(recipe.shape)}")
 
 
 def slug(shape: str) -> str:
@@ -84,9 +84,9 @@ def slug(shape: str) -> str:
     return shape.replace(", ", "-").replace(" ", "")
 
 
-def runs_made(out: Path) -> tuple[SeedFolder, ...]:
+def runs_made(out: Path) -> tuple[SeedRunFolder, ...]:
     """Return the folders of all runs that have kept a generator; TrainingError if one is damaged."""
-    folders = [SeedFolder(path.parent) for path in sorted((out / "runs").glob("*/recipe.toml"))]
+    folders = [SeedRunFolder(path.parent) for path in sorted((out / "runs").glob("*/recipe.toml"))]
     made = [(folder.recipe(), folder) for folder in folders if folder.kept() and folder.metrics.exists()]
     made.sort(key=lambda one: (-one[0].base, one[0].precision == "bfloat16", _place(one[0])))
     return tuple(folder for _, folder in made)

@@ -1,29 +1,32 @@
-"""Which networks and optimizers a recipe of the study trains, and how they are kept between two processes."""
+"""Networks and optimizers of a run of the study, and their checkpoint."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from restoration.atomic_write import draft_name, replacing
 from restoration.generators.networks.discriminator import PatchDiscriminator
 from restoration.generators.networks.pix2pix_losses import initialize
 from restoration.generators.networks.unet import UNetGenerator
 from restoration.study.recipe import CRITIC_STEPS, SeedRecipe
-from restoration.training.recipe import TrainingError
+from restoration.training.checkpoint import (
+    read_checkpoint,
+    require_recipe,
+    restore_random_state,
+    write_checkpoint,
+)
 from restoration.training.throughput import TimeSpent
 
 LOSSES = 3
-"""Losses that are told: adversarial and L1 of the generator, the discriminator's."""
+"""Number of reported losses: adversarial and L1 of the generator, the discriminator's."""
 
 
 @dataclass(slots=True)
 class SeedState:
-    """The networks, their optimizers and how far the run has come."""
+    """The networks, their optimizers and the progress of the run."""
 
     generator: UNetGenerator
     critic: PatchDiscriminator | None
@@ -41,7 +44,7 @@ def new_generator(recipe: SeedRecipe) -> UNetGenerator:
 
 
 def new_seed_state(recipe: SeedRecipe, device: torch.device) -> SeedState:
-    """Build the networks of a new run; seeds torch's generator."""
+    """Build the networks of a new run and seed torch's random generator."""
     torch.manual_seed(recipe.seed)
     generator = new_generator(recipe)
     initialize(generator)
@@ -63,33 +66,32 @@ def new_seed_state(recipe: SeedRecipe, device: torch.device) -> SeedState:
 
 
 def save_seed_state(state: SeedState, recipe: SeedRecipe, path: Path) -> None:
-    """Write the state beside `path`, then put it in place: a kill leaves the old or the new one."""
-    content = {
-        "recipe": recipe.fingerprint(),
-        "step": state.step,
-        "losses": state.losses,
-        "spent": asdict(state.spent),
-        "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all(),
-        "generator": state.generator.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "critic": state.critic.state_dict() if state.critic else {},
-        "critic_optimizer": state.critic_optimizer.state_dict() if state.critic_optimizer else {},
-    }
-    with replacing(path, draft_name(path)) as draft, draft.open("wb") as file:
-        torch.save(content, file)
+    """Write a checkpoint that `resumed_seed_state` reads. Raises NoSpace, OutputUnavailable."""
+    write_checkpoint(
+        path,
+        {
+            "recipe": recipe.fingerprint(),
+            "step": state.step,
+            "losses": state.losses,
+            "spent": asdict(state.spent),
+            "generator": state.generator.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "critic": state.critic.state_dict() if state.critic else {},
+            "critic_optimizer": state.critic_optimizer.state_dict() if state.critic_optimizer else {},
+        },
+    )
 
 
 def resumed_seed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> SeedState:
-    """Read back what `save_seed_state` wrote; TrainingError if it belongs to another recipe."""
-    # To main memory first: Adam counts its steps there, and would wait for the device at each if moved.
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    if content["recipe"] != recipe.fingerprint():
-        raise TrainingError(
-            reason="the run was begun with another recipe",
-            remedy="use the recipe in its folder (its epochs may change), or take a new folder",
-            path=path.parent,
-        )
+    """Read a checkpoint of `save_seed_state`; TrainingError if it belongs to another recipe."""
+    # To main memory first: Adam keeps its step counters there; on the device it would wait for each.
+    content = read_checkpoint(path, "cpu")
+    require_recipe(
+        content,
+        recipe.fingerprint(),
+        path,
+        "use the recipe in its folder (its epochs may change), or take a new folder",
+    )
     state = new_seed_state(recipe, device)
     state.step, state.spent = content["step"], TimeSpent(**content["spent"])
     state.losses = content["losses"].to(device)
@@ -98,15 +100,13 @@ def resumed_seed_state(path: Path, recipe: SeedRecipe, device: torch.device) -> 
     if state.critic is not None and state.critic_optimizer is not None:
         state.critic.load_state_dict(content["critic"])
         state.critic_optimizer.load_state_dict(content["critic_optimizer"])
-    torch.set_rng_state(cast(Tensor, content["random"]))
-    if device.type == "cuda" and len(content["random_cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(content["random_cuda"])
+    restore_random_state(content, device)
     return state
 
 
 def _adam(network: torch.nn.Module, recipe: SeedRecipe) -> torch.optim.Adam:
     first, second = recipe.betas
     parameters = list(network.parameters())
-    # One pass over weights and means saves a CPU a tenth of the step.
+    # Fused updates save a CPU a tenth of the step.
     fused = parameters[0].device.type == "cpu"
     return torch.optim.Adam(parameters, lr=recipe.rate, betas=(first, second), fused=fused)

@@ -1,7 +1,4 @@
-"""What a recipe of the study says: which of its trainings is done.
-
-A recipe is a TOML file with `kind = "seed"`. What it leaves out is as in the study.
-"""
+"""Recipes of the study: TOML files with `kind = "seed"`; the defaults are the published values."""
 
 from __future__ import annotations
 
@@ -9,15 +6,13 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from restoration.generators.networks.pix2pix_losses import L1_WEIGHT
 from restoration.study.preprocessing import Preprocessing
-from restoration.training.recipe import SEED_KIND, TrainingError
-
-T = TypeVar("T")
+from restoration.training.recipe import SEED_KIND, TrainingError, filled
 
 CRITICS = ("conditional", "unconditional", "none")
 CRITIC_STEPS = {16: 4, 8: 5}
@@ -30,13 +25,13 @@ FIGURES = ("a", "b", "c", "d")
 
 @dataclass(frozen=True, slots=True)
 class SeedRecipe:
-    """All that decides a run, beside the pictures."""
+    """Everything that decides a run, besides the pictures."""
 
     name: str
     about: str
-    """What the run is for, in a few words."""
+    """Purpose of the run, in a few words."""
     figure: str
-    """Which comparison of the report it belongs to."""
+    """Comparison of the report to which it belongs."""
     base: int = 64
     """Width of both networks: channels after their first convolution."""
     epochs: int = 100
@@ -46,7 +41,7 @@ class SeedRecipe:
     patch_map: int = 16
     """Side of the discriminator's map."""
     critic: str = "conditional"
-    """Whether the discriminator sees the gray picture too, sees the color alone, or is not there."""
+    """Whether the discriminator sees gray and color (Isola et al. 2017), color only, or is left out."""
     l1_weight: float = L1_WEIGHT
     rate: float = 2e-4
     betas: tuple[float, ...] = (0.5, 0.999)
@@ -56,20 +51,20 @@ class SeedRecipe:
     state_minutes: float = 5.0
     """Minutes from one state to resume from to the next."""
     precision: str = "float32"
-    """What convolutions compute in while it learns: "bfloat16" is torch's autocast, with weights, losses and
-    optimizer in float32. Pictures are painted in float32 either way."""
+    """Arithmetic of convolutions in training: "bfloat16" is torch's autocast, with weights, losses and
+    optimizer in float32. Generated pictures are computed in float32 either way."""
     threads: int | None = None
     """Threads of the processor; None: as many as torch takes by itself."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     @property
     def shape(self) -> str:
-        """How wide and how exact its networks are, in words."""
+        """Width and precision of the networks, in words."""
         exact = "" if self.precision == "float32" else f", {self.precision}"
         return f"base {self.base}{exact}"
 
     def fingerprint(self) -> str:
-        """sha256 (hex) over what decides the weights of each epoch; not over how many there are."""
+        """sha256 (hex) over what decides the weights of each epoch, not over the number of epochs."""
         decisive = asdict(self)
         for name in ("about", "figure", "epochs", "checkpoint_epochs", "state_minutes", "threads"):
             del decisive[name]
@@ -77,7 +72,7 @@ class SeedRecipe:
 
 
 def read_seed_recipe(path: Path) -> SeedRecipe:
-    """Read a recipe; TrainingError tells what is wrong with it."""
+    """Read a recipe. Raises TrainingError for an unknown, missing or impossible entry."""
     try:
         entries = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -86,11 +81,13 @@ def read_seed_recipe(path: Path) -> SeedRecipe:
         ) from error
     if entries.pop("kind", None) != SEED_KIND:
         raise TrainingError(
-            reason="this is no recipe of the study", remedy=f'give one with kind = "{SEED_KIND}"', path=path
+            reason="this is not a recipe of the study",
+            remedy=f'give one with kind = "{SEED_KIND}"',
+            path=path,
         )
     given = dict(entries)
-    given["preprocessing"] = _filled(Preprocessing, given.pop("preprocessing", {}), path)
-    recipe = _filled(SeedRecipe, given, path)
+    given["preprocessing"] = filled(Preprocessing, given.pop("preprocessing", {}), path, "[preprocessing]")
+    recipe = filled(SeedRecipe, given, path)
     wrong = _wrong(recipe)
     if wrong:
         raise TrainingError(reason=wrong[0], remedy=wrong[1], path=path)
@@ -98,7 +95,7 @@ def read_seed_recipe(path: Path) -> SeedRecipe:
 
 
 def as_toml(recipe: SeedRecipe) -> str:
-    """Write a recipe with all its entries that have a value."""
+    """Return a recipe as TOML, with all entries that have a value."""
     entries = asdict(recipe)
     parts = entries.pop("preprocessing")
     lines = [f'kind = "{SEED_KIND}"', *_lines(entries), "", "[preprocessing]", *_lines(parts)]
@@ -106,13 +103,13 @@ def as_toml(recipe: SeedRecipe) -> str:
 
 
 def _lines(entries: Mapping[str, Any]) -> list[str]:
-    # Strings, numbers and lists of numbers are written alike in JSON and in TOML.
-    told = {name: value for name, value in entries.items() if value is not None}
-    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in told.items()]
+    # Strings, numbers and lists of numbers are written the same in JSON and in TOML.
+    given = {name: value for name, value in entries.items() if value is not None}
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()]
 
 
 def _wrong(recipe: SeedRecipe) -> tuple[str, str] | None:
-    """Return what is wrong with the values, and what to do about it."""
+    """Return the first value that is out of range, and the remedy."""
     choices: dict[str, tuple[Any, ...]] = {
         "figure": FIGURES,
         "kernel": KERNELS,
@@ -134,7 +131,7 @@ def _wrong(recipe: SeedRecipe) -> tuple[str, str] | None:
             "give three numbers for color, one for gray, spreads above 0",
         )
     if recipe.critic == "none" and not recipe.l1_weight > 0:
-        return "the generator has nothing to strive for", "set l1_weight above 0, or a critic"
+        return "the generator has no loss", "set l1_weight above 0, or a critic"
     return None
 
 
@@ -145,20 +142,3 @@ def _numbers(preprocessing: Preprocessing, name: str, count: int) -> bool:
     numbers = [one for one in values if isinstance(one, int | float)]
     fitting = len(values) == len(numbers) == count
     return fitting and (not name.endswith("std") or min(numbers) > 0)
-
-
-def _filled(kind: type[T], entries: Mapping[str, Any], path: Path) -> T:
-    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
-    unknown = [f"unknown entry {name!r}" for name in sorted(set(entries) - set(known))]
-    missing = [
-        f"missing entry {name!r}"
-        for name, entry in known.items()
-        if name not in entries and entry.default is MISSING and entry.default_factory is MISSING
-    ]
-    if unknown or missing:
-        raise TrainingError(
-            reason=", ".join(unknown + missing), remedy=f"known entries: {', '.join(known)}", path=path
-        )
-    return kind(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
-    )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from restoration.study.candidates import JudgedCandidate
 from restoration.study.channel_statistics import CHANNELS
 from restoration.study.comparisons import TITLES, Comparison
+from restoration.study.evaluator import CandidateFigures
 from restoration.study.findings import Findings
-from restoration.study.judging import CandidateFigures
 
 COLUMNS = (
     "PSNR",

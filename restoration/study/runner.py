@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from restoration.atomic_write import writing_to
+from restoration.atomic_write import write_file, writing_to
 from restoration.evaluation.document import as_json
 from restoration.evaluation.features import FeatureNetwork
 from restoration.evaluation.terms import EvaluationProgress, silent
@@ -17,14 +17,13 @@ from restoration.study.candidates import Candidate, beside, judged, of_run
 from restoration.study.comparisons import comparisons
 from restoration.study.curves import curve_files
 from restoration.study.dataset import Dataset, load_dataset
+from restoration.study.evaluator import Evaluator
 from restoration.study.findings import Findings, statistics, study_document
-from restoration.study.judging import Evaluator
 from restoration.study.loop import train_seed
 from restoration.study.matrix import PlannedRun, plan_runs, read_matrix, runs_made
 from restoration.study.report import DrawnComparison, report
 from restoration.study.sheets import figure_sheet
-from restoration.training.loop import TrainingProgress
-from restoration.training.run_folder import write_atomically
+from restoration.training.progress import TrainingProgress
 
 DOCUMENT = "study.json"
 NOTES = "notes.md"
@@ -96,8 +95,8 @@ def run_study(
     with writing_to(page.parent):
         drawn = _drawn(findings, album, page, progress)
         document = as_json(study_document(findings)).encode()
-        write_atomically(page.parent / page.stem / DOCUMENT, document)
-        write_atomically(page, report(findings, drawn, recipes.name, text).encode())
+        write_file(page.parent / page.stem / DOCUMENT, document)
+        write_file(page, report(findings, drawn, recipes.name, text).encode())
     return findings
 
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from restoration.evaluation.rendering import left_gray
+from restoration.study.colorizer import checkpoint_colorizer
 from restoration.study.comparisons import Comparison
 from restoration.study.dataset import DatasetPart
 from restoration.study.hues import share_of
-from restoration.study.painter import checkpoint_colorizer
 from restoration.study.preprocessing import Bytes, gray_of
 
 PICTURES = 6

@@ -1,7 +1,4 @@
-"""The pictures of a run: which are trained on, which are held out.
-
-They are decoded once and stay in memory as bytes.
-"""
+"""The pictures of a run, decoded into memory, and their split into training, validation and test."""
 
 from __future__ import annotations
 
@@ -20,13 +17,13 @@ from PIL import Image, ImageOps
 from restoration.training.recipe import DataPlan, TrainingError
 from restoration.training.white_balance import white_balanced
 
-# Pictures whose licence text is missing are never trained on.
+# Sets without a license text are never trained on.
 WITHHELD_SETS = frozenset({"coworking"})
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
 
-# A picture with a shorter side than this, pixels, is an icon: most of it would be interpolation.
-LEAST_SIDE = 32
+# Pixels; a picture with a shorter side is an icon, most of whose samples would be interpolated.
+MIN_SIDE = 32
 
 # ITU-R BT.601, full range, of sRGB-encoded values in [0, 1].
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -34,7 +31,7 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A color picture in memory: sRGB bytes (H, W, 3), the set it belongs to and where it came from."""
+    """A color picture in memory: its path below the folder, its set, and sRGB bytes (H, W, 3)."""
 
     name: str
     set: str
@@ -49,7 +46,7 @@ class Split:
     validation: tuple[Picture, ...]
     test: tuple[Picture, ...]
     licenses: Mapping[str, str]
-    """Set -> license of its pictures, as far as a manifest tells."""
+    """Set -> license of its pictures, as far as the manifest states it."""
 
     def fingerprint(self) -> str:
         """sha256 (hex) over the names and bytes of the training pictures."""
@@ -63,10 +60,10 @@ class Split:
 def load_split(folder: Path, plan: DataPlan) -> Split:
     """Decode the pictures of a folder.
 
-    With a `manifest.csv` (columns path, split, set) the splits `train` and `eval` are used, `eval` halved
-    by set into validation and test. Without one every picture below the folder counts, its set is the first
-    sub-folder, and one of twenty, chosen by the name's hash, is held out for validation and another one for
-    test.
+    With a `manifest.csv` (columns path, split, set) its splits `train` and `eval` are used; `eval` is divided
+    into validation and test, half of each set. Without one, all pictures below the folder are used, the first
+    sub-folder is the set, and the hash of the path picks one in twenty for validation and another for test.
+    Raises TrainingError.
     """
     manifest = folder / "manifest.csv"
     named = listed(folder)
@@ -89,7 +86,7 @@ def load_split(folder: Path, plan: DataPlan) -> Split:
 
 
 def listed(folder: Path) -> dict[str, list[tuple[str, str]]]:
-    """Tell which pictures are in `train`, `validation` and `test`: set and path below the folder.
+    """Return (set, path below the folder) of the pictures in `train`, `validation` and `test`.
 
     Raises TrainingError if there is a manifest without the columns path, split, set.
     """
@@ -107,7 +104,7 @@ def listed(folder: Path) -> dict[str, list[tuple[str, str]]]:
 
 
 def chroma_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """BT.601 Cb and Cr (2, H, W) of sRGB bytes (H, W, 3), in [-0.5, 0.5]."""
+    """Return BT.601 Cb and Cr (2, H, W), float32 in [-0.5, 0.5], of sRGB bytes (H, W, 3)."""
     values = rgb.astype(np.float32) / 255.0
     luma = values @ LUMA
     blue = (values[..., 2] - luma) / np.float32(2.0 * (1.0 - LUMA[2]))
@@ -160,24 +157,24 @@ def _decode(folder: Path, named: Sequence[tuple[str, str]], plan: DataPlan) -> t
 
 
 def read_picture(folder: Path, name: str, path: str, plan: DataPlan) -> Picture | None:
-    """Decode one picture of the set `name`; None if it is gray or toned and would teach gray.
+    """Decode a picture of the set `name`, reduced to the plan's side; None if it is gray or toned.
 
-    Raises TrainingError if it cannot be decoded.
+    Raises TrainingError if it cannot be decoded or is an icon.
     """
     try:
         with Image.open(folder / path, formats=FORMATS) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
-    # SyntaxError is Pillow's word for a damaged PNG.
+    # Pillow raises SyntaxError for a damaged PNG.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise TrainingError(
             reason=f"the picture cannot be decoded: {error}",
-            remedy="repair it or take it away",
+            remedy="repair or remove it",
             path=folder / path,
         ) from error
-    if min(image.size) < LEAST_SIDE:
+    if min(image.size) < MIN_SIDE:
         raise TrainingError(
             reason=f"the picture has only {image.width} x {image.height} pixels",
-            remedy=f"take it away: both sides must have at least {LEAST_SIDE}",
+            remedy=f"remove it: both sides must have at least {MIN_SIDE}",
             path=folder / path,
         )
     scale = plan.side / min(image.size)
@@ -189,7 +186,7 @@ def read_picture(folder: Path, name: str, path: str, plan: DataPlan) -> Picture 
 
 
 def _toneless(rgb: NDArray[np.uint8], least: float) -> bool:
-    """Whether a picture has no color, or one hue only: a gray or toned print, yellowed paper."""
+    """Whether a picture has no color, or a single hue: a gray or toned print, yellowed paper."""
     chroma = chroma_of(rgb[::4, ::4]).reshape(2, -1)
     spread = float(np.hypot(*chroma.std(axis=1)))
     strength = float(np.hypot(*chroma).mean())

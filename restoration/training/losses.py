@@ -1,4 +1,4 @@
-"""What a wrong color costs."""
+"""Chroma loss functions."""
 
 from __future__ import annotations
 
@@ -12,38 +12,37 @@ from restoration.training.recipe import Objective
 
 
 def chroma_loss(predicted: Tensor, true: Tensor, objective: Objective) -> Tensor:
-    """L1 plus Huber, once more without each picture's mean, plus the L1 of the gradients -> a scalar.
+    """L1 and Huber loss, the same of mean-free chroma, and the L1 of the gradients -> scalar.
 
-    All of chroma (N, 2, H, W). A picture's mean is its light, its paper and the state of its dyes, which gray
-    tells little about and which differs at random between pictures; without it what remains is how the colors
-    of things differ, which can be learned.
+    `predicted` and `true` are chroma (N, 2, H, W), float, in [-0.5, 0.5]. The mean chroma of a picture comes
+    from its light, paper and dyes, which gray tells little about; the term without it (`contrast`) rates the
+    differences between colors, which can be learned.
 
-    A pixel weighs more where the truth is colored, against the pull towards gray that the average color of
-    all plausible ones exerts. The Huber term is divided by its own delta, so that both terms meet large
-    errors alike.
+    Colored pixels weigh more (`vividness`): the mean of all plausible colors, which minimizes the error, is
+    too gray. The Huber term (Huber 1964) is divided by its delta, so that large errors count in it as in L1.
     """
     weight = 1.0 + objective.vividness * true.norm(dim=1, keepdim=True)
     weight = weight / weight.mean()
-    loss = (_cost(predicted - true, objective) * weight).mean()
+    loss = (_pixel_loss(predicted - true, objective) * weight).mean()
     if objective.contrast:
-        centered = _centered(predicted) - _centered(true)
-        loss = loss + objective.contrast * (_cost(centered, objective) * weight).mean()
+        centered = _mean_free(predicted) - _mean_free(true)
+        loss = loss + objective.contrast * (_pixel_loss(centered, objective) * weight).mean()
     return cast(Tensor, loss + objective.gradient * gradient_loss(predicted, true))
 
 
-def _cost(error: Tensor, objective: Objective) -> Tensor:
+def _pixel_loss(error: Tensor, objective: Objective) -> Tensor:
     huber = functional.huber_loss(
         error, torch.zeros_like(error), reduction="none", delta=objective.huber_delta
     )
     return error.abs() + objective.huber / objective.huber_delta * huber
 
 
-def _centered(chroma: Tensor) -> Tensor:
+def _mean_free(chroma: Tensor) -> Tensor:
     return chroma - chroma.mean(dim=(2, 3), keepdim=True)
 
 
 def gradient_loss(predicted: Tensor, true: Tensor) -> Tensor:
-    """Mean absolute error of the differences of neighbors: the cost of color that bleeds over edges."""
+    """Mean absolute error of the differences between neighbors (N, C, H, W) -> scalar; penalizes bleeding."""
     error = predicted - true
     across = (error[..., :, 1:] - error[..., :, :-1]).abs().mean()
     down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()

@@ -1,12 +1,10 @@
-"""How far a colored picture is from the true one, and how far the gray one is.
-
-Every figure stands beside two others: the gray picture's, which must be beaten, and the true picture's.
-"""
+"""Color metrics of predicted chroma against the true picture, with those of the gray picture as baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from PIL import Image
 from restoration.arrays.lab import lab, shown_rgb
 from restoration.arrays.luma import Float
 from restoration.training.dataset import LUMA, Picture, chroma_of
+from restoration.training.recipe import TrainingError
 
 Floats = NDArray[np.floating]
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -22,7 +21,7 @@ Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class ColorMetrics:
-    """The figures of one rendering of one picture, or their mean over many."""
+    """Metrics of one rendering of one picture, or their means over several pictures."""
 
     psnr: float  # dB, of RGB, luminance kept
     chroma_l1: float  # mean |Cb| and |Cr| error, in units in which the full range is 1
@@ -32,7 +31,7 @@ class ColorMetrics:
 
 @dataclass(frozen=True, slots=True)
 class SetMetrics:
-    """One set's means: as predicted, left gray, and the truth."""
+    """Means over a set of pictures: as predicted, left gray, and the truth."""
 
     set: str
     pictures: int
@@ -42,28 +41,33 @@ class SetMetrics:
 
     @property
     def chroma_ratio(self) -> float:
-        """Chroma L1 in parts of the gray picture's; below 1 is better than gray."""
+        """Chroma L1 relative to the gray picture's; below 1 is better than gray."""
         return self.predicted.chroma_l1 / max(self.gray.chroma_l1, 1e-9)
 
     @property
     def colorfulness_ratio(self) -> float:
-        """Colorfulness in parts of the truth's."""
+        """Colorfulness relative to the truth's."""
         return self.predicted.colorfulness / max(self.truth.colorfulness, 1e-9)
+
+    def entries(self) -> dict[str, Any]:
+        """Return metrics and ratios, as JSON can hold them."""
+        ratios = {"chroma_ratio": self.chroma_ratio, "colorfulness_ratio": self.colorfulness_ratio}
+        return asdict(self) | ratios
 
     @property
     def score(self) -> float:
-        """What picks a checkpoint, the less the better.
+        """The criterion that picks a checkpoint; lower is better.
 
-        The chroma error against gray, and a tenth of what the colorfulness lacks to 60 % of the truth: the
-        error alone prefers gray, the colorfulness alone prefers paint. A tenth is about what the error rises
-        by when the chroma is stretched (docs/decisions/0011).
+        The chroma ratio, plus a tenth of what the colorfulness ratio lacks to 0.6: error alone prefers gray,
+        colorfulness alone prefers strong colors. A tenth is about the rise of the error when the chroma is
+        stretched (docs/decisions/0011).
         """
         return self.chroma_ratio + 0.1 * max(0.0, 0.6 - self.colorfulness_ratio)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutPicture:
-    """A color picture at the size of measuring, with the figures that stand beside any prediction."""
+    """A color picture at the size of evaluation, with the metrics of its gray copy and its own."""
 
     set: str
     rgb: NDArray[np.uint8]
@@ -73,7 +77,7 @@ class HeldOutPicture:
 
 
 def held_out_pictures(pictures: Iterable[Picture], side: int) -> tuple[HeldOutPicture, ...]:
-    """Reduce pictures to a longer side of `side` pixels; measure each left gray and as it truly is."""
+    """Reduce pictures to a longer side of `side` pixels, and measure each as gray and as it is."""
     found = []
     for picture in pictures:
         rgb = reduced(picture.rgb, side)
@@ -84,24 +88,23 @@ def held_out_pictures(pictures: Iterable[Picture], side: int) -> tuple[HeldOutPi
     return tuple(found)
 
 
-def metrics_by_set(predict: Predict, against: Iterable[HeldOutPicture]) -> tuple[SetMetrics, ...]:
-    """Measure a predictor.
+def metrics_by_set(predict: Predict, pictures: Iterable[HeldOutPicture]) -> tuple[SetMetrics, ...]:
+    """Measure a predictor: first the means over all pictures, named "all", then those of each set by name.
 
-    `predict` takes gray (N, H, W) float32 in [0, 1], here the BT.601 luma, and gives chroma (N, 2, H, W). The
-    first row is the mean over all pictures, named "all"; one row a set follows.
+    `predict` takes gray (N, H, W), float32 in [0, 1], here the BT.601 luma, and returns chroma (N, 2, H, W).
     """
-    figures: dict[str, list[tuple[ColorMetrics, ColorMetrics, ColorMetrics]]] = {}
-    for one in against:
+    sets: dict[str, list[tuple[ColorMetrics, ColorMetrics, ColorMetrics]]] = {}
+    for one in pictures:
         predicted = color_metrics(one.rgb, one.luma, predict(one.luma[None])[0])
-        figures.setdefault(one.set, []).append((predicted, one.gray, one.truth))
-    every = [entry for entries in figures.values() for entry in entries]
-    return (_row("all", every), *(_row(name, figures[name]) for name in sorted(figures)))
+        sets.setdefault(one.set, []).append((predicted, one.gray, one.truth))
+    every = [entry for entries in sets.values() for entry in entries]
+    return (mean_metrics("all", every), *(mean_metrics(name, sets[name]) for name in sorted(sets)))
 
 
 def color_metrics(
     truth: NDArray[np.uint8], luma: NDArray[np.float32], chroma: NDArray[np.float32]
 ) -> ColorMetrics:
-    """Compare luma (H, W) under chroma (2, H, W) with the true sRGB bytes (H, W, 3)."""
+    """Compare luma (H, W) in [0, 1] under chroma (2, H, W) in [-0.5, 0.5] with true sRGB bytes (H, W, 3)."""
     colored = shown_rgb(luma, chroma)
     true = truth.astype(np.float32) / 255.0
     error = max(float(np.mean((colored - true) ** 2)), 1e-6)
@@ -122,7 +125,7 @@ def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def colorfulness(rgb: Floats) -> float:
-    """Hasler & Suesstrunk 2003, of sRGB (H, W, 3) in [0, 1], on their scale of bytes."""
+    """Colorfulness of sRGB (H, W, 3) in [0, 1], on the scale of bytes; Hasler & Süsstrunk 2003."""
     red, green, blue = (255.0 * rgb[..., channel] for channel in range(3))
     opponent = np.stack((red - green, 0.5 * (red + green) - blue))
     spread, mean = opponent.std(axis=(1, 2)), opponent.mean(axis=(1, 2))
@@ -130,59 +133,29 @@ def colorfulness(rgb: Floats) -> float:
 
 
 def ciede2000(first: Floats, second: Floats) -> NDArray[np.float64]:
-    """Color difference of CIE L*a*b* values (..., 3) -> (...), after Sharma, Wu & Dalal 2005."""
-    l1, a1, b1 = np.moveaxis(np.asarray(first, dtype=np.float64), -1, 0)
-    l2, a2, b2 = np.moveaxis(np.asarray(second, dtype=np.float64), -1, 0)
-    mean_c = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2.0
-    stretch = 1.5 - 0.5 * np.sqrt(mean_c**7 / (mean_c**7 + 25.0**7))
-    a1, a2 = stretch * a1, stretch * a2
-    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360.0, np.degrees(np.arctan2(b2, a2)) % 360.0
-    colored = c1 * c2 > 0.0
-    turn = np.where(colored, (h2 - h1 + 180.0) % 360.0 - 180.0, 0.0)
-    # Half a turn apart: the sign is the standard's, which the modulo above would lose.
-    turn = np.where(colored & (np.abs(h2 - h1) == 180.0), h2 - h1, turn)
-    delta_l, delta_c = l2 - l1, c2 - c1
-    delta_h = 2.0 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2.0))
-    mean_l, mean_c = (l1 + l2) / 2.0, (c1 + c2) / 2.0
-    around = np.abs(h1 - h2) > 180.0
-    mean_h = np.where(around, (h1 + h2 + np.where(h1 + h2 < 360.0, 360.0, -360.0)) / 2.0, (h1 + h2) / 2.0)
-    mean_h = np.where(colored, mean_h, h1 + h2)
-    t = (
-        1.0
-        - 0.17 * np.cos(np.radians(mean_h - 30.0))
-        + 0.24 * np.cos(np.radians(2.0 * mean_h))
-        + 0.32 * np.cos(np.radians(3.0 * mean_h + 6.0))
-        - 0.20 * np.cos(np.radians(4.0 * mean_h - 63.0))
-    )
-    s_l = 1.0 + 0.015 * (mean_l - 50.0) ** 2 / np.sqrt(20.0 + (mean_l - 50.0) ** 2)
-    s_c, s_h = 1.0 + 0.045 * mean_c, 1.0 + 0.015 * mean_c * t
-    rotation = (
-        -2.0
-        * np.sqrt(mean_c**7 / (mean_c**7 + 25.0**7))
-        * np.sin(np.radians(60.0 * np.exp(-(((mean_h - 275.0) / 25.0) ** 2))))
-    )
-    light, chroma, hue = delta_l / s_l, delta_c / s_c, delta_h / s_h
-    return np.asarray(np.sqrt(np.maximum(light**2 + chroma**2 + hue**2 + rotation * chroma * hue, 0.0)))
+    """CIEDE2000 color difference of CIE L*a*b* values (..., 3) -> (...), Sharma, Wu & Dalal 2005.
+
+    Raises TrainingError if scikit-image is not installed.
+    """
+    try:
+        from skimage.color import deltaE_ciede2000  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise TrainingError(
+            reason="scikit-image is not installed", remedy="pip install 'saek[train]'"
+        ) from error
+    first, second = (np.asarray(values, dtype=np.float64) for values in (first, second))
+    return np.asarray(deltaE_ciede2000(first, second))  # type: ignore[no-untyped-call]
 
 
-def _row(name: str, entries: Sequence[tuple[ColorMetrics, ColorMetrics, ColorMetrics]]) -> SetMetrics:
-    predicted, gray, truth = (_mean([entry[column] for entry in entries]) for column in range(3))
+def mean_metrics(name: str, entries: Sequence[tuple[ColorMetrics, ColorMetrics, ColorMetrics]]) -> SetMetrics:
+    """Return the means over the pictures of a set; each entry is a picture as predicted, gray and true."""
+    predicted, gray, truth = (
+        ColorMetrics(*(float(np.mean(values)) for values in zip(*map(astuple, column), strict=True)))
+        for column in zip(*entries, strict=True)
+    )
     return SetMetrics(name, len(entries), predicted, gray, truth)
 
 
-def _mean(figures: Sequence[ColorMetrics]) -> ColorMetrics:
-    def mean(values: Iterable[float]) -> float:
-        return float(np.mean(list(values)))
-
-    return ColorMetrics(
-        psnr=mean(entry.psnr for entry in figures),
-        chroma_l1=mean(entry.chroma_l1 for entry in figures),
-        ciede2000=mean(entry.ciede2000 for entry in figures),
-        colorfulness=mean(entry.colorfulness for entry in figures),
-    )
-
-
 def chroma_error(made: NDArray[np.uint8], true: NDArray[np.uint8]) -> Float:
-    """Return the distance (H, W) between the (Cb, Cr) of RGB bytes (H, W, 3)."""
+    """Return the Euclidean distance (H, W) between the (Cb, Cr) of two sRGB pictures (H, W, 3), bytes."""
     return np.asarray(np.hypot(*(chroma_of(made) - chroma_of(true))), dtype=np.float32)

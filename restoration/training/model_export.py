@@ -1,4 +1,4 @@
-"""A run becomes a model: weights in fewer bits, a card for the registry, a page for people."""
+"""Export of a training run as a model: packed weights, card and page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save
 
+from restoration.atomic_write import write_file
 from restoration.generators.models import SHIPPED, ModelCard, Storage, card_toml
 from restoration.generators.models.card import card_of
 from restoration.generators.models.import_card import card_metadata
@@ -15,7 +16,7 @@ from restoration.generators.models.torch_weights import pack_weights
 from restoration.generators.networks.architectures import ARCHITECTURES
 from restoration.training.model_page import model_page
 from restoration.training.recipe import TrainingError, read_recipe
-from restoration.training.run_folder import RunFolder, write_atomically
+from restoration.training.run_folder import ChromaRunFolder
 
 LICENSE = "Apache-2.0"
 
@@ -28,24 +29,24 @@ def export_model(
     default: bool = False,
     storage: Storage = Storage.FP16,
 ) -> ModelCard:
-    """Put a run's best weights into a registry's folder: `name`.safetensors, .toml and .md.
+    """Write a run's best weights into a registry's folder: `name`.safetensors, .toml and .md.
 
-    The weights file holds the card too, but for its own checksum, so that it alone is a model that can be
-    imported. The card's file is written last, so that a model is listed only when it is whole. Raises
-    TrainingError if the run has no weights or no figures yet.
+    The weights file contains the card too, except its own checksum, so that it can be imported alone. The
+    card is written last, so that a model is listed only when it is complete. Raises TrainingError if the run
+    has no weights or metrics yet, NoSpace, OutputUnavailable.
     """
-    source = RunFolder(run)
+    source = ChromaRunFolder(run)
     for needed in (source.best, source.metrics, source.facts):
         if not needed.is_file():
             raise TrainingError(
-                reason=f"the run has no {needed.name}", remedy="let the training come to its end", path=run
+                reason=f"the run has no {needed.name}", remedy="let the training finish", path=run
             )
-    plan = read_recipe(source.path / "recipe.toml")
-    architecture = ARCHITECTURES[plan.subject.architecture]
+    plan = read_recipe(source.recipe_file)
+    architecture = ARCHITECTURES[plan.model.architecture]
     facts: dict[str, str | int | bool] = {
         "name": name,
-        "summary": f"Recipe {plan.name}: {plan.subject.architecture}, gray in, chroma out.",
-        "architecture": plan.subject.architecture,
+        "summary": f"Recipe {plan.name}: {plan.model.architecture}, gray in, chroma out.",
+        "architecture": plan.model.architecture,
         "in_channels": 1,
         "out_channels": architecture.channels,
         "multiple": architecture.multiple,
@@ -65,7 +66,7 @@ def export_model(
         folder,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / card.file, content)
-    write_atomically(folder / f"{name}.md", model_page(card, plan, source).encode())
-    write_atomically(folder / f"{name}.toml", card_toml(card).encode())
+    write_file(folder / card.file, content)
+    write_file(folder / f"{name}.md", model_page(card, plan, source).encode())
+    write_file(folder / f"{name}.toml", card_toml(card).encode())
     return card

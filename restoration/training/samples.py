@@ -1,7 +1,7 @@
-"""How pictures are cut into samples, and samples gathered into batches.
+"""Random training samples, cut from pictures, and batches of them.
 
-A batch is a pure function of the seed and of its number, so that a resumed run sees what the uninterrupted
-one would have seen, whoever draws it.
+A batch is a pure function of the seed and its number: a resumed run gets the batches that an uninterrupted
+one would have got, whichever process draws them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Floats = NDArray[np.float32]
 class Batch:
     """Gray (N, 1, S, S) in [0, 1] and true chroma (N, 2, S, S) in [-0.5, 0.5], float32.
 
-    `wholes` (K, 1, S, S) are the gray whole pictures, on the same film, that the last K samples are crops of.
-    K is 0 unless the recipe trains with the statistics of pictures.
+    `wholes` (K, 1, S, S), float32, are the gray whole pictures, on the same film, from which the last K
+    samples are cropped; K is 0 unless the recipe trains with the statistics of whole pictures.
     """
 
     gray: Floats
@@ -37,7 +37,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """All that decides the batches of a run but their numbers; `odds` are by phase."""
+    """Draws the batches of a run; `odds` (P,) are the pictures' probabilities, by phase."""
 
     pictures: Sequence[Picture]
     plan: DataPlan
@@ -46,7 +46,7 @@ class Sampler:
     with_wholes: bool
 
     def batch(self, number: int, phase: Phase) -> Batch:
-        """Draw batch `number`, as its phase tells; pure."""
+        """Return batch `number` of a phase; a pure function."""
         rng = np.random.default_rng((self.seed, number))
         side, crops = phase.size, 0
         if self.with_wholes:
@@ -69,7 +69,7 @@ class Sampler:
 
 
 def sampler_of(pictures: Sequence[Picture], recipe: TrainingRecipe) -> Sampler:
-    """Tell how the batches of a recipe are drawn; TrainingError if no picture may be drawn in a phase."""
+    """Return the sampler of a recipe. Raises TrainingError if a phase has no picture to draw."""
     warmths = np.array([warmth(chroma_of(picture.rgb[::4, ::4])) for picture in pictures])
     odds = {
         phase.name: cooler_odds(
@@ -77,12 +77,12 @@ def sampler_of(pictures: Sequence[Picture], recipe: TrainingRecipe) -> Sampler:
         )
         for phase in recipe.phases
     }
-    with_wholes = recipe.subject.statistics == "picture"
+    with_wholes = recipe.model.statistics == "picture"
     return Sampler(tuple(pictures), recipe.data, recipe.seed, odds, with_wholes)
 
 
 def cut(rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Cut a square of `side` pixels out of a picture, at a random scale, sometimes mirrored or bordered."""
+    """Cut a square (S, S, 3) of `side` pixels at a random scale, sometimes mirrored or bordered."""
     kind = rng.random()
     if kind < plan.bordered:
         sample = _bordered(rgb, side, rng)
@@ -96,9 +96,9 @@ def cut(rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Genera
 def cropped(
     rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
-    """Photograph a picture, then cut a crop out -> gray and chroma of the crop, gray of the whole.
+    """Simulate film on a picture, then crop it -> gray (S, S) and chroma (2, S, S), gray of the whole (S, S).
 
-    All have `side`; the whole keeps its aspect and is reflected at its lower and right edge.
+    S is `side`; the whole keeps its aspect and is reflected at its lower and right edge.
     """
     gray, chroma = _photographed(rgb, side, rng)
     box = _box(gray.shape, plan.tightest, rng)
@@ -113,7 +113,7 @@ def cropped(
 def whole(
     rgb: NDArray[np.uint8], side: int, plan: DataPlan, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Photograph a whole picture, in its due share with a border -> gray and chroma, fitted into `side`."""
+    """Simulate film on a whole picture, sometimes bordered -> gray (S, S) and chroma (2, S, S), fitted."""
     if rng.random() < plan.bordered / max(plan.bordered + plan.whole, 1e-9):
         rgb = _bordered(rgb, side, rng)
     gray, chroma = _photographed(rgb, side, rng)
@@ -121,9 +121,9 @@ def whole(
 
 
 def _photographed(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Gray (H, W) and chroma (2, H, W) of a picture, half of the time mirrored.
+    """Return gray (H, W) and chroma (2, H, W) of a picture on film, mirrored half of the time.
 
-    Small pictures are enlarged first: lengths of a film are in pixels.
+    Small pictures are enlarged first: the lengths of a film are in pixels.
     """
     if rng.random() < 0.5:
         rgb = np.ascontiguousarray(rgb[:, ::-1])
@@ -137,10 +137,10 @@ def _photographed(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -
 def _box(
     shape: tuple[int, ...], tightest: float, rng: np.random.Generator, squeeze: float = 1.0
 ) -> tuple[float, float, float, float]:
-    """A square within a picture of `shape` (H, W, ...): left, top, right, bottom.
+    """Return a random square (left, top, right, bottom) within a picture of `shape` (H, W, ...).
 
-    Its side is between `tightest` and 1, in parts of the picture's shorter side; with `squeeze` one of its
-    sides, drawn by chance, is shorter by up to that factor.
+    Its side is a fraction of the picture's shorter side between `tightest` and 1; with `squeeze` one of its
+    sides, chosen at random, is shorter by up to that factor.
     """
     height, width = shape[:2]
     short = min(height, width)
@@ -157,7 +157,7 @@ def _box(
 def _resized(
     plane: Floats, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Floats:
-    """Resize a plane (H, W), or the box of it, to `size` (width, height); stays within the plane's range."""
+    """Resize a plane (H, W), or a box of it, to `size` (width, height), within the plane's range."""
     made = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC, box=box))
     return np.asarray(np.clip(made, plane.min(), plane.max()))
 
@@ -169,7 +169,7 @@ def _fitted(plane: Floats, side: int) -> Floats:
 
 
 def _bordered(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The whole picture inside neutral paper or film base, so that borders learn to stay gray."""
+    """Return the whole picture (S, S, 3) in a neutral border of paper or film, so that borders stay gray."""
     height, width = rgb.shape[:2]
     scale = side * rng.uniform(0.7, 0.97) / max(height, width)
     fitted = (max(8, round(width * scale)), max(8, round(height * scale)))
@@ -183,7 +183,7 @@ def _bordered(rgb: NDArray[np.uint8], side: int, rng: np.random.Generator) -> ND
 
 
 def _odds(pictures: Sequence[Picture], shares: Mapping[str, float]) -> NDArray[np.float64]:
-    """How likely each picture is drawn: the share of its set, spread evenly over the set."""
+    """Return each picture's probability (P,): the share of its set, divided evenly over the set."""
     counts: dict[str, int] = {}
     for picture in pictures:
         counts[picture.set] = counts.get(picture.set, 0) + 1

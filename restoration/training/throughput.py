@@ -1,4 +1,4 @@
-"""What training costs: seconds of the clock and of the processor, and how long it waited for samples."""
+"""Throughput of training: wall-clock and CPU time, samples, and time spent waiting for samples."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class TimeSpent:
-    """What a stretch of learning took; measuring checkpoints is not counted.
+    """Time that training took, without that of measuring checkpoints.
 
-    `cpu_seconds` are those of the training process, over all its threads; processes that draw samples are not
-    in it.
+    `cpu_seconds` are those of all threads of the training process, not of the processes that draw samples.
     """
 
     samples: int = 0
@@ -25,34 +24,34 @@ class TimeSpent:
 
     @property
     def samples_per_second(self) -> float:
-        """Samples learned from in a second of the clock."""
+        """Samples per second of wall-clock time."""
         return self.samples / max(self.seconds, 1e-9)
 
     @property
     def waiting_share(self) -> float:
-        """Share of the time in which there was no sample to learn from."""
+        """Share of the time in which training waited for samples."""
         return self.waiting_seconds / max(self.seconds, 1e-9)
 
     def add(self, other: TimeSpent) -> None:
-        """Add what another stretch took."""
+        """Add the time and samples of another part of the run."""
         for part in fields(self):
             setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
 
 
 class Stopwatch:
-    """Measures one lap after the other."""
+    """Measures consecutive laps."""
 
     def __init__(self) -> None:
         self._lap = TimeSpent()
         self.restart()
 
     def restart(self) -> None:
-        """Begin a lap here; what has passed since the last one counts for nothing."""
+        """Begin a lap now; the time since the last one is not counted."""
         self._lap = TimeSpent()
         self._clock, self._processor = time.perf_counter(), time.process_time()
 
     def waiting_for(self, stream: Iterator[T]) -> Iterator[T]:
-        """Pass a stream on, and take the time that each of its items lets one wait."""
+        """Yield the items of a stream and measure the time spent waiting for them."""
         while True:
             asked = time.perf_counter()
             item = next(stream, None)
@@ -62,7 +61,7 @@ class Stopwatch:
             yield item
 
     def lap(self, samples: int) -> TimeSpent:
-        """Tell what it took to learn from `samples` samples since the last lap, and begin the next."""
+        """Return the time since the last lap, in which `samples` were trained on, and begin the next lap."""
         done = self._lap
         done.samples = samples
         done.seconds = time.perf_counter() - self._clock

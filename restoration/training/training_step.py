@@ -1,11 +1,9 @@
-"""How a generator learns from one batch.
+"""One training step of a chroma generator on a batch.
 
-Nothing here waits for the device: losses stay on it until somebody reads them.
+Nothing here waits for the device: losses stay on it until they are read.
 """
 
 from __future__ import annotations
-
-import contextlib
 
 import numpy as np
 import torch
@@ -13,105 +11,98 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from restoration.generators.networks.error_head import error_loss, within_gamut
-from restoration.generators.networks.pix2pix_losses import adversarial_loss, discriminator_loss
 from restoration.generators.networks.statistics import freeze_statistics, measure_each
-from restoration.training.checkpoint import TrainingState, follow, learning_mode
+from restoration.training.adversarial import (
+    bfloat16_forward,
+    generator_adversarial_loss,
+    train_discriminator,
+)
 from restoration.training.losses import chroma_loss
 from restoration.training.recipe import Moment, TrainingRecipe
 from restoration.training.samples import Batch
+from restoration.training.state import TrainingState, set_training_mode, update_average
 
-# Chroma is small: as the discriminator sees it, its usual spread fills about [-1, 1].
+# Chroma is small: multiplied by this, its usual spread fills about [-1, 1], the discriminator's input range.
 CRITIC_GAIN = 4.0
 
 
 def train_on_batch(
     state: TrainingState, plan: TrainingRecipe, moment: Moment, batch: Batch, device: torch.device
 ) -> Tensor:
-    """Learn from one batch; return the loss, a scalar on the device."""
+    """Update the networks by one batch; return the loss, a scalar on the device."""
     gray = _moved(batch.gray, device)
     true = _moved(batch.chroma, device)
     wholes = _moved(batch.wholes, device)
     for group in state.optimizer.param_groups:
         group["lr"] = moment.rate * group["part"]
-    learning_mode(state.network)
+    set_training_mode(state.network)
     if moment.phase.doubt:
-        loss = _doubted(state.network, gray, true, plan)
-        _follow_loss(state, plan, loss)
+        loss = _predicted_error_loss(state.network, gray, true, plan)
+        _update_generator(state, plan, loss)
         return loss.detach()
     with torch.set_grad_enabled(not moment.critic_alone):
         made = sample_chroma(state.network, gray, wholes, plan)
-    if moment.phase.adversarial > 0:
-        critic_loss = _teach_critic(state, plan, gray, true, made.detach())
+    adversarial, bfloat16 = moment.phase.adversarial, plan.precision == "bf16"
+    if adversarial > 0:
+        critic_loss = train_discriminator(
+            state.critic,
+            state.critic_optimizer,
+            gray,
+            CRITIC_GAIN * true,
+            CRITIC_GAIN * made.detach(),
+            bfloat16=bfloat16,
+        )
         if moment.critic_alone:
             return critic_loss
     loss = chroma_loss(made, true, plan.objective)
-    if moment.phase.adversarial > 0:
-        state.critic.requires_grad_(requires_grad=False)
-        with _arithmetic(plan, device):
-            judged = state.critic(gray, CRITIC_GAIN * made)
-        loss = loss + moment.phase.adversarial * adversarial_loss(judged.float(), real=True)
-    _follow_loss(state, plan, loss)
+    if adversarial > 0:
+        loss = loss + adversarial * generator_adversarial_loss(
+            state.critic, gray, CRITIC_GAIN * made, bfloat16=bfloat16
+        )
+    _update_generator(state, plan, loss)
     return loss.detach()
 
 
-def _follow_loss(state: TrainingState, plan: TrainingRecipe, loss: Tensor) -> None:
+def _update_generator(state: TrainingState, plan: TrainingRecipe, loss: Tensor) -> None:
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    # Not the network's: what an earlier phase taught last has a gradient still.
-    learning = [one for group in state.optimizer.param_groups for one in group["params"]]
-    nn.utils.clip_grad_norm_(learning, 1.0)
+    # Not all parameters of the network: those that only an earlier phase trained still have a gradient.
+    trained = [one for group in state.optimizer.param_groups for one in group["params"]]
+    nn.utils.clip_grad_norm_(trained, 1.0)
     state.optimizer.step()
-    follow(state.average, state.network, plan.average, state.step)
+    update_average(state.average, state.network, plan.average, state.step)
 
 
-def _doubted(network: nn.Module, gray: Tensor, true: Tensor, plan: TrainingRecipe) -> Tensor:
-    """Tell how badly the error of the colors, as they will be shown, is foretold."""
-    with _arithmetic(plan, gray.device):
-        made, foretold = network(gray).float().split((2, 1), dim=1)
-    return error_loss(foretold, (within_gamut(gray, made) - true).norm(dim=1, keepdim=True))
+def _predicted_error_loss(network: nn.Module, gray: Tensor, true: Tensor, plan: TrainingRecipe) -> Tensor:
+    """Loss of the predicted error against the true error of the colors within the gamut -> scalar."""
+    with bfloat16_forward(gray.device, enabled=plan.precision == "bf16"):
+        made, predicted = network(gray).float().split((2, 1), dim=1)
+    return error_loss(predicted, (within_gamut(gray, made) - true).norm(dim=1, keepdim=True))
 
 
 def sample_chroma(network: nn.Module, gray: Tensor, wholes: Tensor, plan: TrainingRecipe) -> Tensor:
-    """Color samples (N, 1, S, S), the last K with the statistics of their whole pictures (K, 1, S, S).
+    """Chroma (N, 2, S, S) of samples (N, 1, S, S); the last K use the statistics of `wholes` (K, 1, S, S).
 
-    The others are whole pictures themselves and normalize by instance, with a gradient: without it anywhere,
-    nothing would hold the scale of the weights.
+    The others are whole pictures and normalize by instance, with a gradient: without it anywhere, nothing
+    would limit the scale of the weights.
     """
-    crops = len(wholes)
+    crops, bfloat16 = len(wholes), plan.precision == "bf16"
     if not crops:
-        with _arithmetic(plan, gray.device):
+        with bfloat16_forward(gray.device, enabled=bfloat16):
             return torch.as_tensor(network(gray)).float()
-    # In a context of its own: autocast keeps the weights that it has cast, here those without a gradient.
-    with _arithmetic(plan, gray.device):
+    # In a context of its own: autocast caches the weights that it has cast, here those without a gradient.
+    with bfloat16_forward(gray.device, enabled=bfloat16):
         statistics = measure_each(network, wholes)
-    with _arithmetic(plan, gray.device):
+    with bfloat16_forward(gray.device, enabled=bfloat16):
         parts = [freeze_statistics(network, statistics)(gray[-crops:])]
         if crops < len(gray):
             parts.insert(0, network(gray[:-crops]))
     return torch.cat(parts).float()
 
 
-def _teach_critic(
-    state: TrainingState, plan: TrainingRecipe, gray: Tensor, true: Tensor, made: Tensor
-) -> Tensor:
-    state.critic.requires_grad_(requires_grad=True)
-    with _arithmetic(plan, gray.device):
-        judged_true = state.critic(gray, CRITIC_GAIN * true)
-        judged_made = state.critic(gray, CRITIC_GAIN * made)
-    loss = discriminator_loss(judged_true.float(), judged_made.float())
-    state.critic_optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.critic_optimizer.step()
-    return loss.detach()
-
-
 def _moved(samples: NDArray[np.float32], device: torch.device) -> Tensor:
-    """Bring samples to the device; CUDA copies them from pinned memory while it computes the batch before."""
+    """Move samples to the device; CUDA copies from pinned memory while it computes the previous batch."""
     tensor = torch.from_numpy(samples).contiguous(memory_format=torch.channels_last)
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor
-
-
-def _arithmetic(plan: TrainingRecipe, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    return torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bf16")

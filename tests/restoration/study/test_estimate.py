@@ -11,7 +11,7 @@ from restoration.study.estimate import Estimator, bytes_kept
 from restoration.study.loop import train_seed
 from restoration.study.matrix import PlannedRun
 from restoration.study.recipe import SeedRecipe
-from restoration.study.run_folder import SeedFolder
+from restoration.study.run_folder import SeedRunFolder
 
 Recipe = Callable[..., SeedRecipe]
 
@@ -32,7 +32,7 @@ def test_the_full_width_takes_gigabytes(recipe: Recipe) -> None:
 
 
 def test_a_run_that_has_begun_tells_its_own_pace(recipe: Recipe, tmp_path: Path) -> None:
-    folder = SeedFolder(tmp_path)
+    folder = SeedRunFolder(tmp_path)
     folder.metrics.write_text(json.dumps({"spent": {"samples": 50, "seconds": 20.0}}))
 
     assert Estimator(torch.device("cpu")).seconds_per_picture(PlannedRun(recipe(), folder, 1)) == 0.4
@@ -41,7 +41,7 @@ def test_a_run_that_has_begun_tells_its_own_pace(recipe: Recipe, tmp_path: Path)
 def test_networks_of_one_shape_are_timed_once(recipe: Recipe, tmp_path: Path) -> None:
     estimator = Estimator(torch.device("cpu"))
     plans = [
-        PlannedRun(recipe(name=name, batch=batch), SeedFolder(tmp_path / name), 0)
+        PlannedRun(recipe(name=name, batch=batch), SeedRunFolder(tmp_path / name), 0)
         for name, batch in (("a", 1), ("b", 4))
     ]
 

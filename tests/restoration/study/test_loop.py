@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from restoration.study.dispatch import train_by_recipe
 from restoration.study.loop import train_seed
 from restoration.study.recipe import SeedRecipe, as_toml
-from restoration.study.run_folder import SeedFolder
+from restoration.study.run_folder import SeedRunFolder
 from restoration.training import TrainingError, TrainingProgress
 
 Recipe = Callable[..., SeedRecipe]
@@ -33,7 +33,7 @@ def test_a_run_explains_itself(eight: Path, recipe: Recipe, tmp_path: Path) -> N
 
     result = train_seed(recipe(batch=4), eight, tmp_path / "run", progress=told.append)
 
-    folder = SeedFolder(tmp_path / "run")
+    folder = SeedRunFolder(tmp_path / "run")
     assert [(one.phase, one.step, one.steps) for one in told] == [("epoch 1", 2, 4), ("epoch 2", 4, 4)]
     assert folder.recipe() == recipe(batch=4)
     assert folder.kept() == (1, 2)
@@ -51,7 +51,7 @@ def test_what_is_shown_last_is_kept_though_it_is_no_twentieth_epoch(
 ) -> None:
     train_seed(recipe(epochs=3, checkpoint_epochs=2, batch=6), eight, tmp_path / "run")
 
-    assert SeedFolder(tmp_path / "run").kept() == (2, 3)
+    assert SeedRunFolder(tmp_path / "run").kept() == (2, 3)
 
 
 def test_learning_lowers_the_distance(eight: Path, recipe: Recipe, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_learning_lowers_the_distance(eight: Path, recipe: Recipe, tmp_path: Pat
 
     train_seed(plan, eight, tmp_path / "run")
 
-    distances = [float(line["l1"]) for line in SeedFolder(tmp_path / "run").lines()]
+    distances = [float(line["l1"]) for line in SeedRunFolder(tmp_path / "run").lines()]
     assert distances[-1] < 0.8 * distances[0]
 
 
@@ -67,7 +67,7 @@ def test_learning_lowers_the_distance(eight: Path, recipe: Recipe, tmp_path: Pat
 def test_a_stopped_run_goes_on_to_the_same_weights(
     eight: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    monkeypatch.setattr("restoration.study.loop._TOLD_STEPS", 1)
+    monkeypatch.setattr("restoration.study.loop._REPORT_STEPS", 1)
     plan = recipe(batch=2, state_minutes=0.0)
 
     def stopping(report: TrainingProgress) -> None:
@@ -105,7 +105,7 @@ def test_a_finished_run_is_left_as_it_is(eight: Path, recipe: Recipe, tmp_path: 
 
     assert again.test == first.test
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").glob("*.safetensors")}
-    assert SeedFolder(tmp_path / "run").recipe().epochs == 2
+    assert SeedRunFolder(tmp_path / "run").recipe().epochs == 2
 
 
 def test_a_run_of_another_recipe_is_refused(eight: Path, recipe: Recipe, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ from pathlib import Path
 from restoration.study.dispatch import train_by_recipe
 from restoration.study import loop
 
-loop._TOLD_STEPS = 1
+loop._REPORT_STEPS = 1
 train_by_recipe(*map(Path, sys.argv[1:]))
 """
 
@@ -139,14 +139,14 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
         for _ in range(1200):
-            if SeedFolder(tmp_path / "killed").epochs() >= 1:
+            if SeedRunFolder(tmp_path / "killed").epochs() >= 1:
                 break
             time.sleep(0.05)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert process.returncode == -signal.SIGKILL
-    assert 1 <= SeedFolder(tmp_path / "killed").epochs() < 4
+    assert 1 <= SeedRunFolder(tmp_path / "killed").epochs() < 4
     train_by_recipe(path, eight, tmp_path / "killed")
 
     _require_same_run(tmp_path / "killed", tmp_path / "whole")

@@ -53,7 +53,7 @@ def test_what_is_written_is_what_is_read(
     ("text", "words"),
     [
         ("name = ", "cannot be read"),
-        ('name = "x"', "no recipe of the study"),
+        ('name = "x"', "not a recipe of the study"),
         (HEAD + "surprise = 1", "unknown entry 'surprise'"),
         ('kind = "seed"\nname = "x"', "missing entry 'about', missing entry 'figure'"),
         (HEAD + "kernel = 7", "kernel = 7"),
@@ -62,7 +62,7 @@ def test_what_is_written_is_what_is_read(
         (HEAD + 'critic = "kind"', "critic = 'kind'"),
         (HEAD + "epochs = 0", "epochs = 0"),
         (HEAD + "batch = 1.5", "batch = 1.5"),
-        (HEAD + 'critic = "none"\nl1_weight = 0.0', "nothing to strive for"),
+        (HEAD + 'critic = "none"\nl1_weight = 0.0', "the generator has no loss"),
         (HEAD + "[preprocessing]\nmean = 1", "unknown entry 'mean'"),
         (HEAD + "[preprocessing]\ncolor_mean = [0.5]", "color_mean"),
         (HEAD + "[preprocessing]\ngray_std = 0.0", "gray_std"),

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restoration.study.colorizer import luminance_kept
 from restoration.study.dataset import load_dataset
+from restoration.study.evaluator import as_facts, from_facts
 from restoration.study.findings import Findings
-from restoration.study.judging import as_facts, from_facts
-from restoration.study.painter import luminance_kept
 from restoration.study.preprocessing import Preprocessing, gray_of
 from restoration.study.runner import RunSelection, run_study
 from restoration.training import TrainingError, shipped_recipe

@@ -15,7 +15,7 @@ from restoration.training import train
 from restoration.training.chroma_gain import MOST, intensified, needed_gain
 from restoration.training.dataset import Picture, chroma_of
 from restoration.training.metrics import HeldOutPicture, held_out_pictures
-from restoration.training.run_folder import RunFolder
+from restoration.training.run_folder import ChromaRunFolder
 
 PICTURE = Picture("coffee", "table", np.asarray(data.coffee())[::4, ::4])
 AGAINST = held_out_pictures([PICTURE], 96)
@@ -59,7 +59,7 @@ def test_a_run_ends_as_colorful_as_its_recipe_asks_however_often_it_is_ended(
 ) -> None:
     recipe = smoke_recipe(first=8, second=4)
     recipe.write_text(f"colorfulness = 0.6\n{recipe.read_text()}")
-    run = RunFolder(tmp_path / "run")
+    run = ChromaRunFolder(tmp_path / "run")
 
     train(recipe, album, run.path)
     once = load_file(run.best)

@@ -110,7 +110,7 @@ def test_the_model_gives_a_third_plane(album: Path, recipe: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("was", "becomes", "words"),
     [
-        ("lite0-unet-doubt", "lite0-unet", "does not foretell"),
+        ("lite0-unet-doubt", "lite0-unet", "does not predict"),
         ("samples = 6\nsize = 32\nbatch = 2\n\n", "samples = 6\nsize = 32\nbatch = 2\ndoubt = true\n\n", ""),
     ],
 )

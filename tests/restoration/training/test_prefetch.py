@@ -24,7 +24,7 @@ def drawn() -> Sampler:
         Picture("b", "table", data.coffee()[::4, ::4]),
     )
     subject = ModelPlan("seed-unet", statistics="picture")
-    return sampler_of(pictures, TrainingRecipe("tiny", (TINY,), seed=9, data=DataPlan(), subject=subject))
+    return sampler_of(pictures, TrainingRecipe("tiny", (TINY,), seed=9, data=DataPlan(), model=subject))
 
 
 def same(first: Batch, second: Batch) -> bool:

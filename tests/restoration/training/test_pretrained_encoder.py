@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from restoration.generators.networks.lite0_unet import Lite0Unet
-from restoration.training.checkpoint import learning_mode, phase_optimizer
 from restoration.training.pretrained_encoder import trainable_part
 from restoration.training.recipe import Phase, TrainingRecipe
+from restoration.training.state import learning_mode, phase_optimizer
 
 
 def test_frozen_it_has_nothing_to_train() -> None:

@@ -33,7 +33,7 @@ def test_the_shipped_recipe_is_read() -> None:
     recipe = read_recipe(shipped_recipe("archive"))
 
     assert recipe.name == "archive"
-    assert recipe.subject.architecture == "lite0-unet"
+    assert recipe.model.architecture == "lite0-unet"
     assert sum(recipe.data.shares.values()) == pytest.approx(1.0)
     assert "coworking" not in recipe.data.shares
 
@@ -45,9 +45,9 @@ def test_every_shipped_recipe_fits_its_generator(name: str) -> None:
     recipe = read_recipe(shipped_recipe(name))
 
     assert recipe.name == name
-    architecture = ARCHITECTURES[recipe.subject.architecture]
+    architecture = ARCHITECTURES[recipe.model.architecture]
     assert not any(phase.size % architecture.multiple for phase in recipe.phases)
-    assert architecture.statistics == "instance" or recipe.subject.statistics == "crop"
+    assert architecture.statistics == "instance" or recipe.model.statistics == "crop"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_phases_that_have_not_begun_may_change() -> None:
         ('name = "x"\nsurprise = 1\n[[phase]]\nname = "only"\nsamples = 1', "unknown entry 'surprise'"),
         (
             'name = "x"\n[data]\nsides = 1\n[[phase]]\nname = "only"\nsamples = 1',
-            "DataPlan: unknown entry 'sides'",
+            r"\[data\]: unknown entry 'sides'",
         ),
         ("name = ", "cannot be read"),
         ('name = "x"\nworkers = -1\n[[phase]]\nname = "only"\nsamples = 1', "workers = -1"),
@@ -142,7 +142,7 @@ def test_phases_that_have_not_begun_may_change() -> None:
         ('name = "x"\n[data]\nsqueeze = 0.5\n[[phase]]\nname = "only"\nsamples = 1', r"squeeze = 0\.5"),
         (
             'name = "x"' + 2 * '\n[[phase]]\nname = "twin"\nsamples = 1',
-            "two phases have one name",
+            "two phases have the same name",
         ),
     ],
 )
@@ -161,6 +161,6 @@ def test_a_recipe_that_cannot_be_followed_is_told_with_its_file(
 def test_entries_reach_their_places(smoke_recipe: Callable[..., Path]) -> None:
     recipe = read_recipe(smoke_recipe(first=6))
 
-    assert recipe.subject.pretrained is False
+    assert recipe.model.pretrained is False
     assert recipe.phases[0].samples == 6
     assert recipe.phases[1].unfreeze_from == 11

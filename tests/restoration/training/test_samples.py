@@ -69,7 +69,7 @@ def test_shares_for_sets_that_are_not_there_are_told() -> None:
 
 
 def test_crops_come_last_with_the_whole_pictures_they_are_cut_from() -> None:
-    (batch,) = batches(DataPlan(whole=0.25, bordered=0.25), 1, 0, [tiny(8)], subject=OF_PICTURES)
+    (batch,) = batches(DataPlan(whole=0.25, bordered=0.25), 1, 0, [tiny(8)], model=OF_PICTURES)
 
     assert batch.gray.shape == (8, 1, 32, 32)
     assert batch.wholes.shape == (4, 1, 32, 32)
@@ -121,7 +121,7 @@ def test_a_whole_picture_keeps_its_aspect_and_is_reflected() -> None:
 
 
 def test_a_picture_smaller_than_a_sample_is_enlarged() -> None:
-    (batch,) = batches(DataPlan(), 1, 0, [tiny(6, 320)], subject=OF_PICTURES)
+    (batch,) = batches(DataPlan(), 1, 0, [tiny(6, 320)], model=OF_PICTURES)
 
     assert np.isfinite(batch.gray).all()
     assert batch.gray.shape == (6, 1, 320, 320)

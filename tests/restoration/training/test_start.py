@@ -6,10 +6,10 @@ import torch
 
 from restoration.generators.models import SHIPPED, Library, default_model, load_weights, model_card
 from restoration.training import TrainingError
-from restoration.training.checkpoint import new_state
 from restoration.training.recipe import ModelPlan, Phase, TrainingRecipe
+from restoration.training.state import new_state
 
-RECIPE = TrainingRecipe("trial", (Phase("only", 16),), subject=ModelPlan(start=default_model().name))
+RECIPE = TrainingRecipe("trial", (Phase("only", 16),), model=ModelPlan(start=default_model().name))
 
 
 def test_a_run_can_start_from_an_installed_model() -> None:
@@ -20,9 +20,9 @@ def test_a_run_can_start_from_an_installed_model() -> None:
 
 
 def test_a_network_that_foretells_starts_from_one_that_does_not() -> None:
-    subject = replace(RECIPE.subject, architecture="lite0-unet-doubt", start="archive-2")
+    subject = replace(RECIPE.model, architecture="lite0-unet-doubt", start="archive-2")
 
-    state = new_state(replace(RECIPE, subject=subject), torch.device("cpu"))
+    state = new_state(replace(RECIPE, model=subject), torch.device("cpu"))
 
     weights, network = load_weights(model_card("archive-2")), state.network.state_dict()
     assert all(torch.equal(network[name], tensor) for name, tensor in weights.items())
@@ -30,15 +30,13 @@ def test_a_network_that_foretells_starts_from_one_that_does_not() -> None:
 
 
 def test_a_model_of_another_architecture_is_no_start() -> None:
-    subject = replace(RECIPE.subject, architecture="seed-unet")
+    subject = replace(RECIPE.model, architecture="seed-unet")
     with pytest.raises(TrainingError, match=r"not a seed-unet"):
-        new_state(
-            replace(RECIPE, subject=subject, phases=(Phase("only", 16, size=256),)), torch.device("cpu")
-        )
+        new_state(replace(RECIPE, model=subject, phases=(Phase("only", 16, size=256),)), torch.device("cpu"))
 
 
 def test_a_run_can_start_from_an_imported_model(shelf: Path) -> None:
-    recipe = replace(RECIPE, subject=replace(RECIPE.subject, start="trial"))
+    recipe = replace(RECIPE, model=replace(RECIPE.model, start="trial"))
     library = Library((SHIPPED, shelf))
 
     state = new_state(recipe, torch.device("cpu"), library)

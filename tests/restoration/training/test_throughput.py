@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from restoration.training.device_load import DeviceLoad, watch_device
+from restoration.training.device import DeviceLoad, watch_device
 from restoration.training.throughput import Stopwatch, TimeSpent
 
 
