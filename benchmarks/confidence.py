@@ -41,8 +41,8 @@ def measured(options: argparse.Namespace) -> "Iterator[tuple[str, PredictedError
     from restoration import Preset, default_model
     from restoration.arrays.luma import luma
     from restoration.colorize.predicted_error import PredictedError, predict_error
+    from restoration.evaluation.evaluated_models import open_evaluated_models
     from restoration.evaluation.rendering import colored, luminance_of, predicted_chroma
-    from restoration.evaluation.subjects import open_evaluated_models
     from restoration.training.metrics import chroma_error, reduced
     from restoration.training.rank_correlation import sampled_pixels
 

@@ -101,7 +101,7 @@ def main() -> None:
     """Print the errors and draw the pictures."""
     from restoration import Preset, default_model, load_model, model_card
     from restoration.arrays import resample
-    from restoration.evaluation.figures import chroma_l1
+    from restoration.evaluation.metrics import chroma_l1
     from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
     from restoration.training.dataset import chroma_of
 

@@ -1,8 +1,8 @@
-"""Evaluation of models on color pictures and monochrome scans, with tables, a document and a report page."""
+"""Evaluation of models on color pictures and monochrome scans, with tables, a document and a report."""
 
-from restoration.evaluation.choice import worst_and_best
 from restoration.evaluation.document import evaluation_document
 from restoration.evaluation.errors import EvaluationError
+from restoration.evaluation.evaluated_models import EvaluatedModel, open_evaluated_models
 from restoration.evaluation.formatting import (
     COLUMNS,
     SCAN_COLUMNS,
@@ -18,17 +18,16 @@ from restoration.evaluation.formatting import (
     tiling_cells,
     tiling_note,
 )
-from restoration.evaluation.groups import Group
+from restoration.evaluation.groups import Group, worst_and_best
 from restoration.evaluation.measuring import Evaluation, evaluate_models
+from restoration.evaluation.options import EvaluationOptions, EvaluationProgress
 from restoration.evaluation.pictures import Half
 from restoration.evaluation.reliability import Reliability
 from restoration.evaluation.report import report_folder, write_report
 from restoration.evaluation.scans import ScanFigures
 from restoration.evaluation.showcase import showcase
-from restoration.evaluation.subjects import EvaluatedModel, open_evaluated_models
-from restoration.evaluation.terms import EvaluationOptions, EvaluationProgress
+from restoration.evaluation.strength_curve import StrengthPoint, by_strength
 from restoration.evaluation.tiled import TilingFigures
-from restoration.evaluation.trade import StrengthPoint, by_strength
 
 __all__ = [
     "COLUMNS",

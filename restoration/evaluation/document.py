@@ -1,4 +1,4 @@
-"""The figures as a document for programs: the same measurements give the same bytes."""
+"""The JSON document of an evaluation; the same measurements give the same bytes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import asdict
 from typing import Any
 
 from restoration.errors import display_name
+from restoration.evaluation.chroma_histogram import BLOTCH_PERCENTILE, SHOWN_BINS, SHOWN_WIDTH
 from restoration.evaluation.groups import Group, GroupRendering, MeasuredPicture
 from restoration.evaluation.measuring import Evaluation
-from restoration.evaluation.terms import BLOTCH_LIMIT
+from restoration.evaluation.options import BLOTCH_LIMIT
 from restoration.evaluation.tiled import TilingMeasured
-from restoration.evaluation.vividness import EXTREME, SHOWN_BINS, SHOWN_WIDTH
 
 DIGITS = 6
-"""Significant digits of a figure."""
+"""Significant digits of floats."""
 
 
 def as_json(document: Mapping[str, Any]) -> str:
@@ -25,8 +25,8 @@ def as_json(document: Mapping[str, Any]) -> str:
 
 
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
-    """Return everything that was measured, as JSON can hold it; figures have six significant digits."""
-    terms, listing = evaluation.terms, evaluation.listing
+    """Return all measurements, as JSON can hold them; numbers have six significant digits."""
+    options, listing = evaluation.options, evaluation.listing
     scans = evaluation.scans
     figures = rounded(
         {
@@ -34,9 +34,9 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
             "terms": {
                 "half": listing.half.value,
                 "held_out": listing.held_out,
-                "side": terms.side,
-                "preset": terms.preset.value,
-                "strength": terms.strength,
+                "side": options.side,
+                "preset": options.preset.value,
+                "strength": options.strength,
             },
             "data": {
                 "pictures": len(evaluation.pictures),
@@ -44,24 +44,24 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
                 "colorless": [display_name(name) for name in evaluation.colorless],
             },
             "blotches": {
-                "threshold": evaluation.extremes.training if evaluation.extremes else None,
-                "film_threshold": evaluation.extremes.film if evaluation.extremes else None,
-                "percentile": EXTREME,
+                "threshold": evaluation.thresholds.training if evaluation.thresholds else None,
+                "film_threshold": evaluation.thresholds.film if evaluation.thresholds else None,
+                "percentile": BLOTCH_PERCENTILE,
                 "limit": BLOTCH_LIMIT,
             },
             "vividness_edges": [round(SHOWN_WIDTH * edge, 6) for edge in range(SHOWN_BINS)],
             "models": [
                 {
-                    "name": subject.name,
-                    "weights": subject.card.weights,
-                    "architecture": subject.card.architecture,
-                    "engine": subject.model.engine.name,
-                    "strengths": [asdict(point) for point in evaluation.trades[subject.name]],
-                    "confidence": asdict(evaluation.reliabilities[subject.name])
-                    if subject.name in evaluation.reliabilities
+                    "name": model.name,
+                    "weights": model.card.weights,
+                    "architecture": model.card.architecture,
+                    "engine": model.model.engine.name,
+                    "strengths": [asdict(point) for point in evaluation.strength_curves[model.name]],
+                    "confidence": asdict(evaluation.reliabilities[model.name])
+                    if model.name in evaluation.reliabilities
                     else None,
                 }
-                for subject in evaluation.subjects
+                for model in evaluation.models
             ],
             "groups": [_group(group) for group in evaluation.groups],
             "pictures": [_picture(picture) for picture in evaluation.pictures],
@@ -121,9 +121,9 @@ def _tiling(tiling: TilingMeasured) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:
-    """Return a value as JSON can hold it, with six significant digits of each figure.
+    """Return a value as JSON can hold it, with six significant digits of each float.
 
-    Raises TypeError for what is neither text, number, mapping nor sequence.
+    Raises TypeError if it is not text, a number, a mapping or a sequence.
     """
     match value:
         case bool() | int() | str() | None:
@@ -135,4 +135,4 @@ def rounded(value: Any) -> Any:
         case Sequence():
             return [rounded(item) for item in value]
         case _:
-            raise TypeError(f"{type(value).__name__} is no JSON")
+            raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,9 +1,9 @@
-"""What can keep models from being measured."""
+"""Errors of evaluation."""
 
 from restoration.training.recipe import TrainingError
 
 
 class EvaluationError(TrainingError):
-    """Nothing can be measured: the pictures, the model's folder or the report's folder are at fault."""
+    """Evaluation is impossible because of the pictures, the model's folder or the report's folder."""
 
     code = "evaluation-error"

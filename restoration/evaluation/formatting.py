@@ -1,4 +1,4 @@
-"""How figures are written, and what must be said beside them, on a terminal and on a page alike."""
+"""Text of metrics and notes, for the terminal and the report page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from statistics import fmean
 
 from restoration.colorize.predicted_error import CLOSE
 from restoration.errors import display_name
-from restoration.evaluation.frechet import LEAST_PICTURES
+from restoration.evaluation.features import MIN_PICTURES
 from restoration.evaluation.groups import GroupRendering
 from restoration.evaluation.measuring import Evaluation
+from restoration.evaluation.options import BLOTCH_LIMIT
 from restoration.evaluation.pictures import HISTORICAL, Half
 from restoration.evaluation.reliability import Reliability, Tenth
 from restoration.evaluation.scans import SIDE, ScanFigures, ScansMeasured
-from restoration.evaluation.terms import BLOTCH_LIMIT
 from restoration.evaluation.tiled import SHIFTS, TilingFigures, TilingMeasured
 
 _HALVES = {
@@ -36,21 +36,21 @@ COLUMNS = (
     "features",
     "blotches",
 )
-"""What `cells` writes."""
+"""Columns of `cells`."""
 
 SCAN_COLUMNS = ("blotches", "beyond film", "strongest chroma", "colorfulness")
-"""What `scan_cells` writes."""
+"""Columns of `scan_cells`."""
 
 TENTH_COLUMNS = ("confidence", "close to truth", "chroma error", "gray's error")
-"""What `tenth_cells` writes."""
+"""Columns of `tenth_cells`."""
 
 
 TILING_COLUMNS = ("windows", "seam ratio", "shift spread", "consistency", "luma error")
-"""What `tiling_cells` writes."""
+"""Columns of `tiling_cells`."""
 
 
 def cells(rendering: GroupRendering) -> tuple[str, ...]:
-    """Write the figures of a rendering, in the order of the tables' columns."""
+    """Return the metrics of a rendering as text, in the order of `COLUMNS`."""
     figures = rendering.figures
     return (
         f"{figures.psnr:.2f}",
@@ -68,76 +68,77 @@ def cells(rendering: GroupRendering) -> tuple[str, ...]:
 
 
 def tenth_cells(tenth: Tenth) -> tuple[str, ...]:
-    """Write the figures of a tenth of the pixels, in the order of `TENTH_COLUMNS`."""
+    """Return the figures of a tenth of the pixels as text, in the order of `TENTH_COLUMNS`."""
     numbers = (tenth.confidence, tenth.close, tenth.error, tenth.gray_error)
     return tuple(f"{number:.{digits}f}" for number, digits in zip(numbers, (3, 3, 4, 4), strict=True))
 
 
 def measured_note(evaluation: Evaluation) -> str:
-    """Say on what and how the models were measured."""
-    terms, listing = evaluation.terms, evaluation.listing
+    """Return a note on the pictures and options of the evaluation."""
+    options, listing = evaluation.options, evaluation.listing
+    preset, strength = options.preset, options.strength
     which = _HALVES[listing.half] if listing.held_out else "all pictures of the folder, which has no manifest"
     parts = [
         f"{len(evaluation.pictures)} pictures: {which}.",
-        f"Longer side {terms.side}, preset {terms.preset}, strength {terms.strength:g}, luminance kept.",
+        f"Longer side {options.side}, preset {preset}, strength {strength:g}, luminance kept.",
     ]
     historical = next((group for group in evaluation.groups if group.name == HISTORICAL), None)
     if historical is not None:
         parts.append(f"{HISTORICAL} are {', '.join(historical.sets)}.")
     if evaluation.colorless:
         parts.append(f"{len(evaluation.colorless)} more have no color or are tiny, and were left out.")
-    if evaluation.extremes is None:
+    if evaluation.thresholds is None:
         parts.append(
             "Blotches were not measured: no manifest names training pictures, and no threshold was given."
         )
     else:
-        parts.append(f"Blotches are pixels with a chroma beyond {evaluation.extremes.training:.3f}.")
+        parts.append(f"Blotches are pixels with a chroma beyond {evaluation.thresholds.training:.3f}.")
     return " ".join(parts)
 
 
 def frechet_note(evaluation: Evaluation) -> str:
-    """Say what the two distances by features are, and are not."""
+    """Return a note on the two feature distances."""
     return (
         "Fréchet: EfficientNet-Lite0 Fréchet distance from the true pictures, for sets of at least"
-        f" {LEAST_PICTURES} pictures. So few ({len(evaluation.pictures)} overall, for 1280 features) make it"
+        f" {MIN_PICTURES} pictures. So few ({len(evaluation.pictures)} overall, for 1280 features) make it"
         " too large in every row: compare the rows of one set, never one set with another."
         " Features: EfficientNet-Lite0 feature distance. Neither is comparable with FID or LPIPS."
     )
 
 
 def reliability_note(reliability: Reliability) -> str:
-    """Say how the confidence goes with the error."""
+    """Return a note on the reliability of the confidence."""
     return (
         "Rank correlation of 1 - confidence with the chroma error"
         f" {_correlation(reliability.correlation)} over {reliability.pixels:,} pixels of all pictures,"
         f" {_correlation(reliability.picture_correlation)} inside a picture on average"
         f" ({reliability.pictures} pictures); the least confident tenth first."
-        f" Close is a distance of at most {CLOSE:g}, whose share the confidence foretells."
+        f" Close is a distance of at most {CLOSE:g}, whose share the confidence predicts."
     )
 
 
 def scans_note(scans: ScansMeasured) -> str:
-    """Say how scans were looked at, and which could not be."""
+    """Return a note on the scans, and on those that were refused."""
     refused = "".join(f" {name} was refused: {reason}." for name, reason in scans.refused.items())
-    film = scans.extremes.film
+    film = scans.thresholds.film
     stricter = (
         "" if film is None else f" Beyond film: the same of the historical training pictures, {film:.3f}."
     )
     return (
         f"Scans, at {SIDE} pixels. Blotches: share of pixels beyond the chroma that 99.9 % of the training"
-        f" pixels do not exceed, {scans.extremes.training:.3f}; must stay below {BLOTCH_LIMIT:.1%} of each."
+        f" pixels do not exceed, {scans.thresholds.training:.3f}; must stay below {BLOTCH_LIMIT:.1%} of each."
         f"{stricter}{refused}"
     )
 
 
 def scan_cells(figures: ScanFigures) -> tuple[str, ...]:
-    """Write the figures of a scan, in the order of `SCAN_COLUMNS`."""
+    """Return the metrics of a scan as text, in the order of `SCAN_COLUMNS`."""
     film = UNKNOWN if figures.beyond_film is None else f"{figures.beyond_film:.3%}"
     return f"{figures.blotches:.3%}", film, f"{figures.most:.3f}", f"{figures.colorfulness:.1f}"
 
 
 def tiling_cells(figures: Sequence[TilingFigures]) -> tuple[str, ...]:
-    """Write the worst of pictures and, in brackets, their mean, in the order of `TILING_COLUMNS`."""
+    """Return the worst of the pictures and their mean in brackets, in the order of `TILING_COLUMNS`."""
     ratios = [one.seam_ratio for one in figures if one.seam_ratio is not None]
     spreads = [one.shift_spread for one in figures if one.shift_spread is not None]
     agreements = [one.consistency for one in figures]
@@ -151,7 +152,7 @@ def tiling_cells(figures: Sequence[TilingFigures]) -> tuple[str, ...]:
 
 
 def tiling_note(tiling: TilingMeasured) -> str:
-    """Say what was looked at, what the figures are, and which scans could not be colored."""
+    """Return a note on the tiling metrics, and on the scans that were refused."""
     refused = "".join(f" {display_name(name)} was refused: {why}." for name, why in tiling.refused.items())
     return (
         f"Seams on {'scans' if tiling.of_scans else 'the pictures'}: the worst of all, and their mean."

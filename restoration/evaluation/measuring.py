@@ -1,19 +1,29 @@
-"""How good models are, side by side, on the same pictures."""
+"""Evaluation of models side by side on the same pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from restoration.arrays.luma import Float
 from restoration.colorize.predicted_error import confidence
-from restoration.evaluation.extremes import BlotchThresholds, require_thresholds, training_thresholds
+from restoration.evaluation.blotch_thresholds import BlotchThresholds, require_thresholds, training_thresholds
+from restoration.evaluation.chroma_histogram import chroma_histogram
+from restoration.evaluation.evaluated_models import EvaluatedModel
 from restoration.evaluation.features import FeatureNetwork
-from restoration.evaluation.figures import PictureWithFeatures, rendering_metrics
 from restoration.evaluation.groups import Group, MeasuredPicture, PictureRendering, groups
+from restoration.evaluation.metrics import PictureWithFeatures, rendering_metrics
+from restoration.evaluation.options import (
+    EvaluationOptions,
+    EvaluationProgress,
+    ModelOutput,
+    PictureListener,
+    silent,
+)
 from restoration.evaluation.pictures import (
     Fingerprint,
     Listing,
@@ -25,151 +35,142 @@ from restoration.evaluation.pictures import (
 from restoration.evaluation.reliability import Reliability, ReliabilityTally
 from restoration.evaluation.rendering import colored, left_gray, luminance_of, predicted_chroma
 from restoration.evaluation.scans import ScansMeasured, list_scans, measure_scans
-from restoration.evaluation.subjects import EvaluatedModel
-from restoration.evaluation.terms import EvaluationOptions, EvaluationProgress, silent
+from restoration.evaluation.strength_curve import StrengthPoint, StrengthTally
 from restoration.evaluation.tiled import TilingMeasured, measure_tiling
-from restoration.evaluation.trade import StrengthPoint, StrengthTally
-from restoration.evaluation.vividness import counted
-from restoration.evaluation.watching import ModelOutput, PictureListener
 from restoration.training.metrics import chroma_error
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All that was measured."""
+    """All measurements of an evaluation."""
 
-    terms: EvaluationOptions
+    options: EvaluationOptions
     listing: Listing
     data_sha256: str
-    """Over names and pixels of the pictures that were measured."""
+    """Over names and pixels of the measured pictures."""
     colorless: tuple[str, ...]
-    """Pictures that were left out, having no color or being tiny."""
-    extremes: BlotchThresholds | None
-    """Beyond which chroma there are blotches; None if nobody knows."""
-    subjects: tuple[EvaluatedModel, ...]
+    """Pictures that were left out, as they have no color or are tiny."""
+    thresholds: BlotchThresholds | None
+    """Chroma beyond which color is a blotch; None if unknown."""
+    models: tuple[EvaluatedModel, ...]
     groups: tuple[Group, ...]
     pictures: tuple[MeasuredPicture, ...]
-    trades: Mapping[str, tuple[StrengthPoint, ...]]
+    strength_curves: Mapping[str, tuple[StrengthPoint, ...]]
     """By model."""
     reliabilities: Mapping[str, Reliability]
-    """By model; empty where no confidence was asked for."""
+    """By model; empty if the confidence was not computed."""
     scans: ScansMeasured | None
     tiling: TilingMeasured | None
     """None if it was not asked for."""
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What is gathered of one model."""
-
-    trade: StrengthTally = field(default_factory=StrengthTally)
-    reliability: ReliabilityTally = field(default_factory=ReliabilityTally)
-
-
 def evaluate_models(
-    subjects: Sequence[EvaluatedModel],
+    models: Sequence[EvaluatedModel],
     data: Path,
-    terms: EvaluationOptions,
+    options: EvaluationOptions,
     *,
     scans: Path | None = None,
     progress: EvaluationProgress = silent,
-    watcher: PictureListener | None = None,
+    listener: PictureListener | None = None,
 ) -> Evaluation:
-    """Measure models on the color pictures of a folder and, if asked, on monochrome scans.
+    """Measure models on the color pictures of a folder and, if given, on monochrome scans.
 
-    Pictures are decoded, colored and let go one by one. Raises TrainingError (the encoder's wheel is missing,
-    a picture cannot be decoded), EvaluationError (nothing to measure on), OutOfMemory.
+    Pictures are decoded, colored and released one by one. Raises TrainingError (the encoder's wheel is
+    missing, a picture cannot be decoded), EvaluationError (there is nothing to measure), OutOfMemory.
     """
-    watcher = watcher or PictureListener()
-    eye = FeatureNetwork()
-    listing = list_pictures(data, terms.half)
+    listener = listener or PictureListener()
+    network = FeatureNetwork()
+    listing = list_pictures(data, options.half)
     if scans is not None:
         list_scans(scans)
-    extremes = _extremes(terms, data, progress)
+    if options.blotch_threshold is None:
+        thresholds = training_thresholds(data, progress)
+    else:
+        thresholds = BlotchThresholds(options.blotch_threshold, None)
     if scans is not None:
-        require_thresholds(extremes, data)
-    tallies = {subject.name: _Tally() for subject in subjects}
-    work = _Work(subjects, terms, extremes.training if extremes else None, eye, watcher, tallies)
+        require_thresholds(thresholds, data)
+    threshold = thresholds.training if thresholds else None
+    measurement = _PictureMeasurement(models, options, threshold, network, listener)
     fingerprint, colorless, measured = Fingerprint(), [], []
-    for number, reference in enumerate(reference_pictures(listing, terms.side)):
+    for number, reference in enumerate(reference_pictures(listing, options.side)):
         progress("pictures", number, len(listing.entries))
         if isinstance(reference, str):
             colorless.append(reference)
             continue
         fingerprint.add(reference)
-        measured.append(work.measured(reference))
+        measured.append(measurement.measure(reference))
     progress("pictures", len(listing.entries), len(listing.entries))
     require_color(len(measured), listing)
-    looked = None
+    measured_scans = None
     if scans is not None:
-        known = require_thresholds(extremes, data)
-        looked = measure_scans(scans, subjects, terms, known, progress=progress, watcher=watcher)
-    tiled = measure_tiling(scans, listing, subjects, terms, progress=progress) if terms.tiling else None
+        known = require_thresholds(thresholds, data)
+        measured_scans = measure_scans(scans, models, options, known, progress=progress, listener=listener)
+    tiling = measure_tiling(scans, listing, models, options, progress=progress) if options.tiling else None
     return Evaluation(
-        terms=terms,
+        options=options,
         listing=listing,
         data_sha256=fingerprint.hex(),
         colorless=tuple(colorless),
-        extremes=extremes,
-        subjects=tuple(subjects),
+        thresholds=thresholds,
+        models=tuple(models),
         groups=groups(measured),
         pictures=tuple(measured),
-        trades={name: tally.trade.result() for name, tally in tallies.items()},
-        reliabilities={
-            name: tally.reliability.result() for name, tally in tallies.items() if terms.confidence
-        },
-        scans=looked,
-        tiling=tiled,
+        strength_curves={name: tally.result() for name, tally in measurement.strengths.items()},
+        reliabilities={name: tally.result() for name, tally in measurement.reliabilities.items()},
+        scans=measured_scans,
+        tiling=tiling,
     )
 
 
-def _extremes(terms: EvaluationOptions, data: Path, progress: EvaluationProgress) -> BlotchThresholds | None:
-    if terms.blotch_threshold is not None:
-        return BlotchThresholds(terms.blotch_threshold, None)
-    return training_thresholds(data, progress)
+class _PictureMeasurement:
+    """Measures pictures one by one and accumulates the strength curves and reliabilities of the models."""
 
+    def __init__(
+        self,
+        models: Sequence[EvaluatedModel],
+        options: EvaluationOptions,
+        threshold: float | None,
+        network: FeatureNetwork,
+        listener: PictureListener,
+    ) -> None:
+        self.models = models
+        self.options = options
+        self.threshold = threshold
+        self.network = network
+        self.listener = listener
+        self.strengths = {model.name: StrengthTally() for model in models}
+        self.reliabilities = {model.name: ReliabilityTally() for model in models if options.confidence}
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Measures one picture after the other."""
+    def measure(self, reference: ReferencePicture) -> MeasuredPicture:
+        true = PictureWithFeatures(reference.rgb, self.network.features(reference.rgb))
+        gray = self._rendering(left_gray(reference.gray), true)
+        truth = self._rendering(reference.rgb, true)
+        renderings: dict[str, PictureRendering] = {}
+        outputs: dict[str, ModelOutput] = {}
+        for model in self.models:
+            chroma = predicted_chroma(reference.gray, self.options.preset, model.model)
+            made = colored(reference.gray, chroma, self.options.strength)
+            renderings[model.name] = self._rendering(made, true)
+            self.strengths[model.name].add(
+                reference, chroma, gray.figures.chroma_l1, truth.figures.colorfulness
+            )
+            outputs[model.name] = self._output(reference, chroma, made, model)
+        self.listener.picture(reference, outputs)
+        return MeasuredPicture(reference.name, reference.set, gray, truth, renderings)
 
-    subjects: Sequence[EvaluatedModel]
-    terms: EvaluationOptions
-    threshold: float | None
-    eye: FeatureNetwork
-    watcher: PictureListener
-    tallies: Mapping[str, _Tally]
+    def _rendering(self, rgb: NDArray[np.uint8], true: PictureWithFeatures) -> PictureRendering:
+        made = true if rgb is true.rgb else PictureWithFeatures(rgb, self.network.features(rgb))
+        metrics = rendering_metrics(made, true, self.threshold)
+        return PictureRendering(metrics, made.features.pooled, chroma_histogram(rgb))
 
-    def measured(self, reference: ReferencePicture) -> MeasuredPicture:
-        true = PictureWithFeatures(reference.rgb, self.eye.look(reference.rgb))
-        gray = self._rendered(left_gray(reference.gray), true)
-        truth = self._rendered(reference.rgb, true)
-        models: dict[str, PictureRendering] = {}
-        looks: dict[str, ModelOutput] = {}
-        for subject in self.subjects:
-            chroma = predicted_chroma(reference.gray, self.terms.preset, subject.model)
-            made = colored(reference.gray, chroma, self.terms.strength)
-            models[subject.name] = self._rendered(made, true)
-            tally = self.tallies[subject.name]
-            tally.trade.add(reference, chroma, gray.figures.chroma_l1, truth.figures.colorfulness)
-            looks[subject.name] = self._look(reference, chroma, made, subject)
-        self.watcher.picture(reference, looks)
-        return MeasuredPicture(reference.name, reference.set, gray, truth, models)
-
-    def _rendered(self, rgb: np.ndarray, true: PictureWithFeatures) -> PictureRendering:
-        seen = true if rgb is true.rgb else PictureWithFeatures(rgb, self.eye.look(rgb))
-        return PictureRendering(
-            rendering_metrics(seen, true, self.threshold), seen.features.pooled, counted(rgb)
-        )
-
-    def _look(
-        self, reference: ReferencePicture, chroma: Float, made: np.ndarray, subject: EvaluatedModel
+    def _output(
+        self, reference: ReferencePicture, chroma: Float, made: NDArray[np.uint8], model: EvaluatedModel
     ) -> ModelOutput:
         error = chroma_error(made, reference.rgb)
-        if not self.terms.confidence:
+        if not self.options.confidence:
             return ModelOutput(made, error, None)
-        luminance, model = luminance_of(reference.gray), subject.model
-        sure = confidence(luminance, chroma, model.spec, model.engine)
+        luminance = luminance_of(reference.gray)
+        sure = confidence(luminance, chroma, model.model.spec, model.model.engine)
         gray_error = chroma_error(left_gray(reference.gray), reference.rgb)
-        self.tallies[subject.name].reliability.add(sure, error, gray_error)
+        self.reliabilities[model.name].add(sure, error, gray_error)
         return ModelOutput(made, error, sure)

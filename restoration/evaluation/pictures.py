@@ -1,4 +1,4 @@
-"""Which color pictures models are measured on."""
+"""The color pictures of an evaluation: listing, decoding and fingerprint."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from PIL import Image
 from restoration.arrays.luma import Gray, luma
 from restoration.arrays.resample import fit
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.ssim import LEAST_SIDE
+from restoration.evaluation.metrics import MIN_SIDE
 from restoration.training.dataset import listed, read_picture
 from restoration.training.recipe import DataPlan
 
 HISTORICAL = "historical"
-"""Name of the group of sets that are nearest to the pictures that archives have."""
+"""Name of the group of sets that resemble the pictures of archives most."""
 HISTORICAL_SETS = frozenset({"documerica", "fsac_kodachrome", "prokudin", "autochrome"})
 OVERALL = "all"
 
@@ -28,12 +28,12 @@ _HINT = "give a folder of color pictures, or one with a manifest.csv that has pi
 
 
 class Half(StrEnum):
-    """Which half of the held-out pictures is measured."""
+    """The half of the held-out pictures that is measured."""
 
     VALIDATION = "validation"
-    """The half that picked checkpoints and parameters."""
+    """The half that checkpoints and parameters were picked with."""
     TEST = "test"
-    """The half that nothing was chosen by."""
+    """The half that nothing was picked with."""
     ALL = "all"
 
 
@@ -43,16 +43,16 @@ class Listing:
 
     folder: Path
     half: Half
-    """What the figures are of; ALL for a folder without a manifest, whatever was asked for."""
+    """The half that is measured; ALL for a folder without a manifest."""
     held_out: bool
-    """Whether a manifest says that these pictures are kept from training."""
+    """Whether a manifest keeps these pictures from training."""
     entries: tuple[tuple[str, str], ...]
     """Set and path below the folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferencePicture:
-    """A true picture at the size of measuring."""
+    """A true picture at the size of evaluation."""
 
     name: str
     """Path below the folder."""
@@ -60,7 +60,7 @@ class ReferencePicture:
     rgb: NDArray[np.uint8]
     """sRGB (H, W, 3)."""
     gray: Gray
-    """Its luma (H, W), uint8: the master that a model is given."""
+    """Its luma (H, W), uint8: the input of the models."""
 
 
 def list_pictures(folder: Path, half: Half) -> Listing:
@@ -85,7 +85,7 @@ def list_pictures(folder: Path, half: Half) -> Listing:
 def reference_pictures(listing: Listing, side: int) -> Iterator[ReferencePicture | str]:
     """Decode the pictures one by one, each reduced to a longer side of at most `side` pixels.
 
-    Yields the bare name for a picture that cannot be measured: without color, or a side below 11 pixels.
+    Yields the name of a picture that cannot be measured: without color, or a side below 11 pixels.
     Raises TrainingError if one cannot be decoded.
     """
     for name, path in listing.entries:
@@ -94,11 +94,11 @@ def reference_pictures(listing: Listing, side: int) -> Iterator[ReferencePicture
             yield path
             continue
         rgb = _reduced(picture.rgb, side)
-        yield ReferencePicture(path, name, rgb, luma(rgb)) if min(rgb.shape[:2]) >= LEAST_SIDE else path
+        yield ReferencePicture(path, name, rgb, luma(rgb)) if min(rgb.shape[:2]) >= MIN_SIDE else path
 
 
 def require_color(measured: int, listing: Listing) -> None:
-    """Raise EvaluationError if none of the pictures could be measured."""
+    """Raise EvaluationError if no picture could be measured."""
     if not measured:
         raise EvaluationError(
             reason=f"none of the {len(listing.entries)} pictures has color, or all are tiny",
@@ -114,7 +114,7 @@ class Fingerprint:
         self._digest = hashlib.sha256()
 
     def add(self, reference: ReferencePicture) -> None:
-        """Take a picture in."""
+        """Add a picture."""
         self._digest.update(reference.name.encode("utf-8", "surrogateescape"))
         self._digest.update(reference.rgb.tobytes())
 

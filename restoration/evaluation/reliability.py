@@ -1,4 +1,4 @@
-"""Whether the model errs where it says that it is not sure."""
+"""Reliability of the confidence: its correlation with the error, and the calibration by tenths of pixels."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Tenth:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How confidence goes with error; the correlations are Spearman's, of 1 - confidence with the error."""
+    """Reliability of a confidence; the correlations are Spearman's, of 1 - confidence with the error."""
 
     correlation: float | None
-    """Over the pixels of all pictures, all alike: one in eight of each picture, drawn by a fixed seed."""
+    """Over one in eight pixels of all pictures, drawn with a fixed seed."""
     picture_correlation: float | None
     """Mean of the correlations inside each picture."""
     pixels: int
     pictures: int
-    """Pictures that have a correlation: neither confidence nor error is the same everywhere."""
+    """Pictures that have a correlation, as neither confidence nor error is constant."""
     tenths: tuple[Tenth, ...]
 
 
@@ -48,14 +48,14 @@ def _tenth(columns: NDArray[np.float64]) -> Tenth:
 
 
 class ReliabilityTally:
-    """Takes in pictures one by one."""
+    """Accumulates pictures."""
 
     def __init__(self) -> None:
         self._correlations: list[float] = []
         self._pixels: list[NDArray[np.float32]] = []
 
     def add(self, confidence: Float, error: Float, gray_error: Float) -> float | None:
-        """Take in a picture's planes (H, W) and return its own correlation."""
+        """Add a picture's planes (H, W) and return its own correlation; None if a plane is constant."""
         columns = np.stack([plane.ravel() for plane in (confidence, error, gray_error)])
         some = sampled_pixels(columns.shape[1], len(self._pixels))
         self._pixels.append(columns[:, some].astype(np.float32))
@@ -65,9 +65,9 @@ class ReliabilityTally:
         return correlation
 
     def result(self) -> Reliability:
-        """Return what the pictures taken in tell. Raises ValueError if there were none."""
+        """Return the reliability over the pictures. Raises ValueError if there were none."""
         if not self._pixels:
-            raise ValueError("no pictures were taken in")
+            raise ValueError("there are no pictures")
         columns = np.concatenate(self._pixels, axis=1).astype(np.float64)
         ordered = columns[:, np.argsort(columns[0], kind="stable")]
         tenths = [_tenth(part) for part in np.array_split(ordered, TENTHS, axis=1)]

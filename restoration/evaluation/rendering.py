@@ -1,4 +1,4 @@
-"""What users get of a gray picture: the product's own way from luminance to colored bytes."""
+"""Coloring of gray pictures in memory, with the steps of the product."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from restoration.recipe import Preset
 
 
 def predicted_chroma(gray: Gray, preset: Preset, model: LoadedModel) -> Float:
-    """Return Cb and Cr (2, H, W) in [-0.5, 0.5] that `restore` would lay on a gray picture (H, W), uint8."""
-    luminance = copy_of(gray, preset)
+    """Return the Cb and Cr (2, H, W) in [-0.5, 0.5] of `restore` for a gray picture (H, W), uint8."""
+    luminance = luminance_copy(gray, preset)
     field = colorize(luminance, preset, model.spec, model.engine)
-    return laid_on(field.chroma, luminance, gray)
+    return upsampled_chroma(field.chroma, luminance, gray)
 
 
-def copy_of(gray: Gray, preset: Preset) -> Float:
-    """Return the luminance copy (h, w) in [0, 1] of a gray picture that its colors are inferred for."""
+def luminance_copy(gray: Gray, preset: Preset) -> Float:
+    """Return the reduced luminance (h, w) in [0, 1] of a gray picture, the input of inference."""
     luminance = luminance_of(gray)
     height, width = gray.shape
     guide = guide_side(preset, height, width)
@@ -31,22 +31,22 @@ def copy_of(gray: Gray, preset: Preset) -> Float:
     return resample.reduce(luminance, *resample.fit(height, width, guide))
 
 
-def laid_on(chroma: Float, luminance: Float, gray: Gray) -> Float:
-    """Enlarge chroma (2, h, w) to the picture (H, W), guided by its luminance copy."""
+def upsampled_chroma(chroma: Float, luminance: Float, gray: Gray) -> Float:
+    """Enlarge chroma (2, h, w) to the size of a picture (H, W), guided by its reduced luminance (h, w)."""
     return Upsampler.solve(chroma, luminance, *gray.shape).rows(0, gray)
 
 
 def luminance_of(gray: Gray) -> Float:
-    """Return the luminance in [0, 1] of gray bytes."""
+    """Return the luminance, float32 in [0, 1], of a gray picture, uint8."""
     return gray.astype(np.float32) / np.float32(255)
 
 
 def colored(gray: Gray, chroma: Float, strength: float = 1.0) -> NDArray[np.uint8]:
-    """Return RGB bytes (H, W, 3) of which the luma is `gray` exactly."""
+    """Return sRGB (H, W, 3), uint8, whose luma is exactly `gray` (H, W), uint8, under chroma (2, H, W)."""
     cb, cr = np.clip(chroma * np.float32(strength), -0.5, 0.5)
     return np.asarray(rgb_with_luma(gray, cb, cr), dtype=np.uint8)
 
 
 def left_gray(gray: Gray) -> NDArray[np.uint8]:
-    """Return the picture as it was, as RGB bytes."""
+    """Return a gray picture (H, W) as sRGB (H, W, 3), uint8."""
     return np.repeat(np.asarray(gray, dtype=np.uint8)[..., None], 3, axis=2)

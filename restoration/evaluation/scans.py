@@ -1,4 +1,4 @@
-"""Whether a model paints blotches on monochrome scans, of which nobody knows the true colors."""
+"""Blotches on monochrome scans, whose true colors are unknown."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from restoration.arrays.luma import Float, Gray
 from restoration.colorize.inference import colorize
 from restoration.colorize.plan import guide_side
 from restoration.errors import MasterError
+from restoration.evaluation.blotch_thresholds import BlotchThresholds
+from restoration.evaluation.chroma_histogram import chroma_magnitudes, share_beyond
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.extremes import BlotchThresholds
-from restoration.evaluation.rendering import colored, laid_on, luminance_of
-from restoration.evaluation.subjects import EvaluatedModel
-from restoration.evaluation.terms import BLOTCH_LIMIT, EvaluationOptions, EvaluationProgress
-from restoration.evaluation.vividness import magnitudes, share_beyond
-from restoration.evaluation.watching import PictureListener
+from restoration.evaluation.evaluated_models import EvaluatedModel
+from restoration.evaluation.options import (
+    BLOTCH_LIMIT,
+    EvaluationOptions,
+    EvaluationProgress,
+    PictureListener,
+)
+from restoration.evaluation.rendering import colored, luminance_of, upsampled_chroma
 from restoration.masters import monochrome
 from restoration.masters.facts import Limits
 from restoration.masters.identify import identify
@@ -31,33 +35,33 @@ from restoration.training.dataset import SUFFIXES
 from restoration.training.metrics import colorfulness
 
 SIDE = 512
-"""Longer side of the colored copy that is looked at, pixels."""
+"""Longer side of the colored copy that is measured, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanFigures:
-    """One scan as one model colors it."""
+    """Metrics of one scan as one model colors it."""
 
     name: str
     blotches: float
-    """Share of pixels beyond the training pictures' chroma."""
+    """Share of pixels with more chroma than training pictures have."""
     beyond_film: float | None
-    """Share of pixels beyond the chroma of the historical training pictures, where that is known."""
+    """The same for the historical training pictures; None if their chroma is unknown."""
     most: float
     """99.9th percentile of the chroma magnitude."""
     colorfulness: float
 
     @property
     def blotched(self) -> bool:
-        """Whether the share exceeds what the product allows."""
+        """Whether the share of blotches is above the limit."""
         return self.blotches >= BLOTCH_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class ScansMeasured:
-    """All scans of a folder."""
+    """Metrics of all scans of a folder."""
 
-    extremes: BlotchThresholds
+    thresholds: BlotchThresholds
     refused: Mapping[str, str]
     """Name -> why the scan cannot be colored."""
     models: Mapping[str, tuple[ScanFigures, ...]]
@@ -78,44 +82,45 @@ def list_scans(folder: Path) -> tuple[Path, ...]:
 
 def measure_scans(
     folder: Path,
-    subjects: Sequence[EvaluatedModel],
-    terms: EvaluationOptions,
-    extremes: BlotchThresholds,
+    models: Sequence[EvaluatedModel],
+    options: EvaluationOptions,
+    thresholds: BlotchThresholds,
     *,
     progress: EvaluationProgress,
-    watcher: PictureListener,
+    listener: PictureListener,
 ) -> ScansMeasured:
-    """Color every scan of a folder with every model and measure the share of its pixels beyond the extremes.
+    """Color every scan of a folder with every model and measure its blotches.
 
-    What cannot be restored (color pictures, damaged files) is told with its reason. Raises EvaluationError.
+    Scans that cannot be restored (color pictures, damaged files) are listed with the reason. Raises
+    EvaluationError.
     """
     paths = list_scans(folder)
     refused: dict[str, str] = {}
-    found: dict[str, list[ScanFigures]] = {subject.name: [] for subject in subjects}
+    found: dict[str, list[ScanFigures]] = {model.name: [] for model in models}
     with tempfile.TemporaryDirectory() as scratch:
         for number, path in enumerate(paths):
             progress("scans", number, len(paths))
             name = path.relative_to(folder).as_posix()
             try:
-                luminance = scan_luminance(path, terms.preset, Path(scratch))
+                luminance = scan_luminance(path, options.preset, Path(scratch))
             except MasterError as error:
                 refused[name] = error.reason
                 continue
             gray = _gray(luminance)
-            made = [_colored(luminance, gray, terms, subject) for subject in subjects]
-            watcher.scan(name, gray, {subject.name: rgb for subject, rgb in zip(subjects, made, strict=True)})
-            for subject, rgb in zip(subjects, made, strict=True):
-                found[subject.name].append(_figures(name, rgb, extremes))
+            made = [_colored(luminance, gray, options, model) for model in models]
+            listener.scan(name, gray, {model.name: rgb for model, rgb in zip(models, made, strict=True)})
+            for model, rgb in zip(models, made, strict=True):
+                found[model.name].append(_figures(name, rgb, thresholds))
         progress("scans", len(paths), len(paths))
     ordered = {
         name: tuple(sorted(figures, key=lambda one: (-one.blotches, -one.most, one.name)))
         for name, figures in found.items()
     }
-    return ScansMeasured(extremes, refused, ordered)
+    return ScansMeasured(thresholds, refused, ordered)
 
 
 def scan_luminance(path: Path, preset: Preset, scratch: Path) -> Float:
-    """Return the luminance copy (h, w) in [0, 1] of a scan that its colors are inferred for.
+    """Return the reduced luminance (h, w) in [0, 1] of a scan, the input of inference.
 
     Raises MasterError if it is a color picture, or cannot be read.
     """
@@ -132,17 +137,17 @@ def _gray(luminance: Float) -> Gray:
 
 
 def _colored(
-    luminance: Float, gray: Gray, terms: EvaluationOptions, subject: EvaluatedModel
+    luminance: Float, gray: Gray, options: EvaluationOptions, model: EvaluatedModel
 ) -> NDArray[np.uint8]:
-    field = colorize(luminance, terms.preset, subject.model.spec, subject.model.engine)
-    return colored(gray, laid_on(field.chroma, luminance_of(gray), gray), terms.strength)
+    field = colorize(luminance, options.preset, model.model.spec, model.model.engine)
+    return colored(gray, upsampled_chroma(field.chroma, luminance_of(gray), gray), options.strength)
 
 
-def _figures(name: str, rgb: NDArray[np.uint8], extremes: BlotchThresholds) -> ScanFigures:
+def _figures(name: str, rgb: NDArray[np.uint8], thresholds: BlotchThresholds) -> ScanFigures:
     return ScanFigures(
         name=name,
-        blotches=share_beyond(rgb, extremes.training),
-        beyond_film=None if extremes.film is None else share_beyond(rgb, extremes.film),
-        most=float(np.percentile(magnitudes(rgb), 99.9)),
+        blotches=share_beyond(rgb, thresholds.training),
+        beyond_film=None if thresholds.film is None else share_beyond(rgb, thresholds.film),
+        most=float(np.percentile(chroma_magnitudes(rgb), 99.9)),
         colorfulness=colorfulness(rgb.astype(np.float32) / 255.0),
     )

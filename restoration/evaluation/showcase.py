@@ -1,4 +1,4 @@
-"""How a model colors photographs that anyone may be shown: gray, colored and true, one above the other."""
+"""Contact sheet of public photographs: gray, colored by a model, and true."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def _photographs() -> list[NDArray[np.uint8]]:
         from skimage import data  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise EvaluationError(
-            reason="the photographs to show are not installed", remedy="pip install 'saek[demo]'"
+            reason="scikit-image, which has the photographs, is not installed",
+            remedy="pip install 'saek[demo]'",
         ) from error
     found = []
     for name in PHOTOGRAPHS:

@@ -1,4 +1,4 @@
-"""How seamless models color at any size: nothing may tell where a window lay."""
+"""Metrics of tiled inference: seams, shift spread and consistency on pictures cut into windows."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from restoration.colorize import seam_metrics
 from restoration.colorize.inference import ChromaField, colorize
 from restoration.colorize.plan import plan_passes
 from restoration.errors import MasterError
+from restoration.evaluation.evaluated_models import EvaluatedModel
+from restoration.evaluation.options import EvaluationOptions, EvaluationProgress
 from restoration.evaluation.pictures import Listing, reference_pictures
-from restoration.evaluation.rendering import colored, copy_of, laid_on, luminance_of
+from restoration.evaluation.rendering import colored, luminance_copy, luminance_of, upsampled_chroma
 from restoration.evaluation.scans import list_scans, scan_luminance
-from restoration.evaluation.subjects import EvaluatedModel
-from restoration.evaluation.terms import EvaluationOptions, EvaluationProgress
 from restoration.generators.loaded_model import LoadedModel
 from restoration.recipe import Preset
 
 SHIFTS = 4
-"""Runs of a picture that is cut into windows, each with the windows elsewhere."""
+"""Runs for a picture that is cut into windows, each with the windows shifted."""
 
 _SEED = 1950
 
 
 @dataclass(frozen=True, slots=True)
 class TilingFigures:
-    """One picture as one model colors it by one preset; colors in CIE L*a*b* units, after the enlargement."""
+    """One picture with one model and preset; color differences are in CIE L*a*b* units, after upsampling."""
 
     name: str
     width: int
     height: int
     windows: int
-    """Windows of 256 x 256 pixels that the colors take; a larger piece counts as several."""
+    """Number of windows of 256 x 256 pixels; a larger piece counts as several."""
     seam_ratio: float | None
     """Over all runs; None if nothing is cut into windows, or nothing is flat near their borders."""
     shift_spread: float | None
-    """None if nothing is cut into windows: then no place of theirs can matter."""
+    """None if nothing is cut into windows."""
     consistency: float
     """The worst of the runs."""
     luma_error: int
@@ -49,10 +49,10 @@ class TilingFigures:
 
 @dataclass(frozen=True, slots=True)
 class TilingMeasured:
-    """All pictures."""
+    """Metrics of all pictures."""
 
     of_scans: bool
-    """Whether scans were looked at, or the gray copies of the color pictures."""
+    """Whether scans were measured, or the gray copies of the color pictures."""
     refused: Mapping[str, str]
     """Name -> why the scan cannot be colored."""
     models: Mapping[str, Mapping[Preset, tuple[TilingFigures, ...]]]
@@ -62,35 +62,37 @@ class TilingMeasured:
 def measure_tiling(
     scans: Path | None,
     listing: Listing,
-    subjects: Sequence[EvaluatedModel],
-    terms: EvaluationOptions,
+    models: Sequence[EvaluatedModel],
+    options: EvaluationOptions,
     *,
     progress: EvaluationProgress,
 ) -> TilingMeasured:
-    """Color scans, or without them the gray copies of the pictures, with every model by every preset.
+    """Color scans, or without them the gray copies of the pictures, with every model and preset.
 
-    What is cut into windows is colored four times, with the windows elsewhere. Scans are looked at as their
-    colors are inferred: with a longer side of 1536 pixels or less (4096 for native). Raises EvaluationError,
+    What is cut into windows is colored four times, with shifted windows. Scans are measured at the size of
+    inference, a longer side of at most 1536 pixels (4096 for native). Raises EvaluationError,
     TrainingError, OutOfMemory.
     """
     refused: dict[str, str] = {}
     found: dict[str, dict[Preset, list[TilingFigures]]] = {
-        subject.name: {preset: [] for preset in Preset} for subject in subjects
+        model.name: {preset: [] for preset in Preset} for model in models
     }
     total = len(Preset) * (len(listing.entries) if scans is None else len(list_scans(scans)))
     with tempfile.TemporaryDirectory() as scratch:
-        pictures = _pictures(listing, terms.side) if scans is None else _scans(scans, refused, Path(scratch))
+        pictures = (
+            _pictures(listing, options.side) if scans is None else _scans(scans, refused, Path(scratch))
+        )
         for number, (name, preset, gray) in enumerate(pictures):
             progress("seams", number, total)
-            for subject in subjects:
-                figures = _figures(name, gray, preset, subject.model, terms.strength)
-                found[subject.name][preset].append(figures)
+            for model in models:
+                figures = _figures(name, gray, preset, model.model, options.strength)
+                found[model.name][preset].append(figures)
     progress("seams", total, total)
-    models = {
-        model: {preset: tuple(figures) for preset, figures in presets.items()}
-        for model, presets in found.items()
+    by_model = {
+        name: {preset: tuple(figures) for preset, figures in presets.items()}
+        for name, presets in found.items()
     }
-    return TilingMeasured(scans is not None, refused, models)
+    return TilingMeasured(scans is not None, refused, by_model)
 
 
 def _pictures(listing: Listing, side: int) -> Iterator[tuple[str, Preset, Gray]]:
@@ -113,7 +115,7 @@ def _scans(folder: Path, refused: dict[str, str], scratch: Path) -> Iterator[tup
 
 
 def _figures(name: str, gray: Gray, preset: Preset, model: LoadedModel, strength: float) -> TilingFigures:
-    luminance = copy_of(gray, preset)
+    luminance = luminance_copy(gray, preset)
     runs = [_run(gray, luminance, preset, model, offset) for offset in _offsets(luminance, preset, model)]
     others = [chroma for _, chroma in (*runs[1:], runs[0])]
     laid = [
@@ -135,7 +137,7 @@ def _figures(name: str, gray: Gray, preset: Preset, model: LoadedModel, strength
 
 
 def _offsets(luminance: Float, preset: Preset, model: LoadedModel) -> Sequence[tuple[int, int]]:
-    """Draw where the windows begin; the same for every model of the same sizes."""
+    """Draw the offsets of the windows; the same for every model of the same sizes."""
     height, width = luminance.shape
     details = plan_passes(height, width, preset, model.spec).details
     strides = [one.stride for one in details if one.stride is not None]
@@ -148,6 +150,6 @@ def _offsets(luminance: Float, preset: Preset, model: LoadedModel) -> Sequence[t
 def _run(
     gray: Gray, luminance: Float, preset: Preset, model: LoadedModel, offset: tuple[int, int]
 ) -> tuple[ChromaField, Float]:
-    """Color once: the field, and what is laid on the picture, Cb and Cr (2, H, W)."""
+    """Color once: the chroma field, and its Cb and Cr (2, H, W) at the size of the picture."""
     field = colorize(luminance, preset, model.spec, model.engine, offset=offset)
-    return field, laid_on(field.chroma, luminance, gray)
+    return field, upsampled_chroma(field.chroma, luminance, gray)

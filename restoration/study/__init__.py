@@ -5,8 +5,8 @@ from restoration.study.dataset import load_dataset
 from restoration.study.dispatch import train_by_recipe
 from restoration.study.estimate import Estimator, bytes_kept
 from restoration.study.findings import Findings, study_document
-from restoration.study.matrix import PlannedRun, plan_runs, read_matrix
-from restoration.study.runner import RunSelection, run_study
+from restoration.study.matrix import PlannedRun, RunSelection, plan_runs, read_matrix
+from restoration.study.runner import run_study
 
 __all__ = [
     "ChannelStatistics",

@@ -1,4 +1,4 @@
-"""Which mean and which spread the channels of the pictures of a folder have."""
+"""Mean and standard deviation of the channels of the pictures of a folder."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from restoration.training.dataset import SUFFIXES, listed, read_picture
 from restoration.training.recipe import DataPlan, TrainingError
 
 CHANNELS = ("red", "green", "blue", "gray")
-AS_THEY_ARE = DataPlan(side=2**31, least_color=0.0)
-"""Pictures are neither reduced nor left out for want of color."""
+FULL_SIZE = DataPlan(side=2**31, least_color=0.0)
+"""Pictures are neither reduced nor left out for lack of color."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelFigures:
-    """Figures of one channel, in units in which its range is [0, 1]."""
+    """Statistics of one channel with the range [0, 1]."""
 
     name: str
     mean: float
     std: float
     """Standard deviation over all pixels of all pictures."""
     picture_mean: float
-    """Mean of the pictures' means: each picture weighs alike, whatever its size."""
+    """Mean of the pictures' means; all pictures have the same weight."""
     picture_std: float
     """Mean of the pictures' own standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatistics:
-    """Figures of all pictures of a folder; gray is the BT.601 luma, as bytes."""
+    """Statistics of all pictures of a folder; gray is the BT.601 luma, as bytes."""
 
     pictures: int
     pixels: int
@@ -42,7 +42,7 @@ class ChannelStatistics:
 
 
 def channel_statistics(folder: Path, split: str | None = None) -> ChannelStatistics:
-    """Measure the pictures of a folder one by one, each at its own size.
+    """Measure the pictures of a folder at full size.
 
     `split` names a part of a manifest (train, eval, validation or test) or, without a manifest, a sub-folder.
     Raises TrainingError.
@@ -52,8 +52,8 @@ def channel_statistics(folder: Path, split: str | None = None) -> ChannelStatist
 
 
 def measure_channels(pictures: Iterable[NDArray[np.uint8]]) -> ChannelStatistics:
-    """Measure color bytes (H, W, 3), of at least one picture."""
-    # Pixels by their value: exact, small whatever the size of a picture, and in no order.
+    """Measure at least one sRGB picture (H, W, 3), uint8."""
+    # Histograms are exact, of constant size, and independent of the order of the pictures.
     everywhere = np.zeros((4, 256), dtype=np.int64)
     of_pictures = np.zeros((4, 2))
     pictures_seen = 0
@@ -72,15 +72,15 @@ def measure_channels(pictures: Iterable[NDArray[np.uint8]]) -> ChannelStatistics
 
 
 def read_pixels(folder: Path, name: str, path: str) -> NDArray[np.uint8]:
-    """Decode one picture as it is -> (H, W, 3); TrainingError if that is impossible."""
-    picture = read_picture(folder, name, path, AS_THEY_ARE)
+    """Decode a picture at full size -> sRGB (H, W, 3), uint8. Raises TrainingError."""
+    picture = read_picture(folder, name, path, FULL_SIZE)
     if picture is None:
-        raise AssertionError(path)  # no picture has less than no color
+        raise AssertionError(path)  # the least color is 0
     return picture.rgb
 
 
 def pictures_below(folder: Path) -> tuple[str, ...]:
-    """Return the paths below a folder of all files that are called like pictures, sorted."""
+    """Return the sorted paths below a folder of all files with a picture's suffix."""
     found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return tuple(sorted(path.relative_to(folder).as_posix() for path in found))
 
@@ -113,7 +113,7 @@ def _entries(folder: Path, split: str | None) -> Sequence[tuple[str, str]]:
 
 
 def _figures(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean and standard deviation of each channel (4, 2) of pixels counted by their value (4, 256)."""
+    """Return mean and standard deviation of each channel (4, 2) from histograms (4, 256)."""
     levels = np.arange(256) / 255.0
     total = counts.sum(axis=1)
     mean = counts @ levels / total

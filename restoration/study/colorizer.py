@@ -20,7 +20,7 @@ from restoration.training.dataset import chroma_of
 from restoration.training.metrics import ColorMetrics, SetMetrics, ciede2000, colorfulness, mean_metrics
 
 Colorizer = Callable[[Bytes], Bytes]
-"""Gray bytes (H, W) -> color bytes (H, W, 3)."""
+"""Function gray (H, W) -> sRGB (H, W, 3), uint8 both."""
 
 
 def colorizer(generator: UNetGenerator, preprocessing: Preprocessing) -> Colorizer:

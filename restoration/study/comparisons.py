@@ -1,4 +1,4 @@
-"""Which runs are set side by side, at which epoch, in which figure of the report."""
+"""The comparisons of the report: runs and epochs of each figure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from restoration.study.recipe import FIGURES
 from restoration.study.run_folder import SeedRunFolder
 
 BASELINE = "pix2pix"
-"""Name of the recipe that the others are compared with."""
+"""Recipe that the others are compared with."""
 TITLES = {
     "a": "pix2pix over the epochs, and beside L1 alone",
     "b": "pix2pix beside a GAN that does not see the gray picture",
@@ -20,7 +20,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownGenerator:
     """A kept generator in a figure."""
 
     folder: SeedRunFolder
@@ -30,25 +30,25 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A figure: generators of one width and precision."""
+    """A figure with generators of one width and precision."""
 
     figure: str
     shape: str
     """Width and precision, in words."""
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownGenerator, ...]
     folders: tuple[SeedRunFolder, ...]
     """All its runs, for the curves."""
 
     @property
     def name(self) -> str:
-        """What its files are called by."""
+        """Name of its files."""
         return f"{self.figure}-{slug(self.shape)}"
 
 
 def comparisons(runs: Sequence[SeedRunFolder]) -> tuple[Comparison, ...]:
-    """Set the runs of each width and precision side by side, at the last epoch that all have kept.
+    """Compare the runs of each width and precision at the last epoch that all have kept.
 
-    Figure a shows the baseline after its first round of epochs (20 in the study) and at its end too.
+    Figure a also shows the baseline at its first checkpoint (20 epochs in the study) and at its end.
     """
     recipes = {folder: folder.recipe() for folder in runs}
     found = []
@@ -71,26 +71,28 @@ def comparisons(runs: Sequence[SeedRunFolder]) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def _over_epochs(baseline: Sequence[SeedRunFolder]) -> tuple[Shown, ...]:
-    ends = ((folder, epoch) for folder in baseline for epoch in (_first_round(folder), folder.kept()[-1]))
+def _over_epochs(baseline: Sequence[SeedRunFolder]) -> tuple[ShownGenerator, ...]:
+    ends = (
+        (folder, epoch) for folder in baseline for epoch in (_first_checkpoint(folder), folder.kept()[-1])
+    )
     return tuple(_shown(folder, epoch) for folder, epoch in dict.fromkeys(ends))
 
 
-def _first_round(folder: SeedRunFolder) -> int:
-    """Return the epoch of the first checkpoint that the recipe asks for, or else the first that is kept."""
+def _first_checkpoint(folder: SeedRunFolder) -> int:
+    """Return the first checkpoint epoch of the recipe or, if it is missing, the first that is kept."""
     kept, asked = folder.kept(), folder.recipe().checkpoint_epochs
     return asked if asked in kept else kept[0]
 
 
-def _at_one_epoch(folders: Sequence[SeedRunFolder]) -> tuple[Shown, ...]:
+def _at_one_epoch(folders: Sequence[SeedRunFolder]) -> tuple[ShownGenerator, ...]:
     common = set(folders[0].kept()).intersection(*(folder.kept() for folder in folders[1:]))
-    # Without a common epoch each shows its last one; the labels say which.
+    # Without a common epoch, each shows its last one, as the labels say.
     return tuple(_shown(folder, max(common) if common else folder.kept()[-1]) for folder in folders)
 
 
-def _shown(folder: SeedRunFolder, epoch: int) -> Shown:
-    return Shown(folder, epoch, f"{folder.recipe().name}, {epoch} epochs")
+def _shown(folder: SeedRunFolder, epoch: int) -> ShownGenerator:
+    return ShownGenerator(folder, epoch, f"{folder.recipe().name}, {epoch} epochs")
 
 
-def _unique(shown: Sequence[Shown]) -> tuple[Shown, ...]:
+def _unique(shown: Sequence[ShownGenerator]) -> tuple[ShownGenerator, ...]:
     return tuple(dict.fromkeys(shown))

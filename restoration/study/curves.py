@@ -1,4 +1,4 @@
-"""How losses went over the epochs, as SVG files."""
+"""Loss curves over the epochs, as SVG files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LETTER = 7
 
 
 def curve_files(comparison: Comparison, folder: Path) -> dict[str, Path]:
-    """Draw each loss of the runs of a comparison; return the files by loss, without those of no run."""
+    """Draw each loss of the runs of a comparison; return the files by loss."""
     files = {}
     for loss, words in LOSSES.items():
         lines = _lines(comparison.folders, loss)
@@ -68,7 +68,7 @@ def _lines(folders: Sequence[SeedRunFolder], loss: str) -> list[Line]:
 
 
 def _step(most: float) -> float:
-    """Return a round distance of marks, so that there are few up to `most`."""
+    """Return a round distance between marks, with at most six marks up to `most`."""
     rough = max(most, 1e-6) / _MARKS
     power = 10.0 ** math.floor(math.log10(rough))
     return next(power * part for part in (1.0, 2.0, 5.0, 10.0) if power * part >= rough)

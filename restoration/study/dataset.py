@@ -1,4 +1,4 @@
-"""The pictures of the study, and which of them are in which batch."""
+"""The pictures of the study, and their order in the batches."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from restoration.study.preprocessing import Bytes
 from restoration.training.recipe import TrainingError
 
 SIDE = 256
-"""Side of all pictures, pixels: the study's, and the least that the generator takes."""
+"""Side of all pictures, pixels: that of the study, and the minimum of the generator."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetPart:
-    """Pictures of one side, in memory."""
+    """Training or test pictures, in memory."""
 
     names: tuple[str, ...]
     rgb: Bytes
-    """(N, 256, 256, 3)"""
+    """sRGB (N, 256, 256, 3), uint8."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -40,7 +40,7 @@ class DatasetPart:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What is learned from, and what is only ever looked at."""
+    """Training and test pictures."""
 
     train: DatasetPart
     test: DatasetPart
@@ -51,28 +51,28 @@ def load_dataset(folder: Path) -> Dataset:
 
     Raises TrainingError if one of the two has no pictures, or if they share one.
     """
-    album = Dataset(_part(folder, "train"), _part(folder, "test"))
-    learned = {rgb.tobytes(): name for name, rgb in zip(album.train.names, album.train.rgb, strict=True)}
-    for name, rgb in zip(album.test.names, album.test.rgb, strict=True):
+    dataset = Dataset(_part(folder, "train"), _part(folder, "test"))
+    learned = {rgb.tobytes(): name for name, rgb in zip(dataset.train.names, dataset.train.rgb, strict=True)}
+    for name, rgb in zip(dataset.test.names, dataset.test.rgb, strict=True):
         twin = learned.get(rgb.tobytes())
         if twin is not None:
             raise TrainingError(
-                reason=f"the test picture is {twin} too, which is trained on",
-                remedy="take one of the two away",
+                reason=f"the test picture is the same as the training picture {twin}",
+                remedy="remove one of the two",
                 path=folder / name,
             )
-    return album
+    return dataset
 
 
 def steps_per_epoch(pictures: int, batch: int) -> int:
-    """Return how many batches show each picture once; the last one may be smaller."""
+    """Return the number of batches in an epoch; the last one may be smaller."""
     return -(-pictures // batch)
 
 
 def batch_members(pictures: int, batch: int, seed: int, step: int) -> NDArray[np.intp]:
-    """Return which pictures are in batch `step` (the first is 0); pure.
+    """Return the indices of the pictures in batch `step` (from 0); a pure function.
 
-    Each epoch shows each picture once, in an order of its own.
+    Each epoch has each picture once, in its own random order.
     """
     epoch, place = divmod(step, steps_per_epoch(pictures, batch))
     order = np.random.default_rng((seed, epoch)).permutation(pictures)
@@ -84,7 +84,7 @@ def _part(folder: Path, name: str) -> DatasetPart:
     if not paths:
         raise TrainingError(
             reason=f"there are no pictures in the sub-folder {name}",
-            remedy="put the pictures to learn from into train, and those to judge by into test",
+            remedy="put the training pictures into train, and the test pictures into test",
             path=folder,
         )
     return DatasetPart(tuple(paths), np.stack([_square(read_pixels(folder, name, path)) for path in paths]))

@@ -1,4 +1,4 @@
-"""Which kind of training a recipe asks for: that of what ships, or one of the study."""
+"""Dispatch of a recipe to the training of chroma generators or to that of the study."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def train_by_recipe(
     progress: Callable[[TrainingProgress], None] | None = None,
     library: Library = SHIPPED_ONLY,
 ) -> TrainingResult:
-    """Train after a TOML recipe: one with `kind = "seed"` as the study did, any other for chroma.
+    """Train after a TOML recipe: one with `kind = "seed"` as in the study, any other for chroma.
 
-    Raises TrainingError.
+    Raises TrainingError, UnknownModel, NoSpace, OutputUnavailable.
     """
     if recipe_kind(recipe) == SEED_KIND:
         return train_seed(read_seed_recipe(recipe), data, out, resume=resume, progress=progress)

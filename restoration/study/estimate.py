@@ -1,4 +1,4 @@
-"""What a run costs: seconds on this machine, bytes on its disk."""
+"""Estimates of the time and disk space of runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _Shape = tuple[int, int, int, str, int]
 
 
 _STATE = 3
-"""Numbers in the state for each weight: itself and Adam's two means."""
+"""Numbers in the checkpoint for each weight: itself and Adam's two moments."""
 
 
 def bytes_kept(recipe: SeedRecipe) -> int:
-    """Return how many bytes a finished run takes: its kept generators, and its state."""
+    """Return the bytes of a finished run: kept generators and checkpoint."""
     with torch.device("meta"):
         state = new_seed_state(recipe, torch.device("meta"))
     generator = sum(one.numel() for one in state.generator.parameters())
@@ -33,19 +33,19 @@ def bytes_kept(recipe: SeedRecipe) -> int:
 
 @dataclass(slots=True)
 class Estimator:
-    """Tells the pace of runs; networks of one shape are timed once."""
+    """Estimates the time per picture; networks of one shape are timed once."""
 
     device: torch.device
     timed: dict[_Shape, float] = field(default_factory=dict)
 
     def seconds_per_picture(self, plan: PlannedRun) -> float:
-        """Return what a run took for a picture so far, or else what one batch takes now."""
+        """Return the seconds per picture of the run so far or, without one, of a batch now."""
         if plan.folder.metrics.exists():
             spent = json.loads(plan.folder.metrics.read_text("utf-8"))["spent"]
             if spent["samples"]:
                 return float(spent["seconds"] / spent["samples"])
         recipe = plan.recipe
-        # A CPU gains nothing by large batches, and one picture is soon learned from.
+        # A CPU gains nothing by large batches, and a batch of one takes the least time.
         batch = recipe.batch if self.device.type == "cuda" else 1
         shape = (recipe.base, recipe.kernel, recipe.patch_map, recipe.critic, batch)
         if shape not in self.timed:

@@ -1,4 +1,4 @@
-"""How good painted test pictures are, by the figures of `saek evaluate`."""
+"""Metrics of colored test pictures, those of `saek evaluate`, and by hue."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import Any
 
 import numpy as np
 
+from restoration.evaluation.chroma_histogram import BLOTCH_PERCENTILE, chroma_histogram, percentile
 from restoration.evaluation.features import FeatureNetwork
-from restoration.evaluation.figures import PictureWithFeatures, RenderingMetrics, rendering_metrics
 from restoration.evaluation.groups import GroupRendering, MeasuredPicture, PictureRendering, groups
+from restoration.evaluation.metrics import PictureWithFeatures, RenderingMetrics, rendering_metrics
 from restoration.evaluation.rendering import left_gray
-from restoration.evaluation.vividness import EXTREME, counted, percentile
 from restoration.study.dataset import Dataset
 from restoration.study.hues import HueFigures, HueTally
 from restoration.study.preprocessing import Bytes, gray_of
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateFigures:
-    """Figures of one way to paint all test pictures."""
+class CandidateMetrics:
+    """Metrics of one way to color all test pictures."""
 
     rendering: GroupRendering
     hues: tuple[HueFigures, ...]
 
 
 class Evaluator:
-    """The test pictures, each with what is needed to compare with it."""
+    """Compares colored pictures with the test pictures."""
 
-    def __init__(self, album: Dataset, eye: FeatureNetwork) -> None:
-        self._eye = eye
-        self.grays = tuple(gray_of(rgb) for rgb in album.test.rgb)
-        everywhere = np.sum([counted(rgb) for rgb in album.train.rgb], axis=0)
-        self.threshold = percentile(everywhere, EXTREME)
-        """Chroma that 99.9 % of the training pixels do not exceed: beyond it lie blotches."""
-        self._names = album.test.names
-        self._true = tuple(PictureWithFeatures(rgb, self._eye.look(rgb)) for rgb in album.test.rgb)
+    def __init__(self, dataset: Dataset, network: FeatureNetwork) -> None:
+        self._network = network
+        self.grays = tuple(gray_of(rgb) for rgb in dataset.test.rgb)
+        everywhere = np.sum([chroma_histogram(rgb) for rgb in dataset.train.rgb], axis=0)
+        self.threshold = percentile(everywhere, BLOTCH_PERCENTILE)
+        """Chroma that 99.9 % of the training pixels do not exceed; more is a blotch."""
+        self._names = dataset.test.names
+        self._true = tuple(PictureWithFeatures(rgb, self._network.features(rgb)) for rgb in dataset.test.rgb)
         self._truth = [self._rendered(one.rgb, one) for one in self._true]
         self._gray = [
             self._rendered(left_gray(gray), true) for gray, true in zip(self.grays, self._true, strict=True)
         ]
 
-    def judge(self, made: Sequence[Bytes]) -> CandidateFigures:
-        """Compare pictures (H, W, 3), one for each test picture, with the truth."""
+    def evaluate(self, made: Sequence[Bytes]) -> CandidateMetrics:
+        """Compare pictures (H, W, 3), uint8, one for each test picture, with the truth."""
         hues = HueTally()
         pictures = []
         for place, (rgb, true) in enumerate(zip(made, self._true, strict=True)):
@@ -52,23 +52,23 @@ class Evaluator:
             pictures.append(
                 MeasuredPicture(self._names[place], "test", self._gray[place], self._truth[place], models)
             )
-        return CandidateFigures(groups(pictures)[0].models["made"], hues.result())
+        return CandidateMetrics(groups(pictures)[0].models["made"], hues.result())
 
     def _rendered(self, rgb: Bytes, true: PictureWithFeatures) -> PictureRendering:
-        seen = true if rgb is true.rgb else PictureWithFeatures(rgb, self._eye.look(rgb))
+        seen = true if rgb is true.rgb else PictureWithFeatures(rgb, self._network.features(rgb))
         return PictureRendering(
-            rendering_metrics(seen, true, self.threshold), seen.features.pooled, counted(rgb)
+            rendering_metrics(seen, true, self.threshold), seen.features.pooled, chroma_histogram(rgb)
         )
 
 
-def as_facts(judged: CandidateFigures) -> dict[str, Any]:
-    """Return the figures as JSON can hold them."""
-    return asdict(judged)
+def as_facts(metrics: CandidateMetrics) -> dict[str, Any]:
+    """Return the metrics as JSON can hold them."""
+    return asdict(metrics)
 
 
-def from_facts(facts: Mapping[str, Any]) -> CandidateFigures:
+def from_facts(facts: Mapping[str, Any]) -> CandidateMetrics:
     """Undo `as_facts`."""
     rendering = dict(facts["rendering"])
     rendering["figures"] = RenderingMetrics(**rendering["figures"])
     rendering["vividness"] = tuple(rendering["vividness"])
-    return CandidateFigures(GroupRendering(**rendering), tuple(HueFigures(**one) for one in facts["hues"]))
+    return CandidateMetrics(GroupRendering(**rendering), tuple(HueFigures(**one) for one in facts["hues"]))

@@ -1,4 +1,4 @@
-"""All that the study found, in one place, for the report and for programs."""
+"""Findings of the study, and their JSON document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from restoration.evaluation.document import rounded
-from restoration.study.candidates import JudgedCandidate
+from restoration.study.candidates import EvaluatedCandidate
 from restoration.study.channel_statistics import ChannelStatistics, measure_channels
 from restoration.study.dataset import Dataset
 from restoration.study.evaluator import as_facts
@@ -20,7 +20,7 @@ from restoration.study.run_folder import SeedRunFolder
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was run and what came of it."""
+    """Runs and results of the study."""
 
     preprocessing: Preprocessing
     statistics: Mapping[str, ChannelStatistics]
@@ -28,34 +28,34 @@ class Findings:
     unreachable: float
     """Share of the test pictures' values that Tanh does not reach."""
     threshold: float
-    """Chroma beyond which there are blotches."""
+    """Chroma beyond which color is a blotch."""
     pictures: tuple[int, int]
-    """To learn from and to judge by."""
+    """Numbers of training and test pictures."""
     runs: tuple[SeedRunFolder, ...]
-    verdicts: tuple[JudgedCandidate, ...]
+    candidates: tuple[EvaluatedCandidate, ...]
     matrix: tuple[PlannedRun, ...]
-    """The whole of it, at full width and length, as far as it is done."""
+    """The full matrix, at full width and length, with the epochs done."""
 
-    def beside(self, name: str) -> JudgedCandidate:
-        """Return the verdict on what stands beside the runs; its name begins like this."""
-        return next(one for one in self.verdicts if one.exhibit.name.startswith(name))
+    def baseline(self, name: str) -> EvaluatedCandidate:
+        """Return the evaluated candidate whose name starts with `name`."""
+        return next(one for one in self.candidates if one.candidate.name.startswith(name))
 
-    def of_run(self, folder: SeedRunFolder) -> tuple[JudgedCandidate, ...]:
-        """Return the verdicts on the generators of a run, by epoch."""
+    def of_run(self, folder: SeedRunFolder) -> tuple[EvaluatedCandidate, ...]:
+        """Return the evaluated generators of a run, by epoch."""
         prefix = f"{folder.path.name}, "
-        return tuple(one for one in self.verdicts if one.exhibit.name.startswith(prefix))
+        return tuple(one for one in self.candidates if one.candidate.name.startswith(prefix))
 
 
-def statistics(album: Dataset) -> dict[str, ChannelStatistics]:
+def statistics(dataset: Dataset) -> dict[str, ChannelStatistics]:
     """Measure the channels of the training pictures, and of all pictures."""
     return {
-        "train": measure_channels(iter(album.train.rgb)),
-        "train and test": measure_channels(rgb for part in (album.train, album.test) for rgb in part.rgb),
+        "train": measure_channels(iter(dataset.train.rgb)),
+        "train and test": measure_channels(rgb for part in (dataset.train, dataset.test) for rgb in part.rgb),
     }
 
 
 def study_document(findings: Findings) -> dict[str, Any]:
-    """Return everything as JSON can hold it; figures have six significant digits."""
+    """Return the findings as JSON can hold them; numbers have six significant digits."""
     document = {
         "software": f"Saek {importlib.metadata.version('saek')}",
         "preprocessing": asdict(findings.preprocessing) | {"reach": findings.preprocessing.color.reach()},
@@ -64,7 +64,7 @@ def study_document(findings: Findings) -> dict[str, Any]:
         "blotch_threshold": findings.threshold,
         "pictures": {"train": findings.pictures[0], "test": findings.pictures[1]},
         "runs": {folder.path.name: _run(folder) for folder in findings.runs},
-        "verdicts": [_verdict(one) for one in findings.verdicts],
+        "verdicts": [_candidate(one) for one in findings.candidates],
         "matrix": [
             {
                 "name": one.recipe.name,
@@ -89,12 +89,12 @@ def _run(folder: SeedRunFolder) -> dict[str, Any]:
     }
 
 
-def _verdict(one: JudgedCandidate) -> dict[str, Any]:
+def _candidate(one: EvaluatedCandidate) -> dict[str, Any]:
     return {
-        "name": one.exhibit.name,
-        "run": None if one.exhibit.epoch is None else one.exhibit.name.partition(", ")[0],
-        "epoch": one.exhibit.epoch,
-        "painted": as_facts(one.painted),
-        "luminance_kept": as_facts(one.kept),
+        "name": one.candidate.name,
+        "run": None if one.candidate.epoch is None else one.candidate.name.partition(", ")[0],
+        "epoch": one.candidate.epoch,
+        "painted": as_facts(one.generated),
+        "luminance_kept": as_facts(one.luminance_kept),
         "psnr_gain": one.gain,
     }

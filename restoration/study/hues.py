@@ -1,4 +1,4 @@
-"""What becomes of the reds, the yellows, the greens and the blues of a picture."""
+"""Color metrics of the red, yellow, green and blue pixels of a picture."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from restoration.study.preprocessing import Bytes
 from restoration.training.metrics import ciede2000
 
 HUES = {"red": (345.0, 50.0), "yellow": (75.0, 110.0), "green": (110.0, 200.0), "blue": (200.0, 320.0)}
-"""From and to which CIELAB hue angle a color has its name, degrees; orange and brown lie between."""
-LEAST_CHROMA = 20.0
-"""CIELAB chroma from which on a true pixel has a hue worth the name."""
-SEEN_CHROMA = 8.0
-"""CIELAB chroma from which on a made pixel has a hue at all."""
+"""Ranges of the CIELAB hue angle, degrees; orange and brown are between red and yellow."""
+MIN_TRUE_CHROMA = 20.0
+"""Minimum CIELAB chroma of a true pixel that has a hue."""
+MIN_MADE_CHROMA = 8.0
+"""Minimum CIELAB chroma of a generated pixel that has a hue."""
 
 
 @dataclass(frozen=True, slots=True)
 class HueFigures:
-    """What became of the pixels of one hue; the ratios are None if there are none."""
+    """Metrics of the pixels of one true hue; None if there are none."""
 
     name: str
     share: float
-    """Of all pixels."""
+    """Share of all pixels."""
     chroma_ratio: float | None
-    """Mean CIELAB chroma in parts of the truth's, on these pixels."""
+    """Mean CIELAB chroma of these pixels relative to the truth's."""
     right: float | None
-    """Share of these pixels that have this hue in the made picture too."""
+    """Share of these pixels that have the same hue in the generated picture."""
     ciede2000: float | None
 
 
 @dataclass(slots=True)
 class HueTally:
-    """Takes in pictures one by one."""
+    """Accumulates pictures."""
 
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(HUES), 5)))
     """For each hue: pixels, made chroma, true chroma, pixels of the right hue, color difference."""
     pixels: int = 0
 
     def add(self, made: Bytes, true: Bytes) -> None:
-        """Take in a made and a true picture (H, W, 3)."""
+        """Add a generated and a true picture, sRGB (H, W, 3), uint8."""
         first, second = (lab(one[::2, ::2].astype(np.float32) / 255.0) for one in (made, true))
         made_hue, made_chroma = _polar(first)
         true_hue, true_chroma = _polar(second)
         difference = ciede2000(first, second)
         self.pixels += true_hue.size
         for place, name in enumerate(HUES):
-            at = within(true_hue, name) & (true_chroma >= LEAST_CHROMA)
-            right = within(made_hue, name) & (made_chroma >= SEEN_CHROMA) & at
+            at = within(true_hue, name) & (true_chroma >= MIN_TRUE_CHROMA)
+            right = within(made_hue, name) & (made_chroma >= MIN_MADE_CHROMA) & at
             self.sums[place] += (
                 at.sum(),
                 made_chroma[at].sum(),
@@ -61,7 +61,7 @@ class HueTally:
             )
 
     def result(self) -> tuple[HueFigures, ...]:
-        """Return the figures of each hue."""
+        """Return the metrics of each hue."""
         found = []
         for name, (count, made, true, right, difference) in zip(HUES, self.sums.tolist(), strict=True):
             share = count / max(1, self.pixels)
@@ -73,14 +73,14 @@ class HueTally:
 
 
 def share_of(rgb: Bytes, names: Sequence[str]) -> float:
-    """Return which share of the pixels of a picture (H, W, 3) has one of these hues."""
+    """Return the share of pixels of a picture (H, W, 3), uint8, with one of these hues."""
     hue, chroma = _polar(lab(rgb[::2, ::2].astype(np.float32) / 255.0))
     named = np.any([within(hue, name) for name in names], axis=0)
-    return float((named & (chroma >= LEAST_CHROMA)).mean())
+    return float((named & (chroma >= MIN_TRUE_CHROMA)).mean())
 
 
 def within(hue: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
-    """Tell which hue angles, in degrees within [0, 360), are called by this name."""
+    """Return whether hue angles, in degrees within [0, 360), are in the range of a name; any shape."""
     first, last = HUES[name]
     return (hue >= first) & (hue < last) if first < last else (hue >= first) | (hue < last)
 

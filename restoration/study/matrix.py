@@ -1,4 +1,4 @@
-"""Which runs a folder of recipes asks for, and how far they are."""
+"""The matrix of runs that a folder of recipes asks for, and the epochs done."""
 
 from __future__ import annotations
 
@@ -12,14 +12,28 @@ from restoration.training.recipe import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
+class RunSelection:
+    """The part of the matrix to run, and limits of its runs."""
+
+    only: tuple[str, ...] = ()
+    """Names of recipes; empty: all."""
+    epochs: int | None = None
+    """Maximum number of epochs."""
+    base: int | None = None
+    """Width of the networks, instead of the recipe's."""
+    precision: str | None = None
+    """Precision of training, instead of the recipe's."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedRun:
     """One run of the matrix."""
 
     recipe: SeedRecipe
-    """As it is run: base and epochs may be less than what the folder's recipe says."""
+    """The recipe as it is run: base and epochs may be below those of the matrix."""
     folder: SeedRunFolder
     done: int
-    """Epochs that lie in the run's folder already."""
+    """Epochs done."""
 
     @property
     def left(self) -> int:
@@ -28,46 +42,35 @@ class PlannedRun:
 
 
 def read_matrix(folder: Path) -> tuple[SeedRecipe, ...]:
-    """Read the recipes of a folder, in the order of the report's figures; TrainingError if one is unfit."""
+    """Read the recipes of a folder, in the order of the report's figures. Raises TrainingError."""
     found = [read_seed_recipe(path) for path in sorted(folder.glob("*.toml"))]
     names = [one.name for one in found]
     twins = sorted({name for name in names if names.count(name) > 1})
     if not found or twins:
         reason = f"two recipes are called {twins[0]}" if twins else "there are no recipes (.toml) here"
-        raise TrainingError(reason=reason, remedy="name a folder with one recipe a run", path=folder)
+        raise TrainingError(reason=reason, remedy="name a folder with one recipe per run", path=folder)
     return tuple(sorted(found, key=_place))
 
 
 def plan_runs(
-    recipes: Sequence[SeedRecipe],
-    out: Path,
-    *,
-    only: Sequence[str] = (),
-    epochs: int | None = None,
-    base: int | None = None,
-    precision: str | None = None,
+    recipes: Sequence[SeedRecipe], out: Path, selection: RunSelection = RunSelection()
 ) -> tuple[PlannedRun, ...]:
-    """Plan the recipes, or `only` those of these names.
-
-    With at most so many epochs, and another base width or precision, where these are given.
-
-    Raises TrainingError if a name is unknown.
-    """
+    """Plan the runs of a selection of recipes. Raises TrainingError if a name is unknown."""
     known = [one.name for one in recipes]
-    unknown = [name for name in only if name not in known]
+    unknown = [name for name in selection.only if name not in known]
     if unknown:
         raise TrainingError(
             reason=f"no recipe is called {unknown[0]!r}", remedy=f"name one of {', '.join(known)}"
         )
     plans = []
     for recipe in recipes:
-        if only and recipe.name not in only:
+        if selection.only and recipe.name not in selection.only:
             continue
         limited = replace(
             recipe,
-            epochs=min(recipe.epochs, epochs or recipe.epochs),
-            base=recipe.base if base is None else base,
-            precision=precision or recipe.precision,
+            epochs=min(recipe.epochs, selection.epochs or recipe.epochs),
+            base=recipe.base if selection.base is None else selection.base,
+            precision=selection.precision or recipe.precision,
         )
         folder = run_folder(out, limited)
         plans.append(PlannedRun(limited, folder, folder.epochs()))
@@ -75,17 +78,17 @@ def plan_runs(
 
 
 def run_folder(out: Path, recipe: SeedRecipe) -> SeedRunFolder:
-    """Name the folder of a run: runs of several widths and precisions lie side by side."""
+    """Return the folder of a run; each width and precision has its own."""
     return SeedRunFolder(out / "runs" / f"{recipe.name}-{slug(recipe.shape)}")
 
 
 def slug(shape: str) -> str:
-    """Return the shape of a recipe as names of files have it: base32, base32-bfloat16."""
+    """Return the shape of a recipe for file names: base32, base32-bfloat16."""
     return shape.replace(", ", "-").replace(" ", "")
 
 
 def runs_made(out: Path) -> tuple[SeedRunFolder, ...]:
-    """Return the folders of all runs that have kept a generator; TrainingError if one is damaged."""
+    """Return the folders of all runs with a kept generator. Raises TrainingError if one is damaged."""
     folders = [SeedRunFolder(path.parent) for path in sorted((out / "runs").glob("*/recipe.toml"))]
     made = [(folder.recipe(), folder) for folder in folders if folder.kept() and folder.metrics.exists()]
     made.sort(key=lambda one: (-one[0].base, one[0].precision == "bfloat16", _place(one[0])))
@@ -93,5 +96,5 @@ def runs_made(out: Path) -> tuple[SeedRunFolder, ...]:
 
 
 def _place(recipe: SeedRecipe) -> tuple[object, ...]:
-    """Order recipes by figure, what is most like the study first."""
+    """Return the sort key of a recipe: by figure, the most similar to the baseline first."""
     return recipe.figure, recipe.critic == "none", recipe.batch, recipe.kernel, recipe.name

@@ -1,4 +1,4 @@
-"""How the study shows pictures to its networks, and how their answer becomes a picture again."""
+"""Normalization of the input and output pictures of the study's networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRAY_STD = 0.25051587
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """Values in [0, 1] less a channel's mean, in units of its standard deviation."""
+    """Per-channel standardization of values in [0, 1]."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -32,17 +32,17 @@ class Normalization:
         return (values - _planes(self.mean, values)) / _planes(self.std, values)
 
     def invert(self, normalized: Tensor) -> Tensor:
-        """Undo `apply`: (N, C, H, W), not clipped."""
+        """Invert `apply`: (N, C, H, W), not clipped."""
         return normalized * _planes(self.std, normalized) + _planes(self.mean, normalized)
 
     def reach(self) -> tuple[tuple[float, float], ...]:
-        """Return from where to where each channel gets if its normalized value stays within [-1, 1]."""
+        """Return the range of each channel whose normalized values are within [-1, 1]."""
         return tuple((mean - std, mean + std) for mean, std in zip(self.mean, self.std, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """The normalization of both sides; its figures are the study's."""
+    """Normalization of color and gray; the defaults are the study's."""
 
     color_mean: tuple[float, ...] = COLOR_MEAN
     color_std: tuple[float, ...] = COLOR_STD
@@ -51,40 +51,40 @@ class Preprocessing:
 
     @property
     def color(self) -> Normalization:
-        """Normalization of the color side."""
+        """Normalization of color pictures."""
         return Normalization(tuple(self.color_mean), tuple(self.color_std))
 
     @property
     def gray(self) -> Normalization:
-        """Normalization of the gray side."""
+        """Normalization of gray pictures."""
         return Normalization((self.gray_mean,), (self.gray_std,))
 
     def condition(self, gray: Bytes) -> Tensor:
-        """Gray bytes (N, H, W) -> normalized, on three equal channels (N, 3, H, W), float32."""
+        """Normalize gray (N, H, W), uint8, into three equal channels (N, 3, H, W), float32."""
         values = torch.from_numpy(gray.astype(np.float32) / np.float32(255.0))[:, None]
         return self.gray.apply(values).expand(-1, 3, -1, -1).contiguous()
 
     def target(self, rgb: Bytes) -> Tensor:
-        """Color bytes (N, H, W, 3) -> normalized (N, 3, H, W), float32."""
+        """Normalize sRGB (N, H, W, 3), uint8 -> (N, 3, H, W), float32."""
         values = np.ascontiguousarray(rgb.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255.0)
         return self.color.apply(torch.from_numpy(values))
 
     def picture(self, normalized: Tensor) -> Bytes:
-        """Undo `target`: (N, 3, H, W) -> color bytes (N, H, W, 3), clipped and rounded."""
+        """Invert `target`: (N, 3, H, W) -> sRGB (N, H, W, 3), uint8, clipped and rounded."""
         values = self.color.invert(normalized.detach().float().cpu()).clamp(0.0, 1.0)
         return np.asarray(np.rint(255.0 * values.permute(0, 2, 3, 1).numpy()).astype(np.uint8))
 
     def best_reachable(self, rgb: Bytes) -> Bytes:
-        """Return what a perfect generator that ends in Tanh makes of color bytes (N, H, W, 3)."""
+        """Return the best output, for sRGB (N, H, W, 3), uint8, of a generator that ends in tanh."""
         return self.picture(self.target(rgb).clamp(-1.0, 1.0))
 
     def unreachable_share(self, rgb: Bytes) -> float:
-        """Return the share of values of color bytes (N, H, W, 3) that lie beyond what Tanh reaches."""
+        """Return the share of the values of sRGB (N, H, W, 3), uint8, that tanh does not reach."""
         return float((self.target(rgb).abs() > 1.0).float().mean())
 
 
 def gray_of(rgb: Bytes) -> Bytes:
-    """Return the BT.601 luma (..., H, W) of color bytes (..., H, W, 3)."""
+    """Return the BT.601 luma (..., H, W), uint8, of sRGB (..., H, W, 3), uint8."""
     return np.asarray(luma(rgb), dtype=np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The page on the study: what was run, what came of it, every number with where it is from."""
+"""The Markdown page of the study: runs, metrics, comparisons, and the commands that reproduce them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from restoration.study.candidates import JudgedCandidate
+from restoration.study.candidates import EvaluatedCandidate
 from restoration.study.channel_statistics import CHANNELS
 from restoration.study.comparisons import TITLES, Comparison
-from restoration.study.evaluator import CandidateFigures
+from restoration.study.evaluator import CandidateMetrics
 from restoration.study.findings import Findings
 
 COLUMNS = (
@@ -26,7 +26,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class DrawnComparison:
-    """The files of a comparison, as the page names them."""
+    """Paths of the files of a comparison, relative to the page."""
 
     comparison: Comparison
     sheet: str
@@ -35,10 +35,9 @@ class DrawnComparison:
 
 
 def report(findings: Findings, drawn: Sequence[DrawnComparison], recipes: str, notes: str = "") -> str:
-    """Write the page as Markdown.
+    """Return the page as Markdown.
 
-    `recipes` is the name of the folder of recipes; `notes` is what a person who looked at the figures has to
-    say.
+    `recipes` is the name of the folder of recipes; `notes` are a person's remarks on the results.
     """
     parts = [
         "# The seed's experiment, reproduced and judged\n",
@@ -55,7 +54,7 @@ def report(findings: Findings, drawn: Sequence[DrawnComparison], recipes: str, n
 
 
 def command_lines(findings: Findings, recipes: str) -> tuple[str, ...]:
-    """Return the commands that make all runs there are, and so the page."""
+    """Return the commands that reproduce the runs and the page."""
     full = {one.recipe.name: one.recipe for one in findings.matrix}
     limits: dict[str, list[str]] = {}
     for folder in findings.runs:
@@ -151,8 +150,8 @@ def _preprocessing(findings: Findings) -> str:
     sets = tuple(findings.statistics)
     head = ("channel", "mean", *sets, "std", *sets)
     reach = ", ".join(f"{low:.3f} to {high:.3f}" for low, high in study.color.reach())
-    perfect = findings.beside("perfect")
-    figures, kept = (one.rendering.figures for one in (perfect.painted, perfect.kept))
+    perfect = findings.baseline("perfect")
+    figures, kept = (one.rendering.figures for one in (perfect.generated, perfect.luminance_kept))
     return (
         "## Preprocessing, and what Tanh costs\n\n"
         "Per-channel mean and standard deviation over all pixels, the recipe's beside those that"
@@ -167,7 +166,7 @@ def _preprocessing(findings: Findings) -> str:
 
 
 def _nearest(findings: Findings) -> str:
-    """Say of which pictures the figures are nearest to the recipe's."""
+    """Return a sentence on which pictures have the statistics nearest to the recipe's."""
     study = findings.preprocessing
     given = (*study.color_mean, study.gray_mean, *study.color_std, study.gray_std)
     away = {}
@@ -180,7 +179,7 @@ def _nearest(findings: Findings) -> str:
 
 
 def _figures(findings: Findings) -> str:
-    rows = [(_called(one), *_cells(one.painted)) for one in findings.verdicts]
+    rows = [(_label(one), *_cells(one.generated)) for one in findings.candidates]
     return (
         "## Figures\n\n"
         "As painted, luminance and all; the shipped model keeps the luminance. The columns are those of"
@@ -191,13 +190,13 @@ def _figures(findings: Findings) -> str:
 
 def _luminance(findings: Findings) -> str:
     rows = []
-    for one in findings.verdicts:
-        if one.exhibit.keeps_luminance:
+    for one in findings.candidates:
+        if one.candidate.keeps_luminance:
             continue
-        painted, kept = one.painted.rendering.figures, one.kept.rendering.figures
+        painted, kept = one.generated.rendering.figures, one.luminance_kept.rendering.figures
         rows.append(
             (
-                _called(one),
+                _label(one),
                 f"{painted.psnr:.2f}",
                 f"{kept.psnr:.2f}",
                 f"{one.gain:+.2f}",
@@ -225,10 +224,10 @@ def _comparison(drawn: DrawnComparison, findings: Findings) -> str:
     ]
     shown = {(item.folder.path.name, item.epoch) for item in one.shown}
     figures = [
-        (_called(verdict), *_cells(verdict.painted))
+        (_label(evaluated), *_cells(evaluated.generated))
         for folder in one.folders
-        for verdict in findings.of_run(folder)
-        if (folder.path.name, verdict.exhibit.epoch) in shown
+        for evaluated in findings.of_run(folder)
+        if (folder.path.name, evaluated.candidate.epoch) in shown
     ]
     names = ", ".join(name.rpartition("/")[2] for name in drawn.pictures)
     return (
@@ -244,17 +243,17 @@ def _comparison(drawn: DrawnComparison, findings: Findings) -> str:
 
 def _hues(findings: Findings) -> str:
     rows = []
-    for verdict in findings.verdicts:
-        if verdict.exhibit.name in {"gray", "truth"}:
+    for one in findings.candidates:
+        if one.candidate.name in {"gray", "truth"}:
             continue
         cells: list[str] = []
-        for hue in verdict.painted.hues:
+        for hue in one.generated.hues:
             if hue.chroma_ratio is None or hue.right is None or hue.ciede2000 is None:
                 cells += ["-"] * 3
             else:
                 cells += [f"{hue.chroma_ratio:.2f}", f"{hue.right:.0%}", f"{hue.ciede2000:.1f}"]
-        rows.append((_called(verdict), *cells))
-    hues = findings.verdicts[0].painted.hues
+        rows.append((_label(one), *cells))
+    hues = findings.candidates[0].generated.hues
     columns = [f"{hue.name}: {what}" for hue in hues for what in ("chroma", "right", "CIEDE2000")]
     shares = ", ".join(f"{hue.name} {hue.share:.1%}" for hue in hues)
     return (
@@ -266,13 +265,13 @@ def _hues(findings: Findings) -> str:
     )
 
 
-def _called(verdict: JudgedCandidate) -> str:
-    recipe, epoch = verdict.exhibit.recipe, verdict.exhibit.epoch
-    return verdict.exhibit.name if recipe is None else f"{recipe.name}, {recipe.shape}, epoch {epoch}"
+def _label(one: EvaluatedCandidate) -> str:
+    recipe, epoch = one.candidate.recipe, one.candidate.epoch
+    return one.candidate.name if recipe is None else f"{recipe.name}, {recipe.shape}, epoch {epoch}"
 
 
-def _cells(judged: CandidateFigures) -> tuple[str, ...]:
-    rendering, figures = judged.rendering, judged.rendering.figures
+def _cells(metrics: CandidateMetrics) -> tuple[str, ...]:
+    rendering, figures = metrics.rendering, metrics.rendering.figures
     return (
         f"{figures.psnr:.2f}",
         f"{figures.ssim:.4f}",
@@ -286,6 +285,6 @@ def _cells(judged: CandidateFigures) -> tuple[str, ...]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, words: int) -> str:
-    """Write a table whose first columns hold words, the others numbers."""
+    """Return a Markdown table; the first `words` columns are aligned left, the others right."""
     rule = ("---",) * words + ("---:",) * (len(head) - words)
     return "".join(f"| {' | '.join(map(str, row))} |\n" for row in (head, rule, *rows))

@@ -1,4 +1,4 @@
-"""How test pictures are laid out for a look: gray and truth above, one row for each generator below."""
+"""Contact sheets of test pictures: gray, truth, and one row per generator."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from restoration.evaluation.groups import evenly_spaced
 from restoration.evaluation.rendering import left_gray
 from restoration.study.colorizer import checkpoint_colorizer
 from restoration.study.comparisons import Comparison
@@ -29,29 +30,25 @@ _WARM = ("red", "yellow")
 def figure_sheet(
     comparison: Comparison, part: DatasetPart, device: torch.device, path: Path
 ) -> tuple[str, ...]:
-    """Draw a comparison as JPEG; return the names of the pictures, from left to right.
+    """Draw a comparison as JPEG; return the names of the pictures from left to right.
 
-    Figure c shows the pictures with most red and yellow, the others pictures at even distances.
+    Figure c has the pictures with most red and yellow, the others have pictures at even distances.
     """
-    chosen = warmest(part, PICTURES) if comparison.figure == "c" else spread(part, PICTURES)
+    chosen = (
+        warmest(part, PICTURES) if comparison.figure == "c" else evenly_spaced(range(len(part)), PICTURES)
+    )
     true = [part.rgb[place] for place in chosen]
     grays = [gray_of(rgb) for rgb in true]
     rows: list[tuple[str, Sequence[Bytes]]] = [("gray", [left_gray(gray) for gray in grays]), ("truth", true)]
     for one in comparison.shown:
-        paint = checkpoint_colorizer(one.folder.recipe(), one.folder.weights(one.epoch), device)
-        rows.append((one.label, [paint(gray) for gray in grays]))
+        colorize = checkpoint_colorizer(one.folder.recipe(), one.folder.weights(one.epoch), device)
+        rows.append((one.label, [colorize(gray) for gray in grays]))
     _drawn(rows).save(path, quality=_QUALITY)
     return tuple(part.names[place] for place in chosen)
 
 
-def spread(part: DatasetPart, most: int) -> tuple[int, ...]:
-    """Return the places of at most `most` pictures at even distances."""
-    count = min(most, len(part))
-    return tuple((2 * place + 1) * len(part) // (2 * count) for place in range(count))
-
-
 def warmest(part: DatasetPart, most: int) -> tuple[int, ...]:
-    """Return the places of at most `most` pictures that have most red and yellow, the warmest first."""
+    """Return the indices of at most `most` pictures with most red and yellow, the warmest first."""
     shares = [share_of(rgb, _WARM) for rgb in part.rgb]
     return tuple(int(place) for place in np.argsort(shares, kind="stable")[::-1][:most])
 

@@ -95,17 +95,17 @@ def evaluate(
     from worker.models.library import library_from
 
     settings = settings_and_logs()
-    terms = EvaluationOptions(
+    options = EvaluationOptions(
         Half(half), side, Preset(preset), strength, confidence, tiling, blotch_threshold
     )
-    subjects = open_evaluated_models(
+    opened = open_evaluated_models(
         models,
         library_from(settings),
         device or settings.device,
         settings.threads,
         engine or settings.engine,
     )
-    evaluation = _evaluated(subjects, data, terms, scans=scans, report=report)
+    evaluation = _evaluated(opened, data, options, scans=scans, report=report)
     if json:
         write_json(evaluation_document(evaluation))
     else:
@@ -115,26 +115,26 @@ def evaluate(
 
 
 def _evaluated(
-    subjects: Sequence["EvaluatedModel"],
+    opened: Sequence["EvaluatedModel"],
     data: Path,
-    terms: "EvaluationOptions",
+    options: "EvaluationOptions",
     *,
     scans: Path | None,
     report: Path | None,
 ) -> "Evaluation":
     from restoration.evaluation import evaluate_models, report_folder, write_report
 
-    with _progress() as progress, report_folder(report) as album:
+    with _progress() as progress, report_folder(report) as pictures:
         evaluation = evaluate_models(
-            subjects,
+            opened,
             data,
-            terms,
+            options,
             scans=scans,
             progress=progress,
-            watcher=album,
+            listener=pictures,
         )
-        if album is not None:
-            write_report(evaluation, album)
+        if pictures is not None:
+            write_report(evaluation, pictures)
     return evaluation
 
 

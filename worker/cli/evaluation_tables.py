@@ -35,7 +35,7 @@ def print_evaluation(evaluation: "Evaluation") -> None:
     console.print(measured_note(evaluation))
     console.print(_figures(evaluation.groups))
     console.print(frechet_note(evaluation))
-    for name, points in evaluation.trades.items():
+    for name, points in evaluation.strength_curves.items():
         console.print(_trade(name, points))
     for name, reliability in evaluation.reliabilities.items():
         console.print(f"{name}: confidence. {reliability_note(reliability)}")
@@ -90,13 +90,13 @@ def _extremes(evaluation: "Evaluation") -> object:
 
     columns = ("chroma error", "gray's", "difference")
     made = table("model", "", "picture", *columns, right=columns)
-    for subject in evaluation.subjects:
+    for model in evaluation.models:
         for word, pictures in zip(
-            ("worst", "best"), worst_and_best(evaluation.pictures, subject.name, _SHOWN), strict=True
+            ("worst", "best"), worst_and_best(evaluation.pictures, model.name, _SHOWN), strict=True
         ):
             for place, one in enumerate(pictures):
-                error, gray = one.models[subject.name].figures.chroma_l1, one.gray.figures.chroma_l1
-                head = (subject.name, word) if place == 0 else ("", "")
+                error, gray = one.models[model.name].figures.chroma_l1, one.gray.figures.chroma_l1
+                head = (model.name, word) if place == 0 else ("", "")
                 made.add_row(
                     *head, printable(one.name), f"{error:.4f}", f"{gray:.4f}", f"{error - gray:+.4f}"
                 )

@@ -124,14 +124,7 @@ def _estimates(folder: Path, data: Path, where: Path, limits: Any) -> "list[tupl
 
     from restoration.study import Estimator, load_dataset, plan_runs, read_matrix
 
-    plans = plan_runs(
-        read_matrix(folder),
-        where,
-        only=limits.only,
-        epochs=limits.epochs,
-        base=limits.base,
-        precision=limits.precision,
-    )
+    plans = plan_runs(read_matrix(folder), where, limits)
     pictures = len(load_dataset(data).train)
     estimator = Estimator(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     return [
@@ -176,10 +169,10 @@ def _print_plan(estimates: "Sequence[tuple[PlannedRun, int, float]]", *, as_json
 def _print(findings: "Findings", page: Path) -> None:
     numbers = ("PSNR", "luminance kept", "chroma error / gray", "CIEDE2000", "color / original")
     made = table("", *numbers, right=numbers)
-    for one in findings.verdicts:
-        painted, kept = one.painted.rendering, one.kept.rendering
+    for one in findings.candidates:
+        painted, kept = one.generated.rendering, one.luminance_kept.rendering
         made.add_row(
-            one.exhibit.name,
+            one.candidate.name,
             f"{painted.figures.psnr:.2f}",
             f"{kept.figures.psnr:.2f}",
             f"{painted.chroma_ratio:.3f}",

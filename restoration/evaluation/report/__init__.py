@@ -1,6 +1,5 @@
-"""The page that shows an evaluation: a folder that needs nothing but a browser."""
+"""The report of an evaluation: a self-contained folder for a browser."""
 
-from restoration.evaluation.report.folder import report_folder
-from restoration.evaluation.report.page import write_report
+from restoration.evaluation.report.page import report_folder, write_report
 
 __all__ = ["report_folder", "write_report"]

@@ -1,13 +1,18 @@
-"""How figures are drawn: lines over two axes, as SVG inside the page."""
+"""Line charts as SVG, and the charts of an evaluation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
 from lxml.builder import E
+
+from restoration.evaluation.chroma_histogram import SHOWN_BINS, SHOWN_WIDTH
+from restoration.evaluation.groups import Group
+from restoration.evaluation.measuring import Evaluation
+from restoration.evaluation.reliability import Tenth
 
 WIDTH, HEIGHT = 560, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 40, 48
@@ -21,7 +26,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: what it shows, from where to where, and where it is marked."""
+    """One axis: title, range and tick marks."""
 
     title: str
     low: float
@@ -29,14 +34,14 @@ class Axis:
     marks: tuple[float, ...]
     logarithmic: bool = False
     percent: bool = False
-    """Whether the marks are written in percent."""
+    """Whether marks are written in percent."""
 
     def written(self, mark: float) -> str:
         """Return a mark as text."""
         return f"{100 * mark:g}%" if self.percent else f"{mark:g}"
 
     def part(self, value: float) -> float:
-        """Return where a value lies, 0 at the low end and 1 at the high end; values beyond lie on the end."""
+        """Return the position of a value, 0 at the low end and 1 at the high end; clipped to the range."""
         value = min(max(value, self.low), self.high)
         if self.logarithmic:
             return math.log(value / self.low) / math.log(self.high / self.low)
@@ -45,7 +50,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line through points; `labels` stand beside those points that have one."""
+    """A line through points; `labels` are texts beside points, by their index."""
 
     name: str
     ink: str
@@ -55,7 +60,7 @@ class Line:
 
 
 def chart(title: str, across: Axis, up: Axis, lines: Sequence[Line]) -> etree._Element:
-    """Draw lines with a legend."""
+    """Return a chart of lines with a legend."""
     return E.svg(
         E.title(title),
         *_frame(across, up),
@@ -69,7 +74,7 @@ def chart(title: str, across: Axis, up: Axis, lines: Sequence[Line]) -> etree._E
 
 
 def even_axis(title: str, values: Sequence[float], step: float) -> Axis:
-    """Return an axis over all values, marked at multiples of `step`."""
+    """Return an axis over all values with marks at multiples of `step`."""
     low = math.floor(min(values) / step + 1e-9)
     high = max(math.ceil(max(values) / step - 1e-9), low + 1)
     return Axis(title, low * step, high * step, tuple(round(n * step, 9) for n in range(low, high + 1)))
@@ -113,7 +118,7 @@ def _drawn(line: Line, across: Axis, up: Axis) -> list[etree._Element]:
 
 
 def _legend(lines: Sequence[Line]) -> list[etree._Element]:
-    """Name the lines in a row above the frame."""
+    """Return the names of the lines in a row above the frame."""
     parts = []
     left = float(_LEFT)
     for line in lines:
@@ -133,3 +138,83 @@ def _stroke(first: Point, second: Point, kind: str) -> etree._Element:
 
 def _text(at: Point, words: str, anchor: str) -> etree._Element:
     return E.text(words, {"x": f"{at[0]:g}", "y": f"{at[1]:g}", "text-anchor": anchor})
+
+
+_SHARES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def strength_chart(evaluation: Evaluation, group: str) -> etree._Element:
+    """Return the chart of chroma error over colorfulness at rising strength, one line per model."""
+    lines = []
+    for place, (name, points) in enumerate(evaluation.strength_curves.items()):
+        chosen = [point for point in points if point.group == group]
+        labels = {i: f"{p.strength:g}" for i, p in enumerate(chosen) if p.strength in {0.5, 1.0, 1.5}}
+        way = tuple((point.colorfulness_ratio, point.chroma_ratio) for point in chosen)
+        lines.append(Line(name, INKS[place % len(INKS)], way, labels))
+    everywhere = [point for line in lines for point in line.points]
+    return chart(
+        f"Strength: chroma error over colorfulness, {group}",
+        even_axis("colorfulness, of the truth's", [x for x, _ in everywhere], 0.1),
+        even_axis("chroma error, of gray's", [y for _, y in everywhere], 0.02),
+        lines,
+    )
+
+
+def chroma_chart(group: Group) -> etree._Element:
+    """Return the chart of the shares of pixels by chroma magnitude; the truth is dotted."""
+    lines = [
+        Line(name, INKS[place % len(INKS)], _steps(rendering.vividness), {})
+        for place, (name, rendering) in enumerate(group.models.items())
+    ]
+    lines.append(Line("truth", TRUTH_INK, _steps(group.truth.vividness), {}, dotted=True))
+    last = SHOWN_BINS * SHOWN_WIDTH
+    return chart(
+        f"Share of pixels by chroma magnitude, {group.name}",
+        Axis("chroma magnitude (last bin: all above)", 0.0, last, (0.0, 0.1, 0.2, 0.3, 0.4)),
+        Axis("share of pixels", _SHARES[0], _SHARES[-1], _SHARES, logarithmic=True, percent=True),
+        lines,
+    )
+
+
+def calibration_chart(evaluation: Evaluation) -> etree._Element:
+    """Return the reliability diagram: share of pixels close to the truth over confidence."""
+    ends = ((0.0, 0.0), (1.0, 1.0))
+    tenths = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    return chart(
+        "Share of pixels close to the truth over confidence, by tenths of the pixels",
+        Axis("confidence", 0.0, 1.0, tenths),
+        Axis("close to the truth", 0.0, 1.0, tenths),
+        [
+            *_by_confidence(evaluation, lambda tenth: tenth.close),
+            Line("as predicted", TRUTH_INK, ends, {}, dotted=True),
+        ],
+    )
+
+
+def reliability_chart(evaluation: Evaluation) -> etree._Element:
+    """Return the chart of chroma error over confidence, by tenths of the pixels."""
+    lines = _by_confidence(evaluation, lambda tenth: tenth.error)
+    everywhere = [point for line in lines for point in line.points]
+    return chart(
+        "Chroma error over confidence, by tenths of the pixels",
+        even_axis("confidence", [x for x, _ in everywhere], 0.1),
+        even_axis("mean chroma error", [0.0, *(y for _, y in everywhere)], 0.02),
+        lines,
+    )
+
+
+def _by_confidence(evaluation: Evaluation, figure: Callable[[Tenth], float]) -> list[Line]:
+    return [
+        Line(
+            name,
+            INKS[place % len(INKS)],
+            tuple((tenth.confidence, figure(tenth)) for tenth in reliability.tenths),
+            dict.fromkeys(range(len(reliability.tenths)), ""),
+        )
+        for place, (name, reliability) in enumerate(evaluation.reliabilities.items())
+    ]
+
+
+def _steps(shares: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
+    edges = [(place * SHOWN_WIDTH, (place + 1) * SHOWN_WIDTH) for place in range(len(shares))]
+    return tuple((edge, share) for pair, share in zip(edges, shares, strict=True) for edge in pair)

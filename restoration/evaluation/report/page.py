@@ -1,16 +1,20 @@
-"""How the page of an evaluation is put together."""
+"""The report of an evaluation: a folder with an HTML page, a JSON document and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from lxml import etree
 from lxml.builder import E
 
 from restoration.atomic_write import writing_to
 from restoration.errors import display_name
-from restoration.evaluation.choice import evenly_spaced, worst_and_best
 from restoration.evaluation.document import as_json, evaluation_document
+from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.formatting import (
     frechet_note,
     measured_note,
@@ -18,18 +22,24 @@ from restoration.evaluation.formatting import (
     scans_note,
     tiling_note,
 )
-from restoration.evaluation.groups import MeasuredPicture
+from restoration.evaluation.groups import MeasuredPicture, evenly_spaced, worst_and_best
 from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.pictures import HISTORICAL, OVERALL
-from restoration.evaluation.report import figures, tables
-from restoration.evaluation.report.strips import StripFile, StripFolder
+from restoration.evaluation.report import tables
+from restoration.evaluation.report.charts import (
+    calibration_chart,
+    chroma_chart,
+    reliability_chart,
+    strength_chart,
+)
+from restoration.evaluation.report.image_strips import StripFile, StripFolder
 from restoration.evaluation.scans import ScansMeasured
 from restoration.evaluation.tiled import TilingMeasured
 
-MOST_EXTREMES = 12
-MOST_OF_SET = 24
-MOST_DOUBTS = 12
-MOST_SCANS = 40
+MAX_EXTREMES = 12
+MAX_OF_SET = 24
+MAX_ERROR_MAPS = 12
+MAX_SCANS = 40
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -60,12 +70,10 @@ nav a { margin-right: 1rem; }
 
 
 def write_report(evaluation: Evaluation, strips: StripFolder) -> None:
-    """Write page and document beside the strips, and take away the strips that are not shown.
+    """Write page and document beside the pictures, and remove the pictures that are not shown.
 
     Raises NoSpace or OutputUnavailable.
     """
-    from restoration.evaluation.report.folder import DOCUMENT, PAGE  # noqa: PLC0415  (it needs Strips)
-
     page = _Page(evaluation, strips)
     html = etree.tostring(
         page.html(), method="html", doctype="<!DOCTYPE html>", encoding="utf-8", pretty_print=True
@@ -77,20 +85,20 @@ def write_report(evaluation: Evaluation, strips: StripFolder) -> None:
 
 
 class _Page:
-    """Gathers the strips that it shows."""
+    """Builds the page and collects the picture files that it shows."""
 
     def __init__(self, evaluation: Evaluation, strips: StripFolder) -> None:
         self.evaluation = evaluation
         self.strips = strips
         self.shown: list[StripFile] = []
-        self.models = [subject.name for subject in evaluation.subjects]
+        self.models = [model.name for model in evaluation.models]
 
     def html(self) -> etree._Element:
         title = f"Evaluation: {', '.join(self.models)}"
         sections = [
             self._figures(),
             self._strength(),
-            self._vividness(),
+            self._colorfulness(),
             *([self._confidence()] if self.evaluation.reliabilities else []),
             self._extremes(),
             *([self._scans(self.evaluation.scans)] if self.evaluation.scans is not None else []),
@@ -108,7 +116,7 @@ class _Page:
             E.body(
                 E.h1(title),
                 E.p(measured_note(self.evaluation)),
-                tables.models(self.evaluation),
+                tables.model_table(self.evaluation),
                 E.nav(*links),
                 E.main(*sections),
             ),
@@ -117,31 +125,36 @@ class _Page:
 
     def _figures(self) -> etree._Element:
         return _section(
-            "figures", "Figures", E.p(frechet_note(self.evaluation)), tables.figures(self.evaluation.groups)
+            "figures",
+            "Figures",
+            E.p(frechet_note(self.evaluation)),
+            tables.metrics_table(self.evaluation.groups),
         )
 
     def _strength(self) -> etree._Element:
         groups = [name for name in (OVERALL, HISTORICAL) if name in {g.name for g in self.evaluation.groups}]
-        charts = [_captioned(figures.strength_chart(self.evaluation, group)) for group in groups]
-        listed = [tables.trade(name, points) for name, points in self.evaluation.trades.items()]
+        charts = [_captioned(strength_chart(self.evaluation, group)) for group in groups]
+        listed = [
+            tables.strength_table(name, points) for name, points in self.evaluation.strength_curves.items()
+        ]
         return _section(
             "strength",
             "Strength",
-            E.p("More strength brings color and costs error: a line runs through strengths from 0.5 to 1.6."),
+            E.p("More strength gives more color and more error: each line has strengths from 0.5 to 1.6."),
             E.div({"class": "charts"}, *charts),
             *listed,
         )
 
-    def _vividness(self) -> etree._Element:
+    def _colorfulness(self) -> etree._Element:
         charts = [
-            _captioned(figures.vividness_chart(group))
+            _captioned(chroma_chart(group))
             for group in self.evaluation.groups
             if group.name in {OVERALL, HISTORICAL}
         ]
         return _section(
-            "vividness",
-            "Vividness",
-            E.p("Share of pixels by the magnitude of their chroma; a gray picture has all of them at 0."),
+            "colorfulness",
+            "Colorfulness",
+            E.p("Share of pixels by the magnitude of their chroma; all pixels of a gray picture are at 0."),
             E.div({"class": "charts"}, *charts),
         )
 
@@ -149,33 +162,35 @@ class _Page:
         parts: list[etree._Element] = []
         for name, reliability in self.evaluation.reliabilities.items():
             drawn = [
-                self._figure(self.strips.doubts[one.name, name], one.name, "as colored, error, doubt")
-                for one in evenly_spaced(self.evaluation.pictures, MOST_DOUBTS)
-                if (one.name, name) in self.strips.doubts
+                self._figure(
+                    self.strips.error_maps[one.name, name], one.name, "as colored, error, uncertainty"
+                )
+                for one in evenly_spaced(self.evaluation.pictures, MAX_ERROR_MAPS)
+                if (one.name, name) in self.strips.error_maps
             ]
             parts += [
                 E.h3(name),
                 E.p(reliability_note(reliability)),
-                tables.reliability(reliability),
-                E.p("From left to right: as colored, the error, the doubt (1 - confidence); bright is much."),
+                tables.reliability_table(reliability),
+                E.p("From left to right: as colored, error, uncertainty (1 - confidence); bright is high."),
                 _strips(3, drawn),
             ]
-        drawings = (figures.calibration_chart(self.evaluation), figures.reliability_chart(self.evaluation))
+        drawings = (calibration_chart(self.evaluation), reliability_chart(self.evaluation))
         charts = E.div({"class": "charts"}, *map(_captioned, drawings))
         return _section("confidence", "Confidence", charts, *parts)
 
     def _extremes(self) -> etree._Element:
         parts: list[etree._Element] = [E.p(f"From left to right: {self._columns()}.")]
         for name in self.models:
-            worst, best = worst_and_best(self.evaluation.pictures, name, MOST_EXTREMES)
+            worst, best = worst_and_best(self.evaluation.pictures, name, MAX_EXTREMES)
             for word, pictures in (("worst", worst), ("best", best)):
                 parts += [E.h3(f"{name}: {word}, by chroma error against gray"), self._grid(pictures)]
         return _section("extremes", "Worst and best", *parts)
 
     def _scans(self, scans: ScansMeasured) -> etree._Element:
         parts: list[etree._Element] = [E.p(scans_note(scans))]
-        parts += [tables.scans(name, found) for name, found in scans.models.items()]
-        worst = {one.name: one for found in scans.models.values() for one in found[:MOST_SCANS]}
+        parts += [tables.scan_table(name, found) for name, found in scans.models.items()]
+        worst = {one.name: one for found in scans.models.values() for one in found[:MAX_SCANS]}
         drawn = [
             self._figure(self.strips.scans[name], name, ", ".join(("gray", *self.models))) for name in worst
         ]
@@ -189,7 +204,7 @@ class _Page:
         )
 
     def _tiling(self, tiling: TilingMeasured) -> etree._Element:
-        listed = [tables.tiling(name, presets) for name, presets in tiling.models.items()]
+        listed = [tables.tiling_table(name, presets) for name, presets in tiling.models.items()]
         return _section("seams", "Seams", E.p(tiling_note(tiling)), *listed)
 
     def _sets(self) -> etree._Element:
@@ -198,7 +213,7 @@ class _Page:
             if group.name in {OVERALL, HISTORICAL}:
                 continue
             members = [one for one in self.evaluation.pictures if one.set == group.name]
-            shown = evenly_spaced(members, MOST_OF_SET)
+            shown = evenly_spaced(members, MAX_OF_SET)
             parts += [
                 E.h3(f"{display_name(group.name)}: {len(shown)} of {len(members)} pictures"),
                 self._grid(shown),
@@ -245,3 +260,44 @@ def _captioned(chart: etree._Element) -> etree._Element:
 
 def _section(name: str, title: str, *parts: etree._Element) -> etree._Element:
     return E.section(E.h2(title), *parts, id=name)
+
+
+PAGE = "index.html"
+DOCUMENT = "evaluation.json"
+
+
+@contextmanager
+def report_folder(out: Path | None) -> Iterator[StripFolder | None]:
+    """Yield a listener that draws pictures into a draft folder, which becomes `out` at the end.
+
+    After an error the draft is removed, and an earlier report stays. Yields None if `out` is None. Raises
+    EvaluationError if `out` holds anything but a report, NoSpace, OutputUnavailable.
+    """
+    if out is None:
+        yield None
+        return
+    _require_replaceable(out)
+    out = out.resolve()
+    draft = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    with writing_to(out.parent):
+        draft.mkdir(parents=True)
+    try:
+        yield StripFolder(draft)
+        with writing_to(out.parent):
+            if out.exists():
+                shutil.rmtree(out)
+            draft.rename(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _require_replaceable(out: Path) -> None:
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        found = "a file or a link has this name"
+    elif out.is_dir() and any(out.iterdir()) and not all((out / name).is_file() for name in (PAGE, DOCUMENT)):
+        found = "the folder holds something that is not a report"
+    else:
+        return
+    raise EvaluationError(
+        reason=found, remedy="choose an empty folder, or one with an earlier report", path=out
+    )

@@ -1,4 +1,4 @@
-"""How the tables of the page are written."""
+"""HTML tables of the report."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from restoration.evaluation.groups import Group
 from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.reliability import Reliability
 from restoration.evaluation.scans import ScanFigures
+from restoration.evaluation.strength_curve import StrengthPoint, by_strength
 from restoration.evaluation.tiled import TilingFigures
-from restoration.evaluation.trade import StrengthPoint, by_strength
 from restoration.recipe import Preset
 
 _MOST_SCANS = 20
 
 
-def models(evaluation: Evaluation) -> etree._Element:
-    """List the models and what they ran on."""
+def model_table(evaluation: Evaluation) -> etree._Element:
+    """Return the table of models and engines."""
     rows = [
         _row(
-            (subject.name, subject.card.architecture, subject.card.weights, subject.model.engine.name),
+            (model.name, model.card.architecture, model.card.weights, model.model.engine.name),
             words=4,
         )
-        for subject in evaluation.subjects
+        for model in evaluation.models
     ]
     return E.table(_head(("model", "architecture", "weights, sha256", "engine"), words=4), E.tbody(*rows))
 
 
-def figures(groups: Sequence[Group]) -> etree._Element:
-    """Write gray, models and truth of each group under each other."""
+def metrics_table(groups: Sequence[Group]) -> etree._Element:
+    """Return the table of metrics: gray, models and truth of each group."""
     bodies = []
     for group in groups:
         rows = []
@@ -55,8 +55,8 @@ def figures(groups: Sequence[Group]) -> etree._Element:
     return E.table(_head(("set", "pictures", "", *COLUMNS), words=3), *bodies)
 
 
-def trade(name: str, points: Sequence[StrengthPoint]) -> etree._Element:
-    """Write error and colorfulness at each strength."""
+def strength_table(name: str, points: Sequence[StrengthPoint]) -> etree._Element:
+    """Return the table of error and colorfulness at each strength."""
     groups = list(dict.fromkeys(point.group for point in points))
     columns = [f"{group}: {figure}" for group in groups for figure in ("error of gray's", "color of truth's")]
     rows = []
@@ -68,14 +68,14 @@ def trade(name: str, points: Sequence[StrengthPoint]) -> etree._Element:
     return E.table(E.caption(name), _head(("strength", *columns), words=0), E.tbody(*rows))
 
 
-def reliability(found: Reliability) -> etree._Element:
-    """Write the error of each tenth of the pixels, the least confident first."""
+def reliability_table(found: Reliability) -> etree._Element:
+    """Return the table of errors by tenths of the pixels, the least confident first."""
     rows = [_row((str(n), *tenth_cells(one)), words=0) for n, one in enumerate(found.tenths, start=1)]
     return E.table(_head(("tenth of the pixels", *TENTH_COLUMNS), words=0), E.tbody(*rows))
 
 
-def scans(name: str, found: Sequence[ScanFigures]) -> etree._Element:
-    """Write the scans with most blotches."""
+def scan_table(name: str, found: Sequence[ScanFigures]) -> etree._Element:
+    """Return the table of the scans with most blotches."""
     over = sum(one.blotched for one in found)
     rows = [
         _row((display_name(one.name), *scan_cells(one)), words=1) for one in found[: max(_MOST_SCANS, over)]
@@ -85,12 +85,12 @@ def scans(name: str, found: Sequence[ScanFigures]) -> etree._Element:
     return E.table(E.caption(caption), _head(head, words=1), E.tbody(*rows))
 
 
-def tiling(name: str, presets: Mapping[Preset, Sequence[TilingFigures]]) -> etree._Element:
-    """Write the worst and the mean figures of each preset."""
+def tiling_table(name: str, presets: Mapping[Preset, Sequence[TilingFigures]]) -> etree._Element:
+    """Return the table of the worst and the mean metrics of each preset."""
     rows = [
-        _row((preset.value, str(len(figures)), *tiling_cells(figures)), words=1)
-        for preset, figures in presets.items()
-        if figures
+        _row((preset.value, str(len(metrics_table)), *tiling_cells(metrics_table)), words=1)
+        for preset, metrics_table in presets.items()
+        if metrics_table
     ]
     head = ("preset", "pictures", *TILING_COLUMNS)
     return E.table(E.caption(name), _head(head, words=1), E.tbody(*rows))

@@ -12,8 +12,8 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, ModelCard
+from restoration.evaluation.evaluated_models import EvaluatedModel
 from restoration.evaluation.features import FeatureNetwork
-from restoration.evaluation.subjects import EvaluatedModel
 from restoration.generators.models import InputSpec
 
 

@@ -1,19 +1,27 @@
 """Sums over sets: ratios to gray and to the truth."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from restoration.evaluation.figures import RenderingMetrics
-from restoration.evaluation.frechet import LEAST_PICTURES
-from restoration.evaluation.groups import MeasuredPicture, PictureRendering, groups
-from restoration.evaluation.vividness import counted
+from restoration.evaluation.chroma_histogram import chroma_histogram
+from restoration.evaluation.features import MIN_PICTURES
+from restoration.evaluation.groups import (
+    MeasuredPicture,
+    PictureRendering,
+    evenly_spaced,
+    groups,
+    worst_and_best,
+)
+from restoration.evaluation.metrics import RenderingMetrics
 
 RED, GRAY = (np.full((4, 4, 3), color, np.uint8) for color in ((200, 40, 40), (88, 88, 88)))
 
 
 def rendered(error: float, vivid: float, pooled: np.ndarray, rgb: np.ndarray = RED) -> PictureRendering:
     figures = RenderingMetrics(60.0 - 400 * error, 1.0, error, 0.0, vivid, 0.0, None)
-    return PictureRendering(figures, pooled.astype(np.float32), counted(rgb))
+    return PictureRendering(figures, pooled.astype(np.float32), chroma_histogram(rgb))
 
 
 def pictures(count: int, name: str, vivid: float = 20.0) -> list[MeasuredPicture]:
@@ -30,26 +38,26 @@ def pictures(count: int, name: str, vivid: float = 20.0) -> list[MeasuredPicture
 
 
 def test_a_model_that_leaves_gray_stands_where_gray_stands() -> None:
-    (every, _) = groups(pictures(LEAST_PICTURES, "places"))
+    (every, _) = groups(pictures(MIN_PICTURES, "places"))
 
     assert every.models["none"] == every.gray
     assert (every.gray.chroma_ratio, every.gray.colorfulness_ratio, every.gray.psnr_gain) == (1, 0, 0)
 
 
-def test_a_model_that_knows_the_truth_stands_where_the_truth_stands() -> None:
-    (every, _) = groups(pictures(LEAST_PICTURES, "places"))
+def test_a_perfect_model_has_the_metrics_of_the_truth() -> None:
+    (every, _) = groups(pictures(MIN_PICTURES, "places"))
 
     assert every.models["oracle"] == every.truth
     assert (every.truth.chroma_ratio, every.truth.colorfulness_ratio) == (0, 1)
     assert every.truth.frechet == pytest.approx(0, abs=1e-6)
 
 
-def test_half_way_is_half_the_error_half_the_color_and_nearer_in_features() -> None:
-    middle = groups(pictures(LEAST_PICTURES, "places"))[0].models["middle"]
+def test_half_the_color_has_half_the_error_and_nearer_features() -> None:
+    middle = groups(pictures(MIN_PICTURES, "places"))[0].models["middle"]
 
     assert (middle.chroma_ratio, middle.colorfulness_ratio) == (pytest.approx(0.5), 0.5)
     assert (middle.colorfulness_difference, middle.psnr_gain) == (-10, pytest.approx(20))
-    assert 0 < (middle.frechet or 0) < (groups(pictures(LEAST_PICTURES, "places"))[0].gray.frechet or 0)
+    assert 0 < (middle.frechet or 0) < (groups(pictures(MIN_PICTURES, "places"))[0].gray.frechet or 0)
 
 
 def test_all_and_the_historical_sets_come_first() -> None:
@@ -79,7 +87,7 @@ def test_ratios_are_of_sums_so_that_vivid_pictures_weigh_more() -> None:
 
 
 def test_few_pictures_have_no_frechet_distance() -> None:
-    assert groups(pictures(LEAST_PICTURES - 1, "places"))[0].gray.frechet is None
+    assert groups(pictures(MIN_PICTURES - 1, "places"))[0].gray.frechet is None
 
 
 def test_vividness_is_over_the_pixels_of_all_pictures() -> None:
@@ -88,3 +96,42 @@ def test_vividness_is_over_the_pixels_of_all_pictures() -> None:
     assert every.gray.vividness[0] == 1
     assert every.truth.vividness[0] == 0
     assert sum(every.truth.vividness) == pytest.approx(1)
+
+
+def picture(name: str, error: float, gray: float = 0.1) -> SimpleNamespace:
+    def made(value: float) -> SimpleNamespace:
+        return SimpleNamespace(figures=SimpleNamespace(chroma_l1=value))
+
+    return SimpleNamespace(name=name, gray=made(gray), models={"m": made(error)})
+
+
+def test_worst_and_best_go_by_what_gray_would_have_cost() -> None:
+    found = [
+        picture("a", 0.2),
+        picture("b", 0.05),
+        picture("c", 0.3, gray=0.35),
+        picture("d", 0.01, gray=0.2),
+    ]
+
+    worst, best = worst_and_best(found, "m", 2)
+
+    assert [one.name for one in worst] == ["a", "b"] or [one.name for one in worst] == ["a", "c"]
+    assert best[0].name == "d"
+
+
+def test_no_picture_is_both() -> None:
+    worst, best = worst_and_best([picture("a", 0.2), picture("b", 0.1), picture("c", 0.0)], "m", 12)
+
+    assert [one.name for one in worst] == ["a"]
+    assert [one.name for one in best] == ["c"]
+
+
+def test_a_single_picture_is_the_worst() -> None:
+    assert [len(part) for part in worst_and_best([picture("a", 0.2)], "m", 12)] == [1, 0]
+
+
+@pytest.mark.parametrize(("count", "most", "shown"), [(3, 5, [0, 1, 2]), (9, 3, [1, 4, 7]), (5, 1, [2])])
+def test_many_pictures_are_shown_at_even_distances(count: int, most: int, shown: list[int]) -> None:
+    found = [picture(str(number), 0.0) for number in range(count)]
+
+    assert [int(one.name) for one in evenly_spaced(found, most)] == shown

@@ -12,10 +12,10 @@ from skimage import data
 
 from restoration.evaluation.document import as_json, evaluation_document
 from restoration.evaluation.errors import EvaluationError
+from restoration.evaluation.evaluated_models import EvaluatedModel
 from restoration.evaluation.measuring import Evaluation, evaluate_models
+from restoration.evaluation.options import EvaluationOptions
 from restoration.evaluation.pictures import Half
-from restoration.evaluation.subjects import EvaluatedModel
-from restoration.evaluation.terms import EvaluationOptions
 
 SubjectMaker = Callable[..., EvaluatedModel]
 TERMS = EvaluationOptions(half=Half.ALL, side=64, blotch_threshold=0.3)
@@ -57,7 +57,7 @@ def test_confidence_is_compared_with_the_error(evaluation: Evaluation) -> None:
     assert reliability.pixels == 1632
 
 
-def test_the_document_holds_everything_and_is_the_same_every_time(
+def test_the_document_is_complete_and_reproducible(
     evaluation: Evaluation, gallery: Path, subject: SubjectMaker
 ) -> None:
     again = evaluate_models([subject(), subject("nothing", 0.0, 0.0)], gallery, TERMS)
@@ -79,14 +79,16 @@ def test_strength_is_laid_on(evaluation: Evaluation, gallery: Path, subject: Sub
     weak = evaluate_models([subject()], gallery, replace(TERMS, strength=0.5, confidence=False))
 
     point = next(
-        point for point in evaluation.trades["sepia"] if (point.group, point.strength) == ("all", 0.5)
+        point
+        for point in evaluation.strength_curves["sepia"]
+        if (point.group, point.strength) == ("all", 0.5)
     )
     assert weak.groups[0].models["sepia"].chroma_ratio == pytest.approx(point.chroma_ratio)
     assert weak.groups[0].models["sepia"].colorfulness_ratio == pytest.approx(point.colorfulness_ratio)
     assert weak.reliabilities == {}
 
 
-def test_without_training_pictures_blotches_are_unknown_unless_a_number_is_given(
+def test_blotches_need_training_pictures_or_a_threshold(
     album: Path, subject: SubjectMaker, tmp_path: Path
 ) -> None:
     Image.fromarray(data.coffee()[:128, :128]).save(tmp_path / "coffee.png")
@@ -95,7 +97,7 @@ def test_without_training_pictures_blotches_are_unknown_unless_a_number_is_given
     unknown = evaluate_models([subject()], tmp_path, terms)
     known = evaluate_models([subject()], tmp_path, replace(terms, blotch_threshold=0.2))
 
-    assert unknown.extremes is None
+    assert unknown.thresholds is None
     assert unknown.groups[0].truth.figures.blotches is None
     assert known.groups[0].truth.figures.blotches is not None
     with pytest.raises(EvaluationError, match="--blotch-threshold"):

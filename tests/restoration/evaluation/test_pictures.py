@@ -30,7 +30,7 @@ def test_the_halves_make_up_the_held_out_pictures(gallery: Path) -> None:
     assert len(both) == 5
 
 
-def test_of_a_folder_without_a_manifest_all_pictures_are_taken_whatever_half_is_asked_for(
+def test_without_a_manifest_all_pictures_are_taken(
     album: Path,
 ) -> None:
     listing = list_pictures(album, Half.TEST)
@@ -39,7 +39,7 @@ def test_of_a_folder_without_a_manifest_all_pictures_are_taken_whatever_half_is_
     assert (listing.half, listing.held_out) == (Half.ALL, False)
 
 
-def test_pictures_are_reduced_with_their_luma_beside_and_small_ones_stay(gallery: Path) -> None:
+def test_large_pictures_are_reduced_and_small_ones_kept(gallery: Path) -> None:
     listing = list_pictures(gallery, Half.TEST)
 
     small = [one for one in reference_pictures(listing, 100) if isinstance(one, ReferencePicture)]

@@ -29,7 +29,7 @@ def test_confidence_by_dice_correlates_with_nothing() -> None:
     assert (result.pixels, result.pictures) == (3 * 80 * 90 // 8, 3)
 
 
-def test_the_same_confidence_everywhere_is_worth_nothing_and_counts_as_nothing() -> None:
+def test_a_constant_confidence_has_no_correlation() -> None:
     tally = ReliabilityTally()
     error = RNG.random((20, 20)).astype(np.float32)
 
@@ -52,7 +52,7 @@ def test_pictures_that_are_each_right_may_be_wrong_together() -> None:
     assert (tally.result().correlation or 1) < 0
 
 
-def test_tenths_go_from_doubt_to_confidence_and_tell_how_often_the_color_was_close() -> None:
+def test_tenths_are_ordered_and_have_the_share_of_close_colors() -> None:
     tally = ReliabilityTally()
     confidence = np.linspace(0, 1, 64_000, dtype=np.float32).reshape(160, 400)
     right = RNG.random(confidence.shape) < confidence

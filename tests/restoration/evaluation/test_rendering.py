@@ -42,7 +42,7 @@ def test_the_luma_stays_at_every_strength(loaded: LoadedModel, strength: float) 
     assert (made == left_gray(GRAY)).all() == (strength == 0.0)
 
 
-def test_a_picture_longer_than_the_guide_is_colored_at_its_own_size(loaded: LoadedModel) -> None:
+def test_a_picture_above_the_guide_is_colored_at_full_size(loaded: LoadedModel) -> None:
     long = np.tile(GRAY[:40], (1, 9))
 
     assert predicted_chroma(long, Preset.FAST, loaded).shape == (2, *long.shape)

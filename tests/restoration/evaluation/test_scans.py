@@ -9,12 +9,11 @@ from PIL import Image
 from skimage import data
 
 from restoration.arrays.luma import luma
+from restoration.evaluation.blotch_thresholds import BlotchThresholds
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.extremes import BlotchThresholds
+from restoration.evaluation.evaluated_models import EvaluatedModel
+from restoration.evaluation.options import EvaluationOptions, PictureListener, silent
 from restoration.evaluation.scans import SIDE, measure_scans
-from restoration.evaluation.subjects import EvaluatedModel
-from restoration.evaluation.terms import EvaluationOptions, silent
-from restoration.evaluation.watching import PictureListener
 
 SubjectMaker = Callable[..., EvaluatedModel]
 EXTREMES = BlotchThresholds(0.3, 0.1)
@@ -46,12 +45,10 @@ def measured(
 ):
     seen = Seen()
     terms = EvaluationOptions(strength=strength)
-    return measure_scans(folder, subjects, terms, extremes, progress=silent, watcher=seen), seen
+    return measure_scans(folder, subjects, terms, extremes, progress=silent, listener=seen), seen
 
 
-def test_a_model_that_paints_strongly_makes_blotches_and_a_modest_one_none(
-    scans: Path, subject: SubjectMaker
-) -> None:
+def test_strong_colors_make_blotches_and_modest_ones_none(scans: Path, subject: SubjectMaker) -> None:
     found, _ = measured(scans, subject("bold", -0.5, 0.45), subject("modest", -0.02, 0.02))
 
     bold, modest = found.models["bold"], found.models["modest"]
@@ -96,9 +93,7 @@ def test_scans_are_shown_with_their_gray_kept(scans: Path, subject: SubjectMaker
     assert (luma(made["sepia"]) == gray).all()
 
 
-def test_a_color_picture_and_a_broken_one_are_refused_with_the_reason(
-    scans: Path, subject: SubjectMaker
-) -> None:
+def test_color_and_broken_scans_are_refused_with_a_reason(scans: Path, subject: SubjectMaker) -> None:
     Image.fromarray(data.astronaut()).save(scans / "astronaut.png")
     (scans / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
 

@@ -10,9 +10,9 @@ from PIL import Image
 from skimage import data
 
 from restoration import LoadedModel, Preset
+from restoration.evaluation.evaluated_models import EvaluatedModel
+from restoration.evaluation.options import EvaluationOptions, silent
 from restoration.evaluation.pictures import Half, list_pictures
-from restoration.evaluation.subjects import EvaluatedModel
-from restoration.evaluation.terms import EvaluationOptions, silent
 from restoration.evaluation.tiled import SHIFTS, TilingMeasured, measure_tiling
 from restoration.generators.models import InputSpec
 
@@ -87,9 +87,7 @@ def test_colors_that_follow_the_windows_are_found(scans: Path, gallery: Path, su
     assert steady.seam_ratio == pytest.approx(1, abs=0.001)
 
 
-def test_without_scans_the_gray_copies_of_the_pictures_are_looked_at(
-    gallery: Path, subject: SubjectMaker
-) -> None:
+def test_without_scans_the_gray_copies_are_measured(gallery: Path, subject: SubjectMaker) -> None:
     found = measured(None, gallery, subject(), side=128)
     assert not found.of_scans
     assert len(found.models["sepia"][Preset.FINE]) == 4

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_pixel_weighs_alike_in_the_one_figure_and_every_picture_in_the_other(folder: Path) -> None:
+def test_statistics_weigh_pixels_or_pictures_equally(folder: Path) -> None:
     found = channel_statistics(folder)
 
     red, green, blue, _ = found.channels

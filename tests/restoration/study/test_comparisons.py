@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restoration.study.comparisons import comparisons
-from restoration.study.matrix import plan_runs, read_matrix, run_folder, runs_made
+from restoration.study.matrix import RunSelection, plan_runs, read_matrix, run_folder, runs_made
 from restoration.study.recipe import SeedRecipe, as_toml
 from restoration.training import TrainingError
 
@@ -34,9 +34,7 @@ def _labels(out: Path) -> dict[str, list[str]]:
     return {one.name: [shown.label for shown in one.shown] for one in comparisons(runs_made(out))}
 
 
-def test_the_baseline_is_shown_early_and_late_and_others_at_the_last_common_epoch(
-    made: Made, tmp_path: Path
-) -> None:
+def test_others_are_shown_at_the_last_common_epoch(made: Made, tmp_path: Path) -> None:
     made("pix2pix", "a", (20, 40, 60))
     made("l1", "a", (20, 40))
     made("patch-8", "c", (20,))
@@ -96,7 +94,7 @@ def test_a_run_that_kept_nothing_yet_is_not_judged(made: Made, tmp_path: Path) -
     assert runs_made(tmp_path) == ()
 
 
-def test_a_run_that_was_killed_while_it_kept_its_first_is_not_judged(made: Made, tmp_path: Path) -> None:
+def test_a_run_killed_before_its_first_metrics_is_not_judged(made: Made, tmp_path: Path) -> None:
     made("pix2pix", "a", (20,))
     (tmp_path / "runs" / "pix2pix-base2" / "metrics.json").unlink()
 
@@ -106,7 +104,7 @@ def test_a_run_that_was_killed_while_it_kept_its_first_is_not_judged(made: Made,
 def test_a_plan_is_limited_in_names_epochs_and_width(recipe: Recipe, tmp_path: Path) -> None:
     matrix = (recipe(name="one", epochs=100), recipe(name="two", epochs=10))
 
-    plans = plan_runs(matrix, tmp_path, epochs=20, base=8)
+    plans = plan_runs(matrix, tmp_path, RunSelection(epochs=20, base=8))
 
     assert [(one.recipe.name, one.recipe.epochs, one.recipe.base) for one in plans] == [
         ("one", 20, 8),
@@ -114,9 +112,9 @@ def test_a_plan_is_limited_in_names_epochs_and_width(recipe: Recipe, tmp_path: P
     ]
     assert [one.left for one in plans] == [20, 10]
     assert plans[0].folder.path == tmp_path / "runs" / "one-base8"
-    assert [one.recipe.name for one in plan_runs(matrix, tmp_path, only=("two",))] == ["two"]
+    assert [one.recipe.name for one in plan_runs(matrix, tmp_path, RunSelection(("two",)))] == ["two"]
     with pytest.raises(TrainingError, match="no recipe is called 'three'") as caught:
-        plan_runs(matrix, tmp_path, only=("three",))
+        plan_runs(matrix, tmp_path, RunSelection(("three",)))
     assert "one, two" in caught.value.remedy
 
 

@@ -20,16 +20,16 @@ Recipe = Callable[..., SeedRecipe]
 
 
 def test_no_test_picture_is_ever_in_a_training_batch(eight: Path, recipe: Recipe) -> None:
-    album, plan = load_dataset(eight), recipe(epochs=5, batch=4)
-    gray, true = zip(*loop._batches(0, plan, album), strict=True)
+    dataset, plan = load_dataset(eight), recipe(epochs=5, batch=4)
+    gray, true = zip(*loop._batches(0, plan, dataset), strict=True)
 
     shown = {one.numpy().tobytes() for batch in true for one in batch}
     conditions = {one.numpy().tobytes() for batch in gray for one in batch}
 
-    for rgb in album.test.rgb:
+    for rgb in dataset.test.rgb:
         assert plan.preprocessing.target(rgb[None])[0].numpy().tobytes() not in shown
         assert plan.preprocessing.condition(gray_of(rgb[None]))[0].numpy().tobytes() not in conditions
-    learned = {plan.preprocessing.target(rgb[None])[0].numpy().tobytes() for rgb in album.train.rgb}
+    learned = {plan.preprocessing.target(rgb[None])[0].numpy().tobytes() for rgb in dataset.train.rgb}
     assert shown == learned
 
 
@@ -49,11 +49,11 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
 
 
 def test_the_sides_come_from_their_sub_folders(eight: Path) -> None:
-    album = load_dataset(eight)
+    dataset = load_dataset(eight)
 
-    assert album.train.names == tuple(f"train/{number}.png" for number in range(6))
-    assert album.test.names == ("test/6.png", "test/7.png")
-    assert album.train.rgb.shape == (6, 256, 256, 3)
+    assert dataset.train.names == tuple(f"train/{number}.png" for number in range(6))
+    assert dataset.test.names == ("test/6.png", "test/7.png")
+    assert dataset.train.rgb.shape == (6, 256, 256, 3)
 
 
 def test_a_picture_on_both_sides_is_refused(eight: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_other_sizes_are_cut_to_their_central_square(eight: Path, tmp_path: Path
     wide.paste((0, 0, 200), (150, 0, 450, 300))
     wide.save(tmp_path / "wide" / "test" / "wide.png")
 
-    album = load_dataset(tmp_path / "wide")
+    dataset = load_dataset(tmp_path / "wide")
 
-    assert album.test.rgb.shape == (3, 256, 256, 3)
-    assert (album.test.rgb[2] == (0, 0, 200)).all(axis=-1).mean() > 0.95
+    assert dataset.test.rgb.shape == (3, 256, 256, 3)
+    assert (dataset.test.rgb[2] == (0, 0, 200)).all(axis=-1).mean() > 0.95

@@ -46,9 +46,7 @@ def test_a_run_explains_itself(eight: Path, recipe: Recipe, tmp_path: Path) -> N
         assert sheet.size == (2 * 192, 3 * 192)
 
 
-def test_what_is_shown_last_is_kept_though_it_is_no_twentieth_epoch(
-    eight: Path, recipe: Recipe, tmp_path: Path
-) -> None:
+def test_the_last_epoch_is_always_kept(eight: Path, recipe: Recipe, tmp_path: Path) -> None:
     train_seed(recipe(epochs=3, checkpoint_epochs=2, batch=6), eight, tmp_path / "run")
 
     assert SeedRunFolder(tmp_path / "run").kept() == (2, 3)

@@ -12,7 +12,7 @@ from restoration.study.preprocessing import Normalization, Preprocessing, gray_o
 STUDY = Preprocessing()
 
 
-def test_a_channel_s_mean_becomes_0_and_one_deviation_more_becomes_1() -> None:
+def test_normalization_maps_the_mean_to_0_and_one_deviation_to_1() -> None:
     mean = torch.tensor([0.58090717, 0.52688643, 0.45678478]).view(1, 3, 1, 1)
     std = torch.tensor([0.25644188, 0.25482641, 0.24456465]).view(1, 3, 1, 1)
 
@@ -65,7 +65,7 @@ def test_tanh_reaches_one_deviation_around_the_mean() -> None:
     assert STUDY.picture(torch.full((1, 3, 1, 1), 1.0)).ravel().tolist() == [214, 199, 179]
 
 
-def test_a_perfect_generator_keeps_what_it_reaches_and_cuts_off_the_rest() -> None:
+def test_a_perfect_generator_clips_what_tanh_does_not_reach() -> None:
     rgb = np.array([[[[0, 128, 255], [100, 120, 140]]]], dtype=np.uint8)
 
     made = STUDY.best_reachable(rgb)

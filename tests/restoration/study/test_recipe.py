@@ -81,7 +81,7 @@ def test_a_recipe_that_cannot_be_followed_is_told_with_its_file(
     assert caught.value.remedy
 
 
-def test_only_what_decides_the_weights_of_an_epoch_is_in_the_fingerprint(recipe: Recipe) -> None:
+def test_the_fingerprint_covers_what_decides_the_weights(recipe: Recipe) -> None:
     same = ({"epochs": 7}, {"threads": 2}, {"about": "else"}, {"checkpoint_epochs": 5}, {"figure": "b"})
     others = (
         {"seed": 2},

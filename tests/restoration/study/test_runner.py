@@ -13,8 +13,9 @@ from restoration.study.colorizer import luminance_kept
 from restoration.study.dataset import load_dataset
 from restoration.study.evaluator import as_facts, from_facts
 from restoration.study.findings import Findings
+from restoration.study.matrix import RunSelection
 from restoration.study.preprocessing import Preprocessing, gray_of
-from restoration.study.runner import RunSelection, run_study
+from restoration.study.runner import run_study
 from restoration.training import TrainingError, shipped_recipe
 
 RECIPES = shipped_recipe("seed/pix2pix").parent
@@ -45,7 +46,7 @@ def study(eight: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def test_every_recipe_is_run_and_every_kept_generator_is_judged(study: Study) -> None:
-    judged = [one.exhibit.name for one in study.findings.verdicts]
+    judged = [one.candidate.name for one in study.findings.candidates]
 
     assert sorted(path.name for path in (study.out / "runs").iterdir()) == [f"{name}-base2" for name in NAMES]
     assert judged[:3] == ["gray", "truth", "perfect generator"]
@@ -89,7 +90,7 @@ def test_the_document_holds_the_numbers_of_the_page(study: Study) -> None:
     assert document["preprocessing"]["reach"][0] == pytest.approx([0.324465, 0.837349])
 
 
-def test_the_page_tells_whose_figures_are_nearest_to_the_recipe_s(study: Study) -> None:
+def test_the_page_names_the_statistics_nearest_to_the_recipe(study: Study) -> None:
     found = re.search(r"The figures of (.+) are nearest, at most ([0-9.]+) away; those of", study.text)
 
     assert found is not None
@@ -101,7 +102,7 @@ def test_the_page_tells_whose_figures_are_nearest_to_the_recipe_s(study: Study) 
 
 
 def test_gray_truth_and_the_ceiling_are_what_they_must_be(study: Study, eight: Path) -> None:
-    gray, truth, perfect = (study.findings.verdicts[place].painted.rendering for place in range(3))
+    gray, truth, perfect = (study.findings.candidates[place].generated.rendering for place in range(3))
     pictures = load_dataset(eight).test.rgb
     best = Preprocessing().best_reachable(pictures)
     errors = ((best / 255.0 - pictures / 255.0) ** 2).mean(axis=(1, 2, 3))
@@ -118,17 +119,15 @@ def test_with_the_luminance_kept_no_gray_is_lost(study: Study, eight: Path) -> N
 
     assert np.array_equal(gray_of(luminance_kept(painted, gray_of(rgb))), gray_of(rgb))
     assert not np.array_equal(gray_of(painted), gray_of(rgb))
-    assert all(one.gain > 0 for one in study.findings.verdicts if not one.exhibit.keeps_luminance)
+    assert all(one.gain > 0 for one in study.findings.candidates if not one.candidate.keeps_luminance)
 
 
 def test_figures_are_kept_as_they_were_taken(study: Study) -> None:
-    for one in study.findings.verdicts:
-        assert from_facts(json.loads(json.dumps(as_facts(one.painted)))) == one.painted
+    for one in study.findings.candidates:
+        assert from_facts(json.loads(json.dumps(as_facts(one.generated)))) == one.generated
 
 
-def test_a_second_order_does_nothing_twice_and_goes_on_with_what_it_asks_for(
-    study: Study, eight: Path
-) -> None:
+def test_a_second_run_repeats_nothing_and_continues(study: Study, eight: Path) -> None:
     states = {path: path.stat().st_mtime_ns for path in study.out.glob("runs/*/state.pt")}
     judged = {path: path.stat().st_mtime_ns for path in study.out.glob("judged/*.json")}
     before = study.text
@@ -139,7 +138,7 @@ def test_a_second_order_does_nothing_twice_and_goes_on_with_what_it_asks_for(
     changed = [path for path, when in states.items() if path.stat().st_mtime_ns != when]
     assert [path.parent.name for path in changed] == ["l1-base2"]
     assert all(path.stat().st_mtime_ns == when for path, when in judged.items())
-    assert "l1-base2, epoch 2" in [one.exhibit.name for one in findings.verdicts]
+    assert "l1-base2, epoch 2" in [one.candidate.name for one in findings.candidates]
     assert "--only l1 --base 2 --epochs 2" in other.read_text("utf-8")
     assert study.text == before
 

@@ -60,7 +60,7 @@ def test_least_squares_with_real_1_and_made_0_halved_and_l1(recipe: Recipe) -> N
     assert discriminator == pytest.approx(0.5 * ((0.75 - 1) ** 2 + 0.25**2))
 
 
-def test_the_generator_follows_the_gradient_of_the_adversarial_loss_and_100_times_l1(recipe: Recipe) -> None:
+def test_the_generator_loss_is_adversarial_plus_100_l1(recipe: Recipe) -> None:
     gray, true = torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.75)
     state = _known(recipe())
 
@@ -136,7 +136,7 @@ def test_every_variant_changes_both_networks(recipe: Recipe, entries: dict[str, 
         assert any(not torch.equal(old[name], now) for name, now in network.state_dict().items())
 
 
-def test_in_bfloat16_it_strives_for_the_same_and_weights_stay_float32(recipe: Recipe) -> None:
+def test_bfloat16_has_the_same_loss_and_float32_weights(recipe: Recipe) -> None:
     gray = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(4))
     told, gradients = [], []
     for precision in ("float32", "bfloat16"):

@@ -12,7 +12,7 @@ from skimage import data
 from restoration.generators.networks.architectures import SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training import train
-from restoration.training.chroma_gain import MOST, intensified, needed_gain
+from restoration.training.chroma_gain import MAX_GAIN, intensified, needed_gain
 from restoration.training.dataset import Picture, chroma_of
 from restoration.training.metrics import HeldOutPicture, held_out_pictures
 from restoration.training.run_folder import ChromaRunFolder
@@ -37,11 +37,11 @@ def test_the_gain_makes_a_pale_picture_as_colorful_as_asked() -> None:
 
 
 def test_gray_cannot_be_stretched_to_color() -> None:
-    assert needed_gain(lambda _: paler(0.0), AGAINST, 0.6) == MOST
+    assert needed_gain(lambda _: paler(0.0), AGAINST, 0.6) == MAX_GAIN
 
 
 @pytest.mark.parametrize("build", [Lite0Unet, lambda: SeedChroma(4)])
-def test_a_generator_intensified_gives_the_chroma_that_was_foretold(build: type[Lite0Unet]) -> None:
+def test_an_intensified_generator_gives_the_predicted_chroma(build: type[Lite0Unet]) -> None:
     torch.manual_seed(0)
     network = build().eval()
     gray = torch.rand(1, 1, 256, 256)
@@ -54,7 +54,7 @@ def test_a_generator_intensified_gives_the_chroma_that_was_foretold(build: type[
     assert not np.allclose(after, before)
 
 
-def test_a_run_ends_as_colorful_as_its_recipe_asks_however_often_it_is_ended(
+def test_a_run_ends_with_the_colorfulness_of_its_recipe(
     album: Path, smoke_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
     recipe = smoke_recipe(first=8, second=4)

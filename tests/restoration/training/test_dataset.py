@@ -13,7 +13,7 @@ from restoration.training.dataset import chroma_of, listed, load_split
 from restoration.training.recipe import DataPlan, TrainingError
 
 
-def test_a_plain_folder_is_split_by_name_and_its_sub_folders_are_the_sets(album: Path) -> None:
+def test_a_folder_is_split_by_name_with_sub_folders_as_sets(album: Path) -> None:
     split = load_split(album, DataPlan())
 
     names = [{picture.name for picture in part} for part in (split.train, split.validation, split.test)]
@@ -22,7 +22,7 @@ def test_a_plain_folder_is_split_by_name_and_its_sub_folders_are_the_sets(album:
     assert {picture.set for picture in split.train} == {"people", "table"}
 
 
-def test_a_manifest_names_splits_and_licenses_and_eval_is_halved_by_set(tmp_path: Path) -> None:
+def test_a_manifest_names_splits_and_eval_is_halved_by_set(tmp_path: Path) -> None:
     _manifest(
         tmp_path,
         [("train", "people")] * 3
@@ -109,7 +109,7 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     assert caught.value.path == tmp_path / "0.png"
 
 
-def test_chroma_of_gray_is_nothing_and_of_pure_colors_is_the_whole_range() -> None:
+def test_chroma_of_gray_is_0_and_pure_colors_reach_the_range() -> None:
     colors = np.array([[(90, 90, 90), (0, 0, 255), (255, 0, 0), (255, 255, 0)]], dtype=np.uint8)
 
     blue, red = chroma_of(colors)[:, 0]

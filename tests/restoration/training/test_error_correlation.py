@@ -126,7 +126,7 @@ def test_what_cannot_be_learned_is_refused(
         train(recipe, album, tmp_path / "run")
 
 
-def test_correlation_is_one_for_an_oracle_and_zero_for_a_flat_doubt() -> None:
+def test_correlation_is_1_for_an_oracle_and_0_for_a_constant() -> None:
     against = held_out_pictures([Picture("cup", "table", data.coffee())], 128)
     chroma = chroma_of(against[0].rgb)
 

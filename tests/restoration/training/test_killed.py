@@ -53,7 +53,7 @@ def started(tmp_path: Path, album: Path) -> Iterator[Start]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_killed_run_goes_on_at_its_last_checkpoint_and_its_model_colors_a_scan(
+def test_a_killed_run_resumes_and_its_model_colors_a_scan(
     started: Start, album: Path, smoke_recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = smoke_recipe(first=8, second=4)
@@ -93,7 +93,7 @@ def test_a_killed_run_goes_on_at_its_last_checkpoint_and_its_model_colors_a_scan
         assert np.array_equal(np.asarray(picture.convert("L")), data.camera()[:200, :160])
 
 
-def test_a_run_that_was_killed_before_its_first_checkpoint_begins_its_curve_anew(
+def test_a_run_killed_before_a_checkpoint_restarts_its_curve(
     album: Path, smoke_recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_loop, "CURVE_STEPS", 2)

@@ -116,9 +116,7 @@ def test_phases_to_come_may_be_changed_and_those_begun_may_not(
     assert train(smoke_recipe(second=2), album, tmp_path / "run").steps == 3
 
 
-def test_a_folder_with_a_run_is_refused_when_a_fresh_one_is_asked_for(
-    album: Path, smoke_recipe: Make, tmp_path: Path
-) -> None:
+def test_fresh_refuses_a_folder_with_a_run(album: Path, smoke_recipe: Make, tmp_path: Path) -> None:
     train(smoke_recipe(), album, tmp_path / "run")
 
     with pytest.raises(TrainingError, match="holds a run") as caught:

@@ -23,14 +23,14 @@ def test_plain_it_is_the_mean_absolute_error() -> None:
     assert chroma_loss(flat(0.1), flat(0.3), PLAIN).item() == pytest.approx(0.2)
 
 
-def test_huber_adds_a_squared_term_near_the_truth_and_a_straight_one_far_away() -> None:
+def test_huber_is_squared_near_the_truth_and_linear_far_away() -> None:
     with_huber = Objective(huber=1.0, huber_delta=0.1, gradient=0.0, vividness=0.0)
 
     assert chroma_loss(flat(0.05), flat(0.0), with_huber).item() == pytest.approx(0.05 + 0.0125)
     assert chroma_loss(flat(0.3), flat(0.0), with_huber).item() == pytest.approx(0.3 + 0.25)
 
 
-def test_an_error_on_color_costs_more_than_the_same_error_on_gray() -> None:
+def test_an_error_on_color_weighs_more_than_one_on_gray() -> None:
     true = torch.zeros(1, 2, 4, 4)
     true[..., :2, :] = 0.3
     wrong_on_color, wrong_on_gray = true.clone(), true.clone()
@@ -48,7 +48,7 @@ def test_weights_keep_the_scale_of_the_loss() -> None:
     assert chroma_loss(flat(0.1), flat(0.3), lively).item() == pytest.approx(0.2)
 
 
-def test_bleeding_over_an_edge_costs_and_a_uniform_shift_does_not() -> None:
+def test_gradient_loss_penalizes_bleeding_but_no_uniform_shift() -> None:
     edge = torch.zeros(1, 2, 4, 4)
     edge[..., 2:] = 0.2
 
@@ -56,7 +56,7 @@ def test_bleeding_over_an_edge_costs_and_a_uniform_shift_does_not() -> None:
     assert gradient_loss(torch.full_like(edge, 0.1), edge).item() == pytest.approx(0.2 / 3)
 
 
-def test_the_contrast_term_asks_for_the_differences_of_colors_whatever_the_cast() -> None:
+def test_the_contrast_term_ignores_a_uniform_cast() -> None:
     relative = Objective(huber=0.0, gradient=0.0, vividness=0.0, contrast=2.0)
     true = torch.rand(2, 2, 8, 8) - 0.5
 

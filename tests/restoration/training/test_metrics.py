@@ -94,7 +94,7 @@ def test_color_out_of_gamut_is_weakened_and_keeps_its_luma() -> None:
     assert np.allclose(rgb @ LUMA, luma, atol=1e-5)
 
 
-def test_a_picture_is_reduced_to_multiples_of_32_and_never_enlarged() -> None:
+def test_a_picture_is_reduced_to_multiples_of_32() -> None:
     assert reduced(np.zeros((480, 640, 3), np.uint8), 256).shape == (192, 256, 3)
     assert reduced(np.zeros((100, 130, 3), np.uint8), 256).shape == (96, 128, 3)
 

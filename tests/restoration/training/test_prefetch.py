@@ -34,7 +34,7 @@ def same(first: Batch, second: Batch) -> bool:
     )
 
 
-def test_a_run_resumed_at_batch_three_sees_the_batch_three_of_the_whole_run(drawn: Sampler) -> None:
+def test_a_resumed_run_gets_the_same_batches(drawn: Sampler) -> None:
     whole = list(batches(drawn, 0, [TINY] * 6))
 
     resumed = list(batches(drawn, 3, [TINY] * 3))
@@ -87,7 +87,7 @@ def test_a_disk_without_room_for_the_pixels_is_told(drawn: Sampler, tmp_path: Pa
         next(batches(drawn, 0, [TINY], workers=1, folder=tmp_path))
 
 
-def test_a_cuda_device_gets_every_core_but_one_and_a_cpu_keeps_them_for_itself() -> None:
+def test_cuda_takes_all_cores_but_one_and_a_cpu_a_thread() -> None:
     cores = len(os.sched_getaffinity(0))
 
     assert fitting_workers("cpu") == 0

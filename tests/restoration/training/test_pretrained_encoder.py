@@ -6,7 +6,7 @@ import torch
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training.pretrained_encoder import trainable_part
 from restoration.training.recipe import Phase, TrainingRecipe
-from restoration.training.state import learning_mode, phase_optimizer
+from restoration.training.state import set_training_mode, phase_optimizer
 
 
 def test_frozen_it_has_nothing_to_train() -> None:
@@ -50,7 +50,7 @@ def test_batches_do_not_move_the_statistics_of_the_encoder(unfreeze_from: int | 
     trainable_part(network.encoder, unfreeze_from)
     before = {name: buffer.clone() for name, buffer in network.encoder.named_buffers()}
 
-    learning_mode(network)
+    set_training_mode(network)
     network(torch.rand(2, 1, 64, 64))
 
     assert all(torch.equal(buffer, before[name]) for name, buffer in network.encoder.named_buffers())

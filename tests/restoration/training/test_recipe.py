@@ -101,7 +101,7 @@ def test_the_learning_rate_falls_along_half_a_cosine() -> None:
     assert TWO_PHASES.at(15).rate == pytest.approx(0.1)
 
 
-def test_the_critic_learns_alone_at_the_start_of_an_adversarial_phase() -> None:
+def test_an_adversarial_phase_starts_with_the_critic_alone() -> None:
     assert [TWO_PHASES.at(step).critic_alone for step in range(9, 15)] == [
         False,
         True,

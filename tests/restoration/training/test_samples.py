@@ -68,7 +68,7 @@ def test_shares_for_sets_that_are_not_there_are_told() -> None:
         batches(DataPlan(shares={"landscape": 1.0}), 1, 0, [tiny(1)])
 
 
-def test_crops_come_last_with_the_whole_pictures_they_are_cut_from() -> None:
+def test_crops_come_last_with_their_whole_pictures() -> None:
     (batch,) = batches(DataPlan(whole=0.25, bordered=0.25), 1, 0, [tiny(8)], model=OF_PICTURES)
 
     assert batch.gray.shape == (8, 1, 32, 32)

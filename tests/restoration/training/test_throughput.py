@@ -31,7 +31,7 @@ def test_time_spent_waiting_is_told_from_time_spent_learning() -> None:
     assert 0 < lap.waiting_share < 1
 
 
-def test_computing_counts_as_time_of_the_processor_and_sleeping_does_not() -> None:
+def test_computing_counts_as_cpu_time_and_sleeping_does_not() -> None:
     stopwatch = Stopwatch()
     began = time.process_time()
     while time.process_time() - began < 0.1:

@@ -61,7 +61,7 @@ def plan(precision: str) -> TrainingRecipe:
     return TrainingRecipe("p", (Phase("only", samples=4),), precision=precision)
 
 
-def test_crops_take_the_statistics_of_their_wholes_and_wholes_their_own() -> None:
+def test_crops_use_the_statistics_of_their_whole_pictures() -> None:
     torch.manual_seed(1)
     network = SeedChroma(base=4).eval()
     gray, wholes = noise(3, 1), noise(2, 2)
@@ -135,7 +135,7 @@ def test_on_cuda_a_stopped_run_is_resumed_and_the_pace_is_told(
     assert all(np.isfinite(report.loss) for report in told)
 
 
-def test_a_network_that_takes_no_statistics_from_its_input_is_told(
+def test_a_network_without_input_statistics_is_refused(
     album: Path, recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="takes no statistics from its input") as caught:

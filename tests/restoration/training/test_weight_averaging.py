@@ -75,7 +75,7 @@ def _states(run: Path, branched: Path, album: Path, steps: int) -> dict[str, np.
     return {name: one.numpy() for name, one in kept.items() if one.is_floating_point()}
 
 
-def test_the_phase_ends_with_the_mean_of_where_it_began_and_of_all_branches(
+def test_a_phase_ends_with_the_mean_of_origin_and_branches(
     album: Path, branched: Path, tmp_path: Path
 ) -> None:
     began = _states(tmp_path / "0", branched, album, 2)

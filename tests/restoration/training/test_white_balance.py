@@ -19,7 +19,7 @@ def test_a_picture_in_neutral_or_cool_light_is_left_alone() -> None:
         assert white_balanced(picture, 1.0) is picture
 
 
-def test_yellowed_paper_becomes_whiter_and_no_part_changes_nothing() -> None:
+def test_yellowed_paper_becomes_whiter_unless_the_part_is_0() -> None:
     paper = np.full((12, 12, 3), (240, 225, 195), dtype=np.uint8)
 
     assert white_balanced(paper, 0.0) is paper
@@ -54,7 +54,7 @@ def test_warm_pictures_are_drawn_less_often_by_e_for_each_step() -> None:
     assert cooler_odds(odds, warmths, 0.0) is odds
 
 
-def test_a_recipe_with_a_warm_step_draws_the_cool_picture_more_often() -> None:
+def test_a_warm_step_draws_the_cool_picture_more_often() -> None:
     cool = np.full((32, 32, 3), (90, 110, 140), dtype=np.uint8)
     pictures = [Picture("warm", "one", cool[..., ::-1].copy()), Picture("cool", "one", cool)]
 

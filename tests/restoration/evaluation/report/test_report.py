@@ -13,11 +13,11 @@ from PIL import Image
 from skimage import data
 
 from restoration.evaluation.errors import EvaluationError
+from restoration.evaluation.evaluated_models import EvaluatedModel
 from restoration.evaluation.measuring import evaluate_models
+from restoration.evaluation.options import EvaluationOptions
 from restoration.evaluation.report import page as page_module
 from restoration.evaluation.report import report_folder, write_report
-from restoration.evaluation.subjects import EvaluatedModel
-from restoration.evaluation.terms import EvaluationOptions
 
 EVIL = '<script>alert("x")<∕script>&.png'
 SubjectMaker = Callable[..., EvaluatedModel]
@@ -26,19 +26,19 @@ SubjectMaker = Callable[..., EvaluatedModel]
 @pytest.fixture(scope="module")
 def write(tmp_path_factory: pytest.TempPathFactory, subject: SubjectMaker) -> Callable[[Path], None]:
     """Measure two models on three pictures, one with a name like markup, and a scan; write the report."""
-    pictures, scans = tmp_path_factory.mktemp("pictures"), tmp_path_factory.mktemp("scans")
-    Image.fromarray(data.coffee()[:128, :128]).save(pictures / "0.png")
-    Image.fromarray(data.coffee()[:128, 200:328]).save(pictures / "1.png")
-    Image.fromarray(data.astronaut()[:96, :96]).save(pictures / EVIL)
+    gallery, scans = tmp_path_factory.mktemp("pictures"), tmp_path_factory.mktemp("scans")
+    Image.fromarray(data.coffee()[:128, :128]).save(gallery / "0.png")
+    Image.fromarray(data.coffee()[:128, 200:328]).save(gallery / "1.png")
+    Image.fromarray(data.astronaut()[:96, :96]).save(gallery / EVIL)
     Image.fromarray(data.camera()[::2, ::2]).save(scans / "camera.png")
     models = [subject(), subject("<i>&bold", -0.3, 0.3)]
 
     def write(out: Path) -> None:
-        with report_folder(out) as album:
-            assert album is not None
+        with report_folder(out) as pictures:
+            assert pictures is not None
             terms = EvaluationOptions(side=64, blotch_threshold=0.2, tiling=True)
-            found = evaluate_models(models, pictures, terms, scans=scans, watcher=album)
-            write_report(found, album)
+            found = evaluate_models(models, gallery, terms, scans=scans, listener=pictures)
+            write_report(found, pictures)
 
     return write
 
@@ -70,7 +70,7 @@ def test_every_picture_of_the_page_is_there(report: Path, page: Any) -> None:
 def test_what_the_page_does_not_show_is_not_kept(
     write: Callable[[Path], None], tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MOST_OF_SET", "MOST_DOUBTS"):
+    for name in ("MAX_OF_SET", "MAX_ERROR_MAPS"):
         monkeypatch.setattr(page_module, name, 1)
     write(tmp_path / "report")
 
@@ -103,7 +103,7 @@ def test_the_table_has_gray_every_model_and_the_truth(report: Path, page: Any) -
     assert told["scans"]["models"]["sepia"][0]["name"] == "camera.png"
 
 
-def test_a_strip_shows_gray_the_models_and_the_truth_in_their_order(report: Path, page: Any) -> None:
+def test_a_strip_shows_gray_models_and_truth_in_order(report: Path, page: Any) -> None:
     (source,) = set(page.xpath("//img[starts-with(@alt, '0.png: gray')]/@src"))
     strip = np.asarray(Image.open(report / source)).astype(int)
     panes = [strip[:, left : left + 128] for left in range(0, 4 * 132, 132)]
@@ -118,9 +118,9 @@ def test_a_strip_shows_gray_the_models_and_the_truth_in_their_order(report: Path
 def test_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     out = a_report(tmp_path)
 
-    with report_folder(out) as album:
-        assert album is not None
-        (album.folder / "index.html").write_text("new")
+    with report_folder(out) as pictures:
+        assert pictures is not None
+        (pictures.folder / "index.html").write_text("new")
 
     assert (out / "index.html").read_text() == "new"
     assert not (out / "old.jpg").exists()
@@ -130,7 +130,10 @@ def test_an_earlier_report_is_replaced(tmp_path: Path) -> None:
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").write_text("mine")
 
-    with pytest.raises(EvaluationError, match="holds something that is no report"), report_folder(tmp_path):
+    with (
+        pytest.raises(EvaluationError, match="holds something that is not a report"),
+        report_folder(tmp_path),
+    ):
         pytest.fail("nothing may be done")
     with pytest.raises(EvaluationError, match="a file or a link"), report_folder(tmp_path / "diary.txt"):
         pytest.fail("nothing may be done")
@@ -147,8 +150,8 @@ def test_what_fails_leaves_the_earlier_report(tmp_path: Path) -> None:
 
 
 def test_no_report_is_no_album() -> None:
-    with report_folder(None) as album:
-        assert album is None
+    with report_folder(None) as pictures:
+        assert pictures is None
 
 
 def a_report(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from restoration.training.film.sheet import EXAMPLES
 ROOT = Path(__file__).resolve().parents[4]
 
 
-def test_every_emulsion_and_stage_is_described_with_its_share_and_ranges() -> None:
+def test_tables_have_share_and_ranges_of_every_stage() -> None:
     text = film_tables()
 
     for emulsion in EMULSIONS:
@@ -62,7 +62,7 @@ def test_the_sheet_shows_every_emulsion_and_stage() -> None:
         assert name == "response" or any(caption.startswith(name) for caption in captions)
 
 
-def test_a_sheet_holds_the_picture_itself_and_one_cell_for_each_example() -> None:
+def test_a_sheet_has_the_picture_and_every_example() -> None:
     rgb = np.zeros((40, 30, 3), np.uint8)
     rgb[...] = (200, 30, 30)
 

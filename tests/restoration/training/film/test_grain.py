@@ -25,7 +25,7 @@ def test_grain_is_strongest_in_the_middle_tones() -> None:
 
 @given(st.floats(0.0, 0.9), st.floats(0.005, 0.035))
 @settings(max_examples=20, deadline=None)
-def test_grain_of_any_size_is_as_strong_as_asked_and_keeps_the_tone(size: float, strength: float) -> None:
+def test_grain_has_the_requested_strength_and_keeps_the_tone(size: float, strength: float) -> None:
     gray = grained(flat(0.5), strength, size, rng())
 
     assert gray.std() == pytest.approx(strength, rel=0.1)

@@ -50,7 +50,7 @@ def test_dots_lie_as_far_apart_and_as_turned_as_asked(angle: float, period: floa
     assert min(abs(turned - angle), abs(90 - turned - angle)) < 2
 
 
-def test_highlights_have_small_dark_dots_and_shadows_small_light_ones() -> None:
+def test_highlights_have_dark_dots_and_shadows_light_ones() -> None:
     light, dark = (
         halftoned(np.full((128, 128), tone, np.float32), Screen(8.0, blur=0.0), np.random.default_rng(0))
         for tone in (0.9, 0.1)

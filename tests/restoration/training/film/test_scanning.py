@@ -29,7 +29,7 @@ def test_blur_is_a_gaussian(sigma: float) -> None:
     assert np.abs(soften(GRAY, sigma) - gaussian_filter(GRAY, sigma, mode="reflect")).max() < 0.03
 
 
-def test_compression_leaves_the_picture_recognizable_and_costs_more_at_low_quality() -> None:
+def test_compression_error_is_small_and_grows_at_low_quality() -> None:
     fine, coarse = (np.abs(compressed(GRAY, quality) - GRAY).mean() for quality in (95, 45))
 
     assert 0 < fine < coarse < 0.03

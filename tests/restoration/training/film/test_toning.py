@@ -37,9 +37,7 @@ def test_what_was_lighter_is_never_darker_when_the_tone_is_gone(toning: Toning) 
 
 @given(st.one_of(even, uneven), st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
-def test_the_product_takes_the_print_for_monochrome_and_shows_the_same_gray(
-    toning: Toning, seed: int
-) -> None:
+def test_the_product_reads_a_toned_print_as_the_same_gray(toning: Toning, seed: int) -> None:
     scan = toned(PRINT, toning, rng(seed))
     planes = np.moveaxis(scan, -1, 0).astype(np.float32) / 255
 

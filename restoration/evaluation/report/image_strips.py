@@ -1,4 +1,4 @@
-"""How pictures are laid side by side: gray, as each model colors it, the truth."""
+"""Image strips of a report: a picture as gray, as each model colors it, and as it is, side by side."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from PIL import Image
 
 from restoration.arrays.luma import Float, Gray
 from restoration.atomic_write import writing_to
+from restoration.evaluation.options import ModelOutput, PictureListener
 from restoration.evaluation.pictures import ReferencePicture
 from restoration.evaluation.rendering import left_gray
-from restoration.evaluation.watching import ModelOutput, PictureListener
 
 PANE = 256
-"""Longest side of a picture in a strip, pixels; smaller ones are enlarged, but no more than twice."""
+"""Longer side of a picture in a strip, pixels; smaller ones are enlarged up to twice."""
 FOLDER = "pictures"
 
 _GAP = 4
@@ -28,46 +28,46 @@ _QUALITY = 90
 
 @dataclass(frozen=True, slots=True)
 class StripFile:
-    """A file of the report."""
+    """A strip in the report's folder."""
 
     file: str
-    """Relative to the page."""
+    """Path relative to the page."""
     width: int
     height: int
 
 
 class StripFolder(PictureListener):
-    """Draws each picture as it is measured and keeps the files below `folder`."""
+    """Draws each picture, as it is measured, into a file below `folder`; NoSpace, OutputUnavailable."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.pictures: dict[str, StripFile] = {}
         """By the picture's name: gray, each model, the truth."""
-        self.doubts: dict[tuple[str, str], StripFile] = {}
-        """By the picture's and the model's name: as colored, the error, the doubt."""
+        self.error_maps: dict[tuple[str, str], StripFile] = {}
+        """By the picture's and the model's name: as colored, the error, and 1 - confidence."""
         self.scans: dict[str, StripFile] = {}
         """By the scan's name: gray, each model."""
         with writing_to(folder):
             (folder / FOLDER).mkdir()
 
     def picture(self, reference: ReferencePicture, made: Mapping[str, ModelOutput]) -> None:
-        """Draw a picture, and for each model what it was sure of."""
+        """Draw a picture and, for each model with a confidence, the maps of error and 1 - confidence."""
         number = len(self.pictures)
-        panes = [left_gray(reference.gray), *(look.rgb for look in made.values()), reference.rgb]
+        panes = [left_gray(reference.gray), *(output.rgb for output in made.values()), reference.rgb]
         self.pictures[reference.name] = self._saved(f"picture-{number:05d}", panes)
-        for place, (model, look) in enumerate(made.items()):
-            if look.confidence is not None:
-                maps = [look.rgb, _drawn(look.error / _BRIGHTEST_ERROR), _drawn(1.0 - look.confidence)]
-                self.doubts[reference.name, model] = self._saved(f"doubt-{number:05d}-{place}", maps)
+        for place, (model, output) in enumerate(made.items()):
+            if output.confidence is not None:
+                maps = [output.rgb, _drawn(output.error / _BRIGHTEST_ERROR), _drawn(1.0 - output.confidence)]
+                self.error_maps[reference.name, model] = self._saved(f"error-{number:05d}-{place}", maps)
 
     def scan(self, name: str, gray: Gray, made: Mapping[str, NDArray[np.uint8]]) -> None:
         """Draw a monochrome scan."""
         self.scans[name] = self._saved(f"scan-{len(self.scans):05d}", [left_gray(gray), *made.values()])
 
     def keep(self, shown: Iterable[StripFile]) -> None:
-        """Remove the files that no page shows."""
+        """Remove the files that the page does not show."""
         wanted = {strip.file for strip in shown}
-        for strip in (*self.pictures.values(), *self.doubts.values(), *self.scans.values()):
+        for strip in (*self.pictures.values(), *self.error_maps.values(), *self.scans.values()):
             if strip.file not in wanted:
                 (self.folder / strip.file).unlink(missing_ok=True)
 
@@ -93,5 +93,5 @@ def _fitted(rgb: NDArray[np.uint8]) -> Image.Image:
 
 
 def _drawn(plane: Float) -> NDArray[np.uint8]:
-    """Draw a plane (H, W): 0 is black, 1 and more is white."""
+    """Return a plane (H, W) as sRGB, uint8: 0 is black, 1 and more is white."""
     return left_gray(np.rint(255.0 * np.clip(plane, 0.0, 1.0)).astype(np.uint8))

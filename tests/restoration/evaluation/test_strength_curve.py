@@ -5,11 +5,11 @@ import pytest
 from skimage import data
 
 from restoration.arrays.luma import luma
-from restoration.evaluation.figures import chroma_l1
+from restoration.evaluation.metrics import chroma_l1
+from restoration.evaluation.options import STRENGTHS
 from restoration.evaluation.pictures import ReferencePicture
 from restoration.evaluation.rendering import colored, left_gray
-from restoration.evaluation.terms import STRENGTHS
-from restoration.evaluation.trade import StrengthTally, by_strength
+from restoration.evaluation.strength_curve import StrengthTally, by_strength
 from restoration.training.dataset import chroma_of
 from restoration.training.metrics import colorfulness
 
@@ -29,7 +29,7 @@ def tally_of(*names: str, weakened: float) -> StrengthTally:
     return tally
 
 
-def test_a_prediction_that_is_too_weak_is_best_where_it_is_made_strong_enough() -> None:
+def test_a_weak_prediction_is_best_at_a_high_strength() -> None:
     points = {point.strength: point for point in tally_of("places", weakened=1.25).result()}
 
     best = min(points.values(), key=lambda point: point.chroma_ratio)

@@ -1,4 +1,4 @@
-"""Which models are measured: installed ones by name, others by their folder."""
+"""The models of an evaluation: installed ones by name, others by their folder or training run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from restoration.training.run_folder import ChromaRunFolder
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedModel:
-    """A model that is measured, under a name that no other subject has."""
+    """A model to evaluate, under a unique name."""
 
     name: str
     card: ModelCard
@@ -33,17 +33,17 @@ def open_evaluated_models(
 ) -> tuple[EvaluatedModel, ...]:
     """Open models by name, or by a folder with a card and its weights, or by the folder of a training run.
 
-    A word with a slash, or "." or "..", is a folder. Of a run the best checkpoint is taken. Of two that are
-    called the same the second has its place in the list added to its name. Raises UnknownModel, ModelError,
-    WeightsMismatch, EngineUnavailable, EvaluationError, TrainingError.
+    A word with a slash, or "." or "..", is a folder. Of a run the best checkpoint is used. If a name is
+    taken, the position in the list is added to it. Raises UnknownModel, ModelError, WeightsMismatch,
+    EngineUnavailable, EvaluationError, TrainingError.
     """
-    subjects: list[EvaluatedModel] = []
+    opened: list[EvaluatedModel] = []
     for place, word in enumerate(words, start=1):
         card = _card_of_folder(Path(word)) if _is_folder(word) else model_card(word, library)
-        taken = card.name in {subject.name for subject in subjects}
+        taken = card.name in {other.name for other in opened}
         name = f"{card.name} ({place})" if taken else card.name
-        subjects.append(EvaluatedModel(name, card, load_model(card, device, threads, engine)))
-    return tuple(subjects)
+        opened.append(EvaluatedModel(name, card, load_model(card, device, threads, engine)))
+    return tuple(opened)
 
 
 def _is_folder(word: str) -> bool:
@@ -59,8 +59,8 @@ def _card_of_folder(folder: Path) -> ModelCard:
         )
     if recipe_kind(folder / "recipe.toml") == SEED_KIND:
         raise EvaluationError(
-            reason="this run of the study paints color and luminance, and predicts no chroma",
-            remedy="see what `saek study` tells of it",
+            reason="this run of the study generates color and luminance, not chroma alone",
+            remedy="see the report of `saek study`",
             path=folder,
         )
     run = ChromaRunFolder(folder)
@@ -69,7 +69,7 @@ def _card_of_folder(folder: Path) -> ModelCard:
     cards = installed_models(Library((folder,)))
     if len(cards) != 1:
         raise EvaluationError(
-            reason=f"{len(cards)} model cards (.toml) lie here, and no best.safetensors of a run",
+            reason=f"the folder has {len(cards)} model cards (.toml), and no best.safetensors of a run",
             remedy="name a folder with one card and its weights, or the folder of a training run",
             path=folder,
         )
@@ -77,8 +77,8 @@ def _card_of_folder(folder: Path) -> ModelCard:
 
 
 def _card_of_run(run: ChromaRunFolder) -> ModelCard:
-    """Make the card that the best weights of a run would get."""
-    plan = read_recipe(run.path / "recipe.toml")
+    """Return a card for the best weights of a run."""
+    plan = read_recipe(run.recipe_file)
     architecture = ARCHITECTURES.get(plan.model.architecture)
     if architecture is None:
         raise EvaluationError(

@@ -1,4 +1,4 @@
-"""What more or less strength would cost and bring, found without predicting anew."""
+"""Chroma error and colorfulness as functions of the strength, from one prediction per picture."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restoration.arrays.luma import Float
-from restoration.evaluation.figures import chroma_l1
+from restoration.evaluation.metrics import chroma_l1
+from restoration.evaluation.options import STRENGTHS
 from restoration.evaluation.pictures import HISTORICAL, HISTORICAL_SETS, OVERALL, ReferencePicture
 from restoration.evaluation.rendering import colored
-from restoration.evaluation.terms import STRENGTHS
 from restoration.training.metrics import colorfulness
 
 
@@ -27,7 +27,7 @@ class StrengthPoint:
 
 
 class StrengthTally:
-    """Takes in predictions one by one."""
+    """Accumulates predictions."""
 
     def __init__(self) -> None:
         self._sets: list[str] = []
@@ -37,7 +37,7 @@ class StrengthTally:
     def add(
         self, reference: ReferencePicture, chroma: Float, gray_error: float, true_colorfulness: float
     ) -> None:
-        """Take in the chroma (2, H, W) as predicted, at a strength of 1."""
+        """Add the predicted chroma (2, H, W) of a picture, at a strength of 1."""
         figures = []
         for strength in STRENGTHS:
             made = colored(reference.gray, chroma, strength)
@@ -63,9 +63,9 @@ class StrengthTally:
                 group,
                 strength,
                 float(error / max(gray_error, 1e-9)),
-                float(vivid / max(true_colorfulness, 1e-9)),
+                float(color / max(true_colorfulness, 1e-9)),
             )
-            for strength, (error, vivid) in zip(STRENGTHS, means, strict=True)
+            for strength, (error, color) in zip(STRENGTHS, means, strict=True)
         ]
 
 

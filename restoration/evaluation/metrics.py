@@ -1,4 +1,4 @@
-"""How far one rendering of a picture is from the truth."""
+"""Metrics of a rendering of a picture against the true picture."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restoration.arrays.lab import lab
+from restoration.evaluation.chroma_histogram import share_beyond
 from restoration.evaluation.features import Features, feature_distance
-from restoration.evaluation.ssim import ssim
-from restoration.evaluation.vividness import share_beyond
 from restoration.training.dataset import chroma_of
 from restoration.training.metrics import ciede2000, colorfulness
 
-MOST_DECIBELS = 60.0
-"""PSNR of equal pictures, whose own would be infinite."""
+MIN_SIDE = 11
+"""Side of the window of SSIM, pixels; pictures must not be smaller."""
+
+MAX_PSNR = 60.0
+"""dB; the PSNR of equal pictures would be infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderingMetrics:
-    """The figures of one rendering of one picture, or their mean over many."""
+    """Metrics of one rendering of one picture, or their means over several pictures."""
 
     psnr: float
     """dB, of RGB; at most 60."""
@@ -32,16 +34,16 @@ class RenderingMetrics:
     ciede2000: float
     """Mean color difference."""
     colorfulness: float
-    """Hasler & Suesstrunk 2003."""
+    """Hasler & Süsstrunk 2003."""
     feature_distance: float
-    """EfficientNet-Lite0 feature distance."""
+    """See `features.feature_distance`."""
     blotches: float | None
-    """Share of pixels whose chroma exceeds that of the training pictures; None if that is not known."""
+    """Share of pixels with more chroma than training pictures have; None if that threshold is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureWithFeatures:
-    """A rendering, RGB bytes (H, W, 3), with what the network sees in it."""
+    """An sRGB picture (H, W, 3), uint8, with its network features."""
 
     rgb: NDArray[np.uint8]
     features: Features
@@ -50,9 +52,9 @@ class PictureWithFeatures:
 def rendering_metrics(
     made: PictureWithFeatures, true: PictureWithFeatures, threshold: float | None
 ) -> RenderingMetrics:
-    """Compare a rendering with the truth; beyond `threshold` chroma magnitude lie blotches."""
+    """Compare a rendering with the truth; pixels with a chroma magnitude above `threshold` are blotches."""
     first, second = (one.rgb.astype(np.float32) / 255.0 for one in (made, true))
-    error = max(float(np.mean((first - second) ** 2)), 10 ** (-MOST_DECIBELS / 10))
+    error = max(float(np.mean((first - second) ** 2)), 10 ** (-MAX_PSNR / 10))
     return RenderingMetrics(
         psnr=-10.0 * float(np.log10(error)),
         ssim=ssim(made.rgb, true.rgb),
@@ -65,14 +67,35 @@ def rendering_metrics(
 
 
 def chroma_l1(made: NDArray[np.uint8], true: NDArray[np.uint8]) -> float:
-    """Return the mean absolute error of Cb and Cr of RGB bytes (H, W, 3)."""
+    """Return the mean absolute error of Cb and Cr of two sRGB pictures (H, W, 3), uint8."""
     return float(np.abs(chroma_of(made) - chroma_of(true)).mean())
 
 
-def mean(figures: Sequence[RenderingMetrics]) -> RenderingMetrics:
-    """Return the mean of each figure; each picture weighs alike."""
+def mean_of_metrics(figures: Sequence[RenderingMetrics]) -> RenderingMetrics:
+    """Return the mean of each metric over pictures; None where one of them is unknown."""
     means: dict[str, float | None] = {}
     for field in fields(RenderingMetrics):
         values = [getattr(one, field.name) for one in figures]
         means[field.name] = None if None in values else float(np.mean(values))
     return RenderingMetrics(**means)  # type: ignore[arg-type]
+
+
+def ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Structural similarity of two pictures (H, W, C), uint8, in [-1, 1]; 1 for equal pictures.
+
+    Wang et al. 2004: a Gaussian window of 11 x 11 with sigma 1.5, K 0.01 and 0.03, averaged over all
+    positions of the window inside the picture and over the channels. Raises ValueError for sides below 11
+    pixels.
+    """
+    from skimage.metrics import structural_similarity  # noqa: PLC0415  (an extra; ciede2000 says if it lacks)
+
+    similarity = structural_similarity(  # type: ignore[no-untyped-call]
+        first,
+        second,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        channel_axis=-1,
+    )
+    return float(similarity)

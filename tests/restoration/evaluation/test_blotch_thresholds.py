@@ -1,4 +1,4 @@
-"""Which chroma is too much: what the training pictures say."""
+"""Thresholds from training pictures: percentiles, historical sets, missing manifests."""
 
 import csv
 from pathlib import Path
@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restoration.evaluation.blotch_thresholds import BlotchThresholds, require_thresholds, training_thresholds
+from restoration.evaluation.chroma_histogram import (
+    BIN,
+    chroma_magnitudes,
+)
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.extremes import BlotchThresholds, require_thresholds, training_thresholds
-from restoration.evaluation.terms import silent
-from restoration.evaluation.vividness import BIN, magnitudes
+from restoration.evaluation.options import silent
 from restoration.training.dataset import read_picture
 from restoration.training.recipe import DataPlan
 
@@ -20,7 +23,7 @@ def test_it_is_the_percentile_of_the_training_pictures(gallery: Path) -> None:
         read_picture(gallery, "people", f"train/people/{number}.png", DataPlan(side=192))
         for number in range(4)
     ]
-    pixels = np.concatenate([magnitudes(one.rgb).ravel() for one in pictures if one is not None])
+    pixels = np.concatenate([chroma_magnitudes(one.rgb).ravel() for one in pictures if one is not None])
 
     found = training_thresholds(gallery, silent)
 

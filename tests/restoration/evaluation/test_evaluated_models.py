@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from restoration import UnknownModel
 from restoration.evaluation.errors import EvaluationError
-from restoration.evaluation.subjects import open_evaluated_models
+from restoration.evaluation.evaluated_models import open_evaluated_models
 from restoration.generators.models import Library
 from restoration.generators.networks.lite0_unet import Lite0Unet
 
