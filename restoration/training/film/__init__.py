@@ -1,6 +1,6 @@
-"""The gray picture that film, time and a scanner would have made of a color picture.
+"""Film simulation: the gray picture that film, aging and a scanner would have made of a color picture.
 
-Each module is one thing that befalls a photograph; `stages` says in which order, how often and how strongly.
+Each module has one effect; `stages` has their order, probabilities and ranges.
 """
 
 from restoration.training.film.description import film_tables

@@ -1,7 +1,4 @@
-"""What handling leaves on a photograph: scratches, specks and hairs.
-
-All of it is drawn as rows of small round stamps, which touch the pixels under them and no others.
-"""
+"""Damage by handling: scratches, dust specks and hairs, drawn as rows of small round stamps."""
 
 from __future__ import annotations
 
@@ -30,16 +27,16 @@ class Stroke:
 
 
 def scratched(gray: Gray, count: int, rng: np.random.Generator) -> Gray:
-    """Gray (H, W) in [0, 1] with `count` scratches, thin and mostly along the travel of the film.
+    """Return gray (H, W), float32 in [0, 1], with `count` thin scratches, mostly along the film's travel.
 
-    Light ones went through the emulsion of a print, dark ones through that of a negative.
+    Light scratches are in the emulsion of a print, dark ones in that of a negative.
     """
     upright = rng.random() < 0.5
     return _drawn(gray, [_scratch(gray.shape, upright=upright, rng=rng) for _ in range(count)])
 
 
 def dusted(gray: Gray, specks: int, hairs: int, rng: np.random.Generator) -> Gray:
-    """Gray (H, W) in [0, 1] with that many specks and hairs: light from the negative, dark from the glass."""
+    """Return gray (H, W), float32 in [0, 1], with specks and hairs, light (negative) or dark (glass)."""
     strokes = [_specks(gray.shape, specks, rng, light=light) for light in (False, True)]
     strokes += [_hair(gray.shape, rng) for _ in range(hairs)]
     return _drawn(gray, strokes)
@@ -63,7 +60,7 @@ def _scratch(shape: tuple[int, ...], *, upright: bool, rng: np.random.Generator)
     points = np.stack(
         (middle[0] + place * down - sway * right, middle[1] + place * right + sway * down), axis=1
     )
-    # a scratch comes and goes with the pressure
+    # the opacity varies with the pressure
     pressure = np.clip(_smooth(count, rng) * 1.5 + rng.uniform(0.2, 1.0), 0.0, 1.0)
     opacity = pressure * np.float32(rng.uniform(0.35, 1.0))
     radius = np.full(count, rng.uniform(0.2, 0.6), np.float32)
@@ -73,13 +70,13 @@ def _scratch(shape: tuple[int, ...], *, upright: bool, rng: np.random.Generator)
 
 
 def _specks(shape: tuple[int, ...], count: int, rng: np.random.Generator, *, light: bool) -> Stroke:
-    mine = int(rng.binomial(count, LIGHT_DUST if light else 1 - LIGHT_DUST))
-    # many small, few large; each a clump of grains, so that large ones are not round
-    size = (0.2 + 1.4 * rng.random(mine, dtype=np.float32) ** 3).repeat(_CLUMP)
-    points = (rng.random((mine, 2), dtype=np.float32) * np.asarray(shape, np.float32)).repeat(_CLUMP, axis=0)
+    own = int(rng.binomial(count, LIGHT_DUST if light else 1 - LIGHT_DUST))
+    # many small, few large; each is a clump of grains, so that large ones are not round
+    size = (0.2 + 1.4 * rng.random(own, dtype=np.float32) ** 3).repeat(_CLUMP)
+    points = (rng.random((own, 2), dtype=np.float32) * np.asarray(shape, np.float32)).repeat(_CLUMP, axis=0)
     points += (rng.random(points.shape, dtype=np.float32) - np.float32(0.5)) * size[:, None]
     radius = size * rng.uniform(0.6, 1.0, size.size).astype(np.float32)
-    return Stroke(points, radius, rng.uniform(0.4, 1.0, mine).astype(np.float32).repeat(_CLUMP), light)
+    return Stroke(points, radius, rng.uniform(0.4, 1.0, own).astype(np.float32).repeat(_CLUMP), light)
 
 
 def _hair(shape: tuple[int, ...], rng: np.random.Generator) -> Stroke:
@@ -94,13 +91,13 @@ def _hair(shape: tuple[int, ...], rng: np.random.Generator) -> Stroke:
 
 
 def _smooth(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a slow random curve (N,) about 0, mostly within 1."""
+    """Return a smooth random curve (N,), float32, around 0, in [-1, 1]."""
     knots = rng.uniform(-1.0, 1.0, _KNOTS)
     return np.interp(np.linspace(0, _KNOTS - 1, count), np.arange(_KNOTS), knots).astype(np.float32)
 
 
 def _drawn(gray: Gray, strokes: Sequence[Stroke]) -> Gray:
-    """Return a copy with the strokes drawn, dark ones first."""
+    """Return a copy of gray (H, W) with the strokes drawn, dark ones first."""
     gray = np.array(gray, dtype=np.float32, order="C")
     for light in (False, True):
         chosen = [stroke for stroke in strokes if stroke.light is light]
@@ -122,7 +119,7 @@ def _stamped(
     radius: NDArray[np.float32],
     opacity: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the flat indices of the pixels under the stamps, and how far each is covered at most."""
+    """Return the flat indices (N,) of the pixels under the stamps, and their maximum coverage (N,)."""
     height, width = shape
     reach = int(np.ceil(radius.max(initial=0.0) + 0.5))
     offsets = np.arange(-reach, reach + 1)

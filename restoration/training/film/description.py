@@ -1,4 +1,4 @@
-"""What the film room does, in words for the page of a model and for docs/research/film.md."""
+"""Markdown tables of the film simulation, for the page of a model and docs/research/film.md."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def film_tables() -> str:
     emulsions = "".join(_emulsion(emulsion) for emulsion in EMULSIONS)
     stages = "".join(_line(number, stage) for number, stage in enumerate(STAGES.values(), start=1))
     return (
-        "| emulsion | answers to red / green / blue light | share |\n|---|---|---:|\n"
+        "| emulsion | response to red / green / blue light | share |\n|---|---|---:|\n"
         f"{emulsions}\n"
-        "| | stage | how often | what befalls the photograph | how strongly | account followed |\n"
+        "| | stage | probability | effect | strength | source |\n"
         "|---:|---|---:|---|---|---|\n"
         f"{stages}"
     )
@@ -25,11 +25,9 @@ def _emulsion(emulsion: Emulsion) -> str:
 
 
 def _line(number: int, stage: FilmStage) -> str:
-    strength = (
-        "; ".join(f"{name} {_span(span)}" for name, span in stage.ranges.items()) or "as the table says"
-    )
+    strength = "; ".join(f"{name} {_span(span)}" for name, span in stage.ranges.items()) or "see the table"
     often = "always" if stage.share >= 1 else f"{stage.share:.0%}"
-    return f"| {number} | {stage.name} | {often} | {stage.does} | {strength} | {stage.source} |\n"
+    return f"| {number} | {stage.name} | {often} | {stage.effect} | {strength} | {stage.source} |\n"
 
 
 def _span(span: Range) -> str:

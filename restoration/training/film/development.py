@@ -1,4 +1,4 @@
-"""Which tone the developed picture has where the film saw how much light, and what fades from it later."""
+"""Development of exposed film to tones by its characteristic curve, and fading."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ del _LIGHT, _ENCODED
 
 @dataclass(frozen=True, slots=True)
 class CharacteristicCurve:
-    """The characteristic curve of film and paper, on sRGB-encoded tones: neutral as it stands.
+    """Characteristic curve of film and paper on sRGB-encoded tones, neutral by default (Hurter & Driffield).
 
-    `gamma` is a power (above 1 darkens), `shoulder` 0 to 1 bends toe and shoulder into an S; `darkest` and
-    `lightest` are the tones of no light and full light, cut off at 0 and 1.
+    `gamma` is an exponent (above 1 darkens), `shoulder` (0 to 1) adds an S curve; `darkest` and `lightest`
+    are the tones of no light and full light; tones are clipped to [0, 1].
     """
 
     gamma: float = 1.0
@@ -45,7 +45,7 @@ class Fading:
 
 
 def developed(light: Light, curve: CharacteristicCurve) -> Gray:
-    """Light (H, W) -> gray (H, W), float32 in [0, 1], sRGB-encoded, within an eighth of an 8-bit step."""
+    """Return gray (H, W), float32 in [0, 1], sRGB-encoded, of light (H, W); exact to 1/8 of an 8-bit step."""
     tone = _TONES if curve.gamma == 1.0 else _TONES ** np.float32(curve.gamma)
     if curve.shoulder:
         tone = tone + np.float32(curve.shoulder) * tone * (3 * tone - 2 * tone * tone - 1)
@@ -56,7 +56,7 @@ def developed(light: Light, curve: CharacteristicCurve) -> Gray:
 
 
 def faded(gray: Gray, fading: Fading) -> Gray:
-    """Gray (H, W) in [0, 1] -> what is left of it, between the faded black and white."""
+    """Return gray (H, W), float32 in [0, 1], compressed between the faded black and white."""
     gray = gray * np.float32(fading.white - fading.black)
     gray += np.float32(fading.black)
     return gray

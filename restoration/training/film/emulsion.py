@@ -1,7 +1,7 @@
-"""How much of the light of a scene each kind of emulsion answers to.
+"""Spectral response of emulsions, and the exposure of film.
 
-Light is linear, counted in `LIGHT_STEPS`; a neutral scene stays neutral on every emulsion, since the
-exposure is set for it.
+Light is linear, in integers up to `LIGHT_STEPS`; the exposure is set so that a neutral scene keeps its tones
+on every emulsion.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LINEAR = np.where(_BYTES <= 0.04045, _BYTES / 12.92, ((_BYTES + 0.055) / 1.055)
 
 @dataclass(frozen=True, slots=True)
 class Emulsion:
-    """A kind of film: its answer to red, green and blue daylight, the light it is exposed by, its share."""
+    """A kind of film: its sensitivity to red, green and blue, its illuminant, and its share of the films."""
 
     name: str
     sensitivity: Response
@@ -39,7 +39,7 @@ class Emulsion:
 
     @property
     def response(self) -> Response:
-        """What it makes of linear red, green and blue of the scene; the three sum to 1."""
+        """Weights of linear red, green and blue of the scene; they sum to 1."""
         red, green, blue = (s * light for s, light in zip(self.sensitivity, self.light, strict=True))
         total = red + green + blue
         return red / total, green / total, blue / total
@@ -62,7 +62,7 @@ _UP_TO = np.cumsum([emulsion.share for emulsion in EMULSIONS])
 
 
 def choose_response(rng: np.random.Generator) -> Response:
-    """Draw an emulsion by its share, and a response near its own; the three sum to 1."""
+    """Draw an emulsion by its share and a response close to its own; the weights sum to 1."""
     chosen = min(int(np.searchsorted(_UP_TO, rng.random())), len(EMULSIONS) - 1)
     concentration = [weight * RESPONSE_CONCENTRATION + 0.05 for weight in EMULSIONS[chosen].response]
     red, green, blue = rng.dirichlet(concentration)
@@ -70,8 +70,8 @@ def choose_response(rng: np.random.Generator) -> Response:
 
 
 def exposure(rgb: NDArray[np.uint8], response: Response) -> Light:
-    """Color picture (H, W, 3), sRGB bytes -> the light (H, W) that the emulsion took up."""
-    # each is rounded down, so that the three never sum to more than LIGHT_STEPS
+    """Return the light (H, W), uint16, that an emulsion records of an sRGB picture (H, W, 3), uint8."""
+    # Rounded down, so that the sum never exceeds LIGHT_STEPS.
     red, green, blue = (
         (_LINEAR * (weight / sum(response) * LIGHT_STEPS)).astype(np.uint16) for weight in response
     )

@@ -1,4 +1,4 @@
-"""How coarse the silver is."""
+"""Film grain."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from restoration.training.film.development import Gray
 from restoration.training.film.scanning import blur_taps, convolved
 
 FINEST = 0.2
-"""Pixels; finer grain is independent from pixel to pixel."""
+"""Pixels; finer grain is independent between pixels."""
 
 
 def grained(gray: Gray, strength: float, size: float, rng: np.random.Generator) -> Gray:
-    """Gray (H, W) in [0, 1] with grain of deviation `strength` in the middle tones, `size` pixels wide.
+    """Return gray (H, W), float32 in [0, 1], with grain of deviation `strength`, `size` pixels wide.
 
-    Grain is strongest in the middle tones, where half of the crystals are developed (Selwyn).
+    The deviation is that in the middle tones, where half of the crystals are developed and grain is strongest
+    (Selwyn 1935).
     """
     taps = blur_taps(size) if size > FINEST else np.ones(1, np.float32)
     margin = taps.size - 1
     noise = _noise(gray.shape[0] + margin, gray.shape[1] + margin, rng)
     if margin:
         noise = convolved(noise, taps)
-    # blurring both ways leaves this much of the deviation
+    # the deviation that is left after blurring along both sides
     level = np.float32(strength / float(taps @ taps))
     middle = gray - gray * gray
     middle *= 2.4 * level
@@ -32,7 +33,7 @@ def grained(gray: Gray, strength: float, size: float, rng: np.random.Generator) 
 
 
 def _noise(height: int, width: int, rng: np.random.Generator) -> Gray:
-    """Return noise (H, W) of deviation 1 about 0: sums of four bytes, much cheaper than true Gaussians."""
+    """Return noise (H, W), float32, of mean 0 and deviation 1: sums of four random bytes, for speed."""
     draws = rng.integers(0, 2**64, -(-height * width // 2), dtype=np.uint64)
     bytes_ = draws.view(np.uint8).reshape(4, -1)[:, : height * width].reshape(4, height, width)
     total = np.add(bytes_[0], bytes_[1], dtype=np.uint16)

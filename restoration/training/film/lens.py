@@ -1,4 +1,4 @@
-"""What the lens does to the light before it reaches the film."""
+"""Vignetting and blur by the lens."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from restoration.training.film.scanning import soften
 
 
 def through_lens(light: Light, vignette: float, blur: float) -> Light:
-    """Light (H, W) less a part `vignette` of it in the corners, blurred by `blur` pixels.
+    """Return light (H, W), uint16, less the fraction `vignette` in the corners, blurred by `blur` pixels.
 
-    The loss grows with the square of the distance from the middle, as the fourth power of the cosine does
-    near the axis.
+    The loss grows with the square of the distance from the center, as in the cosine-fourth law near the axis.
     """
     if not (vignette or blur):
         return light

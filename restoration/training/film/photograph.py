@@ -1,7 +1,7 @@
-"""Which gray picture film, time and a scanner would have made of a color picture.
+"""Film simulation of one photograph.
 
-A `Film` says what befell one photograph; `develop` makes it happen in order, and `choose_film` draws one from
-the table of `stages`.
+A `Film` has the parameters of all effects; `choose_film` draws them from the table of `stages`, and `develop`
+applies them in order.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from restoration.training.film.toning import Toning, toned_and_removed
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One photograph's film and history, neutral as it stands; lengths are in pixels of the picture."""
+    """Parameters of one photograph, neutral by default; lengths are in pixels."""
 
     response: Response = (0.2126, 0.7152, 0.0722)
     vignette: float = 0.0
@@ -43,34 +43,35 @@ class Film:
 
 
 def choose_film(rng: np.random.Generator) -> Film:
-    """Draw a film and its history. The same generator state gives the same film."""
-    happens = {name: stage.befalls(rng) for name, stage in STAGES.items()}
+    """Draw the parameters of a film; the same generator state gives the same film."""
+    occurs = {name: stage.occurs(rng) for name, stage in STAGES.items()}
     return Film(
         response=choose_response(rng),
-        vignette=_of("vignette", "loss").draw(rng) if happens["vignette"] else 0.0,
-        lens_blur=_of("lens blur", "sigma").draw(rng) if happens["lens blur"] else 0.0,
+        vignette=_of("vignette", "loss").draw(rng) if occurs["vignette"] else 0.0,
+        lens_blur=_of("lens blur", "sigma").draw(rng) if occurs["lens blur"] else 0.0,
         curve=CharacteristicCurve(
             **{name: span.draw(rng) for name, span in STAGES["development"].ranges.items()}
         ),
-        grain=_of("grain", "strength").draw(rng) if happens["grain"] else 0.0,
-        grain_size=_of("grain", "size").draw(rng) if happens["grain"] else 0.0,
-        scratches=_of("scratches", "count").count(rng) if happens["scratches"] else 0,
+        grain=_of("grain", "strength").draw(rng) if occurs["grain"] else 0.0,
+        grain_size=_of("grain", "size").draw(rng) if occurs["grain"] else 0.0,
+        scratches=_of("scratches", "count").count(rng) if occurs["scratches"] else 0,
         fading=Fading(_of("fading", "black").draw(rng), _of("fading", "white").draw(rng))
-        if happens["fading"]
+        if occurs["fading"]
         else None,
-        toning=_choose_toning(rng) if happens["toning"] else None,
-        screen=_choose_screen(rng) if happens["halftone"] else None,
-        specks=_of("dust", "specks").count(rng) if happens["dust"] else 0,
-        hairs=_of("dust", "hairs").count(rng) if happens["dust"] else 0,
-        scanner_blur=_of("scanner blur", "sigma").draw(rng) if happens["scanner blur"] else 0.0,
-        jpeg=_of("JPEG", "quality").count(rng) if happens["JPEG"] else None,
+        toning=_choose_toning(rng) if occurs["toning"] else None,
+        screen=_choose_screen(rng) if occurs["halftone"] else None,
+        specks=_of("dust", "specks").count(rng) if occurs["dust"] else 0,
+        hairs=_of("dust", "hairs").count(rng) if occurs["dust"] else 0,
+        scanner_blur=_of("scanner blur", "sigma").draw(rng) if occurs["scanner blur"] else 0.0,
+        jpeg=_of("JPEG", "quality").count(rng) if occurs["JPEG"] else None,
     )
 
 
 def develop(rgb: NDArray[np.uint8], film: Film, rng: np.random.Generator) -> Gray:
-    """Color picture (H, W, 3), sRGB bytes -> the gray picture (H, W), float32 in [0, 1], sRGB-encoded.
+    """Return the gray picture (H, W), float32 in [0, 1], sRGB-encoded, of an sRGB picture (H, W, 3), uint8.
 
-    Pure in (rgb, film, state of rng); the generator draws grain, damage, stains and where the dots fall.
+    A pure function of picture, film and generator state; `rng` draws grain, damage, stains and the screen's
+    phase.
     """
     light = through_lens(exposure(rgb, film.response), film.vignette, film.lens_blur)
     gray = developed(light, film.curve)
@@ -88,13 +89,13 @@ def develop(rgb: NDArray[np.uint8], film: Film, rng: np.random.Generator) -> Gra
         gray = dusted(gray, film.specks, film.hairs, rng)
     if film.scanner_blur:
         gray = soften(gray, film.scanner_blur)
-    # weights of a blur sum to 1 but for rounding
+    # the weights of a blur sum to 1 except for rounding
     gray = np.clip(gray, 0.0, 1.0)
     return gray if film.jpeg is None else compressed(gray, film.jpeg)
 
 
 def photograph(rgb: NDArray[np.uint8], rng: np.random.Generator) -> Gray:
-    """Take the picture (H, W, 3) on film drawn from `rng` -> gray (H, W), float32 in [0, 1]."""
+    """Simulate a random film on a picture (H, W, 3), uint8 -> gray (H, W), float32 in [0, 1]."""
     return develop(rgb, choose_film(rng), rng)
 
 

@@ -1,4 +1,4 @@
-"""What the scanner and the file make of the picture: softness and JPEG."""
+"""Scanner blur and JPEG compression."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 
 
 def soften(gray: Floats, sigma: float) -> Floats:
-    """Blur (H, W) by a Gaussian of `sigma` pixels; the border is mirrored."""
+    """Blur a plane (H, W), float32, with a Gaussian of `sigma` pixels; the border is mirrored."""
     taps = blur_taps(sigma)
     return convolved(np.pad(gray, taps.size // 2, mode="symmetric"), taps)
 
@@ -25,20 +25,20 @@ def blur_taps(sigma: float) -> Floats:
 
 
 def convolved(plane: Floats, taps: Floats) -> Floats:
-    """Weigh (H, W) by symmetric taps (N,) along both sides -> (H - N + 1, W - N + 1)."""
-    return _weighed(_weighed(plane, taps).T, taps).T
+    """Convolve a plane (H, W) with symmetric taps (N,) along both axes -> (H - N + 1, W - N + 1)."""
+    return _convolved_down(_convolved_down(plane, taps).T, taps).T
 
 
 def compressed(gray: Floats, quality: int) -> Floats:
-    """Gray (H, W) in [0, 1] written as a JPEG of that quality and read again."""
+    """Return gray (H, W), float32 in [0, 1], after JPEG compression with a `quality` of 1 to 95."""
     buffer = io.BytesIO()
     Image.fromarray(np.rint(gray * 255.0).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer, formats=("JPEG",)) as picture:
         return np.asarray(picture, dtype=np.float32) / np.float32(255.0)
 
 
-def _weighed(plane: Floats, taps: Floats) -> Floats:
-    """Weigh the rows of (H, W) by symmetric taps."""
+def _convolved_down(plane: Floats, taps: Floats) -> Floats:
+    """Convolve a plane (H, W) with symmetric taps along its columns."""
     reach, height = taps.size // 2, plane.shape[0] - taps.size + 1
     total = plane[reach : reach + height] * taps[reach]
     pair = np.empty_like(total)

@@ -1,4 +1,4 @@
-"""What each stage alone makes of one picture, side by side, for a person to look at."""
+"""Contact sheet of a picture under each effect of the film simulation alone."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ EXAMPLES: tuple[tuple[str, Film], ...] = (
     ("scanner blur", Film(_PANCHROMATIC, scanner_blur=1.0)),
     ("JPEG", Film(_PANCHROMATIC, jpeg=45)),
 )
-"""A film for every stage, alone and strong, in the order of the stages; the emulsions come first."""
+"""A film for each strong effect alone, in the order of the stages; the emulsions come first."""
 
 
 def sheet(rgb: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
-    """Color picture (H, W, 3), sRGB bytes -> a captioned sheet of it under each stage, RGB bytes.
+    """Return a captioned sheet, RGB uint8, of an sRGB picture (H, W, 3), uint8, under each effect.
 
-    The first cell is the picture itself; a toned print is shown as it is scanned and with its tone removed.
+    The first cell is the picture itself; a toned print is shown as scanned and with its tone removed.
     """
     cells: list[tuple[str, NDArray[np.uint8]]] = [("the picture", rgb)]
     for name, film in EXAMPLES:

@@ -1,7 +1,6 @@
-"""What befalls a photograph, in which order, how often, how strongly.
+"""The table of effects: order, probability, ranges and source of each.
 
-This table is the only place where the film room keeps its frequencies and ranges: films are drawn from it,
-and the page of a model and docs/research/film.md are written from it.
+Films are drawn from it, and the tables of a model's page and docs/research/film.md are written from it.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ ALONG_TRAVEL = 0.8
 """Share of the scratches that run along the travel of the film."""
 
 LIGHT_SCRATCHES, LIGHT_DUST = 0.6, 0.7
-"""Shares of the damage that is light; the rest is dark."""
+"""Shares of light damage; the rest is dark."""
 
 STAINED = 0.5
 """Share of the toned prints that have patches."""
 
 SCREEN_ANGLES = (45.0, 45.0, 45.0, 0.0, 15.0, 75.0)
-"""Degrees; one of these, each as likely, for a halftone screen."""
+"""Degrees; a halftone screen has one of these, with equal probability."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The ends between which a quantity is drawn, evenly unless `even_ratio`, and its unit."""
+    """Range and unit of a quantity, drawn uniformly or, with `even_ratio`, log-uniformly."""
 
     low: float
     high: float
@@ -47,16 +46,16 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class FilmStage:
-    """One thing that befalls a photograph: its chance, its ranges, and whose account of it is followed."""
+    """One effect on a photograph: probability, ranges, and source."""
 
     name: str
     share: float
-    does: str
+    effect: str
     source: str
     ranges: Mapping[str, Range]
 
-    def befalls(self, rng: np.random.Generator) -> bool:
-        """Draw whether it happens."""
+    def occurs(self, rng: np.random.Generator) -> bool:
+        """Draw whether the effect occurs."""
         return rng.random() < self.share
 
 
@@ -100,7 +99,7 @@ STAGES: Mapping[str, FilmStage] = MappingProxyType(
             FilmStage(
                 "grain",
                 0.60,
-                "the silver shows, most in the middle tones",
+                "visible grain, strongest in the middle tones",
                 "Selwyn: deviation is greatest where half of the crystals develop",
                 {"strength": Range(0.003, 0.035, "of the range"), "size": Range(0.0, 0.9, "px")},
             ),
@@ -108,7 +107,7 @@ STAGES: Mapping[str, FilmStage] = MappingProxyType(
                 "scratches",
                 0.08,
                 f"thin lines, {ALONG_TRAVEL:.0%} along the travel of the film, {LIGHT_SCRATCHES:.0%} light",
-                "no account known to us: number and width are our choice",
+                "no source known; number and width are our choice",
                 {"count": Range(1, 4, "lines")},
             ),
             FilmStage(
@@ -147,7 +146,7 @@ STAGES: Mapping[str, FilmStage] = MappingProxyType(
                 "dust",
                 0.10,
                 f"specks and hairs, {LIGHT_DUST:.0%} light",
-                "no account known to us: number and width are our choice",
+                "no source known; number and width are our choice",
                 {"specks": Range(2, 24, ""), "hairs": Range(0, 2, "")},
             ),
             FilmStage(
@@ -167,4 +166,4 @@ STAGES: Mapping[str, FilmStage] = MappingProxyType(
         )
     }
 )
-"""By name, in the order in which they befall a photograph."""
+"""Effects by name, in the order in which they are applied."""

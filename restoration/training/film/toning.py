@@ -1,7 +1,7 @@
-"""What a toned or yellowed print looks like once it is scanned in color and its tone taken away.
+"""Toning and yellowing of a print, its color scan, and the removal of the tone.
 
-The print is made as the RGB picture that a scanner would see, then reduced to luminance by the product's own
-rule, so that the model is taught on what the product will show it.
+The print is simulated as an RGB scan and reduced to luminance as the product does, so that training data
+resemble what the model will get.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from restoration.masters.monochrome import luminance_plane
 from restoration.training.film.development import Gray
 
 # A toner weakens the density seen through red and strengthens that seen through blue; on encoded tones a
-# change of density is a power. In full sepia a middle gray is seen as brown.
+# change of density is an exponent. In full sepia a middle gray is brown.
 _SEPIA = np.array([-0.28, 0.0, 0.36], np.float32)
 # What full yellowing takes from white paper in red, green and blue.
 _YELLOW = np.array([0.04, 0.12, 0.35], np.float32)
@@ -26,7 +26,7 @@ _RAMP = np.arange(256, dtype=np.float32)[:, None] / 255
 
 @dataclass(frozen=True, slots=True)
 class Toning:
-    """How brown the silver is, how yellow the paper, how yellow its patches on top of that; 0 to 1 each."""
+    """Strength of sepia, of yellowed paper, and of yellow patches on it; 0 to 1 each."""
 
     sepia: float = 0.0
     yellowing: float = 0.0
@@ -34,9 +34,9 @@ class Toning:
 
 
 def toned(gray: Gray, toning: Toning, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Gray print (H, W) in [0, 1] -> the same print toned and yellowed, as a scan (H, W, 3), sRGB bytes.
+    """Return the scan (H, W, 3), sRGB uint8, of a gray print (H, W) in [0, 1], toned and yellowed.
 
-    The generator draws the patches of a stain only.
+    `rng` draws the patches of a stain only.
     """
     inks, codes = _inks(toning), _codes(gray)
     if not toning.stain:
@@ -48,17 +48,17 @@ def toned(gray: Gray, toning: Toning, rng: np.random.Generator) -> NDArray[np.ui
 
 
 def tone_removed(rgb: NDArray[np.uint8]) -> Gray:
-    """Scan (H, W, 3), sRGB bytes -> its luminance (H, W), float32 in [0, 1], as the product reduces it."""
+    """Return the luminance (H, W), float32 in [0, 1], of a scan (H, W, 3), uint8, as the product does."""
     gray = luminance_plane(np.moveaxis(rgb, -1, 0).astype(np.float32))
     gray /= np.float32(255)
     return np.minimum(gray, 1.0, out=gray)
 
 
 def toned_and_removed(gray: Gray, toning: Toning, rng: np.random.Generator) -> Gray:
-    """Gray print (H, W) in [0, 1] -> the luminance of its toned scan: `tone_removed(toned(...))`."""
+    """Return the luminance (H, W) of the toned scan of a gray print (H, W): `tone_removed(toned(...))`."""
     if toning.stain:
         return tone_removed(toned(gray, toning, rng))
-    # without patches each of the 256 tones turns into one color wherever it stands
+    # without patches each of the 256 tones has one color everywhere
     colors = np.rint(_inks(toning)).astype(np.uint8)
     return np.asarray(tone_removed(colors[None])[0].take(_codes(gray)))
 

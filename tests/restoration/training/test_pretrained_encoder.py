@@ -6,7 +6,7 @@ import torch
 from restoration.generators.networks.lite0_unet import Lite0Unet
 from restoration.training.pretrained_encoder import trainable_part
 from restoration.training.recipe import Phase, TrainingRecipe
-from restoration.training.state import set_training_mode, phase_optimizer
+from restoration.training.state import phase_optimizer, set_training_mode
 
 
 def test_frozen_it_has_nothing_to_train() -> None:

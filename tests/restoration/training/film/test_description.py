@@ -21,7 +21,7 @@ def test_tables_have_share_and_ranges_of_every_stage() -> None:
         assert f" | {emulsion.share:.0%} |" in text
     for stage in STAGES.values():
         line = next(line for line in text.splitlines() if f" | {stage.name} | " in line)
-        assert stage.does in line
+        assert stage.effect in line
         assert stage.source in line
         assert ("always" if stage.share == 1 else f"{stage.share:.0%}") in line
         for name, span in stage.ranges.items():

@@ -92,7 +92,7 @@ def test_each_part_of_a_history_changes_the_picture(name: str) -> None:
     assert np.abs(with_it - without).max() > 0.01
 
 
-def test_every_stage_befalls_as_often_as_the_table_says() -> None:
+def test_every_stage_occurs_as_often_as_the_table_says() -> None:
     rng = np.random.default_rng(0)
     films = [choose_film(rng) for _ in range(3000)]
 
