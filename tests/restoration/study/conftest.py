@@ -26,7 +26,7 @@ def eight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe() -> Recipe:
     """Make a recipe of tiny networks; any entry may be another."""
     tiny = SeedRecipe("tiny", "a test", "a", base=2, epochs=2, checkpoint_epochs=1, threads=1)

@@ -61,9 +61,17 @@ def test_learning_lowers_the_distance(eight: Path, recipe: Recipe, tmp_path: Pat
     assert distances[-1] < 0.8 * distances[0]
 
 
+@pytest.fixture(scope="module")
+def whole(eight: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in batches of two that is not stopped."""
+    run = tmp_path_factory.mktemp("whole")
+    train_seed(recipe(batch=2, state_minutes=0.0), eight, run)
+    return run
+
+
 @pytest.mark.parametrize("stop", [2, 3, 6])
 def test_a_stopped_run_goes_on_to_the_same_weights(
-    eight: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+    eight: Path, recipe: Recipe, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     monkeypatch.setattr("restoration.study.loop._REPORT_STEPS", 1)
     plan = recipe(batch=2, state_minutes=0.0)
@@ -72,12 +80,11 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
         if report.step == stop + 1:
             raise Stopped
 
-    train_seed(plan, eight, tmp_path / "whole")
     with pytest.raises(Stopped):
         train_seed(plan, eight, tmp_path / "halves", progress=stopping if stop < 6 else _at_the_end)
     train_seed(plan, eight, tmp_path / "halves")
 
-    _require_same_run(tmp_path / "halves", tmp_path / "whole")
+    _require_same_run(tmp_path / "halves", whole)
 
 
 def _at_the_end(report: TrainingProgress) -> None:

@@ -37,13 +37,22 @@ critic_first = 2
 """
 
 
-@pytest.fixture
-def smoke_recipe(tmp_path: Path) -> Callable[..., Path]:
+@pytest.fixture(scope="session")
+def write_recipe() -> Callable[..., Path]:
     """Write a short recipe; `first` and `second` are the samples of its phases."""
 
-    def make(first: int = 4, second: int = 4, name: str = "smoke.toml") -> Path:
-        path = tmp_path / name
+    def write(path: Path, first: int = 4, second: int = 4) -> Path:
         path.write_text(RECIPE.format(first=first, second=second))
         return path
+
+    return write
+
+
+@pytest.fixture
+def smoke_recipe(tmp_path: Path, write_recipe: Callable[..., Path]) -> Callable[..., Path]:
+    """Write the short recipe into the test's folder."""
+
+    def make(first: int = 4, second: int = 4, name: str = "smoke.toml") -> Path:
+        return write_recipe(tmp_path / name, first, second)
 
     return make

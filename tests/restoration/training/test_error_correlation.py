@@ -60,10 +60,20 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_colors_stay_while_their_error_is_learned(album: Path, recipe: Path, tmp_path: Path) -> None:
-    train(recipe, album, tmp_path / "run")
-    best, learned = (load_file(tmp_path / "run" / f"{name}.safetensors") for name in ("best", "learned"))
-    gain = json.loads((tmp_path / "run/metrics.json").read_text())["gain"]
+@pytest.fixture(scope="module")
+def whole(album: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is not stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "doubt.toml").write_text(DOUBT)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(training_loop, "CURVE_STEPS", 1)
+        train(folder / "doubt.toml", album, folder / "run")
+    return folder / "run"
+
+
+def test_the_colors_stay_while_their_error_is_learned(whole: Path) -> None:
+    best, learned = (load_file(whole / f"{name}.safetensors") for name in ("best", "learned"))
+    gain = json.loads((whole / "metrics.json").read_text())["gain"]
     assert gain > 1.0
     for name, tensor in learned.items():
         if name.startswith("doubt."):
@@ -74,16 +84,15 @@ def test_the_colors_stay_while_their_error_is_learned(album: Path, recipe: Path,
             assert np.array_equal(tensor, best[name])
 
 
-def test_the_curve_tells_how_well_the_error_is_foretold(album: Path, recipe: Path, tmp_path: Path) -> None:
-    train(recipe, album, tmp_path / "run")
-    with (tmp_path / "run/curve.csv").open(newline="") as lines:
+def test_the_curve_has_the_error_correlation(whole: Path) -> None:
+    with (whole / "curve.csv").open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["score"]]
     assert [bool(row["doubt_correlation"]) for row in rows] == [False] * 3 + [True] * 3
 
 
 @pytest.mark.parametrize("stop", [2, 3, 5])
 def test_a_stopped_run_ends_as_if_it_had_not_been(
-    album: Path, recipe: Path, tmp_path: Path, stop: int
+    album: Path, recipe: Path, whole: Path, tmp_path: Path, stop: int
 ) -> None:
     def stopping(told: TrainingProgress) -> None:
         if told.step == stop + 1:
@@ -92,14 +101,12 @@ def test_a_stopped_run_ends_as_if_it_had_not_been(
     with pytest.raises(Stopped):
         train(recipe, album, tmp_path / "halves", progress=stopping)
     train(recipe, album, tmp_path / "halves")
-    train(recipe, album, tmp_path / "whole")
-    first, second = (load_file(tmp_path / run / "best.safetensors") for run in ("halves", "whole"))
+    first, second = (load_file(run / "best.safetensors") for run in (tmp_path / "halves", whole))
     assert [name for name in first if not np.array_equal(first[name].numpy(), second[name].numpy())] == []
 
 
-def test_the_model_gives_a_third_plane(album: Path, recipe: Path, tmp_path: Path) -> None:
-    train(recipe, album, tmp_path / "run")
-    export_model(tmp_path / "run", "doubting", tmp_path / "models")
+def test_the_model_gives_a_third_plane(whole: Path, tmp_path: Path) -> None:
+    export_model(whole, "doubting", tmp_path / "models")
     card = model_card("doubting", Library((tmp_path / "models",)))
     assert card.out_channels == 3
     planes = open_engine(card, "cpu").predict(np.full((1, 64, 64), 0.4, np.float32))

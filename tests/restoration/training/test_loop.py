@@ -2,8 +2,9 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from restoration.generators.models import (
 from restoration.generators.models.installation import import_model
 from restoration.generators.networks.architectures import ChromaGenerator, SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
-from restoration.training import TrainingError, TrainingProgress, export_model, train
+from restoration.training import TrainingError, TrainingProgress, TrainingResult, export_model, train
 from restoration.training import loop as training_loop
 from restoration.training.loop import chroma_predictor
 
@@ -40,13 +41,29 @@ def _a_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_loop, "CURVE_STEPS", 1)
 
 
-def test_a_run_explains_itself(album: Path, smoke_recipe: Make, tmp_path: Path) -> None:
-    told: list[TrainingProgress] = []
+@dataclass(frozen=True)
+class Run:
+    path: Path
+    recipe: Path
+    result: TrainingResult
+    progress: tuple[TrainingProgress, ...]
 
-    result = train(smoke_recipe(), album, tmp_path / "run", progress=told.append)
 
-    run = tmp_path / "run"
-    assert [(report.phase, report.step, report.steps) for report in told] == [
+@pytest.fixture(scope="module")
+def whole(album: Path, write_recipe: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the short recipe that is not stopped."""
+    folder, told = tmp_path_factory.mktemp("whole"), []
+    recipe = write_recipe(folder / "smoke.toml")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(training_loop, "CURVE_STEPS", 1)
+        result = train(recipe, album, folder / "run", progress=told.append)
+    return Run(folder / "run", recipe, result, tuple(told))
+
+
+def test_a_run_explains_itself(whole: Run) -> None:
+    run, result = whole.path, whole.result
+
+    assert [(report.phase, report.step, report.steps) for report in whole.progress] == [
         ("first", 1, 4),
         ("first", 2, 4),
         ("second", 3, 4),
@@ -54,7 +71,7 @@ def test_a_run_explains_itself(album: Path, smoke_recipe: Make, tmp_path: Path) 
     ]
     facts = json.loads((run / "run.json").read_text())
     assert facts["pictures"]["train"] == sum(facts["sets"].values())
-    assert (run / "recipe.toml").read_bytes() == smoke_recipe().read_bytes()
+    assert (run / "recipe.toml").read_bytes() == whole.recipe.read_bytes()
     assert json.loads((run / "metrics.json").read_text())["step"] == result.best_step
     assert result.validation[0].set == "all"
     assert result.test[0].gray.colorfulness == pytest.approx(0.0, abs=1e-3)
@@ -74,29 +91,25 @@ def test_the_weights_kept_are_those_with_the_best_score(
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_stopped_run_goes_on_with_the_same_curve(
-    album: Path, smoke_recipe: Make, tmp_path: Path, stop: int
+    album: Path, smoke_recipe: Make, whole: Run, tmp_path: Path, stop: int
 ) -> None:
     def stopping(report: TrainingProgress) -> None:
         if report.step == stop + 1:
             raise Stopped
 
-    train(smoke_recipe(), album, tmp_path / "whole")
     with pytest.raises(Stopped):
         train(smoke_recipe(), album, tmp_path / "halves", progress=stopping)
     train(smoke_recipe(), album, tmp_path / "halves")
 
-    whole, halves = _curve(tmp_path / "whole"), _curve(tmp_path / "halves")
-    assert halves == whole
-    first, second = (load_file(tmp_path / run / "best.safetensors") for run in ("whole", "halves"))
+    assert _curve(tmp_path / "halves") == _curve(whole.path)
+    first, second = (load_file(run / "best.safetensors") for run in (whole.path, tmp_path / "halves"))
     assert all(np.array_equal(first[name].numpy(), second[name].numpy()) for name in first)
 
 
-def test_a_checkpoint_holds_nothing_that_must_be_unpickled(
-    album: Path, smoke_recipe: Make, tmp_path: Path
-) -> None:
-    train(smoke_recipe(), album, tmp_path / "run")
+def test_a_checkpoint_holds_nothing_that_must_be_unpickled(album: Path, whole: Run, tmp_path: Path) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
 
-    again = train(smoke_recipe(), album, tmp_path / "run")
+    again = train(whole.recipe, album, tmp_path / "run")
 
     assert again.steps == 4
 
@@ -116,13 +129,11 @@ def test_phases_to_come_may_be_changed_and_those_begun_may_not(
     assert train(smoke_recipe(second=2), album, tmp_path / "run").steps == 3
 
 
-def test_fresh_refuses_a_folder_with_a_run(album: Path, smoke_recipe: Make, tmp_path: Path) -> None:
-    train(smoke_recipe(), album, tmp_path / "run")
-
+def test_fresh_refuses_a_folder_with_a_run(album: Path, whole: Run) -> None:
     with pytest.raises(TrainingError, match="holds a run") as caught:
-        train(smoke_recipe(), album, tmp_path / "run", resume=False)
+        train(whole.recipe, album, whole.path, resume=False)
 
-    assert caught.value.path == tmp_path / "run"
+    assert caught.value.path == whole.path
 
 
 def test_learning_lowers_the_loss(smoke_recipe: Make, tmp_path: Path) -> None:
@@ -131,7 +142,10 @@ def test_learning_lowers_the_loss(smoke_recipe: Make, tmp_path: Path) -> None:
     for number in range(40):
         Image.fromarray(data.coffee()[100:228, 200:328]).save(album / f"{number}.png")
 
-    train(smoke_recipe(first=80, second=2), album, tmp_path / "run")
+    recipe = smoke_recipe(first=80, second=2)
+    recipe.write_text(recipe.read_text().replace("checkpoint_minutes = 0.0", "checkpoint_minutes = 60.0"))
+
+    train(recipe, album, tmp_path / "run")
 
     losses = [float(row["loss"]) for row in _curve(tmp_path / "run") if row["phase"] == "first"]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
@@ -172,10 +186,8 @@ def test_held_out_pictures_may_have_any_sides(generator: ChromaGenerator) -> Non
     assert np.isfinite(chroma).all()
 
 
-def test_an_exported_run_is_a_model_that_the_engine_runs(
-    album: Path, smoke_recipe: Make, tmp_path: Path
-) -> None:
-    train(smoke_recipe(), album, tmp_path / "run")
+def test_an_exported_run_is_a_model_that_the_engine_runs(whole: Run, tmp_path: Path) -> None:
+    shutil.copytree(whole.path, tmp_path / "run")
     (tmp_path / "run" / "notes.md").write_text("## Known failures\n\nNone looked for.\n")
     shelf = tmp_path / "shelf"
 

@@ -1,6 +1,7 @@
 """Branches set out from one beginning, and the phase ends in the middle between all of them."""
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,10 @@ def _a_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_loop, "CURVE_STEPS", 1)
 
 
-@pytest.fixture
-def branched(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def branched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two steps, then three branches of two steps, with some dropout and crops of all shapes."""
-    path = tmp_path / "branched.toml"
+    path = tmp_path_factory.mktemp("recipe") / "branched.toml"
     path.write_text(
         """
         name = "branched"
@@ -59,27 +60,31 @@ def branched(tmp_path: Path) -> Path:
     return path
 
 
-def _states(run: Path, branched: Path, album: Path, steps: int) -> dict[str, np.ndarray]:
-    """Train until so many steps are kept, and return the averaged weights."""
-
-    def stop(told: TrainingProgress) -> None:
-        if told.step == steps + 1:
-            raise Stopped
-
-    if steps < 8:
-        with pytest.raises(Stopped):
-            train(branched, album, run, progress=stop)
-    else:
-        train(branched, album, run)
-    kept = torch.load(run / "state.pt", weights_only=True)["average"]
-    return {name: one.numpy() for name, one in kept.items() if one.is_floating_point()}
+@dataclass(frozen=True)
+class Run:
+    path: Path
+    averages: dict[int, dict[str, np.ndarray]]
+    """The averaged weights in the checkpoint of each step."""
 
 
-def test_a_phase_ends_with_the_mean_of_origin_and_branches(
-    album: Path, branched: Path, tmp_path: Path
-) -> None:
-    began = _states(tmp_path / "0", branched, album, 2)
-    one, two, three = (_states(tmp_path / str(steps), branched, album, steps) for steps in (4, 6, 8))
+@pytest.fixture(scope="module")
+def whole(album: Path, branched: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that is not stopped, of eight steps."""
+    run = Run(tmp_path_factory.mktemp("whole"), {})
+
+    def keep(step: int) -> None:
+        kept = torch.load(run.path / "state.pt", weights_only=True)["average"]
+        run.averages[step] = {name: one.numpy() for name, one in kept.items() if one.is_floating_point()}
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(training_loop, "CURVE_STEPS", 1)
+        train(branched, album, run.path, progress=lambda now: keep(now.step - 1) if now.step > 1 else None)
+    keep(8)
+    return run
+
+
+def test_a_phase_ends_with_the_mean_of_origin_and_branches(whole: Run) -> None:
+    began, one, two, three = (whole.averages[steps] for steps in (2, 4, 6, 8))
     name = "chroma.weight"
     first = 2 * one[name] - began[name]
     second = 3 * two[name] - 2 * one[name]
@@ -90,22 +95,25 @@ def test_a_phase_ends_with_the_mean_of_origin_and_branches(
     assert np.abs(first - second).max() > 1e-5
 
 
-def test_the_rate_falls_in_each_branch_anew(album: Path, branched: Path, tmp_path: Path) -> None:
-    train(branched, album, tmp_path / "run")
-    with (tmp_path / "run" / "curve.csv").open(newline="") as lines:
+def test_the_rate_falls_in_each_branch_anew(whole: Run) -> None:
+    with (whole.path / "curve.csv").open(newline="") as lines:
         rates = [float(row["rate"]) for row in csv.DictReader(lines) if row["phase"] == "branches"]
     assert rates == [2e-3, 1.5e-3] * 3
 
 
 @pytest.mark.parametrize("stop", [3, 4, 5])
 def test_a_run_stopped_in_a_branch_ends_as_if_it_had_not_been(
-    album: Path, branched: Path, tmp_path: Path, stop: int
+    album: Path, branched: Path, whole: Run, tmp_path: Path, stop: int
 ) -> None:
-    _states(tmp_path / "halves", branched, album, stop)
+    def stopping(now: TrainingProgress) -> None:
+        if now.step == stop + 1:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(branched, album, tmp_path / "halves", progress=stopping)
     train(branched, album, tmp_path / "halves")
-    train(branched, album, tmp_path / "whole")
-    first, second = (load_file(tmp_path / run / "best.safetensors") for run in ("halves", "whole"))
+    first, second = (load_file(run / "best.safetensors") for run in (tmp_path / "halves", whole.path))
     assert all(np.array_equal(first[name].numpy(), second[name].numpy()) for name in first)
     assert (tmp_path / "halves/curve.csv").read_text().count("\n") == (
-        tmp_path / "whole/curve.csv"
+        whole.path / "curve.csv"
     ).read_text().count("\n")
