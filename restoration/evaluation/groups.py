@@ -98,17 +98,17 @@ def _group(name: str, sets: Sequence[str], pictures: Sequence[MeasuredPicture]) 
 def _rendering(
     made: Sequence[PictureRendering], gray: Sequence[PictureRendering], truth: Sequence[PictureRendering]
 ) -> GroupRendering:
-    figures, beside, true = (
+    figures, gray_mean, true_mean = (
         mean_of_metrics([one.figures for one in column]) for column in (made, gray, truth)
     )
     counts = np.sum([one.counts for one in made], axis=0)
     return GroupRendering(
         figures=figures,
         frechet=_frechet(made, truth),
-        chroma_ratio=_ratio(figures.chroma_l1, beside.chroma_l1),
-        colorfulness_ratio=_ratio(figures.colorfulness, true.colorfulness),
-        colorfulness_difference=figures.colorfulness - true.colorfulness,
-        psnr_gain=figures.psnr - beside.psnr,
+        chroma_ratio=_ratio(figures.chroma_l1, gray_mean.chroma_l1),
+        colorfulness_ratio=_ratio(figures.colorfulness, true_mean.colorfulness),
+        colorfulness_difference=figures.colorfulness - true_mean.colorfulness,
+        psnr_gain=figures.psnr - gray_mean.psnr,
         vividness=displayed_shares(counts),
     )
 

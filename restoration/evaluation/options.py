@@ -48,9 +48,9 @@ class EvaluationOptions:
         if self.side < MIN_SIDE:
             raise ValueError(f"the side must be at least {MIN_SIDE} pixels, not {self.side}")
         if not 0 <= self.strength <= MAX_STRENGTH:
-            raise ValueError(f"strength must lie in [0, {MAX_STRENGTH:g}], not {self.strength}")
+            raise ValueError(f"strength must be in [0, {MAX_STRENGTH:g}], not {self.strength}")
         if self.blotch_threshold is not None and not 0 < self.blotch_threshold < 1:
-            raise ValueError(f"the blotch threshold must lie in (0, 1), not {self.blotch_threshold}")
+            raise ValueError(f"the blotch threshold must be in (0, 1), not {self.blotch_threshold}")
 
 
 def silent(_what: str, _done: int, _total: int) -> None:

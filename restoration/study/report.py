@@ -193,16 +193,16 @@ def _luminance(findings: Findings) -> str:
     for one in findings.candidates:
         if one.candidate.keeps_luminance:
             continue
-        painted, kept = one.generated.rendering.figures, one.luminance_kept.rendering.figures
+        made, kept = one.generated.rendering.figures, one.luminance_kept.rendering.figures
         rows.append(
             (
                 _label(one),
-                f"{painted.psnr:.2f}",
+                f"{made.psnr:.2f}",
                 f"{kept.psnr:.2f}",
                 f"{one.gain:+.2f}",
-                f"{painted.ssim:.4f}",
+                f"{made.ssim:.4f}",
                 f"{kept.ssim:.4f}",
-                f"{painted.ciede2000:.2f}",
+                f"{made.ciede2000:.2f}",
                 f"{kept.ciede2000:.2f}",
             )
         )

@@ -22,7 +22,7 @@ def generator_adversarial_loss(
 ) -> Tensor:
     """Loss of generated pictures (N, C, H, W) that the discriminator does not take for real -> scalar.
 
-    The discriminator's weights are frozen; `condition` (N, K, H, W) is what it sees beside the picture.
+    The discriminator's weights are frozen; `condition` (N, K, H, W) is its other input.
     """
     critic.requires_grad_(requires_grad=False)
     with bfloat16_forward(made.device, enabled=bfloat16):

@@ -24,7 +24,7 @@ class TrainingProgress:
     waiting_share: float
     """Share of the time in which training waited for samples."""
     device_load: float | None
-    """Share of the time in which the CUDA device computed; None on a CPU, or if its driver does not tell."""
+    """Share of the time in which the CUDA device computed; None on a CPU, or without readings."""
     seconds_left: float
 
 

@@ -49,7 +49,7 @@ class DataPlan:
     side: int = 288  # pictures are kept in memory with their shorter side at most this long, pixels
     whole: float = 0.45  # share of samples that show the picture's full shorter side
     bordered: float = 0.12  # share that shows the whole picture inside a neutral border
-    tightest: float = 0.35  # the tightest crop's side, in parts of the picture's shorter side
+    tightest: float = 0.35  # side of the smallest crop as a fraction of the picture's shorter side
     squeeze: float = 1.0  # a crop's sides differ by up to this factor before it becomes a square
     white_balance: float = 0.0  # part of a warm cast that is taken from a training picture, 0 to 1
     warm_step: float = (
@@ -81,7 +81,7 @@ class Phase:
     rate_first: float = 2e-3
     rate_last: float = 2e-3  # reached along half a cosine
     unfreeze_from: int | None = None  # encoder blocks from this one on are trained, all others frozen
-    encoder_rate: float = 0.05  # learning rate of the unfrozen encoder, in parts of the decoder's
+    encoder_rate: float = 0.05  # learning rate of the unfrozen encoder as a fraction of the decoder's
     adversarial: float = 0.0  # weight of the adversarial term; .01 keeps the seed's 1 : 100 to L1
     doubt: bool = False  # train the error head only; the colors are final, stretched
     critic_first: int = 0  # samples at the start of the phase that train the discriminator only

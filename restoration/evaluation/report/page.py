@@ -70,7 +70,7 @@ nav a { margin-right: 1rem; }
 
 
 def write_report(evaluation: Evaluation, strips: StripFolder) -> None:
-    """Write page and document beside the pictures, and remove the pictures that are not shown.
+    """Write page and document next to the pictures, and remove the pictures that are not shown.
 
     Raises NoSpace or OutputUnavailable.
     """
