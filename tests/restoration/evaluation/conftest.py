@@ -1,4 +1,4 @@
-"""A small gallery with a manifest, and models whose answers are known."""
+"""A small gallery with a manifest, and models with known output."""
 
 import csv
 from collections.abc import Callable

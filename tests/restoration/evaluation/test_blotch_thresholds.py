@@ -18,7 +18,7 @@ from restoration.training.dataset import read_picture
 from restoration.training.recipe import DataPlan
 
 
-def test_it_is_the_percentile_of_the_training_pictures(gallery: Path) -> None:
+def test_thresholds_are_percentiles_of_training_pictures(gallery: Path) -> None:
     pictures = [
         read_picture(gallery, "people", f"train/people/{number}.png", DataPlan(side=192))
         for number in range(4)
@@ -32,7 +32,7 @@ def test_it_is_the_percentile_of_the_training_pictures(gallery: Path) -> None:
     assert found.film is None
 
 
-def test_historical_sets_have_one_of_their_own(tmp_path: Path) -> None:
+def test_historical_sets_have_a_threshold_of_their_own(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     rows = [("path", "split", "set")]
     for name, strong in (("prokudin", 60), ("clothing", 255)):
@@ -48,7 +48,7 @@ def test_historical_sets_have_one_of_their_own(tmp_path: Path) -> None:
     assert 0 < found.film < 0.15 < found.training
 
 
-def test_it_tells_how_far_it_is(gallery: Path) -> None:
+def test_progress_is_reported(gallery: Path) -> None:
     told: list[tuple[str, int, int]] = []
 
     training_thresholds(gallery, lambda *progress: told.append(progress))
@@ -56,7 +56,7 @@ def test_it_tells_how_far_it_is(gallery: Path) -> None:
     assert told == [("training pictures", 0, 4)]
 
 
-def test_without_a_manifest_nobody_knows(album: Path) -> None:
+def test_without_a_manifest_there_are_no_thresholds(album: Path) -> None:
     assert training_thresholds(album, silent) is None
     with pytest.raises(EvaluationError, match="--blotch-threshold"):
         require_thresholds(None, album)

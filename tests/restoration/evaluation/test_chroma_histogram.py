@@ -1,4 +1,4 @@
-"""Chroma by its magnitude: counts, percentiles, shares."""
+"""Histograms of chroma magnitude: counts, percentiles, shares."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which models are measured."""
+"""Opening models by name, folder or training run."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the pretrained network sees: equal pictures alike, different ones apart."""
+"""Feature and Fréchet distances of equal and different pictures."""
 
 import sys
 
@@ -29,7 +29,7 @@ def test_gray_is_further_off_than_half_the_color(eye: FeatureNetwork) -> None:
     assert 0 < some < all_ < 4
 
 
-def test_it_knows_what_it_sees(eye: FeatureNetwork) -> None:
+def test_shifted_pictures_are_nearer_than_other_pictures(eye: FeatureNetwork) -> None:
     cats = [
         eye.features(np.ascontiguousarray(data.chelsea()[:, shift : shift + 380])).pooled for shift in (0, 70)
     ]
@@ -63,7 +63,7 @@ def test_equal_samples_do_not_differ() -> None:
     assert frechet_distance(sample(1, 12, 40), sample(1, 12, 40)) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_moved_gaussians_differ_by_the_square_of_the_way() -> None:
+def test_shifted_gaussians_differ_by_the_squared_shift() -> None:
     here = sample(2, 50, 6)
 
     assert frechet_distance(here, here + np.array([3.0, 0, 0, -4.0, 0, 0])) == pytest.approx(25.0)
@@ -79,7 +79,7 @@ def test_one_feature_gives_the_distance_of_means_and_deviations() -> None:
 
 
 @pytest.mark.parametrize("counts", [(90, 80), (200, 31)])
-def test_with_more_pictures_than_features_it_is_the_textbooks(counts: tuple[int, int]) -> None:
+def test_more_pictures_than_features_match_the_textbook(counts: tuple[int, int]) -> None:
     first, second = sample(5, counts[0], 8), sample(6, counts[1], 8)
 
     assert frechet_distance(first, second) == pytest.approx(textbook(first, second), rel=1e-6)

@@ -1,4 +1,4 @@
-"""Sums over sets: ratios to gray and to the truth."""
+"""Metrics by group, and the choice of pictures to show."""
 
 from types import SimpleNamespace
 
@@ -37,7 +37,7 @@ def pictures(count: int, name: str, vivid: float = 20.0) -> list[MeasuredPicture
     return found
 
 
-def test_a_model_that_leaves_gray_stands_where_gray_stands() -> None:
+def test_a_gray_model_has_the_metrics_of_gray() -> None:
     (every, _) = groups(pictures(MIN_PICTURES, "places"))
 
     assert every.models["none"] == every.gray

@@ -1,4 +1,4 @@
-"""Models side by side on the same pictures."""
+"""Evaluation of several models on the same pictures."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def evaluation(gallery: Path, subject: SubjectMaker) -> Evaluation:
     return evaluate_models([subject(), subject("nothing", 0.0, 0.0)], gallery, TERMS)
 
 
-def test_gray_and_truth_stand_beside_every_model(evaluation: Evaluation) -> None:
+def test_every_group_has_gray_models_and_truth(evaluation: Evaluation) -> None:
     for group in evaluation.groups:
         assert [name for name, _ in group.renderings()] == ["gray", "sepia", "nothing", "truth"]
         assert group.gray.chroma_ratio == 1
@@ -104,7 +104,7 @@ def test_blotches_need_training_pictures_or_a_threshold(
         evaluate_models([subject()], tmp_path, terms, scans=album)
 
 
-def test_scans_are_looked_at_before_the_work_begins(
+def test_scans_are_listed_before_the_work_begins(
     gallery: Path, subject: SubjectMaker, tmp_path: Path
 ) -> None:
     told: list[str] = []
@@ -130,12 +130,12 @@ def test_progress_goes_over_all_pictures(gallery: Path, subject: SubjectMaker) -
     ("facts", "word"),
     [({"side": 8}, "side"), ({"strength": 3.0}, "strength"), ({"blotch_threshold": 2.0}, "blotch")],
 )
-def test_terms_out_of_range_are_refused(facts: dict[str, float], word: str) -> None:
+def test_options_out_of_range_are_refused(facts: dict[str, float], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         EvaluationOptions(**facts)
 
 
-def test_a_gray_gallery_has_no_truth(subject: SubjectMaker, tmp_path: Path) -> None:
+def test_a_gray_gallery_is_refused(subject: SubjectMaker, tmp_path: Path) -> None:
     Image.fromarray(np.repeat(data.camera()[::4, ::4, None], 3, axis=2)).save(tmp_path / "gray.png")
 
     with pytest.raises(EvaluationError, match="none of the 1 pictures has color"):

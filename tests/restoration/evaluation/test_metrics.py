@@ -1,4 +1,4 @@
-"""Figures of one rendering: the truth, gray, and what lies between."""
+"""Metrics of a rendering: the truth, gray, and SSIM."""
 
 import dataclasses
 

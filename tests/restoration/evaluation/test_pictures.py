@@ -1,4 +1,4 @@
-"""Which pictures are measured."""
+"""Listing and decoding of the pictures to evaluate."""
 
 from pathlib import Path
 

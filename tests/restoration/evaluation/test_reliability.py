@@ -1,4 +1,4 @@
-"""Confidence against error: planted cases."""
+"""Reliability of constructed confidences."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from restoration.training.metrics import chroma_error
 RNG = np.random.default_rng(3)
 
 
-def test_error_where_there_is_doubt_correlates_wholly() -> None:
+def test_error_at_low_confidence_correlates_fully() -> None:
     tally = ReliabilityTally()
     error = RNG.random((40, 50)).astype(np.float32)
 
@@ -18,7 +18,7 @@ def test_error_where_there_is_doubt_correlates_wholly() -> None:
     assert tally.result().correlation == pytest.approx(1.0)
 
 
-def test_confidence_by_dice_correlates_with_nothing() -> None:
+def test_random_confidence_has_no_correlation() -> None:
     tally = ReliabilityTally()
     for _ in range(3):
         tally.add(*(RNG.random((80, 90)).astype(np.float32) for _ in range(3)))
@@ -71,6 +71,6 @@ def test_the_error_is_the_distance_in_the_plane_of_chroma() -> None:
     assert chroma_error(red, gray)[0, 0] == pytest.approx(np.hypot(0.5, 0.299 / 1.772), abs=1e-5)
 
 
-def test_no_pictures_tell_nothing() -> None:
+def test_no_pictures_are_an_error() -> None:
     with pytest.raises(ValueError, match="no pictures"):
         ReliabilityTally().result()

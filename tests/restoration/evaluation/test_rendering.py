@@ -1,4 +1,4 @@
-"""What is measured is what users get."""
+"""Colors in evaluation equal those of restore."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Blotches on monochrome scans: planted ones are found, what is no scan is told."""
+"""Blotches on scans, and scans that are refused."""
 
 from collections.abc import Callable
 from pathlib import Path

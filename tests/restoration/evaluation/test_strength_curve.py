@@ -1,4 +1,4 @@
-"""The trade between error and color, found from one prediction."""
+"""Error and color at several strengths from one prediction."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Seams on scans and pictures: planted ones are found, a model without any has none."""
+"""Tiling metrics of models with and without seams."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Eight pictures, six to learn from and two to judge by, and recipes that are done in seconds."""
+"""Six training and two test pictures, and short recipes of tiny networks."""
 
 import dataclasses
 from collections.abc import Callable

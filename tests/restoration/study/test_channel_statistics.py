@@ -1,4 +1,4 @@
-"""Mean and spread of the channels of a folder of pictures."""
+"""Mean and standard deviation of the channels of a folder."""
 
 from pathlib import Path
 

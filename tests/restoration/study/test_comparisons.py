@@ -1,4 +1,4 @@
-"""Which runs stand side by side in the figures."""
+"""Comparisons of runs, and the planned matrix."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_precisions_are_not_mixed(made: Made, tmp_path: Path) -> None:
     }
 
 
-def test_a_shorter_look_does_not_stand_for_the_first_round(made: Made, tmp_path: Path) -> None:
+def test_an_earlier_epoch_is_not_the_first_checkpoint(made: Made, tmp_path: Path) -> None:
     made("pix2pix", "a", (10, 20, 100))
     made("l1", "a", (10,))
 

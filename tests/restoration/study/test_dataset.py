@@ -1,4 +1,4 @@
-"""What is learned from and what is judged by, and that the two never meet."""
+"""Training and test pictures of the study, kept apart."""
 
 import shutil
 from collections.abc import Callable

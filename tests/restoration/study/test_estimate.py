@@ -1,4 +1,4 @@
-"""What a run will cost."""
+"""Estimated time and disk space of runs."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def test_the_full_width_takes_gigabytes(recipe: Recipe) -> None:
     assert bytes_kept(plan) == pytest.approx(4 * (5 * 54.40e6 + 3 * (54.40e6 + 2.77e6)), rel=1e-3)
 
 
-def test_a_run_that_has_begun_tells_its_own_pace(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_started_run_has_its_own_throughput(recipe: Recipe, tmp_path: Path) -> None:
     folder = SeedRunFolder(tmp_path)
     folder.metrics.write_text(json.dumps({"spent": {"samples": 50, "seconds": 20.0}}))
 

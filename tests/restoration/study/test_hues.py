@@ -1,4 +1,4 @@
-"""Which pixels count as red or yellow, and what is told of them."""
+"""Color metrics by hue."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A run of the study: what it leaves behind, and that a killed one ends with the same weights."""
+"""A run of the study: its files, and the same weights after a kill."""
 
 import csv
 import json

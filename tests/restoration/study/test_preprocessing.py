@@ -1,4 +1,4 @@
-"""Normalization and its inverse, pinned to the study's figures."""
+"""Normalization and its inverse, with the study's numbers."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_normalization_maps_the_mean_to_0_and_one_deviation_to_1() -> None:
     assert torch.allclose(STUDY.color.apply(mean + std), torch.ones(1, 3, 1, 1), atol=1e-6)
 
 
-def test_black_and_white_lie_where_the_study_puts_them() -> None:
+def test_black_and_white_have_the_values_of_the_study() -> None:
     ends = np.array([0, 255], dtype=np.uint8)
 
     color = STUDY.target(np.repeat(ends.reshape(1, 1, 2, 1), 3, axis=3))

@@ -1,4 +1,4 @@
-"""Recipes of the study: what they leave out is as in the study, and what is wrong is told."""
+"""Recipes of the study: defaults and errors."""
 
 from collections.abc import Callable
 from pathlib import Path

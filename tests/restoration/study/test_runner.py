@@ -1,4 +1,4 @@
-"""The whole study on eight pictures, with tiny networks: every run, the judgement, and the page."""
+"""The whole study on eight pictures with tiny networks."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the networks of the study strive for, on known tensors."""
+"""Losses and updates of the study's networks on known tensors."""
 
 import copy
 from collections.abc import Callable

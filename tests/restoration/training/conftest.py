@@ -1,4 +1,4 @@
-"""A folder of small color pictures, and a recipe that is done in seconds."""
+"""A recipe that takes seconds."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pictures of a run: which are taken, which are held out, which are left alone."""
+"""Pictures of a run: splits, and pictures that are left out."""
 
 import csv
 from collections.abc import Sequence

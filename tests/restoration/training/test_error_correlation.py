@@ -1,4 +1,4 @@
-"""A run whose last phase learns the error leaves the colors as they are, stretched."""
+"""Training of the error head, and its rank correlation."""
 
 import csv
 import json
@@ -71,7 +71,7 @@ def whole(album: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def test_the_colors_stay_while_their_error_is_learned(whole: Path) -> None:
+def test_training_the_error_head_keeps_the_colors(whole: Path) -> None:
     best, learned = (load_file(whole / f"{name}.safetensors") for name in ("best", "learned"))
     gain = json.loads((whole / "metrics.json").read_text())["gain"]
     assert gain > 1.0

@@ -1,4 +1,4 @@
-"""A training that is killed goes on at its last checkpoint, and what it ends with colors a scan."""
+"""A killed training resumes, and its model colors a scan."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""A run: it ends with figures, and a killed one goes on as if nothing had been."""
+"""A training run: files, resuming, export."""
 
 import csv
 import json

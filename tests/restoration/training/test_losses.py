@@ -1,4 +1,4 @@
-"""Losses, on chroma whose cost is known."""
+"""Losses of constructed chroma."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Figures: known color pairs, and what gray and truth score."""
+"""Color metrics: published pairs, and those of gray and truth."""
 
 import dataclasses
 
@@ -62,7 +62,7 @@ def test_lab_agrees_with_scikit_image() -> None:
     assert np.allclose(lab(rgb), rgb2lab(rgb), atol=0.02)
 
 
-def test_gray_has_no_colorfulness_and_paint_has_much() -> None:
+def test_gray_has_no_colorfulness_and_a_photograph_has() -> None:
     gray = np.repeat(np.linspace(0, 1, 64).reshape(8, 8, 1), 3, axis=2)
 
     assert colorfulness(gray) == pytest.approx(0.0, abs=1e-9)
@@ -99,7 +99,7 @@ def test_a_picture_is_reduced_to_multiples_of_32() -> None:
     assert reduced(np.zeros((100, 130, 3), np.uint8), 256).shape == (96, 128, 3)
 
 
-def test_gray_and_truth_stand_in_every_row() -> None:
+def test_every_row_has_gray_and_truth() -> None:
     pictures = [Picture("a", "people", data.astronaut()), Picture("b", "table", data.coffee())]
 
     every, people, table = metrics_by_set(gray_predictor, held_out_pictures(pictures, 128))
@@ -114,7 +114,7 @@ def test_gray_and_truth_stand_in_every_row() -> None:
     assert every.gray.psnr == pytest.approx((people.gray.psnr + table.gray.psnr) / 2)
 
 
-def test_neither_gray_nor_paint_wins() -> None:
+def test_neither_gray_nor_strong_colors_win() -> None:
     modest = _row(chroma_l1=0.03, vivid=24)
 
     assert modest.score < _row(chroma_l1=0.04, vivid=0).score

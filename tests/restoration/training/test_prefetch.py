@@ -1,4 +1,4 @@
-"""Supply: whoever draws a batch, it is the same batch; and nothing is left behind."""
+"""Prefetching: the same batches from threads and processes."""
 
 import multiprocessing
 import os
@@ -67,7 +67,7 @@ def test_a_stream_that_is_left_early_ends_quietly(drawn: Sampler, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_death_of_a_process_is_told(drawn: Sampler, tmp_path: Path) -> None:
+def test_the_death_of_a_process_is_reported(drawn: Sampler, tmp_path: Path) -> None:
     stream = batches(drawn, 0, [TINY] * 5000, workers=1, folder=tmp_path)
     next(stream)
     (worker,) = multiprocessing.active_children()
@@ -80,7 +80,7 @@ def test_the_death_of_a_process_is_told(drawn: Sampler, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_without_room_for_the_pixels_is_told(drawn: Sampler, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(drawn: Sampler, tmp_path: Path) -> None:
     (tmp_path / PIXELS).symlink_to("/dev/full")
 
     with pytest.raises(TrainingError, match="No space left on device"):

@@ -1,4 +1,4 @@
-"""The encoder: which part is trained, and that its statistics stay ImageNet's."""
+"""The encoder: trained parts, and fixed ImageNet statistics."""
 
 import pytest
 import torch

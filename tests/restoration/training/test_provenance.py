@@ -1,4 +1,4 @@
-"""Provenance: the commit of a checkout, or nothing."""
+"""The commit of a checkout."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Rank correlation: what SciPy says, ties and all."""
+"""Rank correlation as in SciPy."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Recipes: what is read, what is refused, and what decides the weights."""
+"""Training recipes: reading, errors, fingerprint."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Samples: reproducible, at many scales, with neutral borders."""
+"""Training samples: reproducible, scaled, bordered."""
 
 import itertools
 

@@ -19,7 +19,7 @@ def test_a_run_can_start_from_an_installed_model() -> None:
     assert all(torch.equal(tensor, weights[name]) for name, tensor in state.network.state_dict().items())
 
 
-def test_a_network_that_foretells_starts_from_one_that_does_not() -> None:
+def test_an_error_head_is_added_to_a_model_without_one() -> None:
     subject = replace(RECIPE.model, architecture="lite0-unet-doubt", start="archive-2")
 
     state = new_state(replace(RECIPE, model=subject), torch.device("cpu"))
@@ -29,7 +29,7 @@ def test_a_network_that_foretells_starts_from_one_that_does_not() -> None:
     assert {name.split(".")[0] for name in network.keys() - weights.keys()} == {"doubt"}
 
 
-def test_a_model_of_another_architecture_is_no_start() -> None:
+def test_a_model_of_another_architecture_is_refused() -> None:
     subject = replace(RECIPE.model, architecture="seed-unet")
     with pytest.raises(TrainingError, match=r"not a seed-unet"):
         new_state(replace(RECIPE, model=subject, phases=(Phase("only", 16, size=256),)), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""The stopwatch: waiting is told from learning, and what is not learning is left out."""
+"""Time spent training, waiting, and paused."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ def slowly(count: int) -> Iterator[int]:
         yield number
 
 
-def test_time_spent_waiting_is_told_from_time_spent_learning() -> None:
+def test_waiting_and_training_times_are_separate() -> None:
     stopwatch = Stopwatch()
     for _ in stopwatch.waiting_for(slowly(3)):
         time.sleep(0.05)
@@ -63,7 +63,7 @@ def test_laps_add_up() -> None:
     assert total.samples_per_second == 2.0
 
 
-def test_readings_of_the_device_are_averaged_between_two_looks() -> None:
+def test_device_readings_are_averaged_between_calls() -> None:
     program = "print(50); print(100); print('[N/A]', flush=True); input()"
     with DeviceLoad((sys.executable, "-c", program)) as load:
         assert _until_told(load) in {0.5, 0.75, 1.0}
@@ -73,7 +73,7 @@ def test_readings_of_the_device_are_averaged_between_two_looks() -> None:
         assert load.since_last() is None
 
 
-def test_a_processor_and_a_device_without_a_driver_tell_nothing() -> None:
+def test_a_cpu_and_a_device_without_driver_have_no_readings() -> None:
     with watch_device(torch.device("cpu")) as load:
         assert load.since_last() is None
     with DeviceLoad(("/nonexistent/nvidia-smi",)) as load:

@@ -1,4 +1,4 @@
-"""Learning with the statistics of whole pictures: what is normalized by what, and that runs repeat."""
+"""Training with the statistics of whole pictures."""
 
 import csv
 import json
@@ -113,7 +113,7 @@ def test_a_stopped_run_on_pictures_goes_on_with_the_same_curve(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_cuda_a_stopped_run_is_resumed_and_the_pace_is_told(
+def test_on_cuda_a_stopped_run_resumes_and_reports_throughput(
     album: Path, recipe: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[TrainingProgress] = []

@@ -1,4 +1,4 @@
-"""Branches set out from one beginning, and the phase ends in the middle between all of them."""
+"""Averaging of the weights of branches."""
 
 import csv
 from dataclasses import dataclass

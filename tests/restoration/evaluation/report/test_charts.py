@@ -1,4 +1,4 @@
-"""Lines over two axes: where points come to lie."""
+"""Positions of points, marks and lines in charts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The page: whole, self-contained, and deaf to what names try to say."""
+"""The report: complete, self-contained, with escaped names."""
 
 import json
 import re
@@ -149,7 +149,7 @@ def test_what_fails_leaves_the_earlier_report(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-def test_no_report_is_no_album() -> None:
+def test_without_a_report_there_is_no_listener() -> None:
     with report_folder(None) as pictures:
         assert pictures is None
 

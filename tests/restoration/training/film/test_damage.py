@@ -34,7 +34,7 @@ def test_dust_touches_few_pixels_and_leaves_the_others_alone(specks: int, hairs:
     assert 0 <= after.min() <= after.max() <= 1
 
 
-def test_damage_is_seen() -> None:
+def test_damage_is_visible() -> None:
     flat = np.full((128, 128), 0.5, np.float32)
     scratches = [np.abs(scratched(flat, 3, np.random.default_rng(seed)) - flat).max() for seed in range(40)]
     specks = [np.abs(dusted(flat, 12, 0, np.random.default_rng(seed)) - flat).max() for seed in range(40)]

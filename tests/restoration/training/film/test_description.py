@@ -1,4 +1,4 @@
-"""What is written about the film room is what it does."""
+"""Tables and pages describe the film simulation as it is."""
 
 from pathlib import Path
 

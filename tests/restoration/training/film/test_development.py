@@ -1,4 +1,4 @@
-"""Which tone the developed picture has, and what fades from it."""
+"""Characteristic curve and fading."""
 
 import numpy as np
 import pytest

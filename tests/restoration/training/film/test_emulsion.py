@@ -1,4 +1,4 @@
-"""How much of the light of a scene each emulsion answers to."""
+"""Response of emulsions."""
 
 import numpy as np
 import pytest

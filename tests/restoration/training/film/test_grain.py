@@ -1,4 +1,4 @@
-"""How coarse the silver is."""
+"""Film grain."""
 
 import numpy as np
 import pytest

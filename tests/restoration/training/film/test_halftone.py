@@ -1,4 +1,4 @@
-"""A photograph printed with a dot screen and scanned."""
+"""Halftone prints."""
 
 import numpy as np
 import pytest

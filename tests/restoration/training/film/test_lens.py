@@ -1,4 +1,4 @@
-"""What the lens does to the light."""
+"""Vignetting and lens blur."""
 
 import numpy as np
 import pytest

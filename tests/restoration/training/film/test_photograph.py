@@ -1,4 +1,4 @@
-"""A film and its history, drawn from the table of stages and made to happen in order."""
+"""Films drawn from the table of effects."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""What the scanner and the file make of a picture."""
+"""Scanner blur and JPEG compression."""
 
 import numpy as np
 import pytest

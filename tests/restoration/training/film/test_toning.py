@@ -1,4 +1,4 @@
-"""A toned print, scanned in color, and what is left when its tone is taken away."""
+"""Toned prints and the removal of the tone."""
 
 from pathlib import Path
 
