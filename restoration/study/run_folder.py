@@ -22,7 +22,7 @@ from restoration.study.preprocessing import Bytes, gray_of
 from restoration.study.recipe import SeedRecipe, as_toml, read_seed_recipe
 from restoration.training.metrics import SetMetrics
 from restoration.training.recipe import TrainingError
-from restoration.training.run_folder import RunFolder, write_json
+from restoration.training.run_folder import RunFolder, write_json_file
 from restoration.training.throughput import TimeSpent
 
 SHEET_PICTURES = 10
@@ -124,7 +124,7 @@ class SeedRunFolder(RunFolder):
             "spent": asdict(spent) | {"samples_per_second": spent.samples_per_second},
             "test": metrics.entries(),
         }
-        write_json(self.metrics, content)
+        write_json_file(self.metrics, content)
 
 
 def _fitted(rgb: Bytes) -> Bytes:

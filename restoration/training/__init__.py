@@ -2,7 +2,7 @@
 
 from restoration.training.loop import train
 from restoration.training.metrics import SetMetrics
-from restoration.training.model_export import export_model
+from restoration.training.model_export import export_run
 from restoration.training.progress import TrainingProgress, TrainingResult
 from restoration.training.recipe import TrainingError, shipped_recipe
 
@@ -11,7 +11,7 @@ __all__ = [
     "TrainingError",
     "TrainingProgress",
     "TrainingResult",
-    "export_model",
+    "export_run",
     "shipped_recipe",
     "train",
 ]

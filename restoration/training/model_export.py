@@ -21,7 +21,7 @@ from restoration.training.run_folder import ChromaRunFolder
 LICENSE = "Apache-2.0"
 
 
-def export_model(
+def export_run(
     run: Path,
     name: str,
     folder: Path = SHIPPED,

@@ -87,7 +87,7 @@ class RunFolder:
             "python": platform.python_version(),
             "machine": machine(),
         }
-        write_json(self.facts, {**facts, **software})
+        write_json_file(self.facts, {**facts, **software})
         if not self.curve.exists():
             self._write_lines([])
 
@@ -238,7 +238,7 @@ class ChromaRunFolder(RunFolder):
     ) -> None:
         """Write the final metrics and the time spent; `gain` is by how much the chroma was stretched."""
         cost = {"samples_per_second": spent.samples_per_second, "waiting_share": spent.waiting_share}
-        write_json(
+        write_json_file(
             self.metrics,
             {
                 "step": step,
@@ -260,13 +260,13 @@ class ChromaRunFolder(RunFolder):
         self.draw_sheet(f"step-{step:07d}", columns, max(max(one.luma.shape) for one in chosen))
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json_file(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a JSON file atomically. Raises NoSpace, OutputUnavailable."""
     write_file(path, json.dumps(content, indent=2).encode(), draft_name(path))
 
 
 def write_weights(path: Path, network: nn.Module) -> None:
-    """Replace a safetensors file atomically by the weights of a network. Raises as `write_json`."""
+    """Replace a safetensors file atomically by the weights of a network. Raises as `write_json_file`."""
     weights = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
     with replacing(path, draft_name(path)) as draft:
         save_file(weights, draft)

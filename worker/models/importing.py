@@ -82,11 +82,11 @@ def _from_network(
 
 
 def _from_run(run: Path, folder: Path, settings: Settings, name: str | None, storage: Storage) -> Imported:
-    from restoration.training import export_model  # noqa: PLC0415  (torch takes seconds)
+    from restoration.training import export_run  # noqa: PLC0415  (torch takes seconds)
 
     if name is None:
         raise ModelRefused(reason="a run has no name of its own", remedy="give one: --name NAME", path=run)
-    card = export_model(run, name, folder, storage=storage)
+    card = export_run(run, name, folder, storage=storage)
     return _from_file(folder / card.file, settings, name, None, None)
 
 

@@ -11,7 +11,7 @@ from skimage import data
 
 from restoration.generators.engines import open_engine
 from restoration.generators.models import Library, model_card
-from restoration.training import TrainingError, TrainingProgress, export_model, train
+from restoration.training import TrainingError, TrainingProgress, export_run, train
 from restoration.training import loop as training_loop
 from restoration.training.dataset import Picture, chroma_of
 from restoration.training.error_correlation import error_correlation
@@ -106,7 +106,7 @@ def test_a_stopped_run_ends_as_if_it_had_not_been(
 
 
 def test_the_model_gives_a_third_plane(whole: Path, tmp_path: Path) -> None:
-    export_model(whole, "doubting", tmp_path / "models")
+    export_run(whole, "doubting", tmp_path / "models")
     card = model_card("doubting", Library((tmp_path / "models",)))
     assert card.out_channels == 3
     planes = open_engine(card, "cpu").predict(np.full((1, 64, 64), 0.4, np.float32))

@@ -17,7 +17,7 @@ from skimage import data
 
 from restoration import Compute, Input, Output, recipe_for, restore
 from restoration.generators.models import Library
-from restoration.training import TrainingProgress, export_model, train
+from restoration.training import TrainingProgress, export_run, train
 from restoration.training import loop as training_loop
 
 Make = Callable[..., Path]
@@ -77,7 +77,7 @@ def test_a_killed_run_resumes_and_its_model_colors_a_scan(
     assert all(np.array_equal(first[name].numpy(), second[name].numpy()) for name in first)
     assert not list((tmp_path / "killed").glob(".*"))
 
-    card = export_model(tmp_path / "killed", "smoke", tmp_path / "shelf")
+    card = export_run(tmp_path / "killed", "smoke", tmp_path / "shelf")
     library = Library((tmp_path / "shelf",))
     Image.fromarray(data.camera()[:200, :160]).save(tmp_path / "scan.png")
     colored = restore(

@@ -25,7 +25,7 @@ from restoration.generators.models import (
 from restoration.generators.models.installation import import_model
 from restoration.generators.networks.architectures import ChromaGenerator, SeedChroma
 from restoration.generators.networks.lite0_unet import Lite0Unet
-from restoration.training import TrainingError, TrainingProgress, TrainingResult, export_model, train
+from restoration.training import TrainingError, TrainingProgress, TrainingResult, export_run, train
 from restoration.training import loop as training_loop
 from restoration.training.loop import chroma_predictor
 
@@ -191,7 +191,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(whole: Run, tmp_path: P
     (tmp_path / "run" / "notes.md").write_text("## Known failures\n\nNone looked for.\n")
     shelf = tmp_path / "shelf"
 
-    card = export_model(tmp_path / "run", "smoke", shelf)
+    card = export_run(tmp_path / "run", "smoke", shelf)
 
     library = Library((shelf,))
     assert installed_models(library) == (card,) == (model_card("smoke", library),)
@@ -203,7 +203,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(whole: Run, tmp_path: P
     assert "| all |" in page
     assert "color is invented" in page
     assert "None looked for." in page
-    small = export_model(tmp_path / "run", "small", shelf, storage=Storage.INT8)
+    small = export_run(tmp_path / "run", "small", shelf, storage=Storage.INT8)
     assert small.bytes < 0.6 * card.bytes
     mine = tmp_path / "mine"
     alone = import_model([weights_path(small).read_bytes()], mine, Library((shelf, mine)), name="alone").card
@@ -212,7 +212,7 @@ def test_an_exported_run_is_a_model_that_the_engine_runs(whole: Run, tmp_path: P
 
 def test_a_run_without_an_end_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"has no best\.safetensors"):
-        export_model(tmp_path, "early", tmp_path / "shelf")
+        export_run(tmp_path, "early", tmp_path / "shelf")
 
     assert not (tmp_path / "shelf").exists()
 
