@@ -59,7 +59,7 @@ def _card_of_folder(folder: Path) -> ModelCard:
         )
     if recipe_kind(folder / "recipe.toml") == SEED_KIND:
         raise EvaluationError(
-            reason="this run of the study generates color and luminance, not chroma alone",
+            reason="this run of the study generates color and luminance, and predicts no chroma",
             remedy="see the report of `saek study`",
             path=folder,
         )

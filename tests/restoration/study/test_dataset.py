@@ -61,7 +61,7 @@ def test_a_picture_on_both_sides_is_refused(eight: Path, tmp_path: Path) -> None
     shutil.copytree(eight, folder)
     shutil.copy(folder / "train" / "3.png", folder / "test" / "again.png")
 
-    with pytest.raises(TrainingError, match=r"train/3\.png too") as caught:
+    with pytest.raises(TrainingError, match=r"training picture train/3\.png") as caught:
         load_dataset(folder)
 
     assert caught.value.path == folder / "test" / "again.png"

@@ -65,7 +65,7 @@ def test_the_page_on_training_tells_every_entry_and_its_default(kind: type, head
     table = page[page.index(f"\n{heading}") :].split("\n|---", 1)[1].split("\n\n", 1)[0]
     told = {row.split("`")[1]: row.split("|")[2].strip(" `") for row in table.splitlines()[1:]}
 
-    tables = {"phases", "subject", "data", "objective"}
+    tables = {"phases", "model", "data", "objective"}
     entries = {entry.name: entry.default for entry in dataclasses.fields(kind) if entry.name not in tables}
     assert told.keys() == entries.keys()
     for name, default in entries.items():
