@@ -1,1 +1,1 @@
-"""db: what is known. Schema, sessions, the job state machine, events and migrations; SQL lives only here."""
+"""The record: tables, job queue, events, audits and reports. All SQL of Saek is in this package."""

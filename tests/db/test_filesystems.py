@@ -1,3 +1,5 @@
+"""Mounted file systems."""
+
 from pathlib import Path
 
 import pytest

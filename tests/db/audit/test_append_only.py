@@ -1,3 +1,5 @@
+"""Triggers keep agents, events and seals append-only."""
+
 import sqlite3
 
 import pytest

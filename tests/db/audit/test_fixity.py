@@ -1,3 +1,5 @@
+"""Files due for a fixity check, and the entering of findings."""
+
 import datetime as dt
 
 import pytest

@@ -1,3 +1,5 @@
+"""Sealing of events and verification of the hash chain."""
+
 import datetime as dt
 import hashlib
 import json

@@ -1,3 +1,5 @@
+"""The list of files."""
+
 import datetime as dt
 
 import pytest

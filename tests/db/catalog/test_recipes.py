@@ -1,3 +1,5 @@
+"""Recipes and models."""
+
 import pytest
 
 from db.catalog.recipes import ensure_recipe, recipe_body, unfinished_jobs

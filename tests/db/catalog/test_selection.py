@@ -1,3 +1,5 @@
+"""Selection of files for a command."""
+
 import datetime as dt
 
 import pytest

@@ -1,3 +1,5 @@
+"""Sightings: known, changed, gone and back."""
+
 import datetime as dt
 from hashlib import sha256
 

@@ -1,3 +1,5 @@
+"""Column types return the same values on both databases."""
+
 import datetime as dt
 import math
 

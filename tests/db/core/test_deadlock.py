@@ -1,3 +1,5 @@
+"""Transactions are repeated after a deadlock."""
+
 import contextlib
 import threading
 

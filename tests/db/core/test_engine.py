@@ -1,3 +1,5 @@
+"""Connections, transactions and errors of both databases."""
+
 import multiprocessing
 import threading
 from pathlib import Path

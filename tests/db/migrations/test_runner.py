@@ -1,3 +1,5 @@
+"""Migrations upgrade, downgrade and match the models."""
+
 import multiprocessing
 from contextlib import contextmanager
 

@@ -1,3 +1,5 @@
+"""Pause, resume, cancel, retry and reprocess."""
+
 import datetime as dt
 
 import pytest

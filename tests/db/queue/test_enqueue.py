@@ -1,3 +1,5 @@
+"""Creating jobs."""
+
 import pytest
 
 from db.errors import UnknownRecipe, UnknownScan

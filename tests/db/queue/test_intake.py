@@ -1,3 +1,5 @@
+"""Intake of files."""
+
 import multiprocessing
 
 from sqlalchemy import select

@@ -1,3 +1,5 @@
+"""State changes of one job."""
+
 import datetime as dt
 import multiprocessing
 import threading

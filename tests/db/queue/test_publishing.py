@@ -1,3 +1,5 @@
+"""Queued jobs that are to be sent."""
+
 import datetime as dt
 
 import pytest

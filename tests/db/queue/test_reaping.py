@@ -1,3 +1,5 @@
+"""Jobs of dead workers are taken back."""
+
 import datetime as dt
 
 from db.core.schema import Scan

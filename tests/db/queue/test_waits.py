@@ -1,3 +1,5 @@
+"""Delays by transient causes, and recovery of the queue."""
+
 import datetime as dt
 
 from db.core.schema import Event

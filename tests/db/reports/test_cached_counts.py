@@ -1,3 +1,5 @@
+"""Cached counts."""
+
 from collections import Counter
 
 import pytest

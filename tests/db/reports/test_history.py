@@ -1,3 +1,5 @@
+"""The history of a scan."""
+
 import pytest
 
 from db.catalog.links import DerivativeName, enter_link, scan_places, withdraw_name

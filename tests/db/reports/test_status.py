@@ -1,3 +1,5 @@
+"""The overview of the work."""
+
 import datetime as dt
 
 import pytest
