@@ -151,12 +151,9 @@ def _curve(data: bytes) -> Luminance:
     if kind == b"para":
         (function,) = struct.unpack_from(">H", data, 8)
         if function < len(_PARAMETER_COUNTS):
-            return _parametric(x, function, _numbers(data, _PARAMETER_COUNTS[function]))
+            numbers = struct.unpack_from(f">{_PARAMETER_COUNTS[function]}i", data, 12)
+            return _parametric(x, function, [number / 65536 for number in numbers])
     raise UnusableProfile(f"its tone curve has the unknown type {kind.decode('latin-1')!r}")
-
-
-def _numbers(data: bytes, count: int) -> list[float]:
-    return [value / 65536 for value in struct.unpack_from(f">{count}i", data, 12)]
 
 
 def _parametric(x: Luminance, function: int, numbers: list[float]) -> Luminance:

@@ -130,12 +130,9 @@ def is_copy(page: Float, picture: Float, orientation: int, *, flagged: bool = Fa
     picture.
     """
     if flagged:  # some writers turn only the copy
-        return any(_has_same_content(page, upright(picture, turn)) for turn in (*_QUARTER_TURNS, orientation))
+        turned = [upright(picture, turn) for turn in (*_QUARTER_TURNS, orientation)]
+        return any(_correlates(part, one) for one in turned for part in (page, _without_borders(page, one)))
     return _is_same(page, picture) or (orientation != 1 and _is_same(page, upright(picture, orientation)))
-
-
-def _has_same_content(page: Float, picture: Float) -> bool:
-    return any(_correlates(part, picture) for part in (page, _without_borders(page, picture)))
 
 
 def _without_borders(page: Float, picture: Float) -> Float:

@@ -106,10 +106,13 @@ def map_rows(
         if facts.format == "tiff":
             yield from _map_tiff(path, facts, work, threads, max_bytes, strict=strict)
             return
+        rows = max(1, _PORTION // (facts.width * facts.bands))
+        found: Iterator[Gray]
         if facts.format == "png":
-            found = _png(path, facts, max_bytes)
+            found = (_with_bands(part, facts) for part in png_rows.read_rows(path, rows, max_bytes))
         elif facts.format in _DECODED_WHOLE:
-            found = _portions(_whole(path, facts, max_bytes), facts)
+            whole = _whole(path, facts, max_bytes)
+            found = (whole[top : top + rows] for top in range(0, len(whole), rows))
         else:
             raise NoSecondDecoder(facts.format)
         portions = _with_top_rows(found, facts)
@@ -203,12 +206,6 @@ def _channels(page: Any, layout: SegmentLayout, facts: ScanFacts) -> "slice | li
     return [*range(colors), colors + alpha]
 
 
-def _png(path: Path, facts: ScanFacts, max_bytes: int) -> Iterator[Gray]:
-    portion = max(1, _PORTION // (facts.width * facts.bands))
-    for samples in png_rows.read_rows(path, portion, max_bytes):
-        yield _with_bands(samples, facts)
-
-
 def _whole(path: Path, facts: ScanFacts, max_bytes: int) -> Gray:
     if _whole_bytes(facts) > max_bytes:
         raise NoSecondDecoder(f"more than {max_bytes:,} bytes, decoded as a whole")
@@ -257,8 +254,3 @@ def _with_bands(samples: Gray, facts: ScanFacts) -> Gray:
     if bands == facts.bands + 2 and np.ptp(samples[..., :3], axis=2).max() == 0:
         return samples[..., 2:]
     raise DamagedPixels(f"{bands} samples per pixel instead of {facts.bands}")
-
-
-def _portions(whole: Gray, facts: ScanFacts) -> Iterator[Gray]:
-    rows = max(1, _PORTION // (facts.width * facts.bands))
-    yield from (whole[top : top + rows] for top in range(0, len(whole), rows))

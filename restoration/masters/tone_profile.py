@@ -50,8 +50,7 @@ def read_tone_profile(path: Path, facts: ScanFacts) -> ToneProfile:
     cannot be read, pyvips.Error if it is damaged.
     """
     if facts.icc_sha256:
-        profile = _tiff_profile(path, facts) if facts.format == "tiff" else _libvips_profile(path, facts)
-        return _from_icc(profile, facts)
+        return _from_icc(_icc_profile(path, facts), facts)
     if facts.format == "tiff":
         return _UNREADABLE if _has_icc_tag(path, facts) else ToneProfile()
     gamma, unreadable = _png_gamma(path) if facts.format == "png" else (None, False)
@@ -91,12 +90,10 @@ def _curve(name: str, light: icc.Luminance) -> ToneCurve | None:
     return ToneCurve(name, light.astype(np.float32))
 
 
-def _tiff_profile(path: Path, facts: ScanFacts) -> bytes:
-    with open_master(path) as file:
-        return icc_profile(file, path, facts.file_bytes) or b""
-
-
-def _libvips_profile(path: Path, facts: ScanFacts) -> bytes:
+def _icc_profile(path: Path, facts: ScanFacts) -> bytes:
+    if facts.format == "tiff":
+        with open_master(path) as file:
+            return icc_profile(file, path, facts.file_bytes) or b""
     image = load(path, facts)
     kind = image.get_typeof("icc-profile-data")
     return bytes(image.get("icc-profile-data")) if kind == pyvips.GValue.blob_type else b""

@@ -179,7 +179,11 @@ def _main_page(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
     others = tuple(i for i in pages if i != main)
     if any(not _could_be_a_copy(sizes[i], sizes[main]) for i in others):
         raise several_pictures(len(pages), path)
-    flagged = tuple(i for i, one in enumerate(directories) if _is_flagged(one) and not _is_mask(one))
+    flagged = tuple(
+        i
+        for i, one in enumerate(directories)
+        if _is_flagged(one) and not one.integer(TagCode.NEW_SUBFILE_TYPE, 0) & _MASK
+    )
     too_large = [
         i for i in flagged if not all(a < b for a, b in zip(_size(directories[i]), sizes[main], strict=True))
     ]
@@ -196,10 +200,6 @@ def _is_flagged(directory: Directory) -> bool:
     if TagCode.NEW_SUBFILE_TYPE not in directory.fields:
         return directory.integer(TagCode.SUBFILE_TYPE, 1) == _OLD_REDUCED
     return bool(directory.integer(TagCode.NEW_SUBFILE_TYPE, 0) & (_REDUCED | _MASK))
-
-
-def _is_mask(directory: Directory) -> bool:
-    return bool(directory.integer(TagCode.NEW_SUBFILE_TYPE, 0) & _MASK)
 
 
 def _could_be_a_copy(size: tuple[int, int], main: tuple[int, int]) -> bool:

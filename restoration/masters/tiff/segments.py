@@ -53,29 +53,13 @@ def _deflate(data: bytes, size: int) -> bytes:
     return zlib.decompressobj().decompress(data, size)
 
 
-def _lzma(data: bytes, size: int) -> bytes:
-    return bytes(imagecodecs.lzma_decode(data, out=size))
-
-
-def _lzw(data: bytes, size: int) -> bytes:
-    return bytes(imagecodecs.lzw_decode(data, out=size))
-
-
-def _packbits(data: bytes, _size: int) -> bytes:
-    return bytes(imagecodecs.packbits_decode(data))
-
-
-def _zstd(data: bytes, size: int) -> bytes:
-    return bytes(imagecodecs.zstd_decode(data, out=size))
-
-
 _DECOMPRESS: Final[dict[int, Callable[[bytes, int], bytes]]] = {
     1: lambda data, _: data,
-    LZW: _lzw,
+    LZW: lambda data, size: bytes(imagecodecs.lzw_decode(data, out=size)),
     **dict.fromkeys(DEFLATE, _deflate),
-    PACKBITS: _packbits,
-    LZMA: _lzma,
-    ZSTD: _zstd,
+    PACKBITS: lambda data, _: bytes(imagecodecs.packbits_decode(data)),
+    LZMA: lambda data, size: bytes(imagecodecs.lzma_decode(data, out=size)),
+    ZSTD: lambda data, size: bytes(imagecodecs.zstd_decode(data, out=size)),
 }
 _IMAGES: Final[dict[int, Callable[[bytes], Any]]] = {
     **dict.fromkeys(JPEG_2000, imagecodecs.jpeg2k_decode),
