@@ -174,7 +174,7 @@ class RowBuffer:
         self._count = 0
 
     def take(self, count: int) -> Gray:
-        """Return the next `count` rows. Raises what the portions raise."""
+        """Return the next rows (count, W, bands), uint8 or uint16. Raises what the portions raise."""
         while self._count < count:
             _, portion = next(self._portions)
             self._held.append(portion)

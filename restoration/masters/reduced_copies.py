@@ -67,8 +67,8 @@ def require_one_picture(
 ) -> list[str]:
     """Return notes about pages that cannot be read; raise UnsupportedImage if a page is another picture.
 
-    `planes` (C, h, w) are the picture as stored, in [0, 1]. Pages are read `rows` at a time, and `alive` is
-    called after each strip.
+    `planes` (C, h, w), float32 in [0, 1], are the picture as stored. Pages are read `rows` at a time, and
+    `alive` is called after each strip.
     """
     others, notes = 0, []
     with open_master(path) as file:

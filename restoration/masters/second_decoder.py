@@ -99,7 +99,8 @@ def map_rows(
 ) -> Iterator[_Result]:
     """Yield `work(top, samples, buffers)` for portions of rows, computed in parallel, in order.
 
-    The samples are in `buffers`, and valid as `ordered_map.in_order` says; otherwise as `read_rows`.
+    The samples (h, W, bands), uint8 or uint16, are in `buffers`, and valid as `ordered_map.in_order` says;
+    otherwise as `read_rows`.
     """
     try:
         threads = threads or ordered_map.usual_threads()

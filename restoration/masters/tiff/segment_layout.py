@@ -8,10 +8,9 @@ import numpy as np
 import tifffile
 
 from restoration.masters.decode_errors import DamagedPixels, NoSecondDecoder
+from restoration.masters.tiff.layout import JPEG, LZW, UNCOMPRESSED, YCBCR
 from restoration.masters.tiff.names import TagCode
 
-LZW: Final = 5
-JPEG: Final = 7
 CCITT: Final = {2, 3, 4}
 DEFLATE: Final = {8, 32946}
 PACKBITS: Final = 32773
@@ -21,7 +20,9 @@ JPEG_2000: Final = {33003, 33004, 33005, 34712}
 PNG: Final = 34933
 WEBP: Final = 50001
 JPEG_XL: Final = 50002
-_KNOWN: Final = CCITT | DEFLATE | JPEG_2000 | {1, LZW, JPEG, PACKBITS, LZMA, ZSTD, PNG, WEBP, JPEG_XL}
+_KNOWN: Final = (
+    CCITT | DEFLATE | JPEG_2000 | {UNCOMPRESSED, LZW, JPEG, PACKBITS, LZMA, ZSTD, PNG, WEBP, JPEG_XL}
+)
 """Compressions that are decoded, by their numbers in TIFF."""
 TIFFFILE_ERRORS: Final = (
     tifffile.TiffFileError,
@@ -71,7 +72,7 @@ class SegmentLayout:
     @property
     def plain(self) -> bool:
         """Whether rows are stored uncompressed, so that some can be read without the others."""
-        return self.compression == 1 and not self.tiled and self.subsampling == (1, 1)
+        return self.compression == UNCOMPRESSED and not self.tiled and self.subsampling == (1, 1)
 
     @property
     def whole_bytes(self) -> bool:
@@ -141,7 +142,7 @@ def segment_layout(page: Any, max_bytes: int) -> SegmentLayout:
     if not tiled and len(page.dataoffsets) == (samples if separate else 1):
         rows = height  # RowsPerStrip does not matter
     subsampling = (1, 1)
-    if photometric == 6 and compression != JPEG:
+    if photometric == YCBCR and compression != JPEG:
         found = page.tags.valueof(TagCode.YCBCR_SUBSAMPLING, (2, 2))
         subsampling = (int(found[0]), int(found[1]))
         packed = subsampling != (1, 1)
@@ -176,7 +177,7 @@ def segment_layout(page: Any, max_bytes: int) -> SegmentLayout:
 
 def _require_segments(layout: SegmentLayout, max_bytes: int) -> SegmentLayout:
     segments = layout.across * layout.down * (layout.samples if layout.separate else 1)
-    if layout.compression == 1:  # computed, because the header may be wrong
+    if layout.compression == UNCOMPRESSED:  # computed, because the header may be wrong
         sizes = tuple(
             layout.uncompressed(index // layout.across % layout.down)
             for index in range(min(segments, len(layout.offsets)))
@@ -186,6 +187,6 @@ def _require_segments(layout: SegmentLayout, max_bytes: int) -> SegmentLayout:
         raise DamagedPixels(
             f"{min(len(layout.offsets), len(layout.sizes)):,} of {segments:,} strips or tiles"
         )
-    if layout.row_bytes() * layout.segment_rows > max_bytes and layout.compression != 1:
+    if layout.row_bytes() * layout.segment_rows > max_bytes and layout.compression != UNCOMPRESSED:
         raise NoSecondDecoder("strips or tiles of that size")
     return layout

@@ -17,14 +17,13 @@ from restoration.arrays.buffer_pool import BufferPool
 from restoration.arrays.luma import Gray
 from restoration.masters.decode_errors import DamagedPixels
 from restoration.masters.jpeg.completeness import with_probes, with_tables
+from restoration.masters.tiff.layout import JPEG, LZW, PALETTE, RGB, UNCOMPRESSED
 from restoration.masters.tiff.segment_layout import (
     CCITT,
     DEFLATE,
-    JPEG,
     JPEG_2000,
     JPEG_XL,
     LZMA,
-    LZW,
     PACKBITS,
     PNG,
     WEBP,
@@ -54,7 +53,7 @@ def _deflate(data: bytes, size: int) -> bytes:
 
 
 _DECOMPRESS: Final[dict[int, Callable[[bytes, int], bytes]]] = {
-    1: lambda data, _: data,
+    UNCOMPRESSED: lambda data, _: data,
     LZW: lambda data, size: bytes(imagecodecs.lzw_decode(data, out=size)),
     **dict.fromkeys(DEFLATE, _deflate),
     PACKBITS: lambda data, _: bytes(imagecodecs.packbits_decode(data)),
@@ -166,7 +165,7 @@ def _read_segment(layout: SegmentLayout, read: Read, index: int, expected: int) 
     """Return the stored data of a segment of `expected` decoded bytes. Raises DamagedPixels."""
     size, most = layout.sizes[index], _MAX_GROWTH * expected + _LEAST_READ
     # Compressed data end by themselves, whatever the header says or leaves out.
-    packed = layout.compression != 1
+    packed = layout.compression != UNCOMPRESSED
     size = most if packed and size == 0 and not any(layout.sizes) else min(size, most)
     if size == 0:
         raise DamagedPixels(f"strip or tile {index:,} is empty")
@@ -275,7 +274,7 @@ def _jpeg(layout: SegmentLayout, data: bytes, rows: int) -> Gray:
 
 
 def _jpeg_samples(layout: SegmentLayout, stream: bytes) -> Gray:
-    if layout.photometric == 2 and not layout.separate:  # it is RGB, whatever its markers say
+    if layout.photometric == RGB and not layout.separate:  # it is RGB, whatever its markers say
         return np.asarray(imagecodecs.jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB"))
     return np.asarray(imagecodecs.jpeg8_decode(stream))
 
@@ -292,11 +291,12 @@ def _shaped(samples: Gray, layout: SegmentLayout, rows: int) -> Gray:
 
 
 def expand_samples(samples: Gray, layout: SegmentLayout, colormap: Any | None) -> Gray:
-    """Return samples with 1, 2 or 4 bits scaled to 8 bits, and palette indices replaced by their colors.
+    """Return samples (h, W, bands), uint8 or uint16, from the samples of `decode_span`.
 
-    `colormap` is (3, entries), 16 bits each (TIFF 6.0, tag 320). Raises DamagedPixels.
+    1, 2 or 4 bits are scaled to 8 bits, and palette indices are replaced by their colors. `colormap` is
+    (3, entries), 16 bits each (TIFF 6.0, tag 320). Raises DamagedPixels.
     """
-    if layout.photometric == 3:
+    if layout.photometric == PALETTE:
         if colormap is None:
             raise DamagedPixels("no color map")
         table = np.asarray(colormap, np.uint16)
