@@ -12,7 +12,7 @@ from restoration.arrays.lab import lab
 from restoration.evaluation.chroma_histogram import share_beyond
 from restoration.evaluation.features import Features, feature_distance
 from restoration.training.dataset import chroma_of
-from restoration.training.metrics import ciede2000, colorfulness
+from restoration.training.metrics import ciede2000, colorfulness, require_scikit_image
 
 MIN_SIDE = 11
 """Side of the window of SSIM, pixels; pictures must not be smaller."""
@@ -85,9 +85,10 @@ def ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
 
     Wang et al. 2004: a Gaussian window of 11 x 11 with sigma 1.5, K 0.01 and 0.03, averaged over all
     positions of the window inside the picture and over the channels. Raises ValueError for sides below 11
-    pixels.
+    pixels, TrainingError if scikit-image is not installed.
     """
-    from skimage.metrics import structural_similarity  # noqa: PLC0415  (an extra; ciede2000 says if it lacks)
+    require_scikit_image()
+    from skimage.metrics import structural_similarity  # noqa: PLC0415  (an extra)
 
     similarity = structural_similarity(  # type: ignore[no-untyped-call]
         first,

@@ -1,9 +1,13 @@
-"""Color metrics of predicted chroma against the true picture, with those of the gray picture as baseline."""
+"""Color metrics of predicted chroma against the true picture, with those of the gray picture as baseline.
+
+CIE L*a*b* is that of `arrays.lab`: in scikit-image's, grays are up to 0.005 off neutral.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -132,17 +136,20 @@ def colorfulness(rgb: Floats) -> float:
     return float(np.hypot(*spread) + 0.3 * np.hypot(*mean))
 
 
+def require_scikit_image() -> None:
+    """Raise TrainingError if scikit-image is not installed."""
+    if find_spec("skimage") is None:
+        raise TrainingError(reason="scikit-image is not installed", remedy="pip install 'saek[train]'")
+
+
 def ciede2000(first: Floats, second: Floats) -> NDArray[np.float64]:
     """CIEDE2000 color difference of CIE L*a*b* values (..., 3) -> (...), Sharma, Wu & Dalal 2005.
 
     Raises TrainingError if scikit-image is not installed.
     """
-    try:
-        from skimage.color import deltaE_ciede2000  # noqa: PLC0415  (an extra)
-    except ImportError as error:
-        raise TrainingError(
-            reason="scikit-image is not installed", remedy="pip install 'saek[train]'"
-        ) from error
+    require_scikit_image()
+    from skimage.color import deltaE_ciede2000  # noqa: PLC0415  (an extra)
+
     first, second = (np.asarray(values, dtype=np.float64) for values in (first, second))
     return np.asarray(deltaE_ciede2000(first, second))  # type: ignore[no-untyped-call]
 

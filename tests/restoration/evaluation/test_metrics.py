@@ -1,6 +1,7 @@
 """Metrics of a rendering: the truth, gray, and SSIM."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from restoration.evaluation.metrics import (
     ssim,
 )
 from restoration.evaluation.rendering import left_gray
-from restoration.training.metrics import colorfulness
+from restoration.training.metrics import ciede2000, colorfulness
+from restoration.training.recipe import TrainingError
 
 ASTRONAUT = np.ascontiguousarray(data.astronaut()[::3, ::3])
 
@@ -94,3 +96,14 @@ def test_ssim_is_1_for_equal_pictures_and_below_0_inverted() -> None:
 def test_a_picture_must_hold_the_window() -> None:
     with pytest.raises(ValueError, match="win_size"):
         ssim(ASTRONAUT[:10], ASTRONAUT[:10])
+
+
+def test_without_scikit_image_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+
+    with pytest.raises(TrainingError, match="scikit-image is not installed") as caught:
+        ssim(ASTRONAUT, ASTRONAUT)
+    with pytest.raises(TrainingError, match="scikit-image is not installed"):
+        ciede2000(np.zeros(3), np.ones(3))
+
+    assert "saek[train]" in caught.value.remedy

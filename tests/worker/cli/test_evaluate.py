@@ -102,7 +102,7 @@ def test_a_folder_of_gray_pictures_is_told(saek, scans):
 def test_a_folder_that_is_no_report_is_not_replaced(saek, gallery, tmp_path):
     refused = saek("evaluate", "archive-1", "--data", str(gallery), "--report", str(tmp_path))
     assert refused.exit_code == Exit.INCOMPLETE
-    assert "no report" in refused.stderr
+    assert "not a report" in refused.stderr
     assert gallery.is_dir()
 
 
