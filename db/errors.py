@@ -38,6 +38,14 @@ class DatabaseError(Exception):
         self.remedy = remedy
         self.path = None if path is None else Path(path)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Make the error picklable, for its way from a worker process to the parent."""
+        return _rebuild, (type(self), self.reason, self.remedy, self.path)
+
+
+def _rebuild(kind: type[DatabaseError], reason: str, remedy: str, path: Path | None) -> DatabaseError:
+    return kind(reason=reason, remedy=remedy, path=path)
+
 
 class UnusableLocation(DatabaseError):
     """SQLite on a network file system, where its locks are unreliable."""

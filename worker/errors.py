@@ -34,6 +34,14 @@ class WorkerError(Exception):
         self.remedy = remedy
         self.path = None if path is None else Path(path)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Make the error picklable, for its way from a worker process to the parent."""
+        return _rebuild, (type(self), self.reason, self.remedy, self.path)
+
+
+def _rebuild(kind: type[WorkerError], reason: str, remedy: str, path: Path | None) -> WorkerError:
+    return kind(reason=reason, remedy=remedy, path=path)
+
 
 class SettingsError(WorkerError):
     """A setting is missing, unknown or out of range."""

@@ -1,4 +1,7 @@
 import inspect
+import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +45,20 @@ def test_each_restoration_error_has_its_exit_code(kind):
 )
 def test_each_database_error_has_its_exit_code(kind, code):
     assert exit_code(kind(reason="r", remedy="m")) is code
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [*_errors(restoration.errors), *_errors(db.errors), *_errors(worker.errors)],
+    ids=lambda kind: f"{kind.__module__}.{kind.__name__}",
+)
+def test_every_error_has_one_shape_and_survives_pickling(kind):
+    error = kind(reason="r", remedy="m", path="/data/a.tif")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert (again.reason, again.remedy, again.path) == ("r", "m", Path("/data/a.tif"))
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", again.code)
+    assert str(again) == str(error)
 
 
 @pytest.mark.parametrize("kind", _errors(worker.errors), ids=lambda kind: kind.__name__)
