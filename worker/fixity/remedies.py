@@ -25,7 +25,7 @@ def remedy(s: "Session", check: FileCheck) -> str:
             return f"put it back into the inbox, or restore it from your backup ({wanted})"
         return f"restore it from your backup ({wanted}); Saek keeps no copy of a master"
     command = remake_command(s, check.file.derivative_id or check.file.id)
-    again = "; it can be made again once its master is back"
+    again = "; it can be made again only once its master is back"
     if command is not None:
         again = f", or make it again beside it: {command}"
     return f"restore it from your backup ({wanted}){again}"
