@@ -36,7 +36,7 @@ def when_the_work_begins(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
     return when_the_work_begins
 
 
-def story(database: Database) -> tuple[JobState, str | None, int]:
+def job_state(database: Database) -> tuple[JobState, str | None, int]:
     with database.read() as s:
         found = s.execute(select(Job.state, Job.failure_code, Job.attempts)).one()
     return found.state, found.failure_code, found.attempts
@@ -58,7 +58,7 @@ def test_an_inbox_unmounted_as_work_begins_is_waited_for(
 
     when_the_work_begins(unmount)
     tasks.run_job(context, job)
-    assert story(database) == (JobState.QUEUED, "master-unavailable", 0)
+    assert job_state(database) == (JobState.QUEUED, "master-unavailable", 0)
 
 
 def test_a_missing_file_is_queued_again_when_it_is_back(
@@ -74,10 +74,10 @@ def test_a_missing_file_is_queued_again_when_it_is_back(
     master, aside = settings.inbox_path / "a.tif", tmp_path / "aside.tif"
     when_the_work_begins(partial(master.rename, aside))
     tasks.run_job(context, job)
-    assert story(database) == (JobState.FAILED, "missing-file", 1)
+    assert job_state(database) == (JobState.FAILED, "missing-file", 1)
     aside.rename(master)
     (back,) = [
         entry.path for step in rescan(database, settings) for entry in step.new if entry.path == b"a.tif"
     ]
     register_file(database, settings.inbox_path, back, None, Limits())
-    assert story(database)[0] is JobState.QUEUED
+    assert job_state(database)[0] is JobState.QUEUED

@@ -40,9 +40,9 @@ def preflight_of(database: Database, settings: Settings, **changes: object) -> P
 
 def events(database: Database, job: int) -> int:
     with database.read() as s:
-        told = scan_history(s, f"job:{job}")
-    assert told is not None
-    return len(told.events)
+        history = scan_history(s, f"job:{job}")
+    assert history is not None
+    return len(history.events)
 
 
 def test_where_nothing_is_missing_the_job_may_be_claimed(
@@ -62,9 +62,9 @@ def test_a_full_disk_is_reported_and_costs_no_attempt(
     assert not full.passes(job)
     assert events(database, job) == before
     with database.read() as s:
-        told = scan_history(s, f"job:{job}")
-    assert told is not None
-    assert told.jobs[0].attempts == 0
+        history = scan_history(s, f"job:{job}")
+    assert history is not None
+    assert history.jobs[0].attempts == 0
     (part,) = waiting_parts(settings)
     assert (part.part, part.code) == ("worker", "no-space")
 
@@ -86,10 +86,10 @@ def test_the_record_tells_what_a_job_waits_for_while_it_waits(
             break
         time.sleep(0.02)
     assert waiting.is_alive()
-    (told,) = found
-    assert (told.code, told.jobs) == ("no-space", 1)
-    assert told.since is not None
-    assert "free some space" in (told.remedy or "")
+    (wait,) = found
+    assert (wait.code, wait.jobs) == ("no-space", 1)
+    assert wait.since is not None
+    assert "free some space" in (wait.remedy or "")
     stopping.set()
     waiting.join()
 

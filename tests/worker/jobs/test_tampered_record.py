@@ -24,7 +24,7 @@ def tamper(database: Database) -> Callable[..., None]:
     return tamper
 
 
-def story(database: Database) -> tuple[JobState, str | None]:
+def job_state(database: Database) -> tuple[JobState, str | None]:
     with database.read() as s:
         found = s.execute(select(Job.state, Job.failure_code)).one()
     return found.state, found.failure_code
@@ -56,7 +56,7 @@ def test_a_master_outside_of_the_inbox_is_never_opened(
     tamper(Sighting, path=path)
     before = everything(settings.home)
     run_job(context, job)
-    assert story(database) == (JobState.FAILED, "leads-out")
+    assert job_state(database) == (JobState.FAILED, "leads-out")
     assert everything(settings.home) == before
 
 
@@ -66,7 +66,7 @@ def test_a_checksum_that_would_name_another_folder_is_refused(
     tamper(Scan, sha256="/../../x" + "0" * 56)
     before = everything(settings.home)
     run_job(context, job)
-    assert story(database) == (JobState.FAILED, "leads-out")
+    assert job_state(database) == (JobState.FAILED, "leads-out")
     assert everything(settings.home) == before
 
 
@@ -84,5 +84,5 @@ def test_a_linked_outbox_folder_is_not_written_through(
     (tmp_path / "elsewhere").mkdir()
     (settings.outbox_path / "1950").symlink_to(tmp_path / "elsewhere")
     run_job(context, job)
-    assert story(database)[0] is JobState.QUEUED
+    assert job_state(database)[0] is JobState.QUEUED
     assert list((tmp_path / "elsewhere").iterdir()) == []
