@@ -1,6 +1,7 @@
 """The packages are used through their public faces, and commands start without what they do not need."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,16 @@ def modules_after(statement: str) -> set[str]:
 def test_db_is_imported_by_its_public_faces(path: Path) -> None:
     modules = list(imported_modules(path.read_text(encoding="utf-8")))
     assert [name for name in modules if name.startswith("db.") and name.count(".") > 1] == []
+
+
+def test_the_modules_on_the_architecture_page_exist() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`((?:restoration|db|worker)(?:\.[a-z_]+)+)`", page))
+    assert len(names) > 20
+    paths = {name: ROOT.joinpath(*name.split(".")) for name in names}
+    assert [
+        name for name, path in paths.items() if not (path.is_dir() or path.with_suffix(".py").is_file())
+    ] == []
 
 
 @pytest.mark.parametrize("path", WORKER, ids=lambda path: str(path.relative_to(ROOT)))
