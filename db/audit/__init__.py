@@ -5,7 +5,7 @@ from db.audit.chain_verification import (
     ChainVerification,
     verify_chain,
 )
-from db.audit.due_files import (
+from db.audit.due import (
     ChosenFiles,
     Due,
     DueAmount,

@@ -3,22 +3,21 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from db.audit.due_files import TABLES, Due, RecordedFile, present_files
+from db.audit.due import TABLES, Due, RecordedFile, present_files
 from db.catalog.names_due import mark_names_due
 from db.core import events
+from db.core.batches import batches
 from db.core.clock import current_time
 from db.core.events import NewEvent
 from db.core.schema import Derivative, Recipe, Sighting
 from db.values import SAEK, AgentName, utcnow
 from db.vocabulary import EventType, Finding, Holding, Outcome
 
-_PAGE: Final = 500
 _SLACK: Final = dt.timedelta(hours=1)
 _OUTCOMES: Final = {Finding.INTACT: Outcome.SUCCESS, Finding.REWRITTEN: Outcome.WARNING}
 
@@ -68,8 +67,7 @@ def record_checks(
     for holding, table in TABLES.items():
         for finding in Finding:
             ids = sorted(c.file.id for c in checks if (c.file.holding, c.finding) == (holding, finding))
-            rest = iter(ids)
-            while page := list(islice(rest, _PAGE)):
+            for page in batches(ids):
                 s.execute(
                     update(table)
                     .where(table.id.in_(page))

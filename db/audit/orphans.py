@@ -1,25 +1,24 @@
 """Whether files in the outbox are on record, or orphans."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from hashlib import sha256
-from itertools import islice
 from typing import Final
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from db.core.batches import batches
 from db.core.schema import Derivative, Job, Link, Recipe, Scan
 from db.vocabulary import JobState
 
-_PAGE: Final = 500
 _UNFINISHED: Final = (JobState.QUEUED, JobState.RUNNING)
 
 
 def known_derivatives(s: Session, root: str, paths: Collection[bytes]) -> set[bytes]:
     """Return those of the paths that are names of derivatives on record."""
     known: set[bytes] = set()
-    left: Iterator[bytes] = iter(paths)
-    while page := {sha256(path).digest(): path for path in islice(left, _PAGE)}:
+    for batch in batches(paths):
+        page = {sha256(path).digest(): path for path in batch}
         rows = s.scalars(
             select(Derivative.path_sha256).where(Derivative.root == root, Derivative.path_sha256.in_(page))
         )

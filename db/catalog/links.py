@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select, update
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.catalog.quarantine import lock_scan
 from db.core import events
+from db.core.batches import batches
 from db.core.clock import current_time
 from db.core.events import NewEvent
 from db.core.schema import Derivative, Link, Recipe, Scan, Sighting
@@ -95,9 +95,8 @@ def name_owner(s: Session, root: str, path: bytes) -> int | None:
 def links_of(s: Session, derivative_ids: Collection[int]) -> dict[int, list[DerivativeName]]:
     """Return the further names of derivatives by derivative id, in order of creation."""
     found: dict[int, list[DerivativeName]] = {}
-    left = iter(sorted(derivative_ids))
     columns = (Link.derivative_id, Link.id, Link.root, Link.path, Link.display)
-    while page := list(islice(left, _PAGE)):
+    for page in batches(sorted(derivative_ids)):
         query = select(*columns).where(Link.derivative_id.in_(page), Link.withdrawn_at.is_(None))
         for owner, link_id, root, path, display in s.execute(query.order_by(Link.id)):
             found.setdefault(owner, []).append(DerivativeName(link_id, root, path, display))

@@ -2,16 +2,13 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterable
-from itertools import islice
-from typing import Final
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from db.core.batches import batches
 from db.core.clock import current_time
 from db.core.schema import Derivative, Scan, Sighting
-
-_PAGE: Final = 500
 
 
 def mark_names_due(s: Session, scan_ids: Iterable[int | None], now: dt.datetime) -> None:
@@ -19,12 +16,12 @@ def mark_names_due(s: Session, scan_ids: Iterable[int | None], now: dt.datetime)
 
     Scans without a derivative are left out, and scans that are gone: their derivatives keep their names.
     """
-    left = iter(sorted({scan_id for scan_id in scan_ids if scan_id is not None}))
+    ids = sorted({scan_id for scan_id in scan_ids if scan_id is not None})
     made = exists().where(Derivative.scan_id == Scan.id)
     there = exists().where(
         Sighting.scan_id == Scan.id, Sighting.superseded_at.is_(None), Sighting.gone_at.is_(None)
     )
-    while page := list(islice(left, _PAGE)):
+    for page in batches(ids):
         s.execute(
             update(Scan)
             .where(Scan.id.in_(page), made, there)

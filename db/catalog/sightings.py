@@ -3,14 +3,14 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, select, update
 from sqlalchemy.orm import Session
 
 from db.catalog.names_due import mark_names_due
 from db.core import events
+from db.core.batches import batches
 from db.core.clock import current_time
 from db.core.events import NewEvent
 from db.core.schema import Job, Sighting
@@ -18,8 +18,6 @@ from db.core.transitions import move
 from db.core.upsert import insert_or_ignore
 from db.values import MASTER_CHANGED, SAEK, AgentName, KnownSighting, NewSighting, Problem
 from db.vocabulary import EventType, JobState, Outcome
-
-_PAGE: Final = 500
 
 
 def known_sightings(s: Session, root: str, digests: Sequence[bytes]) -> list[KnownSighting]:
@@ -75,10 +73,10 @@ def mark_gone(
     Files that were seen again since `before`, for instance by another ingester, are left alone.
     """
     now = now or current_time(s)
-    rest, count = iter(sighting_ids), 0
-    while page := list(islice(rest, _PAGE)):
-        count += _mark_gone(s, (Sighting.id.in_(page), *_unseen_since(before)), agent, now)
-    return count
+    return sum(
+        _mark_gone(s, (Sighting.id.in_(ids), *_unseen_since(before)), agent, now)
+        for ids in batches(sighting_ids)
+    )
 
 
 def mark_scan_gone(

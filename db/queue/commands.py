@@ -3,17 +3,17 @@
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from db.catalog.file_states import COVERS_ALL_JOBS, UNSUCCESSFUL, job_states
 from db.catalog.quarantine import release_scan
 from db.catalog.selection import Selection, select_files
 from db.catalog.surveys import request_survey
 from db.core import events
+from db.core.batches import batches
 from db.core.clock import current_time
 from db.core.events import NewEvent
 from db.core.schema import Job, LanePause, Recipe, Scan, Sighting
@@ -25,8 +25,6 @@ from db.queue.failures import CANCELLED_BY_COMMAND, failure_values
 from db.queue.pauses import ALL
 from db.values import AgentName
 from db.vocabulary import EventType, FileState, JobState, Lane, Outcome
-
-_PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +129,14 @@ def retry(
     """
     now, agent = now or current_time(s), AgentName.person(by)
     if not isinstance(what, Selection):
-        pages = _pages(Job.id, what)
-        moved = [job for page in pages for job in _queue_again(s, UNSUCCESSFUL, page, agent, now)]
+        moved = [
+            job for ids in batches(what) for job in _queue_again(s, UNSUCCESSFUL, Job.id.in_(ids), agent, now)
+        ]
         scan_ids = sorted({job.scan_id for job in moved})
         released = sum(release_scan(s, scan_id, "retried", agent, now=now) for scan_id in scan_ids)
         return RetryResult(len(moved), released, 0)
     jobs = scans = sightings = 0
-    files = select_files(s, what)
-    while page := list(islice(files, _PAGE)):
+    for page in batches(select_files(s, what)):
         scan_ids = sorted({file.scan_id for file in page if file.scan_id is not None})
         quarantined = set(
             s.scalars(select(Scan.id).where(Scan.id.in_(scan_ids), Scan.problem_code.is_not(None)))
@@ -165,8 +163,8 @@ def reprocess(
     """
     now = now or current_time(s)
     created = existing = unmade = quarantined = 0
-    ids = iter(scan_ids)
-    while page := list(dict.fromkeys(islice(ids, _PAGE))):
+    for batch in batches(scan_ids):
+        page = list(dict.fromkeys(batch))
         problems = dict(s.execute(select(Scan.id, Scan.problem_code).where(Scan.id.in_(page))).all())
         if unknown := set(page) - set(problems):
             raise UnknownScan(
@@ -190,8 +188,8 @@ def plan_reprocess(
     """Return the scans for which `reprocess` would create jobs, and its result; read-only."""
     new: set[int] = set()
     existing = unmade = quarantined = 0
-    ids = iter(scan_ids)
-    while page := set(islice(ids, _PAGE)):
+    for batch in batches(scan_ids):
+        page = set(batch)
         quarantined_ids = set(
             s.scalars(select(Scan.id).where(Scan.id.in_(page), Scan.problem_code.is_not(None)))
         )
@@ -284,12 +282,8 @@ def _selected_jobs(s: Session, what: Selection | Iterable[int]) -> Iterator[Colu
     """Yield conditions that together select the jobs."""
     if isinstance(what, Selection):
         files = select_files(s, what, Sighting.scan_id.is_not(None))
-        pages = _pages(Job.scan_id, (file.scan_id for file in files))
-        return (page & Job.state.in_(job_states(what.states)) for page in pages) if what.states else pages
-    return _pages(Job.id, what)
-
-
-def _pages(column: InstrumentedAttribute[int], ids: Iterable[int]) -> Iterator[ColumnElement[bool]]:
-    ids = iter(ids)
-    while page := list(islice(ids, _PAGE)):
-        yield column.in_(page)
+        of_scans = (Job.scan_id.in_(ids) for ids in batches(file.scan_id for file in files))
+        if not what.states:
+            return of_scans
+        return (condition & Job.state.in_(job_states(what.states)) for condition in of_scans)
+    return (Job.id.in_(ids) for ids in batches(what))

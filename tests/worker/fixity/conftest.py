@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from db.audit.due_files import (
+from db.audit.due import (
     Due,
     due_files,
 )

@@ -4,13 +4,13 @@ import datetime as dt
 import heapq
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.catalog.selection import Selection, select_files
+from db.core.batches import batches
 from db.core.engine import Database
 from db.core.schema import Derivative, Link, Scan, Sighting
 from db.vocabulary import Finding, Holding
@@ -103,7 +103,7 @@ def amount_due(s: Session, holding: Holding, due: Due, ids: Collection[int] | No
     if ids is None:
         files, total = s.execute(counts).one()
         return DueAmount(files, int(total))
-    parts = [s.execute(counts.where(table.id.in_(page))).one() for page in _pages(ids)]
+    parts = [s.execute(counts.where(table.id.in_(page))).one() for page in batches(ids, _PAGE)]
     return DueAmount(sum(part[0] for part in parts), sum(int(part[1]) for part in parts))
 
 
@@ -115,10 +115,10 @@ def choose_files(s: Session, selection: Selection) -> ChosenFiles:
         masters.append(file.id)
         scans.add(file.scan_id)
     derivatives: list[int] = []
-    for page in _pages(sorted(scans)):
+    for page in batches(sorted(scans), _PAGE):
         derivatives += s.scalars(select(Derivative.id).where(Derivative.scan_id.in_(page)))
     links: list[int] = []
-    for page in _pages(derivatives):
+    for page in batches(derivatives, _PAGE):
         live = (Link.derivative_id.in_(page), Link.withdrawn_at.is_(None))
         links += s.scalars(select(Link.id).where(*live))
     return {Holding.MASTER: masters, Holding.DERIVATIVE: derivatives, Holding.LINK: links}
@@ -147,10 +147,10 @@ def _stream_chosen(
     table, keys = TABLES[holding], []
     keyed = present_files(select(table.fixity_at, table.id), holding, due).where(_is_due(table, due))
     with database.read() as s:
-        for page in _pages(ids):
+        for page in batches(ids, _PAGE):
             keys += [(at or _NEVER, number) for at, number in s.execute(keyed.where(table.id.in_(page)))]
     keys.sort()
-    for page in _pages([number for _, number in keys]):
+    for page in batches([number for _, number in keys], _PAGE):
         with database.read() as s:
             found = {
                 row.id: _recorded(row, holding)
@@ -234,9 +234,3 @@ def _recorded(row: Row[Any], holding: Holding) -> RecordedFile:
         derivative_id=None if master else row.derivative_id,
         finding=row.fixity,
     )
-
-
-def _pages(ids: Collection[int]) -> Iterator[list[int]]:
-    left = iter(ids)
-    while page := list(islice(left, _PAGE)):
-        yield page
