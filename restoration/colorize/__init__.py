@@ -3,6 +3,7 @@
 The steps in their order: `plan` decides which inference passes a preset makes; `inference` runs them, with
 `shared_statistics` for generators that normalize by instance; `guided_filter` enlarges the chroma to the
 size of the scan; `predicted_error` estimates how far off it may be; `seam_metrics` measures the result.
+`predicted_colors` runs them all for one master.
 
 The same word means the same array everywhere in this package:
 

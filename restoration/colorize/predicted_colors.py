@@ -1,4 +1,4 @@
-"""Predict the colors of a master from its overview, and fit them to the full size."""
+"""Predicted colors of a master: all steps of colorization, from its luminance to the upsampler."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from restoration.results import Seamlessness
 
 @dataclass(frozen=True, slots=True)
 class PredictedColors:
-    """The colors of a master, adjusted as the recipe says, and what is known of them."""
+    """The colors of a master, adjusted by the recipe, with their metrics."""
 
     upsampler: Upsampler
-    """Gives the chroma of any rows at the full size."""
+    """Returns the chroma of rows at the size of the master."""
     stretch: tuple[float, float]
-    """Gray values in [0, 1] that the network's own copy maps to black and to white."""
+    """Luminance values that the contrast stretch maps to black and to white."""
     windows: int
-    """Windows that the colors took; those of the confidence are not among them."""
+    """Number of windows computed for the colors, without those of the confidence."""
     seamlessness: Seamlessness
     confidence: Float | None
-    """(h, w) of the overview, float32 in [0, 1]; None if it was not asked for."""
+    """(h, w) float32 in [0, 1], of the size of the luminance; None if not requested."""
 
 
 def predict_colors(
@@ -37,34 +37,34 @@ def predict_colors(
     *,
     with_confidence: bool,
 ) -> PredictedColors:
-    """Predict the chroma of `luminance` (h, w), float32 in [0, 1], for a master of `size` (width, height).
+    """Predict the chroma of the luminance (h, w) float32 in [0, 1] of a master of `size` (width, height).
 
-    The confidence is that of the colors before the recipe's strength and warmth. `listener` is told how many
-    windows of how many are done.
+    The confidence is that of the colors before strength and warmth of the recipe. `listener` is called with
+    the number of windows done and their total, passes of the confidence included.
 
-    Raises OutOfMemory, EngineUnavailable, or what `listener` raises.
+    Raises OutOfMemory, EngineUnavailable, or whatever `listener` raises.
     """
-    further = ERROR_PASSES if with_confidence else 0
+    error_passes = ERROR_PASSES if with_confidence else 0
     field = colorize(
         luminance,
         recipe.preset,
         model.spec,
         model.engine,
-        lambda done, windows: listener(done, windows + further),
+        lambda done, windows: listener(done, windows + error_passes),
     )
-    trust = None
+    confidences = None
     if with_confidence:
-        trust = confidence(
+        confidences = confidence(
             luminance,
             field.chroma,
             model.spec,
             model.engine,
-            lambda done, _: listener(field.windows + done, field.windows + further),
+            lambda done, _: listener(field.windows + done, field.windows + error_passes),
         )
     chroma, palette = (
         adjust_chroma(one, recipe.strength, recipe.warmth) for one in (field.chroma, field.palette)
     )
     width, height = size
     upsampler = Upsampler.solve(chroma, luminance, height, width)
-    measured = seamlessness(field, luminance, upsampler.at_guide_size(luminance), palette)
-    return PredictedColors(upsampler, field.stretch, field.windows, measured, trust)
+    metrics = seamlessness(field, luminance, upsampler.at_guide_size(luminance), palette)
+    return PredictedColors(upsampler, field.stretch, field.windows, metrics, confidences)

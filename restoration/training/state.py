@@ -100,8 +100,8 @@ def new_state(recipe: TrainingRecipe, device: torch.device, library: Library = S
 def _start_from(network: nn.Module, plan: ModelPlan, library: Library) -> None:
     card = model_card(plan.start, library)
     own, its = ARCHITECTURES[plan.architecture], ARCHITECTURES[card.architecture]
-    related = {plan.architecture, own.grown_from}
-    if card.architecture not in related and its.grown_from != plan.architecture:
+    related = {plan.architecture, own.starts_from}
+    if card.architecture not in related and its.starts_from != plan.architecture:
         raise TrainingError(
             reason=f"{card.name} is a {card.architecture}, not a {plan.architecture}",
             remedy="start from a model of the same architecture",

@@ -64,7 +64,7 @@ class Architecture:
     """Each input side is a multiple of this, pixels."""
     channels: int
     """Number of output planes: 2, or 3 with an error head."""
-    grown_from: str
+    starts_from: str
     """Architecture whose weights it can start from, with initial weights for the rest; "" if none."""
     statistics: Literal["fixed", "instance"]
     """Source of mean and variance in normalization: the training ("fixed") or each input ("instance")."""
