@@ -90,7 +90,7 @@ def due_files(
     streams = [
         _stream(database, holding, due, None if chosen is None else chosen[holding]) for holding in holdings
     ]
-    return heapq.merge(*streams, key=lambda held: (held.checked_at or _NEVER, held.id))
+    return heapq.merge(*streams, key=lambda file: (file.checked_at or _NEVER, file.id))
 
 
 def amount_due(s: Session, holding: Holding, due: Due, ids: Collection[int] | None = None) -> DueAmount:

@@ -108,7 +108,7 @@ class FiniteFloat(TypeDecorator[float]):
 
 
 def enum_column(vocabulary: type[StrEnum], name: str, *, closed: bool) -> Enum:
-    """Return a text column type for `vocabulary`; a `closed` one is also held by a CHECK constraint."""
+    """Return a text column type for `vocabulary`; a `closed` one is enforced by a CHECK constraint."""
     return Enum(
         vocabulary,
         name=name,
