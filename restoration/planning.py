@@ -1,4 +1,4 @@
-"""What a restoration will be: the recipe for an installed model, and what it would cost."""
+"""Recipes for installed models, and the cost estimate of a restoration."""
 
 from restoration.colorize.plan import count_windows
 from restoration.colorize.predicted_error import ERROR_PASSES

@@ -1,4 +1,4 @@
-"""What `restore` takes: an input, an output, and what to compute with."""
+"""Arguments of `restore`: input, output, and the means to compute."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

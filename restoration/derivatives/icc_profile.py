@@ -24,7 +24,7 @@ _ADAPTATION: Final = (68671, 1501, -3290, 1936, 64914, -1119, -606, 988, 49265)
 
 _AS_GOOD: Final = 0.02
 _GOOD: Final = 0.1
-"""How far L* may be off, by a power law in place of the curve and between samples of it."""
+"""Largest error of L*: of a power law in place of the curve, and between samples of the curve."""
 _SAMPLED_EVERY: Final = (15, 5, 3)
 """Distances between samples of a curve for 16 bits: all divide 65535, so samples lie at integers."""
 _MADE: Final = (2026, 1, 1, 0, 0, 0)

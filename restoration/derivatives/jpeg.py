@@ -17,7 +17,7 @@ from restoration.derivatives.png import PngStream, icc_chunk, resolution_chunk
 from restoration.masters.libvips import first_line
 
 MAX_SIDE = 65_535
-"""What the format's 16-bit fields hold; libjpeg stops a little earlier."""
+"""Limit of the 16-bit fields of the format; libjpeg stops a little earlier."""
 
 
 class JpegStream:

@@ -138,7 +138,7 @@ def _write_page(
 
 
 def rows_per_strip(spec: ImageSpec) -> int:
-    """Return how many rows a strip of the file has, so that each strip of ours is a whole number of them."""
+    """Return the rows of a strip of the file, a divisor of the rows that are composed at once."""
     rows = strip_rows(spec.width, spec.height)
     wanted = max(1, min(rows, _STRIP_BYTES // spec.row_bytes))
     return wanted if rows == spec.height else 1 << (wanted.bit_length() - 1)

@@ -143,7 +143,7 @@ def measure_lossy(
 
 
 def _read_back(path: Path) -> "tuple[int, RowBuffer]":
-    """Return how many decoders read a JPEG of ours, counting the one that wrote it, and its rows."""
+    """Return how many decoders read a JPEG, counting the one that wrote it, and its rows."""
 
     def portions() -> Iterator[tuple[int, Gray]]:
         try:

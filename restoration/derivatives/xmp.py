@@ -45,10 +45,10 @@ CONFIDENCE_STATEMENTS: Final = {
 }
 
 MAX_JPEG_BYTES: Final = 60_000
-"""What one APP1 segment holds, with room for its header."""
+"""Size of a packet that fits one APP1 segment with its header."""
 
 MAX_PACKET_BYTES: Final = 4_000_000
-"""Of any packet: readers give up on longer ones."""
+"""Size of any packet; readers give up on longer ones."""
 
 _X: Final = "adobe:ns:meta/"
 _SHORT, _FEW = 1_000, 20
