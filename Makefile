@@ -1,5 +1,6 @@
 # make demo   set everything up and color the demo pictures
 # make test   set everything up and run lint, types, layers and tests
+# make check  the inner loop: lint, types, layers and the quick tests
 # make audit  ask PyPI's advisories about every pinned dependency (needs the internet)
 # make chaos  kill, freeze and starve a station at work, and see that nothing is lost (half an hour or more)
 # make bench  print the tables of docs/research/speed.md, and a small form of one of docs/reliability.md
@@ -13,12 +14,14 @@ READY := $(VENV)/.ready
 BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/windows.py benchmarks/cold.py \
 	benchmarks/throughput.py benchmarks/ingest.py
 
-.PHONY: demo test lint tests audit bench bench-queue setup constraints clean-demo chaos
+.PHONY: demo test check lint tests quick audit bench bench-queue setup constraints clean-demo chaos
 
 demo: setup
 	$(BIN)/saek demo --into demo
 
 test: lint tests
+
+check: lint quick
 
 setup: $(READY)
 
@@ -35,7 +38,11 @@ lint: setup
 	$(BIN)/lint-imports
 
 tests: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist worksteal --durations=30
+
+# no servers, no stations, no trainings
+quick: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m 'not slow and not postgres' $(QUICK)
 
 # 10,000 files and 200 kills each on SQLite with the embedded broker and on PostgreSQL with one reached by TCP
 chaos: setup

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,16 @@ from db.values import NewDerivative, utcnow
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background: what is started inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files with slow tests, which mostly wait, evenly among those that compute."""
+    files = [list(tests) for _, tests in itertools.groupby(items, key=lambda item: item.path)]
+    slow = [tests for tests in files if any(test.get_closest_marker("slow") for test in tests)]
+    quick = [tests for tests in files if tests not in slow]
+    places = [(i + 0.5) / len(group) for group in (slow, quick) for i in range(len(group))]
+    spread = sorted(zip(places, slow + quick, strict=True), key=lambda pair: pair[0])
+    items[:] = [test for _, tests in spread for test in tests]
 
 
 @pytest.fixture(autouse=True)
