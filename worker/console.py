@@ -3,9 +3,12 @@
 import dataclasses
 import datetime as dt
 import json
+import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_from_bytes
@@ -72,6 +75,26 @@ def progress_bar(console: Console) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+@contextmanager
+def long_progress(
+    name: str, line_seconds: float, *, line_at_once: bool = False
+) -> Iterator[Callable[[str, str, int, int, str], None]]:
+    """Yield show(name, stage, done, total, line): a bar on a terminal, else `line` every `line_seconds`."""
+    console = err()
+    with progress_bar(console) as bar:
+        task = bar.add_task("", name=name, stage="", total=None)
+        printed = -math.inf if line_at_once else time.monotonic()
+
+        def show(name: str, stage: str, done: int, total: int, line: str) -> None:
+            nonlocal printed
+            bar.update(task, name=name, stage=stage, completed=done, total=total)
+            if not console.is_terminal and time.monotonic() - printed >= line_seconds:
+                printed = time.monotonic()
+                console.print(line)
+
+        yield show
 
 
 def print_problem(reason: str, remedy: str = "") -> None:

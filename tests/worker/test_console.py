@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.vocabulary import Lane
-from worker.console import as_sentence, jsonable, out, print_problem, table, uri, write_json
+from worker.console import as_sentence, jsonable, long_progress, out, print_problem, table, uri, write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +71,17 @@ def test_a_problem_is_one_line_on_standard_error(capsys):
     assert told.out == ""
     assert told.err.count("\n") == 1
     assert told.err.startswith("saek: The disk is full")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "at_once", "lines"), [(0, False, ["1", "2"]), (60, False, []), (60, True, ["1"])]
+)
+def test_progress_is_written_as_lines_without_a_terminal(capsys, seconds, at_once, lines):
+    with long_progress("begin", seconds, line_at_once=at_once) as show:
+        for done in (1, 2):
+            show("name", "stage", done, 2, str(done))
+    written = capsys.readouterr()
+    assert (written.err.split(), written.out) == (lines, "")
 
 
 def test_names_that_look_like_markup_show_as_they_are(capsys):

@@ -1,10 +1,7 @@
 """`saek evaluate`: compare models with the gray picture and the original."""
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,15 +9,12 @@ from worker.cli.context import settings_and_logs
 from worker.cli.evaluation_tables import print_evaluation
 from worker.cli.options import Device, Engine, Json
 from worker.cli.recipe_options import PresetName
-from worker.console import err, progress_bar, write_json
-
-if TYPE_CHECKING:
-    from restoration.evaluation import EvaluatedModel, Evaluation, EvaluationOptions, EvaluationProgress
+from worker.console import err, long_progress, write_json
 
 _HalfName = Literal["validation", "test", "all"]
-"""`restoration.evaluation.Half`, spelled out so that help need not load the pixel code."""
+"""`restoration.evaluation.Half`, spelled out so that help need not load `restoration`."""
 
-_TOLD_SECONDS = 30.0
+_LINE_SECONDS = 30.0
 
 
 def evaluate(
@@ -91,7 +85,15 @@ def evaluate(
 ) -> None:
     """Color gray copies of color pictures and measure the error; gray and original are measured too."""
     from restoration import Preset
-    from restoration.evaluation import EvaluationOptions, Half, evaluation_document, open_evaluated_models
+    from restoration.evaluation import (
+        EvaluationOptions,
+        Half,
+        evaluate_models,
+        evaluation_document,
+        open_evaluated_models,
+        report_folder,
+        write_report,
+    )
     from worker.models.library import library_from
 
     settings = settings_and_logs()
@@ -105,52 +107,21 @@ def evaluate(
         settings.threads,
         engine or settings.engine,
     )
-    evaluation = _evaluated(opened, data, options, scans=scans, report=report)
+    with (
+        long_progress("opening the models", _LINE_SECONDS) as show,
+        report_folder(report) as pictures,
+    ):
+
+        def progress(what: str, done: int, total: int) -> None:
+            counted = f"{done:,} of {total:,}"
+            show(what, counted, done, total, f"{what}: {counted}")
+
+        evaluation = evaluate_models(opened, data, options, scans=scans, progress=progress, listener=pictures)
+        if pictures is not None:
+            write_report(evaluation, pictures)
     if json:
         write_json(evaluation_document(evaluation))
     else:
         print_evaluation(evaluation)
     if report is not None:
         err().print(f"Report: {report / 'index.html'}")
-
-
-def _evaluated(
-    opened: Sequence["EvaluatedModel"],
-    data: Path,
-    options: "EvaluationOptions",
-    *,
-    scans: Path | None,
-    report: Path | None,
-) -> "Evaluation":
-    from restoration.evaluation import evaluate_models, report_folder, write_report
-
-    with _progress() as progress, report_folder(report) as pictures:
-        evaluation = evaluate_models(
-            opened,
-            data,
-            options,
-            scans=scans,
-            progress=progress,
-            listener=pictures,
-        )
-        if pictures is not None:
-            write_report(evaluation, pictures)
-    return evaluation
-
-
-@contextmanager
-def _progress() -> Iterator["EvaluationProgress"]:
-    """Yield a listener that shows progress on standard error: a bar on a terminal, else lines."""
-    console = err()
-    with progress_bar(console) as bar:
-        task = bar.add_task("", name="opening the models", stage="", total=None)
-        told = time.monotonic()
-
-        def listen(what: str, done: int, total: int) -> None:
-            nonlocal told
-            bar.update(task, name=what, stage=f"{done:,} of {total:,}", completed=done, total=total)
-            if not console.is_terminal and time.monotonic() - told >= _TOLD_SECONDS:
-                told = time.monotonic()
-                console.print(f"{what}: {done:,} of {total:,}")
-
-        yield listen

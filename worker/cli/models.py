@@ -209,11 +209,11 @@ def import_(
         write_json({"new": done.new, "model": jsonable(done.card, {})})
         return
     card = done.card
-    said = f"{card.name}: {size(card.bytes)}, sha256 {card.weights}"
+    summary = f"{card.name}: {size(card.bytes)}, sha256 {card.weights}"
     if not done.new:
-        out().print(f"Already installed: {said}")
+        out().print(f"Already installed: {summary}")
         return
-    out().print(f"Installed {said}")
+    out().print(f"Installed {summary}")
     out().print(f"To try it: saek restore FILE -o OUT --model {card.name}")
     out().print(f"To make it the default: saek models default {card.name}")
 

@@ -89,9 +89,9 @@ def _facts(view: Overview, waits: Sequence[WaitingPart], ends: Sequence[PartExit
     for waiting in view.waiting:
         if waiting.reason is not None:
             facts.add_row("Waiting", Text(_waiting_text(waiting), style="yellow"))
-    told = {waiting.code for waiting in view.waiting}
+    shown = {waiting.code for waiting in view.waiting}
     for part in waits:
-        if part.code not in told:
+        if part.code not in shown:
             cause = f"{as_sentence(part.reason)} {as_sentence(part.remedy)}"
             words = f"{part.part}, since {moment(part.since)}: {cause}"
             facts.add_row("Waiting", Text(words, style="yellow"))
@@ -117,18 +117,18 @@ def _inbox_rows(survey: SurveyRecord | None) -> Iterator[tuple[str, Text]]:
 
 def _inbox(survey: SurveyRecord) -> Text:
     """Return the counts of unrecorded files, sidecars and conflict copies."""
-    told = Text()
+    text = Text()
     if survey.unknown:
-        told.append(f"{count(survey.unknown, 'file')} not yet recorded   ", style=STYLES[FileState.QUEUED])
+        text.append(f"{count(survey.unknown, 'file')} not yet recorded   ", style=STYLES[FileState.QUEUED])
     if survey.sidecars:
-        told.append(f"{count(survey.sidecars, 'sidecar')} ignored   ", style="dim")
+        text.append(f"{count(survey.sidecars, 'sidecar')} ignored   ", style="dim")
     if survey.conflict_copies:
         names = ", ".join(map(printable, survey.conflicts[:_SHOWN_REFUSED]))
         more = ", ..." if survey.conflict_copies > _SHOWN_REFUSED else ""
         copies = count(survey.conflict_copies, "conflict copy", "conflict copies")
-        told.append(f"{copies} of a sync tool: {names}{more}", style="yellow")
-    told.rstrip()
-    return told
+        text.append(f"{copies} of a sync tool: {names}{more}", style="yellow")
+    text.rstrip()
+    return text
 
 
 def _basis(view: Overview) -> str | None:
@@ -153,23 +153,23 @@ def _waiting_text(waiting: WaitingJobs) -> str:
 
 
 def _states(states: Mapping[FileState, int]) -> Text:
-    told = [(state, states.get(state, 0)) for state in FileState if states.get(state, 0)]
-    return Text("   ").join(Text(f"{state} {number:,}", style=STYLES[state]) for state, number in told)
+    counts = [(state, states.get(state, 0)) for state in FileState if states.get(state, 0)]
+    return Text("   ").join(Text(f"{state} {number:,}", style=STYLES[state]) for state, number in counts)
 
 
 def _also(also: Mapping[JobState, int]) -> Text | None:
     """Return counts of failed or cancelled jobs of files whose own state is another one."""
-    told = [(state, number) for state, number in also.items() if number]
-    if not told:
+    counts = [(state, number) for state, number in also.items() if number]
+    if not counts:
         return None
     words = Text("also ", style="dim")
     words.append_text(
         Text("   ").join(
-            Text(f"{state} {number:,}", style=STYLES[FileState(state.value)]) for state, number in told
+            Text(f"{state} {number:,}", style=STYLES[FileState(state.value)]) for state, number in counts
         )
     )
     words.append(
-        f"   (further jobs of files counted above; `saek status --state {told[0][0]}` lists them)",
+        f"   (further jobs of files counted above; `saek status --state {counts[0][0]}` lists them)",
         style="dim",
     )
     return words

@@ -152,7 +152,7 @@ def _and(dry_run: bool, done: str) -> str:
 
 
 def _reporter(status: "Status", *, quiet: bool) -> "Any":
-    def tell(report: "RecoveryReport", finding: "UnusableFile | None") -> None:
+    def show(report: "RecoveryReport", finding: "UnusableFile | None") -> None:
         if finding is not None and not quiet:
             from worker.printable import printable
 
@@ -160,7 +160,7 @@ def _reporter(status: "Status", *, quiet: bool) -> "Any":
         elif report.read % 100 == 0:
             status.update(f"{report.read:,} read, {count(report.troubles, 'problem')}")
 
-    return tell
+    return show
 
 
 def _end(report: "RecoveryReport") -> None:

@@ -159,23 +159,23 @@ def _existing_outputs(items: Sequence[PlannedOutput], recipe: "Recipe") -> dict[
 
     outcomes: dict[PlannedOutput, Outcome] = {}
     for item in items:
-        facts = {path: read_disclosure(path) for path in item.files if path.exists()}
-        foreign = next((path for path, said in facts.items() if "masterSha256" not in said), None)
+        labels = {path: read_disclosure(path) for path in item.files if path.exists()}
+        foreign = next((path for path, label in labels.items() if "masterSha256" not in label), None)
         if foreign is not None:
             fault = OutputExists(
                 reason=f"{printable(foreign.name)} exists and is not a derivative",
                 remedy="choose another output, or move the file away",
             )
             outcomes[item] = Outcome(item, fault=fault)
-        elif len(facts) < len(item.files):
-            other = _other_derivative(facts, item.master, recipe)
+        elif len(labels) < len(item.files):
+            other = _other_derivative(labels, item.master, recipe)
             if other is not None:
                 fault = OutputExists(
                     reason=f"{printable(other.name)} exists and was made from another master or recipe",
                     remedy="choose another output, or use --force to replace it",
                 )
                 outcomes[item] = Outcome(item, fault=fault)
-        elif any(said.get("recipeFingerprint") != recipe.fingerprint() for said in facts.values()):
+        elif any(label.get("recipeFingerprint") != recipe.fingerprint() for label in labels.values()):
             outcomes[item] = Outcome(item, skipped="exists, made by another recipe; --force makes it again")
         else:
             outcomes[item] = Outcome(item, skipped="exists")

@@ -1,8 +1,6 @@
 """`saek study`: train a folder of recipes and compare the results on a page."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,16 +9,15 @@ import typer
 
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.console import err, jsonable, out, progress_bar, table, write_json
+from worker.console import jsonable, long_progress, out, table, write_json
 from worker.formatting import count, duration, size
 from worker.printable import printable
 
 if TYPE_CHECKING:
-    from restoration.evaluation import EvaluationProgress
     from restoration.study import Findings, PlannedRun
     from restoration.training import TrainingProgress
 
-_TOLD_SECONDS = 60.0
+_LINE_SECONDS = 60.0
 
 
 class _Precision(StrEnum):
@@ -99,7 +96,17 @@ def study(
     if dry_run:
         _print_plan(_estimates(folder, data, where, limits), as_json=json)
         return
-    with _progress() as (trained, progress):
+    with long_progress("reading pictures", _LINE_SECONDS) as show:
+
+        def trained(plan: "PlannedRun", now: "TrainingProgress") -> None:
+            name = f"{plan.recipe.name} base {plan.recipe.base}"
+            left = duration(now.seconds_left)
+            stage = f"{now.phase}, loss {now.loss:.3f}, {now.samples_per_second:.1f} pictures/s, {left} left"
+            show(name, stage, now.step, now.steps, f"{name}: {now.step:,} of {now.steps:,}, {stage}")
+
+        def progress(what: str, done: int, total: int) -> None:
+            show(what, "", done, total, f"{what}: {done:,} of {total:,}")
+
         findings = run_study(
             folder, data, where, page, limits, library=library, trained=trained, progress=progress
         )
@@ -182,26 +189,3 @@ def _print(findings: "Findings", page: Path) -> None:
     console = out()
     console.print(made)
     console.print(f"Page: {printable(page)}")
-
-
-@contextmanager
-def _progress() -> "Iterator[tuple[Callable[[PlannedRun, TrainingProgress], None], EvaluationProgress]]":
-    """Yield listeners that show progress on standard error: a bar on a terminal, else lines."""
-    console = err()
-    with progress_bar(console) as bar:
-        task = bar.add_task("", name="reading pictures", stage="", total=None)
-        told = time.monotonic()
-
-        def show(name: str, stage: str, done: int, total: int) -> None:
-            nonlocal told
-            bar.update(task, name=name, stage=stage, completed=done, total=total)
-            if not console.is_terminal and time.monotonic() - told >= _TOLD_SECONDS:
-                told = time.monotonic()
-                console.print(f"{name}: {done:,} of {total:,}{', ' if stage else ''}{stage}")
-
-        def trained(plan: "PlannedRun", now: "TrainingProgress") -> None:
-            left = duration(now.seconds_left)
-            stage = f"{now.phase}, loss {now.loss:.3f}, {now.samples_per_second:.1f} pictures/s, {left} left"
-            show(f"{plan.recipe.name} base {plan.recipe.base}", stage, now.step, now.steps)
-
-        yield trained, lambda what, done, total: show(what, "", done, total)

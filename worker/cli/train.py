@@ -1,6 +1,5 @@
 """`saek train`: train weights on a folder of color pictures."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,13 +7,13 @@ import typer
 
 from worker.cli.context import settings_and_logs
 from worker.cli.options import Json
-from worker.console import err, jsonable, out, progress_bar, table, write_json
-from worker.formatting import duration
+from worker.console import jsonable, long_progress, out, table, write_json
+from worker.formatting import count, duration
 
 if TYPE_CHECKING:
     from restoration.training import SetMetrics, TrainingProgress, TrainingResult
 
-_TOLD_SECONDS = 60.0
+_LINE_SECONDS = 60.0
 
 
 def train(
@@ -52,21 +51,13 @@ def train(
     shipped = shipped_recipe(recipe)
     own = "/" in recipe and Path(recipe).exists()
     plan = shipped if shipped.is_file() and not own else Path(recipe)
-    console = err()
-    with progress_bar(console) as bar:
-        task = bar.add_task("", name="reading pictures", stage="", total=None)
-        told = 0.0
+    with long_progress("reading pictures", _LINE_SECONDS, line_at_once=True) as show:
 
         def listen(progress: "TrainingProgress") -> None:
-            nonlocal told
             stage = _stage(progress)
-            bar.update(task, name=progress.phase, stage=stage, total=progress.steps, completed=progress.step)
-            if not console.is_terminal and time.monotonic() - told >= _TOLD_SECONDS:
-                told = time.monotonic()
-                left = duration(progress.seconds_left)
-                console.print(
-                    f"{progress.phase}: step {progress.step} of {progress.steps}, {stage}, {left} left"
-                )
+            left = duration(progress.seconds_left)
+            line = f"{progress.phase}: step {progress.step} of {progress.steps}, {stage}, {left} left"
+            show(progress.phase, stage, progress.step, progress.steps, line)
 
         result = train_by_recipe(plan, data, run, resume=resume, progress=listen, library=library)
     if json:
@@ -84,7 +75,7 @@ def _stage(progress: "TrainingProgress") -> str:
 def _print(result: "TrainingResult") -> None:
     console = out()
     which = "best" if result.validation else "last"
-    console.print(f"{result.steps} steps; {which} weights: step {result.best_step}, in {result.run}")
+    console.print(f"{count(result.steps, 'step')}; {which} weights: step {result.best_step}, in {result.run}")
     spent = result.spent
     console.print(
         f"{spent.samples} samples in {duration(spent.seconds)}, {spent.samples_per_second:.1f} samples/s; "

@@ -35,12 +35,12 @@ def failures(settings: Settings) -> Check:
         (failed, "failed", _FAILED),
         (again, "failed when reprocessed", _FAILED),
     ]
-    told = [(f"{number:,} {words}", remedy) for number, words, remedy in found if number]
+    lines = [(f"{number:,} {words}", remedy) for number, words, remedy in found if number]
     stopped = view.files[FileState.CANCELLED] + cancelled
     aside = f"; {stopped:,} cancelled" if stopped else ""
-    if not told:
+    if not lines:
         return Check("failures", State.OK, f"no file is quarantined and none failed{aside}")
-    numbers, remedies = zip(*told, strict=True)
+    numbers, remedies = zip(*lines, strict=True)
     return Check(
         "failures", State.WARNING, f"files: {', '.join(numbers)}{aside}", " ".join(dict.fromkeys(remedies))
     )
@@ -51,7 +51,7 @@ def waiting(settings: Settings) -> Check:
     from worker.parts.wait_reporter import waiting_parts_and_jobs
 
     parts, jobs = waiting_parts_and_jobs(settings)
-    told = {job.code for job in jobs}
+    codes = {job.code for job in jobs}
     lines = [
         (f"{job.jobs} of the queued jobs wait since {moment(job.since)}: {job.reason}", job.remedy or "")
         for job in jobs
@@ -59,7 +59,7 @@ def waiting(settings: Settings) -> Check:
     lines += [
         (f"{part.part} waits since {moment(part.since)}: {part.reason}", part.remedy)
         for part in parts
-        if part.code not in told
+        if part.code not in codes
     ]
     if not lines:
         return Check("waiting", State.OK, "nothing waits")

@@ -39,7 +39,7 @@ def test_a_dry_run_shows_the_runs_and_writes_nothing(saek_json, saek, recipes, p
     assert found["seconds"] == pytest.approx(sum(run["seconds"] for run in found["runs"]))
     assert found["runs"][0]["seconds"] > 0
     assert found["bytes"] > 0
-    assert "2 runs of" in saek(*words).stdout
+    assert "2 runs, " in saek(*words).stdout
     assert not (tmp_path / "out").exists()
 
 

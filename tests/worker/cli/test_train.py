@@ -72,7 +72,7 @@ def test_a_recipe_of_the_study_says_itself_how_it_is_trained(saek_json, saek, pi
     done = saek_json(*words)
     assert (done["steps"], done["validation"], done["test"][0]["pictures"]) == (1, [], 1)
     assert (tmp_path / "run" / "epoch-001.safetensors").is_file()
-    assert "the weights of step 1 are the last" in saek(*words).stdout
+    assert "1 step; last weights: step 1" in saek(*words).stdout
 
 
 def test_the_recipes_of_the_study_have_names(saek, pictures, tmp_path):
