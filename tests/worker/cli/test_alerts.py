@@ -1,4 +1,4 @@
-"""The alerts of docs/operations.md, run as they stand there, on stations that are well and that are not."""
+"""The alerts of docs/operations.md, run as written there, on working and failing stations."""
 
 import datetime as dt
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from jq_command import folder_of_jq, made_in
 from sqlalchemy import update
+from typer.testing import Result
 
 from db.core.engine import Database
 from db.core.schema import Job
@@ -24,11 +25,15 @@ QUARANTINED, FAILED, OLD, WAITING, DOCTOR, VERIFY = ALERTS
 
 
 @pytest.fixture
-def fires(settings: Settings, tmp_path: Path) -> Callable[[str], bool]:
-    """Run a line of the page in a shell; whether it tells that somebody is needed."""
+def fires(settings: Settings, tmp_path: Path, saek: Callable[..., Result]) -> Callable[..., bool]:
+    """Run a line of the page in a shell and return whether it fires.
 
-    def fires(line: str) -> bool:
-        own = f"{Path(sys.executable).parent}:{folder_of_jq(tmp_path)}:{os.environ['PATH']}"
+    Its `saek` is the installed one, or a script that writes what the command writes in this process.
+    """
+
+    def fires(line: str, *, installed: bool = False) -> bool:
+        folder = Path(sys.executable).parent if installed else scripted(line)
+        own = f"{folder}:{folder_of_jq(tmp_path)}:{os.environ['PATH']}"
         ran = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
             env=os.environ | {"PATH": own},
@@ -40,15 +45,27 @@ def fires(settings: Settings, tmp_path: Path) -> Callable[[str], bool]:
         assert (ran.stdout.strip(), ran.returncode) in {("true", 0), ("false", 1)}
         return ran.returncode == 1
 
+    def scripted(line: str) -> Path:
+        command, *words = line.partition("|")[0].split()
+        result = saek(*words)
+        assert (command, result.stderr) == ("saek", "")
+        folder = tmp_path / "scripted"
+        folder.mkdir(exist_ok=True)
+        (folder / "output").write_text(result.stdout, encoding="utf-8")
+        script = f'#!/bin/sh\n[ "$*" = "{" ".join(words)}" ] || exit 99\ncat {folder}/output\n'
+        (folder / "saek").write_text(f"{script}exit {int(result.exit_code)}\n")
+        (folder / "saek").chmod(0o755)
+        return folder
+
     return fires
 
 
 @pytest.mark.parametrize("line", [line for line in ALERTS if line != DOCTOR])
-def test_nothing_fires_while_all_is_well(fires, record, line):
+def test_no_alert_fires_on_a_working_station(fires, record, line):
     record.done("a.tif")
     record.again("b.tif")
     record.running("c.tif")
-    assert not fires(line)
+    assert not fires(line, installed=True)
 
 
 def test_a_quarantined_file_fires(fires, record):
@@ -87,7 +104,7 @@ def test_a_full_disk_fires_and_a_pause_does_not(fires, record, saek):
 def test_a_station_that_cannot_work_fires(fires, record, settings):
     record.file("a.tif")
     (settings.inbox_path / "a.tif").touch()
-    assert not fires(DOCTOR)
+    assert not fires(DOCTOR, installed=True)
     settings.outbox_path.chmod(0o777)
     try:
         assert fires(DOCTOR)
