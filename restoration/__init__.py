@@ -5,7 +5,7 @@ The public face of the package. Training, evaluation and the founding study have
 """
 
 from restoration.atomic_write import draft, publish, replacing, sync_folder, write_file, writing_to
-from restoration.demo_scans import Sample, make_samples
+from restoration.demo_masters import Sample, make_samples
 from restoration.derivatives.contact_sheet import contact_sheet
 from restoration.derivatives.disclosure import read_disclosure
 from restoration.derivatives.xmp import STATEMENTS

@@ -1,4 +1,4 @@
-"""Results of a restoration: its plan, its progress, and the finished derivative."""
+"""What a restoration reports: its plan, its progress, and the finished derivative."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

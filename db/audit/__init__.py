@@ -5,7 +5,7 @@ from db.audit.chain_verification import (
     ChainVerification,
     verify_chain,
 )
-from db.audit.due import (
+from db.audit.due_checks import (
     ChosenFiles,
     Due,
     DueAmount,

@@ -15,7 +15,7 @@ from db.audit.hash_chain import SealFacts, count_unsealed, last_seal
 from db.core import schema
 from db.core.engine import Database
 from db.core.schema import Event
-from db.core.triggers import missing_triggers
+from db.core.trigger_check import missing_triggers
 
 _PAGE: Final = 500
 _STREAM: Final = 1000

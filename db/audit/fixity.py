@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from db.audit.due import TABLES, Due, RecordedFile, present_files
+from db.audit.due_checks import TABLES, Due, RecordedFile, present_files
 from db.catalog.names_due import mark_names_due
 from db.core import events
 from db.core.batches import batches

@@ -1,4 +1,4 @@
-"""The state of a file as an SQL expression over its sighting, its scan and the scan's jobs."""
+"""The state of a file as an SQL expression, and the count of files by state."""
 
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Tables of the record, modeled on PREMIS: objects, events, agents and derivations."""
+"""Tables of the record, modeled on PREMIS: scans, sightings, jobs, derivatives, events, agents."""
 
 import datetime as dt
 from typing import Any

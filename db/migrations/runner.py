@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from db.core.revision import head_revision, opened_database, require_known, revision_of
 from db.core.schema import Base
-from db.core.triggers import missing_triggers
+from db.core.trigger_check import missing_triggers
 
 _UPGRADE_LOCK: Final = 0x5AE4  # any number that is not locked by others; PostgreSQL only
 

@@ -1,4 +1,4 @@
-"""Chroma inference: the palette from whole-picture passes, then detail from larger passes.
+"""Chroma inference: the palette as the mean of whole-picture passes, then detail from larger ones.
 
 A whole-picture pass sees everything and gives the palette. A detail pass sees the picture at a larger scale,
 in one part or in windows, and contributes only what the passes before it were too small to represent::

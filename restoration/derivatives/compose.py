@@ -1,4 +1,4 @@
-"""Compose strips of color that have exactly the luma of the master's strips.
+"""Compose strips of color with exactly the master's luma, and digest the samples that the file must hold.
 
 Luma is that of BT.601, as `restoration.arrays.luma` computes it in integers.
 """

@@ -1,8 +1,8 @@
 """Verify a finished derivative: decode it by the second decoder and compare its luma with the master.
 
 Every pixel of the file is decoded again, by code that neither wrote it nor read the master for the work
-(`second_decoder`), and its luma is computed in other ways than by the code that colored it (`bt601`). The
-gray of the master that it must be was seen by both decoders when the master was read first
+(`second_decoder`), and its luma is computed in other ways than by the code that colored it
+(`arrays.reference_luma`). Both decoders saw the expected gray when the master was read first
 (`decoder_agreement`).
 """
 

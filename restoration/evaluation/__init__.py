@@ -24,7 +24,7 @@ from restoration.evaluation.options import EvaluationOptions, EvaluationProgress
 from restoration.evaluation.pictures import Half
 from restoration.evaluation.reliability import Reliability
 from restoration.evaluation.report import report_folder, write_report
-from restoration.evaluation.scans import ScanFigures
+from restoration.evaluation.scan_blotches import ScanFigures
 from restoration.evaluation.showcase import showcase
 from restoration.evaluation.strength_curve import StrengthPoint, by_strength
 from restoration.evaluation.tiled import TilingFigures

@@ -13,7 +13,7 @@ from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.options import BLOTCH_LIMIT
 from restoration.evaluation.pictures import HISTORICAL, Half
 from restoration.evaluation.reliability import Reliability, Tenth
-from restoration.evaluation.scans import SIDE, ScanFigures, ScansMeasured
+from restoration.evaluation.scan_blotches import SIDE, ScanFigures, ScansMeasured
 from restoration.evaluation.tiled import SHIFTS, TilingFigures, TilingMeasured
 
 _HALVES = {

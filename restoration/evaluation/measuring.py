@@ -34,7 +34,7 @@ from restoration.evaluation.pictures import (
 )
 from restoration.evaluation.reliability import Reliability, ReliabilityTally
 from restoration.evaluation.rendering import colored, left_gray, luminance_of, predicted_chroma
-from restoration.evaluation.scans import ScansMeasured, list_scans, measure_scans
+from restoration.evaluation.scan_blotches import ScansMeasured, list_scans, measure_scans
 from restoration.evaluation.strength_curve import StrengthPoint, StrengthTally
 from restoration.evaluation.tiled import TilingMeasured, measure_tiling
 from restoration.training.metrics import chroma_error

@@ -18,7 +18,7 @@ from restoration.evaluation.evaluated_models import EvaluatedModel
 from restoration.evaluation.options import EvaluationOptions, EvaluationProgress
 from restoration.evaluation.pictures import Listing, reference_pictures
 from restoration.evaluation.rendering import colored, luminance_copy, luminance_of, upsampled_chroma
-from restoration.evaluation.scans import list_scans, scan_luminance
+from restoration.evaluation.scan_blotches import list_scans, scan_luminance
 from restoration.generators.loaded_model import LoadedModel
 from restoration.recipe import Preset
 

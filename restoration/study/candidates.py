@@ -20,9 +20,9 @@ from restoration.evaluation.options import EvaluationProgress
 from restoration.evaluation.rendering import colored, left_gray, predicted_chroma
 from restoration.generators.models import Library, default_model
 from restoration.recipe import Preset
+from restoration.study.candidate_metrics import CandidateMetrics, Evaluator, as_facts, from_facts
 from restoration.study.colorizer import checkpoint_colorizer, luminance_kept
 from restoration.study.dataset import Dataset
-from restoration.study.evaluator import CandidateMetrics, Evaluator, as_facts, from_facts
 from restoration.study.preprocessing import Bytes, Preprocessing
 from restoration.study.recipe import SeedRecipe
 from restoration.study.run_folder import SeedRunFolder

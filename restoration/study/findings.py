@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from restoration.evaluation.document import rounded
+from restoration.study.candidate_metrics import as_facts
 from restoration.study.candidates import EvaluatedCandidate
 from restoration.study.channel_statistics import ChannelStatistics, measure_channels
 from restoration.study.dataset import Dataset
-from restoration.study.evaluator import as_facts
 from restoration.study.matrix import PlannedRun
 from restoration.study.preprocessing import Preprocessing
 from restoration.study.run_folder import SeedRunFolder

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from restoration.study.candidate_metrics import CandidateMetrics
 from restoration.study.candidates import EvaluatedCandidate
 from restoration.study.channel_statistics import CHANNELS
 from restoration.study.comparisons import TITLES, Comparison
-from restoration.study.evaluator import CandidateMetrics
 from restoration.study.findings import Findings
 
 COLUMNS = (

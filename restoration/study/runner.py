@@ -13,11 +13,11 @@ from restoration.evaluation.document import as_json
 from restoration.evaluation.features import FeatureNetwork
 from restoration.evaluation.options import EvaluationProgress, silent
 from restoration.generators.models import SHIPPED_ONLY, Library, default_model
+from restoration.study.candidate_metrics import Evaluator
 from restoration.study.candidates import Candidate, baselines, evaluate_candidates, run_candidates
 from restoration.study.comparisons import comparisons
 from restoration.study.curves import curve_files
 from restoration.study.dataset import Dataset, load_dataset
-from restoration.study.evaluator import Evaluator
 from restoration.study.findings import Findings, statistics, study_document
 from restoration.study.loop import train_seed
 from restoration.study.matrix import PlannedRun, RunSelection, plan_runs, read_matrix, runs_made

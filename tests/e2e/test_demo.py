@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from restoration.demo_scans import make_samples
+from restoration.demo_masters import make_samples
 
 
 def demo(into: Path) -> "subprocess.CompletedProcess[str]":

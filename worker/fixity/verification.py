@@ -1,4 +1,4 @@
-"""A verification: events, orphans and files are checked in this order, within a budget."""
+"""What `saek verify` does: check events, orphans and files in this order, within a budget."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -12,8 +12,8 @@ from db.catalog import survey_requested_at
 from db.core import Database, open_database
 from db.errors import DatabaseError, DatabaseUnavailable
 from restoration import MasterUnavailable, Transient, require_storage
+from worker.inbox.admission import SlowRead
 from worker.inbox.companions import is_companion_file
-from worker.inbox.header_checks import SlowRead
 from worker.inbox.inotify import watch_mode
 from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled
 from worker.inbox.long_reads import LargeFile, LongReads

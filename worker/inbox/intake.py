@@ -33,8 +33,8 @@ from restoration import (
     UnsafeFile,
     require_storage,
 )
+from worker.inbox.admission import NameNotUtf8, SlowRead, check_header
 from worker.inbox.conflicts import is_conflict_copy
-from worker.inbox.header_checks import NameNotUtf8, SlowRead, check_header
 from worker.inbox.transfers import is_incomplete
 from worker.inbox.walk import Entry, stat_entry
 from worker.parts.problems import problem_of, transient_cause

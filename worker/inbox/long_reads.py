@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from restoration import Reader
-from worker.inbox.header_checks import SlowRead
+from worker.inbox.admission import SlowRead
 from worker.inbox.intake import ExaminedFile, Intake, IntakeResult, ReadCancelled
 
 _SIZE_CLASSES: Final = (1 << 30, 1 << 36)

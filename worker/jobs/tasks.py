@@ -46,7 +46,7 @@ def _claim_and_restore(context: JobContext, job_id: int) -> None:
     with claimed_job(context.database, job_id, context.owner, settings, context.draining_seconds) as job:
         if job is None:
             with context.database.read() as s:
-                _log.info("nothing to claimed_job", job=job_id, file=job_file_names(s, [job_id]).get(job_id))
+                _log.info("nothing to claim", job=job_id, file=job_file_names(s, [job_id]).get(job_id))
             return
         lease = job.lease
         recipe = recipe_of(lease.recipe_body)

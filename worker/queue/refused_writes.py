@@ -1,4 +1,4 @@
-"""Waiting for a broker that answers but rejects writes.
+"""Whether the broker rejects this worker's writes, and the growing pauses between attempts.
 
 A broker rejects writes when its memory or its disk is full, when it became a replica, or when too few
 replicas follow it. A worker can take no message then, and Celery would reconnect six times a second.

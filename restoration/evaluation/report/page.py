@@ -33,7 +33,7 @@ from restoration.evaluation.report.charts import (
     strength_chart,
 )
 from restoration.evaluation.report.image_strips import StripFile, StripFolder
-from restoration.evaluation.scans import ScansMeasured
+from restoration.evaluation.scan_blotches import ScansMeasured
 from restoration.evaluation.tiled import TilingMeasured
 
 MAX_EXTREMES = 12

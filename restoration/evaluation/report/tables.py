@@ -21,7 +21,7 @@ from restoration.evaluation.formatting import (
 from restoration.evaluation.groups import Group
 from restoration.evaluation.measuring import Evaluation
 from restoration.evaluation.reliability import Reliability
-from restoration.evaluation.scans import ScanFigures
+from restoration.evaluation.scan_blotches import ScanFigures
 from restoration.evaluation.strength_curve import StrengthPoint, by_strength
 from restoration.evaluation.tiled import TilingFigures
 from restoration.recipe import Preset

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.audit.hash_chain import seal_events
-from db.core.triggers import missing_triggers
+from db.core.trigger_check import missing_triggers
 from db.migrations import runner
 
 TABLES = ("event", "seal", "agent")

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import func, select
 
-from db.audit.due import (
+from db.audit.due_checks import (
     Due,
     amount_due,
     choose_files,
@@ -70,7 +70,7 @@ def test_the_longest_unchecked_files_come_first(archive):
 
 
 def test_many_pages_yield_every_file_once(archive, monkeypatch):
-    monkeypatch.setattr("db.audit.due._PAGE", 3)
+    monkeypatch.setattr("db.audit.due_checks._PAGE", 3)
     for number in range(10):
         make(archive, str(number))
     for group in (range(4), range(4, 8)):  # two dates, and some that share one

@@ -8,7 +8,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from db.audit.chain_verification import verify_chain
-from db.audit.due import (
+from db.audit.due_checks import (
     Due,
     due_files,
 )

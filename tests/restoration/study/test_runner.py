@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restoration.study.candidate_metrics import as_facts, from_facts
 from restoration.study.colorizer import luminance_kept
 from restoration.study.dataset import load_dataset
-from restoration.study.evaluator import as_facts, from_facts
 from restoration.study.findings import Findings
 from restoration.study.matrix import RunSelection
 from restoration.study.preprocessing import Preprocessing, gray_of

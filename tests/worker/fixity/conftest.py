@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from db.audit.due import (
+from db.audit.due_checks import (
     Due,
     due_files,
 )

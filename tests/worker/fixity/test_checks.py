@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from db.audit.due import Due
+from db.audit.due_checks import Due
 from db.core.schema import Event
 from db.values import utcnow
 from db.vocabulary import EventType, Finding, Holding

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from sqlalchemy.exc import DataError
 
-import worker.inbox.header_checks
+import worker.inbox.admission
 import worker.inbox.intake
 from db.catalog.files import FileRow, list_files
 from db.catalog.selection import Selection
@@ -109,7 +109,7 @@ def test_a_header_that_takes_long_is_read_beside_the_others(
     eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real, done = worker.inbox.header_checks.identify, threading.Event()
+    real, done = worker.inbox.admission.identify, threading.Event()
 
     def identify(path: Path, limits: Limits, reader: Any = None) -> Any:
         if path.name == "slow.tif":
@@ -118,7 +118,7 @@ def test_a_header_that_takes_long_is_read_beside_the_others(
             assert done.wait(30)
         return real(path, limits, reader)
 
-    monkeypatch.setattr("worker.inbox.header_checks.identify", identify)
+    monkeypatch.setattr("worker.inbox.admission.identify", identify)
     for seed, name in enumerate(("slow.tif", "z.tif")):
         scan(settings.inbox_path / name, seed)
     with ingesting(settings):

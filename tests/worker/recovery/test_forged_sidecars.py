@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from db.audit.due import Due
+from db.audit.due_checks import Due
 from db.catalog.files import list_files
 from db.catalog.sidecars import sidecar_object
 from db.core.engine import Database, open_database

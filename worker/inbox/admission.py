@@ -1,4 +1,4 @@
-"""Header checks: what a file's name, kind and header must be like before it is read to its end."""
+"""Admission: checks of a file's name, kind and header before it is read to its end."""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Triggers that keep agents, events and seals append-only."""
+"""Check that the append-only triggers of agents, events and seals are there (migration 0002 creates them)."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -13,7 +13,7 @@ from restoration.evaluation.blotch_thresholds import BlotchThresholds
 from restoration.evaluation.errors import EvaluationError
 from restoration.evaluation.evaluated_models import EvaluatedModel
 from restoration.evaluation.options import EvaluationOptions, PictureListener, silent
-from restoration.evaluation.scans import SIDE, measure_scans
+from restoration.evaluation.scan_blotches import SIDE, measure_scans
 
 SubjectMaker = Callable[..., EvaluatedModel]
 EXTREMES = BlotchThresholds(0.3, 0.1)

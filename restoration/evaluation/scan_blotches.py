@@ -1,4 +1,4 @@
-"""Blotches on monochrome scans, whose true colors are unknown."""
+"""Color each scan of a folder with each model and measure blotches; true colors are unknown."""
 
 from __future__ import annotations
 

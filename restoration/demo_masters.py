@@ -1,4 +1,4 @@
-"""Sample masters for the demonstration: CC0 photographs of scikit-image, made into typical scans."""
+"""Six masters for `saek demo` from CC0 photographs of scikit-image: four to color, two to refuse."""
 
 from dataclasses import dataclass
 from pathlib import Path

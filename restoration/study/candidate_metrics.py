@@ -1,4 +1,4 @@
-"""Metrics of colored test pictures, those of `saek evaluate`, and by hue."""
+"""Compare pictures that a candidate colored with the true ones, overall and by hue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are due for a fixity check."""
+"""Which files are due for a fixity check, and the choice of the next ones."""
 
 import datetime as dt
 import heapq
