@@ -3,8 +3,8 @@
     python benchmarks/cases.py --cases DIR [--only NAME]... [--route restore|station] [--json]
 
 DIR holds `cases.csv` (input, right value, why) and `inputs/`. Each input is given to the commands as a user
-would give it: by a relative path, and dropped into the inbox of a station. What is right was computed without
-our code: masters and derivatives are read by tifffile and Pillow, profiles by lcms, packets by lxml.
+would give it: by a relative path, and dropped into the inbox of a station. The right values were computed
+without our code: masters and derivatives are read by tifffile and Pillow, profiles by lcms, packets by lxml.
 
 Ends with 1 if one case is not right.
 """

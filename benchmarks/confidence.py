@@ -92,7 +92,7 @@ def main() -> None:
         print(f"  {one:18} {np.mean([v for name, v in inside if name == one and v is not None]):.2f}")
     order = np.argsort(everywhere, kind="stable")
     parts = [(everywhere[part].mean(), error[part]) for part in np.array_split(order, CLASSES)]
-    print("\npredicted close   told    mean error")
+    print("\npredicted close   given   mean error")
     for middle, off in parts:
         told = float(PredictedError(np.array([middle], np.float32), found[0].calibration).confidence()[0])
         print(f"{middle:.4f}  {(off <= CLOSE).mean():.3f}   {told:.3f}   {off.mean():.4f}")

@@ -4,11 +4,11 @@
 
 The floor is the time in which the same processor, on the same threads and in the same run, does as many
 floating point operations in a matrix multiplication of 1536 x 1536 (the faster of numpy's and torch's). A
-network cannot be there altogether: depthwise convolutions do little arithmetic for the memory that they move,
-so the bytes that layers read and write are told, too, with the time that a plain copy takes for as many.
-Rounds of all rows and of the floor alternate, each begun by a run that does not count: the threads of the
-library before it spin for some milliseconds longer and would take the cores from it. The best of each counts,
-as wall time and as processor time, which other programs disturb less. CUDA has a floor of its own, see
+network cannot reach it: depthwise convolutions do little arithmetic for the memory that they move, so the
+bytes that layers read and write are reported, too, with the time that a plain copy takes for as many. Rounds
+of all rows and of the floor alternate, each begun by a run that does not count: the threads of the library
+before it spin for some milliseconds longer and would take the cores from it. The best of each counts, as wall
+time and as processor time, which other programs disturb less. CUDA has a floor of its own, see
 benchmarks/windows.py.
 """
 

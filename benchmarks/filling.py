@@ -1,9 +1,9 @@
 """Fill a record with a million scans in about a minute, by SQL in PostgreSQL, with rows like real ones.
 
-What is filled in is what a large archive would hold in the midst of a bulk order: files in 200 collections,
-one in a hundred quarantined; jobs of the first recipe nearly all done; those of the last one half done, half
-queued, the oldest of them waiting for a full disk; a derivative for each job that is done, one event for each
-scan and two for each job. Constraints hold, sequences go on, statistics are taken.
+The rows are those of a large archive during a bulk command: files in 200 collections, one in a hundred
+quarantined; jobs of the first recipe nearly all done; those of the last one half done, half queued, the
+oldest of them waiting for a full disk; a derivative for each job that is done, one event for each scan and
+two for each job. Constraints hold, sequences continue, statistics are up to date.
 """
 
 from collections.abc import Iterator

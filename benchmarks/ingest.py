@@ -2,12 +2,12 @@
 
     python benchmarks/ingest.py [--burst 500] [--known 1000 20000] [--on sqlite postgresql] [--json]
 
-burst: a real `saek ingest` is stopped (SIGSTOP) until so many small scans lie in nested folders and the
-kernel's queue of events has overflowed; then it goes on, its periodic rescan switched off. Counted is the
-time from there until each file is on record. The floor is to stat and hash the same files, and no more.
+burst: a real `saek ingest` is stopped (SIGSTOP) until that many small scans are in nested folders and the
+kernel's queue of events has overflowed; then it continues, with its periodic rescan switched off. The time
+from there until each file is on record is measured. The floor is the time to stat and hash the same files.
 
-known: so many files lie in the inbox and are on record as they are. Counted is what the ingester tells of its
-rescan at the start; beside it the processor time of the process with its imports, the floor (os.scandir and
+known: that many files are in the inbox and on record, unchanged. It reports the first rescan as the
+ingester logs it; the processor time of the process with its imports, the floor (os.scandir and
 lstat of the same files), the most memory that the process had, how many files were not as recorded (none) or
 were read (by their access times), and how long the slowest write took that another tried meanwhile.
 """
@@ -288,7 +288,7 @@ def enter_all(database: "Database", inbox: Path) -> Callable[[], None]:
 
 
 def tells_reading(settings: "Settings") -> bool:
-    """Whether the file system records access times."""
+    """Return whether the file system records access times."""
     probe = settings.home / "probe"
     probe.write_bytes(b"1")
     before = probe.stat().st_atime_ns

@@ -2,9 +2,9 @@
 
     python benchmarks/leak.py [--scans 350] [--every 50] [--preset fast]
 
-A station of its own home (SQLite, embedded broker, one child of one thread) takes in small scans, gray of
-8 and 16 bits and RGB prints, TIFF and PNG, each of its own content. At every so many that are done the
-resident memory of the child that restores is looked at, and that of the process that reads for it.
+A station of its own home (SQLite, embedded broker, one child of one thread) takes in small scans, gray of 8
+and 16 bits and RGB prints, TIFF and PNG, each of its own content. At regular counts of finished scans it
+samples the resident memory of the child that restores, and of the process that reads for it.
 """
 
 import argparse

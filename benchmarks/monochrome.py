@@ -4,12 +4,13 @@
 
 DIR holds `scans` (monochrome), `eval` and `train` (color, but for what `monochrome.csv` beside this file
 calls monochrome or unclear, by eye; unclear ones are left out). To them come prints and pictures made of the
-color ones: gray, sepia, cyanotype, split tone, gold and selenium, each with stains, noise, channels that lie
-apart and JPEG; and, as color, tinted prints, posters of a few flat colors, and prints beside a color target.
+color ones: gray, sepia, cyanotype, split tone, gold and selenium, each with stains, noise, misaligned
+channels and JPEG; and, as color, tinted prints, posters of a few flat colors, and prints beside a color
+target.
 
 All are divided in two by the digest of their path, so a picture and what was made of it are on one side. The
-thresholds are chosen on the first half alone; both halves are then judged by them and by the ones that are
-installed. A color picture that passes costs as much as ten monochrome ones that are refused.
+thresholds are chosen on the first half alone; both halves are then classified by them and by the installed
+ones. A color picture that passes costs as much as ten monochrome ones that are refused.
 """
 
 import argparse

@@ -12,7 +12,7 @@ codec   compress the samples of the derivative and decompress them: grain in thr
 
 `pixels` is a restoration without the network: all else that Saek does, and the memory that it takes for it.
 Seconds are of the wall; CPU seconds, in brackets, are over all threads. Memory is the peak of the
-proportional set size over the process and its children, looked at ten times a second.
+proportional set size over the process and its children, sampled ten times a second.
 """
 
 import argparse
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--bits", type=int, nargs="+", default=[8, 16], choices=[8, 16])
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--pyramid", action="store_true")
-    parser.add_argument("--folder", type=Path, help="where the pictures lie meanwhile")
+    parser.add_argument("--folder", type=Path, help="folder of the temporary pictures")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; wall seconds (CPU seconds); peak MB")
     print("        master          copy  codec         pixels    MB           saek    MB  ratio  stages")

@@ -52,7 +52,7 @@ class Row:
 
     @property
     def missed(self) -> bool:
-        """Whether the value is on the wrong side of its target."""
+        """True if the value is on the wrong side of its target."""
         if self.target is None:
             return False
         return self.value < self.target if self.from_below else self.value > self.target
@@ -107,9 +107,7 @@ def status_rows(database: Database, rounds: int) -> Iterator[Row]:
         subprocess.run([sys.executable, "-m", "worker", *words], check=True, stdout=subprocess.DEVNULL)
 
     yield row("saek status --exact, in this process", [spent(lambda: look(exact=True)) for _ in range(2)])
-    yield row(
-        "a census, as the dispatcher takes it", [spent(lambda: cache_counts(database)) for _ in range(2)]
-    )
+    yield row("cached counts, refreshed", [spent(lambda: cache_counts(database)) for _ in range(2)])
     yield row("saek status, in this process", [spent(look) for _ in range(rounds)], 300)
     yield row("saek status, cold", [spent(lambda: command("status")) for _ in range(rounds)])
     yield row("saek --version, cold", [spent(lambda: command("--version")) for _ in range(rounds)])
@@ -143,7 +141,7 @@ def queue_rows(database: Database) -> Iterator[Row]:
     for lane in Lane:
         asked = [spent(partial(due, lane, 256)) for _ in range(5)]
         yield row(f"256 jobs of the {lane} lane that are due", asked)
-    yield row("what silent workers held", [spent(lambda: database.run(reap_expired)) for _ in range(5)])
+    yield row("expired leases taken back", [spent(lambda: database.run(reap_expired)) for _ in range(5)])
     chosen = due(Lane.BULK, CLAIMS + RESTS)
     yield row("a claim", [spent(partial(claim, job_id)) for job_id in chosen[:CLAIMS]], 5)
     yield row("a finish", [spent(partial(finish, lease)) for lease in leases])
@@ -240,7 +238,7 @@ def order_rows(database: Database) -> Iterator[Row]:
         with database.read() as s:
             plan_reprocess(s, (scan.scan_id for scan in select_scans(s, Selection(all=True))), "f" * 64)
 
-    yield Row("all scans counted for a bulk order", spent(count) / 1000, "s")
+    yield Row("all scans counted for a bulk command", spent(count) / 1000, "s")
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ MASTER_CHANGED: Final = "master-changed"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why something failed: a kebab-case code, the reason in words, and what to do about it."""
+    """A failure: a kebab-case code, the reason in words, and what to do about it."""
 
     code: str
     reason: str
@@ -31,7 +31,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class AgentName:
-    """Who or what did something. `version` is a release, a checksum of weights, or "" for a person."""
+    """A person, program or model. `version` is a release, a checksum of weights, or "" for a person."""
 
     kind: AgentKind
     name: str
@@ -65,7 +65,7 @@ class NewSighting:
 
 
 class KnownSighting(NamedTuple):
-    """What the record knows of a live sighting; `size` and `mtime_ns` are None if it must be read again."""
+    """A live sighting on record; `size` and `mtime_ns` are None if it must be read again."""
 
     id: int
     path_sha256: bytes

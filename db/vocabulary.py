@@ -43,7 +43,7 @@ class FileState(StrEnum):
 
 
 class Basis(StrEnum):
-    """How the files and jobs of an overview were counted.
+    """Source of the counts of files and jobs in an overview.
 
     `live`: counted now. `census`: the cached counts, because counting takes long. `no-census`: counted now
     although it takes long, because no counts were cached yet.
@@ -55,7 +55,7 @@ class Basis(StrEnum):
 
 
 class EventType(StrEnum):
-    """What happened: PREMIS 3 eventType terms, then local terms where PREMIS has none."""
+    """Types of events: PREMIS 3 eventType terms, then local terms where PREMIS has none."""
 
     CREATION = "creation"
     DELETION = "deletion"

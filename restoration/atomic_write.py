@@ -1,7 +1,7 @@
-"""Atomic, durable writing: a file appears under its name whole, or not at all.
+"""Atomic, durable writing: a file appears under its name complete, or not at all.
 
-The steps are those of every database: write a draft in the same folder, bring it to the disk (fsync), rename
-it, bring the folder to the disk. A process that is killed leaves the draft behind, never a half file.
+The steps are those of every database: write a draft in the same folder, flush it to the disk (fsync), rename
+it, flush the folder to the disk. A process that is killed leaves the draft behind, never an incomplete file.
 """
 
 import errno
@@ -39,7 +39,7 @@ def draft_name(out: Path) -> str:
 
 @contextmanager
 def draft(out: Path, name: str | None = None) -> Iterator[Path]:
-    """Yield a path beside `out` where nothing lies; what lies there at the end is removed.
+    """Yield a path beside `out` where no file exists; a file that is there at the end is removed.
 
     `name` is that of the draft, by default `.NAME.*.part` with a random part. Raises as `writing_to` if the
     draft cannot be removed.
@@ -55,7 +55,7 @@ def draft(out: Path, name: str | None = None) -> Iterator[Path]:
 
 
 def publish(path: Path, out: Path) -> None:
-    """Bring a finished draft to the disk and rename it to `out`, replacing what was there.
+    """Flush a finished draft to the disk and rename it to `out`, replacing what was there.
 
     Raises as `writing_to`.
     """
@@ -67,7 +67,7 @@ def publish(path: Path, out: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the entries of a folder to the disk. Raises OSError."""
+    """Flush the entries of a folder to the disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -224,7 +224,7 @@ class EngineUnavailable(Transient):
 class ReaderFailed(RestorationError):
     """The process that read the master crashed, hung or exceeded its limits.
 
-    The master is most likely at fault; another try tells.
+    The master is most likely at fault; another try shows it.
     """
 
     code = "reader-failed"

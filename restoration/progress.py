@@ -25,6 +25,6 @@ class StageRecorder:
         self.seconds[stage.value] = round(spent, 3)
 
     def report(self, stage: Stage, done: int, total: int) -> None:
-        """Tell the listener, whose errors end the work."""
+        """Notify the listener, whose errors end the work."""
         if self._listener:
             self._listener(Progress(stage, done, total))

@@ -17,7 +17,7 @@ MAX_WARMTH = 1.0
 
 
 class Preset(StrEnum):
-    """How much detail of the chroma is inferred; each step costs more windows."""
+    """Amount of chroma detail that is inferred; each step costs more windows."""
 
     FAST = "fast"
     """The whole picture at the working side of the generator, and a quarter larger."""
@@ -38,7 +38,7 @@ class OutputFormat(StrEnum):
 
     @property
     def lossless(self) -> bool:
-        """Whether the luminance of the master survives bit for bit."""
+        """True if the luminance of the master survives bit for bit."""
         return self is not OutputFormat.JPEG
 
     @property
@@ -88,11 +88,11 @@ class Recipe:
         if not re.fullmatch(r"[0-9a-f]{64}", self.weights):
             raise ValueError(f"weights must be a sha256 in lowercase hex, not {self.weights!r}")
         if not (math.isfinite(self.strength) and 0 <= self.strength <= MAX_STRENGTH):
-            raise ValueError(f"strength must lie in [0, {MAX_STRENGTH:g}], not {self.strength}")
+            raise ValueError(f"strength must be in [0, {MAX_STRENGTH:g}], not {self.strength}")
         if not (math.isfinite(self.warmth) and -MAX_WARMTH <= self.warmth <= MAX_WARMTH):
-            raise ValueError(f"warmth must lie in [{-MAX_WARMTH:g}, {MAX_WARMTH:g}], not {self.warmth}")
+            raise ValueError(f"warmth must be in [{-MAX_WARMTH:g}, {MAX_WARMTH:g}], not {self.warmth}")
         if not 1 <= self.quality <= 100:
-            raise ValueError(f"quality must lie in [1, 100], not {self.quality}")
+            raise ValueError(f"quality must be in [1, 100], not {self.quality}")
         if self.algorithm < 1:
             raise ValueError(f"algorithm must be positive, not {self.algorithm}")
 
@@ -113,7 +113,7 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """Return the recipe that `to_json` wrote.
 
-        Raises ValueError if the text is no recipe.
+        Raises ValueError if the text is not a recipe.
         """
         facts = json.loads(text)
         if not isinstance(facts, Mapping):

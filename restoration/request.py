@@ -61,7 +61,7 @@ class Compute:
     None for one a core, at most four.
     """
     library: Library = SHIPPED_ONLY
-    """Where the recipe's model is looked for."""
+    """Library that is searched for the recipe's model."""
     model: LoadedModel | None = None
     """A model that is open already; `engine`, `device` and `library` are then not used."""
 

@@ -44,18 +44,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class MetadataReport:
-    """What became of the master's metadata: names of properties, with a reason where one was not carried."""
+    """Report on the master's metadata: names of properties, with a reason where one was not carried."""
 
     carried: tuple[str, ...]
     replaced: tuple[str, ...]
     dropped: tuple[str, ...]
     noted: tuple[str, ...] = ()
-    """What is odd about the file or was guessed, in sentences; none of it stopped the work."""
+    """Oddities of the file and guesses, in sentences; none of them stopped the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seamlessness:
-    """How seamless the predicted chroma is, in CIE L*a*b* units; see `restoration.colorize.seam_metrics`."""
+    """Seam metrics of the predicted chroma, in CIE L*a*b* units; see `restoration.colorize.seam_metrics`."""
 
     seam_ratio: float | None
     """Step of color across window borders over that half a stride away, 1 for no seam.
@@ -116,6 +116,6 @@ class Restoration:
     """Name and version, as written into the file."""
     metadata: MetadataReport
     decoders: int
-    """How many independent decoders verified it: 2, or 1 where there is no second one."""
+    """Number of independent decoders that verified it: 2, or 1 where there is no second one."""
     confidence: ConfidenceMap | None = None
     """None if it was not asked for."""

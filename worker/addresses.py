@@ -32,7 +32,7 @@ def require_database_address(url: str) -> None:
 
 
 def holds_secret(url: str) -> bool:
-    """Whether the address holds a password, or cannot be parsed and so may hold one."""
+    """Return whether the address holds a password, or cannot be parsed and so may hold one."""
     return masked(url) != url
 
 
@@ -60,8 +60,8 @@ def transport_weakness(url: str) -> str:
         return ""
     if parts.scheme.startswith("postgresql"):
         mode = asked.get("sslmode", "prefer")
-        return "" if mode == "verify-full" else f"sslmode={mode} does not prove who answers"
-    return "" if parts.scheme == "rediss" else "password and messages travel in the clear"
+        return "" if mode == "verify-full" else f"sslmode={mode} does not verify the server"
+    return "" if parts.scheme == "rediss" else "password and messages are sent unencrypted"
 
 
 def _split(url: str) -> SplitResult:

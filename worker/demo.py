@@ -37,7 +37,7 @@ _ENDED = {FileState.DONE, FileState.QUARANTINED, FileState.FAILED, FileState.CAN
 
 
 def run_demo(into: Path) -> Exit:
-    """Run a station on sample masters in the folder `into`, which is created anew, and report.
+    """Run a station on sample masters in the folder `into`, which is created again, and report.
 
     Returns OK only if every file has the expected result.
 

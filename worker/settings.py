@@ -28,7 +28,7 @@ _PATHS = ("home", "inbox", "outbox", "models", "broker_ca", "broker_certificate"
 
 
 class Watch(StrEnum):
-    """How the inbox is watched."""
+    """Method of watching the inbox."""
 
     AUTO = "auto"
     INOTIFY = "inotify"
@@ -36,7 +36,7 @@ class Watch(StrEnum):
 
 
 class Verify(StrEnum):
-    """What is checked of the certificate of the broker."""
+    """Extent to which the certificate of the broker is checked."""
 
     FULL = "full"
     """Certificate chain and host name."""
@@ -240,7 +240,7 @@ class Settings(BaseSettings):
 
     @property
     def embedded_broker(self) -> bool:
-        """Whether the station starts its own broker."""
+        """True if the station starts its own broker."""
         return self.broker_url is None
 
     @property

@@ -23,7 +23,7 @@ _MAX_LISTED: Final = 100
 
 
 class ChainFaultKind(StrEnum):
-    """How a seal differs from the events or from the chain."""
+    """Difference of a seal from the events or from the chain."""
 
     EVENTS_CHANGED = "events changed"
     EVENTS_REMOVED = "events removed"
@@ -63,7 +63,7 @@ class ChainVerification:
 
     @property
     def unbroken(self) -> bool:
-        """Whether no fault was found."""
+        """True if no fault was found."""
         return self.fault_count == 0
 
 

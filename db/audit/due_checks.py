@@ -31,7 +31,7 @@ ChosenFiles = Mapping[Holding, Collection[int]]
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Which files a check covers: those not checked since it `began`, or not since `unless_since`.
+    """Files that a check covers: those not checked since it `began`, or not since `unless_since`.
 
     Files that were not intact at the last check are always due, except missing masters that the rescan saw
     leave the inbox. Without `gone`, masters that left the inbox are not covered at all.

@@ -1,4 +1,4 @@
-"""Whether files in the outbox are on record, or orphans."""
+"""Orphan test: files in the outbox that are not on record."""
 
 from collections.abc import Collection
 from hashlib import sha256
@@ -32,7 +32,7 @@ def known_derivatives(s: Session, root: str, paths: Collection[bytes]) -> set[by
 
 
 def is_unfinished(s: Session, scan_prefix: str, fingerprint_prefix: str) -> bool:
-    """Whether a file of a scan and a recipe with these digest prefixes may be about to get its name."""
+    """Return whether a file of a scan and a recipe with these digest prefixes may be getting its name."""
     job = (
         select(Job.id)
         .join(Scan, Scan.id == Job.scan_id)
@@ -49,5 +49,5 @@ def is_unfinished(s: Session, scan_prefix: str, fingerprint_prefix: str) -> bool
 
 
 def is_running(s: Session, job_id: int) -> bool:
-    """Whether a job is running."""
+    """Return whether a job is running."""
     return s.scalar(select(Job.id).where(Job.id == job_id, Job.state == JobState.RUNNING)) is not None

@@ -31,7 +31,7 @@ def mark_names_due(s: Session, scan_ids: Iterable[int | None], now: dt.datetime)
 
 
 def any_names_due(s: Session) -> bool:
-    """Whether any scan is marked, for now or for later."""
+    """Return whether any scan is marked, for now or for later."""
     return s.scalar(select(Scan.id).where(Scan.names_due_at.is_not(None)).limit(1)) is not None
 
 

@@ -29,7 +29,7 @@ _HISTORY: Final = 50
 
 
 class SidecarStatus(StrEnum):
-    """What the record knows of the derivative that a sidecar describes."""
+    """Status in the record of the derivative that a sidecar describes."""
 
     NEW = "new"
     UNNAMED = "unnamed"
@@ -41,7 +41,7 @@ class SidecarStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AddedRows:
-    """How many rows were added. `completed` are jobs that were queued before; `links` are further names."""
+    """Numbers of added rows. `completed` are jobs that were queued before; `links` are further names."""
 
     scans: int = 0
     sightings: int = 0

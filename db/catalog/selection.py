@@ -129,7 +129,7 @@ def collections_on_record(s: Session) -> set[str]:
 
 
 def has_files(s: Session, collection: str) -> bool:
-    """Whether there are live files in a collection or below it; "" is the whole inbox."""
+    """Return whether there are live files in a collection or below it; "" is the whole inbox."""
     query = select(Sighting.id).where(Sighting.superseded_at.is_(None), in_collection(collection))
     return s.scalars(query.limit(1)).first() is not None
 

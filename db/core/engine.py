@@ -22,7 +22,7 @@ from db.errors import (
 from db.filesystems import network_file_system
 
 BUSY_TIMEOUT_S: Final = 30
-"""How long a SQLite writer waits for another one before it gives up, in seconds."""
+"""Seconds that a SQLite writer waits for another one before it gives up."""
 
 _WRITES: Final = "saek_writes"
 _DEADLOCK_DETECTED: Final = "40P01"  # PostgreSQL's SQLSTATE
@@ -157,7 +157,7 @@ def _sqlite(address: URL) -> Engine:
         )
     if kind := network_file_system(path):
         raise UnusableLocation(
-            reason=f"{path} lies on a network file system ({kind}), where SQLite's locks do not hold",
+            reason=f"{path} is on a network file system ({kind}), where SQLite's locks do not hold",
             remedy="put the database on a local disk, or use PostgreSQL",
         )
     engine = create_engine(
@@ -216,7 +216,7 @@ def _means_missing_table(error: DBAPIError) -> bool:
 
 
 def _means_unavailable(error: DBAPIError) -> bool:
-    """Whether this is a connection, lock or disk failure, by SQLSTATE class or SQLite error code.
+    """Return whether this is a connection, lock or disk failure, by SQLSTATE class or SQLite error code.
 
     PostgreSQL: 08 connection, 28 login, 3D no database, 40 deadlock, 53 resources, 57 operator, 58 system.
     """

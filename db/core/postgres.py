@@ -36,7 +36,7 @@ _SERVER_PROBES: Final = {
 """The same for the server: a client that is gone must not keep rows locked for two hours."""
 
 IDLE_S = 15
-"""How long a client may be idle in a write transaction before the server ends it, in seconds."""
+"""Seconds that a client may be idle in a write transaction before the server ends it."""
 
 
 class ServerSilent(psycopg.OperationalError):

@@ -49,7 +49,7 @@ def require_current(url: str, patience: float | None = None) -> None:
 
 
 def require_known(revision: str | None) -> None:
-    """Raise `SchemaOutOfDate` for a revision that only another release can have made; None is no tables."""
+    """Raise `SchemaOutOfDate` for a revision that only another release can have; None means no tables."""
     if revision is not None and revision not in _revisions():
         raise SchemaOutOfDate(
             reason=f"the database has revision {revision}, which this release does not know",

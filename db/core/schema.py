@@ -295,7 +295,7 @@ class Link(Base):
 
 
 class Agent(Base):
-    """Who or what is responsible for an event. Append-only, enforced by triggers."""
+    """The person, program or model that is responsible for an event. Append-only, enforced by triggers."""
 
     __tablename__ = "agent"
     __table_args__ = (UniqueConstraint("kind", "name", "version"),)
@@ -346,7 +346,7 @@ class Seal(Base):
 
 
 class LanePause(Base):
-    """Whether a lane, or "all", is paused; the row stays after a resume and says who resumed it."""
+    """Pause of a lane, or of "all"; the row stays after a resume and names who resumed it."""
 
     __tablename__ = "control"
     __table_args__ = (CheckConstraint("scope IN ('all', 'interactive', 'bulk')", name="scope_known"),)

@@ -38,7 +38,7 @@ def move(
 ) -> list[MovedJob]:
     """Move every job that is in state `before` and meets `condition` to `after`, with one event each.
 
-    `values` are columns to set besides those that belong to `after`. `detail` goes into the events. Two
+    `values` are columns to set as well as those that belong to `after`. `detail` goes into the events. Two
     callers cannot make the same transition: the statement only touches jobs that are still in `before`.
     """
     moved = [

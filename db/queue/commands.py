@@ -29,7 +29,7 @@ from db.vocabulary import EventType, FileState, JobState, Lane, Outcome
 
 @dataclass(frozen=True, slots=True)
 class CancelResult:
-    """How many queued jobs were cancelled, and how many running ones were requested to stop."""
+    """Numbers of queued jobs that were cancelled and of running ones that were requested to stop."""
 
     cancelled: int
     requested: int
@@ -37,7 +37,7 @@ class CancelResult:
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
-    """How many jobs were queued again, scans released, and files marked to be taken in again."""
+    """Numbers of jobs queued again, scans released, and files marked to be registered again."""
 
     jobs: int
     scans: int
@@ -46,7 +46,7 @@ class RetryResult:
 
 @dataclass(frozen=True, slots=True)
 class ReprocessResult:
-    """How many jobs were created, existed already, and were not created because the scan is quarantined.
+    """Numbers of jobs: created, already existing, and not created because the scan is quarantined.
 
     `unmade` of the existing ones failed or were cancelled: only a retry runs them again.
     """

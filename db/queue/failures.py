@@ -10,7 +10,7 @@ WORKER_DIED: Final = "worker-died"
 CANCELLED_BY_COMMAND: Final = Problem(
     "cancelled", "a person cancelled it", "run `saek retry` to queue it again"
 )
-"""Why a job is cancelled on request."""
+"""Failure of a job that is cancelled on request."""
 
 
 def failure_values(problem: Problem) -> dict[str, str]:

@@ -27,7 +27,7 @@ _MIN_WORKED: Final = dt.timedelta(milliseconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What was finished within the last `window`, and the time `worked` on it.
+    """Work finished within the last `window`, and the time `worked` on it.
 
     Time in which no job ran does not count; time in which several ran counts once. `worked` may begin before
     the window, and may be longer than it.

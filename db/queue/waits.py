@@ -16,7 +16,7 @@ from db.vocabulary import JobState
 
 @dataclass(frozen=True, slots=True)
 class QueueRecovery:
-    """What `recover_queue` changed, of how many queued jobs.
+    """Changes made by `recover_queue`, and the number of queued jobs.
 
     `sent` messages are sent again, `waiting` jobs wait no longer, `taken_back` jobs had an expired lease.
     """

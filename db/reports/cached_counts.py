@@ -64,7 +64,7 @@ class Counts:
 
 
 def has_many_files(s: Session) -> bool:
-    """Whether there are so many live files that counts are cached; counts no further than that."""
+    """Return whether there are enough live files for counts to be cached; counts no further than that."""
     some = select(Sighting.id).where(Sighting.superseded_at.is_(None)).limit(MANY_FILES).subquery()
     return s.scalars(select(func.count()).select_from(some)).one() >= MANY_FILES
 

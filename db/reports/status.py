@@ -179,7 +179,7 @@ def _left(counts: Counts, lanes: Iterable[Lane], state: JobState) -> int:
 
 
 def _eta(left: int, held: int, pace: Throughput) -> dt.timedelta | None:
-    """Estimate by number of jobs: except for plates, a job takes the same time whatever its size."""
+    """Estimate by number of jobs: except for plates, a job takes the same time at any size."""
     if left == 0:
         return None if held else dt.timedelta(0)
     return None if pace.jobs == 0 else pace.worked * (left / pace.jobs)

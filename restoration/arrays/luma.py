@@ -43,7 +43,7 @@ _FEWEST_STEPS = ((1, (1,)), (2, (1,)), (0, (1,)), (2, (2, 3, 4)), (0, (2,)))
 def luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the luma (...,) of RGB (..., 3), uint8 or uint16, of the same dtype.
 
-    The result lies in `buffers` if given.
+    The result is in `buffers` if given.
     """
     buffers = buffers or BufferPool()
     shape = rgb.shape[:-1]
@@ -91,7 +91,7 @@ def rgb_with_luma(gray: Gray, cb: Float, cr: Float, buffers: BufferPool | None =
     """Return RGB (..., 3) whose luma is exactly `gray` (...,), uint8 or uint16, of the same dtype.
 
     `cb` and `cr` (...,) are finite float32 in [-0.5, 0.5]; where the gamut does not hold them they are scaled
-    towards gray at constant luma, which keeps the hue. The result lies in `buffers` if given.
+    towards gray at constant luma, which keeps the hue. The result is in `buffers` if given.
     """
     buffers = buffers or BufferPool()
     top = np.iinfo(gray.dtype).max

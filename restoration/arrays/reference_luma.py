@@ -13,7 +13,7 @@ from restoration.arrays.luma import Gray
 def fixed_point_luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the BT.601 luma (h, W) of RGB (h, W, 3) with the 16-bit fixed-point weights of Pillow.
 
-    uint8 or uint16 in and out; for uint8 Pillow itself computes it. The result lies in `buffers` if given.
+    uint8 or uint16 in and out; for uint8 Pillow itself computes it. The result is in `buffers` if given.
     """
     if rgb.dtype == np.uint8:
         return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L"))
@@ -26,7 +26,7 @@ def fixed_point_luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
 def decimal_luma(rgb: Gray, buffers: BufferPool | None = None) -> Gray:
     """Return the BT.601 luma (h, W) of RGB (h, W, 3) with weights .299, .587 and .114, rounded to nearest.
 
-    uint8 or uint16 in and out. The result lies in `buffers` if given.
+    uint8 or uint16 in and out. The result is in `buffers` if given.
     """
     buffers = buffers or BufferPool()
     total = _weighted(rgb, (299, 587, 114), 500, buffers)

@@ -1,6 +1,6 @@
 """Resampling of planes: area averaging and bilinear interpolation, deterministic on every machine.
 
-Samples lie at pixel centers, so a plane that is reduced and enlarged again does not shift. OpenCV's
+Samples are at pixel centers, so a plane that is reduced and enlarged again does not shift. OpenCV's
 INTER_AREA and INTER_LINEAR round in float32 and would change pixels.
 """
 

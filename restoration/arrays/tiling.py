@@ -36,9 +36,9 @@ def window_spans(
     are cut off. Raises ValueError if stride or offset is out of its range.
     """
     if not 0 < stride <= size:
-        raise ValueError(f"stride must lie in [1, {size}], not {stride}")
+        raise ValueError(f"stride must be in [1, {size}], not {stride}")
     if not 0 <= offset < stride:
-        raise ValueError(f"offset must lie in [0, {stride}), not {offset}")
+        raise ValueError(f"offset must be in [0, {stride}), not {offset}")
     if length <= size:
         return (Span(0, np.ones(length, np.float32)),)
     travel = length + offset - size

@@ -57,7 +57,7 @@ class Upsampler:
         """Return Cb and Cr (2, h, width) float32 in [-0.5, 0.5] for rows of the scan from `top`.
 
         `gray` (h, width) are the integers of the scan, uint8 or uint16, or its luminance, float32 in [0, 1],
-        where those are not sRGB. The result lies in `buffers` if given.
+        where those are not sRGB. The result is in `buffers` if given.
         """
         buffers = buffers or BufferPool()
         enlarged = self._enlarged(top, len(gray), buffers)

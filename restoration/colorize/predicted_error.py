@@ -2,7 +2,7 @@
 
 The network predicts the same picture again under test-time augmentations that should leave its colors as they
 are: mirrored and shifted, reduced and enlarged, darker and brighter. Where the predictions differ, it is
-unsure. Two more quantities tell how far off a prediction can be: its own chroma, and the headroom that a tone
+unsure. Two more quantities limit the error of a prediction: its own chroma, and the headroom that a tone
 has for chroma, since near black and near white every color is small::
 
     error = (mean distance + 0.5 |chroma| + 0.04) sqrt(min(Y, 1 - Y))

@@ -1,4 +1,4 @@
-"""Carry the master's descriptive and rights metadata over to the XMP of its derivative.
+"""Transfer of the master's descriptive and rights metadata to the XMP of its derivative.
 
 Properties of the file (its size, profile, history) and those that the disclosure sets itself are dropped. XMP
 takes precedence over all other blocks.
@@ -46,7 +46,7 @@ _MOST_LANGUAGES: Final = 64
 
 @dataclass(slots=True)
 class CarriedMetadata:
-    """What a derivative takes over from its master, and what not."""
+    """Metadata that a derivative takes over from its master, and those that it does not."""
 
     captions: dict[str, str] = field(default_factory=dict)
     """By language."""
@@ -112,7 +112,7 @@ def _caption(found: CarriedMetadata, value: etree._Element) -> None:
 
 def _keep(found: CarriedMetadata, node: etree._Element, name: str, value: etree._Element) -> None:
     if any(SAEK in key for one in value.iter() for key in (str(one.tag), *map(str, one.attrib))):
-        found.dropped.append(f"{name} (it speaks in our name)")
+        found.dropped.append(f"{name} (reserved for Saek's own statements)")
         return
     simple = all(len(one) == 0 and not set(one.attrib) - {LANG} for one in xmp_reader.array_items(value))
     texts = xmp_reader.property_texts(value)
@@ -148,7 +148,7 @@ def _fill(
     texts: tuple[str, ...],
     said: Mapping[str, set[str]],
 ) -> None:
-    """Add what another block says, if the XMP does not say it."""
+    """Add the properties of another block that the XMP lacks."""
     if name == "dc:description":
         found.captions.setdefault("x-default", texts[0])
         kept = set(found.captions.values())

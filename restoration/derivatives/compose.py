@@ -1,4 +1,4 @@
-"""Compose strips of color with exactly the master's luma, and digest the samples that the file must hold.
+"""Color strips with exactly the master's luma, and the digests of the samples that the file must hold.
 
 Luma is that of BT.601, as `restoration.arrays.luma` computes it in integers.
 """
@@ -31,7 +31,7 @@ class ImageSpec:
     bits: int
     """8 or 16."""
     associated: bool = False
-    """Whether gray and colors are multiplied by the alpha (associated alpha, TIFF 6.0 section 18)."""
+    """True if gray and colors are multiplied by the alpha (associated alpha, TIFF 6.0 section 18)."""
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:

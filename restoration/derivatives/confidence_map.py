@@ -1,4 +1,4 @@
-"""Write the confidence of the predicted colors as a gray PNG beside the derivative."""
+"""Confidence map: a gray PNG beside the derivative."""
 
 from dataclasses import replace
 from pathlib import Path

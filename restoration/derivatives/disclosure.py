@@ -36,9 +36,7 @@ def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint
         facts = read_disclosure(out)
         if (facts.get("masterSha256"), facts.get("recipeFingerprint")) == (master_sha256, fingerprint):
             return
-    raise OutputExists(
-        reason="another file lies there", remedy="choose another name or move it away", path=out
-    )
+    raise OutputExists(reason="another file is there", remedy="choose another name or move it away", path=out)
 
 
 def read_disclosure(path: Path) -> Mapping[str, str]:

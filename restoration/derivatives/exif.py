@@ -1,4 +1,4 @@
-"""Encode an EXIF block with UTF-8 texts, as the MWG guidelines 1.01 recommend.
+"""EXIF blocks with UTF-8 texts, as the MWG guidelines 1.01 recommend.
 
 Pillow would write ASCII only, with "?" for all else.
 """

@@ -1,4 +1,4 @@
-"""Write an RGB profile with the primaries of sRGB and the tone curve of the master.
+"""RGB profile with the primaries of sRGB and the tone curve of the master.
 
 A matrix profile of version 2 (ICC.1:2001-04), which every color engine reads: three colorants, and one curve
 that all channels share.
@@ -26,7 +26,7 @@ _AS_GOOD: Final = 0.02
 _GOOD: Final = 0.1
 """Largest error of L*: of a power law in place of the curve, and between samples of the curve."""
 _SAMPLED_EVERY: Final = (15, 5, 3)
-"""Distances between samples of a curve for 16 bits: all divide 65535, so samples lie at integers."""
+"""Distances between samples of a curve for 16 bits: all divide 65535, so samples are at integers."""
 _MADE: Final = (2026, 1, 1, 0, 0, 0)
 """The same master gives the same profile at any time."""
 
@@ -92,7 +92,7 @@ def _description(text: str) -> bytes:
 
 
 def _assembled(tags: list[tuple[bytes, bytes]]) -> bytes:
-    """Lay tags one after the other; equal ones share a place."""
+    """Return tags one after the other; equal ones share a place."""
     start = 128 + 4 + 12 * len(tags)
     body, table, places = bytearray(), bytearray(), dict[bytes, int]()
     for tag, data in tags:

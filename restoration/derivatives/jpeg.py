@@ -1,4 +1,4 @@
-"""Write a JPEG strip by strip by libvips, which reads from a whole picture.
+"""JPEG writer: strip by strip by libvips, which reads from a whole picture.
 
 The strips go through a pipe as an uncompressed PNG, which libvips reads as a stream in a second thread while
 the next strip is composed.
@@ -96,7 +96,7 @@ class JpegStream:
 
 
 def _as_os_error(error: pyvips.Error) -> OSError:
-    """Tell a full disk from other failures: libvips names the cause in words only."""
+    """Distinguish a full disk from other failures: libvips names the cause in words only."""
     text = first_line(error)
     for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         if os.strerror(code).lower() in str(error).lower():

@@ -1,4 +1,4 @@
-"""Write a PNG strip by strip, without holding the picture."""
+"""PNG writer: strip by strip, without holding the picture."""
 
 import struct
 import zlib

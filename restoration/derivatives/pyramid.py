@@ -19,7 +19,7 @@ TILE_SIDE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A tile (TILE, TILE, bands): beyond the picture's edge its last row and column go on."""
+    """A tile (TILE, TILE, bands): beyond the picture's edge its last row and column are repeated."""
 
     level: int
     samples: Gray
@@ -68,7 +68,7 @@ class _Level:
 
     @property
     def full(self) -> bool:
-        """Whether a row of tiles, or the rest of the picture, is there."""
+        """True if a row of tiles, or the rest of the picture, is there."""
         return self._filled > 0 and self._filled == min(TILE_SIDE, self._height - self._done)
 
     def take(self, samples: Gray) -> int:

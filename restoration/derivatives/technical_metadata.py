@@ -9,7 +9,7 @@ from restoration.masters.tone_profile import ToneProfile
 from restoration.recipe import Recipe
 from restoration.results import MetadataReport
 
-ONE_DECODER_NOTE: Final = "The proof rests on one decoder: no second one reads a picture of this kind or size"
+ONE_DECODER_NOTE: Final = "Verified by one decoder only: no second one reads a picture of this kind or size"
 """Noted about a derivative that only one decoder has verified."""
 
 

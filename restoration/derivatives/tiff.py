@@ -1,4 +1,4 @@
-"""Write a TIFF strip by strip or tile by tile, and return the checksums that the finished file must have."""
+"""TIFF writer: strip by strip or tile by tile; returns the checksums that the finished file must have."""
 
 import hashlib
 import itertools
@@ -24,7 +24,7 @@ from restoration.derivatives.verified_deflate import compress, verify_round_trip
 from restoration.masters.strips import strip_rows
 
 CLASSIC_BYTES: Final = 4_000_000_000
-"""Uncompressed samples beyond which offsets of 32 bits might not do."""
+"""Uncompressed samples beyond which offsets of 32 bits might not suffice."""
 
 _STRIP_BYTES: Final = 1 << 18
 
@@ -34,7 +34,7 @@ Tags = dict[str, Any]
 
 
 def needs_bigtiff(spec: ImageSpec, *, pyramid: bool) -> bool:
-    """Whether the file needs offsets of 64 bits, by the uncompressed size of its samples."""
+    """Return whether the file needs offsets of 64 bits, by the uncompressed size of its samples."""
     levels = level_sizes(spec.width, spec.height) if pyramid else ((spec.width, spec.height),)
     pixels = sum(width * height for width, height in levels)
     return pixels * spec.bands * spec.bits // 8 > CLASSIC_BYTES

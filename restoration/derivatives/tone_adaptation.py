@@ -1,4 +1,4 @@
-"""Adapt chroma to another tone curve, so that the color that is shown is the predicted one.
+"""Adaptation of chroma to another tone curve, so that the color that is shown is the predicted one.
 
 Chroma is predicted for a gray as it is shown, in sRGB. Under another curve the same color has other samples:
 each channel of the shown color passes through the inverse curve. The luma of those samples is not yet the
@@ -41,7 +41,7 @@ class ToneTables:
         return cls(*(table.astype(np.float32) for table in (shown, samples, slopes)))
 
     def srgb_values(self, gray: Gray, buffers: BufferPool) -> Float:
-        """Return the sRGB values (h, W), float32 in [0, 1], that integers show; they lie in `buffers`."""
+        """Return the sRGB values (h, W), float32 in [0, 1], that integers show; they are in `buffers`."""
         seen = buffers.array("seen", gray.shape, np.float32)
         return np.take(self.shown, gray, out=seen, mode="clip")
 
@@ -51,7 +51,7 @@ class ToneTables:
         """Return Cb and Cr (h, W) of samples with the luma `gray` that show the Cb and Cr that are given.
 
         `seen` (h, W) is what `gray` shows; where the gamut does not hold a color it is scaled towards gray,
-        as by `luma.rgb_with_luma`. All lie in [-0.5, 0.5]. What is returned lies in `buffers` if given.
+        as by `luma.rgb_with_luma`. All are in [-0.5, 0.5]. The result is in `buffers` if given.
         """
         buffers = buffers or BufferPool()
         scale, spare, luma, slope = (buffers.array(f"laid {i}", gray.shape, np.float32) for i in range(4))
@@ -86,14 +86,14 @@ class ToneTables:
 
 
 def _places(values: Float, out: npt.NDArray[np.intp], spare: Float) -> None:
-    """Write the place of each value in a table of `STEPS`; those below 0 or above 1 lie beyond its ends."""
+    """Write the place of each value in a table of `STEPS`; those below 0 or above 1 are beyond its ends."""
     np.multiply(values, np.float32(STEPS - 1), out=spare)
     spare += np.float32(0.5)
     np.copyto(out, spare, casting="unsafe")
 
 
 def _add(table: Float, places: npt.NDArray[np.intp], weight: float, total: Float, spare: Float) -> None:
-    """Add to `total` what stands in a table, weighted."""
+    """Add weighted values of a table to `total`."""
     np.take(table, places, out=spare, mode="clip")
     spare *= np.float32(weight)
     total += spare

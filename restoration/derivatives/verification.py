@@ -1,4 +1,4 @@
-"""Verify a finished derivative: decode it by the second decoder and compare its luma with the master.
+"""Verification of a finished derivative: the second decoder decodes it, and its luma is compared.
 
 Every pixel of the file is decoded again, by code that neither wrote it nor read the master for the work
 (`second_decoder`), and its luma is computed in other ways than by the code that colored it
@@ -35,7 +35,7 @@ _NO_LIMITS = Limits(1 << 62, 1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What decoding the derivative showed."""
+    """Result of decoding the derivative."""
 
     luma_max_error: int
     """In steps of the derivative's bit depth."""
@@ -43,7 +43,7 @@ class Verification:
     pixel_sha256: str
     """Of the decoded samples: rows top to bottom, interleaved, little-endian."""
     decoders: int
-    """How many decoders that share no code have read the derivative: 2, or 1 where there is no second one."""
+    """Number of independent decoders that have read the derivative: 2, or 1 where there is no second one."""
 
 
 def verify_lossless(
@@ -57,23 +57,23 @@ def verify_lossless(
 ) -> Verification:
     """Check that a lossless derivative decodes to the composed samples, with the luma of its master.
 
-    libvips must see the same in its first rows, so that two decoders understand it. Raises LumaMismatch.
+    libvips must decode the same first rows, so that two decoders understand it. Raises LumaMismatch.
     """
     try:
         facts = identify(path, _NO_LIMITS)
         seen = (facts.width, facts.height, facts.bands, facts.bit_depth, facts.mode, facts.orientation)
         if seen != (spec.width, spec.height, spec.bands, spec.bits, "rgb", 1):
-            raise _not_kept(f"its header tells of {seen}", path)
+            raise _not_kept(f"its header says {seen}", path)
         samples, gray, alpha = _digests(path, facts, threads, listener)
         if samples != expected.pixel_sha256:
-            raise _not_kept("it holds other samples than were composed", path)
+            raise _not_kept("its samples differ from the composed ones", path)
         if gray != reference.gray_sha256:
             raise _not_kept("its luminance differs from that of the master as another decoder reads it", path)
         if spec.bands == 4 and alpha != reference.alpha_sha256:
             raise _not_kept("its alpha is not that of the master", path)
         _, first = next(Master(path, facts, path.parent).stored_strips())
         if hashlib.sha256(_little_endian(first)).hexdigest() != expected.first_sha256:
-            raise _not_kept("libvips sees other samples in it", path)
+            raise _not_kept("libvips decodes other samples from it", path)
         if expected.copies and _copies(path) != expected.copies:
             raise _not_kept("its reduced copies are not those that were written", path)
     except (MasterError, NoSecondDecoder, *TIFFFILE_ERRORS) as error:

@@ -1,4 +1,4 @@
-"""Compress strips and tiles of a TIFF by libdeflate; verify tiles of reduced copies by zlib-ng.
+"""Compression of the strips and tiles of a TIFF by libdeflate; reduced copies are verified by zlib-ng.
 
 The two share no code. Tiles that are not decoded again later are verified at once, while their samples are
 still in memory.

@@ -1,4 +1,4 @@
-"""Write a derivative as TIFF, PNG or JPEG, strip by strip, with its metadata."""
+"""Writer of derivatives as TIFF, PNG or JPEG, strip by strip, with their metadata."""
 
 from pathlib import Path
 from typing import Final
@@ -43,7 +43,7 @@ def image_spec(facts: ScanFacts, recipe: Recipe) -> ImageSpec:
 def write(
     path: Path, composition: Composition, recipe: Recipe, metadata: FileMetadata
 ) -> ExpectedSamples | None:
-    """Paint a scan and write one derivative to `path`.
+    """Color a scan and write one derivative to `path`.
 
     Return what a lossless one must be found to hold, None for a lossy one. Raises OSError, LumaMismatch.
     """

@@ -58,7 +58,7 @@ _MAX_MARK, _MEAN_MARK = "#" * 5, "#" * 9
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Facts about the making of a derivative that the disclosure tells."""
+    """Facts about the making of a derivative that the disclosure states."""
 
     master_name: str
     master_sha256: str
@@ -102,7 +102,7 @@ def disclosure_packet(
 
 
 def _attempts(master: MasterMetadata) -> Iterator[Callable[[str], MasterMetadata]]:
-    """Yield the master's metadata, whole and then less and less of them, for a reason."""
+    """Yield the master's metadata, first whole and then with more and more left out, each with the reason."""
 
     def without_xmp(reason: str) -> MasterMetadata:
         unread = (*master.unread, *([f"XMP ({reason})"] if master.xmp else []))
@@ -159,7 +159,7 @@ def _shortened(name: str) -> str:
 
 
 def confidence_packet(made: Provenance) -> bytes:
-    """Return the XMP packet of a confidence map of the colors that `made` tells of."""
+    """Return the XMP packet of a confidence map of the colors that `made` describes."""
     node = new_description()
     add_alternatives(node, "dc:description", CONFIDENCE_STATEMENTS)
     add_text(node, "Iptc4xmpExt:DigitalSourceType", CONFIDENCE_SOURCE_TYPE)
@@ -258,7 +258,7 @@ def _add_parameters(node: etree._Element, made: Provenance) -> None:
 
 
 def _adjustment(made: Provenance) -> str:
-    """Tell how a person changed the colors that the model inferred, '' if nobody did."""
+    """Return how a person changed the colors that the model inferred, '' if not at all."""
     parts = [f"strength {made.strength:g}"] if made.strength != 1 else []
     parts += [f"warmth {made.warmth:+g}"] if made.warmth else []
     return f", changed by {' and '.join(parts)}" if parts else ""

@@ -1,4 +1,4 @@
-"""Validate a finished XMP packet: it is readable by others and holds the disclosure.
+"""Validation of a finished XMP packet: readable by others, with the disclosure.
 
 It uses another parser than the one that made the packet (expat), and is stricter than any reader: no
 document type, entity, comment or CDATA, one description, each property once, and only RDF that XMP has.
@@ -31,26 +31,26 @@ def packet_fault(packet: bytes, required: Mapping[str, str], statement: str, own
 
 def _malformed(root: ElementTree.Element) -> str | None:
     if root.tag != "{adobe:ns:meta/}xmpmeta" or [child.tag for child in root] != [f"{_RDF}RDF"]:
-        return "it is no XMP"
+        return "it is not XMP"
     descriptions = list(root[0])
     if len(descriptions) != 1 or descriptions[0].attrib != {f"{_RDF}about": ""}:
-        return "it holds not just one description"
+        return "it does not hold exactly one description"
     properties = {child.tag: child for child in descriptions[0]}
     if descriptions[0].tag != f"{_RDF}Description" or len(properties) != len(descriptions[0]):
-        return "a property stands in it twice"
+        return "it holds a property twice"
     wrong = next((tag for tag, value in properties.items() if not _is_valid(tag, value)), None)
-    return None if wrong is None else f"{wrong} is not of XMP's form"
+    return None if wrong is None else f"{wrong} does not have the form that XMP requires"
 
 
 def _missing_property(root: ElementTree.Element, required: Mapping[str, str], own: str) -> str | None:
     for name, text in required.items():
         said = root[0][0].findall(name)
         if [one.text or "" for one in said] != [text] or len(list(root.iter(name))) != 1:
-            return f"{name} is not said, or not just once"
+            return f"{name} does not occur exactly once"
     for element in root.iter():
         names = (element.tag, *element.attrib)
         if any(name.startswith(f"{{{own}}}") and name not in required for name in names):
-            return f"it holds a property of ours that is not ours: {element.tag}"
+            return f"it holds an unknown property of Saek's namespace: {element.tag}"
     return None
 
 
@@ -66,7 +66,7 @@ def _missing_statement(root: ElementTree.Element, statement: str) -> str | None:
 
 
 def _is_valid(tag: str, value: ElementTree.Element) -> bool:
-    """Whether a property or item is a text, a reference, an array or a structure, all the way down."""
+    """Return whether a property or item is a text, a reference, an array or a structure, all the way down."""
     attributes = set(value.attrib) - {f"{_XML}lang"}
     if not len(value):
         return tag.startswith("{") and _are_plain(attributes - {f"{_RDF}resource", f"{_RDF}parseType"})
@@ -79,7 +79,7 @@ def _is_valid(tag: str, value: ElementTree.Element) -> bool:
 
 
 def _is_node(child: ElementTree.Element) -> bool:
-    """Whether an element is an array or a structure."""
+    """Return whether an element is an array or a structure."""
     if child.tag in _ARRAYS:
         items = [item for item in child if item.tag == f"{_RDF}li" and _is_valid(item.tag, item)]
         return not child.attrib and len(items) == len(child)

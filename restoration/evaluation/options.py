@@ -37,9 +37,9 @@ class EvaluationOptions:
     strength: float = 1.0
     """Gain of the chroma."""
     confidence: bool = True
-    """Whether the confidence is computed and compared with the error."""
+    """True if the confidence is computed and compared with the error."""
     tiling: bool = False
-    """Whether seams are measured."""
+    """True if seams are measured."""
     blotch_threshold: float | None = None
     """Chroma magnitude beyond which color is a blotch; None: measured on the training pictures, if any."""
 

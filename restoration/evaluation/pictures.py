@@ -45,7 +45,7 @@ class Listing:
     half: Half
     """The half that is measured; ALL for a folder without a manifest."""
     held_out: bool
-    """Whether a manifest keeps these pictures from training."""
+    """True if a manifest keeps these pictures from training."""
     entries: tuple[tuple[str, str], ...]
     """Set and path below the folder."""
 

@@ -53,7 +53,7 @@ class ScanFigures:
 
     @property
     def blotched(self) -> bool:
-        """Whether the share of blotches is above the limit."""
+        """True if the share of blotches is above the limit."""
         return self.blotches >= BLOTCH_LIMIT
 
 

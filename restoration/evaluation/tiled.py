@@ -52,7 +52,7 @@ class TilingMeasured:
     """Metrics of all pictures."""
 
     of_scans: bool
-    """Whether scans were measured, or the gray copies of the color pictures."""
+    """True if scans were measured, False if gray copies of the color pictures were."""
     refused: Mapping[str, str]
     """Name -> why the scan cannot be colored."""
     models: Mapping[str, Mapping[Preset, tuple[TilingFigures, ...]]]

@@ -30,7 +30,7 @@ _UPRIGHT: Final[dict[int, Callable[[Gray], Gray]]] = {
     7: lambda plane: np.fliplr(np.rot90(plane)),
     8: np.rot90,
 }
-"""What turns a plane upright, by EXIF orientation. Independent of `orientation.upright` by intent."""
+"""Function that turns a plane upright, by EXIF orientation. Deliberately not `orientation.upright`."""
 _PORTION: Final = 1 << 20
 _SAVE_AGAIN: Final = (
     "open it in the program that made it, check the picture, and save it as an uncompressed TIFF"
@@ -93,7 +93,9 @@ class DecoderComparison:
             self._other = None
             return
         except TruncatedImage as error:
-            raise self._disagree(f"one reads all of it, for another {error.reason}", _COPY_AGAIN) from error
+            raise self._disagree(
+                f"one reads all of it, another reports that {error.reason}", _COPY_AGAIN
+            ) from error
         if others.shape[2] == samples.shape[2] + 2:
             others = _neutral_as_gray(others)
         if np.array_equal(samples, others):

@@ -42,11 +42,11 @@ class ScanFacts:
     """Pixels per inch along the stored width and height."""
     file_bytes: int
     alpha_associated: bool = False
-    """Whether the colors are premultiplied by the alpha."""
+    """True if the colors are premultiplied by the alpha."""
     page: int = 0
     """Index of the picture among the directories of a TIFF."""
     notes: tuple[str, ...] = ()
-    """What is odd but harmless about the header, in sentences."""
+    """Harmless oddities of the header, in sentences."""
 
     @property
     def pixels(self) -> int:
@@ -65,7 +65,7 @@ class ScanFacts:
 
 
 class ToneKind(StrEnum):
-    """Whether a master is gray, toned or color."""
+    """Tone of a master: gray, toned or color."""
 
     GRAY = "gray"
     TONED = "toned"

@@ -28,7 +28,7 @@ _MAX_FALL: Final = 0.5
 _LEAST_CONTRAST: Final = 10.0
 """Least L* between black and white of a usable profile."""
 _ROUNDING: Final = 1e-3
-"""How far the sum of three rounded colorant luminances may be off white."""
+"""Maximum distance of the sum of three rounded colorant luminances from white."""
 _PARAMETER_COUNTS: Final = (1, 3, 4, 5, 7)
 """Number of parameters of a parametric curve, by function type (ICC.1:2010, table 65)."""
 

@@ -32,7 +32,7 @@ _LOADERS: Final = {
     "gif": "gifload_source",
 }
 _JOIN_SECONDS: Final = 5.0
-"""How long to wait for a thread whose result is no longer needed."""
+"""Seconds to wait for a thread whose result is no longer needed."""
 _FUNCTION_NAMES: Final = re.compile(r"^(?:\w+:(?:\s+|$))+")
 """Prefix of a message of libvips or libtiff: the function that complains."""
 _UNINFORMATIVE: Final = re.compile(r"unable to\b|images do not match between|libs?png (?:read )?error$")

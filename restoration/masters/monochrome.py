@@ -62,7 +62,7 @@ _YELLOW = np.array([math.cos(math.radians(145)), math.sin(math.radians(145))], n
 _STEEPEST = 1.2
 """Largest change of chroma with luminance in a tone; from red ink to white paper it is 0.75."""
 _STAIN_ANGLES = (120.0, 165.0)
-"""Range of the angle of (Cb, Cr), degrees, of the axis that stains lie along."""
+"""Range of the angle of (Cb, Cr), degrees, of the axis that stains follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ChromaResiduals:
     """Distance of the curve from the straight line between shadows and highlights, 95th percentile, or by how
     much that line is too steep."""
     yellowed: bool
-    """Whether most pixels are light and yellow-brown, like old paper."""
+    """True if most pixels are light and yellow-brown, like old paper."""
     vivid_share: float
     """Share of the pixels that are not black with a residual above `_VIVID`."""
 
@@ -176,8 +176,8 @@ def require_monochrome(tone: Tone, path: Path) -> None:
     """Raise AlreadyColor for a color picture."""
     if tone.kind is ToneKind.COLOR:
         raise AlreadyColor(
-            reason=f"this is already a color picture (its color strays {tone.spread * 255:.0f} of 255 steps "
-            "from a single tone)",
+            reason=f"this is already a color picture (its color deviates {tone.spread * 255:.0f} of 255 "
+            "steps from a single tone)",
             remedy="if it is a monochrome scan with colored parts, crop it or scan it in gray",
             path=path,
         )

@@ -52,7 +52,7 @@ class NeighborCorrelation:
         (along, spread), (across, _) = (_correlation(sums) for sums in self._sums)
         if spread > _LEAST_SPREAD and max(abs(along), abs(across)) < _UNCORRELATED:
             raise ImplausiblePixels(
-                reason="its pixels are noise: neighbors have nothing in common "
+                reason="its pixels are noise: neighboring pixels are unrelated "
                 f"(correlation {along:.2f} along rows, {across:.2f} along columns)",
                 remedy="open it in another program; scan it again, or save it again in the right format",
                 path=path,

@@ -38,7 +38,7 @@ class PnmHeader:
     white: int
     """Sample value of white, 1 for a bitmap."""
     offset: int
-    """Where the samples begin."""
+    """Offset of the first sample."""
 
     @property
     def bands(self) -> int:

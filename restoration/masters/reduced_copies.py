@@ -1,4 +1,4 @@
-"""Further pages of a TIFF: whether each of them is a reduced copy of the picture, judged by its pixels.
+"""Further pages of a TIFF: whether each of them is a reduced copy of the picture, determined from its pixels.
 
 A preview is smaller than the picture and has its aspect ratio, but so has the back of a print, or the same
 print scanned again at half the resolution. A copy agrees with the picture in content (correlation of both at

@@ -8,7 +8,7 @@ from restoration.errors import NotAnImage
 from restoration.masters.refusals import camera_raw, unsupported
 
 HEAD_BYTES: Final = 32
-"""How many bytes `detect_format` needs."""
+"""Number of bytes that `detect_format` needs."""
 
 _SIGNATURES: Final = (
     (b"II*\0", "tiff"),

@@ -33,7 +33,7 @@ class ToneProfile:
     origin: str | None = None
     """Part of the file that gives it, with its name; None if nothing does."""
     noted: tuple[str, ...] = ()
-    """What is odd about it, in sentences."""
+    """Oddities, in sentences."""
 
 
 _UNREADABLE: Final = ToneProfile(

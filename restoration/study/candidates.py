@@ -62,7 +62,7 @@ class EvaluatedCandidate:
 def baselines(
     dataset: Dataset, evaluator: Evaluator, preprocessing: Preprocessing, library: Library
 ) -> tuple[Candidate, ...]:
-    """Return the candidates besides the runs: gray, truth, a perfect generator and the shipped model."""
+    """Return the candidates other than the runs: gray, truth, a perfect generator and the shipped model."""
     card = default_model(library)
 
     def shipped() -> Sequence[Bytes]:

@@ -25,7 +25,7 @@ FIGURES = ("a", "b", "c", "d")
 
 @dataclass(frozen=True, slots=True)
 class SeedRecipe:
-    """Everything that decides a run, besides the pictures."""
+    """Everything that decides a run, except the pictures."""
 
     name: str
     about: str
@@ -41,7 +41,7 @@ class SeedRecipe:
     patch_map: int = 16
     """Side of the discriminator's map."""
     critic: str = "conditional"
-    """Whether the discriminator sees gray and color (Isola et al. 2017), color only, or is left out."""
+    """Input of the discriminator: gray and color (Isola et al. 2017), color only, or none at all."""
     l1_weight: float = L1_WEIGHT
     rate: float = 2e-4
     betas: tuple[float, ...] = (0.5, 0.999)
@@ -54,7 +54,7 @@ class SeedRecipe:
     """Arithmetic of convolutions in training: "bfloat16" is torch's autocast, with weights, losses and
     optimizer in float32. Generated pictures are computed in float32 either way."""
     threads: int | None = None
-    """Threads of the processor; None: as many as torch takes by itself."""
+    """Threads of the processor; None: torch's default."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     @property
@@ -136,7 +136,7 @@ def _wrong(recipe: SeedRecipe) -> tuple[str, str] | None:
 
 
 def _numbers(preprocessing: Preprocessing, name: str, count: int) -> bool:
-    """Whether an entry has as many numbers as it should, above 0 where it is a spread."""
+    """Return whether an entry has as many numbers as it should, above 0 where it is a spread."""
     value = getattr(preprocessing, name)
     values = value if isinstance(value, tuple) else (value,)
     numbers = [one for one in values if isinstance(one, int | float)]

@@ -1,6 +1,6 @@
 """Adversarial terms of a training step: the generator's least-squares loss and the discriminator's update.
 
-Least-squares GAN, Mao et al. 2017; the discriminator judges patches, Isola et al. 2017.
+Least-squares GAN, Mao et al. 2017; the discriminator rates patches, Isola et al. 2017.
 """
 
 from __future__ import annotations

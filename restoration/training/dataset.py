@@ -186,7 +186,7 @@ def read_picture(folder: Path, name: str, path: str, plan: DataPlan) -> Picture 
 
 
 def _toneless(rgb: NDArray[np.uint8], least: float) -> bool:
-    """Whether a picture has no color, or a single hue: a gray or toned print, yellowed paper."""
+    """Return whether a picture has no color, or a single hue: a gray or toned print, yellowed paper."""
     chroma = chroma_of(rgb[::4, ::4]).reshape(2, -1)
     spread = float(np.hypot(*chroma.std(axis=1)))
     strength = float(np.hypot(*chroma).mean())

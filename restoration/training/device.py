@@ -14,7 +14,7 @@ import torch
 def training_device(threads: int | None) -> torch.device:
     """Return the CUDA device, or the CPU where there is none, and set up torch for it.
 
-    `threads` are those of the CPU; None leaves as many as torch takes by itself.
+    `threads` are those of the CPU; None leaves torch's default.
     """
     if threads is not None:
         torch.set_num_threads(threads)

@@ -15,7 +15,7 @@ def chroma_loss(predicted: Tensor, true: Tensor, objective: Objective) -> Tensor
     """L1 and Huber loss, the same of mean-free chroma, and the L1 of the gradients -> scalar.
 
     `predicted` and `true` are chroma (N, 2, H, W), float, in [-0.5, 0.5]. The mean chroma of a picture comes
-    from its light, paper and dyes, which gray tells little about; the term without it (`contrast`) rates the
+    from its light, paper and dyes, which gray hardly determines; the term without it (`contrast`) rates the
     differences between colors, which can be learned.
 
     Colored pixels weigh more (`vividness`): the mean of all plausible colors, which minimizes the error, is

@@ -119,12 +119,12 @@ class Moment:
 
     @property
     def ends_branch(self) -> bool:
-        """Whether this is the last batch of one of several branches."""
+        """True if this is the last batch of one of several branches."""
         return self.phase.branches > 1 and self.place_in_branch == self.phase.branch_steps - 1
 
     @property
     def critic_alone(self) -> bool:
-        """Whether this batch trains the discriminator only."""
+        """True if this batch trains the discriminator only."""
         return (
             self.phase.adversarial > 0 and self.place_in_branch * self.phase.batch < self.phase.critic_first
         )
@@ -132,7 +132,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """Everything that decides a run, besides the data."""
+    """Everything that decides a run, except the data."""
 
     name: str
     phases: tuple[Phase, ...]

@@ -61,7 +61,7 @@ class RunFolder:
 
     @property
     def facts(self) -> Path:
-        """What was run, on what data, with which code and machine, as JSON."""
+        """Facts about the run: recipe, data, code and machine, as JSON."""
         return self.path / "run.json"
 
     @property

@@ -148,7 +148,7 @@ def test_files_of_an_unreadable_folder_are_not_gone(station: Any) -> None:
     said = ingest(station, lambda: len(station.rows()) == 4 and station.rows()["b.tif"].gone)
     assert {name for name, row in station.rows().items() if row.gone} == {"b.tif"}
     assert said.count("a folder cannot be looked into") == 1
-    assert "give Saek the right to read it" in said
+    assert "grant permission to read it" in said
     (station.inbox / "locked").chmod(0o755)
     assert "locked" not in ingest(station, lambda: refused_folders(station) == 0)
 

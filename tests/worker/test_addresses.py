@@ -78,7 +78,7 @@ def test_no_password_is_ever_repeated_whatever_it_is(password: str) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("redis://:hush@broker/0", "in the clear"),
+        ("redis://:hush@broker/0", "unencrypted"),
         ("postgresql://u:hush@db/saek", "prefer"),
         ("postgresql://u:hush@db/saek?sslmode=require", "require"),
     ],

@@ -62,7 +62,7 @@ def _refuse(output: Path, settings: Settings, *, force: bool) -> None:
         raise typer.BadParameter(f"{output.name} does not end in .png")
     for name, folder in roots(settings).items():
         if output.resolve().is_relative_to(folder.resolve()):
-            raise typer.BadParameter(f"{output} lies in the {name}; choose another folder")
+            raise typer.BadParameter(f"{output} is in the {name}; choose another folder")
     if output.exists() and not force:
         raise typer.BadParameter(f"{output} exists; --force replaces it")
 

@@ -41,7 +41,7 @@ _HELP = ["-h", "--help"]
 class _Commands(TyperGroup):
     """The root command group: turns every error into one line and an exit code.
 
-    `--home` may stand before or after a command.
+    `--home` is accepted before or after a command.
     """
 
     def __init__(self, **facts: Any) -> None:

@@ -82,7 +82,7 @@ def _job(job: JobEntry) -> RenderableType:
     progress = f"{job.stage} {job.done} of {job.total}" if job.stage and job.finished_at is None else None
     rows: list[tuple[str, RenderableType | None]] = [
         ("state", job.state),
-        ("lane", f"{job.lane}, asked for by {job.requested_by}"),
+        ("lane", f"{job.lane}, requested by {job.requested_by}"),
         ("attempts", f"{job.attempts} of {job.max_attempts}"),
         ("recipe", f"{recipe} ({job.fingerprint[:12]})"),
         ("model", f"{job.model} ({job.weights_sha256[:12]})"),

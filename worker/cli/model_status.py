@@ -24,7 +24,7 @@ DEFAULT_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One installed model; `card` is None if it cannot be read, `fault` tells what is wrong."""
+    """One installed model; `card` is None if it cannot be read, `fault` is the reason."""
 
     name: str
     path: Path

@@ -26,7 +26,7 @@ class PlannedOutput:
     confidence: Path | None = None
     """Path of the confidence map, None if it was not asked for."""
     piped: bool = False
-    """Whether the master came from standard input."""
+    """True if the master came from standard input."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -35,12 +35,12 @@ class PlannedOutput:
 
 
 def is_stdio(path: Path) -> bool:
-    """Whether the path is `-`: standard input or output."""
+    """Return whether the path is `-`: standard input or output."""
     return path == _STDIO
 
 
 def names_one_file(masters: Sequence[Path], output: Path) -> bool:
-    """Whether `output` is the name of a file: one scan, an image extension, and no folder of that name."""
+    """Return whether `output` names a file: one scan, an image extension, and no folder of that name."""
     return (
         len(masters) == 1
         and not masters[0].is_dir()

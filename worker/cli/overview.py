@@ -43,7 +43,7 @@ def overview_screen(
     *,
     ends: Sequence[PartExits] = (),
 ) -> RenderableType:
-    """Return the overview; `station` tells whether one runs here, None if the parts run separately.
+    """Return the overview; `station` is whether one runs here, None if the parts run separately.
 
     `waits` and `ends` are of the parts on this host.
     """

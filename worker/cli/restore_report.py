@@ -27,7 +27,7 @@ class Outcome:
     made: "Restoration | None" = None
     planned: "Plan | None" = None
     skipped: str | None = None
-    """Why nothing was done."""
+    """Reason for which nothing was done."""
     fault: Exception | None = None
 
     @property
@@ -82,7 +82,7 @@ def print_outcomes(outcomes: Sequence[Outcome], found: FoundScans, *, streamed: 
         console.print(f"{count(found.sidecars, 'sidecar')} ignored")
     for folder, reason in found.unread:
         print_problem(
-            f"{printable(folder)} could not be read completely ({reason})", "Grant the right to read it"
+            f"{printable(folder)} could not be read completely ({reason})", "Grant permission to read it"
         )
 
 

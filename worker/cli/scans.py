@@ -25,7 +25,7 @@ class FoundScans:
 
 @dataclass(slots=True, kw_only=True)
 class _OutsideOutput(WalkSummary):
-    """The summary of a walk that leaves out the output folder, which may lie in the folder walked."""
+    """The summary of a walk that leaves out the output folder, which may be in the folder walked."""
 
     folder: Path
     output: Path
@@ -38,10 +38,10 @@ class _OutsideOutput(WalkSummary):
 
 
 def find_scans(masters: Sequence[Path], output: Path) -> FoundScans:
-    """Find the scans that are named, or lie below a named folder; earlier outputs are not masters.
+    """Find the scans that are named, or are below a named folder; earlier outputs are not masters.
 
     Raises:
-        typer.BadParameter: a named folder holds no scans, or lies in the output.
+        typer.BadParameter: a named folder holds no scans, or is in the output.
     """
     found: list[tuple[Path, Path]] = []
     unread: list[tuple[Path, str]] = []
@@ -52,7 +52,7 @@ def find_scans(masters: Sequence[Path], output: Path) -> FoundScans:
             continue
         if named.absolute().is_relative_to(output.absolute()):
             raise typer.BadParameter(
-                f"{printable(named)} lies in the output {printable(output)}; choose another output folder"
+                f"{printable(named)} is in the output {printable(output)}; choose another output folder"
             )
         summary = _OutsideOutput(folder=named, output=output)
         paths: list[bytes] = []

@@ -31,7 +31,7 @@ _REFRESH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """What to show: the history of one file, a list of files, or, by default, the overview."""
+    """Requested view: the history of one file, a list of files, or, by default, the overview."""
 
     selector: str | None
     states: Sequence[FileState]

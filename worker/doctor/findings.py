@@ -9,7 +9,7 @@ class State(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """Work goes on, but something needs attention."""
+    """Work continues, but something needs attention."""
     FAILED = "failed"
     """A station cannot work."""
 

@@ -37,7 +37,7 @@ def outbox(settings: Settings) -> Check:
 
 
 def overlap(settings: Settings) -> Check:
-    """Check that neither derivatives nor files of the station lie in the inbox."""
+    """Check that neither derivatives nor files of the station are in the inbox."""
     try:
         refuse_overlap(settings)
     except HomeError as error:

@@ -27,13 +27,13 @@ HOLDING_ROOTS: Final[Mapping[Holding, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop: at a time of `time.monotonic`, or after a number of files; a begun file is finished."""
+    """Limits of a run: a time of `time.monotonic`, and a number of files; a begun file is finished."""
 
     until: float | None = None
     files: int | None = None
 
     def spent(self) -> bool:
-        """Whether the time is up."""
+        """Return whether the time is up."""
         return self.until is not None and time.monotonic() >= self.until
 
 

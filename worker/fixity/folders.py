@@ -25,7 +25,7 @@ class Folder:
     def still_there(self) -> None:
         """Raise FolderAway if it is gone or another folder took its place, as after an unmount."""
         if _place(self.path, self.may_be_empty) != self.place:
-            raise FolderAway("another folder lies there than before; was it unmounted?")
+            raise FolderAway("it is not the same folder as before; was it unmounted?")
 
 
 def _place(path: Path, may_be_empty: bool) -> tuple[int, int]:

@@ -82,7 +82,7 @@ def _orphans_among(s: "Session", page: list[tuple[bytes, int]]) -> Iterator[Orph
 
 
 def _may_be_unfinished(s: "Session", path: bytes) -> bool:
-    """Whether a job may be giving a file this name, which comes before the record of it."""
+    """Return whether a job may be giving a file this name, which comes before the record of it."""
     match = _DERIVATIVE.search(path)
     return match is not None and is_unfinished(s, match[1].decode(), match[2].decode())
 

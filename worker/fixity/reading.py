@@ -70,7 +70,7 @@ def hash_file(root: Path, path: bytes, pace: RateLimit) -> FileDigest:
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
-            raise NotRegularFile(f"a {_kind(before.st_mode)} lies there")
+            raise NotRegularFile(f"a {_kind(before.st_mode)} is there")
         digest = _digest(descriptor, pace)
         after = os.fstat(descriptor)
     except OSError as error:
@@ -131,11 +131,11 @@ def _open_below(name: bytes, how: int, folder: int) -> int:
         if error.errno in {errno.ELOOP, errno.ENOTDIR} and _is_link(name, folder):
             if is_folder:
                 raise FileUnreadable("a folder on the way to it is a symbolic link") from error
-            raise NotRegularFile("a symbolic link lies there") from error
+            raise NotRegularFile("a symbolic link is there") from error
         if error.errno == errno.ENOTDIR:
             raise FileMissing from error
         if error.errno == errno.ENXIO:
-            raise NotRegularFile("a socket or device lies there") from error
+            raise NotRegularFile("a socket or device is there") from error
         raise FileUnreadable(f"it cannot be opened ({error.strerror})") from error
 
 

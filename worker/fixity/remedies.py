@@ -18,7 +18,7 @@ def remedy(s: "Session", check: FileCheck) -> str:
     if check.finding is Finding.UNREADABLE:
         return "check the disk or share, and that Saek may read the file; it is tried again next time"
     if check.finding is Finding.REWRITTEN:
-        return "nothing, if that was meant: the rescan registers it as new; otherwise put the master back"
+        return "nothing, if this was intended: the rescan registers it as new; otherwise put the master back"
     wanted = f"sha256 {check.file.sha256}"
     if check.file.holding is Holding.MASTER:
         if check.finding is Finding.MISSING:

@@ -86,7 +86,7 @@ class VerifyResult:
 
     @property
     def well(self) -> bool:
-        """Whether nothing needs attention, by this run and by the last checks of all files."""
+        """True if nothing needs attention, by this run and by the last checks of all files."""
         not_intact = sum(
             count
             for summary in self.standings.values()
@@ -100,7 +100,7 @@ class VerifyResult:
 
 @dataclass(frozen=True, slots=True)
 class VerifyEstimate:
-    """What a verification would read: files by kind, and the number of seals."""
+    """Amounts that a verification would read: files by kind, and the number of seals."""
 
     files: Mapping[Holding, DueAmount]
     seals: int | None

@@ -65,7 +65,7 @@ def check_header(
     if entry.regular and entry.names > 1 and hard_links is HardLinks.REFUSE:
         raise UnsafeFile(
             reason=f"it is a hard link: {entry.names - 1} more names lead to its bytes and could change them",
-            remedy="copy the file itself there, or set SAEK_HARD_LINKS=accept if such links are meant",
+            remedy="copy the file itself there, or set SAEK_HARD_LINKS=accept if such links are intended",
             path=path,
         )
     if not entry.regular:
@@ -87,7 +87,7 @@ def _require_utf_8(path: Path) -> None:
         raise NameNotUtf8(
             reason=f"its name is not valid UTF-8{guess}",
             remedy="rename it, for example with: convmv -f cp949 -t utf8 --notest FILE; "
-            "it is then registered by itself",
+            "it is then registered automatically",
             path=path,
         ) from error
 
@@ -101,7 +101,7 @@ def _identify_quickly(path: Path, limits: Limits) -> ScanFacts:
 
 
 def _identify(path: Path, limits: Limits, reader: Reader | None) -> ScanFacts:
-    """Read the header; a reader process that dies proves nothing until it has died several times."""
+    """Read the header; a reader process must die several times before the file is refused."""
     for _ in range(MAX_ATTEMPTS - 1):
         try:
             return identify(path, limits, reader)

@@ -1,4 +1,4 @@
-"""Names of companion files, which lie beside scans: descriptions, checksums, tables, notes, program settings.
+"""Names of companion files beside scans: descriptions, checksums, tables, notes, program settings.
 
 A file that may hold pictures (PDF, archive, video) is not a companion file: it is quarantined with a reason.
 For Saek's own sidecars of derivatives see `worker.outbox.sidecars`.
@@ -29,5 +29,5 @@ _NAMES = re.compile(
 
 
 def is_companion_file(name: bytes) -> bool:
-    """Whether a file of this name (without folders) is a companion file."""
+    """Return whether a file of this name (without folders) is a companion file."""
     return _NAMES.fullmatch(name.decode("utf-8", "backslashreplace")) is not None

@@ -25,6 +25,6 @@ _NAMES = re.compile(
 
 
 def is_conflict_copy(name: bytes) -> bool:
-    """Whether a sync tool gave this name (without folders) to a second version of a file."""
+    """Return whether a sync tool gave this name (without folders) to a second version of a file."""
     text = unicodedata.normalize("NFC", name.decode("utf-8", "backslashreplace"))
     return _NAMES.fullmatch(text) is not None

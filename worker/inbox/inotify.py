@@ -72,7 +72,7 @@ class InboxObserver(BaseObserver):
         self._queue.start()
 
     def is_healthy(self) -> bool:
-        """Whether all of its threads are alive."""
+        """Return whether all of its threads are alive."""
         return self.is_alive() and self._queue.is_alive() and all(e.is_alive() for e in self.emitters)
 
     def on_thread_stop(self) -> None:

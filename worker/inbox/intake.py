@@ -1,6 +1,6 @@
-"""The intake of a complete file: its header is checked, it is hashed where it lies, and recorded.
+"""The intake of a complete file: its header is checked, it is hashed in place, and recorded.
 
-The header is checked first, so that a file that is no picture is not read to its end. Whatever fails about
+The header is checked first, so that a file that is not a picture is not read to its end. Whatever fails about
 one file ends as the quarantine of that file.
 """
 
@@ -78,7 +78,7 @@ class ExaminedFile:
 
     @property
     def small(self) -> bool:
-        """Whether it may be read while others wait."""
+        """True if it may be read while others wait."""
         return self.seen.size <= MAX_SMALL_BYTES
 
 
@@ -137,8 +137,8 @@ class Intake:
             problem = Problem(
                 code="intake-failed",
                 reason=f"an unexpected error ended its intake ({type(error).__name__})",
-                remedy="look for this file in the log of the ingester and report what it says there; "
-                "after an update: saek retry",
+                remedy="report what the log of the ingester says about this file; "
+                "after an update, run: saek retry",
             )
             return self._quarantine(seen, problem)
 

@@ -136,7 +136,11 @@ class LongReads:
                 raise LargeFile(examined)
             file = examined
         elif file.seen.size >= _LOGGED_BYTES:
-            _log.info("reading a large file; others pass it", file=file.seen.display, bytes=file.seen.size)
+            _log.info(
+                "reading a large file; smaller ones are not delayed",
+                file=file.seen.display,
+                bytes=file.seen.size,
+            )
         return self._intake.register(file, self._check_stop)
 
     def _check_stop(self, _done: int, _total: int) -> None:

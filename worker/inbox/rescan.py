@@ -25,7 +25,7 @@ _SWEEP_PAGE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class RescanPage:
-    """What the rescan found among the next files."""
+    """Findings of the rescan among the next files."""
 
     files: int = 0
     """Number of files compared."""
@@ -106,7 +106,7 @@ def rescan(
 
 
 def everything_known(database: Database, root: Path, summary: WalkSummary | None = None) -> bool:
-    """Whether each file in the inbox is on record as it is now; `summary` notes the unreadable folders."""
+    """Return whether each file in the inbox is on record as it is; `summary` notes the unreadable folders."""
     pages = _compare(database, walk(os.fsencode(root), summary=summary or WalkSummary()))
     return not any(compared.page.new or compared.page.changed for compared in pages)
 

@@ -67,7 +67,7 @@ class SurveyRecorder:
         for path, folder in zip(sorted(summary.refused), unreadable_folders(summary), strict=False):
             if path not in before:
                 _log.warning(
-                    "a folder cannot be read; the others are",
+                    "a folder cannot be read; other folders are read",
                     folder=folder.display,
                     reason=folder.reason,
                     remedy=folder.remedy,
@@ -77,7 +77,7 @@ class SurveyRecorder:
 
 
 def is_transient(error: OSError) -> bool:
-    """Whether a folder may be readable again soon, as on a disk or share that fails."""
+    """Return whether a folder may be readable again soon, as on a disk or share that fails."""
     return error.errno not in _NO_RIGHTS | {errno.ENAMETOOLONG}
 
 
@@ -91,7 +91,7 @@ def unreadable_folders(summary: WalkSummary) -> tuple[RefusedFolder, ...]:
 
 def _remedy(error: OSError) -> str:
     if error.errno in _NO_RIGHTS:
-        return "give Saek the right to read it"
+        return "grant permission to read it"
     if error.errno == errno.ENAMETOOLONG:
         return "give it a shorter path: move it up, or give the folders above it shorter names"
-    return "check the disk or the share that it lies on"
+    return "check the disk or the share"

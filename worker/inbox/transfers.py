@@ -12,7 +12,7 @@ _PLACEHOLDER: Final = b".part"
 
 
 def is_incomplete(root: Path, path: bytes, size: int) -> bool:
-    """Whether the file of that size at `path` (relative to `root`) is still being transferred."""
+    """Return whether the file of that size at `path` (relative to `root`) is still being transferred."""
     full = os.path.join(os.fsencode(root), path)  # noqa: PTH118  (bytes)
     beside = _CONTROLS if size else (*_CONTROLS, _PLACEHOLDER)
     return any(os.path.lexists(full + suffix) for suffix in beside)

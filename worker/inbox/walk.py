@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass(slots=True)
 class WalkSummary:
-    """What a walk skipped or noticed besides the entries that it yields."""
+    """Names that a walk skipped or noticed, apart from the entries that it yields."""
 
     refused: dict[bytes, OSError] = field(default_factory=dict)
     """Folders that could not be read, files with paths that are too long, and the errors."""
@@ -48,7 +48,7 @@ class WalkSummary:
         return True
 
     def hides(self, path: bytes) -> bool:
-        """Whether the path lies in a folder that could not be read."""
+        """Return whether the path is in a folder that could not be read."""
         parts = path.split(b"/")
         return any(b"/".join(parts[:depth]) in self.refused for depth in range(1, len(parts) + 1))
 

@@ -27,7 +27,7 @@ class InboxWatcher:
 
     @property
     def complete(self) -> bool:
-        """Whether there are hints for all folders; otherwise frequent rescans are needed."""
+        """True if there are hints for all folders; otherwise frequent rescans are needed."""
         return not self._polling and not self._unwatched.is_set()
 
     def refresh(self, *, rescan_running: bool) -> bool:
@@ -59,7 +59,7 @@ class InboxWatcher:
         return missed
 
     def events_lost(self) -> bool:
-        """Whether events were lost since the last call."""
+        """Return whether events were lost since the last call."""
         if not self._lost.is_set():
             return False
         self._lost.clear()
@@ -67,7 +67,7 @@ class InboxWatcher:
         return True
 
     def limit_reached(self) -> bool:
-        """Whether the kernel's limit of watches was reached since the last attempt."""
+        """Return whether the kernel's limit of watches was reached since the last attempt."""
         if not self._unwatched.is_set() or time.monotonic() < self._retry_at:
             return False
         self._retry_at = time.monotonic() + self._settings.rescan_seconds

@@ -65,6 +65,6 @@ def restore_from_inbox(
     context.preflight.require_inbox()
     raise MissingFile(
         reason="the file is no longer in the inbox",
-        remedy="put it back; it goes on by itself",
+        remedy="put it back; work continues automatically",
         path=job.lease.masters[-1].display if job.lease.masters else None,
     )

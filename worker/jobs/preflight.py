@@ -1,9 +1,9 @@
 """Preflight checks: whether this host can work at all now.
 
 Disk, outbox and inbox are checked before a job is claimed. While one of them is missing, the process keeps
-its message, notes the cause of the wait on that job, and checks again every second. Work goes on at once when
-the cause is gone, no attempt and no event is spent, and a host without its share takes no jobs away from the
-others.
+its message, notes the cause of the wait on that job, and checks again every second. Work continues at once
+when the cause is gone, no attempt and no event is spent, and a host without its share takes no jobs away from
+the others.
 """
 
 import datetime as dt

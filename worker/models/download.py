@@ -24,7 +24,7 @@ from worker.errors import DownloadFailed
 
 CHUNK = 1 << 18
 STALL_SECONDS = 30.0
-"""Maximum silence of a server."""
+"""Seconds that a server may send nothing."""
 WHOLE_SECONDS = 3600.0
 """Maximum time for a whole file."""
 MAX_REDIRECTS = 5
@@ -103,8 +103,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         _require_allowed(new)
         if new.scheme != "https" and (old.scheme == "https" or not _is_loopback(old.hostname)):
             raise ModelRefused(
-                reason=f"{shown(req.full_url)} leads from https to {shown(newurl)}",
-                remedy="ask for an address that stays on https",
+                reason=f"{shown(req.full_url)} redirects from https to {shown(newurl)}",
+                remedy="use an address that stays on https",
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

@@ -26,12 +26,12 @@ WEIGHTS_SUFFIX = ".safetensors"
 
 
 def is_address(source: str) -> bool:
-    """Whether a source is a URL, whose checksum must be known beforehand."""
+    """Return whether a source is a URL, whose checksum must be known beforehand."""
     return "://" in source
 
 
 def is_run(source: str) -> bool:
-    """Whether a source is the folder of a training run, which has no name of its own."""
+    """Return whether a source is the folder of a training run, which has no name of its own."""
     return not is_address(source) and (Path(source) / "best.safetensors").is_file()
 
 
@@ -178,6 +178,6 @@ def _unreadable(path: Path, error: OSError) -> ModelRefused:
 
 def _wrong_suffix() -> ModelRefused:
     return ModelRefused(
-        reason=f"it does not end in {WEIGHTS_SUFFIX}; no other weights are read, least of all pickles",
+        reason=f"it does not end in {WEIGHTS_SUFFIX}; no other formats are read, and never pickles",
         remedy="ask for the weights as safetensors",
     )

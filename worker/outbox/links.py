@@ -37,7 +37,7 @@ class ChecksumMismatch(Exception):
 
 
 def has_size(path: Path, size: int) -> bool:
-    """Whether a regular file of this size exists; no link is followed."""
+    """Return whether a regular file of this size exists; no link is followed."""
     try:
         status = path.lstat()
     except OSError:
@@ -46,7 +46,7 @@ def has_size(path: Path, size: int) -> bool:
 
 
 def has_bytes(path: Path, size: int, sha256: str) -> bool:
-    """Whether a regular file with these bytes exists; reads it to its end."""
+    """Return whether a regular file with these bytes exists; reads it to its end."""
     if not has_size(path, size):
         return False
     try:
@@ -85,7 +85,7 @@ def link_or_copy(
 
 
 def same_entry(one: Path, other: Path) -> bool:
-    """Whether two names of one file are one folder entry, as where case or Unicode form make no difference.
+    """Return whether two names of one file are one folder entry, as where case or Unicode form is ignored.
 
     Removing one would remove the other.
     """

@@ -36,7 +36,7 @@ BATCH: Final = 25
 """Number of scans that are handled together and recorded in one transaction."""
 
 _TERM: Final = dt.timedelta(seconds=60)
-"""Time for which a scan is reserved for whoever handles it; what could not be done is tried again then."""
+"""Time for which a scan is reserved for the process that handles it; the rest is tried again then."""
 
 _PAUSE: Final = 1.0
 _PAUSE_AWAY: Final = 10.0

@@ -172,7 +172,7 @@ def _give_name(task: NamingTask, missing: MissingName, name: DerivativeName) -> 
         )
     except (NameTaken, ChecksumMismatch, MasterError) as error:
         reason = error.reason if isinstance(error, MasterError) else _REASONS[type(error)]
-        _log.warning("a name is given up", output=name.display, reason=reason)
+        _log.warning("a name is abandoned", output=name.display, reason=reason)
         missing.refused.update([name.path] if isinstance(error, NameTaken) else missing.choices)
 
         def choose_another(s: Session) -> None:
@@ -237,7 +237,7 @@ def existing_names(settings: Settings, derivative: NamedDerivative) -> Iterator[
 def is_wanted(
     name: DerivativeName, masters: Iterable[bytes], scan: ScanPlaces, derivative: NamedDerivative
 ) -> bool:
-    """Whether one of these masters gives its derivative this name."""
+    """Return whether one of these masters gives its derivative this name."""
     return any(
         is_derivative_name(name.path, master, scan.sha256, derivative.fingerprint) for master in masters
     )

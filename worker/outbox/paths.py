@@ -32,7 +32,7 @@ def derivative_names(master: bytes, scan_sha256: str, fingerprint: str, suffix: 
 
 
 def is_derivative_name(name: bytes, master: bytes, scan_sha256: str, fingerprint: str) -> bool:
-    """Whether this is a name of the derivative of that master, by the rule of any release."""
+    """Return whether this is a name of the derivative of that master, by the rule of any release."""
     suffix = os.path.splitext(name)[1].decode("ascii", "replace")  # noqa: PTH122  (bytes)
     rules = (*_DIGITS, *_OLD_DIGITS)
     return any(name == _name(master, scan_sha256, fingerprint, suffix, digits) for digits in rules)
@@ -49,7 +49,7 @@ def _name(master: bytes, scan_sha256: str, fingerprint: str, suffix: str, digits
 
 
 def belongs_to_another(final: Path, scan_sha256: str, fingerprint: str) -> bool:
-    """Whether a file exists there whose own metadata do not name this scan and this recipe."""
+    """Return whether a file exists there whose own metadata do not name this scan and this recipe."""
     try:
         if not stat.S_ISREG(final.lstat().st_mode):
             return True
@@ -70,7 +70,7 @@ def require_space(settings: Settings, wanted: int = 0) -> None:
     if free < settings.min_free_bytes + wanted:
         raise NoSpace(
             reason=f"only {free / 1e6:,.0f} MB are free in {settings.outbox_path}",
-            remedy=f"free some space; work goes on by itself at "
+            remedy=f"free some space; work continues automatically at "
             f"{(settings.min_free_bytes + wanted) / 1e6:,.0f} MB "
             "(SAEK_MIN_FREE_BYTES)",
         )

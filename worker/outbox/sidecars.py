@@ -29,7 +29,7 @@ _MAX_DEPTH: Final = 50
 
 _PURPOSE: Final = (
     "All that Saek's record knew of the picture beside this file when it was made. From these files the "
-    "record can be built anew: saek recover database."
+    "record can be rebuilt: saek recover database."
 )
 
 
@@ -95,7 +95,7 @@ def read_sidecar_file(path: Path) -> tuple[Sidecar, str]:
 
 
 def describes(path: Path, sha256: str) -> bool:
-    """Whether an intact sidecar exists there for the derivative with this checksum."""
+    """Return whether an intact sidecar exists there for the derivative with this checksum."""
     try:
         sidecar, _ = read_sidecar_file(path)
     except BrokenSidecar:
@@ -149,13 +149,13 @@ def _require_recipe(sidecar: Sidecar) -> None:
 
 
 def _shown(sighting: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sighting with the display name that intake would give it, whatever the file says."""
+    """Return a sighting with the display name that intake would give it, regardless of the file."""
     display = display_path(sighting["path"])
     return {**sighting, "display": display, "collection": display.rpartition("/")[0]}
 
 
 def _is_shallow(content: Any) -> bool:
-    """Whether the nesting is shallow enough for recursive functions."""
+    """Return whether the nesting is shallow enough for recursive functions."""
     level: list[Any] = [content]
     for _ in range(_MAX_DEPTH):
         level = [

@@ -1,1 +1,1 @@
-"""What the long-running parts of a station share: startup, periodic tasks, waits, exits."""
+"""Shared code of the long-running parts of a station: startup, periodic tasks, waits, exits."""

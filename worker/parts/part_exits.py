@@ -35,7 +35,7 @@ class PartExits:
 
     @property
     def failing(self) -> bool:
-        """Whether it ended often enough to count as failing."""
+        """True if it ended often enough to count as failing."""
         return self.times >= FAILING
 
     @property

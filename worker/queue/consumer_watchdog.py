@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _CHECK_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 12.0
-"""How long messages may wait for an idle worker, which normally takes one within a second."""
+"""Time that messages may wait for an idle worker, which normally takes one within a second."""
 
 _log = structlog.get_logger()
 

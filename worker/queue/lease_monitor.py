@@ -1,8 +1,8 @@
 """The lease monitor: which leases ran out, measured on the monotonic clock of this process.
 
 A lease has run out when no heartbeat arrived here for as long as the lease lasts. The monotonic clock cannot
-be set and stands still while the host sleeps: a wall clock that jumps takes no job from a live worker, and
-leaves none with a dead one.
+be set and stops while the host sleeps: a wall clock that jumps takes no job from a live worker, and leaves
+none with a dead one.
 """
 
 from collections.abc import Iterable

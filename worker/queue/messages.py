@@ -138,5 +138,5 @@ def _json(raw: bytes, what: str) -> Any:
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether both are equal, types included: in Python, True equals 1 and 1.0."""
+    """Return whether both are equal, types included: in Python, True equals 1 and 1.0."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

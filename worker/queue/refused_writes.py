@@ -18,7 +18,7 @@ _SHUTDOWN_CHECK = 0.1
 
 
 class WriteRefusal:
-    """Whether the broker rejected the last write of this worker (`active`)."""
+    """Write refusal by the broker; `active` if it rejected the last write of this worker."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None

@@ -130,7 +130,7 @@ def fill_lanes(
     `before` is the result of the last round. A lane is filled up to `dispatch_depth`, or to twice the number
     of jobs that were taken and begun since, so that it does not run dry before the next round.
 
-    A job whose message left its lane without being claimed is sent again, since whoever took the message is
+    A job whose message left its lane without being claimed is sent again, since the worker that took it is
     gone. A message is marked as sent after it was sent: a crash in between sends it twice, and the second
     delivery finds nothing to claim.
 

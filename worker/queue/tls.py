@@ -29,7 +29,9 @@ def broker_tls(settings: Settings) -> dict[str, Any] | None:
             )
         return None
     if ("broker_certificate" in given) != ("broker_key" in given):
-        raise _wrong("broker_certificate", "a certificate and its key go together", "both, or neither")
+        raise _wrong(
+            "broker_certificate", "a certificate needs its key, and a key its certificate", "both, or neither"
+        )
     _require_private(given.get("broker_key"))
     _require_loadable(given)
     names = {"broker_ca": "ssl_ca_certs", "broker_certificate": "ssl_certfile", "broker_key": "ssl_keyfile"}

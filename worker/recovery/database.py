@@ -119,12 +119,12 @@ def _pictures_and_sidecars(outbox: Path, log: RecoveryLog) -> Iterator[bytes]:
                 log.unusable(
                     display_path(folder),
                     f"the folder cannot be read ({error.strerror})",
-                    "give the right to read it, then run this again",
+                    "grant permission to read it, then run this again",
                 )
                 continue
             raise OutputUnavailable(
                 reason=f"{display_path(root + b'/' + folder)} cannot be read ({error.strerror})",
-                remedy="mount it, or give the right to read it; then run this again",
+                remedy="mount it, or grant permission to read it; then run this again",
             ) from error
 
 

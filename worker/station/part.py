@@ -67,7 +67,7 @@ class StationPart:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process was started and has not ended."""
+        """True if the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def keep_running(self, now: float) -> bool:

@@ -12,13 +12,13 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """The device of a folder and its path there, whatever mount point leads to it."""
+    """The device of a folder and its path there, independent of the mount point that leads to it."""
 
     device: str
     path: PurePosixPath
 
     def holds(self, other: "Location") -> bool:
-        """Whether the other one is this folder or is below it."""
+        """Return whether the other one is this folder or is below it."""
         return self.device == other.device and other.path.is_relative_to(self.path)
 
 

@@ -61,12 +61,12 @@ def require_record(settings: Settings) -> None:
 
 
 def has_record(settings: Settings) -> bool:
-    """Whether there is a record; opening a missing one would create an empty file."""
+    """Return whether there is a record; opening a missing one would create an empty file."""
     return settings.database_url is not None or (settings.home / "saek.db").is_file()
 
 
 def is_station_running(settings: Settings) -> bool:
-    """Whether a station is running in this home."""
+    """Return whether a station is running in this home."""
     path = settings.run_path / "station.lock"
     if not path.exists():
         return False

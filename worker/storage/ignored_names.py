@@ -43,16 +43,16 @@ _FILES = re.compile(
 
 
 def ignored_folder(name: bytes) -> bool:
-    """Whether a folder of this name is ignored with all that it contains."""
+    """Return whether a folder of this name is ignored with all that it contains."""
     return _FOLDERS.fullmatch(name) is not None
 
 
 def ignored_file(name: bytes) -> bool:
-    """Whether a file of this name is ignored; once renamed it is found."""
+    """Return whether a file of this name is ignored; once renamed it is found."""
     return _FILES.fullmatch(name) is not None
 
 
 def ignored(relative: bytes) -> bool:
-    """Whether the path (relative to the inbox) is ignored for its own name or that of a folder."""
+    """Return whether the path (relative to the inbox) is ignored for its own name or that of a folder."""
     *folders, name = relative.split(b"/")
     return ignored_file(name) or any(map(ignored_folder, folders))

@@ -63,9 +63,9 @@ def require_mark(settings: Settings) -> None:
     """Raise OutputUnavailable if the outbox lost its mark during the work, as by an unmount."""
     if not os.path.lexists(settings.outbox_path / OUTBOX_MARK):
         raise OutputUnavailable(
-            reason=f"the outbox {settings.outbox_path} went away during the work: it lacks the file "
+            reason=f"the outbox {settings.outbox_path} disappeared during the work: it lacks the file "
             f"{OUTBOX_MARK}",
-            remedy="mount it again; work goes on by itself",
+            remedy="mount it again; work continues automatically",
         )
 
 
@@ -78,15 +78,16 @@ def outbox_problem(settings: Settings, latest: Sequence[bytes]) -> OutputUnavail
     if not outbox.is_dir():
         return OutputUnavailable(
             reason=f"the outbox {outbox} is not there",
-            remedy="mount it again; work goes on by itself",
+            remedy="mount it again; work continues automatically",
         )
     last = _last_state(settings, "outbox", outbox)
     known = bool(latest) or (last is not None and last.marked)
     if known and not any(os.path.lexists(outbox / os.fsdecode(path)) for path in latest):
         return OutputUnavailable(
-            reason=f"{outbox} is not the outbox that it was: it lacks the file {OUTBOX_MARK} and the "
+            reason=f"{outbox} is not the same outbox as before: it lacks the file {OUTBOX_MARK} and the "
             "newest derivatives, as an empty mount point would",
-            remedy=f"mount the outbox again; work goes on by itself. If this folder is meant: touch '{mark}'",
+            remedy="mount the outbox again; work continues automatically. If this is the right folder: "
+            f"touch '{mark}'",
         )
     return None
 
@@ -112,7 +113,7 @@ def inbox_problem(settings: Settings, known: Callable[[int], int]) -> MasterUnav
     if last is not None and last.marked and not marked:
         return MasterUnavailable(
             reason=f"the inbox {inbox} lacks the file {INBOX_MARK} that it had",
-            remedy=f"mount the inbox again; work goes on by itself. If this folder is meant: touch "
+            remedy=f"mount the inbox again; work continues automatically. If this is the right folder: touch "
             f"'{inbox / INBOX_MARK}'",
         )
     try:
@@ -123,9 +124,9 @@ def inbox_problem(settings: Settings, known: Callable[[int], int]) -> MasterUnav
     limit = MAX_VANISHED if last == _current_state(inbox, marked=marked) else 1
     if known(limit) >= limit:
         return MasterUnavailable(
-            reason=f"the inbox {inbox} is empty all at once, as an empty mount point would be",
-            remedy="mount it again, or drop a file; work goes on by itself. If it is meant to be empty: "
-            f"touch '{inbox / INBOX_MARK}'",
+            reason=f"the inbox {inbox} is suddenly empty, as an empty mount point would be",
+            remedy="mount it again, or drop a file; work continues automatically. "
+            f"If it is meant to be empty: touch '{inbox / INBOX_MARK}'",
         )
     return None
 
@@ -140,7 +141,7 @@ def _is_empty(inbox: Path) -> bool:
     except OSError as error:
         raise MasterUnavailable(
             reason=f"the inbox {inbox} cannot be read ({error.strerror})",
-            remedy="mount it again, or give Saek the right to read it; work goes on by itself",
+            remedy="mount it again, or grant permission to read it; work continues automatically",
         ) from error
     return True
 

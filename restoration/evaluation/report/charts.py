@@ -34,7 +34,7 @@ class Axis:
     marks: tuple[float, ...]
     logarithmic: bool = False
     percent: bool = False
-    """Whether marks are written in percent."""
+    """True if marks are written in percent."""
 
     def written(self, mark: float) -> str:
         """Return a mark as text."""

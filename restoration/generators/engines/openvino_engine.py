@@ -164,6 +164,6 @@ def _memory_reported() -> Iterator[None]:
 
 def _out_of_memory() -> OutOfMemory:
     return OutOfMemory(
-        reason="the network got no main memory",
-        remedy="end other programs, or run fewer worker processes (SAEK_CONCURRENCY)",
+        reason="there is not enough memory for the network",
+        remedy="stop other programs, or run fewer worker processes (SAEK_CONCURRENCY)",
     )

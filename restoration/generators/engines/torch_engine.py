@@ -128,7 +128,7 @@ def _out_of_memory(device: torch.device) -> OutOfMemory:
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return OutOfMemory(
-        reason=f"the network got no memory on the {device.type} device",
+        reason=f"there is not enough memory for the network on the {device.type} device",
         remedy="stop other programs there, take fewer windows at once, or use another device",
     )
 

@@ -58,7 +58,7 @@ class ModelCard:
     bytes: int
     """Size of the weights file."""
     default: bool = False
-    """Whether this shipped model is used when none is named."""
+    """True if this shipped model is used when none is named."""
     folder: Path = field(default=SHIPPED, compare=False)
     """Folder of card and weights; not an entry of the card."""
 
@@ -115,11 +115,11 @@ def card_of(entries: Mapping[str, Any], folder: Path) -> ModelCard:
         raise ValueError(f"it has the unknown {unknown}")
     for name, value in entries.items():
         if type(value) is not _ENTRIES[name]:
-            raise ValueError(f"{name} is no {_ENTRIES[name].__name__}: {value!r}")
+            raise ValueError(f"{name} is not of type {_ENTRIES[name].__name__}: {value!r}")
     if not NAME.fullmatch(entries["name"]):
-        raise ValueError(f"{entries['name']!r} is no name for a model (a-z, 0-9, dot, dash, at most 64)")
+        raise ValueError(f"{entries['name']!r} is not a valid model name (a-z, 0-9, dot, dash, at most 64)")
     if not re.fullmatch(r"[0-9a-f]{64}", entries["weights"]):
-        raise ValueError(f"weights is no sha256 in lowercase hex: {entries['weights']!r}")
+        raise ValueError(f"weights is not a sha256 in lowercase hex: {entries['weights']!r}")
     return ModelCard(**entries, folder=folder)
 
 

@@ -22,7 +22,7 @@ MAX_CARD_BYTES = 1 << 16
 _OF_THE_FILE = {"file", "weights", "bytes", "default"}
 """Entries that follow from the file and from its installation."""
 
-_REMEDY = "ask for the file again where it comes from, or export the model again"
+_REMEDY = "get the file again from its source, or export the model again"
 
 
 def card_metadata(facts: Mapping[str, str | int | bool]) -> dict[str, str]:
@@ -74,7 +74,9 @@ def _card_inside(weights: Path) -> dict[str, Any] | None:
         with safe_open(weights, framework="pt") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
-        raise ModelRefused(reason=f"it is no whole safetensors file: {error}", remedy=_REMEDY) from error
+        raise ModelRefused(
+            reason=f"it is not a complete safetensors file: {error}", remedy=_REMEDY
+        ) from error
     return _parsed(metadata[ENTRY].encode(), "the card inside the file") if ENTRY in metadata else None
 
 
@@ -92,6 +94,6 @@ def _require_agreement(inside: Mapping[str, Any], outside: Mapping[str, Any]) ->
     differing = sorted(name for name in names if inside.get(name) != outside.get(name))
     if differing:
         raise ModelRefused(
-            reason=f"the card beside the weights says otherwise than the one inside: {', '.join(differing)}",
+            reason=f"the card beside the weights differs from the one inside: {', '.join(differing)}",
             remedy="remove the .toml beside it, or fix it",
         )

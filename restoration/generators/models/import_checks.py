@@ -16,7 +16,7 @@ from restoration.generators.networks.architectures import ARCHITECTURES, Archite
 MAX_WORKING_SIDE = 4096
 
 _LEAST_SIDE = 64
-_REMEDY = "ask for the file again where it comes from, or export the model again"
+_REMEDY = "get the file again from its source, or export the model again"
 
 
 def require_runnable(card: ModelCard, weights: Path) -> None:
@@ -56,7 +56,7 @@ def _require_agreement(card: ModelCard, architecture: Architecture) -> None:
     if card.working_side % card.multiple or not card.multiple <= card.working_side <= MAX_WORKING_SIDE:
         raise ModelRefused(
             reason=f"its card says a working side of {card.working_side}, "
-            f"which is no multiple of {card.multiple} up to {MAX_WORKING_SIDE}",
+            f"which is not a multiple of {card.multiple} up to {MAX_WORKING_SIDE}",
             remedy=_REMEDY,
         )
 

@@ -66,7 +66,7 @@ def import_model(
         if sha256 is not None and not hmac.compare_digest(found, sha256):
             raise WeightsMismatch(
                 reason=f"the file has sha256 {found}, not {sha256}",
-                remedy="get the file again, or ask where it comes from for the right checksum",
+                remedy="get the file again, or the correct checksum from its source",
             )
         offered = read_offered_card(draft, found, card, name)
         known = _require_free(offered, folder, library)
@@ -128,7 +128,7 @@ def export_model(card: ModelCard, to: Path) -> tuple[Path, ...]:
         out = to / source.name
         if os.path.lexists(out) and not _same(source, out):
             raise OutputExists(
-                reason="another file lies there", remedy="choose another folder or move it away", path=out
+                reason="another file is there", remedy="choose another folder or move it away", path=out
             )
         with atomic_write.replacing(out) as draft:
             shutil.copyfile(source, draft)
@@ -147,7 +147,9 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ModelRefused(
-                reason="another import or removal is under way", remedy="wait until it has ended", path=folder
+                reason="another import or removal is in progress",
+                remedy="wait until it has finished",
+                path=folder,
             ) from None
         for stale in folder.glob(".*.part"):
             stale.unlink(missing_ok=True)
@@ -165,7 +167,7 @@ def _receive(chunks: Iterable[bytes], draft: Path) -> str:
             if size > MAX_WEIGHTS_BYTES:
                 raise ModelRefused(
                     reason=f"it is larger than {MAX_WEIGHTS_BYTES:,} bytes",
-                    remedy="see that it is the weights file of a model",
+                    remedy="check that it is the weights file of a model",
                 )
             digest.update(chunk)
             file.write(chunk)
@@ -175,7 +177,7 @@ def _receive(chunks: Iterable[bytes], draft: Path) -> str:
 def _require_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise ModelRefused(
-            reason=f"{name!r} is no name for a model",
+            reason=f"{name!r} is not a valid model name",
             remedy="take a-z, 0-9, dot, dash and underscore, at most 64, a letter or digit first",
         )
 
@@ -191,7 +193,7 @@ def _require_free(offered: ModelCard, folder: Path, library: Library) -> ModelCa
     if known.folder == folder:
         reason, remedy = "is installed", f"or remove that one first: saek models remove {offered.name}"
     else:
-        reason, remedy = "comes with Saek", "which no other may hide"
+        reason, remedy = "comes with Saek", "since a shipped model cannot be replaced"
     raise ModelRefused(
         reason=f"another model named {offered.name} {reason}",
         remedy=f"choose another name (--name), {remedy}",

@@ -32,7 +32,7 @@ def read_arrays(content: bytes) -> dict[str, Array]:
     try:
         stored = dict(deserialize(content))
     except SafetensorError as error:
-        raise ValueError(f"it is no whole safetensors file: {error}") from error
+        raise ValueError(f"it is not a complete safetensors file: {error}") from error
     if unknown := sorted({entry["dtype"] for entry in stored.values()} - _TYPES.keys()):
         raise ValueError(f"it holds tensors of the type {unknown[0]}")
     kinds = {name: entry["dtype"] for name, entry in stored.items()}

@@ -56,7 +56,7 @@ class SeedChroma(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """How to build a generator, and the facts that a caller needs to run it."""
+    """A kind of generator: its constructor, and the facts that a caller needs to run it."""
 
     build: Callable[[], nn.Module]
     """Build the network, a `ChromaGenerator`, with initial weights."""

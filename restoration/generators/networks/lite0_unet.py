@@ -28,7 +28,7 @@ from restoration.generators.networks.lite0_layout import (
 
 
 class SamePad(nn.Module):
-    """TensorFlow's "same" padding for even sides: at a stride of two the odd pixel goes on the right."""
+    """TensorFlow's "same" padding for even sides: at a stride of two the odd pixel is added on the right."""
 
     def __init__(self, kernel: int, stride: int) -> None:
         super().__init__()

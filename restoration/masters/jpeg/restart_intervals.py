@@ -1,4 +1,4 @@
-"""Restart intervals of a sequential JPEG, decoded one by one to tell data from padding."""
+"""Restart intervals of a sequential JPEG, decoded one by one to distinguish data from padding."""
 
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -54,7 +54,7 @@ class RestartIntervals:
         return cls(tables, scan, frame, start.content, units, across * down, across, unit)
 
     def needed(self, file: BinaryIO, begin: int, end: int, padding: bytes) -> int | None:
-        """Return how many bytes of what looks like padding are data; None if that is unknown.
+        """Return how many bytes of the apparent padding are data; None if that is unknown.
 
         The current interval is in `file` from `begin` to `end`, and `padding` follows it.
         """

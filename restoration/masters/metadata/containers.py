@@ -40,7 +40,7 @@ class PngText:
     keyword: str
     value: bytes
     codec: str
-    """What its chunk declares: "latin-1" or "utf-8"."""
+    """Encoding that its chunk declares: "latin-1" or "utf-8"."""
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ class MasterMetadata:
     extension: bytes | None = None
     """The part of the XMP of a JPEG that does not fit into its first packet."""
     noted: tuple[str, ...] = ()
-    """What is odd: guessed encodings, swapped words."""
+    """Oddities: guessed encodings, swapped words."""
 
 
 def read_metadata(path: Path, facts: ScanFacts) -> MasterMetadata:

@@ -15,7 +15,7 @@ class MetadataProperties:
 
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
-    """How a field was decoded, if by a guess, by its name."""
+    """Guessed encodings of fields, by their names."""
     noted: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     damaged: bool = False

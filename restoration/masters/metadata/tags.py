@@ -69,11 +69,11 @@ class TagDirectory:
     lost: frozenset[int]
     """Codes of tags whose values are outside the file."""
     cut_off: bool
-    """Whether the file ends before the directory does."""
+    """True if the file ends before the directory does."""
 
     @property
     def damaged(self) -> bool:
-        """Whether any part of it is missing."""
+        """True if any part of it is missing."""
         return bool(self.lost) or self.cut_off
 
 

@@ -38,7 +38,7 @@ _OTHER_SCRIPTS: Final = re.compile(r"[\u0370-\u04ff\u3041-\u30ff\u2500-\u257f\ue
 _FIRST_LETTER: Final = 0xC0
 """First accented letter of Latin-1; the characters before it are signs."""
 _SAMPLE: Final = 4_000
-"""Characters by which a text is judged as Korean."""
+"""Characters by which a text is recognized as Korean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _is_convincing(run: str, *, touches_letters: bool) -> bool:
 
 
 def _guessed(value: bytes) -> tuple[str | None, str]:
-    """Return the encoding to be noted (None for UTF-8, which proves itself) and the text."""
+    """Return the encoding to be noted (None for UTF-8, which is certain) and the text."""
     codec = ("iso2022_kr" if b"\x0e" in value else "iso2022_jp_2") if b"\x1b$" in value else "utf-8"
     if (text := _strict(value, codec)) is not None:
         return None if codec == "utf-8" else _name(codec), text
@@ -134,7 +134,7 @@ def _guessed_legacy(value: bytes) -> tuple[str, str]:
 
 
 def _utf_8_cut_off(value: bytes) -> str | None:
-    """Return UTF-8 text without its incomplete last character, None if nothing else proves it UTF-8."""
+    """Return UTF-8 text without its incomplete last character, None if nothing else shows UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     try:
         text = decoder.decode(value)

@@ -1,6 +1,6 @@
 """Properties of a foreign XMP packet, rebuilt so that they cannot harm the packet they are copied into.
 
-Each property is built anew from elements, attributes and text, and its depth and size are bounded. Comments,
+Each property is rebuilt from elements, attributes and text, and its depth and size are bounded. Comments,
 processing instructions, and RDF that XMP does not allow (XMP part 1, section 7) are left out.
 """
 
@@ -36,7 +36,7 @@ class XmpProperties:
 
     properties: dict[str, etree._Element] = field(default_factory=dict)
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    """What is not carried: expanded name and reason."""
+    """Properties that are not carried: expanded name and reason."""
     noted: list[str] = field(default_factory=list)
     damaged: bool = False
     merged: int = 0
@@ -135,7 +135,7 @@ def _key(item: etree._Element, alternatives: bool) -> object:
 
 
 def _copied(value: etree._Element, depth: int) -> etree._Element:
-    """Return a property built anew. Raises ValueError with the reason if XMP does not allow it."""
+    """Return a property rebuilt. Raises ValueError with the reason if XMP does not allow it."""
     if depth == 0:
         raise ValueError("nested too deep")
     if not all(_is_plain(str(name)) for name in (value.tag, *value.attrib)):

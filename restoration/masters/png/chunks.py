@@ -28,7 +28,7 @@ class Chunk:
     """Offset of its content."""
     length: int
     sound: bool
-    """Whether it is complete and has the right checksum; true for pixel data, which are not read here."""
+    """True if it is complete and has the right checksum; true for pixel data, which are not read here."""
 
 
 def read_chunks(file: BinaryIO) -> Iterator[Chunk]:

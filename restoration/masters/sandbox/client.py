@@ -286,7 +286,7 @@ def _reported_error(reply: dict[str, Any], request: _Request) -> RestorationErro
     if "failed" not in reply:
         return None
     _log.info("the reader of %s failed: %s", display_name(request.path), reply["failed"])
-    return _failed(request.path, "its decoder cannot make sense of it")
+    return _failed(request.path, "it cannot be decoded")
 
 
 def _failed(path: Path, reason: str, remedy: str = "copy or scan it again") -> ReaderFailed:

@@ -31,10 +31,10 @@ class MasterOverview:
     samples_sha256: bytes
     """Digest of the samples as stored."""
     reference: ReferenceDigests
-    """What the derivative is verified against."""
+    """Digests that the derivative is verified against."""
     tone_profile: ToneProfile = ToneProfile()  # noqa: RUF009 - frozen
     notes: tuple[str, ...] = ()
-    """What is odd but harmless about the file: the notes of its facts, and those of its pixels."""
+    """Harmless oddities of the file: the notes of its facts, and those of its pixels."""
 
 
 def max_raw_bytes(long_side: int) -> int:

@@ -34,7 +34,7 @@ class PictureLayout:
     photometric: int
     compression: int
     separate: bool
-    """Whether each channel is stored in a plane of its own."""
+    """True if each channel is stored in a plane of its own."""
     extras: tuple[int, ...]
     """Kinds of the channels after the colors: UNSPECIFIED, ASSOCIATED or UNASSOCIATED."""
     tile: tuple[int, int] | None

@@ -185,7 +185,7 @@ def _rows_per_strip(directory: Directory, height: int) -> int:
 def _is_one_strip(directory: Directory, row_bits: int, planes: int) -> bool:
     """Return whether each plane has a single strip, which may hold all rows whatever RowsPerStrip says.
 
-    Uncompressed data must have byte counts for all rows; compressed data show by themselves if rows are
+    Uncompressed data must have byte counts for all rows; compressed data show on decoding if rows are
     missing.
     """
     offsets = directory.fields.get(TagCode.STRIP_OFFSETS)

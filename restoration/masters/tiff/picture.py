@@ -42,7 +42,7 @@ class TiffPicture:
     copies: tuple[int, ...] = ()
     """Pages that are reduced copies by their size or flag; their pixels must confirm it."""
     old_lzw: bool = False
-    """Whether its LZW codes have the bit order from before TIFF 5.0."""
+    """True if its LZW codes have the bit order from before TIFF 5.0."""
     jpeg_subsampling: tuple[int, int] = (2, 2)
     """Luma samples across and down that share a chroma sample, by its JPEG data."""
 
@@ -146,7 +146,7 @@ def _is_old_lzw(tiff: TiffFile, layout: PictureLayout) -> bool:
 
 
 def _jpeg_subsampling(directory: Directory, layout: PictureLayout) -> tuple[int, int]:
-    """Return the subsampling of the first strip or tile; note it if the header says otherwise."""
+    """Return the subsampling of the first strip or tile; note it if the header differs."""
     values = directory.integers(TagCode.YCBCR_SUBSAMPLING, 2)
     by_header = (2, 2) if values is None or len(values) < 2 else (int(values[0]), int(values[1]))
     if layout.compression != JPEG or layout.photometric != YCBCR:
@@ -160,7 +160,7 @@ def _jpeg_subsampling(directory: Directory, layout: PictureLayout) -> tuple[int,
 
 
 def _main_page(tiff: TiffFile, path: Path) -> tuple[int, tuple[int, ...]]:
-    """Return the page that is the picture, and the pages that look like reduced copies of it."""
+    """Return the page that is the picture, and the pages that seem to be reduced copies of it."""
     directories = tiff.directories
     if len(directories) > MAX_DIRECTORIES:
         raise unsupported(path, f"it has more than {MAX_DIRECTORIES:,} directories")

@@ -53,7 +53,7 @@ class SegmentLayout:
     bits: int
     byteorder: str
     separate: bool
-    """Whether each channel has segments of its own."""
+    """True if each channel has segments of its own."""
     segment_width: int
     segment_rows: int
     """Rows of a segment."""
@@ -71,12 +71,12 @@ class SegmentLayout:
 
     @property
     def plain(self) -> bool:
-        """Whether rows are stored uncompressed, so that some can be read without the others."""
+        """True if rows are stored uncompressed, so that some can be read without the others."""
         return self.compression == UNCOMPRESSED and not self.tiled and self.subsampling == (1, 1)
 
     @property
     def whole_bytes(self) -> bool:
-        """Whether each sample has one or two bytes of its own, in the usual bit order."""
+        """True if each sample has one or two bytes of its own, in the usual bit order."""
         return self.bits >= 8 and not self.low_bit_first and self.subsampling == (1, 1)
 
     @property

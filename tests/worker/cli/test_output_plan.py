@@ -221,5 +221,5 @@ def test_a_folder_within_the_output_is_refused(tmp_path, monkeypatch):
     _touch(tmp_path / "in/a.tif")
     monkeypatch.chdir(tmp_path)
     for named, output in (("in", "in"), ("in", "."), (".", ".")):
-        with pytest.raises(typer.BadParameter, match="lies in the output"):
+        with pytest.raises(typer.BadParameter, match="is in the output"):
             find_scans([Path(named)], Path(output))

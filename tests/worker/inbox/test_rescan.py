@@ -108,7 +108,7 @@ def test_a_share_that_is_away_takes_no_file_with_it(
     enter("a.tif")
     assert unknown(database, settings) == []
     subprocess.run(["umount", inbox], check=True)
-    with pytest.raises(MasterUnavailable, match="empty all at once"):
+    with pytest.raises(MasterUnavailable, match="suddenly empty"):
         unknown(database, settings)
     assert gone(database) == []
 

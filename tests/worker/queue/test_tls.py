@@ -201,8 +201,8 @@ def test_a_wrong_password_is_told_without_it(papers: Papers, broker: int) -> Non
         (None, {"broker_ca": "ca"}, "rediss://"),
         ("rediss://localhost/0", {"broker_ca": "missing"}, "SAEK_BROKER_CA"),
         ("rediss://localhost/0", {"broker_ca": "key"}, "SAEK_BROKER_CA"),
-        ("rediss://localhost/0", {"broker_certificate": "client"}, "go together"),
-        ("rediss://localhost/0", {"broker_key": "key"}, "go together"),
+        ("rediss://localhost/0", {"broker_certificate": "client"}, "needs its key"),
+        ("rediss://localhost/0", {"broker_key": "key"}, "needs its key"),
         (
             "rediss://localhost/0",
             {"broker_certificate": "ca", "broker_key": "key"},

@@ -141,7 +141,7 @@ def test_properties_of_an_earlier_derivative_are_dropped(told: Told) -> None:
         "saek:job",
         "saek:masterSha256",
         "saek:extra",
-        "ext:X (it speaks in our name)".replace("ext:", "Iptc4xmpExt:"),
+        "ext:X (reserved for Saek's own statements)".replace("ext:", "Iptc4xmpExt:"),
         "Iptc4xmpExt:DigitalSourceType",
     }
 
@@ -244,9 +244,9 @@ def test_any_xmp_leaves_the_disclosure_readable(pieces: list[str]) -> None:
     [
         (b"</x:xmpmeta>", b"", "well-formed"),
         (b"<x:xmpmeta", b"<!DOCTYPE x [<!ENTITY a 'b'>]><x:xmpmeta", "document type"),
-        (b"<saek:masterSha256>", b"<saek:masterSha256>0", "not said"),
-        (b"<saek:strength>1</saek:strength>", b"", "not said"),
-        (b"<saek:strength>", b"<saek:other>1</saek:other><saek:strength>", "not ours"),
+        (b"<saek:masterSha256>", b"<saek:masterSha256>0", "exactly once"),
+        (b"<saek:strength>1</saek:strength>", b"", "exactly once"),
+        (b"<saek:strength>", b"<saek:other>1</saek:other><saek:strength>", "unknown property"),
         (b"<dc:source>", b"<dc:source>x</dc:source><dc:source>", "twice"),
         (b'rdf:about=""', b'rdf:about="x"', "one description"),
         (b'<rdf:li xml:lang="x-default">Colors', b'<rdf:li xml:lang="x-default">Colours', "statement"),
