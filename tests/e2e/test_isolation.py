@@ -134,7 +134,7 @@ def test_an_unreachably_deep_folder_is_reported(station: Any) -> None:
     assert "cannot be read" in looks["found"]
     assert "shorter path" in looks["remedy"]
     assert station.stop() == 0
-    assert station.log.read_text().count("a folder cannot be looked into") == 1
+    assert station.log.read_text().count("a folder cannot be read") == 1
 
 
 def test_files_of_an_unreadable_folder_are_not_gone(station: Any) -> None:
@@ -147,7 +147,7 @@ def test_files_of_an_unreadable_folder_are_not_gone(station: Any) -> None:
     scan(station.inbox / "d" / "d.tif", 3)
     said = ingest(station, lambda: len(station.rows()) == 4 and station.rows()["b.tif"].gone)
     assert {name for name, row in station.rows().items() if row.gone} == {"b.tif"}
-    assert said.count("a folder cannot be looked into") == 1
+    assert said.count("a folder cannot be read") == 1
     assert "grant permission to read it" in said
     (station.inbox / "locked").chmod(0o755)
     assert "locked" not in ingest(station, lambda: refused_folders(station) == 0)
