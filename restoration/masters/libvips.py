@@ -5,6 +5,7 @@ never filled with gray. What is odd about a JPEG header and does not concern the
 libvips sees it (`jpeg.repair`).
 """
 
+import logging
 import queue
 import re
 import threading
@@ -21,6 +22,8 @@ from restoration.masters.patched_file import Part, PatchedFile, vips_source
 from restoration.masters.safe_open import open_master, open_source
 
 pyvips.block_untrusted_set(True)
+# Warnings are errors anyway. A log handler would run Python, and its garbage collector, inside libvips.
+logging.getLogger("pyvips").setLevel(logging.CRITICAL)
 pyvips.cache_set_max(0)  # a cached operation would keep a finished master open
 
 _T = TypeVar("_T")
