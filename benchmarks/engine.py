@@ -122,7 +122,7 @@ def main() -> None:
     for library in ("OMP", "OPENBLAS", "MKL"):  # read when the libraries load
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
 
-    import restoration.generators.engines  # isort: skip  # noqa: F401  (before torch: it tells threads how to wait)
+    import restoration.generators.engines  # isort: skip  # noqa: F401  (before torch: it sets how threads wait)
     import numpy as np
 
     from restoration import default_model, model_card

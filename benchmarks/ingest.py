@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 RECORDS = ["sqlite", "postgresql"]
 A_FOLDER = 500
 SETTLE = 1.0
-LOOKED = "the inbox was looked through"
+LOOKED = "the inbox was scanned"
 LOST = "events were lost"
 
 
@@ -133,7 +133,7 @@ def places(count: int) -> Iterator[Path]:
 def overflow(inbox: Path) -> None:
     """Cause more events on non-scan files than the kernel queues for a reader that does not read."""
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text("ascii"))
-    hidden = [inbox / ".a", inbox / ".b"]  # one alone would be told of once
+    hidden = [inbox / ".a", inbox / ".b"]  # a single one would be reported once
     for number in range(most + 1000):
         hidden[number % 2].touch()
         os.close(os.open(hidden[number % 2], os.O_WRONLY))

@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32, 128])
     options = parser.parse_args()
 
-    import restoration.generators.engines  # isort: skip  # noqa: F401  (before torch: it tells threads how to wait)
+    import restoration.generators.engines  # isort: skip  # noqa: F401  (before torch: it sets how threads wait)
     import numpy as np
     import torch
 

@@ -116,7 +116,7 @@ def _open(source: Input, recipe: Recipe, compute: Compute, progress: ProgressLis
 
     with stages.stage(Stage.READ):
         reader = shared_reader()
-        if source.sha256 is None:  # what is no picture need not be read to its end
+        if source.sha256 is None:  # a file that is not a picture need not be read to its end
             reader.identify(source.path, source.limits)
         identity = FileIdentity.read(source.path, hashed)
         identity.require_sha256(source.sha256)
@@ -250,7 +250,7 @@ def _require_recipe(recipe: Recipe, model: LoadedModel) -> None:
         raise RecipeOutdated(
             reason=f"the recipe is for version {recipe.algorithm} of the pixel code, "
             f"version {ALGORITHM} is installed",
-            remedy="make a new recipe (saek reprocess), or install the version that made this one",
+            remedy="make a new recipe (`saek reprocess`), or install the version that made this one",
         )
     if model.weights != recipe.weights:
         raise WeightsMismatch(

@@ -22,7 +22,7 @@ from rich.text import Text
 from worker.printable import printable_json, printable_lines
 
 _PIPE_WIDTH: Final = 160
-"""Width of tables where standard output is no terminal, in columns."""
+"""Width of tables where standard output is not a terminal, in columns."""
 
 
 def out() -> Console:

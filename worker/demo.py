@@ -31,7 +31,7 @@ from worker.storage.home import is_station_running
 
 _TIMEOUT_SECONDS = 600.0
 _POLL_SECONDS = 0.5
-_WIDTH = 110  # columns where standard output is no terminal
+_WIDTH = 110  # columns where standard output is not a terminal
 _MARK = ".saek-demo"
 _ENDED = {FileState.DONE, FileState.QUARANTINED, FileState.FAILED, FileState.CANCELLED}
 

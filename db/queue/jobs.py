@@ -62,7 +62,7 @@ def heartbeat(
 ) -> PendingCommands:
     """Record progress, extend the lease and return pending commands. Raises `LeaseLost`.
 
-    An expired lease that nobody took is valid again: the token keeps two workers apart, not the clock.
+    An expired lease that was not taken is valid again: the token keeps two workers apart, not the clock.
     """
     now = now or current_time(s)
     running = s.execute(

@@ -18,7 +18,7 @@ from db.values import Problem
 from db.vocabulary import JobState, Outcome
 
 _WORKER_DIED_REMEDY: Final = (
-    "look in the worker's log for lack of memory or a time limit, then run `saek retry`"
+    "check the worker's log for lack of memory or a time limit, then run `saek retry`"
 )
 
 

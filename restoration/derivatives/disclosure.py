@@ -42,7 +42,7 @@ def require_replaceable(out: Path, master: Path, master_sha256: str, fingerprint
 def read_disclosure(path: Path) -> Mapping[str, str]:
     """Return the disclosure of a derivative (masterSha256, recipeFingerprint, weightsSha256, ...).
 
-    Empty for a file that is no derivative of Saek or cannot be read.
+    Empty for a file that is not a derivative of Saek or cannot be read.
     """
     return own_derivative.saek_properties(_xmp_of(path))
 

@@ -133,7 +133,7 @@ def _write_page(
         metadata=None,
         **tags,
     )
-    if next(encoded, None) is not None:  # lets the iterator come to its end, too
+    if next(encoded, None) is not None:  # lets the iterator finish, too
         raise ValueError("there are more pieces than the page has places")
 
 

@@ -49,7 +49,7 @@ class ReferenceDigests:
     gray_sha256: str
     """Of the gray integers, rows top to bottom, little-endian."""
     alpha_sha256: str
-    """Of the alpha likewise; of no bytes if there is none."""
+    """The same of the alpha; of no bytes if there is none."""
 
 
 class DecoderComparison:

@@ -107,7 +107,7 @@ class Thresholds:
             and residuals.curvature <= self.curvature
             and residuals.vivid_share <= self.vivid_share
         )
-        # Where the copy averages several tones, their mean lies beside a bent curve.
+        # Where the copy averages several tones, their mean is beside a bent curve.
         excess = max(0.0, residuals.curvature - _STRONG_TONE)
         across = self.across_axis + _STRONG_TONE_ALLOWANCE[0] * excess
         along = self.along_axis + _STRONG_TONE_ALLOWANCE[1] * excess

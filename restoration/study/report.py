@@ -40,7 +40,7 @@ def report(findings: Findings, drawn: Sequence[DrawnComparison], recipes: str, n
     `recipes` is the name of the folder of recipes; `notes` are a person's remarks on the results.
     """
     parts = [
-        "# The seed's experiment, reproduced and judged\n",
+        "# The seed's experiment, reproduced and evaluated\n",
         _opening(findings, recipes),
         _runs(findings),
         notes.strip() + "\n" if notes else "",
@@ -79,9 +79,9 @@ def _opening(findings: Findings, recipes: str) -> str:
     commands = "\n".join(command_lines(findings, recipes))
     return (
         f"Every number and figure here was made by\n\n```sh\n{commands}\n```\n\n"
-        f"which learns from {train} pictures and judges by {test} others, none of which is ever in a training"
+        f"which trains on {train} pictures and evaluates on {test} others, none of them ever in a training"
         " batch; all figures are means over those, at 256 x 256 pixels. All numbers, and the losses of every"
-        " epoch, are in `study.json` beside the figures. A command goes on where it was stopped. Without"
+        " epoch, are in `study.json` beside the figures. A command continues where it was stopped. Without"
         " `--only`, `--epochs`, `--base` and `--precision` it completes the whole matrix at full width, which"
         " is work for a machine with a CUDA device.\n"
     )
@@ -153,13 +153,13 @@ def _preprocessing(findings: Findings) -> str:
     perfect = findings.baseline("perfect")
     figures, kept = (one.rendering.figures for one in (perfect.generated, perfect.luminance_kept))
     return (
-        "## Preprocessing, and what Tanh costs\n\n"
+        "## Preprocessing and the limit of Tanh\n\n"
         "Per-channel mean and standard deviation over all pixels, the recipe's beside those that"
         " `saek data stats` finds (difference in brackets).\n\n"
         f"{_table(head, rows, words=1)}\n"
         f"{_nearest(findings)}\n\n"
         f"Tanh ends at 1, so the generator reaches only {reach} (red, green, blue):"
-        f" {findings.unreachable:.1%} of the test pictures' values lie beyond. A perfect generator under this"
+        f" {findings.unreachable:.1%} of the test pictures' values are beyond. A perfect generator under this"
         f" normalization has a PSNR of {figures.psnr:.2f} dB and a CIEDE2000 of {figures.ciede2000:.2f}; with"
         f" the gray picture's luminance under its chroma {kept.psnr:.2f} dB and {kept.ciede2000:.2f}.\n"
     )
@@ -182,7 +182,7 @@ def _figures(findings: Findings) -> str:
     rows = [(_label(one), *_cells(one.generated)) for one in findings.candidates]
     return (
         "## Figures\n\n"
-        "As painted, luminance and all; the shipped model keeps the luminance. The columns are those of"
+        "As generated, with its luminance; the shipped model keeps the luminance. The columns are those of"
         " `saek evaluate`.\n\n"
         f"{_table(('', *COLUMNS), rows, words=1)}"
     )
@@ -208,7 +208,7 @@ def _luminance(findings: Findings) -> str:
         )
     head = ("", "PSNR painted", "kept", "gain, dB", "SSIM painted", "kept", "CIEDE2000 painted", "kept")
     return (
-        "## What keeping the luminance gives back\n\n"
+        "## Gain from keeping the luminance\n\n"
         "The chroma of the painted picture on the gray picture itself, whose luma stays exact.\n\n"
         f"{_table(head, rows, words=1)}"
     )

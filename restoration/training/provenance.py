@@ -11,7 +11,7 @@ def commit() -> str | None:
     package = Path(__file__).parents[1]
     try:
         if Path(_git(package, "rev-parse", "--show-toplevel")) != package.parent:
-            return None  # installed into an environment inside somebody else's checkout
+            return None  # installed into an environment inside another checkout
         return _git(package, "rev-parse", "HEAD") + ("+" if _git(package, "status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None

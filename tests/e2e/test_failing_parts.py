@@ -33,7 +33,7 @@ def test_until_idle_returns_the_code_of_a_failing_part(station: Any) -> None:
     assert station.wait(280) == Exit.SETTINGS, station.tail()
     said = station.log.read_text()
     assert "a part keeps ending" in said
-    assert "the work cannot come to its end" in said
+    assert "the work cannot finish" in said
     assert said.count("A setting is not valid: settle_seconds") >= 5
     assert "why='saek: A setting is not valid" in said or 'why="saek: A setting is not valid' in said
 

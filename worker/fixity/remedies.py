@@ -16,7 +16,7 @@ def remedy(s: "Session", check: FileCheck) -> str:
     if (check.file.holding, check.finding) == (Holding.LINK, Finding.MISSING):
         return "nothing: a worker gives the derivative this name again, if it is intact under another"
     if check.finding is Finding.UNREADABLE:
-        return "check the disk or share, and that Saek may read the file; it is tried again next time"
+        return "check the disk or the share, and that Saek may read the file; it is tried again next time"
     if check.finding is Finding.REWRITTEN:
         return "nothing, if this was intended: the rescan registers it as new; otherwise put the master back"
     wanted = f"sha256 {check.file.sha256}"

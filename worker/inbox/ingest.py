@@ -206,7 +206,7 @@ class _Ingester:
         self._next_rescan = min(self._next_rescan, time.monotonic() + max(pause, rescan.seconds))
         log = _log.info if self._first_rescan or rescan.noticed or rescan.gone else _log.debug
         log(
-            "the inbox was looked through",
+            "the inbox was scanned",
             files=rescan.files,
             new=rescan.new,
             changed=rescan.changed,

@@ -138,7 +138,7 @@ class Intake:
                 code="intake-failed",
                 reason=f"an unexpected error ended its intake ({type(error).__name__})",
                 remedy="report what the log of the ingester says about this file; "
-                "after an update, run: saek retry",
+                "after an update, run `saek retry`",
             )
             return self._quarantine(seen, problem)
 

@@ -25,7 +25,7 @@ def record_derivative(
 ) -> bytes:
     """Record the derivative under the first free name and publish `draft` there; return that name.
 
-    A name is taken if the record has it for another derivative, or if a file has it that is no derivative
+    A name is taken if the record has it for another derivative, or if a file has it that is not a derivative
     of this scan by this recipe. Raises OutputExists if all names are taken.
     """
     lease = job.lease
@@ -43,7 +43,7 @@ def record_derivative(
             return name
     raise OutputExists(
         reason="other files have all names that the derivative could have",
-        remedy="move them away, then run: saek retry",
+        remedy="move them away, then run `saek retry`",
         path=os.fsdecode(names[-1]),
     )
 

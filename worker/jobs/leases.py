@@ -102,8 +102,8 @@ class HeldJob:
         """Run `step`, and retry it while the database is away, unless the worker shuts down.
 
         The retries are as frequent as heartbeats, so that the result is recorded before the lease runs out
-        once the database is back. (tenacity would need the same two conditions and a log function, and is no
-        shorter here.)
+        once the database is back. (tenacity would need the same two conditions and a log function, and is
+        not shorter here.)
         """
         max_pause = min(_MAX_PAUSE, self._extend.total_seconds() / 6)
         pause = min(0.5, max_pause)
@@ -145,7 +145,7 @@ class HeldJob:
                     problem = Problem(
                         code=getattr(error, "code", "internal-error"),
                         reason=f"{type(error).__name__}: {error}",
-                        remedy="Look for this job in the worker's log, then run: saek retry",
+                        remedy="Check the worker's log for this job, then run `saek retry`",
                     )
                     state = jobs.fail_attempt(s, lease, problem)
                     log.error("the attempt failed", now=state.value, exc_info=error)
@@ -168,7 +168,7 @@ class HeldJob:
                 self._stop = error
                 return
             except DatabaseUnavailable:
-                continue  # nobody can claim the job meanwhile; the token shows if somebody did
+                continue  # no one can claim the job meanwhile; the token shows if it happened
             if control.cancel_requested:
                 self._stop = JobCancelled("cancelled on request")
             elif control.paused:

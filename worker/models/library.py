@@ -77,7 +77,7 @@ def chosen_default(settings: Settings) -> str | None:
     except (OSError, ValueError) as error:
         raise SettingsError(
             reason=f"{path}, which names the default model, cannot be read: {error}.",
-            remedy="Choose one again: saek models default NAME.",
+            remedy="Choose one again (`saek models default NAME`).",
         ) from error
     return text or None
 
@@ -129,7 +129,7 @@ def require_unused(settings: Settings, name: str) -> None:
     if name == chosen_default(settings):
         raise ModelInUse(
             reason=f"The model {name} is the default.",
-            remedy="Choose another first: saek models default NAME.",
+            remedy="Choose another first (`saek models default NAME`).",
         )
 
 

@@ -91,7 +91,7 @@ def _find_missing_names(task: NamingTask, derivative: NamedDerivative) -> None:
         _log.warning(
             "a derivative has no file under any of its names",
             output=derivative.names[0].display,
-            remedy="restore it from a backup, then run: saek verify --derivatives",
+            remedy="restore it from a backup, then run `saek verify --derivatives`",
         )
         return
     for master in scan.present:

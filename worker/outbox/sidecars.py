@@ -181,5 +181,5 @@ def _no_number(word: str) -> NoReturn:
 def _broken(reason: str) -> BrokenSidecar:
     return BrokenSidecar(
         reason=reason,
-        remedy="restore it from a backup, or write it again from the record: saek recover sidecars",
+        remedy="restore it from a backup, or run `saek recover sidecars` to write it from the record",
     )

@@ -22,7 +22,7 @@ def problem_of(error: RestorationError, times: int = 1) -> Problem:
 def transient_cause(error: Exception) -> Problem | None:
     """Return the cause to wait for, None if the failure is not transient.
 
-    The death of a worker process is not transient, whoever killed it: a scan that exhausts the memory and a
+    The death of a worker process is not transient, whatever the cause: a scan that exhausts the memory and a
     machine that had too little of it cannot be distinguished from outside, and the first would be retried
     forever.
     """

@@ -61,7 +61,9 @@ class WaitReporter:
         if self._wait is None:
             return
         waited = dt.datetime.now(dt.UTC) - self._wait.since
-        _log.info("goes on", part=self._part, after=self._wait.code, seconds=round(waited.total_seconds(), 1))
+        _log.info(
+            "continues", part=self._part, after=self._wait.code, seconds=round(waited.total_seconds(), 1)
+        )
         self._wait = None
         with contextlib.suppress(OSError):
             self._path.unlink()

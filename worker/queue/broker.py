@@ -153,7 +153,7 @@ def broker_error(settings: Settings, error: Exception) -> BrokerUnavailable:
             "work continues automatically.",
         )
     remedy = (
-        "Start the station (saek station), which runs the embedded broker."
+        "Start the station (`saek station`), which runs the embedded broker."
         if settings.embedded_broker
         else "Check that it runs and that SAEK_BROKER_URL is correct."
     )

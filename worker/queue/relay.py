@@ -107,7 +107,7 @@ def reconcile(database: Database, settings: Settings, monitor: LeaseMonitor) -> 
         files = job_file_names(s, [job.job_id for job in reaped])
     for job in reaped:
         log = _log.bind(job=job.job_id, file=files.get(job.job_id))
-        log.warning("a worker fell silent", now=job.outcome.value)
+        log.warning("a worker stopped answering", now=job.outcome.value)
         if job.outcome is not JobState.QUEUED:  # no next attempt clears what this one left behind
             _clear_drafts(database, settings, job.job_id, log)
 

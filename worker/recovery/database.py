@@ -138,7 +138,7 @@ def _report_missing_sidecar(outbox: Path, path: bytes, log: RecoveryLog) -> None
     log.unusable(
         display_path(path),
         "it has no sidecar: a release without sidecars made it, or the sidecar was lost",
-        "write sidecars from a backup of the record (saek recover sidecars); otherwise it is made again",
+        "write sidecars from a backup of the record (`saek recover sidecars`); otherwise it is made again",
         facts,
     )
 
@@ -164,7 +164,7 @@ def _read(
         log.unusable(
             display,
             "the record has another file for the same scan and recipe",
-            "if that file is intact (saek verify), move this one away",
+            "if that file is intact (`saek verify`), move this one away",
         )
         return None
     if status is not SidecarStatus.KNOWN and (problem := _picture_problem(picture, sidecar, verify=verify)):

@@ -60,7 +60,7 @@ class IdleGoal:
         ]
         for exits in hopeless:
             _log.error(
-                "a part keeps ending and the work cannot come to its end; the station stops",
+                "a part keeps ending and the work cannot finish; the station stops",
                 part=exits.part,
                 times=exits.times,
                 why=exits.summary,

@@ -118,7 +118,7 @@ class StationPart:
         )
         if times == FAILING:
             _log.error(
-                "a part keeps ending: the station does not work as it should",
+                "a part keeps ending: the station does not work properly",
                 part=self.name,
                 times=times,
                 since=since.isoformat(timespec="seconds"),
@@ -136,4 +136,4 @@ def _copy_output(stream: IO[bytes], output: deque[str]) -> None:
                 while rest:
                     rest = rest[os.write(2, rest) :]
             except OSError:
-                continue  # nobody reads the output of the station; its parts must not stop for that
+                continue  # no one reads the output of the station; its parts must not stop for that

@@ -56,7 +56,7 @@ def require_record(settings: Settings) -> None:
     if not has_record(settings):
         raise SchemaOutOfDate(
             reason=f"There is no record in {settings.home}",
-            remedy="start a station there (saek station), or name another home with --home or SAEK_HOME",
+            remedy="start a station there (`saek station`), or name another home with --home or SAEK_HOME",
         )
 
 

@@ -27,7 +27,7 @@ MAX_VANISHED: Final = 20
 _STATES_FILE: Final = "places.json"
 _MARK_TEXT: Final = (
     "This folder is the outbox of a Saek station: it holds colored derivatives of monochrome scans.\n"
-    "Saek writes only where this file lies, so that an empty mount point is not taken for the outbox.\n"
+    "Saek writes only where this file is, so that an empty mount point is not taken for the outbox.\n"
 )
 
 

@@ -63,8 +63,8 @@ def derivative_path(outbox: Path, path: bytes) -> Path:
         raise PathTooLong(
             reason=f"its path in the outbox would have {whole:,} bytes, or one of its parts more than "
             f"{LONGEST_NAME}: no file can have it",
-            remedy="give its folders shorter names, or the outbox a shorter path (SAEK_OUTBOX); then run: "
-            "saek retry --state quarantined",
+            remedy="give its folders shorter names, or the outbox a shorter path (SAEK_OUTBOX); then run "
+            "`saek retry --state quarantined`",
             path=os.fsdecode(path),
         )
     if (link := linked_folder(outbox, parts)) is not None:

@@ -1,4 +1,4 @@
-"""Since when a job waits for a passing cause."""
+"""Start of the wait of a job for a transient cause."""
 
 import sqlalchemy as sa
 from alembic import op

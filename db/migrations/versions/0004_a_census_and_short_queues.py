@@ -1,4 +1,4 @@
-"""A census of what takes long to count; indexes of the jobs that wait, among the many that are done."""
+"""Cached counts, and indexes of waiting jobs."""
 
 import sqlalchemy as sa
 from alembic import op

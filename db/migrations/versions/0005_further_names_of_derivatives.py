@@ -1,4 +1,4 @@
-"""Further names of derivatives in the outbox, and which scans are to be looked at for them."""
+"""Further names of derivatives in the outbox, and marks of scans whose names are due."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the last look through the inbox found, and that somebody asks for another."""
+"""Surveys: the result of the last scan of the inbox, and requests for another."""
 
 import sqlalchemy as sa
 from alembic import op

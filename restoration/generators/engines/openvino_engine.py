@@ -131,7 +131,7 @@ def _request(card: ModelCard, build: Callable[[str, Any], Model], threads: int |
     except ValueError as error:
         raise ModelError(
             reason=f"the weights of {card.name} do not fit its architecture {card.architecture}: {error}",
-            remedy="import the model again (saek models import)",
+            remedy="import the model again (`saek models import`)",
         ) from error
     options = {
         # The default on CPUs that support it is bfloat16, whose error is visible.

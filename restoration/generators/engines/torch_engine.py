@@ -93,7 +93,7 @@ def open_torch_engine(card: ModelCard, device: str, threads: int | None) -> Engi
     except (RuntimeError, ValueError) as error:
         raise ModelError(
             reason=f"the weights of {card.name} do not fit its architecture {card.architecture}: {error}",
-            remedy="import the model again (saek models import)",
+            remedy="import the model again (`saek models import`)",
         ) from error
     network.requires_grad_(requires_grad=False).eval()
     with _memory_reported(chosen):

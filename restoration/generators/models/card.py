@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parent
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """Valid names of models: they become names of files."""
 
-REINSTALL = "install Saek again, or import the model again (saek models import)"
+REINSTALL = "install Saek again, or import the model again (`saek models import`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def read_card(path: Path) -> ModelCard:
     if card.name != path.stem:
         raise ModelError(
             reason=f"the card is that of a model named {card.name!r}",
-            remedy=f"name the file {card.name}.toml, or import the model again (saek models import)",
+            remedy=f"name the file {card.name}.toml, or import the model again (`saek models import`)",
             path=path,
         )
     return card

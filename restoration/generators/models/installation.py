@@ -99,7 +99,7 @@ def remove_model(name: str, folder: Path) -> int:
     """
     card = folder / f"{name}.toml"
     if not NAME.fullmatch(name) or not card.is_file():
-        raise UnknownModel(reason=f"no imported model is named {name!r}", remedy="see: saek models")
+        raise UnknownModel(reason=f"no imported model is named {name!r}", remedy="run `saek models`")
     try:
         weights = weights_path(read_card(card))
     except ModelError:
@@ -191,7 +191,7 @@ def _require_free(offered: ModelCard, folder: Path, library: Library) -> ModelCa
     if known.weights == offered.weights:
         return known
     if known.folder == folder:
-        reason, remedy = "is installed", f"or remove that one first: saek models remove {offered.name}"
+        reason, remedy = "is installed", f"or remove that one first (`saek models remove {offered.name}`)"
     else:
         reason, remedy = "comes with Saek", "since a shipped model cannot be replaced"
     raise ModelRefused(

@@ -219,7 +219,7 @@ def _started() -> "subprocess.Popen[bytes]":
     except (OSError, protocol.ProtocolError, RestorationError) as error:
         _end(process)
         raise _unstartable(str(error)) from error
-    except BaseException:  # an interrupt: nobody would hear the process
+    except BaseException:  # an interrupt: no one would read from the process
         _end(process)
         raise
     if ready is None or "ready" not in ready[0]:

@@ -60,7 +60,7 @@ def test_the_page_says_what_was_really_run(study: Study) -> None:
     assert sorted(rows) == NAMES
     assert "saek study seed --base 2 --epochs 1 --data DIR --out OUT --report FILE" in study.text
     assert "not done: pix2pix (0 of 100 epochs), l1 (0 of 100 epochs)" in study.text
-    assert "learns from 6 pictures and judges by 2 others" in study.text
+    assert "trains on 6 pictures and evaluates on 2 others" in study.text
     assert "All of it is brown." in study.text
     assert str(study.out) not in study.text
 

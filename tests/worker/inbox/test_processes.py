@@ -26,7 +26,7 @@ pytestmark = pytest.mark.parametrize(
 )
 
 
-LOOKED = "the inbox was looked through"
+LOOKED = "the inbox was scanned"
 
 
 class Ingester:

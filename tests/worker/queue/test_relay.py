@@ -208,4 +208,4 @@ def test_drafts_of_a_dead_worker_are_removed_after_the_last_try(
     with capture_logs() as lines:
         reconcile(database, settings, LeaseMonitor())
     assert [path.name for path in folder.iterdir()] == names[2:]
-    assert [(line["event"], line["file"]) for line in lines] == [("a worker fell silent", "box/a.tif")]
+    assert [(line["event"], line["file"]) for line in lines] == [("a worker stopped answering", "box/a.tif")]
