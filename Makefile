@@ -14,6 +14,10 @@ READY := $(VENV)/.ready
 BENCHMARKS := benchmarks/restore.py benchmarks/engine.py benchmarks/windows.py benchmarks/cold.py \
 	benchmarks/throughput.py benchmarks/ingest.py
 
+# what `make check` runs: no servers, no stations, no networks
+QUICK := tests/db tests/deploy tests/restoration/arrays tests/restoration/masters tests/restoration/derivatives \
+	tests/worker/storage tests/worker/parts tests/test_architecture.py tests/test_contributing.py tests/test_source.py
+
 .PHONY: demo test check lint tests quick audit bench bench-queue setup constraints clean-demo chaos
 
 demo: setup
@@ -38,9 +42,8 @@ lint: setup
 	$(BIN)/lint-imports
 
 tests: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist worksteal --durations=30
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal --durations=30
 
-# no servers, no stations, no trainings
 quick: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m 'not slow and not postgres' $(QUICK)
 

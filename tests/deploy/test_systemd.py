@@ -6,7 +6,7 @@ import pytest
 
 from worker.exits import Exit
 from worker.settings import Settings
-from worker.station import supervisor
+from worker.station import part, supervisor
 
 UNITS = ("saek-station.service", "saek-ingest.service", "saek-dispatch.service", "saek-worker@.service")
 SWITCHES = ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "ProtectKernelTunables", "RestrictSUIDSGID")
@@ -37,7 +37,7 @@ def longest_stop(name):
     """Seconds that an orderly stop may take: a station stops its parts one after the other."""
     drain = Settings.model_fields["drain_seconds"].default
     parts = len(supervisor.PARTS) if name == "saek-station.service" else 1
-    return parts * (drain + supervisor._GRACE)
+    return parts * (drain + part._GRACE_SECONDS)
 
 
 def faults(name, text, command_fault, unknown_settings):
