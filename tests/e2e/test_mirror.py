@@ -103,6 +103,7 @@ def test_no_kill_leaves_the_mirror_in_pieces(station: Any) -> None:
         for seed in range(4):
             draw(station.inbox / f"turn-{turn}/{seed}.tif", seed)
         time.sleep(0.7 + 0.6 * turn)
+        station.await_that(lambda: "worker" in station.parts(), "the worker, started again")
         os.kill(station.parts()["worker"], signal.SIGKILL)
         await_mirror(station)
     station.kill()
